@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""Django's command line, and every operator's command of the product."""
+
+import os
+import sys
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
+    from syncapp.conf import SettingsError, get_settings
+
+    try:
+        get_settings()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,274 @@
+"""Every setting of the environment, read once into one frozen object and checked while it is read.
+
+A wrong value raises `SettingsError`, whose text is one line: which variable, which value, and what is
+allowed. `SETTINGS` is the one list of variables: `.env.example`, the documents and the tests go by it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import environ
+from pymongo.errors import InvalidURI, PyMongoError
+from pymongo.uri_parser import parse_uri
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins")
+COLLECTION_PATTERN = re.compile(r"[^\s$\0,]+")
+
+
+class SettingsError(Exception):
+    """A setting has a value that is not allowed. The text is the line that the operator reads."""
+
+
+class WrongValue(Exception):
+    """What a parser raises; its text says what is allowed."""
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    allowed = f"a whole number from {low} to {high}"
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[+-]?\d+", text) or not low <= int(text) <= high:
+            raise WrongValue(allowed)
+        return int(text)
+
+    return parse
+
+
+def boolean(text: str) -> bool:
+    if text.lower() in {"true", "1", "yes", "on"}:
+        return True
+    if text.lower() in {"false", "0", "no", "off"}:
+        return False
+    raise WrongValue("true or false")
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise WrongValue("one of " + ", ".join(words))
+        return text
+
+    return parse
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def collection_patterns(text: str) -> tuple[str, ...]:
+    """Names of collections, or glob patterns of them, separated by commas."""
+    found = words(text)
+    for word in found:
+        check_collection_pattern(word)
+    return found
+
+
+def check_collection_pattern(word: str) -> None:
+    if not COLLECTION_PATTERN.fullmatch(word) or len(word) > 200:
+        raise WrongValue("names of collections or glob patterns, separated by commas, without spaces or $")
+
+
+def mongodb_uri(text: str) -> str:
+    """A MongoDB URI with the name of a database in its path; empty means: not set."""
+    allowed = "mongodb://host:port/database or mongodb+srv://host/database, with the database's name"
+    if not text:
+        return text
+    try:
+        # A mongodb+srv name is looked up when it is connected to, not here: the network may be away.
+        parsed = parse_uri(re.sub(r"^mongodb\+srv://", "mongodb://", text), warn=False)
+    except (InvalidURI, PyMongoError, ValueError):
+        raise WrongValue(allowed) from None
+    if not parsed["database"]:
+        raise WrongValue(allowed)
+    return text
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text and not (text.split("://")[0] in schemes and "://" in text):
+            raise WrongValue("an address that starts with " + " or ".join(f"{s}://" for s in schemes))
+        return text
+
+    return parse
+
+
+def database_url(text: str) -> str:
+    url("sqlite", "postgres", "postgresql")(text)
+    if text:
+        try:
+            name = environ.Env.db_url_config(text).get("NAME")
+        except Exception:
+            name = None
+        if not name:
+            raise WrongValue("sqlite:///path or postgres://user:password@host:port/name")
+    return text
+
+
+def anything(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    help: str
+    secret: bool = False  # never shown; may also come from the file that NAME_FILE names
+
+
+SETTINGS = (
+    Setting("MONGODB_URI", "", mongodb_uri, "The local MongoDB (a replica set; one node is enough) with the database's name as path. Empty: `make run` starts an embedded demo.", secret=True),
+    Setting("MONGODB_ATLAS_URI", "", mongodb_uri, "MongoDB Atlas, with the database's name as path. It may differ from the local one.", secret=True),
+    Setting("BIDIRECTIONAL_SYNC_ENABLED", "false", boolean, "true: changes travel both ways. false: one-way sync, local to Atlas. A value that differs from the last start's wins over what was set at run time."),
+    Setting("ATLAS_CHANGE_STREAM_BATCH_SIZE", "100", integer(1, 10_000), "Events that one fetch from a change stream brings."),
+    Setting("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They still go up."),
+    Setting("CONFLICT_RESOLUTION_STRATEGY", "last-write-wins", one_of(*STRATEGIES), "Who wins when a document was changed on both sides."),
+    Setting("ORIGIN_TRACKING_CLEANUP_INTERVAL", "60000", integer(1_000, 86_400_000), "Milliseconds between two clean-ups of tracking data that is older than its keep time."),
+    Setting("ORIGIN_TRACKING_KEEP_HOURS", "336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window."),
+    Setting("CHANGE_STREAM_RECONNECT_INTERVAL", "5000", integer(10, 3_600_000), "Milliseconds: the longest first wait before a lost change stream is opened again; later waits double, with jitter."),
+    Setting("CHANGE_STREAM_MAX_RECONNECT_ATTEMPTS", "10", integer(1, 100_000), "Attempts after which health turns critical. Trying goes on at the longest interval."),
+    Setting("CELERY_BROKER_URL", "", url("redis", "rediss"), "Redis. Empty: `make run` starts an embedded one.", secret=True),
+    Setting("DATABASE_URL", "", database_url, "Django's database. Empty: SQLite in SYNC_HOME.", secret=True),
+    Setting("DJANGO_SECRET_KEY", "", anything, "Django's secret key. Empty: made once and kept in SYNC_HOME.", secret=True),
+    Setting("DJANGO_DEBUG", "false", boolean, "Django's debug pages. Never in production."),
+    Setting("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", words, "Host names that the web process answers to, separated by commas."),
+    Setting("DJANGO_SUPERUSER_USERNAME", "admin", anything, "The admin whom `make run` creates."),
+    Setting("DJANGO_SUPERUSER_PASSWORD", "", anything, "The admin's password. Empty: made up, printed, and kept in SYNC_HOME.", secret=True),
+    Setting("DJANGO_SUPERUSER_EMAIL", "admin@example.com", anything, "The admin's address."),
+    Setting("PORT", "5000", integer(1, 65_535), "The port of the web process."),
+    Setting("SYNC_HOME", ".sync", anything, "The folder of everything that is kept on disk: databases, logs, passwords."),
+    Setting("SYNC_API_PUBLIC_READ", "false", boolean, "true: the API can be read without a login (for scripts that have none)."),
+    Setting("SYNC_LOG_FORMAT", "plain", one_of("plain", "json"), "How log lines are written."),
+    Setting("SYNC_LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "The least important log lines that are written."),
+    Setting("SYNC_APPLY_BATCH_SIZE", "500", integer(1, 5_000), "Keys that one Celery task carries at most."),
+    Setting("SYNC_APPLY_BATCH_BYTES", "16777216", integer(1_000_000, 64_000_000), "Bytes of documents that one transaction writes at most (one document may be larger)."),
+    Setting("SYNC_APPLY_WORKERS", "2", integer(1, 64), "Processes that apply changes."),
+    Setting("SYNC_APPLY_MAX_ATTEMPTS", "8", integer(1, 1_000), "Attempts after which a document that keeps failing is set aside as a rejected change. A lost connection does not count."),
+    Setting("SYNC_MAX_BATCHES_IN_FLIGHT", "8", integer(1, 1_000), "Celery tasks that wait or run at the same time."),
+    Setting("SYNC_MAX_DIRTY_KEYS", "100000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead."),
+    Setting("SYNC_REPORT_TIMEOUT", "30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again."),
+    Setting("SYNC_LEASE_DURATION", "10000", integer(1_000, 600_000), "Milliseconds that a listener's lease lasts: how soon a stand-by takes over."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SyncSettings:
+    """All settings as values. Field names are the variables' names in lower case."""
+
+    mongodb_uri: str
+    mongodb_atlas_uri: str
+    bidirectional_sync_enabled: bool
+    atlas_change_stream_batch_size: int
+    bidirectional_excluded_collections: tuple[str, ...]
+    conflict_resolution_strategy: str
+    origin_tracking_cleanup_interval: int
+    origin_tracking_keep_hours: int
+    change_stream_reconnect_interval: int
+    change_stream_max_reconnect_attempts: int
+    celery_broker_url: str
+    database_url: str
+    django_secret_key: str
+    django_debug: bool
+    django_allowed_hosts: tuple[str, ...]
+    django_superuser_username: str
+    django_superuser_password: str
+    django_superuser_email: str
+    port: int
+    sync_home: str
+    sync_api_public_read: bool
+    sync_log_format: str
+    sync_log_level: str
+    sync_apply_batch_size: int
+    sync_apply_batch_bytes: int
+    sync_apply_workers: int
+    sync_apply_max_attempts: int
+    sync_max_batches_in_flight: int
+    sync_max_dirty_keys: int
+    sync_report_timeout: int
+    sync_lease_duration: int
+
+    @property
+    def home(self) -> Path:
+        """SYNC_HOME as an absolute path; a relative one counts from the project's root."""
+        return (BASE_DIR / self.sync_home).resolve()
+
+    @property
+    def local_database(self) -> str:
+        return _database_name(self.mongodb_uri)
+
+    @property
+    def atlas_database(self) -> str:
+        return _database_name(self.mongodb_atlas_uri)
+
+    def require(self, *names: str) -> None:
+        """Raise `SettingsError` for the first of these variables that is empty."""
+        for name in names:
+            if not getattr(self, name.lower()):
+                setting = next(s for s in SETTINGS if s.name == name)
+                raise SettingsError(f"{name} is not set. {setting.help}")
+
+
+def _database_name(uri: str) -> str:
+    return parse_uri(re.sub(r"^mongodb\+srv://", "mongodb://", uri), warn=False)["database"] or ""
+
+
+def load(environment: Mapping[str, str]) -> SyncSettings:
+    """Read and check all settings. Raises `SettingsError` at the first wrong value."""
+    values = {s.name.lower(): _parse(s, _text(s, environment)) for s in SETTINGS}
+    settings = SyncSettings(**values)
+    if settings.mongodb_uri and settings.mongodb_uri == settings.mongodb_atlas_uri:
+        raise SettingsError("MONGODB_ATLAS_URI names the same database as MONGODB_URI: two different ones are needed")
+    return settings
+
+
+def _text(setting: Setting, environment: Mapping[str, str]) -> str:
+    file = environment.get(f"{setting.name}_FILE", "") if setting.secret else ""
+    if not file:
+        # An empty value means "not set", as in a line `NAME=` of .env
+        return environment.get(setting.name, "").strip() or setting.default
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"{setting.name}_FILE is {file!r}, which cannot be read: {reason}") from None
+
+
+def _parse(setting: Setting, text: str) -> Any:
+    try:
+        return setting.parse(text)
+    except WrongValue as wrong:
+        shown = "***" if setting.secret else repr(text)
+        raise SettingsError(f"{setting.name} is {shown}; allowed: {wrong}") from None
+
+
+@cache
+def get_settings() -> SyncSettings:
+    """The settings of this process: `.env` in the project's root, overruled by the environment."""
+    environ.Env.read_env(str(BASE_DIR / ".env"))
+    return load(os.environ)
+
+
+def kept_secret(home: Path, name: str) -> str:
+    """A random secret that is made at the first call and kept in `home`, readable by its owner only."""
+    path = home / name
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(32))
+        try:
+            os.link(fresh, path)  # the first of several processes that start at once wins
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,47 @@
+"""A document that was changed on both sides: both versions in full, and who won."""
+
+from django.db import models
+
+from syncapp.models.choices import SideChoices
+
+
+class Conflict(models.Model):
+    class Winner(models.TextChoices):
+        LOCAL = "local", "Local"
+        ATLAS = "atlas", "Atlas"
+
+    record_id = models.CharField(max_length=100, unique=True)  # copying it twice changes nothing
+    instance_id = models.CharField(max_length=36)
+    collection = models.CharField(max_length=255)
+    document_id = models.TextField()  # the _id as canonical extended JSON
+    at = models.DateTimeField()  # when it was decided, in Atlas's time
+    strategy = models.CharField(max_length=40)
+    winner = models.CharField(max_length=5, choices=Winner.choices)
+    one_way = models.BooleanField(default=False)  # local won because nothing is pulled
+    # An empty time means: the last change's time is unknown (it was made before sync began)
+    local_time = models.DateTimeField(null=True, blank=True)
+    atlas_time = models.DateTimeField(null=True, blank=True)
+    local_origin = models.CharField(max_length=36, blank=True)
+    atlas_origin = models.CharField(max_length=36, blank=True)
+    # Canonical extended JSON to read, raw BSON to restore. Empty: the document was absent on that side
+    local_document = models.TextField(blank=True)
+    atlas_document = models.TextField(blank=True)
+    local_raw = models.BinaryField(null=True)
+    atlas_raw = models.BinaryField(null=True)
+    document_id_raw = models.BinaryField()  # BSON of {_id: …}
+    restored_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        permissions = [("operate_sync", "Can toggle sync, edit exclusions and restore documents")]
+        indexes = [
+            models.Index(fields=["-at"]),  # the list, and the number in the last hour
+            models.Index(fields=["collection", "-at"]),  # the list of one collection
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.collection} {self.document_id}: {self.winner} won"
+
+    @property
+    def loser(self) -> str:
+        return SideChoices.LOCAL if self.winner == SideChoices.ATLAS else SideChoices.ATLAS

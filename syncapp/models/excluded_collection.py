@@ -1,0 +1,24 @@
+"""Collections that are not pulled from Atlas (they still go up)."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from syncapp.conf import WrongValue, check_collection_pattern
+
+
+def validate_pattern(value: str) -> None:
+    try:
+        check_collection_pattern(value)
+    except WrongValue as wrong:
+        raise ValidationError(f"{value!r} is not allowed; allowed: {wrong}") from None
+
+
+class ExcludedCollection(models.Model):
+    pattern = models.CharField(max_length=200, unique=True, validators=[validate_pattern])
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pattern"]
+
+    def __str__(self) -> str:
+        return self.pattern

@@ -1,0 +1,35 @@
+"""The device's listener as it last reported: written by the active listener about once a second."""
+
+from django.db import models
+
+
+class Instance(models.Model):
+    class Stream(models.TextChoices):
+        CONNECTED = "connected", "Connected"
+        CONNECTING = "connecting", "Connecting"
+        DISCONNECTED = "disconnected", "Disconnected"
+        STOPPED = "stopped", "Stopped"  # on purpose: sync is disabled or paused
+
+    instance_id = models.CharField(max_length=36, unique=True)
+    epoch = models.BigIntegerField(default=0)  # of the lease; raised by every takeover
+    holder = models.CharField(max_length=200, blank=True)  # host and process of the active listener
+    started_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)  # the active listener's last sign of life
+    local_stream = models.CharField(max_length=12, choices=Stream.choices, default=Stream.DISCONNECTED)
+    atlas_stream = models.CharField(max_length=12, choices=Stream.choices, default=Stream.DISCONNECTED)
+    local_stream_since = models.DateTimeField(null=True)
+    atlas_stream_since = models.DateTimeField(null=True)
+    local_reconnects = models.PositiveIntegerField(default=0)  # failed attempts in a row
+    atlas_reconnects = models.PositiveIntegerField(default=0)
+    last_error = models.TextField(blank=True)  # why a stream is not connected; empty when all are
+    queue_size = models.PositiveIntegerField(default=0)  # keys not done: waiting and in flight
+    in_flight = models.PositiveIntegerField(default=0)  # keys in Celery tasks
+    pull_lag_ms = models.PositiveBigIntegerField(default=0)  # age of the oldest unfinished change
+    push_lag_ms = models.PositiveBigIntegerField(default=0)
+    clock_offset_ms = models.FloatField(default=0)  # Atlas's clock minus the local server's
+
+    class Meta:
+        verbose_name = "device"
+
+    def __str__(self) -> str:
+        return self.instance_id

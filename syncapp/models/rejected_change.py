@@ -1,0 +1,30 @@
+"""A document that its target refuses: with the reason, so that it stops nobody else."""
+
+from django.db import models
+
+from syncapp.models.choices import Direction
+
+
+class RejectedChange(models.Model):
+    instance_id = models.CharField(max_length=36)
+    collection = models.CharField(max_length=255)
+    key_hash = models.CharField(max_length=32)  # of collection and canonical _id
+    document_id = models.TextField()  # the _id as canonical extended JSON
+    document_id_raw = models.BinaryField()
+    direction = models.CharField(max_length=12, choices=Direction.choices)
+    reason = models.TextField()
+    code = models.IntegerField(null=True)  # the server's error code
+    document = models.TextField(blank=True)  # canonical extended JSON; empty: a delete
+    document_raw = models.BinaryField(null=True)
+    attempts = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField(auto_now_add=True)
+    last_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-last_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["instance_id", "key_hash"], name="one_rejection_a_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.collection} {self.document_id}: {self.reason[:80]}"

@@ -1,0 +1,95 @@
+"""The one service that changes what can be changed at run time: the toggle, the pause, the strategy
+and the excluded collections. API, admin and commands call it; each change is in the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.db.models import F
+
+from syncapp.conf import SyncSettings
+from syncapp.models import AuditEntry, ExcludedCollection, SyncSwitches
+
+
+def get_switches() -> SyncSwitches:
+    """The row of switches; made with defaults if `apply_environment` was never called."""
+    return SyncSwitches.objects.get_or_create(id=1)[0]
+
+
+@transaction.atomic
+def change_switches(user: AbstractBaseUser | None = None, **values: Any) -> SyncSwitches:
+    """Set `enabled`, `paused` or `strategy`. What is so already is left alone, and not in the audit log."""
+    switches = SyncSwitches.objects.select_for_update().get_or_create(id=1)[0]
+    changed = {name: value for name, value in values.items() if getattr(switches, name) != value}
+    if changed:
+        for name, value in changed.items():
+            audit(user, f"set {name}", f"{name}: {getattr(switches, name)} → {value}")
+            setattr(switches, name, value)
+        switches.version += 1
+        switches.save()
+    return switches
+
+
+@transaction.atomic
+def exclude(pattern: str, user: AbstractBaseUser | None = None) -> ExcludedCollection:
+    """Stop pulling the collections of this pattern. Raises ValidationError for a wrong one."""
+    entry = ExcludedCollection.objects.filter(pattern=pattern).first()
+    if entry is None:
+        entry = ExcludedCollection(pattern=pattern)
+        entry.full_clean()
+        entry.save()
+        audit(user, "exclude collection", pattern)
+        _raise_version()
+    return entry
+
+
+@transaction.atomic
+def include(pattern: str, user: AbstractBaseUser | None = None) -> bool:
+    """Pull the collections of this pattern again. False: the pattern was not excluded."""
+    deleted, _ = ExcludedCollection.objects.filter(pattern=pattern).delete()
+    if deleted:
+        audit(user, "include collection", pattern)
+        _raise_version()
+    return bool(deleted)
+
+
+def audit(user: AbstractBaseUser | None, action: str, detail: str = "") -> None:
+    AuditEntry.objects.create(user=user, action=action, detail=detail)  # type: ignore[misc]
+
+
+@transaction.atomic
+def apply_environment(settings: SyncSettings) -> SyncSwitches:
+    """At a start: what differs in the environment from the last start wins over what was set since."""
+    get_switches()
+    switches = SyncSwitches.objects.select_for_update().get(id=1)
+    now = {
+        "BIDIRECTIONAL_SYNC_ENABLED": settings.bidirectional_sync_enabled,
+        "CONFLICT_RESOLUTION_STRATEGY": settings.conflict_resolution_strategy,
+        "BIDIRECTIONAL_EXCLUDED_COLLECTIONS": sorted(settings.bidirectional_excluded_collections),
+    }
+    changed = {name: value for name, value in now.items() if switches.environment.get(name) != value}
+    if not changed:
+        return switches
+    for name, value in changed.items():
+        audit(None, "environment changed", f"{name}: {switches.environment.get(name, 'not set')} → {value}")
+    if "BIDIRECTIONAL_SYNC_ENABLED" in changed:
+        switches.enabled = settings.bidirectional_sync_enabled
+    if "CONFLICT_RESOLUTION_STRATEGY" in changed:
+        switches.strategy = settings.conflict_resolution_strategy
+    if "BIDIRECTIONAL_EXCLUDED_COLLECTIONS" in changed:
+        ExcludedCollection.objects.all().delete()
+        ExcludedCollection.objects.bulk_create(
+            ExcludedCollection(pattern=pattern)
+            for pattern in dict.fromkeys(settings.bidirectional_excluded_collections)
+        )
+    switches.environment = now
+    switches.version += 1
+    switches.save()
+    return switches
+
+
+def _raise_version() -> None:
+    get_switches()
+    SyncSwitches.objects.filter(id=1).update(version=F("version") + 1)

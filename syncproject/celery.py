@@ -1,0 +1,30 @@
+"""The Celery application: queues, routes, and the settings that make a killed worker lose nothing.
+
+Redis may lose a task all the same (between pop and unacked). That is harmless: the saved resume token
+is the truth, and the listener asks again for every key whose task does not report.
+"""
+
+import os
+
+import bson
+from celery import Celery
+from kombu import Queue
+from kombu.serialization import register
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
+
+PULL_QUEUE, PUSH_QUEUE, MAINTENANCE_QUEUE = "atlas_to_local", "local_to_atlas", "maintenance"
+
+register(
+    "bson",
+    lambda body: bson.encode({"body": body}),
+    lambda data: bson.decode(data)["body"],
+    content_type="application/bson",
+    content_encoding="binary",
+)
+
+app = Celery("isthmus")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_queues = [Queue(name) for name in (PULL_QUEUE, PUSH_QUEUE, MAINTENANCE_QUEUE)]
+app.conf.task_default_queue = MAINTENANCE_QUEUE
+app.autodiscover_tasks(["syncapp"])
