@@ -158,6 +158,7 @@ SETTINGS = (
     Setting("SYNC_MAX_DIRTY_KEYS", "100000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead."),
     Setting("SYNC_REPORT_TIMEOUT", "30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again."),
     Setting("SYNC_LEASE_DURATION", "10000", integer(1_000, 600_000), "Milliseconds that a listener's lease lasts: how soon a stand-by takes over."),
+    Setting("SYNC_FLOWER_URL", "", url("http", "https"), "Flower's address, with user and password in it. Staff see it, read only, at /flower/. Empty: no link is shown.", secret=True),
 )  # fmt: skip
 
 
@@ -196,6 +197,7 @@ class SyncSettings:
     sync_max_dirty_keys: int
     sync_report_timeout: int
     sync_lease_duration: int
+    sync_flower_url: str
 
     @property
     def home(self) -> Path:
