@@ -1,0 +1,27 @@
+"""Free TCP ports on this machine."""
+
+import random
+import socket
+
+# Below the range that the kernel gives to outgoing connections: there, a client that tries to reach a
+# server that was just stopped can be given the server's own port, and the server does not come back.
+LOWEST, HIGHEST = 20_000, 32_000
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    for _ in range(200):
+        port = random.randint(LOWEST, HIGHEST)
+        if is_free(port):
+            return port
+    raise RuntimeError(f"No free port was found from {LOWEST} to {HIGHEST}")
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection's rest is no server
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

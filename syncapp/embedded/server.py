@@ -1,0 +1,86 @@
+"""A server process in a folder of its own: started, stopped, killed, started again on the same port."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+from syncapp.embedded.ports import free_port, is_free
+from syncapp.embedded.tether import tethered
+
+
+class ServerFailed(Exception):
+    """The server did not start. The text ends with the last lines of its log."""
+
+
+class Server:
+    """What a mongod and a Redis have in common. `start` returns when the server can be used."""
+
+    name = "server"
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = Path(folder)
+        self.port = port or free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def wait_until_ready(self) -> None:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        if self.running:
+            return
+        if not is_free(self.port):
+            raise ServerFailed(f"{self.name} cannot start: port {self.port} is taken")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                tethered(self.command()), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+            )
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self, timeout: float = 20) -> None:
+        """Ask it to stop, and wait. One that does not stop in time is killed."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.process = None
+
+    def kill(self) -> None:
+        """End it as a power failure would (SIGKILL)."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def check_alive(self, deadline: float) -> None:
+        """Raise `ServerFailed` if the process has ended, or `deadline` (of time.monotonic) has passed."""
+        if not self.running:
+            raise ServerFailed(f"{self.name} ended at its start: {self._last_lines()}")
+        if time.monotonic() > deadline:
+            raise ServerFailed(f"{self.name} was not ready in time: {self._last_lines()}")
+
+    def _last_lines(self, count: int = 5) -> str:
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        except OSError as error:
+            return str(error)

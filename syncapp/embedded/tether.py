@@ -1,0 +1,39 @@
+"""Run a command that is told to stop when whoever started it is gone, even by `kill -9`.
+
+    python tether.py SIGTERM program argument…
+
+Linux only (elsewhere the command just runs). The tie is to the *thread* that started the command:
+start servers from a thread that lives as long as they should.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+
+def tether(stop_signal: int = signal.SIGTERM) -> None:
+    """Tie this process to its parent: it gets `stop_signal` when the parent ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
+
+
+def tethered(command: list[str], stop_signal: signal.Signals = signal.SIGTERM) -> list[str]:
+    """The command line that runs `command` tied to the process that starts it."""
+    # The file instead of `-m`: it works in any working directory
+    return [sys.executable, "-I", str(Path(__file__).resolve()), stop_signal.name, *command]
+
+
+def main(arguments: list[str]) -> None:
+    parent = os.getppid()
+    tether(signal.Signals[arguments[0]])
+    if os.getppid() != parent:  # it died before we were tied to it: no signal will come
+        sys.exit(1)
+    os.execvp(arguments[1], arguments[1:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

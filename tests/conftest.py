@@ -1,0 +1,89 @@
+"""Real servers for all tests, Hypothesis profiles, and the order of the folders.
+
+A server that cannot be started is an error, never a skip.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from syncapp.embedded.mongod import Mongod
+from syncapp.embedded.redis import Redis
+
+FOLDERS_BY_COST = ("unit", "property", "integration", "api", "admin", "browser", "chaos")
+
+# Examples differ at every run; a failing one is printed with the line that repeats it
+_common: dict[str, Any] = {
+    "deadline": None,
+    "print_blob": True,
+    "derandomize": False,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+settings.register_profile("ci", max_examples=50, **_common)
+settings.register_profile("long", max_examples=2_000, **_common)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+Document = dict[str, Any]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Cheap tests first: what is broken is seen early."""
+    here = Path(__file__).parent
+
+    def cost(item: pytest.Item) -> int:
+        folder = item.path.relative_to(here).parts[0]
+        return FOLDERS_BY_COST.index(folder) if folder in FOLDERS_BY_COST else len(FOLDERS_BY_COST)
+
+    items.sort(key=cost)
+
+
+@pytest.fixture(scope="session")
+def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    server = Mongod(tmp_path_factory.mktemp("local"), replica_set="local", oplog_mb=200)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def atlas_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    server = Mongod(tmp_path_factory.mktemp("atlas"), replica_set="atlas", oplog_mb=200)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def local_db(local_server: Mongod) -> Iterator[Database[Document]]:
+    """A database of the local server that is new for each test."""
+    yield from _fresh_database(local_server)
+
+
+@pytest.fixture
+def atlas_db(atlas_server: Mongod) -> Iterator[Database[Document]]:
+    """A database of the server that plays Atlas that is new for each test."""
+    yield from _fresh_database(atlas_server)
+
+
+def _fresh_database(server: Mongod) -> Iterator[Database[Document]]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with MongoClient[Document](server.uri(name)) as client:
+        yield client[name]
+        client.drop_database(name)
