@@ -19,6 +19,8 @@ import environ
 from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri
 
+from syncapp.masking import mask_address
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins")
 COLLECTION_PATTERN = re.compile(r"[^\s$\0,]+")
@@ -249,7 +251,7 @@ def _parse(setting: Setting, text: str) -> Any:
     try:
         return setting.parse(text)
     except WrongValue as wrong:
-        shown = "***" if setting.secret else repr(text)
+        shown = repr(mask_address(text) if setting.secret else text)
         raise SettingsError(f"{setting.name} is {shown}; allowed: {wrong}") from None
 
 
