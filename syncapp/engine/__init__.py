@@ -1,0 +1,1 @@
+"""The synchronisation protocol: it knows MongoDB, and neither Django nor Celery."""

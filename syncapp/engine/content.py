@@ -1,0 +1,173 @@
+"""Raw BSON: content hashes, `_id`s cut out of documents, and the canonical form of an `_id`.
+
+The server takes 1, 1.0 and Int64(1) for one `_id`, and True for another; a Python dict does not. So
+documents and `_id`s stay bytes, and identity is decided here. BSON: https://bsonspec.org/spec.html
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from hashlib import blake2b
+
+import bson
+from bson import Decimal128
+from bson.codec_options import CodecOptions, DatetimeConversion
+
+from syncapp.engine.values import ABSENT, DocumentKey
+
+_INT32 = struct.Struct("<i")
+_INT64 = struct.Struct("<q")
+_DOUBLE = struct.Struct("<d")
+_FIXED_SIZES = {
+    0x01: 8, 0x06: 0, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0,
+    0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16, 0x7F: 0, 0xFF: 0,
+}  # fmt: skip
+_STRING, _DOCUMENT, _ARRAY, _BINARY, _REGEX, _DBPOINTER, _CODE, _SYMBOL, _SCOPED = (
+    0x02, 0x03, 0x04, 0x05, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F,
+)  # fmt: skip
+_TIMESTAMP = 0x11
+_ID_START = 9  # length (4), type (1), "_id\0" (4)
+_EXACT = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+
+
+def content_hash(document: bytes | None) -> bytes:
+    """128 bit over the raw BSON: the order of fields and the types of numbers count."""
+    return ABSENT if document is None else blake2b(document, digest_size=16).digest()
+
+
+def key_hash(key: DocumentKey) -> bytes:
+    """128 bit that stand for a key: the `_id` of its state."""
+    return blake2b(key.identity, digest_size=16, key=_collection_key(key.collection)).digest()
+
+
+def _collection_key(collection: str) -> bytes:
+    return blake2b(collection.encode(), digest_size=32).digest()
+
+
+def document_key(collection: str, id_bson: bytes) -> DocumentKey:
+    """The key of a document whose `_id` is given as BSON of {_id: …}."""
+    return DocumentKey(collection, _canonical(id_bson[4], id_bson[_ID_START:-1]), id_bson)
+
+
+def id_of(document: bytes) -> bytes:
+    """BSON of {_id: …}, cut out of a stored document, whose first field is always `_id`."""
+    if document[5:_ID_START] != b"_id\0":
+        raise ValueError("the first field of a stored document is not _id")
+    end = _ID_START + _value_size(document[4], document, _ID_START)
+    return _INT32.pack(end + 1) + document[4:end] + b"\0"
+
+
+def element(id_bson: bytes, name: bytes) -> bytes:
+    """The `_id` as a BSON element with another field name."""
+    return id_bson[4:5] + name + b"\0" + id_bson[_ID_START:-1]
+
+
+def ids_filter(ids: list[bytes]) -> bytes:
+    """BSON of {_id: {$in: […]}}; the values keep their types and bytes."""
+    return _wrap(b"\x03_id\0" + _wrap(b"\x04$in\0" + array(ids)))
+
+
+def array(ids: list[bytes]) -> bytes:
+    """A BSON array of `_id`s."""
+    return _wrap(b"".join(element(one, b"%d" % index) for index, one in enumerate(ids)))
+
+
+def _wrap(elements: bytes) -> bytes:
+    return _INT32.pack(len(elements) + 5) + elements + b"\0"
+
+
+def has_empty_timestamp(document: bytes) -> bool:
+    """Is there a Timestamp(0, 0) at the top level, which the server would fill in on insert?"""
+    if b"\x11" not in document or bytes(8) not in document:
+        return False  # by far the most documents
+    position = 4
+    while document[position]:
+        kind = document[position]
+        start = document.index(b"\0", position + 1) + 1
+        position = start + _value_size(kind, document, start)
+        if kind == _TIMESTAMP and document[start:position] == bytes(8):
+            return True
+    return False
+
+
+def _value_size(kind: int, data: bytes, start: int) -> int:
+    fixed = _FIXED_SIZES.get(kind)
+    if fixed is not None:
+        return fixed
+    if kind in (_STRING, _CODE, _SYMBOL):
+        return 4 + _length(data, start)
+    if kind in (_DOCUMENT, _ARRAY, _SCOPED):
+        return _length(data, start)
+    if kind == _BINARY:
+        return 5 + _length(data, start)
+    if kind == _DBPOINTER:
+        return 16 + _length(data, start)
+    if kind == _REGEX:
+        pattern_end = data.index(b"\0", start)
+        return data.index(b"\0", pattern_end + 1) + 1 - start
+    raise ValueError(f"unknown BSON type 0x{kind:02x}")
+
+
+def _length(data: bytes, start: int) -> int:
+    return int(_INT32.unpack_from(data, start)[0])
+
+
+def _canonical(kind: int, value: bytes) -> bytes:
+    """Equal for two values if, and only if, the server compares them as equal."""
+    if kind in (0x10, 0x12, 0x01, 0x13):
+        return b"n" + _canonical_number(kind, value)
+    if kind in (_STRING, _SYMBOL):
+        return b"s" + value
+    if kind in (_DOCUMENT, _ARRAY):
+        return bytes([kind]) + _canonical_elements(value)
+    return bytes([kind]) + value
+
+
+def _canonical_elements(document: bytes) -> bytes:
+    parts, position = [], 4
+    while document[position]:
+        kind = document[position]
+        start = document.index(b"\0", position + 1) + 1
+        end = start + _value_size(kind, document, start)
+        canonical = _canonical(kind, document[start:end])
+        parts += [document[position + 1 : start], _INT32.pack(len(canonical)), canonical]
+        position = end
+    return b"".join(parts)
+
+
+def _canonical_number(kind: int, value: bytes) -> bytes:
+    if kind == 0x10:
+        return b"%d" % _INT32.unpack(value)[0]
+    if kind == 0x12:
+        return b"%d" % _INT64.unpack(value)[0]
+    if kind == 0x01:
+        number = _DOUBLE.unpack(value)[0]
+        if not math.isfinite(number):
+            return _not_finite(number)
+        numerator, denominator = number.as_integer_ratio()
+    else:
+        decimal = Decimal128.from_bid(value).to_decimal()
+        if not decimal.is_finite():
+            return _not_finite(math.nan if decimal.is_nan() else math.inf if decimal > 0 else -math.inf)
+        sign, digits, exponent = decimal.as_tuple()
+        if not decimal:
+            return b"0"
+        if isinstance(exponent, int) and exponent > 40:
+            # Far above any integer or double that would equal it, unless that is huge too: keep it short
+            return _ratio(-1 if sign else 1, digits, exponent)
+        numerator, denominator = decimal.as_integer_ratio()
+    return b"%d" % numerator if denominator == 1 else b"%d/%d" % (numerator, denominator)
+
+
+def _ratio(sign: int, digits: tuple[int, ...], exponent: int) -> bytes:
+    return b"%d" % (sign * int("".join(map(str, digits))) * 10**exponent)
+
+
+def _not_finite(number: float) -> bytes:
+    return b"nan" if math.isnan(number) else b"inf" if number > 0 else b"-inf"
+
+
+def decode_for_people(document: bytes) -> dict[str, object]:
+    """A document with dates as milliseconds, so that dates outside Python's range can be shown too."""
+    return dict(bson.decode(document, codec_options=_EXACT))

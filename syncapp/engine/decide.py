@@ -1,0 +1,108 @@
+"""What is to be done about one key: a pure function of values (DESIGN, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from syncapp.engine.values import Fact, Seen, Side, SyncState, WorkItem
+
+# A push takes the fact that is there if its stream lags at most this far behind the read
+PUSH_LAG_SECONDS = 1
+
+
+class Decision(StrEnum):
+    EQUAL = "equal"  # both sides hold the same: agree on it
+    AGREED = "agreed"  # the sides differ, as agreed
+    PULL = "pull"
+    PUSH = "push"
+    OWED = "owed"  # a pull that is not allowed now
+    LOCAL_WINS = "local wins"  # a conflict: agree on Atlas's content, which makes it a push
+    ATLAS_WINS = "atlas wins"  # a conflict: pull
+    WAIT = "wait"  # the facts do not belong to the contents yet
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a task read: contents as hashes, the agreed pair, and the positions of the reads."""
+
+    contents: Mapping[Side, bytes]
+    state: SyncState
+    read_at: Mapping[Side, int]
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(self.contents, self.read_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules that hold for a collection."""
+
+    strategy: str = "last-write-wins"
+    one_way: bool = False  # nothing is pulled: local wins
+
+
+def decide(
+    seen: Observation, item: WorkItem, read_to: Mapping[Side, int], policy: Policy, hurry: bool = False
+) -> Decision:
+    """Compare what is there with what was agreed.
+
+    `read_to`: every event up to these positions had been read when the key was handed out.
+    `hurry`: take the fact that is there for a push, however far its stream lags.
+    """
+    local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
+    if local == atlas:
+        return Decision.EQUAL
+    local_changed, atlas_changed = local != seen.state.local, atlas != seen.state.atlas
+    if not local_changed and not atlas_changed:
+        return Decision.AGREED
+    if not local_changed:
+        return Decision.OWED if policy.one_way else Decision.PULL
+    if (not atlas_changed or policy.one_way) and not _push_time_known(seen, item, read_to, hurry):
+        return Decision.WAIT
+    if not atlas_changed:
+        return Decision.PUSH
+    if policy.one_way:
+        return Decision.LOCAL_WINS
+    if not all(fact_belongs(side, seen, item, read_to) for side in Side):
+        return Decision.WAIT
+    winner = resolve(policy.strategy, item.facts.get(Side.LOCAL), item.facts.get(Side.ATLAS))
+    return Decision.LOCAL_WINS if winner is Side.LOCAL else Decision.ATLAS_WINS
+
+
+def fact_belongs(side: Side, seen: Observation, item: WorkItem, read_to: Mapping[Side, int]) -> bool:
+    """Does the fact belong to the content that was read?
+
+    It does if its side's stream had been read past the read. Under steady traffic that never holds
+    for the newest read; so it holds too if an earlier task read the same content, the stream has been
+    read past *that* read, and brought nothing newer for the key.
+    """
+    if read_to[side] >= seen.read_at[side]:
+        return True
+    before = item.seen
+    if before is None or before.contents[side] != seen.contents[side]:
+        return False
+    fact = item.facts.get(side)
+    return read_to[side] >= before.read_at[side] and (fact is None or fact.position <= before.read_at[side])
+
+
+def _push_time_known(
+    seen: Observation, item: WorkItem, read_to: Mapping[Side, int], hurry: bool
+) -> bool:
+    if fact_belongs(Side.LOCAL, seen, item, read_to):
+        return True  # a missing fact means here: the time is unknown
+    lag_seconds = (seen.read_at[Side.LOCAL] >> 32) - (read_to[Side.LOCAL] >> 32)
+    return Side.LOCAL in item.facts and (hurry or lag_seconds <= PUSH_LAG_SECONDS)
+
+
+def resolve(strategy: str, local: Fact | None, atlas: Fact | None) -> Side:
+    """The winner of a conflict. A side without a fact changed at an unknown time, which is older."""
+    if strategy == "local-wins":
+        return Side.LOCAL
+    if strategy == "atlas-wins" or local is None:
+        return Side.ATLAS
+    if atlas is None:
+        return Side.LOCAL
+    return Side.LOCAL if local.rank > atlas.rank else Side.ATLAS

@@ -1,0 +1,141 @@
+"""Who made a change: the device's instance id, and the batch markers that sync writes first in each
+transaction that writes documents, so that its own writes and other devices' are told from native ones.
+
+A marker: {_id: batch id, origin: instance id, at: date, c: collection, docs: [{k: {_id}, t: date, o: origin}]}.
+`t` and `o` are of the native change that is carried; without `o` it was made on the device itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson import DatetimeMS, Int64
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from syncapp.engine.content import document_key
+from syncapp.engine.documents import split_documents
+from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact
+
+BATCHES = "_sync_batches"
+METADATA = "_sync_metadata"
+INSTANCE_ID = "instance"
+
+
+def instance_id(local: Database[Any]) -> str:
+    """The device's id: made at the first start and kept in the local database, with which it ages."""
+    found = local[METADATA].find_one_and_update(
+        {"_id": INSTANCE_ID},
+        {"$setOnInsert": {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    return str(found["instanceId"])
+
+
+def is_local_change(fact: Fact, device: str) -> bool:
+    """Was the change made by an application on this device?"""
+    return fact.origin == device
+
+
+def is_atlas_change(fact: Fact) -> bool:
+    """Was the change made by an application on Atlas itself?"""
+    return fact.origin == ATLAS_ORIGIN
+
+
+def new_batch_id() -> str:
+    """Every attempt draws a new one: a task that is delivered again must not meet its own marker."""
+    return str(uuid.uuid4())
+
+
+def insert_marker(
+    database: Database[Any],
+    batch_id: str,
+    origin: str,
+    facts: Iterable[tuple[DocumentKey, Fact | None]],
+    session: ClientSession,
+) -> None:
+    """Write a batch's marker. Raises DuplicateKeyError if its intents were settled without us."""
+    docs, collection = [], ""
+    for key, fact in facts:
+        collection = key.collection
+        entry: dict[str, Any] = {"k": RawBSONDocument(key.id_bson)}
+        if fact is not None and fact.time is not None:
+            entry["t"] = DatetimeMS(fact.time)
+        if fact is not None and fact.origin != origin:
+            entry["o"] = fact.origin
+        docs.append(entry)
+    marker = {"_id": batch_id, "origin": origin, "at": dt.datetime.now(dt.UTC), "c": collection, "docs": docs}
+    database[BATCHES].insert_one(marker, session=session)
+
+
+def settle(atlas: Database[Any], batch_ids: Iterable[str], origin: str) -> dict[str, frozenset[DocumentKey]]:
+    """Find out for certain which keys each of these batches pushed.
+
+    A batch without a marker gets one that is cancelled: its unique `_id` keeps the late push out for ever.
+    """
+    wanted = set(batch_ids)
+    landed = _listed(atlas, wanted)
+    for batch_id in wanted - set(landed):
+        try:
+            atlas[BATCHES].insert_one(
+                {"_id": batch_id, "origin": origin, "at": dt.datetime.now(dt.UTC), "cancelled": True}
+            )
+            landed[batch_id] = frozenset()
+        except DuplicateKeyError:
+            landed |= _listed(atlas, {batch_id})  # it landed just now
+    return landed
+
+
+def _listed(atlas: Database[Any], batch_ids: set[str]) -> dict[str, frozenset[DocumentKey]]:
+    found = atlas[BATCHES].find_raw_batches({"_id": {"$in": list(batch_ids)}})
+    markers = [Marker.decode(RawBSONDocument(raw)) for portion in found for raw in split_documents(portion)]
+    return {marker.batch_id: frozenset(marker.changes) for marker in markers}
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A batch marker as read: times are milliseconds, None where the time is unknown."""
+
+    batch_id: str
+    origin: str
+    changes: Mapping[DocumentKey, tuple[int | None, str]]
+
+    @classmethod
+    def decode(cls, raw: RawBSONDocument) -> Marker:
+        origin = raw["origin"]
+        changes = {}
+        for entry in raw.get("docs", ()):
+            time = entry.get("t")
+            changes[document_key(raw["c"], entry["k"].raw)] = (
+                None if time is None else int(DatetimeMS(time)),
+                entry.get("o", origin),
+            )
+        return cls(raw["_id"], origin, changes)
+
+
+def remembered(local: Database[Any], batch_ids: Iterable[str]) -> set[str]:
+    """Those of the batches that this database knows as its own.
+
+    Not merely those whose origin is ours: a database that was rolled back must receive its own later
+    writes again.
+    """
+    return {one["_id"] for one in local[BATCHES].find({"_id": {"$in": list(batch_ids)}}, {"_id": 1})}
+
+
+def ensure_indexes(database: Database[Any], keep_hours: int) -> None:
+    """Markers expire by a TTL index. A changed keep time changes the index."""
+    keep = keep_hours * 3600
+    for index in database[BATCHES].list_indexes():
+        if "expireAfterSeconds" in index and int(index["expireAfterSeconds"]) != keep:
+            database.command(
+                "collMod", BATCHES, index={"keyPattern": {"at": 1}, "expireAfterSeconds": Int64(keep)}
+            )
+    database[BATCHES].create_index("at", expireAfterSeconds=keep)

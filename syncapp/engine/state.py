@@ -1,0 +1,98 @@
+"""`_sync_state` in the local database: one document a key, with the agreed pair and the open intent.
+
+{_id: 16 bytes that stand for the key, c: collection, key: {_id}, h: hash of both sides' agreed content
+(or l and a, where they differ by agreement), n: counter, i: {b: batch id, h: hash, at: ms}, gone: date}.
+`gone` is there when the document is agreed to be absent; a TTL index removes such states later.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import InsertOne, ReplaceOne
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from syncapp.engine.content import key_hash
+from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState
+
+STATE = "_sync_state"
+KEEP_GONE_SECONDS = 14 * 86_400
+_WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
+
+
+def read_states(
+    local: Database[Any], keys: Iterable[DocumentKey], session: ClientSession | None = None
+) -> dict[DocumentKey, SyncState]:
+    """The state of every key; a key that was never decided about has the state of an absent document."""
+    by_hash = {key_hash(key): key for key in keys}
+    states = dict.fromkeys(by_hash.values(), SyncState())
+    query = {"_id": {"$in": list(by_hash)}}
+    for found in local[STATE].find(query, _WITHOUT_KEY, session=session, batch_size=len(by_hash) + 1):
+        states[by_hash[found["_id"]]] = _decode(found)
+    return states
+
+
+def write_states(
+    local: Database[Any],
+    changes: Iterable[tuple[DocumentKey, SyncState, SyncState]],
+    session: ClientSession | None = None,
+) -> None:
+    """Write (key, state as read, new state). New ones are inserted, since an upsert is much slower."""
+    operations: list[Any] = []
+    for key, before, after in changes:
+        document = _encode(key, after)
+        if before.counter:
+            operations.append(ReplaceOne({"_id": document["_id"]}, document))
+        else:
+            operations.append(InsertOne(document))
+    if operations:
+        local[STATE].bulk_write(operations, ordered=session is not None, session=session)
+
+
+def record_pushed(local: Database[Any], keys: Iterable[DocumentKey], batch_id: str) -> None:
+    """Agree on what a batch pushed, for each key that still holds this batch's intent.
+
+    One conditional update: a key about which somebody else decided meanwhile is left alone.
+    """
+    gone = {"$cond": [{"$eq": ["$i.h", ABSENT]}, "$$NOW", "$$REMOVE"]}
+    local[STATE].update_many(
+        {"_id": {"$in": [key_hash(key) for key in keys]}, "i.b": batch_id},
+        [{"$set": {"h": "$i.h", "n": {"$add": ["$n", 1]}, "gone": gone}}, {"$unset": ["i", "l", "a"]}],
+    )
+
+
+def ensure_indexes(local: Database[Any]) -> None:
+    local[STATE].create_index("gone", expireAfterSeconds=KEEP_GONE_SECONDS, sparse=True)
+
+
+def _decode(found: dict[str, Any]) -> SyncState:
+    both = found.get("h")
+    intent = found.get("i")
+    return SyncState(
+        local=found["l"] if both is None else both,
+        atlas=found["a"] if both is None else both,
+        intent=Intent(intent["b"], intent["h"], intent["at"]) if intent else None,
+        counter=found["n"],
+    )
+
+
+def _encode(key: DocumentKey, state: SyncState) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "_id": key_hash(key),
+        "c": key.collection,
+        "key": RawBSONDocument(key.id_bson),
+    }
+    if state.local == state.atlas:
+        document["h"] = state.local
+    else:
+        document |= {"l": state.local, "a": state.atlas}
+    document["n"] = state.counter
+    if state.intent:
+        document["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
+    elif state.local == state.atlas == ABSENT:
+        document["gone"] = dt.datetime.now(dt.UTC)
+    return document

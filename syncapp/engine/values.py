@@ -1,0 +1,137 @@
+"""The values that cross boundaries: frozen, comparable, and free of Django, Celery and PyMongo.
+
+Positions are cluster times as one integer (seconds << 32 | increment). Times are milliseconds since
+1970 by Atlas's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+ABSENT = bytes(16)  # the content hash of a document that does not exist
+ATLAS_ORIGIN = "atlas"  # the origin of a change that was made on Atlas itself
+
+
+class Side(StrEnum):
+    LOCAL = "local"
+    ATLAS = "atlas"
+
+    @property
+    def other(self) -> Side:
+        return Side.ATLAS if self is Side.LOCAL else Side.LOCAL
+
+
+BOTH = (Side.LOCAL, Side.ATLAS)
+
+
+class Operation(StrEnum):
+    """What an application did; for counting only, since decisions look at contents."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentKey:
+    """A collection and an `_id`. Two keys are equal if the server takes their `_id`s for one."""
+
+    collection: str
+    identity: bytes  # canonical form of the `_id` (see content.py)
+    id_bson: bytes = field(compare=False)  # BSON of {_id: …}, as one side stores it
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """The last native change of a key on one side, last in the order of its stream."""
+
+    position: int
+    time: int | None  # None: unknown
+    origin: str
+    operation: Operation = Operation.UPDATE
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        """What last write wins compares. An unknown time is older than any known one."""
+        return (-1 if self.time is None else self.time, self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A push whose outcome is not recorded."""
+
+    batch_id: str
+    content: bytes  # hash of what is pushed
+    at: int  # milliseconds by the local clock
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """What a device remembers about one key: the contents of both sides that were last agreed on."""
+
+    local: bytes = ABSENT
+    atlas: bytes = ABSENT
+    intent: Intent | None = None
+    counter: int = 0  # raised by every decision about the key: what orders decisions
+
+    def next(self, local: bytes, atlas: bytes, intent: Intent | None = None) -> SyncState:
+        """The state after one more decision."""
+        return SyncState(local, atlas, intent, self.counter + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Contents that an earlier task read, and the positions of its reads."""
+
+    contents: Mapping[Side, bytes]
+    read_at: Mapping[Side, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """A key that is handed to a task, with what the listener knows about it."""
+
+    key: DocumentKey
+    facts: Mapping[Side, Fact] = field(default_factory=dict)
+    seen: Seen | None = None
+    attempts: int = 0  # failed ones; a lost connection does not count
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Keys of one collection that are handed to an apply worker as one Celery task."""
+
+    task_id: str
+    side: Side  # whose stream brought the keys: which queue, and which direction counts a skip
+    collection: str
+    items: tuple[WorkItem, ...]
+    read_to: Mapping[Side, int]  # every event up to and including this position had been read
+    hurry: bool = False  # the listener's memory is full: do not wait for the exact time of a push
+    rules_version: int = 0
+
+
+class Ending(StrEnum):
+    """What becomes of a key when its task ends."""
+
+    DONE = "done"
+    WAIT = "wait"  # hand it out again when both streams are past the positions in `seen`
+    RETRY = "retry"  # something transient: hand it out again
+    REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one key's work."""
+
+    key: DocumentKey
+    ending: Ending
+    transfer: Side | None = None  # the side that was written; None: nothing was to be done
+    operation: Operation | None = None
+    conflict: bool = False
+    seen: Seen | None = None
+    reason: str = ""
+    code: int | None = None
+    document: bytes | None = None
