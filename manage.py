@@ -10,13 +10,14 @@ def main() -> int:
     from syncapp.conf import SettingsError, get_settings
 
     try:
-        get_settings()
+        settings = get_settings()
+        settings.make_home()
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(sys.argv)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
     return 0
 
 

@@ -148,6 +148,7 @@ SETTINGS = (
     Setting("DJANGO_SUPERUSER_PASSWORD", "", anything, "The admin's password. Empty: made up, printed, and kept in SYNC_HOME.", secret=True),
     Setting("DJANGO_SUPERUSER_EMAIL", "admin@example.com", anything, "The admin's address."),
     Setting("PORT", "5000", integer(1, 65_535), "The port of the web process."),
+    Setting("SYNC_WEB_BIND", "127.0.0.1", anything, "The address that the web process listens on. 0.0.0.0: on all."),
     Setting("SYNC_HOME", ".sync", anything, "The folder of everything that is kept on disk: databases, logs, passwords."),
     Setting("SYNC_API_PUBLIC_READ", "false", boolean, "true: the API can be read without a login (for scripts that have none)."),
     Setting("SYNC_LOG_FORMAT", "plain", one_of("plain", "json"), "How log lines are written."),
@@ -187,6 +188,7 @@ class SyncSettings:
     django_superuser_password: str
     django_superuser_email: str
     port: int
+    sync_web_bind: str
     sync_home: str
     sync_api_public_read: bool
     sync_log_format: str
@@ -205,6 +207,16 @@ class SyncSettings:
     def home(self) -> Path:
         """SYNC_HOME as an absolute path; a relative one counts from the project's root."""
         return (BASE_DIR / self.sync_home).resolve()
+
+    def make_home(self) -> None:
+        """Raise `SettingsError` if SYNC_HOME is no folder that can be written to."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            writable = os.access(self.home, os.W_OK | os.X_OK)
+        except OSError:
+            writable = False
+        if not writable:
+            raise SettingsError(f"SYNC_HOME is {self.sync_home!r}; allowed: a folder that can be written to")
 
     @property
     def local_database(self) -> str:
@@ -257,8 +269,16 @@ def _parse(setting: Setting, text: str) -> Any:
 
 @cache
 def get_settings() -> SyncSettings:
-    """The settings of this process: `.env` in the project's root, overruled by the environment."""
-    environ.Env.read_env(str(BASE_DIR / ".env"))
+    """The settings of this process: `.env` in the project's root, overruled by the environment.
+
+    What neither of them says comes from the `make run` that is running in this SYNC_HOME, if one is.
+    """
+    from syncapp.embedded.running import environment_of_the_running
+
+    if (BASE_DIR / ".env").is_file():
+        environ.Env.read_env(str(BASE_DIR / ".env"))
+    for name, value in environment_of_the_running(load(os.environ).home).items():
+        os.environ.setdefault(name, value)
     return load(os.environ)
 
 

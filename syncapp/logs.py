@@ -8,7 +8,6 @@ addresses are masked in the finished text, tracebacks included.
 from __future__ import annotations
 
 import logging
-import logging.config
 from typing import Any
 
 import structlog

@@ -13,12 +13,22 @@ import sys
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def tether(stop_signal: int = signal.SIGTERM) -> None:
     """Tie this process to its parent: it gets `stop_signal` when the parent ends."""
+    _prctl(PR_SET_PDEATHSIG, int(stop_signal))
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of every descendant whose own parent ends, so that none is lost."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def tethered(command: list[str], stop_signal: signal.Signals = signal.SIGTERM) -> list[str]:
@@ -32,7 +42,7 @@ def main(arguments: list[str]) -> None:
     tether(signal.Signals[arguments[0]])
     if os.getppid() != parent:  # it died before we were tied to it: no signal will come
         sys.exit(1)
-    os.execvp(arguments[1], arguments[1:])
+    os.execvp(arguments[1], arguments[1:])  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Sample traffic: a small shop that writes on both sides."""

@@ -1,0 +1,148 @@
+"""`make run`: starts servers and processes under Supervisor, says when they work, and stops them in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from syncapp.conf import SyncSettings, get_settings
+from syncapp.embedded import orphans
+from syncapp.embedded.block import Addresses, describe
+from syncapp.embedded.lock import RunLock
+from syncapp.embedded.mongod import direct_client, make_primary
+from syncapp.embedded.plan import Plan, make_plan
+from syncapp.embedded.probe import Health, probe
+from syncapp.embedded.redis import redis_is_ready, redis_url
+from syncapp.embedded.running import forget_environment, keep_environment
+from syncapp.embedded.supervisor import APP, SERVERS, Supervised, Supervisor
+from syncapp.embedded.tether import adopt_orphans
+from syncapp.preparation import prepare
+from syncapp.programs import DEMO, PROGRAMS
+
+SERVERS_TIMEOUT = 60.0  # seconds
+HEALTH_TIMEOUT = 60.0
+STOP_TIMEOUT = 9.0
+
+
+class Stopped(Exception):
+    """Somebody asked us to stop (Ctrl-C, SIGTERM, or the terminal was closed)."""
+
+
+class StartFailed(Exception):
+    """The text is the line that the operator reads."""
+
+
+def run(settings: SyncSettings, say: Callable[[str], None]) -> int:
+    """Run until somebody stops it; the exit status. Raises what `RunLock.take` and `make_plan` raise."""
+    lock = RunLock(settings.home)
+    lock.take()
+    try:
+        plan = make_plan(settings, os.environ)
+        os.environ.update(plan.environment)
+        get_settings.cache_clear()
+        return _run(get_settings(), plan, lock, say)
+    finally:
+        lock.release()
+
+
+def _run(settings: SyncSettings, plan: Plan, lock: RunLock, say: Callable[[str], None]) -> int:
+    adopt_orphans()
+    keep_environment(settings.home, plan.environment)
+    supervisor = Supervisor(settings.home, _programs(plan))
+    try:
+        with _signals_raise():
+            supervisor.start(os.environ, lock.fileno)
+            _wait_for_servers(plan, supervisor)
+            admin = prepare(settings)
+            supervisor.call("startProcessGroup", APP, False)
+            health = _wait_for_health(settings, supervisor)
+            say(describe(settings, admin, health, Addresses.of(settings, plan)))
+            while not supervisor.has_ended:
+                time.sleep(0.5)
+        say("The process manager has ended; see " + str(supervisor.logs / "supervisord.log"))
+        return 1
+    except Stopped:
+        say("Stopping …")
+        return 0
+    except StartFailed as failure:
+        say(str(failure))
+        return 1
+    finally:
+        _stop(supervisor)
+        forget_environment(settings.home)
+
+
+def _programs(plan: Plan) -> list[Supervised]:
+    servers = [Supervised(server.name, SERVERS, server.command) for server in plan.servers]
+    programs = [*PROGRAMS, DEMO] if plan.is_demo else list(PROGRAMS)
+    return servers + [Supervised(p.name, APP, p.command, p.stop_seconds, p.orphan_signal) for p in programs]
+
+
+def _wait_for_servers(plan: Plan, supervisor: Supervisor) -> None:
+    for server in plan.servers:
+        if server.is_mongod:
+            with direct_client(server.port) as client:
+                _wait(lambda: make_primary(client, server.port, server.name), server.name, supervisor)  # noqa: B023
+        else:
+            _wait(lambda: redis_is_ready(redis_url(server.port)), server.name, supervisor)  # noqa: B023
+    _wait(lambda: _answers(supervisor), "the process manager", supervisor)
+
+
+def _wait(is_ready: Callable[[], bool], name: str, supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + SERVERS_TIMEOUT
+    while not is_ready():
+        if supervisor.has_ended or time.monotonic() > deadline:
+            raise StartFailed(f"{name} did not start; see the files in {supervisor.logs}")
+        time.sleep(0.05)
+
+
+def _answers(supervisor: Supervisor) -> bool:
+    try:
+        return bool(supervisor.call("getState"))
+    except OSError:
+        return False
+
+
+def _wait_for_health(settings: SyncSettings, supervisor: Supervisor) -> Health:
+    """What can be said after at most HEALTH_TIMEOUT: a database that is away must not hold up the start."""
+    deadline = time.monotonic() + HEALTH_TIMEOUT
+    while True:
+        health = probe(settings.port)
+        if health.is_good or time.monotonic() > deadline or supervisor.has_ended:
+            return health.with_processes(_not_running(supervisor))
+        time.sleep(0.25)
+
+
+def _not_running(supervisor: Supervisor) -> tuple[str, ...]:
+    try:
+        states = supervisor.call("getAllProcessInfo")
+    except OSError:
+        return ()
+    return tuple(state["name"] for state in states if state["statename"] not in {"RUNNING", "STARTING"})
+
+
+def _stop(supervisor: Supervisor) -> None:
+    """Whatever happens, nothing of ours is left, and this takes less than ten seconds."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave servers behind
+    deadline = time.monotonic() + STOP_TIMEOUT
+    supervisor.stop()
+    while not supervisor.has_ended and time.monotonic() < deadline:
+        time.sleep(0.05)
+    supervisor.kill()
+    orphans.end_all(deadline - time.monotonic())
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    # SIGHUP: the terminal was closed
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    yield

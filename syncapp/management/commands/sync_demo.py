@@ -1,0 +1,52 @@
+"""Sample traffic on both sides, as a small shop would write it. For databases of one's own to try on."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from pymongo import MongoClient
+
+from syncapp.conf import get_settings
+from syncapp.demo.samples import Document
+from syncapp.demo.shop import Shop
+
+TIMEOUT_MS = 3_000  # of each attempt to reach a server
+
+
+class Command(BaseCommand):
+    help = "Write like a shop on both sides: orders, menuitems, tables and sessions. Not for production data."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--rate", type=float, default=3.0, help="writes a second (default 3)")
+        parser.add_argument("--seconds", type=float, help="stop after so many seconds (default: never)")
+        parser.add_argument("--seed", type=int, help="of the random numbers")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        settings = get_settings()
+        settings.require("MONGODB_URI", "MONGODB_ATLAS_URI")
+        if not 0 < options["rate"] <= 1_000:
+            raise CommandError(f"--rate is {options['rate']}; allowed: more than 0, at most 1000")
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        with _client(settings.mongodb_uri) as local, _client(settings.mongodb_atlas_uri) as atlas:
+            shop = Shop(
+                local[settings.local_database],
+                atlas[settings.atlas_database],
+                options["rate"],
+                stop,
+                random.Random(options["seed"]),
+            )
+            shop.run(options["seconds"])
+        self.stdout.write(f"{shop.written} writes, and {shop.conflicts} conflicts")
+
+
+def _client(uri: str) -> MongoClient[Document]:
+    return MongoClient(
+        uri, serverSelectionTimeoutMS=TIMEOUT_MS, connectTimeoutMS=TIMEOUT_MS, socketTimeoutMS=10_000
+    )

@@ -1,0 +1,23 @@
+"""Everything that comes before a start: migrations, the environment's values, static files, the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from syncapp.conf import get_settings
+from syncapp.preparation import prepare
+
+
+class Command(BaseCommand):
+    help = "Migrate, take over the environment's values, collect static files, make the admin user"
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        settings = get_settings()
+        admin = prepare(settings)
+        self.stdout.write(f"Ready. Admin: {admin.username}")
+        if admin.password:
+            # Not printed here: in production this line would stay in a log
+            self.stdout.write(f"Password: see {settings.home / 'admin_password'}")

@@ -1,0 +1,64 @@
+"""The processes of the product: the one list that `make run`, the Procfile and docker/compose.yml go by."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from dataclasses import dataclass
+
+QUEUES = "atlas_to_local,local_to_atlas,maintenance"
+
+
+@dataclass(frozen=True)
+class Program:
+    """`arguments` follow the name of the Python program: no script's first line has to be right."""
+
+    name: str
+    arguments: tuple[str, ...]
+    purpose: str
+    stop_seconds: int = 3  # how long it may take to stop before it is killed
+    orphan_signal: signal.Signals = signal.SIGTERM  # what it gets when its process manager was killed
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, *self.arguments]
+
+    @property
+    def shell_line(self) -> str:
+        """As it stands in the Procfile and in compose.yml."""
+        return shlex.join(["python", *self.arguments])
+
+
+_CELERY = ("-m", "celery", "-A", "syncproject")
+
+PROGRAMS = (
+    Program(
+        "web",
+        ("-m", "gunicorn", "--config", "python:syncproject.gunicorn", "syncproject.wsgi"),
+        "API, admin and dashboard",
+    ),
+    Program(
+        "listener",
+        ("manage.py", "sync_listen"),
+        "reads both change streams and hands out what changed",
+        stop_seconds=5,
+    ),
+    Program(
+        "worker",
+        (*_CELERY, "worker", "-Q", QUEUES, "-E", "--without-gossip", "--without-mingle"),
+        "applies changes",
+        stop_seconds=5,
+        orphan_signal=signal.SIGQUIT,  # at once: with the servers gone too, a task would wait for long
+    ),
+    Program(
+        "beat",
+        # Exactly one. It keeps no file: the periods are in Django's database
+        (*_CELERY, "beat", "--pidfile="),
+        "sends periodic tasks",
+    ),
+    Program("flower", (*_CELERY, "flower"), "shows tasks and workers"),
+)
+
+DEMO = Program("demo", ("manage.py", "sync_demo"), "sample traffic on both sides")
+SETUP = Program("setup", ("manage.py", "sync_setup"), "migrates, collects static files, makes the admin user")
