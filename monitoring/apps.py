@@ -1,7 +1,15 @@
-from django.apps import AppConfig
+"""Monitoring, and the periodic tasks that are there from the start."""
+
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 
 
 class MonitoringConfig(AppConfig):
     name = "monitoring"
     verbose_name = "Monitoring"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from syncapp.tasks.schedule import after_migrate
+
+        post_migrate.connect(after_migrate, sender=apps.get_app_config("django_celery_beat"))

@@ -86,6 +86,61 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = SYNC.home / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a folder that is missing
+# Static files are served straight from the packages: nothing has to be collected after an upgrade
+WHITENOISE_USE_FINDERS = True
+
+REST_FRAMEWORK = {
+    # The token first: whoever has no login is answered 401, not 403
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["syncapp.api.permissions.SyncAccess"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "syncapp.api.errors.handle",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Isthmus",
+    "DESCRIPTION": "Two-way sync between a local MongoDB and MongoDB Atlas: health, figures, conflicts, switches.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+UNFOLD = {
+    "SITE_TITLE": "Isthmus",
+    "SITE_HEADER": "Isthmus",
+    "SITE_SUBHEADER": "Local MongoDB ⇄ Atlas",
+    "SITE_URL": None,
+    "SITE_SYMBOL": "sync_alt",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("monitoring/favicon.svg")}
+    ],
+    "STYLES": [lambda request: static("monitoring/isthmus.css")],
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "DASHBOARD_CALLBACK": "monitoring.dashboard.page_context",
+    "SIDEBAR": {"navigation": "syncapp.admin.navigation.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(98% .013 190)",
+            "100": "oklch(95% .03 190)",
+            "200": "oklch(91% .055 190)",
+            "300": "oklch(84% .085 190)",
+            "400": "oklch(75% .105 190)",
+            "500": "oklch(65% .105 190)",
+            "600": "oklch(54% .09 192)",
+            "700": "oklch(46% .076 193)",
+            "800": "oklch(39% .062 194)",
+            "900": "oklch(33% .05 195)",
+            "950": "oklch(25% .04 196)",
+        },
+    },
+}
 
 CELERY_BROKER_URL = SYNC.celery_broker_url or "redis://127.0.0.1:6379/0"
 CELERY_TASK_SERIALIZER = "bson"

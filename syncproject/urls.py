@@ -1,8 +1,15 @@
 """All addresses of the web process."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from monitoring.flower import flower
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("api/", include("syncapp.api.urls")),
+    re_path(r"^flower(?P<rest>/.*)?$", flower, name="flower"),
+    path("", include("monitoring.urls")),
 ]

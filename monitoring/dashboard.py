@@ -1,0 +1,153 @@
+"""What the dashboard shows: short figures for scripts, and everything that the live page draws."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models.functions import Length
+from django.http import HttpRequest
+from django.urls import reverse
+
+from monitoring import figures
+from monitoring.facts import TEN_MINUTES, Snapshot, take_snapshot
+from monitoring.versions import compare
+from syncapp.conf import get_settings
+from syncapp.models import Conflict, MetricMinute, RejectedChange
+from syncapp.models.choices import Direction
+
+MINUTES_SHOWN = 30
+CONFLICTS_SHOWN = 5
+LONGEST_SHOWN = 20_000  # characters of a version; longer ones are looked at on their own page
+
+
+def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """The template's context: unfold calls this for the admin's first page, and so does our view."""
+    return {
+        **context,
+        "title": "Dashboard",
+        "live": live_figures(),
+        "may_operate": request.user.has_perm("syncapp.operate_sync"),
+    }
+
+
+def script_figures() -> dict[str, Any]:
+    """`syncLag` in ms, `conflictRate` an hour, `errorRate` in percent of the last hour's changes."""
+    snapshot = take_snapshot()
+    return _short(snapshot, figures.together(figures.totals(snapshot.at - figures.HOUR)))
+
+
+def _short(snapshot: Snapshot, hour: figures.DirectionTotals) -> dict[str, Any]:
+    instance = snapshot.instance
+    return {
+        "timestamp": snapshot.at.isoformat(),
+        "health": str(snapshot.health.status),
+        "syncLag": max(figures.lag_ms(instance, direction) for direction in Direction),
+        "conflictRate": snapshot.facts.conflicts_last_hour,
+        "errorRate": round(hour.error_share * 100, 2),
+        "queueSize": instance.queue_size if instance else 0,
+    }
+
+
+def live_figures() -> dict[str, Any]:
+    snapshot = take_snapshot()
+    now, instance, switches = snapshot.at, snapshot.instance, snapshot.switches
+    hour = figures.totals(now - figures.HOUR)
+    return {
+        **_short(snapshot, figures.together(hour)),
+        "message": snapshot.health.message,
+        "reasons": [{"status": str(r.status), "text": r.text} for r in snapshot.health.reasons],
+        "enabled": switches.enabled,
+        "paused": switches.paused,
+        "strategy": switches.strategy,
+        "everRan": instance is not None,
+        "ownDatabases": bool(get_settings().mongodb_uri),
+        "instanceId": instance.instance_id if instance else None,
+        "holder": instance.holder if instance else "",
+        "streams": {"local": str(snapshot.local_stream), "atlas": str(snapshot.atlas_stream)},
+        "lastError": instance.last_error if instance else "",
+        "inFlight": instance.in_flight if instance else 0,
+        "clockOffsetMs": instance.clock_offset_ms if instance else 0,
+        "rejected": RejectedChange.objects.count(),
+        "directions": _directions(snapshot, hour),
+        "conflicts": [_conflict(row) for row in _latest_conflicts()],
+    }
+
+
+def _directions(
+    snapshot: Snapshot, hour: dict[Direction, figures.DirectionTotals]
+) -> dict[str, dict[str, Any]]:
+    ever = figures.totals()
+    times = figures.percentiles(snapshot.at - TEN_MINUTES, 0.95)
+    minutes = _minutes(snapshot.at)
+    return {
+        str(which): {
+            "succeeded": ever[which].succeeded,
+            "failed": ever[which].failed,
+            "skipped": ever[which].skipped,
+            "lastHour": hour[which].succeeded,
+            "p95Ms": round(times[which][0], 1),
+            "lagMs": figures.lag_ms(snapshot.instance, which),
+            "lastEventAt": last.isoformat() if (last := ever[which].last_event_at) else None,
+            "minutes": minutes[which],
+        }
+        for which in Direction
+    }
+
+
+def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
+    """For each direction the last half hour, minute by minute; the last one is not over yet."""
+    current = now.replace(second=0, microsecond=0)
+    starts = [current - timedelta(minutes=n) for n in range(MINUTES_SHOWN - 1, -1, -1)]
+    rows = MetricMinute.objects.filter(minute__gte=starts[0]).values_list(
+        "direction", "minute", "succeeded", "failed"
+    )
+    found = {(direction, minute): (succeeded, failed) for direction, minute, succeeded, failed in rows}
+    series: dict[str, list[dict[str, Any]]] = {}
+    for which in Direction:
+        series[which] = []
+        for start in starts:
+            succeeded, failed = found.get((which, start), (0, 0))
+            seconds = 60 if start != current else max(1.0, (now - start).total_seconds())
+            series[which].append(
+                {"at": start.isoformat(), "rate": round(succeeded / seconds, 3), "failed": failed}
+            )
+    return series
+
+
+def _latest_conflicts() -> list[Conflict]:
+    """Without the bodies of those that are too long to be drawn every two seconds."""
+    bodies = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
+    rows = list(
+        Conflict.objects.defer(*bodies).annotate(size=Length("local_document") + Length("atlas_document"))[
+            :CONFLICTS_SHOWN
+        ]
+    )
+    small = [row.pk for row in rows if row.size <= LONGEST_SHOWN]  # type: ignore[attr-defined]
+    versions = Conflict.objects.filter(pk__in=small).values_list("pk", "local_document", "atlas_document")
+    by_pk = {pk: (local, atlas) for pk, local, atlas in versions}
+    for row in rows:
+        row.versions = by_pk.get(row.pk)  # type: ignore[attr-defined]
+    return rows
+
+
+def _conflict(row: Conflict) -> dict[str, Any]:
+    versions = row.versions  # type: ignore[attr-defined]
+    return {
+        "id": row.pk,
+        "url": reverse("admin:syncapp_conflict_change", args=[row.pk]),
+        "collection": row.collection,
+        "documentId": row.document_id,
+        "at": row.at.isoformat(),
+        "winner": row.winner,
+        "strategy": row.strategy,
+        "oneWay": row.one_way,
+        "restored": row.restored_at is not None,
+        "absent": {"local": not versions[0], "atlas": not versions[1]} if versions else None,
+        "fields": [
+            {"name": pair.name, "local": pair.local, "atlas": pair.atlas, "differs": pair.differs}
+            for pair in compare(*versions)
+        ]
+        if versions
+        else None,
+    }

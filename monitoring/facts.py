@@ -1,0 +1,116 @@
+"""Gathers from Django's database the facts that health is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F
+from django.utils import timezone
+
+from monitoring import figures
+from monitoring.health import DirectionFacts, Facts, Health, StreamFacts, Thresholds, assess
+from syncapp.conf import get_settings
+from syncapp.models import Instance, MetricMinute, SyncSwitches
+from syncapp.models.choices import Direction
+
+TEN_MINUTES = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Health together with what it was judged by."""
+
+    at: datetime
+    facts: Facts
+    health: Health
+    instance: Instance | None
+    switches: SyncSwitches
+
+    @property
+    def atlas_stream(self) -> str:
+        return self._stream(self.instance.atlas_stream if self.instance else "")
+
+    @property
+    def local_stream(self) -> str:
+        return self._stream(self.instance.local_stream if self.instance else "")
+
+    def _stream(self, said: str) -> str:
+        """A listener that went silent has no stream, whatever it last said."""
+        silent_s = self.facts.silent_s
+        gone = silent_s is None or silent_s > Thresholds().silent_warning_s
+        return Instance.Stream.DISCONNECTED if gone else said
+
+
+def take_snapshot(now: datetime | None = None) -> Snapshot:
+    now = now or timezone.now()
+    instance = figures.device()
+    # Reading never writes: without a row, the defaults of the model hold
+    switches = SyncSwitches.objects.filter(id=1).first() or SyncSwitches(id=1)
+    facts = gather(now, instance, switches)
+    return Snapshot(now, facts, assess(facts), instance, switches)
+
+
+def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> Facts:
+    hour, recent, slow = (
+        figures.totals(now - figures.HOUR),
+        figures.totals(now - TEN_MINUTES),
+        slow_seconds(now),
+    )
+
+    def direction(which: Direction) -> DirectionFacts:
+        return DirectionFacts(
+            average_ms=recent[which].average_ms,
+            slow_for_s=slow.get(which, 0.0),
+            error_share=hour[which].error_share,
+            lag_ms=figures.lag_ms(instance, which),
+        )
+
+    common = {
+        "enabled": switches.enabled,
+        "paused": switches.paused,
+        "pull": direction(Direction.ATLAS_TO_LOCAL),
+        "push": direction(Direction.LOCAL_TO_ATLAS),
+        "conflicts_last_hour": figures.conflicts_last_hour(now),
+        "max_reconnects": get_settings().change_stream_max_reconnect_attempts,
+    }
+    if instance is None:
+        return Facts(silent_s=None, **common)  # type: ignore[arg-type]
+    return Facts(
+        silent_s=(now - instance.seen_at).total_seconds() if instance.seen_at else None,
+        local_stream=_stream(
+            now, instance.local_stream, instance.local_stream_since, instance.local_reconnects
+        ),
+        atlas_stream=_stream(
+            now, instance.atlas_stream, instance.atlas_stream_since, instance.atlas_reconnects
+        ),
+        queue_size=instance.queue_size,
+        **common,  # type: ignore[arg-type]
+    )
+
+
+def _stream(now: datetime, status: str, since: datetime | None, reconnects: int) -> StreamFacts:
+    return StreamFacts(status, (now - since).total_seconds() if since else 0.0, reconnects)
+
+
+def slow_seconds(now: datetime) -> dict[str, float]:
+    """For how long every minute with changes has been too slow of late, by direction.
+
+    Counted from the first to the last such minute: a minute without changes neither ends nor prolongs it.
+    Older than a quarter of an hour is not looked at.
+    """
+    spans: dict[str, float] = {}
+    last: dict[str, datetime] = {}
+    over: set[str] = set()
+    rows = (
+        MetricMinute.objects.filter(minute__gt=now - timedelta(minutes=15), processed__gt=0)
+        .order_by("-minute")
+        .values_list("direction", "minute", F("time_ms") / F("processed"))
+    )
+    for direction, minute, average_ms in rows:
+        if direction in over or average_ms <= Thresholds().average_critical_ms:
+            over.add(direction)
+        else:
+            last.setdefault(direction, minute)
+            spans[direction] = (last[direction] - minute).total_seconds() + 60
+    return spans

@@ -1,0 +1,64 @@
+"""Flower, the tasks' view, at /flower/: for staff, and to look at only.
+
+Flower itself listens on the loopback with a password of its own (SYNC_FLOWER_URL). Whatever a browser
+asks for reaches it as a GET, so that nothing can be stopped, restarted or revoked through this door.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+from urllib.parse import unquote, urlsplit
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.gzip import gzip_page
+
+from syncapp.conf import get_settings
+
+TIMEOUT_S = 10
+# The table of tasks asks by POST for what Flower also answers to a GET
+TABLE = "/flower/tasks/datatable"
+PASSED_ON = ("Content-Type", "Cache-Control", "Etag", "Last-Modified")
+
+
+@csrf_exempt  # nothing can be changed here, and Flower's pages know no token of ours
+@staff_member_required
+@gzip_page
+def flower(request: HttpRequest, rest: str | None) -> HttpResponse:
+    """Everything below /flower/, read only."""
+    address = get_settings().sync_flower_url
+    if not address:
+        raise Http404("SYNC_FLOWER_URL is not set")
+    if not rest:
+        return HttpResponseRedirect("/flower/")
+    query = request.META.get("QUERY_STRING", "")
+    if request.method == "POST" and request.path == TABLE:
+        query = request.body.decode("utf-8", "replace")
+    elif request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"], "Flower can only be looked at here.\n")
+    try:
+        return _ask(address, request.get_full_path_info().split("?")[0] + (f"?{query}" if query else ""))
+    except (OSError, http.client.HTTPException):
+        return HttpResponse("Flower cannot be reached.\n", status=502, content_type="text/plain")
+
+
+def _ask(address: str, path: str) -> HttpResponse:
+    parts = urlsplit(address)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    headers = {"Accept-Encoding": "identity"}
+    if parts.username:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        response = HttpResponse(answer.read(), status=answer.status)
+        for name in PASSED_ON:
+            if value := answer.getheader(name):
+                response[name] = value
+        return response
+    finally:
+        connection.close()

@@ -1,0 +1,45 @@
+"""Keeps the tables of metrics small: totals must never shrink, so old minutes become days, not nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Max, Sum
+from django.db.models.functions import TruncDay
+from django.utils import timezone
+
+from monitoring.figures import COUNTERS
+from syncapp.models import MetricMinute, ProcessingTime
+
+KEEP_MINUTES = timedelta(days=7)
+SUMS = (*COUNTERS, "conflicts", "time_ms")
+
+
+@transaction.atomic
+def fold_old_minutes(now: datetime | None = None) -> tuple[int, int]:
+    """Rows that were folded into days, and histogram rows that were removed.
+
+    Each day that is wholly older than a week becomes one row a direction, at its midnight. The histogram of
+    processing times is only asked about the last hour: its old rows go.
+    """
+    edge = ((now or timezone.now()) - KEEP_MINUTES).replace(hour=0, minute=0, second=0, microsecond=0)
+    old = MetricMinute.objects.filter(minute__lt=edge)
+    days = list(
+        old.order_by()
+        .annotate(day=TruncDay("minute"))
+        .values("day", "direction")
+        .annotate(last=Max("last_event_at"), **{f"sum_{name}": Sum(name) for name in SUMS})
+    )
+    removed, _ = old.delete()
+    MetricMinute.objects.bulk_create(
+        MetricMinute(
+            minute=day["day"],
+            direction=day["direction"],
+            last_event_at=day["last"],
+            **{name: day[f"sum_{name}"] for name in SUMS},
+        )
+        for day in days
+    )
+    times, _ = ProcessingTime.objects.filter(minute__lt=edge).delete()
+    return max(0, removed - len(days)), times

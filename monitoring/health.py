@@ -1,0 +1,193 @@
+"""Health as a pure function of facts: `healthy`, `degraded` or `critical`, with the reasons.
+
+The thresholds are those of the operators' table (docs/api.md). No other value contains the word healthy,
+since scripts search for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MINUTE, HOUR = 60.0, 3600.0
+DISABLED_MESSAGE = "Bidirectional sync is disabled"
+PAUSED_MESSAGE = "Sync is paused"
+
+
+class Status(StrEnum):
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    CRITICAL = "critical"
+
+    @property
+    def exit_code(self) -> int:
+        """As monitoring plug-ins have it: 0 fine, 1 warning, 2 critical."""
+        return list(Status).index(self)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    average_warning_ms: float = 200
+    average_critical_ms: float = 500  # when it lasts
+    conflicts_warning: int = 5  # an hour
+    conflicts_critical: int = 20
+    error_share_warning: float = 0.01
+    error_share_critical: float = 0.05
+    pending: int = 100
+    lasting_s: float = 10 * MINUTE
+    disconnected_s: float = 5 * MINUTE
+    lag_warning_ms: float = 5_000
+    silent_warning_s: float = 15
+    silent_critical_s: float = 60
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    status: str = "connected"
+    since_s: float = 0.0  # for how long the status has been what it is
+    reconnects: int = 0  # failed attempts in a row
+
+
+@dataclass(frozen=True)
+class DirectionFacts:
+    average_ms: float = 0.0  # over the last ten minutes
+    slow_for_s: float = 0.0  # for how long every minute's average has been above the critical bound
+    error_share: float = 0.0  # over the last hour
+    lag_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    enabled: bool = True
+    paused: bool = False
+    silent_s: float | None = 0.0  # since the listener's last sign of life; None: there never was one
+    local_stream: StreamFacts = StreamFacts()
+    atlas_stream: StreamFacts = StreamFacts()
+    pull: DirectionFacts = DirectionFacts()
+    push: DirectionFacts = DirectionFacts()
+    conflicts_last_hour: int = 0
+    queue_size: int = 0
+    max_reconnects: int = 10
+
+
+@dataclass(frozen=True)
+class Reason:
+    status: Status
+    text: str
+
+
+@dataclass(frozen=True)
+class Health:
+    status: Status
+    message: str
+    reasons: tuple[Reason, ...]
+
+
+def assess(facts: Facts, limits: Thresholds = Thresholds()) -> Health:
+    """While sync is disabled only the direction local → Atlas counts."""
+    reasons = _listener(facts, limits)
+    if facts.paused:
+        reasons.append(
+            Reason(Status.DEGRADED, "Sync is paused: changes wait on both sides until it is resumed")
+        )
+    elif not reasons or reasons[0].status != Status.CRITICAL:
+        # What a listener said that has been silent for long is no news about streams and lag
+        reasons += _streams(facts, limits) + _flow(facts, limits)
+    status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
+    ordered = sorted(reasons, key=lambda r: -r.status.exit_code)
+    return Health(status, _message(facts, status), tuple(ordered))
+
+
+def _message(facts: Facts, status: Status) -> str:
+    if not facts.enabled:
+        return DISABLED_MESSAGE
+    if facts.paused:
+        return PAUSED_MESSAGE
+    return {
+        Status.HEALTHY: "Bidirectional sync is running",
+        Status.DEGRADED: "Bidirectional sync is running, but needs a look",
+        Status.CRITICAL: "Bidirectional sync needs attention now",
+    }[status]
+
+
+def _listener(facts: Facts, limits: Thresholds) -> list[Reason]:
+    if facts.silent_s is None:
+        return [
+            Reason(Status.CRITICAL, "The listener has not reported yet: is `manage.py sync_listen` running?")
+        ]
+    if facts.silent_s > limits.silent_warning_s:
+        critical = facts.silent_s > limits.silent_critical_s
+        text = f"The listener has been silent for {duration(facts.silent_s)}: is `manage.py sync_listen` running?"
+        return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text)]
+    return []
+
+
+def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:
+    streams = [("local", facts.local_stream)] + ([("Atlas", facts.atlas_stream)] if facts.enabled else [])
+    return [reason for name, stream in streams for reason in _stream(name, stream, facts, limits)]
+
+
+def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) -> list[Reason]:
+    if stream.reconnects >= facts.max_reconnects:
+        text = f"The {name} change stream could not be opened in {stream.reconnects} attempts; trying goes on"
+        return [Reason(Status.CRITICAL, text)]
+    if stream.status != "connected":
+        critical = stream.since_s > limits.disconnected_s
+        text = f"The {name} change stream has been {stream.status} for {duration(stream.since_s)}"
+        return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text)]
+    return []
+
+
+def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
+    directions = ([("Atlas → local", facts.pull)] if facts.enabled else []) + [("Local → Atlas", facts.push)]
+    reasons = [reason for name, d in directions for reason in _direction(name, d, limits)]
+    oldest_ms = max(d.lag_ms for _, d in directions)
+    if facts.queue_size > limits.pending and oldest_ms > limits.lasting_s * 1000:
+        text = f"{facts.queue_size} operations are pending, the oldest for {duration(oldest_ms / 1000)}"
+        reasons.append(Reason(Status.CRITICAL, text))
+    if facts.enabled:
+        reasons += _level(
+            facts.conflicts_last_hour,
+            limits.conflicts_warning,
+            limits.conflicts_critical,
+            f"{facts.conflicts_last_hour} conflicts in the last hour",
+        )
+    return reasons
+
+
+def _direction(name: str, facts: DirectionFacts, limits: Thresholds) -> list[Reason]:
+    reasons = []
+    if facts.slow_for_s >= limits.lasting_s:
+        text = (
+            f"{name}: processing has taken more than {limits.average_critical_ms:.0f} ms on average for "
+            + (duration(facts.slow_for_s))
+        )
+        reasons.append(Reason(Status.CRITICAL, text))
+    elif facts.average_ms >= limits.average_warning_ms:
+        reasons.append(
+            Reason(Status.DEGRADED, f"{name}: processing takes {facts.average_ms:.0f} ms on average")
+        )
+    reasons += _level(
+        facts.error_share,
+        limits.error_share_warning,
+        limits.error_share_critical,
+        f"{name}: {facts.error_share:.1%} of the last hour's changes were rejected",
+    )
+    if facts.lag_ms >= limits.lag_warning_ms:
+        reasons.append(Reason(Status.DEGRADED, f"{name}: lag is {duration(facts.lag_ms / 1000)}"))
+    return reasons
+
+
+def _level(value: float, warning: float, critical: float, text: str) -> list[Reason]:
+    """Critical is above its bound, degraded from its bound on: `< 5 | 5–20 | > 20`."""
+    if value > critical:
+        return [Reason(Status.CRITICAL, text)]
+    return [Reason(Status.DEGRADED, text)] if value >= warning else []
+
+
+def duration(seconds: float) -> str:
+    """A length of time to read: 42 s, 7 min, 3 h, 2 days."""
+    for unit, size in (("days", 86_400), ("h", HOUR), ("min", MINUTE)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,27 @@
+"""Percentiles from a histogram of processing times: pure, in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from syncapp.models.metrics import TIME_BOUNDS_MS
+
+
+def percentile(counts: Mapping[int, int], share: float) -> float:
+    """The time below which `share` (0 to 1) of the changes stayed; 0 if there were none.
+
+    `counts` gives the changes for each upper bound of `TIME_BOUNDS_MS`. Within a bound the times are taken
+    as evenly spread; beyond the last finite bound nothing is known, so that bound itself is the answer.
+    """
+    total = sum(counts.values())
+    if not total:
+        return 0.0
+    wanted, seen, lower = total * share, 0, 0
+    for upper in TIME_BOUNDS_MS:
+        here = counts.get(upper, 0)
+        if here and seen + here >= wanted:
+            if upper == TIME_BOUNDS_MS[-1]:
+                return float(lower)
+            return lower + (upper - lower) * max(0.0, wanted - seen) / here
+        seen, lower = seen + here, upper
+    return float(lower)

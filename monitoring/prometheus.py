@@ -1,0 +1,145 @@
+"""`GET /metrics`: the figures for Prometheus, read from Django's database at each scrape.
+
+There are several processes, so no counter lives in this one: the registry is made for the scrape and holds
+nothing else. Labels are bounded: direction, outcome, operation, side, winner, status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from monitoring import figures
+from monitoring.facts import Snapshot, take_snapshot
+from monitoring.health import Status
+from syncapp.models import RejectedChange
+from syncapp.models.choices import Direction
+
+OUTCOMES = ("succeeded", "failed", "skipped")
+OPERATIONS = {"insert": "inserts", "update": "updates", "replace": "replaces", "delete": "deletes"}
+QUANTILES = (0.95, 0.99)
+
+
+class SyncCollector(Collector):
+    """All metrics, from one snapshot."""
+
+    def collect(self) -> Iterator[Metric]:
+        snapshot = take_snapshot()
+        yield from _changes(snapshot)
+        yield from _conflicts(snapshot)
+        yield from _state(snapshot)
+        yield from _streams(snapshot)
+
+    def describe(self) -> Iterator[Metric]:
+        """Names are known only when asked: registering must not query the database."""
+        return iter(())
+
+
+def _changes(snapshot: Snapshot) -> Iterator[Metric]:
+    changes = CounterMetricFamily(
+        "isthmus_changes", "Changes that were processed", labels=["direction", "outcome"]
+    )
+    operations = CounterMetricFamily(
+        "isthmus_operations", "Changes that were written", labels=["direction", "operation"]
+    )
+    time = SummaryMetricFamily(
+        "isthmus_processing_seconds", "Processing time of all changes", labels=["direction"]
+    )
+    quantile = GaugeMetricFamily(
+        "isthmus_processing_quantile_seconds",
+        "Processing time that this share of the last hour's changes stayed below",
+        labels=["direction", "quantile"],
+    )
+    lag = GaugeMetricFamily(
+        "isthmus_lag_seconds", "Age of the oldest unfinished change", labels=["direction"]
+    )
+    last = GaugeMetricFamily(
+        "isthmus_last_event_timestamp_seconds", "When the newest change was made", labels=["direction"]
+    )
+    times = figures.percentiles(snapshot.at - figures.HOUR, *QUANTILES)
+    for which, counters in figures.totals().items():
+        for outcome in OUTCOMES:
+            changes.add_metric([which, outcome], getattr(counters, outcome))
+        for operation, field in OPERATIONS.items():
+            operations.add_metric([which, operation], getattr(counters, field))
+        time.add_metric([which], count_value=counters.processed, sum_value=counters.time_ms / 1000)
+        for share, milliseconds in zip(QUANTILES, times[which], strict=True):
+            quantile.add_metric([which, str(share)], milliseconds / 1000)
+        lag.add_metric([which], figures.lag_ms(snapshot.instance, Direction(which)) / 1000)
+        if counters.last_event_at:
+            last.add_metric([which], counters.last_event_at.timestamp())
+    yield from (changes, operations, time, quantile, lag, last)
+
+
+def _conflicts(snapshot: Snapshot) -> Iterator[Metric]:
+    # Of one-way sync's overwritten versions only the latest is kept: a number that shrinks is no counter
+    found = figures.conflict_totals(snapshot.at, one_way_too=False)
+    conflicts = CounterMetricFamily("isthmus_conflicts", "Conflicts by who won", labels=["winner"])
+    conflicts.add_metric(["local"], found.local_wins)
+    conflicts.add_metric(["atlas"], found.atlas_wins)
+    conflicts.add_metric(["merged"], found.merged)
+    yield conflicts
+    yield GaugeMetricFamily(
+        "isthmus_conflicts_last_hour", "Conflicts of two-way sync", value=snapshot.facts.conflicts_last_hour
+    )
+    yield GaugeMetricFamily(
+        "isthmus_rejected_changes", "Documents set aside at present", value=RejectedChange.objects.count()
+    )
+
+
+def _state(snapshot: Snapshot) -> Iterator[Metric]:
+    health = GaugeMetricFamily("isthmus_health", "1 for the status that holds", labels=["status"])
+    for status in Status:
+        health.add_metric([status], float(status == snapshot.health.status))
+    yield health
+    instance, silent_s = snapshot.instance, snapshot.facts.silent_s
+    gauges = {
+        "isthmus_sync_enabled": ("1: both directions, 0: one-way", float(snapshot.switches.enabled)),
+        "isthmus_sync_paused": ("1: nothing moves", float(snapshot.switches.paused)),
+        "isthmus_pending_operations": ("Changes not finished", instance.queue_size if instance else 0),
+        "isthmus_in_flight_operations": ("Changes in tasks", instance.in_flight if instance else 0),
+        # +Inf where there never was one: an alert on "more than a minute" then holds
+        "isthmus_listener_silent_seconds": (
+            "Since the listener's last sign of life",
+            float("inf") if silent_s is None else max(0.0, silent_s),
+        ),
+    }
+    for name, (text, value) in gauges.items():
+        yield GaugeMetricFamily(name, text, value=value)
+
+
+def _streams(snapshot: Snapshot) -> Iterator[Metric]:
+    connected = GaugeMetricFamily("isthmus_change_stream_connected", "1: connected", labels=["side"])
+    attempts = GaugeMetricFamily(
+        "isthmus_change_stream_reconnect_attempts", "Failed attempts in a row", labels=["side"]
+    )
+    facts = snapshot.facts
+    for side, status, stream in (
+        ("local", snapshot.local_stream, facts.local_stream),
+        ("atlas", snapshot.atlas_stream, facts.atlas_stream),
+    ):
+        connected.add_metric([side], float(status == "connected"))
+        attempts.add_metric([side], stream.reconnects)
+    yield from (connected, attempts)
+
+
+def exposition() -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SyncCollector())
+    return generate_latest(registry)
+
+
+class PrometheusMetrics(APIView):
+    """Reading needs a login (a token in `authorization:` of the scrape), unless SYNC_API_PUBLIC_READ."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

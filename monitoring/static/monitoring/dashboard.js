@@ -1,0 +1,231 @@
+// The live page: asks one address every two seconds, and rests while nobody looks.
+"use strict";
+
+(() => {
+  const root = document.getElementById("isthmus");
+  const part = (name) => root.querySelector(`[data-part="${name}"]`);
+  const NAMES = { atlasToLocal: "Atlas → local", localToAtlas: "Local → Atlas" };
+  const EVERY_MS = 2000;
+  const charts = {};
+  let latest = JSON.parse(document.getElementById("isthmus-first").textContent);
+  let received = Date.now();
+  let failing = false;
+  let timer;
+
+  // Everything that comes from data goes in as text, never as markup
+  function el(tag, attributes = {}, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name === "class") node.className = value;
+      else if (name === "style") node.style.cssText = value;
+      else node.setAttribute(name, value);
+    }
+    node.append(...children.filter((child) => child !== null && child !== undefined));
+    return node;
+  }
+
+  function show(data) {
+    latest = data;
+    health(data);
+    for (const [key, direction] of Object.entries(data.directions)) direction_(key, direction, data);
+    cards(data);
+    conflicts(data.conflicts);
+    part("foot").textContent = data.instanceId
+      ? `Device ${data.instanceId}${data.holder ? ` · listener ${data.holder}` : ""} · Atlas's clock ${signed(data.clockOffsetMs)} ms`
+      : "";
+  }
+
+  function health(data) {
+    const box = root.querySelector(".ist-health");
+    box.className = `ist-health is-${data.health}`;
+    part("dot").className = `ist-dot${failing ? "" : " live"}`;
+    part("message").textContent = data.message;
+    part("mode").textContent = data.paused ? "Nothing moves" : data.enabled ? "Both directions" : "One-way: local → Atlas";
+    const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` }, withCode(reason.text)));
+    if (data.lastError) lines.push(el("li", { class: "is-degraded" }, el("span", {}, data.lastError)));
+    if (!data.enabled && !data.paused) {
+      lines.push(el("li", {}, withCode(root.dataset.operate
+        ? "Atlas's changes wait in Atlas until sync is enabled: here, or with `manage.py sync_toggle on`"
+        : "Atlas's changes wait in Atlas until an operator enables sync")));
+    }
+    part("reasons").replaceChildren(...lines);
+    actions(data);
+  }
+
+  function withCode(text) {
+    const span = el("span");
+    text.split("`").forEach((piece, i) => span.append(i % 2 ? el("code", {}, piece) : piece));
+    return span;
+  }
+
+  let actionsShown = "";
+  function actions(data) {
+    const state = `${data.enabled}${data.paused}`;
+    if (!root.dataset.operate || state === actionsShown) return;
+    actionsShown = state;
+    const toggle = data.enabled
+      ? button("Disable sync", "", () => change("toggle", { enabled: false }, "Disable bidirectional sync?",
+          "Changes from Atlas are no longer pulled. Local changes still go up to Atlas. Nothing is lost: what happens on Atlas meanwhile arrives when sync is enabled again.", "Disable"))
+      : button("Enable sync", "ist-primary", () => change("toggle", { enabled: true }, "Enable bidirectional sync?",
+          "Changes from Atlas are pulled into the local database, those that waited included.", "Enable"));
+    const pause = data.paused
+      ? button("Resume", "ist-primary", () => change("pause", { paused: false }, "Resume sync?", "What waited on both sides moves again.", "Resume"))
+      : button("Pause", "", () => change("pause", { paused: true }, "Pause everything?", "Nothing moves in either direction until it is resumed. Nothing is lost.", "Pause"));
+    part("actions").replaceChildren(pause, toggle);
+  }
+
+  function button(text, className, onClick) {
+    const node = el("button", { type: "button", class: className }, text);
+    node.addEventListener("click", onClick);
+    return node;
+  }
+
+  async function change(which, body, title, text, yes) {
+    const dialog = document.getElementById("isthmus-dialog");
+    dialog.querySelector("h3").textContent = title;
+    dialog.querySelector("p").textContent = text;
+    dialog.querySelector(".ist-primary").textContent = yes;
+    dialog.returnValue = "no";
+    dialog.showModal();
+    await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
+    if (dialog.returnValue !== "yes") return;
+    const answer = await fetch(root.dataset[which], {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRFToken": root.querySelector("[name=csrfmiddlewaretoken]").value },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) window.alert((await answer.json().catch(() => ({}))).detail || `The change was refused (${answer.status}).`);
+    await refresh();
+  }
+
+  function direction_(key, direction, data) {
+    let box = part("directions").querySelector(`[data-key="${key}"]`);
+    if (!box) {
+      box = el("section", { class: "ist-direction", "data-key": key, style: `--series: var(--${key === "atlasToLocal" ? "pull" : "push"})` },
+        el("header", {}, el("h3", {}, NAMES[key]), el("span", { class: "ist-rate" })),
+        el("div", { class: "ist-chart", role: "img", "aria-label": `Changes a second, ${NAMES[key]}, last 30 minutes` }), el("dl", { class: "ist-facts" }));
+      part("directions").append(box);
+      charts[key] = new IsthmusChart(box.querySelector(".ist-chart"));
+    }
+    const off = data.paused || (key === "atlasToLocal" && !data.enabled);
+    box.classList.toggle("ist-off", off);
+    charts[key].draw(direction.minutes);
+    const rate = rateNow(direction.minutes);
+    box.querySelector(".ist-rate").replaceChildren(off ? el("small", {}, "off") : number(rate), off ? "" : el("small", {}, " changes/s"));
+    facts(box.querySelector(".ist-facts"), [
+      ["Succeeded", number(direction.succeeded)],
+      ["Failed", number(direction.failed), direction.failed ? "bad" : ""],
+      ["Skipped", number(direction.skipped)],
+      ["p95, 10 min", direction.p95Ms ? time(direction.p95Ms) : "–"],
+      ["Lag", off ? "–" : time(direction.lagMs), !off && direction.lagMs >= 5000 ? "warn" : ""],
+      ["Last change", direction.lastEventAt ? ago(direction.lastEventAt) : "–"],
+    ]);
+  }
+
+  // The minute that is not over yet says little in its first seconds: the one before it helps out
+  function rateNow(minutes) {
+    const [before, now] = minutes.slice(-2);
+    const share = Math.min(1, (Date.now() - Date.parse(now.at)) / 20000);
+    return before.rate * (1 - share) + now.rate * share;
+  }
+
+  function facts(list, rows) {
+    list.replaceChildren(...rows.map(([name, value, tone]) => el("div", {}, el("dt", {}, name), el("dd", { class: tone || "" }, value))));
+  }
+
+  function cards(data) {
+    const tone = { connected: "is-healthy", connecting: "is-degraded", disconnected: "is-critical", stopped: "" };
+    const state = (status) => el("span", { class: `ist-state ${tone[status]}` }, status);
+    const cards = [
+      ["Local stream", state(data.streams.local), ""],
+      ["Atlas stream", state(data.streams.atlas), ""],
+      ["Pending", number(data.queueSize), `${number(data.inFlight)} being applied`],
+      ["Conflicts, last hour", number(data.conflictRate), data.strategy, data.conflictRate > 20 ? "bad" : data.conflictRate >= 5 ? "warn" : ""],
+      ["Error rate, last hour", `${number(data.errorRate)} %`, "", data.errorRate > 5 ? "bad" : data.errorRate >= 1 ? "warn" : ""],
+      ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "set aside, waiting"],
+    ];
+    part("cards").replaceChildren(...cards.map(([name, value, note, tone]) =>
+      el("dl", { class: "ist-card" }, el("dt", {}, name), el("dd", { class: tone || "" }, value), note ? el("small", {}, note) : null)));
+  }
+
+  let conflictsShown = "";
+  function conflicts(rows) {
+    const box = part("conflicts");
+    // Drawn again only when something is new, so that an open one stays open
+    const state = JSON.stringify(rows.map((row) => [row.id, row.restored]));
+    if (state !== conflictsShown) {
+      conflictsShown = state;
+      const open = new Set([...box.querySelectorAll("details[open]")].map((node) => node.dataset.id));
+      box.replaceChildren(...(rows.length ? rows.map((row) => conflict(row, open)) : [el("p", { class: "ist-empty" }, "None yet. A document that is changed on both sides at the same time shows up here, with both versions.")]));
+    }
+    box.querySelectorAll("time").forEach((node) => { node.textContent = ago(node.dateTime); });
+  }
+
+  function conflict(row, open) {
+    const won = row.winner === "local" ? "Local won" : "Atlas won";
+    const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("code", {}, plainId(row.documentId)),
+      el("span", { class: `ist-tag ${row.winner}` }, row.restored ? `${won}, loser restored` : won));
+    const body = el("div", { class: "ist-versions" });
+    if (row.fields) body.append(versions(row));
+    body.append(el("p", {}, el("a", { href: row.url }, root.dataset.operate && !row.restored ? "Open, or restore the loser" : "Open")));
+    const details = el("details", { class: "ist-conflict", "data-id": String(row.id) }, summary, body);
+    details.open = open.has(String(row.id));
+    return details;
+  }
+
+  function versions(row) {
+    const cell = (value) => el("td", {}, value === null ? el("em", {}, "absent") : el("pre", {}, value));
+    const rows = row.fields.map((field) => el("tr", { class: field.differs ? "differs" : "" }, el("th", {}, field.name), cell(field.local), cell(field.atlas)));
+    const head = (side) => el("th", {}, `${side === "local" ? "Local" : "Atlas"}${row.absent[side] ? " (deleted)" : ""}${row.winner === side ? " · won" : ""}`);
+    return el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Field"), head("local"), head("atlas"))), el("tbody", {}, ...rows));
+  }
+
+  function plainId(text) {
+    try {
+      const value = JSON.parse(text);
+      const inner = value && typeof value === "object" && Object.keys(value).length === 1 ? Object.values(value)[0] : value;
+      return typeof inner === "string" ? inner : JSON.stringify(inner);
+    } catch { return text; }
+  }
+
+  function time(ms) {
+    if (ms < 1000) return `${number(Math.round(ms * 10) / 10)} ms`;
+    return ms < 120000 ? `${number(ms / 1000)} s` : ms < 7200000 ? `${Math.round(ms / 60000)} min` : `${Math.round(ms / 3600000)} h`;
+  }
+
+  function ago(iso) {
+    const ms = Math.max(0, Date.now() - Date.parse(iso));
+    return ms < 2000 ? "now" : ms < 172800000 ? `${time(Math.round(ms / 1000) * 1000)} ago` : new Date(iso).toLocaleDateString();
+  }
+
+  function signed(value) {
+    return (value >= 0 ? "+" : "−") + number(Math.abs(Math.round(value)));
+  }
+
+  async function refresh() {
+    clearTimeout(timer);
+    try {
+      const answer = await fetch(root.dataset.live, { headers: { Accept: "application/json" } });
+      if (answer.status === 401 || answer.status === 403) return window.location.reload();
+      if (!answer.ok) throw new Error(String(answer.status));
+      failing = false;
+      received = Date.now();
+      show(await answer.json());
+    } catch {
+      failing = true;
+      part("dot").className = "ist-dot";
+    }
+    if (!document.hidden) timer = setTimeout(refresh, EVERY_MS);
+  }
+
+  function tick() {
+    const seconds = Math.round((Date.now() - received) / 1000);
+    part("updated").textContent = failing ? `no answer from the server for ${seconds} s` : seconds < 4 ? "live" : `as of ${seconds} s ago`;
+  }
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+  setInterval(tick, 1000);
+  show(latest);
+  tick();
+  timer = setTimeout(refresh, EVERY_MS);
+})();

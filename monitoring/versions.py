@@ -1,0 +1,61 @@
+"""Both versions of a document side by side, field by field, as text that a person can read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from bson import json_util
+from bson.errors import BSONError
+from bson.json_util import JSONOptions
+
+_EXACT = json_util.CANONICAL_JSON_OPTIONS
+_READABLE: JSONOptions = json_util.RELAXED_JSON_OPTIONS
+
+
+@dataclass(frozen=True)
+class FieldPair:
+    """A top-level field on both sides. None: the field (or the document) is absent there."""
+
+    name: str
+    local: str | None
+    atlas: str | None
+
+    @property
+    def differs(self) -> bool:
+        return self.local != self.atlas
+
+
+def compare(local: str, atlas: str) -> list[FieldPair]:
+    """Fields of two documents in canonical extended JSON, in the order of the local one, then the others.
+
+    Texts are relaxed extended JSON; where only the types differ (1 and 1.0), they are canonical, so that
+    the difference is seen. Empty text means: the document was absent.
+    """
+    sides = [json.loads(text) if text else {} for text in (local, atlas)]
+    names = list(dict.fromkeys([*sides[0], *sides[1]]))
+    return [_pair(name, *sides) for name in names]
+
+
+def _pair(name: str, local: dict, atlas: dict) -> FieldPair:
+    values = [side.get(name) for side in (local, atlas)]
+    present = [name in side for side in (local, atlas)]
+    texts = [readable(value) if there else None for value, there in zip(values, present, strict=True)]
+    if all(present) and texts[0] == texts[1] and json.dumps(values[0]) != json.dumps(values[1]):
+        texts = [json.dumps(value, ensure_ascii=False, indent=2) for value in values]
+    return FieldPair(name, texts[0], texts[1])
+
+
+def readable(canonical: object) -> str:
+    """A value of canonical extended JSON in the relaxed form: plain numbers and dates."""
+    try:
+        value = json_util.loads(json.dumps(canonical), json_options=_EXACT)
+        return json_util.dumps(value, json_options=_READABLE, indent=2, ensure_ascii=False)
+    except (ValueError, TypeError, OverflowError, BSONError):
+        # A value that Python cannot hold (a date in the year 20000) is shown as it is kept
+        return json.dumps(canonical, ensure_ascii=False, indent=2)
+
+
+def parsed(canonical: str) -> object | None:
+    """A document as JSON values for the API, in canonical extended JSON. None: absent."""
+    return json.loads(canonical) if canonical else None

@@ -1,0 +1,62 @@
+"""`/monitoring/dashboard`: JSON for scripts, a live page for a browser; and what the page asks for."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from monitoring.dashboard import live_figures, page_context, script_figures
+from monitoring.health import Status
+
+TEMPLATE = "monitoring/dashboard.html"
+
+
+class DashboardOut(serializers.Serializer):
+    timestamp = serializers.DateTimeField()
+    health = serializers.ChoiceField(choices=[str(status) for status in Status])
+    syncLag = serializers.IntegerField(help_text="ms; age of the oldest change that has not arrived")
+    conflictRate = serializers.IntegerField(help_text="Conflicts in the last hour")
+    errorRate = serializers.FloatField(help_text="Percent of the last hour's changes that were rejected")
+    queueSize = serializers.IntegerField()
+
+
+class DashboardFigures(APIView):
+    @extend_schema(responses=DashboardOut, tags=["figures"])
+    def get(self, request: Request) -> Response:
+        """The most important figures, for scripts. A browser gets the live page here."""
+        return Response(script_figures())
+
+
+class Live(APIView):
+    """Everything that the live page draws; it asks every two seconds."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(live_figures())
+
+
+def _page(request: HttpRequest) -> HttpResponse:
+    return render(request, TEMPLATE, page_context(request, admin.site.each_context(request)))
+
+
+_figures = DashboardFigures.as_view()
+
+
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Who accepts HTML by name is a browser; `*/*` is a script. The page is for staff, as the admin is."""
+    wants = request.get_preferred_type(["application/json", "text/html"])
+    answer = admin.site.admin_view(_page) if wants == "text/html" else _figures
+    response = answer(request)
+    response["Vary"] = "Accept, Cookie, Authorization"
+    return response
+
+
+# So that the API's schema knows the figures at this address
+dashboard.cls = DashboardFigures  # type: ignore[attr-defined]
+dashboard.initkwargs = {}  # type: ignore[attr-defined]

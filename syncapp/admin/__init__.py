@@ -1,0 +1,11 @@
+"""The admin: one file a subject; importing them registers the pages."""
+
+from syncapp.admin import (  # noqa: F401
+    beat,
+    conflict,
+    exclusions,
+    records,
+    site,
+    switches,
+    users,
+)

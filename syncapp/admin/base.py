@@ -1,0 +1,49 @@
+"""What the admin's pages share."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that the product writes: a person looks at them."""
+
+    compressed_fields = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def block(value: object) -> SafeString:
+    """Text, or a value as JSON, in a box of fixed-width letters."""
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return format_html('<pre class="isthmus-pre">{}</pre>', text)
+
+
+def shorter(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def plain_id(canonical: str) -> str:
+    """An _id to read in a list: the bare value of the usual types."""
+    try:
+        value = json.loads(canonical)
+    except ValueError:
+        return shorter(canonical)
+    if isinstance(value, dict) and len(value) == 1:
+        (kind, bare), *_ = value.items()
+        if kind in ("$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid"):
+            value = bare
+    return shorter(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,106 @@
+"""Conflicts: to read, both versions side by side, and the loser can be brought back."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import action, display
+
+from monitoring.versions import compare
+from syncapp.admin.base import ReadOnlyAdmin, block, plain_id
+from syncapp.conflicts.restore import RestoreError, restore
+from syncapp.models import Conflict
+
+BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
+
+
+@admin.register(Conflict)
+class ConflictAdmin(ReadOnlyAdmin):
+    list_display = ("when", "collection", "document", "who_won", "strategy", "restored")
+    list_display_links = ("when", "document")
+    list_filter = (("winner", ChoicesDropdownFilter), "strategy", "one_way", ("at", RangeDateTimeFilter))
+    list_filter_submit = True
+    search_fields = ("collection", "document_id")
+    actions_detail = ("restore_loser",)
+    fieldsets = (
+        (None, {"fields": ("headline", "versions")}),
+        ("How it was decided", {"fields": (("at", "strategy"), ("local_time", "atlas_time"))}),
+        (
+            "Where it came from",
+            {"fields": (("local_origin", "atlas_origin"), ("instance_id", "record_id"), "restored_at")},
+        ),
+    )
+    readonly_fields = ("headline", "versions")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
+        # A list must not read two documents of up to 16 MB a row; the page of one loads them when asked
+        return super().get_queryset(request).defer(*BODIES)
+
+    @display(description="When", ordering="at")
+    def when(self, conflict: Conflict) -> str:
+        return f"{conflict.at:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="Document")
+    def document(self, conflict: Conflict) -> str:
+        return plain_id(conflict.document_id)
+
+    @display(description="Winner", ordering="winner", label={"Local": "info", "Atlas": "success"})
+    def who_won(self, conflict: Conflict) -> str:
+        return conflict.get_winner_display()
+
+    @display(description="Restored", boolean=True)
+    def restored(self, conflict: Conflict) -> bool:
+        return conflict.restored_at is not None
+
+    @display(description="Document")
+    def headline(self, conflict: Conflict) -> SafeString:
+        return block(f"{conflict.collection}   _id: {conflict.document_id}")
+
+    @display(description="Versions")
+    def versions(self, conflict: Conflict) -> SafeString:
+        local, atlas = conflict.local_document, conflict.atlas_document
+        context = {
+            "conflict": conflict,
+            "pairs": compare(local, atlas),
+            "local_absent": not local,
+            "atlas_absent": not atlas,
+        }
+        return render_to_string("syncapp/versions.html", context)
+
+    @action(
+        description="Restore the loser",
+        url_path="restore",
+        icon="settings_backup_restore",
+        permissions=["restore_loser"],
+        dialog={
+            "title": "Restore the version that lost?",
+            "description": "It is written to the local MongoDB as a new change, and sync carries it to Atlas. "
+            "What is there now is overwritten.",
+            "form_class": None,
+            "form_submit_text": "Restore",
+        },
+    )
+    def restore_loser(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
+        conflict = get_object_or_404(Conflict, pk=object_id)
+        try:
+            restore(conflict, request.user)
+            messages.success(
+                request, f"The {conflict.loser} version was restored; sync carries it from here."
+            )
+        except RestoreError as error:
+            messages.error(request, str(error))
+        page = reverse("admin:syncapp_conflict_change", args=[object_id])
+        # htmx follows HX-Redirect in the page, not in the dialog
+        return HttpResponse(status=200, headers={"HX-Redirect": page})
+
+    def has_restore_loser_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
+        if not request.user.has_perm("syncapp.operate_sync"):
+            return False
+        return not object_id or not Conflict.objects.filter(pk=object_id).exclude(restored_at=None).exists()

@@ -1,0 +1,86 @@
+"""The sidebar: what one looks at first stands first, and nobody sees a link that is closed to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from syncapp.conf import get_settings
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Groups of links, for this user."""
+    user = request.user
+
+    def to(title: str, icon: str, name: str, model: str, **more: Any) -> dict[str, Any] | None:
+        app, _, rest = model.partition(".")
+        if not user.has_perm(f"{app}.view_{rest}"):
+            return None
+        return {"title": title, "icon": icon, "link": reverse(name), **more}
+
+    groups = [
+        (
+            "",
+            [
+                {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")},
+                to("Conflicts", "call_split", "admin:syncapp_conflict_changelist", "syncapp.conflict"),
+                to(
+                    "Rejected changes",
+                    "block",
+                    "admin:syncapp_rejectedchange_changelist",
+                    "syncapp.rejectedchange",
+                ),
+            ],
+        ),
+        (
+            "Sync",
+            [
+                to("Switches", "toggle_on", "admin:syncapp_syncswitches_changelist", "syncapp.syncswitches"),
+                to(
+                    "Excluded collections",
+                    "filter_alt",
+                    "admin:syncapp_excludedcollection_changelist",
+                    "syncapp.excludedcollection",
+                ),
+                to("Device", "devices", "admin:syncapp_instance_changelist", "syncapp.instance"),
+                to(
+                    "Resume tokens", "bookmark", "admin:syncapp_resumetoken_changelist", "syncapp.resumetoken"
+                ),
+            ],
+        ),
+        (
+            "Records",
+            [
+                to("Metrics", "bar_chart", "admin:syncapp_metricminute_changelist", "syncapp.metricminute"),
+                to("Audit log", "history", "admin:syncapp_auditentry_changelist", "syncapp.auditentry"),
+                _flower(),
+            ],
+        ),
+        (
+            "Administration",
+            [
+                to(
+                    "Periodic tasks",
+                    "schedule",
+                    "admin:django_celery_beat_periodictask_changelist",
+                    "django_celery_beat.periodictask",
+                ),
+                to("Users", "person", "admin:auth_user_changelist", "auth.user"),
+                to("Groups", "group", "admin:auth_group_changelist", "auth.group"),
+                to("API tokens", "key", "admin:authtoken_tokenproxy_changelist", "authtoken.tokenproxy"),
+                {"title": "API", "icon": "api", "link": reverse("docs")},
+            ],
+        ),
+    ]
+    return [
+        {"title": title, "separator": bool(title), "items": [item for item in items if item]}
+        for title, items in groups
+    ]
+
+
+def _flower() -> dict[str, Any] | None:
+    if not get_settings().sync_flower_url:
+        return None
+    return {"title": "Tasks (Flower)", "icon": "local_florist", "link": "/flower/"}

@@ -1,0 +1,128 @@
+"""What the product records, to be read: rejected changes, device, resume tokens, metrics, audit log."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import display
+
+from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, shorter
+from syncapp.models import AuditEntry, Instance, MetricMinute, RejectedChange, ResumeToken
+
+STREAM_LABELS = {
+    "Connected": "success",
+    "Connecting": "warning",
+    "Disconnected": "danger",
+    "Stopped": "info",
+}
+
+
+@admin.register(RejectedChange)
+class RejectedChangeAdmin(ReadOnlyAdmin):
+    list_display = ("last_at", "collection", "document_key", "direction", "why", "attempts")
+    list_display_links = ("last_at", "document_key")
+    list_filter = ("direction", "collection")
+    search_fields = ("collection", "document_id", "reason")
+    fields = (
+        ("collection", "direction"),
+        "document_id",
+        ("reason", "code"),
+        ("attempts", "first_at", "last_at"),
+        "version",
+    )
+    readonly_fields = ("version",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedChange]:
+        return super().get_queryset(request).defer("document", "document_raw", "document_id_raw")
+
+    @display(description="Document")
+    def document_key(self, change: RejectedChange) -> str:
+        return plain_id(change.document_id)
+
+    @display(description="Reason")
+    def why(self, change: RejectedChange) -> str:
+        return shorter(change.reason, 80)
+
+    @display(description="Document")
+    def version(self, change: RejectedChange) -> SafeString:
+        return block(json.loads(change.document) if change.document else "deleted")
+
+
+@admin.register(Instance)
+class InstanceAdmin(ReadOnlyAdmin):
+    list_display = ("instance_id", "holder", "seen_at", "local", "atlas", "queue_size")
+    fieldsets = (
+        (None, {"fields": ("instance_id", "holder", ("epoch", "started_at", "seen_at"))}),
+        (
+            "Change streams",
+            {
+                "fields": (
+                    ("local_stream", "local_stream_since", "local_reconnects"),
+                    ("atlas_stream", "atlas_stream_since", "atlas_reconnects"),
+                    "last_error",
+                )
+            },
+        ),
+        (
+            "Work",
+            {"fields": (("queue_size", "in_flight"), ("pull_lag_ms", "push_lag_ms", "clock_offset_ms"))},
+        ),
+    )
+
+    @display(description="Local stream", label=STREAM_LABELS)
+    def local(self, instance: Instance) -> str:
+        return instance.get_local_stream_display()
+
+    @display(description="Atlas stream", label=STREAM_LABELS)
+    def atlas(self, instance: Instance) -> str:
+        return instance.get_atlas_stream_display()
+
+
+@admin.register(ResumeToken)
+class ResumeTokenAdmin(ReadOnlyAdmin):
+    list_display = ("side", "cluster_time", "saved_at", "instance_id")
+    fields = (("side", "instance_id"), ("cluster_time", "saved_at"), "token_text")
+    readonly_fields = ("token_text",)
+
+    @display(description="Token")
+    def token_text(self, token: ResumeToken) -> SafeString:
+        return block(token.token)
+
+
+@admin.register(MetricMinute)
+class MetricMinuteAdmin(ReadOnlyAdmin):
+    list_display = (
+        "minute", "direction", "processed", "succeeded", "failed", "skipped",
+        "inserts", "updates", "replaces", "deletes", "conflicts", "average",
+    )  # fmt: skip
+    list_filter = ("direction", ("minute", RangeDateTimeFilter))
+    list_filter_submit = True
+    show_full_result_count = False
+    list_fullwidth = True
+    readonly_fields = ("average",)
+
+    @display(description="Average ms")
+    def average(self, row: MetricMinute) -> str:
+        return f"{row.time_ms / row.processed:.1f}" if row.processed else "–"
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "who", "action", "what")
+    list_filter = ("action", ("at", RangeDateTimeFilter))
+    list_filter_submit = True
+    list_select_related = ("user",)
+    search_fields = ("action", "detail")
+
+    @display(description="Who")
+    def who(self, entry: AuditEntry) -> str:
+        return entry.user.get_username() if entry.user else "the product"
+
+    @display(description="What")
+    def what(self, entry: AuditEntry) -> str:
+        return shorter(entry.detail, 100)

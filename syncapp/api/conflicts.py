@@ -1,0 +1,122 @@
+"""Conflicts: the list with its totals, one with both versions, and bringing the loser back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from monitoring.versions import parsed
+from syncapp.api.errors import NotPossible, ServiceUnavailable
+from syncapp.api.fields import Boolean, Choice, Moment
+from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
+from syncapp.api.paging import PAGE_PARAMETERS, Pages
+from syncapp.conflicts.restore import LocalUnreachable, RestoreRefused, restore
+from syncapp.models import Conflict
+
+# Both can be 16 MB; a list shows neither
+BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
+
+
+class ConflictQuery(serializers.Serializer):
+    collection = serializers.CharField(required=False)
+    winner = Choice(choices=Conflict.Winner.values, required=False)
+    restored = Boolean(required=False)
+    since = Moment(required=False)
+    until = Moment(required=False)
+
+
+class ConflictHead(serializers.ModelSerializer):
+    documentId = serializers.SerializerMethodField(help_text="Canonical extended JSON")
+    loser = serializers.CharField()
+    oneWay = serializers.BooleanField(source="one_way", help_text="Local won because nothing is pulled")
+    localTime = serializers.DateTimeField(source="local_time", allow_null=True)
+    atlasTime = serializers.DateTimeField(source="atlas_time", allow_null=True)
+    localOrigin = serializers.CharField(source="local_origin")
+    atlasOrigin = serializers.CharField(source="atlas_origin")
+    restoredAt = serializers.DateTimeField(source="restored_at", allow_null=True)
+
+    class Meta:
+        model = Conflict
+        fields = (
+            "id", "collection", "documentId", "at", "strategy", "winner", "loser", "oneWay",
+            "localTime", "atlasTime", "localOrigin", "atlasOrigin", "restoredAt",
+        )  # fmt: skip
+
+    def get_documentId(self, conflict: Conflict) -> Any:
+        return parsed(conflict.document_id)
+
+
+class ConflictDetail(ConflictHead):
+    localDocument = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: absent")
+    atlasDocument = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: absent")
+
+    class Meta(ConflictHead.Meta):
+        fields = (*ConflictHead.Meta.fields, "localDocument", "atlasDocument")
+
+    def get_localDocument(self, conflict: Conflict) -> Any:
+        return parsed(conflict.local_document)
+
+    def get_atlasDocument(self, conflict: Conflict) -> Any:
+        return parsed(conflict.atlas_document)
+
+
+class ConflictPage(ConflictTotalsOut):
+    count = serializers.IntegerField(help_text="Conflicts that the filters leave")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ConflictHead(many=True)
+
+
+def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
+    found = Conflict.objects.defer(*BODIES)
+    lookups = {"collection": "collection", "winner": "winner", "since": "at__gte", "until": "at__lte"}
+    found = found.filter(**{lookups[name]: value for name, value in query.items() if name in lookups})
+    if "restored" in query:
+        found = found.filter(restored_at__isnull=not query["restored"])
+    return found
+
+
+@extend_schema_view(
+    get=extend_schema(
+        parameters=[ConflictQuery, *PAGE_PARAMETERS], responses=ConflictPage, tags=["conflicts"]
+    )
+)
+class ConflictList(APIView):
+    """Totals of all conflicts, and those that the filters leave, newest first."""
+
+    def get(self, request: Request) -> Response:
+        pages = Pages()
+        query = ConflictQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        rows = pages.paginate_queryset(filtered(query.validated_data), request, self)
+        page = pages.get_paginated_response(ConflictHead(rows, many=True).data).data
+        return Response({**conflict_totals(), **page})
+
+
+@extend_schema_view(get=extend_schema(responses=ConflictDetail, tags=["conflicts"]))
+class ConflictOne(APIView):
+    """One conflict with both versions in full."""
+
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(ConflictDetail(get_object_or_404(Conflict, pk=pk)).data)
+
+
+@extend_schema_view(post=extend_schema(request=None, responses=ConflictHead, tags=["conflicts"]))
+class ConflictRestore(APIView):
+    """Brings the loser back as a new local change, which sync then carries."""
+
+    def post(self, request: Request, pk: int) -> Response:
+        try:
+            conflict = restore(get_object_or_404(Conflict, pk=pk), request.user)
+        except RestoreRefused as error:
+            raise NotPossible(str(error)) from error
+        except LocalUnreachable as error:
+            raise ServiceUnavailable(str(error)) from error
+        return Response(ConflictHead(conflict).data)

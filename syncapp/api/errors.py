@@ -1,0 +1,54 @@
+"""One clear line for bad input: which field, which value, what is allowed; always under `detail`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+
+class ServiceUnavailable(APIException):
+    """Something that the request needs cannot be reached at the moment."""
+
+    status_code = 503
+    default_code = "unavailable"
+
+
+class NotPossible(APIException):
+    """The request is understood, but what it wants cannot be done as things stand."""
+
+    status_code = 409
+    default_code = "conflict"
+
+
+def shown(value: Any) -> str:
+    """A value as the caller wrote it, cut to a length that can be read."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 100 else text[:100] + "…"
+
+
+def wrong(field: str, value: Any, allowed: str) -> ValidationError:
+    return ValidationError(f"{field} is {shown(value)}; allowed: {allowed}")
+
+
+def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
+    response = exception_handler(exception, context)
+    if response is not None and isinstance(exception, ValidationError):
+        response.data = {"detail": " · ".join(_lines(exception.detail))}
+    return response
+
+
+def _lines(detail: Any, field: str = "") -> list[str]:
+    if isinstance(detail, Mapping):
+        return [line for name, part in detail.items() for line in _lines(part, str(name))]
+    if isinstance(detail, list):
+        return [line for part in detail for line in _lines(part, field)]
+    text = str(detail)
+    # Messages of our own fields name the field already; those of the framework do not
+    return [
+        text if not field or field == "non_field_errors" or text.startswith(field) else f"{field}: {text}"
+    ]

@@ -1,0 +1,106 @@
+"""`GET /api/health`: is the web process up. `GET /api/sync/bidirectional/health`: how sync stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import DatabaseError, connection
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from monitoring.facts import Snapshot, take_snapshot
+from monitoring.health import Status
+from syncapp.api.permissions import may_read
+
+
+class ChangeStreamState(serializers.Serializer):
+    status = serializers.CharField(
+        help_text="Of the Atlas stream: connected, connecting, disconnected, stopped"
+    )
+
+
+class SyncWorkerState(serializers.Serializer):
+    queueSize = serializers.IntegerField(help_text="Changes that wait or are being applied")
+
+
+class ReasonOut(serializers.Serializer):
+    status = serializers.CharField()
+    text = serializers.CharField()
+
+
+class HealthOut(serializers.Serializer):
+    enabled = serializers.BooleanField()
+    health = serializers.ChoiceField(choices=[str(status) for status in Status])
+    message = serializers.CharField()
+    changeStream = ChangeStreamState()
+    syncWorker = SyncWorkerState()
+    instanceId = serializers.CharField(allow_null=True)
+    reasons = ReasonOut(many=True, required=False, help_text="Only with login, as are the fields below")
+    paused = serializers.BooleanField(required=False)
+    localStream = ChangeStreamState(required=False)
+    lagMs = serializers.IntegerField(required=False)
+    listenerSeenAt = serializers.DateTimeField(required=False, allow_null=True)
+    lastError = serializers.CharField(required=False)
+
+
+def public_health(snapshot: Snapshot) -> dict[str, Any]:
+    """What everybody may know: no names, no addresses, no reasons."""
+    instance = snapshot.instance
+    return {
+        "enabled": snapshot.switches.enabled,
+        "health": str(snapshot.health.status),
+        "message": snapshot.health.message,
+        "changeStream": {"status": str(snapshot.atlas_stream)},
+        "syncWorker": {"queueSize": instance.queue_size if instance else 0},
+        "instanceId": instance.instance_id if instance else None,
+    }
+
+
+def full_health(snapshot: Snapshot) -> dict[str, Any]:
+    instance = snapshot.instance
+    return {
+        **public_health(snapshot),
+        "reasons": [{"status": str(r.status), "text": r.text} for r in snapshot.health.reasons],
+        "paused": snapshot.switches.paused,
+        "localStream": {"status": str(snapshot.local_stream)},
+        "lagMs": max(instance.pull_lag_ms, instance.push_lag_ms) if instance else 0,
+        "listenerSeenAt": instance.seen_at.isoformat() if instance and instance.seen_at else None,
+        "lastError": instance.last_error if instance else "",
+    }
+
+
+@extend_schema_view(get=extend_schema(responses={200: HealthOut, 503: HealthOut}, tags=["health"]))
+class SyncHealth(APIView):
+    """How sync stands. 503 when critical. Reasons and details only with login."""
+
+    permission_classes = [AllowAny]
+
+    def get(self, request: Request) -> Response:
+        snapshot = take_snapshot()
+        body = full_health(snapshot) if may_read(request) else public_health(snapshot)
+        return Response(body, status=503 if snapshot.health.status == Status.CRITICAL else 200)
+
+
+class WebHealthOut(serializers.Serializer):
+    status = serializers.CharField()
+    database = serializers.CharField()
+
+
+@extend_schema_view(get=extend_schema(responses={200: WebHealthOut, 503: WebHealthOut}, tags=["health"]))
+class WebHealth(APIView):
+    """Is the web process up, and can it reach its own database. Says nothing about sync."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []  # a login would be looked up in the database that is being tried
+
+    def get(self, request: Request) -> Response:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:
+            return Response({"status": "failing", "database": "unreachable"}, status=503)
+        return Response({"status": "ok", "database": "ok"})

@@ -1,0 +1,120 @@
+"""What can only be read: resume tokens, rejected changes, devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from monitoring.versions import parsed
+from syncapp.api.fields import Choice
+from syncapp.api.paging import PAGE_PARAMETERS, Pages
+from syncapp.models import Instance, RejectedChange, ResumeToken
+from syncapp.models.choices import Direction
+
+
+class TokenOut(serializers.ModelSerializer):
+    instanceId = serializers.CharField(source="instance_id")
+    clusterTime = serializers.CharField(source="cluster_time")
+    savedAt = serializers.DateTimeField(source="saved_at")
+
+    class Meta:
+        model = ResumeToken
+        fields = ("instanceId", "side", "token", "clusterTime", "savedAt")
+
+
+class TokenList(serializers.Serializer):
+    results = TokenOut(many=True)
+
+
+@extend_schema_view(get=extend_schema(responses=TokenList, tags=["records"]))
+class ResumeTokens(APIView):
+    """Where each change stream goes on after a restart (a mirror; the truth is beside the local data)."""
+
+    def get(self, request: Request) -> Response:
+        return Response(
+            {"results": TokenOut(ResumeToken.objects.order_by("instance_id", "side"), many=True).data}
+        )
+
+
+class RejectedQuery(serializers.Serializer):
+    collection = serializers.CharField(required=False)
+    direction = Choice(choices=Direction.values, required=False)
+
+
+class RejectedOut(serializers.ModelSerializer):
+    documentId = serializers.SerializerMethodField(help_text="Canonical extended JSON")
+    document = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: a delete")
+    firstAt = serializers.DateTimeField(source="first_at")
+    lastAt = serializers.DateTimeField(source="last_at")
+
+    class Meta:
+        model = RejectedChange
+        fields = (
+            "id", "collection", "documentId", "direction", "reason", "code", "attempts",
+            "firstAt", "lastAt", "document",
+        )  # fmt: skip
+
+    def get_documentId(self, change: RejectedChange) -> Any:
+        return parsed(change.document_id)
+
+    def get_document(self, change: RejectedChange) -> Any:
+        return parsed(change.document)
+
+
+class RejectedPage(serializers.Serializer):
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = RejectedOut(many=True)
+
+
+@extend_schema_view(
+    get=extend_schema(parameters=[RejectedQuery, *PAGE_PARAMETERS], responses=RejectedPage, tags=["records"])
+)
+class RejectedChanges(APIView):
+    """Documents that their target refuses, with the reason, newest first."""
+
+    def get(self, request: Request) -> Response:
+        pages = Pages()
+        query = RejectedQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        rows = pages.paginate_queryset(RejectedChange.objects.filter(**query.validated_data), request, self)
+        return pages.get_paginated_response(RejectedOut(rows, many=True).data)
+
+
+class DeviceOut(serializers.ModelSerializer):
+    instanceId = serializers.CharField(source="instance_id")
+    startedAt = serializers.DateTimeField(source="started_at", allow_null=True)
+    seenAt = serializers.DateTimeField(source="seen_at", allow_null=True)
+    localStream = serializers.CharField(source="local_stream")
+    atlasStream = serializers.CharField(source="atlas_stream")
+    queueSize = serializers.IntegerField(source="queue_size")
+    inFlight = serializers.IntegerField(source="in_flight")
+    pullLagMs = serializers.IntegerField(source="pull_lag_ms")
+    pushLagMs = serializers.IntegerField(source="push_lag_ms")
+    clockOffsetMs = serializers.FloatField(source="clock_offset_ms")
+    lastError = serializers.CharField(source="last_error")
+
+    class Meta:
+        model = Instance
+        fields = (
+            "instanceId", "epoch", "holder", "startedAt", "seenAt", "localStream", "atlasStream",
+            "queueSize", "inFlight", "pullLagMs", "pushLagMs", "clockOffsetMs", "lastError",
+        )  # fmt: skip
+
+
+class DeviceList(serializers.Serializer):
+    results = DeviceOut(many=True)
+
+
+@extend_schema_view(get=extend_schema(responses=DeviceList, tags=["records"]))
+class Devices(APIView):
+    """The device's listener as it last reported."""
+
+    def get(self, request: Request) -> Response:
+        return Response({"results": DeviceOut(Instance.objects.order_by("-seen_at"), many=True).data})

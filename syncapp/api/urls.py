@@ -1,0 +1,38 @@
+"""Addresses of the API."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.permissions import AllowAny
+
+from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictRestore
+from syncapp.api.exclusions import Exclusions
+from syncapp.api.health import SyncHealth, WebHealth
+from syncapp.api.metrics import SyncMetrics
+from syncapp.api.records import Devices, RejectedChanges, ResumeTokens
+from syncapp.api.switches import Pause, Toggle
+from syncapp.api.token import GetToken
+
+sync = [
+    path("health", SyncHealth.as_view(), name="sync-health"),
+    path("metrics", SyncMetrics.as_view(), name="sync-metrics"),
+    path("conflicts", ConflictList.as_view(), name="sync-conflicts"),
+    path("conflicts/<int:pk>", ConflictOne.as_view(), name="sync-conflict"),
+    path("conflicts/<int:pk>/restore", ConflictRestore.as_view(), name="sync-restore"),
+    path("toggle", Toggle.as_view(), name="sync-toggle"),
+    path("pause", Pause.as_view(), name="sync-pause"),
+    path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
+    path("resume-token", ResumeTokens.as_view(), name="sync-resume-token"),
+    path("rejected", RejectedChanges.as_view(), name="sync-rejected"),
+    path("devices", Devices.as_view(), name="sync-devices"),
+]
+
+# What the API looks like is no secret; what it says is
+open_to_all = {"permission_classes": [AllowAny]}
+
+urlpatterns = [
+    path("token/", GetToken.as_view(), name="token"),
+    path("health", WebHealth.as_view(), name="web-health"),
+    path("sync/bidirectional/", include(sync)),
+    path("schema/", SpectacularAPIView.as_view(**open_to_all), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema", **open_to_all), name="docs"),
+]

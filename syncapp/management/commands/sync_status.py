@@ -1,0 +1,79 @@
+"""`manage.py sync_status`: how sync stands, as a table or as JSON. Exit status 0, 1, 2: healthy, degraded,
+critical."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from rich.console import Console
+from rich.table import Table
+
+from monitoring.facts import Snapshot, take_snapshot
+from monitoring.health import Status, duration
+from syncapp.api.health import full_health
+from syncapp.api.metrics import metrics
+
+COLOURS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.CRITICAL: "red"}
+ROWS = {
+    "Processed": "totalProcessed",
+    "Succeeded": "succeeded",
+    "Failed": "failed",
+    "Skipped": "skipped",
+    "Inserts": "inserts",
+    "Updates": "updates",
+    "Replaces": "replaces",
+    "Deletes": "deletes",
+    "Average ms (1 h)": "avgProcessTime",
+    "p95 ms (1 h)": "p95ProcessTime",
+    "p99 ms (1 h)": "p99ProcessTime",
+    "Lag ms": "lagMs",
+    "Last change": "lastEventAt",
+}
+
+
+class Command(BaseCommand):
+    help = "How sync stands: health with its reasons, and the figures of both directions."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for scripts")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        snapshot, figures = take_snapshot(), metrics()
+        if options["json"]:
+            self.stdout.write(
+                json.dumps({**full_health(snapshot), "metrics": figures}, indent=2, default=str)
+            )
+        else:
+            self.show(snapshot, figures)
+        sys.exit(snapshot.health.status.exit_code)
+
+    def show(self, snapshot: Snapshot, figures: dict[str, Any]) -> None:
+        console = Console(file=self.stdout, force_terminal=self.stdout.isatty(), highlight=False)
+        health, facts = snapshot.health, snapshot.facts
+        console.print(f"[bold {COLOURS[health.status]}]{health.status}[/]  {health.message}")
+        for reason in health.reasons:
+            console.print(f"  [{COLOURS[reason.status]}]{reason.status}[/]  {reason.text}", markup=True)
+        seen = "never" if facts.silent_s is None else f"{duration(facts.silent_s)} ago"
+        console.print(
+            f"\nListener seen {seen} · local stream {snapshot.local_stream} · Atlas stream "
+            f"{snapshot.atlas_stream} · {facts.queue_size} pending"
+        )
+        conflicts = figures["conflicts"]
+        console.print(f"{conflicts['totalConflicts']} conflicts, {conflicts['lastHour']} in the last hour\n")
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("", "Atlas → local", "Local → Atlas"):
+            table.add_column(name, justify="right" if name else "left")
+        for name, field in ROWS.items():
+            table.add_row(name, *(self.text(figures[d][field]) for d in ("atlasToLocal", "localToAtlas")))
+        console.print(table)
+
+    @staticmethod
+    def text(value: Any) -> str:
+        if value is None:
+            return "–"
+        if isinstance(value, str):  # a time: without fractions of a second
+            return value[:19].replace("T", " ")
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"

@@ -1,0 +1,27 @@
+"""Periodic work: folding and pruning old metrics, and copying conflicts that were left behind."""
+
+from __future__ import annotations
+
+import structlog
+from celery import shared_task
+
+QUEUE = "maintenance"
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="syncapp.maintenance.prune", queue=QUEUE, soft_time_limit=120, time_limit=150)
+def prune() -> None:
+    from monitoring.folding import fold_old_minutes
+
+    minutes, times = fold_old_minutes()
+    if minutes or times:
+        log.info("Old metrics folded", event_name="metrics_folded", minutes=minutes, times=times)
+
+
+@shared_task(name="syncapp.maintenance.copy_left_conflicts", queue=QUEUE, soft_time_limit=60, time_limit=90)
+def copy_left_conflicts() -> None:
+    from syncapp.conflicts.copying import copy_left_conflicts as copy
+
+    copied = copy()
+    if copied:
+        log.info("Conflicts copied that were left behind", event_name="conflicts_copied", count=copied)
