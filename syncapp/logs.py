@@ -7,7 +7,6 @@ addresses are masked in the finished text, tracebacks included.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import structlog

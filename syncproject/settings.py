@@ -1,6 +1,9 @@
 """Django's settings. Everything that an operator may change comes from `syncapp.conf`."""
 
+from typing import Any
+
 import environ
+from django.templatetags.static import static
 
 from syncapp import logs
 from syncapp.conf import get_settings, kept_secret
@@ -62,7 +65,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": environ.Env.db_url_config(SYNC.database_url)
     if SYNC.database_url
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": SYNC.home / "isthmus.sqlite3"}

@@ -1,0 +1,60 @@
+# What one types here. `make` alone lists it. Everything goes into .venv and SYNC_HOME (.sync).
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$p && break; done)
+PY = $(VENV)/bin/python
+SOURCES = manage.py syncapp syncproject monitoring tests requirements
+REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench requirements clean
+
+help: ## List these targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/run.stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as in .env.example); Ctrl-C stops it
+	@exec "$(PY)" manage.py sync_run
+
+test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some)
+	@exec "$(PY)" -m pytest $(ARGS)
+
+lint: $(VENV)/dev.stamp ## Check style, types, and which module imports which
+	$(PY) -m ruff check $(SOURCES)
+	$(PY) -m ruff format --check $(SOURCES)
+	$(PY) -m mypy
+	$(PY) -c "from importlinter.cli import lint_imports_command as check; check()"
+
+format: $(VENV)/dev.stamp ## Format the code and mend what can be mended
+	$(PY) -m ruff check --fix-only --quiet $(SOURCES)
+	$(PY) -m ruff format $(SOURCES)
+
+bench: $(VENV)/dev.stamp ## Measure throughput and latency
+	@exec "$(PY)" -m pytest tests/benchmarks --timeout=1800 -s $(ARGS)
+
+requirements: $(VENV)/dev.stamp ## Pin the packages again (UPGRADE=--upgrade for newer ones)
+	$(REQUIREMENT) base.in -o base.txt
+	$(REQUIREMENT) embedded.in -o embedded.txt
+	$(REQUIREMENT) dev.in -o dev.txt
+
+clean: ## Remove the environment, caches and SYNC_HOME's default folder
+	rm -rf "$(VENV)" .sync .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found: install it, or name it with PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -m venv "$(VENV)" >/dev/null 2>&1 || { rm -rf "$(VENV)"; \
+		echo "$(PYTHON) cannot make a virtual environment: install its venv package (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+# A stamp is younger than what is installed: an unchanged second run installs nothing
+$(VENV)/run.stamp: requirements/base.txt requirements/embedded.txt requirements/install.py | $(VENV)/bin/python
+	@echo "Installing …"
+	@$(PY) requirements/install.py base.txt embedded.txt
+	@touch "$@"
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	@echo "Installing what tests and checks need …"
+	@$(PY) requirements/install.py dev.txt
+	@touch "$@"
