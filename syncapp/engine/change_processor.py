@@ -34,6 +34,7 @@ from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.state import read_states, record_pushed, write_states
 from syncapp.engine.values import (
+    BOTH,
     Batch,
     DocumentKey,
     Ending,
@@ -113,6 +114,7 @@ class ChangeProcessor:
         pending = {item.key: item for item in batch.items}
         outcomes: dict[DocumentKey, Outcome] = {}
         in_conflict: set[DocumentKey] = set()
+        left_over = Ending.AGAIN  # also for a document that never stands still
         for attempt in range(ROUNDS):
             if not pending:
                 break
@@ -122,12 +124,14 @@ class ChangeProcessor:
                 if isinstance(error, ConnectionDown) or attempt == ROUNDS - 1:
                     if not outcomes:
                         raise
-                    break  # what is done is reported; the rest meets the error again
+                    # What is done is reported; the rest meets the error again
+                    left_over = Ending.AGAIN if isinstance(error, ConnectionDown) else Ending.RETRY
+                    break
                 first, longest = BACKOFF_SECONDS
                 self.sleep(min(longest, first * 2**attempt) * random.uniform(0.5, 1.5))
             pending = {key: item for key, item in pending.items() if key not in outcomes}
-        for key in pending:  # also a document that never stands still
-            outcomes.setdefault(key, Outcome(key, Ending.RETRY))
+        for key in pending:
+            outcomes.setdefault(key, Outcome(key, left_over))
         return [replace(one, conflict=key in in_conflict) for key, one in outcomes.items()]
 
     def _round(
@@ -241,8 +245,9 @@ class ChangeProcessor:
     ) -> None:
         key, state = item.key, seen.state
         local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
-        if decision is Decision.WAIT:
-            plan.outcomes[key] = Outcome(key, Ending.WAIT, seen=_wait_for(seen, item))
+        if decision in (Decision.WAIT_FOR_LOCAL, Decision.WAIT_FOR_BOTH):
+            sides = (Side.LOCAL,) if decision is Decision.WAIT_FOR_LOCAL else BOTH
+            plan.outcomes[key] = Outcome(key, Ending.WAIT, seen=_wait_for(seen, item, sides))
             return
         if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
             winner = Side.LOCAL if decision is Decision.LOCAL_WINS else Side.ATLAS
@@ -265,7 +270,8 @@ class ChangeProcessor:
             agreed = (atlas, atlas) if decision is Decision.LOCAL_WINS else (state.local, state.atlas)
             after = state.next(*agreed, Intent(plan.batch_id, local, _now_ms()))
         else:
-            plan.outcomes[key] = Outcome(key, Ending.DONE)
+            owed = decision is Decision.OWED and Side.ATLAS not in item.facts
+            plan.outcomes[key] = Outcome(key, Ending.DONE, owed=owed)
             # Even if nothing changes the counter is raised: an older decision must not be written later
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             after = state.next(*agreed)
@@ -363,7 +369,7 @@ def _position(session: ClientSession) -> int:
     return 0 if at is None else at.time << 32 | at.inc
 
 
-def _wait_for(seen: Observation, item: WorkItem) -> Seen:
+def _wait_for(seen: Observation, item: WorkItem, sides: tuple[Side, ...]) -> Seen:
     """What to wait for: the earlier read as long as it saw the same contents, else this one."""
     before = item.seen
     contents = dict(seen.contents)
@@ -374,7 +380,7 @@ def _wait_for(seen: Observation, item: WorkItem) -> Seen:
             newer = fact is not None and fact.position > before.read_at[side]
             if before.contents[side] == contents[side] and not newer:
                 read_at[side] = before.read_at[side]
-    return Seen(contents, read_at)
+    return Seen(contents, read_at, sides)
 
 
 def _transferred(write: DocumentWrite, target: Side, item: WorkItem) -> Outcome:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from syncapp.engine.values import Fact, Seen, Side, SyncState, WorkItem
+from syncapp.engine.values import Fact, Side, SyncState, WorkItem
 
 # A push takes the fact that is there if its stream lags at most this far behind the read
 PUSH_LAG_SECONDS = 1
@@ -20,7 +20,8 @@ class Decision(StrEnum):
     OWED = "owed"  # a pull that is not allowed now
     LOCAL_WINS = "local wins"  # a conflict: agree on Atlas's content, which makes it a push
     ATLAS_WINS = "atlas wins"  # a conflict: pull
-    WAIT = "wait"  # the facts do not belong to the contents yet
+    WAIT_FOR_LOCAL = "wait for local"  # the time of a push is not known yet
+    WAIT_FOR_BOTH = "wait for both"  # the facts do not belong to the contents yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,6 @@ class Observation:
     contents: Mapping[Side, bytes]
     state: SyncState
     read_at: Mapping[Side, int]
-
-    @property
-    def seen(self) -> Seen:
-        return Seen(self.contents, self.read_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +58,13 @@ def decide(
     if not local_changed:
         return Decision.OWED if policy.one_way else Decision.PULL
     if (not atlas_changed or policy.one_way) and not _push_time_known(seen, item, read_to, hurry):
-        return Decision.WAIT
+        return Decision.WAIT_FOR_LOCAL
     if not atlas_changed:
         return Decision.PUSH
     if policy.one_way:
         return Decision.LOCAL_WINS
     if not all(fact_belongs(side, seen, item, read_to) for side in Side):
-        return Decision.WAIT
+        return Decision.WAIT_FOR_BOTH
     winner = resolve(policy.strategy, item.facts.get(Side.LOCAL), item.facts.get(Side.ATLAS))
     return Decision.LOCAL_WINS if winner is Side.LOCAL else Decision.ATLAS_WINS
 

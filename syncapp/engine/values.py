@@ -84,10 +84,12 @@ class SyncState:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Contents that an earlier task read, and the positions of its reads."""
+    """Contents that an earlier task read, the positions of its reads, and the sides whose streams must
+    have been read past them before the key can be decided."""
 
     contents: Mapping[Side, bytes]
     read_at: Mapping[Side, int]
+    waits_for: tuple[Side, ...] = BOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,16 @@ class Batch:
     read_to: Mapping[Side, int]  # every event up to and including this position had been read
     hurry: bool = False  # the listener's memory is full: do not wait for the exact time of a push
     rules_version: int = 0
+    reply_to: str = ""  # the stream of reports that the listener reads
 
 
 class Ending(StrEnum):
     """What becomes of a key when its task ends."""
 
     DONE = "done"
-    WAIT = "wait"  # hand it out again when both streams are past the positions in `seen`
-    RETRY = "retry"  # something transient: hand it out again
+    WAIT = "wait"  # hand it out again when the streams are past the positions in `seen`
+    AGAIN = "again"  # hand it out again: a connection was lost, or the document never stood still
+    RETRY = "retry"  # a transient error that may be the document's own: hand it out again, and count
     REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
 
 
@@ -131,6 +135,7 @@ class Outcome:
     transfer: Side | None = None  # the side that was written; None: nothing was to be done
     operation: Operation | None = None
     conflict: bool = False
+    owed: bool = False  # a pull was not allowed, and no event of Atlas's stream stands for it
     seen: Seen | None = None
     reason: str = ""
     code: int | None = None

@@ -1,0 +1,170 @@
+"""What has to be true before the streams are read: servers that sync can work with, collections and
+indexes of its own, start points on both streams, and two sides that agree."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from typing import Any
+
+import structlog
+from pymongo.database import Database
+
+from syncapp.bulk import compare
+from syncapp.engine import conflict_records, origin, state
+from syncapp.engine.documents import ensure_collection
+from syncapp.engine.errors import Misconfigured
+from syncapp.engine.values import BOTH, Side
+from syncapp.rules.exclusions import Exclusions
+from syncapp.streams.change_stream import DIRTY, ChangeStream, pipeline
+from syncapp.streams.resume import InvalidToken, load_token, save_token, token_id
+
+log = structlog.get_logger(__name__)
+FIRST_RUN_ID = "first-run"
+OWED_ID = "owed"
+OLDEST_VERSION = (4, 4)
+VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
+
+
+class FirstRunNeedsChoice(Misconfigured):
+    """Both sides hold documents that differ, and nobody has said which to keep."""
+
+
+def check_server(side: Side, database: Database[Any]) -> None:
+    """Raises Misconfigured, with a line that says what to do, or PyMongoError."""
+    name = VARIABLES[side]
+    hello = database.client.admin.command("hello")
+    if hello.get("msg") == "isdbgrid":
+        raise Misconfigured(f"{name} names a sharded cluster, which cannot be synchronised; use a replica set")
+    if "setName" not in hello:
+        raise Misconfigured(
+            f"{name} names a stand-alone server, and change streams need a replica set: start it with "
+            "--replSet rs0 and run rs.initiate() once"
+        )
+    version = database.client.server_info()["versionArray"][:2]
+    if tuple(version) < OLDEST_VERSION:
+        found = ".".join(map(str, version))
+        raise Misconfigured(f"{name} names a MongoDB {found}; 4.4 or newer is needed")
+
+
+def prepare(local: Database[Any], atlas: Database[Any], keep_hours: int) -> None:
+    """Create sync's own collections and indexes. Raises PyMongoError."""
+    own = (origin.METADATA, origin.BATCHES, state.STATE, conflict_records.CONFLICTS, DIRTY)
+    for name in own:
+        ensure_collection(local, name)
+    ensure_collection(atlas, origin.BATCHES)
+    origin.ensure_indexes(local, keep_hours)
+    origin.ensure_indexes(atlas, keep_hours)
+    state.ensure_indexes(local)
+    conflict_records.ensure_indexes(local)
+    compare.ensure_indexes(local)
+
+
+def start_points(
+    databases: dict[Side, Database[Any]], exclusions: Exclusions, enabled: bool
+) -> dict[Side, dict[str, Any]]:
+    """The tokens to read on from. What is missing leads to a comparison, never to a gap.
+
+    While sync is disabled a missing Atlas token stays missing: the comparison comes when it is enabled,
+    since what it finds could not be pulled now. Raises FirstRunNeedsChoice, another SyncError, or
+    PyMongoError.
+    """
+    local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
+    first_run = local[origin.METADATA].find_one({"_id": FIRST_RUN_ID}) is None
+    wanted = BOTH if enabled or first_run else (Side.LOCAL,)
+    tokens = {side: _load(local, side) for side in wanted}
+    missing = [side for side in wanted if tokens[side] is None]
+    owed = enabled and local[origin.METADATA].find_one({"_id": OWED_ID}) is not None
+    # Start points first, comparison after: what changes meanwhile comes by the streams
+    points = {side: tokens[side] or _now(side, databases[side], exclusions) for side in wanted}
+    if first_run:
+        _first_run(local, atlas, exclusions)
+    elif missing or owed:
+        why = "resume token missing" if missing else "pulls were owed"
+        count = compare.resync(local, atlas, compare.shared_collections(local, atlas), why)
+        log.warning("Compared both sides", event_name="resynced", reason=why, documents=count)
+    for side in missing:
+        save_token(local, side, points[side])
+    if owed:
+        local[origin.METADATA].delete_one({"_id": OWED_ID})
+    return points
+
+
+def note_owed(local: Database[Any]) -> None:
+    """A pull was not allowed, and no stream will bring it again: compare when pulls are allowed."""
+    local[origin.METADATA].update_one({"_id": OWED_ID}, {"$currentDate": {"at": True}}, upsert=True)
+
+
+def forget_token(local: Database[Any], side: Side) -> None:
+    """The token is of no use any more: the next start compares. Raises PyMongoError."""
+    local[origin.METADATA].delete_one({"_id": token_id(side)})
+
+
+def _load(local: Database[Any], side: Side) -> dict[str, Any] | None:
+    try:
+        return load_token(local, side)
+    except InvalidToken as error:
+        log.warning("Resume token is invalid", event_name="token_invalid", side=str(side), error=str(error))
+        return None
+
+
+def _now(side: Side, database: Database[Any], exclusions: Exclusions) -> dict[str, Any]:
+    stream = ChangeStream.open(database, pipeline(side, exclusions), 1, None)
+    try:
+        return stream.start_token
+    finally:
+        stream.close()
+
+
+def _first_run(local: Database[Any], atlas: Database[Any], exclusions: Exclusions) -> None:
+    """Both sides must be empty or equal; of an excluded collection Atlas may hold more."""
+    found: Counter[str] = Counter()
+    for name in compare.shared_collections(local, atlas):
+        excluded = exclusions.excludes(name)
+        for page in compare.compare_collection(local, atlas, name):
+            compare.agree_on_equal(local, page)
+            for one in page:
+                if excluded and one.local == compare.ABSENT:
+                    state.write_states(local, [(one.key, one.state, one.state.next(one.local, one.atlas))])
+                else:
+                    found[_kind(one)] += 1
+    if found["different"] or found["only here"] or found["only on Atlas"]:
+        counts = ", ".join(f"{number} {kind}" for kind, number in sorted(found.items()) if number)
+        raise FirstRunNeedsChoice(
+            f"The two databases hold different documents ({counts}); this version starts from databases "
+            "that are empty or equal: copy one to the other with mongodump and mongorestore, then start again"
+        )
+    local[origin.METADATA].insert_one({"_id": FIRST_RUN_ID, "at": dt.datetime.now(dt.UTC), "equal": found["equal"]})
+
+
+def _kind(one: compare.Compared) -> str:
+    if one.local == one.atlas:
+        return "equal"
+    if one.local == compare.ABSENT:
+        return "only on Atlas"
+    return "only here" if one.atlas == compare.ABSENT else "different"
+
+
+def pay_debts(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> int:
+    """Collections that are let in again are owed what was not pulled meanwhile: compare them.
+
+    What was excluded last is kept in `_sync_metadata`, so that a change while nobody ran is seen too,
+    and only replaced when the comparison is through. Returns how many documents differ.
+    """
+    local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
+    kept = local[origin.METADATA].find_one({"_id": "exclusions"})
+    before = Exclusions.of(kept["patterns"]) if kept else exclusions
+    count = 0
+    if before != exclusions:
+        names = [
+            name
+            for name in compare.shared_collections(local, atlas)
+            if before.excludes(name) and not exclusions.excludes(name)
+        ]
+        count = compare.resync(local, atlas, names, "collection let in again")
+        log.info("Collections let in again", event_name="debts_paid", collections=names, documents=count)
+    if kept is None or before != exclusions:
+        local[origin.METADATA].replace_one(
+            {"_id": "exclusions"}, {"patterns": sorted(exclusions.patterns)}, upsert=True
+        )
+    return count

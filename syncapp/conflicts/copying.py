@@ -1,0 +1,86 @@
+"""Conflict records copied from the local MongoDB to Django: right after the decision, and what was left
+by a worker that died, by beat. Copying one twice changes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from bson import json_util
+from pymongo.database import Database
+
+from syncapp.conf import get_settings
+from syncapp.engine import conflict_records
+from syncapp.engine.conflict_records import ConflictRecord
+from syncapp.engine.connect import connect
+from syncapp.engine.content import decode_for_people
+from syncapp.engine.origin import instance_id
+from syncapp.engine.values import Side
+from syncapp.models import Conflict
+
+
+def copy_conflicts(local: Database[Any], device: str) -> int:
+    """Copy what is not copied yet. Returns how many. Raises PyMongoError or DatabaseError."""
+    count = 0
+    while records := conflict_records.read_uncopied(local):
+        for record in records:
+            _copy(record, device)
+        conflict_records.mark_copied(local, [record.record_id for record in records])
+        count += len(records)
+    return count
+
+
+def copy_left_conflicts() -> int:
+    """What beat runs: copy what a worker left, and forget copied records after their keep time."""
+    settings = get_settings()
+    local = connect(settings.mongodb_uri, "maintenance")
+    try:
+        count = copy_conflicts(local, instance_id(local))
+        keep = dt.timedelta(hours=settings.origin_tracking_keep_hours)
+        conflict_records.forget_copied(local, dt.datetime.now(dt.UTC) - keep)
+    finally:
+        local.client.close()
+    return count
+
+
+def extended_json(document: bytes | None) -> str:
+    """Canonical extended JSON, to read; empty for an absent document."""
+    if document is None:
+        return ""
+    return json_util.dumps(decode_for_people(document), json_options=json_util.CANONICAL_JSON_OPTIONS)
+
+
+def _copy(record: ConflictRecord, device: str) -> None:
+    document_id = extended_json(record.id_bson)
+    if record.one_way:
+        # Of the versions that one-way sync overwrites, the latest of each document is kept
+        older = Conflict.objects.filter(
+            one_way=True, instance_id=device, collection=record.collection, document_id=document_id
+        )
+        older.exclude(record_id=record.record_id).delete()
+    (local_time, local_origin), (atlas_time, atlas_origin) = (record.facts[side] for side in Side)
+    Conflict.objects.get_or_create(
+        record_id=record.record_id,
+        defaults={
+            "instance_id": device,
+            "collection": record.collection,
+            "document_id": document_id,
+            "document_id_raw": record.id_bson,
+            "at": record.at,
+            "strategy": record.strategy,
+            "winner": record.winner.value,
+            "one_way": record.one_way,
+            "local_time": _moment(local_time),
+            "atlas_time": _moment(atlas_time),
+            "local_origin": local_origin,
+            "atlas_origin": atlas_origin,
+            "local_document": extended_json(record.versions[Side.LOCAL]),
+            "atlas_document": extended_json(record.versions[Side.ATLAS]),
+            "local_raw": record.versions[Side.LOCAL],
+            "atlas_raw": record.versions[Side.ATLAS],
+        },
+    )
+
+
+def _moment(milliseconds: int | None) -> dt.datetime | None:
+    return None if milliseconds is None else dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)

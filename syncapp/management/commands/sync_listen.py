@@ -1,0 +1,46 @@
+"""The listener process: reads both change streams and hands their keys to the apply workers."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand
+
+from syncapp.conf import SettingsError, get_settings
+from syncapp.engine.errors import Misconfigured
+from syncapp.engine.values import Batch, Side
+from syncapp.streams.listener import Listener
+from syncapp.streams.messages import encode_batch
+from syncapp.switches import apply_environment
+from syncapp.tasks.apply import apply_changes
+from syncproject.celery import PULL_QUEUE, PUSH_QUEUE
+
+log = structlog.get_logger(__name__)
+MISCONFIGURED = 2
+QUEUES = {Side.ATLAS: PULL_QUEUE, Side.LOCAL: PUSH_QUEUE}
+
+
+def send(batch: Batch) -> None:
+    """Hand a batch to the apply workers, as a task in the queue of its direction."""
+    apply_changes.apply_async(
+        args=[encode_batch(batch)], task_id=batch.task_id, queue=QUEUES[batch.side], retry=False
+    )
+
+
+class Command(BaseCommand):
+    help = "Read both change streams and hand their changes to the apply workers, until stopped."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        settings = get_settings()
+        try:
+            listener = Listener(settings, send)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: listener.stop())
+            apply_environment(settings)
+            listener.run()
+        except (SettingsError, Misconfigured) as error:
+            log.error("Listener cannot start", event_name="misconfigured", error=str(error))
+            raise SystemExit(MISCONFIGURED) from None
+        log.info("Listener stopped", event_name="listener_stopped")

@@ -1,0 +1,41 @@
+"""Which collections are not pulled from Atlas: names and glob patterns (`*` and `?`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+RESERVED = re.compile(r"^(_sync_|system\.)")  # never synced, in either direction
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    patterns: frozenset[str] = frozenset()
+    _matcher: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_matcher", re.compile(self.regex))
+
+    @classmethod
+    def of(cls, patterns: Iterable[str]) -> Exclusions:
+        return cls(frozenset(patterns))
+
+    @property
+    def regex(self) -> str:
+        """One regular expression for all patterns, in what Python and PCRE have in common."""
+        if not self.patterns:
+            return r"^\b\B"  # matches nothing
+        return "^(" + "|".join(_glob_to_regex(one) for one in sorted(self.patterns)) + ")$"
+
+    def excludes(self, collection: str) -> bool:
+        return bool(self._matcher.match(collection))
+
+
+def is_reserved(collection: str) -> bool:
+    """Is this a collection of sync itself or of the server?"""
+    return bool(RESERVED.match(collection))
+
+
+def _glob_to_regex(pattern: str) -> str:
+    return re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")

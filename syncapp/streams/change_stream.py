@@ -1,0 +1,166 @@
+"""A change stream on a database, read by its own commands, so that the end of every fetched batch and
+its token are known: keys go out at once when a batch is empty, and positions are proved by tokens.
+
+Events are projected to what is needed, so that none can be too large: no document travels in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from bson import Timestamp
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from syncapp.engine.errors import SyncError, translate
+from syncapp.engine.origin import BATCHES
+from syncapp.engine.values import Side
+from syncapp.rules.exclusions import Exclusions
+
+DIRTY = "_sync_dirty"
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_PROJECTION = {
+    "operationType": 1,
+    "ns": 1,
+    "documentKey": 1,
+    "clusterTime": 1,
+    "wallTime": 1,
+    "lsid.id": 1,
+    "txnNumber": 1,
+    # Only of the collections of sync itself
+    "fullDocument": {"$cond": [{"$in": ["$ns.coll", [BATCHES, DIRTY]]}, "$fullDocument", "$$REMOVE"]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one fetch brought. `token` is where it ends; everything up to `read_to` has been read.
+
+    `token_is_event`: the token is the last event's own, so that more of its transaction may follow.
+    """
+
+    events: list[RawBSONDocument]
+    token: dict[str, Any]
+    read_to: int
+    server_time: int  # the server's cluster time when it answered
+    token_is_event: bool
+
+
+def pipeline(side: Side, exclusions: Exclusions) -> list[dict[str, Any]]:
+    """What of a side's events is wanted. Excluded collections stay on the server; they still go up."""
+    own = [BATCHES, DIRTY] if side is Side.LOCAL else [BATCHES]
+    users: list[dict[str, Any]] = [{"ns.coll": {"$not": {"$regex": r"^(_sync_|system\.)"}}}]
+    if side is Side.ATLAS and exclusions.patterns:
+        users.append({"ns.coll": {"$not": {"$regex": exclusions.regex}}})
+    wanted = [
+        {"ns.coll": {"$in": own}, "operationType": {"$in": ["insert", "replace"]}},
+        {"$and": users},
+        {"operationType": {"$in": ["invalidate", "dropDatabase"]}},
+    ]
+    return [{"$match": {"$or": wanted}}, {"$project": _PROJECTION}]
+
+
+class ChangeStream:
+    """An open change stream. Every method raises SyncError for what the server or the network does."""
+
+    def __init__(self, database: Database[Any], batch_size: int) -> None:
+        self._database = database
+        self._batch_size = batch_size
+        self._session = database.client.start_session(causal_consistency=False)
+        self._cursor_id = 0
+        self._first: Fetched | None = None
+
+    @classmethod
+    def open(
+        cls,
+        database: Database[Any],
+        stages: list[dict[str, Any]],
+        batch_size: int,
+        token: Mapping[str, Any] | None,
+        after_invalidate: bool = False,
+    ) -> Self:
+        """Open a stream after `token`, or from now on if there is none."""
+        stream = cls(database, batch_size)
+        start = {} if token is None else {"startAfter" if after_invalidate else "resumeAfter": dict(token)}
+        command = {
+            "aggregate": 1,
+            "pipeline": [{"$changeStream": start}, *stages],
+            "cursor": {"batchSize": batch_size},
+            "readConcern": {"level": "majority"},
+        }
+        try:
+            stream._first = stream._fetched(stream._run(command), "firstBatch")
+        except SyncError:
+            stream.close()
+            raise
+        return stream
+
+    @property
+    def start_token(self) -> dict[str, Any]:
+        """Where the stream was opened, as a token."""
+        assert self._first is not None
+        return self._first.token
+
+    def fetch(self, wait_ms: int) -> Fetched:
+        """The next batch of events; after `wait_ms` without any, an empty one."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            if first.events:
+                return first
+        command = {
+            "getMore": self._cursor_id,
+            "collection": "$cmd.aggregate",
+            "batchSize": self._batch_size,
+            "maxTimeMS": wait_ms,
+        }
+        return self._fetched(self._run(command), "nextBatch")
+
+    def close(self) -> None:
+        """End the stream on the server, if it can be reached."""
+        try:
+            if self._cursor_id:
+                command = {"killCursors": "$cmd.aggregate", "cursors": [self._cursor_id]}
+                self._database.command(command, session=self._session)
+            self._session.end_session()
+        except PyMongoError:
+            pass  # the server drops it by itself
+        self._cursor_id = 0
+
+    def _run(self, command: dict[str, Any]) -> Any:
+        try:
+            reply = self._database.command(command, session=self._session, codec_options=_RAW)
+        except PyMongoError as error:
+            raise translate(error) from error
+        self._cursor_id = int(reply["cursor"]["id"])
+        return reply
+
+    def _fetched(self, reply: Any, batch: str) -> Fetched:
+        cursor = reply["cursor"]
+        events = cursor[batch]
+        token = dict(cursor["postBatchResumeToken"])
+        proved = token_position(token)
+        is_event = bool(events) and events[-1]["_id"]["_data"] == token["_data"]
+        # An event at T proves what was before T; the token of an empty batch proves T itself
+        read_to = proved - 1 if events else proved
+        return Fetched(events, token, read_to, _position(reply["operationTime"]), is_event)
+
+
+def token_position(token: Mapping[str, Any]) -> int:
+    """The cluster time in a resume token: after its type byte 0x82 come seconds and increment, 4 bytes
+    each. Raises ValueError for what is not such a token."""
+    data = token.get("_data")
+    if not isinstance(data, str) or not data.startswith("82") or len(data) < 18:
+        raise ValueError("not a resume token")
+    return int(data[2:18], 16)
+
+
+def _position(timestamp: Timestamp) -> int:
+    return timestamp.time << 32 | timestamp.inc
+
+
+def event_position(event: RawBSONDocument) -> int:
+    return _position(event["clusterTime"])

@@ -1,0 +1,236 @@
+"""The map of dirty keys: a key waits once, however often it changes, and is never handed out twice at
+a time. It knows no threads, no clock and no database; the listener holds a lock around it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from syncapp.engine.values import BOTH, DocumentKey, Ending, Fact, Outcome, Seen, Side, WorkItem
+from syncapp.streams.watermark import Watermark
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A dirty key: the last change of each side in the order of its stream (not the one with the
+    greatest time: the content is the last one's), what it holds back, and what it waits for."""
+
+    side: Side  # whose stream brought it
+    facts: dict[Side, Fact] = field(default_factory=dict)
+    held: dict[Side, int] = field(default_factory=dict)  # oldest fetched batch that waits for it
+    seen: Seen | None = None
+    waiting: bool = False
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Task:
+    """Keys in a Celery task."""
+
+    keys: dict[DocumentKey, Work]
+    alive_at: float
+
+
+class DirtyKeys:
+    def __init__(self) -> None:
+        self.read_to: dict[Side, int] = dict.fromkeys(BOTH, 0)  # everything up to here was read
+        self.watermarks = {side: Watermark() for side in BOTH}
+        self.tasks: dict[str, Task] = {}
+        self._dirty: dict[DocumentKey, Work] = {}
+        self._busy: set[DocumentKey] = set()
+        self._ready: OrderedDict[tuple[Side, str], dict[DocumentKey, None]] = OrderedDict()
+        self._waits: dict[Side, list[tuple[int, int, DocumentKey, Work]]] = {side: [] for side in BOTH}
+        self._waiting = 0
+        self._order = itertools.count()
+
+    # What the streams bring
+
+    def mark(self, key: DocumentKey, side: Side, fact: Fact | None = None) -> None:
+        """A change of the key was read, in the batch that `side`'s watermark took in last."""
+        work = self._dirty.get(key)
+        if work is None:
+            work = self._dirty[key] = Work(side)
+            if key not in self._busy:
+                self._make_ready(key, work)
+        self._hold(work, side, self.watermarks[side].newest)
+        if fact is not None:
+            work.facts[side] = fact
+
+    def passed(self, side: Side, position: int) -> None:
+        """A stream has been read up to and including this position."""
+        if position <= self.read_to[side]:
+            return
+        self.read_to[side] = position
+        heap = self._waits[side]
+        while heap and heap[0][0] <= position:
+            _, _, key, work = heapq.heappop(heap)
+            if work.waiting and self._dirty.get(key) is work:
+                self._wait_or_ready(key, work)
+
+    # What goes out
+
+    def ready_keys(self) -> int:
+        return sum(map(len, self._ready.values()))
+
+    def fullest(self) -> int:
+        """The number of keys in the largest group that could go out as one batch."""
+        return max(map(len, self._ready.values()), default=0)
+
+    def take(self, task_id: str, limit: int, now: float) -> tuple[Side, str, list[WorkItem]] | None:
+        """Up to `limit` ready keys of one collection, for one task. Groups take turns."""
+        while self._ready:
+            (side, collection), keys = self._ready.popitem(last=False)
+            first = next(iter(keys), None)
+            if first is None:
+                continue
+            attempts = self._dirty[first].attempts
+            # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
+            limit = max(1, limit // 8 ** min(attempts, 4))
+            chosen = [key for key in itertools.islice(keys, limit) if self._dirty[key].attempts == attempts]
+            for key in chosen:
+                del keys[key]
+            taken = {key: self._dirty.pop(key) for key in chosen}
+            if keys:
+                self._ready[side, collection] = keys  # at the end: the others come first
+            self._busy.update(taken)
+            self.tasks[task_id] = Task(taken, now)
+            items = [WorkItem(key, dict(w.facts), w.seen, w.attempts) for key, w in taken.items()]
+            return side, collection, items
+        return None
+
+    # What comes back
+
+    def finish(self, task_id: str, outcomes: Iterable[Outcome]) -> None:
+        """A task reports. A late report, of a task that was given up, is ignored."""
+        task = self.tasks.get(task_id)
+        if task is None:
+            return
+        for outcome in outcomes:
+            work = task.keys.pop(outcome.key, None)
+            if work is None:
+                continue
+            self._busy.discard(outcome.key)
+            if outcome.ending in (Ending.DONE, Ending.REJECTED):
+                self._release(work)
+                newer = self._dirty.get(outcome.key)
+                if newer is not None:
+                    self._make_ready(outcome.key, newer)
+            else:
+                work.seen = outcome.seen if outcome.ending is Ending.WAIT else work.seen
+                work.attempts += outcome.ending is Ending.RETRY
+                self._put_back(outcome.key, work)
+        if not task.keys:
+            del self.tasks[task_id]
+
+    def alive(self, task_id: str, now: float) -> None:
+        """A task gives a sign of life (`now` may lie ahead: it will not speak until then)."""
+        if task_id in self.tasks:
+            self.tasks[task_id].alive_at = now
+
+    def give_up(self, task_ids: Iterable[str]) -> int:
+        """Take tasks for lost: their keys are handed out again. Harmless if one is alive. Returns keys."""
+        count = 0
+        for task_id in list(task_ids):
+            task = self.tasks.pop(task_id, None)
+            for key, work in task.keys.items() if task else ():
+                self._busy.discard(key)
+                self._put_back(key, work)
+                count += 1
+        return count
+
+    def overdue(self, before: float) -> list[str]:
+        return [task_id for task_id, task in self.tasks.items() if task.alive_at < before]
+
+    def forget(self, side: Side) -> None:
+        """Pulls are not allowed any more: drop what a side's stream brought. Its saved token stays
+        before all of it, so that it is read again later."""
+        for key, work in list(self._dirty.items()):
+            work.held.pop(side, None)
+            work.facts.pop(side, None)
+            work.seen = None
+            if not work.held:
+                self._drop(key, work)
+        for task in self.tasks.values():
+            for work in task.keys.values():
+                work.held.pop(side, None)
+                work.facts.pop(side, None)
+        self.watermarks[side] = Watermark()
+
+    # Figures
+
+    @property
+    def size(self) -> int:
+        return len(self._dirty) + len(self._busy - self._dirty.keys())
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._busy)
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def oldest_time(self, side: Side) -> int | None:
+        """The time of the oldest unfinished change that a side's stream brought."""
+        works = itertools.chain(self._dirty.values(), *(task.keys.values() for task in self.tasks.values()))
+        times = (w.facts[side].time for w in works if side in w.facts)
+        return min((time for time in times if time is not None), default=None)
+
+    # Inside
+
+    def _hold(self, work: Work, side: Side, batch: int) -> None:
+        held = work.held.get(side)
+        if held is None or batch < held:
+            self.watermarks[side].hold(batch)
+            if held is not None:
+                self.watermarks[side].release(held)
+            work.held[side] = batch
+
+    def _release(self, work: Work) -> None:
+        for side, batch in work.held.items():
+            self.watermarks[side].release(batch)
+        work.held = {}
+
+    def _put_back(self, key: DocumentKey, work: Work) -> None:
+        """A key that is not done: what came for it meanwhile is newer."""
+        newer = self._dirty.get(key)
+        if newer is not None:
+            for side, fact in newer.facts.items():
+                work.facts[side] = fact
+            for side, batch in newer.held.items():
+                if side in work.held:
+                    self.watermarks[side].release(batch)  # the older one holds more
+                else:
+                    work.held[side] = batch
+        self._dirty[key] = work
+        self._wait_or_ready(key, work)
+
+    def _wait_or_ready(self, key: DocumentKey, work: Work) -> None:
+        for side in work.seen.waits_for if work.seen else ():
+            assert work.seen is not None
+            if work.seen.read_at[side] > self.read_to[side]:
+                self._waiting += not work.waiting
+                work.waiting = True
+                entry = (work.seen.read_at[side], next(self._order), key, work)
+                heapq.heappush(self._waits[side], entry)
+                return
+        self._waiting -= work.waiting
+        work.waiting = False
+        self._make_ready(key, work)
+
+    def _make_ready(self, key: DocumentKey, work: Work) -> None:
+        self._ready.setdefault((work.side, key.collection), {})[key] = None
+
+    def _drop(self, key: DocumentKey, work: Work) -> None:
+        del self._dirty[key]
+        self._waiting -= work.waiting
+        work.waiting = False
+        group = self._ready.get((work.side, key.collection))
+        if group is not None:
+            group.pop(key, None)
+
+

@@ -1,0 +1,55 @@
+"""How workers tell the listener what became of a task: a capped Redis stream, one an epoch.
+
+Nothing depends on it: a report that is lost means that the listener asks again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from syncapp.streams.messages import Report, decode_report, encode_report
+
+MAX_ENTRIES = 20_000
+KEEP_SECONDS = 86_400
+
+
+def stream_name(instance_id: str, epoch: int) -> str:
+    """Late reports of an earlier epoch go to a stream that nobody reads any more."""
+    return f"isthmus:{instance_id}:{epoch}:reports"
+
+
+def connect(url: str, socket_timeout: float = 10) -> redis.Redis[Any]:  # type: ignore[type-arg]
+    return redis.Redis.from_url(url, socket_timeout=socket_timeout, socket_connect_timeout=5)
+
+
+def send(client: redis.Redis[Any], stream: str, report: Report) -> None:  # type: ignore[type-arg]
+    """Raises redis.RedisError."""
+    pipe = client.pipeline(transaction=False)
+    pipe.xadd(stream, {"report": encode_report(report)}, maxlen=MAX_ENTRIES, approximate=True)
+    pipe.expire(stream, KEEP_SECONDS)
+    pipe.execute()
+
+
+class ReportReader:
+    """Reads the reports of one epoch, each once, in their order."""
+
+    def __init__(self, client: redis.Redis[Any], stream: str) -> None:  # type: ignore[type-arg]
+        self._client = client
+        self._stream = stream
+        self._last = "0-0"
+
+    def read(self, wait_ms: int) -> list[Report]:
+        """Reports that came, or none after `wait_ms`. Raises redis.RedisError."""
+        found = self._client.xread({self._stream: self._last}, count=1000, block=wait_ms)
+        reports = []
+        for _, entries in found or ():
+            for entry_id, fields in entries:
+                self._last = entry_id
+                reports.append(decode_report(fields[b"report"]))
+        return reports
+
+    def start_over(self) -> None:
+        """The broker came back, perhaps empty: its entry ids may start again."""
+        self._last = "0-0"

@@ -1,0 +1,44 @@
+"""Resume tokens in the local `_sync_metadata`: the truth, which ages with the data they belong to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from syncapp.engine.origin import METADATA
+from syncapp.engine.values import Side
+from syncapp.streams.change_stream import token_position
+
+
+class InvalidToken(ValueError):
+    """What is saved cannot be a resume token."""
+
+
+def token_id(side: Side) -> str:
+    return f"{side}-resume-token"
+
+
+def load_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
+    """The saved token; None if there is none. Raises InvalidToken."""
+    found = local[METADATA].find_one({"_id": token_id(side)})
+    if found is None:
+        return None
+    token = found.get("token")
+    try:
+        token_position(token if isinstance(token, Mapping) else {})
+    except ValueError as error:
+        raise InvalidToken(f"the saved {side} resume token is not one") from error
+    return dict(token)  # type: ignore[arg-type]
+
+
+def save_token(local: Database[Any], side: Side, token: Mapping[str, Any], session: ClientSession | None = None) -> None:
+    local[METADATA].replace_one(
+        {"_id": token_id(side)},
+        {"token": dict(token), "savedAt": dt.datetime.now(dt.UTC)},
+        upsert=True,
+        session=session,
+    )

@@ -1,0 +1,356 @@
+"""One period of being the active listener of a device: from taking the lease to losing it or stopping.
+
+Two threads read the streams into one map of dirty keys; the main thread hands keys out as Celery
+tasks; others take reports, keep the lease and the tokens, and do the book-keeping in Django.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+from pymongo.database import Database
+from redis import RedisError
+
+from syncapp.bulk import start
+from syncapp.conf import SyncSettings
+from syncapp.engine import clock, origin
+from syncapp.engine.errors import HistoryLost
+from syncapp.engine.values import BOTH, Batch, Outcome, Side
+from syncapp.rules.rules import Rules, load_rules
+from syncapp.streams import reports, status
+from syncapp.streams.change_stream import Fetched
+from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.events import Change, EventReader, Structural
+from syncapp.streams.lease import Lease, LeaseLost
+from syncapp.streams.messages import Report
+from syncapp.streams.metrics import MetricsBuffer
+from syncapp.streams.stream_reader import StreamReader, StreamStatus
+from syncapp.streams.threads import Periodic
+
+log = structlog.get_logger(__name__)
+CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys are handed out
+IDLE_TOKEN_SECONDS = 10.0  # how often an idle stream's token is saved, so that it stays young
+DRAIN_SECONDS = 3.0  # how long a stop waits for the reports of tasks that run
+CLOCK_SECONDS = 30.0
+
+
+class Session:
+    """`send` hands a batch to Celery, and raises OSError or an error of the broker's client."""
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        databases: dict[Side, Database[Any]],
+        device: str,
+        lease: Lease,
+        rules: Rules,
+        send: Callable[[Batch], None],
+    ) -> None:
+        self._settings = settings
+        self._databases = databases
+        self._device = device
+        self._lease = lease
+        self._rules = rules
+        self._send = send
+        self._dirty = DirtyKeys()
+        self._changed = threading.Condition()  # guards the map of dirty keys, and tells of its changes
+        self._readers: dict[Side, StreamReader] = {}
+        self._events: dict[Side, EventReader] = {}
+        self._metrics = MetricsBuffer()
+        self._offsets = clock.ClockOffsets()
+        self._over = threading.Event()
+        self._error: Exception | None = None
+        self._saved: dict[Side, Any] = {}
+        self._saved_at = 0.0
+        self._broker_down = False
+        self._started_at = dt.datetime.now(dt.UTC)
+        self._reply_to = reports.stream_name(device, lease.epoch)
+        self._reports = reports.ReportReader(reports.connect(settings.celery_broker_url), self._reply_to)
+
+    # Life
+
+    def run(self, stopping: threading.Event) -> None:
+        """Be the active listener. Raises LeaseLost or HistoryLost when this session has to end."""
+        local = self._databases[Side.LOCAL]
+        keeper = self._periodic("lease", max(0.2, self._settings.sync_lease_duration / 10_000), self._keep_lease)
+        keeper.start()  # first of all: what follows can take longer than the lease lasts
+        others = [
+            self._periodic("reports", 0.0, self._take_reports),
+            self._periodic("book-keeping", 1.0, self._keep_books),
+            self._periodic("rules", 0.5, self._reload_rules),
+            self._periodic("clock", CLOCK_SECONDS, self._measure_clock),
+        ]
+        try:
+            self._offsets = clock.load(local)
+            self._try_to(self._measure_clock)
+            start.pay_debts(self._databases, self._rules.exclusions) if self._rules.enabled else None
+            points = start.start_points(self._databases, self._rules.exclusions, self._rules.enabled)
+            for side in BOTH:
+                self._events[side] = EventReader(
+                    side, self._device, self._to_atlas_time, lambda ids: origin.remembered(local, ids)
+                )
+            for side in BOTH if self._rules.enabled else (Side.LOCAL,):
+                self._start_reader(side, points[side])
+            for thread in others:
+                thread.start()
+            while not stopping.is_set() and not self._over.is_set():
+                self._hand_out()
+            if self._error is not None:
+                raise self._error
+        finally:
+            self._end([keeper, *others])
+
+    def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
+        return Periodic(name, seconds, act, self._is_fatal)
+
+    def _is_fatal(self, error: Exception) -> bool:
+        if isinstance(error, LeaseLost | HistoryLost):
+            self._finish(error)
+            return True
+        return False
+
+    def _finish(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._over.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def _end(self, threads: list[Periodic]) -> None:
+        """Stop reading and handing out; what runs may report for a moment; save what can be saved."""
+        for reader in self._readers.values():
+            reader.stop()
+        lost = isinstance(self._error, LeaseLost)
+        deadline = time.monotonic() + (0 if lost else DRAIN_SECONDS)
+        while time.monotonic() < deadline and self._dirty.tasks:
+            time.sleep(0.02)
+        for thread in threads:
+            thread.stop()
+        for reader in self._readers.values():
+            if reader.is_alive():
+                reader.join(2.0)
+        if not lost:
+            self._saved_at = 0.0
+            self._try_to(self._keep_lease)
+            self._lease.give_back()
+        self._try_to(self._keep_books)
+
+    def _try_to(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:
+            log.warning("Not done", event_name="not_done", task=act.__name__, error=str(error)[:500])
+
+    # What the readers call
+
+    def receive(
+        self, side: Side, fetched: Fetched, changes: list[Change | Structural], continues: bool, in_transaction: bool
+    ) -> None:
+        with self._changed:
+            self._dirty.watermarks[side].take_in(fetched.token, continues=continues, may_continue=in_transaction)
+            for change in changes:
+                if isinstance(change, Change):
+                    self._dirty.mark(change.key, side, change.fact)
+                    if change.fact is not None:
+                        self._metrics.saw_event(side.other, change.fact.time)
+            self._dirty.passed(side, fetched.read_to)
+            self._changed.notify_all()
+
+    def room(self) -> bool:
+        # Keys that wait for a stream to be read on must not keep it from being read on
+        return self._dirty.size - self._dirty.waiting < self._settings.sync_max_dirty_keys
+
+    def somebody_waits(self, side: Side) -> bool:
+        return self._dirty.waiting > 0
+
+    def history_lost(self, side: Side, error: HistoryLost) -> None:
+        start.forget_token(self._databases[Side.LOCAL], side)
+        self._finish(error)
+
+    def _to_atlas_time(self, local_time: int) -> int:
+        return self._offsets.to_atlas_time(local_time)
+
+    def _start_reader(self, side: Side, token: dict[str, Any]) -> None:
+        settings = self._settings
+        self._readers[side] = reader = StreamReader(
+            side,
+            self._databases[side],
+            self._events[side],
+            self,
+            token=token,
+            exclusions=self._rules.exclusions,
+            batch_size=settings.atlas_change_stream_batch_size,
+            interval_ms=settings.change_stream_reconnect_interval,
+            max_attempts=settings.change_stream_max_reconnect_attempts,
+        )
+        reader.start()
+
+    # Handing out
+
+    def _hand_out(self) -> None:
+        """Send one batch if one should go out now; else wait until something changes."""
+        with self._changed:
+            batch = self._next_batch()
+            if batch is None:
+                self._changed.wait(0.1)
+                return
+        try:
+            self._send(batch)
+        except Exception as error:  # the broker's client has many
+            self._broker_down = True
+            log.warning("The broker takes no task", event_name="broker_down", error=str(error)[:300])
+            with self._changed:
+                self._dirty.give_up([batch.task_id])
+            self._over.wait(0.5)
+
+    def _next_batch(self) -> Batch | None:
+        full = not self.room()
+        if self._rules.paused or len(self._dirty.tasks) >= self._settings.sync_max_batches_in_flight:
+            return None
+        if not full:
+            limit = self._settings.sync_apply_batch_size
+            readers = [reader for reader in self._readers.values() if reader.is_alive()]
+            if any(reader.more and reader.lag_seconds > CATCHING_UP_SECONDS for reader in readers):
+                return None  # what is known of a key early is known wrongly: it would only have to wait
+            if any(reader.more for reader in readers) and self._dirty.fullest() < limit:
+                return None  # more comes at once, and larger batches cost less
+        task_id = uuid.uuid4().hex
+        taken = self._dirty.take(task_id, self._settings.sync_apply_batch_size, time.monotonic())
+        if taken is None:
+            return None
+        side, collection, items = taken
+        read_to = dict(self._dirty.read_to)
+        return Batch(task_id, side, collection, tuple(items), read_to, full, self._rules.version, self._reply_to)
+
+    # Reports
+
+    def _take_reports(self) -> None:
+        try:
+            arrived = self._reports.read(wait_ms=500)
+        except RedisError:
+            self._broker_down = True
+            self._over.wait(0.5)
+            raise
+        if self._broker_down:
+            # A broker that was away may have lost the tasks: ask again for all of them
+            self._broker_down = False
+            self._reports.start_over()
+            with self._changed:
+                count = self._dirty.give_up(list(self._dirty.tasks))
+                self._changed.notify_all()
+            log.warning("The broker is back", event_name="broker_back", keys_asked_again=count)
+        if arrived:
+            self._apply_reports(arrived)
+
+    def _apply_reports(self, arrived: Iterable[Report]) -> None:
+        now = time.monotonic()
+        with self._changed:
+            for report in arrived:
+                self._metrics.add(report)
+                self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
+                outcomes = [Outcome(key, end, seen=seen) for key, (end, seen) in report.endings.items()]
+                self._dirty.finish(report.task_id, outcomes)
+            self._changed.notify_all()
+        if any("owed" in report.counts for report in arrived) and not self._rules.enabled:
+            start.note_owed(self._databases[Side.LOCAL])
+
+    # Lease and tokens
+
+    def _keep_lease(self) -> None:
+        with self._changed:
+            safe = {side: self._dirty.watermarks[side].advance() for side in BOTH}
+            idle = not self._dirty.size
+        fresh = {side: token for side, token in safe.items() if token and token != self._saved.get(side)}
+        # Saving a token writes to the local oplog, which moves the local token: not on and on when idle
+        if idle and time.monotonic() - self._saved_at < IDLE_TOKEN_SECONDS:
+            fresh = {}
+        self._lease.renew(fresh)
+        if fresh:
+            self._saved |= fresh
+            self._saved_at = time.monotonic()
+            self._try_to(lambda: status.mirror_tokens(self._device, fresh))
+
+    # Book-keeping
+
+    def _keep_books(self) -> None:
+        timeout = self._settings.sync_report_timeout / 1000
+        with self._changed:
+            count = self._dirty.give_up(self._dirty.overdue(time.monotonic() - timeout))
+            if count:
+                self._changed.notify_all()
+            figures = self._figures()
+            self._metrics.flush()
+        if count:
+            log.warning("Tasks did not report and are asked again", event_name="tasks_overdue", keys=count)
+        stopped = StreamStatus("stopped", since=self._started_at.timestamp())
+        streams = {side: self._readers[side].status if side in self._readers else stopped for side in BOTH}
+        status.publish(self._device, figures, streams)
+
+    def _figures(self) -> status.ListenerFigures:
+        now = self._to_atlas_time(round(time.time() * 1000))
+        lags = {}
+        for side in BOTH:
+            oldest = self._dirty.oldest_time(side)
+            lags[side] = 0 if oldest is None else max(0, now - oldest)
+        return status.ListenerFigures(
+            epoch=self._lease.epoch,
+            holder=self._lease.who,
+            started_at=self._started_at,
+            queue_size=self._dirty.size,
+            in_flight=self._dirty.in_flight,
+            pull_lag_ms=lags[Side.ATLAS],
+            push_lag_ms=lags[Side.LOCAL],
+            clock_offset_ms=self._offsets.current,
+        )
+
+    def _measure_clock(self) -> None:
+        measured = clock.measure(self._databases[Side.LOCAL], self._databases[Side.ATLAS])
+        if self._offsets.add(measured):
+            clock.save(self._databases[Side.LOCAL], self._offsets)
+            log.info("Clock offset measured", event_name="clock_offset", offset_ms=round(measured.offset, 1))
+
+    # Rules
+
+    def _reload_rules(self) -> None:
+        rules = load_rules()
+        before, self._rules = self._rules, rules
+        if rules == before:
+            return
+        log.info(
+            "Rules changed", event_name="rules_changed", enabled=rules.enabled, paused=rules.paused, version=rules.version
+        )
+        try:
+            if before.enabled and not rules.enabled:
+                self._stop_pulling()
+            if rules.exclusions != before.exclusions:
+                for reader in self._readers.values():
+                    reader.change_exclusions(rules.exclusions)
+            if rules.enabled and (rules.exclusions != before.exclusions or not before.enabled):
+                start.pay_debts(self._databases, rules.exclusions)
+            if rules.enabled and not before.enabled:
+                points = start.start_points(self._databases, rules.exclusions, True)
+                self._start_reader(Side.ATLAS, points[Side.ATLAS])
+        except Exception:
+            self._rules = before  # tried again, from the start: each step may be repeated
+            raise
+        with self._changed:
+            self._changed.notify_all()
+
+    def _stop_pulling(self) -> None:
+        """One-way from now on: what Atlas's stream brought is read again when pulls are allowed."""
+        reader = self._readers.pop(Side.ATLAS, None)
+        if reader is not None:
+            reader.stop()
+            reader.join()
+        with self._changed:
+            token = self._dirty.watermarks[Side.ATLAS].advance()
+        if token:
+            self._lease.renew({Side.ATLAS: token})
+            self._saved[Side.ATLAS] = token
+        with self._changed:
+            self._dirty.forget(Side.ATLAS)

@@ -1,0 +1,70 @@
+"""What the active listener tells the other processes, by Django's database: how it is, and its tokens."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from syncapp.engine.values import Side
+from syncapp.models import Instance, ResumeToken
+from syncapp.streams.change_stream import token_position
+from syncapp.streams.stream_reader import StreamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerFigures:
+    epoch: int
+    holder: str
+    started_at: dt.datetime
+    queue_size: int
+    in_flight: int
+    pull_lag_ms: int
+    push_lag_ms: int
+    clock_offset_ms: float
+
+
+def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> None:
+    """Raises DatabaseError."""
+    local, atlas = streams[Side.LOCAL], streams[Side.ATLAS]
+    errors = [f"{side}: {status.error}" for side, status in streams.items() if status.error]
+    values = {
+        "epoch": figures.epoch,
+        "holder": figures.holder,
+        "started_at": figures.started_at,
+        "seen_at": dt.datetime.now(dt.UTC),
+        "local_stream": local.state,
+        "atlas_stream": atlas.state,
+        "local_stream_since": _moment(local.since),
+        "atlas_stream_since": _moment(atlas.since),
+        "local_reconnects": local.failures,
+        "atlas_reconnects": atlas.failures,
+        "last_error": "; ".join(errors),
+        "queue_size": figures.queue_size,
+        "in_flight": figures.in_flight,
+        "pull_lag_ms": figures.pull_lag_ms,
+        "push_lag_ms": figures.push_lag_ms,
+        "clock_offset_ms": figures.clock_offset_ms,
+    }
+    if not Instance.objects.filter(instance_id=device).update(**values):
+        Instance.objects.update_or_create(instance_id=device, defaults=values)
+
+
+def mirror_tokens(device: str, tokens: Mapping[Side, Mapping[str, Any]]) -> None:
+    """Raises DatabaseError."""
+    for side, token in tokens.items():
+        position = token_position(token)
+        ResumeToken.objects.update_or_create(
+            instance_id=device,
+            side=side.value,
+            defaults={
+                "token": dict(token),
+                "cluster_time": f"{position >> 32}:{position & 0xFFFFFFFF}",
+                "saved_at": dt.datetime.now(dt.UTC),
+            },
+        )
+
+
+def _moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)

@@ -1,0 +1,182 @@
+"""The thread that reads one side's change stream: opens it, hands on what it brings, and opens it again
+when it is lost. One class for both sides."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from syncapp.engine.errors import HistoryLost, SyncError, translate
+from syncapp.engine.values import Side
+from syncapp.rules.exclusions import Exclusions
+from syncapp.streams.change_stream import ChangeStream, Fetched, pipeline
+from syncapp.streams.events import Change, EventReader, Structural
+from syncapp.streams.reconnect import wait_ms
+
+log = structlog.get_logger(__name__)
+IDLE_WAIT_MS = 500  # how long the server may keep a fetch that finds nothing
+BUSY_WAIT_MS = 10  # the same while a key waits for the stream to be read past a position
+
+
+class Sink(Protocol):
+    """Who takes what a stream brings."""
+
+    def receive(
+        self, side: Side, fetched: Fetched, changes: list[Change | Structural], continues: bool, in_transaction: bool
+    ) -> None:
+        """`continues`: the first event goes on with the transaction that the batch before
+        ended in. `in_transaction`: more events of the last one's transaction may follow."""
+
+    def room(self) -> bool:
+        """May more be read ahead?"""
+
+    def somebody_waits(self, side: Side) -> bool:
+        """Does a key wait for this stream to be read past a position?"""
+
+    def history_lost(self, side: Side, error: HistoryLost) -> None:
+        """The stream cannot be resumed."""
+
+
+@dataclass(slots=True)
+class StreamStatus:
+    """What admin and health show of a stream."""
+
+    state: str = "connecting"  # connected, connecting, disconnected, stopped
+    since: float = 0.0  # seconds since 1970
+    failures: int = 0  # in a row
+    error: str = ""
+
+    def change(self, state: str, error: str = "") -> None:
+        if state != self.state:
+            self.since = time.time()
+        self.state, self.error = state, error
+
+
+class StreamReader(threading.Thread):
+    """Reads until it is stopped. Raises nothing: what fails is tried again, for ever."""
+
+    def __init__(
+        self,
+        side: Side,
+        database: Database[Any],
+        events: EventReader,
+        sink: Sink,
+        *,
+        token: dict[str, Any],
+        exclusions: Exclusions,
+        batch_size: int,
+        interval_ms: int,
+        max_attempts: int,
+    ) -> None:
+        super().__init__(name=f"{side} stream", daemon=True)
+        self.side = side
+        self.status = StreamStatus(since=time.time())
+        self.lag_seconds = 0.0  # how far what was read lies behind the server's newest operation
+        self.more = False  # the last fetch was full: more is there
+        self._database = database
+        self._events = events
+        self._sink = sink
+        self._token = token
+        self._exclusions = exclusions
+        self._batch_size = batch_size
+        self._interval_ms = interval_ms
+        self._max_attempts = max_attempts
+        self._stopping = threading.Event()
+        self._reopen = threading.Event()
+        self._after_invalidate = False
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def change_exclusions(self, exclusions: Exclusions) -> None:
+        """Read on with another filter, from where the stream is now."""
+        self._exclusions = exclusions
+        self._reopen.set()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._read_stream()
+            except HistoryLost as error:
+                self._failed(error)
+                self._sink.history_lost(self.side, error)
+                return
+            except SyncError as error:
+                self._failed(error)
+            except PyMongoError as error:
+                self._failed(translate(error))
+            except Exception as error:
+                log.exception("Change Stream reader failed", event_name="reader_failed", side=str(self.side))
+                self._failed(SyncError(str(error)))
+        self.status.change("stopped")
+
+    def _read_stream(self) -> None:
+        self._reopen.clear()
+        stages = pipeline(self.side, self._exclusions)
+        stream = ChangeStream.open(
+            self._database, stages, self._batch_size, self._token, self._after_invalidate
+        )
+        self.status.failures = 0
+        self.status.change("connected")
+        log.info(
+            f"{self.side.capitalize()} Change Stream started successfully",
+            event_name="stream_started",
+            side=str(self.side),
+        )
+        try:
+            while not self._stopping.is_set() and not self._reopen.is_set():
+                if not self._sink.room():
+                    self._stopping.wait(0.02)  # backpressure: the stream itself is the queue
+                    continue
+                waited_for = self._sink.somebody_waits(self.side)
+                self._take(stream.fetch(BUSY_WAIT_MS if waited_for else IDLE_WAIT_MS))
+        finally:
+            stream.close()
+
+    def _take(self, fetched: Fetched) -> None:
+        self.more = len(fetched.events) >= self._batch_size
+        self.lag_seconds = max(0.0, (fetched.server_time >> 32) - (fetched.read_to >> 32)) if fetched.events else 0.0
+        continues = self._events.continues(fetched.events)
+        changes = self._events.read(fetched.events)
+        in_transaction = fetched.token_is_event and self._events.transaction is not None
+        self._sink.receive(self.side, fetched, changes, continues, in_transaction)
+        self._token = fetched.token
+        self._after_invalidate = False
+        for change in changes:
+            if isinstance(change, Structural):
+                self._structural(change)
+
+    def _structural(self, change: Structural) -> None:
+        log.warning(
+            "A structural change is not carried to the other side",
+            event_name="structural",
+            side=str(self.side),
+            operation=change.operation,
+            collection=change.collection,
+        )
+        if change.operation == "invalidate":
+            self._after_invalidate = True
+            self._reopen.set()
+
+    def _failed(self, error: SyncError) -> None:
+        self.status.failures += 1
+        self.status.change("disconnected", str(error))
+        delay = wait_ms(self.status.failures, self._interval_ms)
+        given_up = self.status.failures >= self._max_attempts
+        (log.error if given_up else log.warning)(
+            "Change Stream connection failed",
+            event_name="stream_failed",
+            side=str(self.side),
+            attempt=self.status.failures,
+            next_in_ms=round(delay),
+            error=str(error),
+        )
+        self._stopping.wait(delay / 1000)
+
+

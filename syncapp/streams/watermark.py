@@ -1,0 +1,66 @@
+"""Which resume token may be saved: never one that passes an event whose key is not done, and never
+one inside a transaction, since resuming there would lose the batch marker that stands at its start.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(slots=True)
+class _Fetched:
+    token: Any  # the token after this batch; None: it lies inside a transaction
+    held: int = 0  # keys that hold this batch back
+
+
+class Watermark:
+    """Fetched batches of one stream, numbered in their order, and who holds them back."""
+
+    def __init__(self) -> None:
+        self.newest = 0  # the number of the batch that was taken in last
+        self._batches: deque[_Fetched] = deque()
+        self._undecided: tuple[_Fetched, Any] | None = None
+        self._safe: Any = None
+
+    def take_in(self, token: Any, *, continues: bool, may_continue: bool) -> None:
+        """A batch was fetched, and `token` is where it ends.
+
+        `continues`: its first event belongs to the transaction that the batch before ended in.
+        `may_continue`: its last event belongs to a transaction, of which more may come.
+        """
+        if self._undecided is not None:
+            before, its_token = self._undecided
+            before.token = None if continues else its_token
+            self._undecided = None
+        batch = _Fetched(token)
+        if may_continue:
+            batch.token = None
+            self._undecided = (batch, token)
+        self._batches.append(batch)
+        self.newest += 1
+
+    def hold(self, number: int) -> None:
+        """One more key holds a batch back. A batch that was passed already is not held."""
+        batch = self._find(number)
+        if batch is not None:
+            batch.held += 1
+
+    def release(self, number: int) -> None:
+        batch = self._find(number)
+        if batch is not None:
+            batch.held -= 1
+
+    def advance(self) -> Any:
+        """The newest token that may be saved; None if there is none yet."""
+        undecided = self._undecided[0] if self._undecided else None
+        while self._batches and not self._batches[0].held and self._batches[0] is not undecided:
+            batch = self._batches.popleft()
+            if batch.token is not None:
+                self._safe = batch.token
+        return self._safe
+
+    def _find(self, number: int) -> _Fetched | None:
+        index = number - (self.newest - len(self._batches)) - 1
+        return self._batches[index] if 0 <= index < len(self._batches) else None

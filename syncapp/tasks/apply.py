@@ -1,0 +1,60 @@
+"""The Celery task that applies a batch: decode, call the worker, retry what passes by itself."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import structlog
+from celery import Task, shared_task
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
+
+from syncapp.engine.errors import ConnectionDown, SyncError, translate
+from syncapp.streams.messages import decode_batch
+from syncapp.tasks.worker import get_worker
+
+log = structlog.get_logger(__name__)
+TRANSIENT_RETRIES = 3  # of the whole batch, before its keys are handed out again in smaller ones
+FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
+
+
+@shared_task(
+    bind=True, name="syncapp.apply_changes", max_retries=None, acks_late=True,
+    reject_on_worker_lost=True, ignore_result=True, soft_time_limit=240, time_limit=300,
+)  # fmt: skip
+def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
+    """`message`: a batch as `encode_batch` makes it."""
+    batch = decode_batch(message)
+    try:
+        get_worker().apply(batch)
+    except (SyncError, PyMongoError, DatabaseError) as raised:
+        error = translate(raised) if isinstance(raised, PyMongoError) else raised
+        retries = self.request.retries
+        if not isinstance(error, ConnectionDown) and retries >= TRANSIENT_RETRIES:
+            log.error("Task given back", event_name="task_given_back", task=batch.task_id, error=str(error))
+            get_worker().hand_back(batch)
+            return
+        seconds = backoff_seconds(retries)
+        log.warning(
+            "Retry attempt",
+            event_name="retry",
+            task=batch.task_id,
+            attempt=retries + 1,
+            in_seconds=round(seconds, 1),
+            error=str(error),
+        )
+        _announce(batch, seconds)
+        raise self.retry(exc=error, countdown=seconds) from raised
+
+
+def _announce(batch: Any, seconds: float) -> None:
+    try:
+        get_worker().will_retry(batch, seconds)
+    except (SyncError, PyMongoError):
+        pass  # the worker has never reached its databases; the listener's time-out covers that
+
+
+def backoff_seconds(retries: int) -> float:
+    """Exponential, capped, with jitter."""
+    return float(min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(retries, 16)) * random.uniform(0.5, 1.0))

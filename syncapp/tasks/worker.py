@@ -1,0 +1,150 @@
+"""What an apply worker's process keeps between tasks: connections, rules, and the change processor."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import structlog
+from django.db import DatabaseError
+from redis import RedisError
+
+from syncapp.conf import get_settings
+from syncapp.conflicts.copying import copy_conflicts
+from syncapp.conflicts.rejections import clear_rejections, record_rejections
+from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.engine.connect import connect
+from syncapp.engine.errors import ConnectionDown, TransientError
+from syncapp.engine.origin import instance_id
+from syncapp.engine.values import Batch, Ending, Outcome, Side
+from syncapp.rules.rules import Rules, load_rules
+from syncapp.streams import reports
+from syncapp.streams.messages import Report
+
+log = structlog.get_logger(__name__)
+RULES_SECONDS = 1.0
+ALIVE_SECONDS = 5.0
+
+
+class Worker:
+    """Applies batches. One a process: neither PyMongo nor Redis connections survive a fork."""
+
+    def __init__(self) -> None:
+        settings = get_settings()
+        settings.require("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
+        self._max_attempts = settings.sync_apply_max_attempts
+        self._local = connect(settings.mongodb_uri, "worker")
+        self._redis = reports.connect(settings.celery_broker_url)
+        self.device = instance_id(self._local)
+        self._processor = ChangeProcessor(
+            self._local,
+            connect(settings.mongodb_atlas_uri, "worker"),
+            self.device,
+            max_bytes=settings.sync_apply_batch_bytes,
+            marker_keep_hours=settings.origin_tracking_keep_hours,
+            at=lambda point: self._show_life(),
+        )
+        self._rules: Rules | None = None
+        self._rules_at = 0.0
+        self._batch: Batch | None = None
+        self._spoke_at = 0.0
+
+    def apply(self, batch: Batch) -> list[Outcome]:
+        """Work on a batch and report. Raises TransientError (try the task again) or another SyncError."""
+        started = time.monotonic()
+        self._batch, self._spoke_at = batch, started
+        policy = self._rules_for(batch).policy(batch.collection)
+        try:
+            outcomes = self._processor.process(batch, policy)
+        except TransientError as error:
+            outcomes = self._park(batch, error)
+            if not outcomes:
+                raise
+        self._keep(outcomes)
+        took_ms = (time.monotonic() - started) * 1000
+        self._log(batch, outcomes, took_ms)
+        self._send(Report.of(batch, outcomes, took_ms))
+        return outcomes
+
+    def will_retry(self, batch: Batch, seconds: float) -> None:
+        """Tell the listener that the task is not lost, only waits."""
+        self._send(Report(batch.task_id, batch.side, silent_ms=round(seconds * 1000)))
+
+    def hand_back(self, batch: Batch) -> None:
+        """Give up on the task: the listener hands its keys out again, in smaller batches."""
+        outcomes = [Outcome(item.key, Ending.RETRY) for item in batch.items]
+        self._send(Report.of(batch, outcomes, 0.0))
+
+    def _park(self, batch: Batch, error: TransientError) -> list[Outcome]:
+        """A key that stays "transient", alone in its batch, is set aside like one that is refused."""
+        if isinstance(error, ConnectionDown) or len(batch.items) > 1:
+            return []
+        (item,) = batch.items
+        if item.attempts < self._max_attempts:
+            return []
+        return [Outcome(item.key, Ending.REJECTED, transfer=batch.side.other, reason=str(error))]
+
+    def _rules_for(self, batch: Batch) -> Rules:
+        now = time.monotonic()
+        stale = self._rules is None or self._rules.version < batch.rules_version
+        if self._rules is None or stale or now - self._rules_at > RULES_SECONDS:
+            self._rules, self._rules_at = load_rules(), now
+        return self._rules
+
+    def _keep(self, outcomes: list[Outcome]) -> None:
+        """What must be in Django. Rejections must be durable before the listener hears that they are done;
+        conflicts are durable already, and beat copies what is left."""
+        rejected = [one for one in outcomes if one.ending is Ending.REJECTED]
+        if rejected:
+            record_rejections(self.device, rejected)
+        clear_rejections(self.device, [one for one in outcomes if one.ending is Ending.DONE])
+        if any(one.conflict for one in outcomes):
+            try:
+                copy_conflicts(self._local, self.device)
+            except DatabaseError as error:
+                log.warning("Conflicts stay to be copied later", event_name="conflicts_left", error=str(error))
+
+    def _log(self, batch: Batch, outcomes: list[Outcome], took_ms: float) -> None:
+        for target in Side:
+            written = sum(one.ending is Ending.DONE and one.transfer is target for one in outcomes)
+            if written:
+                pulled = target is Side.LOCAL
+                log.info(
+                    "Atlas change applied successfully" if pulled else "Sync operation",
+                    event_name="pulled" if pulled else "pushed",
+                    result="Change applied successfully",
+                    collection=batch.collection,
+                    documents=written,
+                    took_ms=round(took_ms, 1),
+                    task=batch.task_id,
+                )
+        conflicts = sum(one.conflict for one in outcomes)
+        if conflicts:
+            log.warning("Conflict detected", event_name="conflict", collection=batch.collection, documents=conflicts)
+        for one in outcomes:
+            if one.ending is Ending.REJECTED:
+                log.error(
+                    "Change rejected",
+                    event_name="rejected",
+                    collection=batch.collection,
+                    code=one.code,
+                    target=str(one.transfer),
+                )
+
+    def _show_life(self) -> None:
+        if self._batch is not None and time.monotonic() - self._spoke_at > ALIVE_SECONDS:
+            self._send(Report(self._batch.task_id, self._batch.side))
+
+    def _send(self, report: Report) -> None:
+        self._spoke_at = time.monotonic()
+        try:
+            reports.send(self._redis, self._batch.reply_to if self._batch else "", report)
+        except RedisError as error:
+            # The listener asks again; the second task finds the work done
+            log.warning("The listener could not be told", event_name="report_lost", error=str(error))
+
+
+@cache
+def get_worker() -> Worker:
+    """The worker of this process."""
+    return Worker()
