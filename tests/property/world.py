@@ -1,0 +1,222 @@
+"""Devices and one Atlas on real servers, with the real engine, streams and map of dirty keys; only the
+order in which things happen is in the test's hands."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson import Int64
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+
+from syncapp.bulk.start import prepare
+from syncapp.engine import conflict_records, origin
+from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.engine.decide import Policy
+from syncapp.engine.documents import split_documents
+from syncapp.engine.values import BOTH, Batch, Side
+from syncapp.rules.exclusions import Exclusions
+from syncapp.streams.change_stream import ChangeStream, pipeline
+from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.events import Change, EventReader
+from tests.property.stepped_task import SteppedTask
+
+FETCH = 2  # events a fetch brings: transactions are cut in the middle
+
+
+@dataclass
+class Device:
+    name: str
+    local: Database[Any]
+    atlas: Database[Any]
+    instance_id: str = ""
+    saved: dict[Side, dict[str, Any]] = field(default_factory=dict)  # resume tokens
+    dirty: DirtyKeys = field(default_factory=DirtyKeys)
+    streams: dict[Side, ChangeStream] = field(default_factory=dict)
+    events: dict[Side, EventReader] = field(default_factory=dict)
+    tasks: list[tuple[DirtyKeys, SteppedTask]] = field(default_factory=list)
+    pulls: int = 0
+
+    def database(self, side: Side) -> Database[Any]:
+        return self.local if side is Side.LOCAL else self.atlas
+
+    def open(self) -> None:
+        """A listener starts: it reads on from the saved tokens."""
+        self.close()
+        self.dirty = DirtyKeys()
+        for side in BOTH:
+            stages = pipeline(side, Exclusions())
+            stream = ChangeStream.open(self.database(side), stages, FETCH, self.saved.get(side))
+            self.saved.setdefault(side, stream.start_token)
+            self.streams[side] = stream
+            self.events[side] = EventReader(
+                side, self.instance_id, lambda time: time, lambda ids: origin.remembered(self.local, ids)
+            )
+
+    def close(self) -> None:
+        for stream in self.streams.values():
+            stream.close()
+
+    def read(self, side: Side, wait_ms: int = 1) -> int:
+        """One fetch of a stream. Returns how many events it brought."""
+        fetched = self.streams[side].fetch(wait_ms)
+        reader = self.events[side]
+        continues = reader.continues(fetched.events)
+        changes = reader.read(fetched.events)
+        in_transaction = fetched.token_is_event and reader.transaction is not None
+        self.dirty.watermarks[side].take_in(fetched.token, continues=continues, may_continue=in_transaction)
+        for change in changes:
+            assert isinstance(change, Change)
+            self.dirty.mark(change.key, side, change.fact)
+        self.dirty.passed(side, fetched.read_to)
+        return len(fetched.events)
+
+    def hand_out(self, policy: Policy, limit: int) -> bool:
+        task_id = uuid.uuid4().hex
+        taken = self.dirty.take(task_id, limit, 0.0)
+        if taken is None:
+            return False
+        side, collection, items = taken
+        batch = Batch(task_id, side, collection, tuple(items), dict(self.dirty.read_to))
+        processor = ChangeProcessor(self.local, self.atlas, self.instance_id)
+        self.tasks.append((self.dirty, SteppedTask(processor, batch, policy)))
+        return True
+
+    def end_task(self, index: int, report: bool) -> None:
+        """A task has ended: its report arrives, or is lost."""
+        dirty, task = self.tasks.pop(index)
+        if task.outcomes is None:
+            return
+        self.pulls += sum(one.transfer is Side.LOCAL for one in task.outcomes)
+        if report and dirty is self.dirty:
+            dirty.finish(task.batch.task_id, task.outcomes)
+
+    def save_tokens(self) -> None:
+        for side in BOTH:
+            token = self.dirty.watermarks[side].advance()
+            if token is not None:
+                self.saved[side] = token
+
+    def work_until_quiet(self, policy: Policy) -> bool:
+        """Let everything run as it does when nothing disturbs. Returns whether anything was done."""
+        busy = False
+        for side in BOTH:
+            while self.read(side):
+                busy = True
+        while self.tasks:
+            self.tasks[0][1].finish()
+            self.end_task(0, report=True)
+            busy = True
+        self.dirty.give_up(list(self.dirty.tasks))
+        while self.hand_out(policy, 10):
+            busy = True
+            self.tasks[0][1].finish()
+            self.end_task(0, report=True)
+        return busy or self.dirty.size > 0
+
+
+@dataclass
+class World:
+    devices: list[Device]
+    atlas: Database[Any]
+    policy: Policy
+    collection: str = field(default_factory=lambda: f"c{uuid.uuid4().hex[:10]}")
+    written: dict[int, bytes] = field(default_factory=dict)  # version -> the document as it was written
+    replaced: set[int] = field(default_factory=set)  # versions that a native writer saw and replaced
+    writes: int = 0
+
+    @classmethod
+    def build(cls, local: Database[Any], atlas: Database[Any], count: int, policy: Policy) -> World:
+        devices = []
+        for number in range(count):
+            name = f"{local.name}_{number}"
+            own = local.client.get_database(
+                name, local.codec_options, local.read_preference, local.write_concern, local.read_concern
+            )
+            prepare(own, atlas, 24)
+            device = Device(name, own, atlas, origin.instance_id(own))
+            devices.append(device)
+        world = cls(devices, atlas, policy)
+        for device in devices:
+            device.open()
+        return world
+
+    def database(self, place: int) -> Database[Any]:
+        return self.atlas if place >= len(self.devices) else self.devices[place].local
+
+    def native_write(self, place: int, key: int, delete: bool) -> None:
+        """An application writes. It sees what is there, so what it replaces is not lost silently."""
+        collection = self.database(place)[self.collection]
+        there = collection.find_one({"_id": key})
+        if there is None and delete:
+            return
+        time.sleep(0.002)  # no two writes within one millisecond: the later one is known
+        self.writes += 1
+        if there is not None:
+            self.replaced.add(there["v"])
+        if delete:
+            collection.delete_one({"_id": key})
+            return
+        document = {"_id": key, "v": self.writes, "kinds": [1, 1.0, Int64(1)], "$odd.name": {"": None}}
+        if there is None:
+            collection.insert_one(document)
+        else:
+            collection.replace_one({"_id": key}, {k: v for k, v in document.items() if k != "$odd.name"})
+        raw = next(iter(collection.find_raw_batches({"_id": key})))
+        self.written[self.writes] = split_documents(raw)[0]
+
+    def settle(self) -> None:
+        """Writes have stopped, and the parts can talk: work until nothing is left to do."""
+        for _ in range(200):
+            if not any([device.work_until_quiet(self.policy) for device in self.devices]):
+                return
+        raise AssertionError("it never comes to rest: a loop")
+
+    def contents(self, database: Database[Any]) -> list[bytes]:
+        portions = database[self.collection].find_raw_batches({}).sort("_id", 1)
+        return [document for raw in portions for document in split_documents(raw)]
+
+    def conflicts(self) -> list[tuple[int | None, int | None]]:
+        """(version of the winner, version of the loser) of every record; None: absent."""
+        found = []
+        for device in self.devices:
+            for record in conflict_records.read_uncopied(device.local, limit=10_000):
+                if record.collection != self.collection:
+                    continue
+                version = {
+                    side: None if raw is None else int(RawBSONDocument(raw)["v"])
+                    for side, raw in record.versions.items()
+                }
+                found.append((version[record.winner], version[record.winner.other]))
+        return found
+
+    def check(self) -> None:
+        """DESIGN, section 10."""
+        final = self.contents(self.atlas)
+        for device in self.devices:
+            assert self.contents(device.local) == final, f"{device.name} does not equal Atlas"
+        kept = {int(RawBSONDocument(raw)["v"]) for raw in final} | self.replaced
+        conflicts = self.conflicts()
+        kept |= {loser for _, loser in conflicts if loser is not None}
+        lost = self.written.keys() - kept
+        assert not lost, f"versions {sorted(lost)} were lost silently"
+        for raw in final:
+            assert raw == self.written[int(RawBSONDocument(raw)["v"])], "a document is not as it was written"
+        for winner, loser in conflicts:
+            if winner is not None and loser is not None:
+                assert winner > loser, f"version {winner} won against the newer {loser}"
+        for device in self.devices:
+            assert device.pulls <= self.writes, "more transfers than writes: a loop"
+
+    def close(self) -> None:
+        for device in self.devices:
+            for _, task in device.tasks:
+                task.finish()
+            device.close()
+            device.local.drop_collection(self.collection)
+            device.local.drop_collection(conflict_records.CONFLICTS)
+            conflict_records.ensure_indexes(device.local)
+        self.atlas.drop_collection(self.collection)
