@@ -103,6 +103,13 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def origins(text: str) -> tuple[str, ...]:
+    found = words(text)
+    if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in found):
+        raise WrongValue("addresses like https://sync.example.com, without a path, separated by commas")
+    return found
+
+
 def database_url(text: str) -> str:
     url("sqlite", "postgres", "postgresql")(text)
     if text:
@@ -144,6 +151,7 @@ SETTINGS = (
     Setting("DJANGO_SECRET_KEY", "", anything, "Django's secret key. Empty: made once and kept in SYNC_HOME.", secret=True),
     Setting("DJANGO_DEBUG", "false", boolean, "Django's debug pages. Never in production."),
     Setting("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", words, "Host names that the web process answers to, separated by commas."),
+    Setting("DJANGO_CSRF_TRUSTED_ORIGINS", "", origins, "Addresses under which browsers see the web process behind a proxy that does TLS, for instance https://sync.example.com."),
     Setting("DJANGO_SUPERUSER_USERNAME", "admin", anything, "The admin whom `make run` creates."),
     Setting("DJANGO_SUPERUSER_PASSWORD", "", anything, "The admin's password. Empty: made up, printed, and kept in SYNC_HOME.", secret=True),
     Setting("DJANGO_SUPERUSER_EMAIL", "admin@example.com", anything, "The admin's address."),
@@ -184,6 +192,7 @@ class SyncSettings:
     django_secret_key: str
     django_debug: bool
     django_allowed_hosts: tuple[str, ...]
+    django_csrf_trusted_origins: tuple[str, ...]
     django_superuser_username: str
     django_superuser_password: str
     django_superuser_email: str

@@ -7,6 +7,7 @@ addresses are masked in the finished text, tracebacks included.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import structlog
@@ -24,6 +25,11 @@ _BEFORE_RENDERING: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
+
+
+def is_no_mere_answer(record: logging.LogRecord) -> bool:
+    """Django logs each 404, 403 and 503 as if it had failed; only an exception is news to an operator."""
+    return record.exc_info is not None
 
 
 class Masked:
@@ -63,6 +69,7 @@ def configuration(settings: SyncSettings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter, "form": settings.sync_log_format}},
+        "filters": {"failures": {"()": lambda: is_no_mere_answer}},
         "handlers": {
             "out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"},
             "app": {"class": shared_file, "filename": str(folder / "app.log"), "formatter": "line"},
@@ -80,6 +87,7 @@ def configuration(settings: SyncSettings) -> dict[str, Any]:
                 name: {"handlers": [], "propagate": True, "level": "INFO"}
                 for name in ("django", "django.server", "gunicorn.error", "celery")
             },
+            "django.request": {"filters": ["failures"], "level": "WARNING"},
             # Talkative at INFO, and their lines say nothing to an operator
             **{
                 name: {"level": "WARNING"}

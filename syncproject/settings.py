@@ -13,7 +13,9 @@ SYNC.home.mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = SYNC.django_secret_key or kept_secret(SYNC.home, "secret_key")
 DEBUG = SYNC.django_debug
-ALLOWED_HOSTS = list(SYNC.django_allowed_hosts)
+# This machine's own names always: health checks ask under them
+ALLOWED_HOSTS = [*SYNC.django_allowed_hosts, "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = list(SYNC.django_csrf_trusted_origins)
 
 INSTALLED_APPS = [
     "unfold",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from syncapp.conf import SyncSettings
 from syncapp.embedded.plan import Plan
@@ -28,7 +29,9 @@ class Addresses:
         )
 
 
-def describe(settings: SyncSettings, admin: Admin, health: Health, addresses: Addresses) -> str:
+def describe(
+    settings: SyncSettings, admin: Admin, health: Health, addresses: Addresses, is_two_way: bool
+) -> str:
     web = addresses.web
     lines = [
         "",
@@ -43,7 +46,7 @@ def describe(settings: SyncSettings, admin: Admin, health: Health, addresses: Ad
         f"  Local       {addresses.local}",
         f"  Atlas       {addresses.atlas}{'   (played by a second local server)' if addresses.is_demo else ''}",
         "",
-        *(f"  {line}" for line in _what_to_try(settings, addresses)),
+        *(f"  {line}" for line in _what_to_try(addresses, is_two_way)),
         "",
         f"  Logs        {settings.home / 'logs'}",
         "  Stop        Ctrl-C",
@@ -63,20 +66,30 @@ def _headline(health: Health) -> str:
 def _what_is_wrong(settings: SyncSettings, health: Health) -> list[str]:
     if health.is_good:
         return []
-    logs = settings.home / "logs"
-    return [f"Not running: {name} (see {logs / name}.log)" for name in health.not_running]
+    found = []
+    for name in health.not_running:
+        log = settings.home / "logs" / f"{name}.log"
+        found += [f"Not running: {name} (see {log})", f"  {last_line(log)}"]
+    return found
 
 
-def _what_to_try(settings: SyncSettings, addresses: Addresses) -> list[str]:
+def last_line(log: Path) -> str:
+    try:
+        return (log.read_text(errors="replace").splitlines() or [""])[-1]
+    except OSError:
+        return ""
+
+
+def _what_to_try(addresses: Addresses, is_two_way: bool) -> list[str]:
+    if not is_two_way:
+        return [
+            "Sync is one-way (local to Atlas). To let changes travel both ways: the switch on the",
+            "dashboard, or BIDIRECTIONAL_SYNC_ENABLED=true in .env and a restart.",
+        ]
     if addresses.is_demo:
         return [
             "Try         Watch the dashboard: a small shop writes on both sides.",
             "            Connect to both addresses with mongosh or Compass, change a document on one",
             "            side, and find it on the other. Change it on both, and look at Conflicts.",
-        ]
-    if not settings.bidirectional_sync_enabled:
-        return [
-            "Sync is one-way (local to Atlas). To let changes travel both ways: the switch on the",
-            "dashboard, or BIDIRECTIONAL_SYNC_ENABLED=true in .env and a restart.",
         ]
     return ["Try         Change a document on one side, and find it on the other."]

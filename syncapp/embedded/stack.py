@@ -22,6 +22,7 @@ from syncapp.embedded.supervisor import APP, SERVERS, Supervised, Supervisor
 from syncapp.embedded.tether import adopt_orphans
 from syncapp.preparation import prepare
 from syncapp.programs import DEMO, PROGRAMS
+from syncapp.switches import get_switches
 
 SERVERS_TIMEOUT = 60.0  # seconds
 HEALTH_TIMEOUT = 60.0
@@ -60,7 +61,8 @@ def _run(settings: SyncSettings, plan: Plan, lock: RunLock, say: Callable[[str],
             admin = prepare(settings)
             supervisor.call("startProcessGroup", APP, False)
             health = _wait_for_health(settings, supervisor)
-            say(describe(settings, admin, health, Addresses.of(settings, plan)))
+            addresses = Addresses.of(settings, plan)
+            say(describe(settings, admin, health, addresses, get_switches().enabled))
             while not supervisor.has_ended:
                 time.sleep(0.5)
         say("The process manager has ended; see " + str(supervisor.logs / "supervisord.log"))

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Stop with one line at a setting that is wrong or missing, instead of restarting for ever without one.
+set -e
+python -c "
+import sys
+from syncapp.conf import SettingsError, get_settings
+try:
+    get_settings().require('MONGODB_URI', 'MONGODB_ATLAS_URI', 'CELERY_BROKER_URL')
+except SettingsError as error:
+    sys.exit(str(error))
+"
+# exec: signals reach the process itself, so that a stop is a clean one
+exec "$@"

@@ -1,0 +1,35 @@
+"""The Procfile and `make run` start the same processes, with the same commands."""
+
+import importlib.util
+import shlex
+
+from django.core.management import get_commands
+
+from syncapp.conf import BASE_DIR
+from syncapp.programs import DEMO, PROGRAMS, QUEUES, SETUP, Program
+from syncproject.celery import app
+
+
+def test_the_procfile_is_the_list_of_programs() -> None:
+    lines = (BASE_DIR / "Procfile").read_text().splitlines()
+    assert lines == [f"{program.name}: {program.shell_line}" for program in PROGRAMS]
+
+
+def test_the_worker_reads_every_queue() -> None:
+    assert {queue.name for queue in app.conf.task_queues} == set(QUEUES.split(","))
+
+
+def test_every_program_exists() -> None:
+    for program in (*PROGRAMS, DEMO, SETUP):
+        assert exists(program), program.name
+
+
+def exists(program: Program) -> bool:
+    if program.arguments[0] == "-m":
+        return importlib.util.find_spec(program.arguments[1]) is not None
+    return (BASE_DIR / program.arguments[0]).is_file() and program.arguments[1] in get_commands()
+
+
+def test_a_shell_line_can_be_split_into_the_same_arguments() -> None:
+    for program in PROGRAMS:
+        assert tuple(shlex.split(program.shell_line)[1:]) == program.arguments

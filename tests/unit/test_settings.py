@@ -1,0 +1,183 @@
+"""A wrong setting stops the start with one line: which variable, which value, what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from syncapp.conf import BASE_DIR, SETTINGS, SettingsError, SyncSettings, kept_secret, load
+from tests.support.processes import manage
+
+URI = "mongodb://127.0.0.1:27017/shop"
+WRONG = [
+    ("MONGODB_URI", "127.0.0.1:27017/shop", "mongodb://host:port/database"),
+    ("MONGODB_URI", "mongodb://127.0.0.1:27017", "with the database's name"),
+    ("MONGODB_URI", "mongodb://127.0.0.1:port/shop", "mongodb://host:port/database"),
+    ("MONGODB_ATLAS_URI", "https://cloud.example.com/shop", "mongodb+srv://host/database"),
+    ("BIDIRECTIONAL_SYNC_ENABLED", "maybe", "true or false"),
+    ("ATLAS_CHANGE_STREAM_BATCH_SIZE", "0", "a whole number from 1 to 10000"),
+    ("ATLAS_CHANGE_STREAM_BATCH_SIZE", "many", "a whole number from 1 to 10000"),
+    ("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "sessions,a b", "separated by commas"),
+    ("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "$cmd", "separated by commas"),
+    ("CONFLICT_RESOLUTION_STRATEGY", "first-write-wins", "last-write-wins, atlas-wins, local-wins"),
+    ("ORIGIN_TRACKING_CLEANUP_INTERVAL", "-1", "a whole number from 1000 to 86400000"),
+    ("ORIGIN_TRACKING_KEEP_HOURS", "0", "a whole number from 1 to 8760"),
+    ("CHANGE_STREAM_RECONNECT_INTERVAL", "5s", "a whole number from 10 to 3600000"),
+    ("CHANGE_STREAM_MAX_RECONNECT_ATTEMPTS", "0", "a whole number from 1 to 100000"),
+    ("CELERY_BROKER_URL", "amqp://localhost", "redis:// or rediss://"),
+    ("DATABASE_URL", "mysql://localhost/db", "sqlite:// or postgres://"),
+    ("DATABASE_URL", "postgres://localhost", "postgres://user:password@host:port/name"),
+    ("DJANGO_DEBUG", "2", "true or false"),
+    ("DJANGO_CSRF_TRUSTED_ORIGINS", "sync.example.com", "https://sync.example.com"),
+    ("PORT", "web", "a whole number from 1 to 65535"),
+    ("PORT", "65536", "a whole number from 1 to 65535"),
+    ("SYNC_API_PUBLIC_READ", "everyone", "true or false"),
+    ("SYNC_LOG_FORMAT", "xml", "plain, json"),
+    ("SYNC_LOG_LEVEL", "info", "DEBUG, INFO, WARNING, ERROR"),
+    ("SYNC_APPLY_BATCH_SIZE", "5001", "a whole number from 1 to 5000"),
+    ("SYNC_APPLY_BATCH_BYTES", "1", "a whole number from 1000000 to 64000000"),
+    ("SYNC_APPLY_WORKERS", "0", "a whole number from 1 to 64"),
+    ("SYNC_APPLY_MAX_ATTEMPTS", "x", "a whole number from 1 to 1000"),
+    ("SYNC_MAX_BATCHES_IN_FLIGHT", "0", "a whole number from 1 to 1000"),
+    ("SYNC_MAX_DIRTY_KEYS", "10", "a whole number from 1000 to 10000000"),
+    ("SYNC_REPORT_TIMEOUT", "1", "a whole number from 1000 to 3600000"),
+    ("SYNC_LEASE_DURATION", "1", "a whole number from 1000 to 600000"),
+    ("SYNC_FLOWER_URL", "flower:5555", "http:// or https://"),
+]
+# Any text is allowed, or it is checked where it is used
+ANYTHING_GOES = {
+    "DJANGO_SECRET_KEY",
+    "DJANGO_ALLOWED_HOSTS",
+    "DJANGO_SUPERUSER_USERNAME",
+    "DJANGO_SUPERUSER_PASSWORD",
+    "DJANGO_SUPERUSER_EMAIL",
+    "SYNC_WEB_BIND",
+    "SYNC_HOME",
+}
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), WRONG)
+def test_a_wrong_value_is_named_in_one_line(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        load({name: value})
+    line = str(wrong.value)
+    assert line.startswith(f"{name} is {value!r}; allowed: ")
+    assert allowed in line
+    assert "\n" not in line
+
+
+def test_every_setting_has_a_wrong_value_here_or_takes_any_text() -> None:
+    assert {name for name, _, _ in WRONG} | ANYTHING_GOES == {setting.name for setting in SETTINGS}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("MONGODB_URI", "mongodb://shop:hunter2@host", "'mongodb://shop:***@host'"),
+        ("MONGODB_ATLAS_URI", "mongodb+srv://shop:hun:ter2@2@ho st/db", "'mongodb+srv://shop:***@ho st/db'"),
+        ("MONGODB_URI", "shop:hunter2@host/db", "'***@host/db'"),
+        ("CELERY_BROKER_URL", "amqp://:hunter2@host", "'amqp://:***@host'"),
+        ("DATABASE_URL", "mysql://shop:hunter2@host/db", "'mysql://shop:***@host/db'"),
+    ],
+)
+def test_a_wrong_address_is_shown_without_its_password(name: str, value: str, shown: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        load({name: value})
+    assert f"{name} is {shown}; allowed: " in str(wrong.value)
+    assert "ter2" not in str(wrong.value)
+
+
+def test_an_address_that_is_quoted_by_a_library_shows_no_password() -> None:
+    with pytest.raises(SettingsError) as wrong:
+        load({"MONGODB_URI": "mongodb://shop:hunter2@@@host:99999/db?tls=perhaps"})
+    assert "hunter2" not in str(wrong.value)
+
+
+def test_defaults_are_allowed_and_those_of_the_requirements() -> None:
+    settings = load({})
+    assert settings.bidirectional_sync_enabled is False
+    assert settings.atlas_change_stream_batch_size == 100
+    assert settings.bidirectional_excluded_collections == (
+        "sessions",
+        "logs",
+        "notifications",
+        "_sync_metadata",
+    )
+    assert settings.conflict_resolution_strategy == "last-write-wins"
+    assert settings.origin_tracking_cleanup_interval == 60_000
+    assert settings.change_stream_reconnect_interval == 5_000
+    assert settings.change_stream_max_reconnect_attempts == 10
+    assert settings.port == 5_000
+
+
+def test_every_setting_is_a_field() -> None:
+    assert [field.name for field in fields(SyncSettings)] == [setting.name.lower() for setting in SETTINGS]
+
+
+def test_an_empty_value_means_not_set() -> None:
+    assert load({"PORT": "", "BIDIRECTIONAL_SYNC_ENABLED": "  "}) == load({})
+
+
+def test_the_two_databases_must_differ() -> None:
+    with pytest.raises(SettingsError, match="MONGODB_ATLAS_URI names the same database"):
+        load({"MONGODB_URI": URI, "MONGODB_ATLAS_URI": URI})
+
+
+def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "uri").write_text(URI + "\n")
+    assert load({"MONGODB_URI_FILE": str(tmp_path / "uri")}).mongodb_uri == URI
+
+
+def test_a_secret_file_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(
+        SettingsError, match="MONGODB_URI_FILE is '/nowhere', which cannot be read: No such file"
+    ):
+        load({"MONGODB_URI_FILE": "/nowhere"})
+
+
+def test_a_relative_home_counts_from_the_projects_root() -> None:
+    assert load({"SYNC_HOME": "some/where"}).home == BASE_DIR / "some" / "where"
+
+
+def test_a_kept_secret_stays_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    first = kept_secret(tmp_path / "home", "secret")
+    assert kept_secret(tmp_path / "home", "secret") == first
+    assert (tmp_path / "home" / "secret").stat().st_mode & 0o077 == 0
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["secret"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "web"),
+        ("MONGODB_URI", "mongodb://shop:hunter2@host"),
+        ("DATABASE_URL", "mysql://shop:hunter2@host/db"),
+    ],
+)
+def test_a_real_process_ends_with_status_2_and_that_line(tmp_path: Path, name: str, value: str) -> None:
+    done = manage("sync_run", home=tmp_path, **{name: value})
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"{name} is ")
+    assert done.stderr.count("\n") == 1
+    assert "hunter2" not in done.stderr
+
+
+def test_a_home_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = manage("check", home=tmp_path / "file")
+    assert done.returncode == 2
+    assert done.stderr == f"SYNC_HOME is '{tmp_path / 'file'}'; allowed: a folder that can be written to\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("MONGODB_URI", "MONGODB_ATLAS_URI"), ("MONGODB_ATLAS_URI", "MONGODB_URI")]
+)
+def test_one_database_of_ones_own_needs_the_other(tmp_path: Path, given: str, missing: str) -> None:
+    done = manage("sync_run", home=tmp_path, **{given: URI})
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"{missing} is not set; set both MONGODB_URI and MONGODB_ATLAS_URI, or neither for the demo\n"
+    )
