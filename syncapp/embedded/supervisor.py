@@ -67,7 +67,7 @@ class Supervisor:
             self.process = subprocess.Popen(
                 tethered(command),
                 env={**environment, **variables(self.home, self.programs)},
-                cwd=BASE_DIR,
+                cwd=self.logs,  # its log files are named relative to it: Supervisor expands a % in them twice
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -99,7 +99,6 @@ def variables(home: Path, programs: list[Supervised]) -> dict[str, str]:
     """Paths and commands go through the environment, where a space, % or # in them does no harm."""
     return {
         "ISTHMUS_ROOT": str(BASE_DIR),
-        "ISTHMUS_LOGS": str(home / "logs"),
         "ISTHMUS_SOCKET": str(socket_path(home)),
         **{_variable(p): shlex.join(tethered(p.command, p.orphan_signal)) for p in programs},
     }
@@ -123,10 +122,10 @@ def _variable(program: Supervised) -> str:
 _HEAD = """\
 ; Written at each start.
 [supervisord]
-logfile=%(ENV_ISTHMUS_LOGS)s/supervisord.log
+logfile=supervisord.log
 logfile_maxbytes=1MB
 logfile_backups=1
-pidfile=%(ENV_ISTHMUS_LOGS)s/supervisord.pid
+pidfile=supervisord.pid
 silent=true
 nocleanup=true
 
@@ -153,7 +152,7 @@ stopsignal=TERM
 stopwaitsecs={program.stop_seconds}
 killasgroup=true
 redirect_stderr=true
-stdout_logfile=%(ENV_ISTHMUS_LOGS)s/{program.name}.log
+stdout_logfile={program.name}.log
 stdout_logfile_maxbytes=5MB
 stdout_logfile_backups=1
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from syncapp.conf import BASE_DIR, SETTINGS
@@ -59,3 +60,26 @@ def start_manage(
 ) -> subprocess.Popen[bytes]:
     """Start `manage.py` with these arguments and go on."""
     return start([sys.executable, str(BASE_DIR / "manage.py"), *arguments], home, output, **settings)
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    parent: int
+    command: str
+
+
+def processes_of(home: Path) -> list[Process]:
+    """Every living process that was told this SYNC_HOME, or works in it (Linux)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            told = f"SYNC_HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0")
+            # Redis writes its title over its environment
+            if told or (folder / "cwd").readlink().is_relative_to(home):
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                found.append(Process(int(folder.name), parent, command))
+        except OSError:  # it has just ended, or it is somebody else's
+            continue
+    return found

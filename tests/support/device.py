@@ -1,0 +1,282 @@
+"""A device as an operator has it: a SYNC_HOME, two databases, a broker, and real processes that can be
+started, stopped, frozen and killed.
+
+    device.start()                       # listener and worker, ready
+    device.local["orders"].insert_one(…)
+    device.wait_until_equal()            # both databases, as raw bytes
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from syncapp.embedded.tether import tethered
+from tests.support import processes
+from tests.support.console import Console
+from tests.support.eventually import eventually
+from tests.support.raw import EXACT, contents, difference
+
+Document = dict[str, Any]
+QUEUES = "atlas_to_local,local_to_atlas,maintenance"
+# What makes the tests quick: a stand-by takes over soon, lost tasks are noticed soon
+QUICK = {
+    "SYNC_LEASE_DURATION": "2000",
+    "SYNC_REPORT_TIMEOUT": "5000",
+    "CHANGE_STREAM_RECONNECT_INTERVAL": "200",
+    "BIDIRECTIONAL_SYNC_ENABLED": "true",
+}
+FIGURES = (
+    "processed",
+    "succeeded",
+    "failed",
+    "skipped",
+    "inserts",
+    "updates",
+    "replaces",
+    "deletes",
+    "conflicts",
+)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    local: str
+    atlas: str
+    broker: str
+
+
+class Device:
+    def __init__(self, home: Path, addresses: Addresses, template: Path, **settings: str) -> None:
+        """`template`: a SYNC_HOME that was migrated already; copying it is quicker."""
+        self.home = home
+        self.settings = {
+            **QUICK,
+            "MONGODB_URI": addresses.local,
+            "MONGODB_ATLAS_URI": addresses.atlas,
+            "CELERY_BROKER_URL": addresses.broker,
+            **settings,
+        }
+        shutil.copytree(template, home)
+        self._clients = [
+            MongoClient[Document](uri, serverSelectionTimeoutMS=20_000)
+            for uri in (addresses.local, addresses.atlas)
+        ]
+        self.local, self.atlas = (
+            client.get_default_database(codec_options=EXACT) for client in self._clients
+        )
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._console: Console | None = None
+
+    # Life
+
+    def start(self) -> None:
+        """Start listener and worker, and wait until both are at work."""
+        self.launch("listener", "worker")
+        self.wait_until_ready()
+
+    def launch(self, *names: str) -> None:
+        """Start these processes ("listener", "listener-2", "worker") without waiting for them."""
+        for name in names:
+            assert name not in self._running, f"{name} runs already"
+            if name.startswith("worker"):
+                command = [sys.executable, "-m", "celery", "-A", "syncproject", "worker", "-Q", QUEUES]
+                command += ["-c", "2", "--loglevel", "INFO", "-n", f"{name}@{self.home.name}"]
+            else:
+                command = [sys.executable, str(processes.BASE_DIR / "manage.py"), "sync_listen"]
+            self._mark_log(name)
+            self._running[name] = processes.start(
+                tethered(command), self.home, self.log(name), **self.settings
+            )
+
+    def wait_until_ready(self, timeout: float = 30) -> None:
+        for name in list(self._running):
+            if name.startswith("worker"):
+                self.wait_for_line(name, " ready.", timeout)
+            else:
+                self.wait_for_line(name, "Local Change Stream started successfully", timeout)
+                if self.settings["BIDIRECTIONAL_SYNC_ENABLED"] == "true":
+                    self.wait_for_line(name, "Atlas Change Stream started successfully", timeout)
+
+    def stop(self, *names: str) -> None:
+        """SIGTERM, and wait until they have ended by themselves."""
+        chosen = names or tuple(self._running)
+        for name in chosen:
+            self._running[name].terminate()
+        for name in chosen:
+            status = self._running.pop(name).wait(20)
+            assert status == 0, f"{name} ended with {status}\n{self.tail(name)}"
+
+    def kill(self, name: str, *, group: bool = True) -> None:
+        """End a process as a power failure would. `group`: its children too."""
+        process = self._running.pop(name)
+        if group:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+
+    def kill_child(self, name: str = "worker") -> int:
+        """SIGKILL to one of the worker's processes that apply. Returns its id."""
+        child = self.children(name)[-1]
+        os.kill(child, signal.SIGKILL)
+        return child
+
+    def signal(self, name: str, number: int) -> None:
+        self._running[name].send_signal(number)
+
+    def children(self, name: str = "worker") -> list[int]:
+        pid = self._running[name].pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def is_running(self, name: str) -> bool:
+        return name in self._running and self._running[name].poll() is None
+
+    def end(self) -> None:
+        """Kill whatever is left, and drop the databases."""
+        if self._console is not None:
+            self._console.close()
+        for process in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for client, database in zip(self._clients, (self.local, self.atlas), strict=True):
+            with contextlib.suppress(Exception):  # a server that the test has killed
+                client.drop_database(database.name)
+            client.close()
+
+    @property
+    def console(self) -> Console:
+        """Django in this device's environment, as its web process has it."""
+        if self._console is None:
+            self._console = Console(self.home, self.settings)
+        return self._console
+
+    # Logs
+
+    def log(self, name: str) -> Path:
+        return self.home / f"{name}.log"
+
+    def tail(self, name: str, lines: int = 30) -> str:
+        try:
+            return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+    def tails(self) -> str:
+        return "\n".join(
+            f"--- {path.name}\n{self.tail(path.stem)}" for path in sorted(self.home.glob("*.log"))
+        )
+
+    def _mark_log(self, name: str) -> None:
+        with self.log(name).open("a") as file:
+            file.write("=== start\n")
+
+    def lines(self, name: str) -> str:
+        """What a process wrote since it was started last."""
+        return self.log(name).read_text(errors="replace").rpartition("=== start\n")[2]
+
+    def wait_for_line(self, name: str, text: str, timeout: float = 20) -> None:
+        def written() -> bool:
+            assert self.is_running(name), f"{name} ended\n{self.tail(name)}"
+            return text in self.lines(name)
+
+        eventually(written, f"{name} says {text!r}\n{self.tail(name)}", timeout)
+
+    # What is there
+
+    def difference(self, without: Collection[str] = ()) -> str:
+        return difference(contents(self.local, without), contents(self.atlas, without))
+
+    def wait_until_equal(self, timeout: float = 30, without: Collection[str] = ()) -> None:
+        deadline = time.monotonic() + timeout
+        while text := self.difference(without):
+            assert time.monotonic() < deadline, f"after {timeout} s local and Atlas differ: {text}"
+            time.sleep(0.05)
+
+    def wait_until_idle(self, timeout: float = 30) -> None:
+        """Nothing is pending, and the figures have stood still for a while."""
+        last: tuple[Any, float] = (None, time.monotonic())
+
+        def idle() -> bool:
+            nonlocal last
+            row = self.rows("SELECT queue_size, seen_at FROM syncapp_instance ORDER BY seen_at DESC LIMIT 1")
+            now = (self.rows("SELECT processed FROM syncapp_metricminute"), row and row[0][0])
+            if now != last[0] or not row or row[0][0]:
+                last = (now, time.monotonic())
+            return time.monotonic() - last[1] > 2.2  # figures are written once a second
+
+        eventually(idle, "the device is idle", timeout, every=0.1)
+
+    def wait_until_settled(self, timeout: float = 60, without: Collection[str] = ()) -> None:
+        """Equal, idle, and still equal."""
+        self.wait_until_equal(timeout, without)
+        self.wait_until_idle(timeout)
+        self.wait_until_equal(2, without)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What Django's database of the device holds."""
+        address = f"file:{self.home / 'isthmus.sqlite3'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def conflicts(self, collection: str = "%") -> list[dict[str, Any]]:
+        """Conflict rows, oldest first."""
+        names = ("collection", "document_id", "winner", "one_way", "strategy", "local_raw", "atlas_raw",
+                 "local_time", "atlas_time", "local_origin", "atlas_origin")  # fmt: skip
+        query = f"SELECT {', '.join(names)} FROM syncapp_conflict WHERE collection LIKE ? ORDER BY at, id"
+        return [dict(zip(names, row, strict=True)) for row in self.rows(query, collection)]
+
+    def rejected(self) -> list[tuple[Any, ...]]:
+        """(collection, document id, direction, reason, code) of each rejected change."""
+        return self.rows(
+            "SELECT collection, document_id, direction, reason, code FROM syncapp_rejectedchange ORDER BY id"
+        )
+
+    def figures(self, direction: str) -> dict[str, int]:
+        """Sums over all minutes of a direction, "atlasToLocal" or "localToAtlas"."""
+        columns = ", ".join(f"COALESCE(SUM({name}), 0)" for name in FIGURES)
+        (row,) = self.rows(f"SELECT {columns} FROM syncapp_metricminute WHERE direction = ?", direction)
+        return dict(zip(FIGURES, row, strict=True))
+
+    def check_figures(self) -> None:
+        """processed = succeeded + failed + skipped; succeeded = inserts + updates + replaces + deletes."""
+        for direction in ("atlasToLocal", "localToAtlas"):
+            sums = self.figures(direction)
+            assert sums["processed"] == sums["succeeded"] + sums["failed"] + sums["skipped"], sums
+            operations = (sums[name] for name in ("inserts", "updates", "replaces", "deletes"))
+            assert sums["succeeded"] == sum(operations), sums
+
+    @property
+    def instance_id(self) -> str:
+        found = self.local["_sync_metadata"].find_one({"_id": "instance"})
+        assert found is not None
+        return str(found["instanceId"])
+
+
+@contextlib.contextmanager
+def tails_on_failure(*devices: Device) -> Iterator[None]:
+    """Show the ends of the devices' logs if the block fails."""
+    try:
+        yield
+    except BaseException:
+        for device in devices:
+            print(device.tails())
+        raise
+
+
+def databases(device: Device) -> dict[str, Database[Document]]:
+    return {"local": device.local, "atlas": device.atlas}
