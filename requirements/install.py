@@ -35,7 +35,10 @@ def pip_configuration() -> dict[str, str]:
 def environment_of_uv() -> dict[str, str]:
     configured = pip_configuration()
     translated = {uv: configured[pip] for pip, uv in SAME_IN_UV.items() if configured.get(pip)}
-    return {"UV_HTTP_TIMEOUT": "30", **translated, **os.environ}
+    if "UV_FIND_LINKS" in translated:
+        translated["UV_FIND_LINKS"] = ",".join(translated["UV_FIND_LINKS"].split())
+    # As pip does it: all indexes that its owner configured are equally good
+    return {"UV_HTTP_TIMEOUT": "30", "UV_INDEX_STRATEGY": "unsafe-best-match", **translated, **os.environ}
 
 
 def run(*arguments: str, env: dict[str, str] | None = None, quiet: bool = False) -> bool:
