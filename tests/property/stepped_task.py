@@ -32,7 +32,7 @@ class SteppedTask:
         self._policy = policy
         self._reached: queue.Queue[str | None] = queue.Queue()
         self._commands: queue.Queue[str] = queue.Queue()
-        self._point = "start"
+        self.point = "start"
         processor.at = self._at
         processor.sleep = lambda seconds: None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -41,13 +41,13 @@ class SteppedTask:
     def step(self) -> str | None:
         """Go on to the next point where it may stop; None: it has ended."""
         self._tell("go")
-        while self._point in HOLDING:
+        while self.point in HOLDING:
             self._tell("go")
-        return None if self.ended else self._point
+        return None if self.ended else self.point
 
     def crash(self, holding: bool) -> None:
         """Die at this point; or, if `holding`, at the next one where documents are written but not committed."""
-        while holding and not self.ended and self._point not in HOLDING:
+        while holding and not self.ended and self.point not in HOLDING:
             self._tell("go")
         if not self.ended:
             self._tell("crash")
@@ -62,10 +62,10 @@ class SteppedTask:
         point = self._reached.get(timeout=PATIENCE_SECONDS)
         if point is None:
             self.ended = True
-            self._point = "end"
+            self.point = "end"
             self._thread.join()
         else:
-            self._point = point
+            self.point = point
 
     def _at(self, point: str) -> None:
         self._reached.put(point)

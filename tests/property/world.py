@@ -3,6 +3,7 @@ order in which things happen is in the test's hands."""
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.events import Change, EventReader
 from tests.property.stepped_task import SteppedTask
 
+_prepared: set[str] = set()
 FETCH = 2  # events a fetch brings: transactions are cut in the middle
 
 
@@ -136,7 +138,9 @@ class World:
             own = local.client.get_database(
                 name, local.codec_options, local.read_preference, local.write_concern, local.read_concern
             )
-            prepare(own, atlas, 24)
+            if name not in _prepared:
+                prepare(own, atlas, 24)
+                _prepared.add(name)
             device = Device(name, own, atlas, origin.instance_id(own))
             devices.append(device)
         world = cls(devices, atlas, policy)
@@ -212,11 +216,12 @@ class World:
             assert device.pulls <= self.writes, "more transfers than writes: a loop"
 
     def close(self) -> None:
+        if os.environ.get("PROTOCOL_STATS"):
+            print("STATS", self.writes, len(self.conflicts()), sum(d.pulls for d in self.devices))
         for device in self.devices:
             for _, task in device.tasks:
                 task.finish()
             device.close()
             device.local.drop_collection(self.collection)
-            device.local.drop_collection(conflict_records.CONFLICTS)
-            conflict_records.ensure_indexes(device.local)
+            device.local[conflict_records.CONFLICTS].delete_many({})
         self.atlas.drop_collection(self.collection)
