@@ -9,6 +9,7 @@ from bson import json_util
 from bson.errors import BSONError
 from bson.json_util import JSONOptions
 
+_LINE = 48
 _EXACT = json_util.CANONICAL_JSON_OPTIONS
 _READABLE: JSONOptions = json_util.RELAXED_JSON_OPTIONS
 
@@ -42,7 +43,7 @@ def _pair(name: str, local: dict, atlas: dict) -> FieldPair:
     present = [name in side for side in (local, atlas)]
     texts = [readable(value) if there else None for value, there in zip(values, present, strict=True)]
     if all(present) and texts[0] == texts[1] and json.dumps(values[0]) != json.dumps(values[1]):
-        texts = [json.dumps(value, ensure_ascii=False, indent=2) for value in values]
+        texts = [_laid_out(value) for value in values]
     return FieldPair(name, texts[0], texts[1])
 
 
@@ -50,10 +51,26 @@ def readable(canonical: object) -> str:
     """A value of canonical extended JSON in the relaxed form: plain numbers and dates."""
     try:
         value = json_util.loads(json.dumps(canonical), json_options=_EXACT)
-        return json_util.dumps(value, json_options=_READABLE, indent=2, ensure_ascii=False)
+        return _laid_out(json.loads(json_util.dumps(value, json_options=_READABLE)))
     except (ValueError, TypeError, OverflowError, BSONError):
         # A value that Python cannot hold (a date in the year 20000) is shown as it is kept
-        return json.dumps(canonical, ensure_ascii=False, indent=2)
+        return _laid_out(canonical)
+
+
+def _laid_out(value: object, indent: str = "") -> str:
+    """JSON in which what fits on one line stands on one line: `{"$numberDecimal": "11.50"}`."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(flat) + len(indent) <= _LINE or not isinstance(value, dict | list) or not value:
+        return flat
+    inner = indent + "  "
+    if isinstance(value, list):
+        rows = [inner + _laid_out(item, inner) for item in value]
+        return "[\n" + ",\n".join(rows) + f"\n{indent}]"
+    rows = [
+        f"{inner}{json.dumps(name, ensure_ascii=False)}: {_laid_out(item, inner)}"
+        for name, item in value.items()
+    ]
+    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
 
 
 def parsed(canonical: str) -> object | None:

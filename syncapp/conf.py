@@ -291,14 +291,14 @@ def get_settings() -> SyncSettings:
     return load(os.environ)
 
 
-def kept_secret(home: Path, name: str) -> str:
+def kept_secret(home: Path, name: str, size: int = 32) -> str:
     """A random secret that is made at the first call and kept in `home`, readable by its owner only."""
     path = home / name
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}")
         fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(32))
+        fresh.write_text(secrets.token_urlsafe(size))
         try:
             os.link(fresh, path)  # the first of several processes that start at once wins
         except FileExistsError:

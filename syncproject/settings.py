@@ -11,11 +11,15 @@ from syncapp.conf import get_settings, kept_secret
 SYNC = get_settings()
 SYNC.home.mkdir(parents=True, exist_ok=True)
 
-SECRET_KEY = SYNC.django_secret_key or kept_secret(SYNC.home, "secret_key")
+SECRET_KEY = SYNC.django_secret_key or kept_secret(SYNC.home, "secret_key", 64)
 DEBUG = SYNC.django_debug
 # This machine's own names always: health checks ask under them
 ALLOWED_HOSTS = [*SYNC.django_allowed_hosts, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = list(SYNC.django_csrf_trusted_origins)
+# Behind a proxy that does TLS, the login travels by TLS only
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(o.startswith("https://") for o in CSRF_TRUSTED_ORIGINS)
+# Redirecting to https and HSTS are the business of the proxy that does TLS
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 
 INSTALLED_APPS = [
     "unfold",
@@ -88,6 +92,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
+# Seconds matter when one compares the times of two versions
+DATETIME_FORMAT = "Y-m-d H:i:s"
 
 STATIC_URL = "static/"
 STATIC_ROOT = SYNC.home / "static"
@@ -112,6 +118,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Two-way sync between a local MongoDB and MongoDB Atlas: health, figures, conflicts, switches.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"SideEnum": "syncapp.models.choices.SideChoices"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

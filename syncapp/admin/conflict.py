@@ -55,9 +55,9 @@ class ConflictAdmin(ReadOnlyAdmin):
     def who_won(self, conflict: Conflict) -> str:
         return conflict.get_winner_display()
 
-    @display(description="Restored", boolean=True)
-    def restored(self, conflict: Conflict) -> bool:
-        return conflict.restored_at is not None
+    @display(description="Loser", label={"restored": "warning"})
+    def restored(self, conflict: Conflict) -> str:
+        return "restored" if conflict.restored_at else "kept"
 
     @display(description="Document")
     def headline(self, conflict: Conflict) -> SafeString:

@@ -85,7 +85,10 @@ def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
 
 @extend_schema_view(
     get=extend_schema(
-        parameters=[ConflictQuery, *PAGE_PARAMETERS], responses=ConflictPage, tags=["conflicts"]
+        operation_id="list_conflicts",
+        parameters=[ConflictQuery, *PAGE_PARAMETERS],
+        responses=ConflictPage,
+        tags=["conflicts"],
     )
 )
 class ConflictList(APIView):

@@ -34,7 +34,8 @@ class ExclusionList(serializers.Serializer):
 
 
 def wanted_pattern(request: Request) -> str:
-    data = request.data if "pattern" in request.data else request.query_params
+    given = request.data
+    data = given if isinstance(given, dict) and "pattern" in given else request.query_params
     wanted = ExclusionIn(data=data)
     wanted.is_valid(raise_exception=True)
     return str(wanted.validated_data["pattern"])

@@ -40,6 +40,7 @@
     box.className = `ist-health is-${data.health}`;
     part("dot").className = `ist-dot${failing ? "" : " live"}`;
     part("message").textContent = data.message;
+    part("status").textContent = data.health;
     part("mode").textContent = data.paused ? "Nothing moves" : data.enabled ? "Both directions" : "One-way: local → Atlas";
     const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` }, withCode(reason.text)));
     if (data.lastError) lines.push(el("li", { class: "is-degraded" }, el("span", {}, data.lastError)));

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         sys.exit(snapshot.health.status.exit_code)
 
     def show(self, snapshot: Snapshot, figures: dict[str, Any]) -> None:
-        console = Console(file=self.stdout, force_terminal=self.stdout.isatty(), highlight=False)
+        console = Console(file=self.stdout, force_terminal=self.stdout.isatty(), highlight=False, soft_wrap=True)
         health, facts = snapshot.health, snapshot.facts
         console.print(f"[bold {COLOURS[health.status]}]{health.status}[/]  {health.message}")
         for reason in health.reasons:
