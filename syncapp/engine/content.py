@@ -138,9 +138,9 @@ def _canonical_elements(document: bytes) -> bytes:
 
 def _canonical_number(kind: int, value: bytes) -> bytes:
     if kind == 0x10:
-        return b"%d" % _INT32.unpack(value)[0]
+        return b"%x" % _INT32.unpack(value)[0]
     if kind == 0x12:
-        return b"%d" % _INT64.unpack(value)[0]
+        return b"%x" % _INT64.unpack(value)[0]
     if kind == 0x01:
         number = _DOUBLE.unpack(value)[0]
         if not math.isfinite(number):
@@ -150,18 +150,9 @@ def _canonical_number(kind: int, value: bytes) -> bytes:
         decimal = Decimal128.from_bid(value).to_decimal()
         if not decimal.is_finite():
             return _not_finite(math.nan if decimal.is_nan() else math.inf if decimal > 0 else -math.inf)
-        sign, digits, exponent = decimal.as_tuple()
-        if not decimal:
-            return b"0"
-        if isinstance(exponent, int) and exponent > 40:
-            # Far above any integer or double that would equal it, unless that is huge too: keep it short
-            return _ratio(-1 if sign else 1, digits, exponent)
         numerator, denominator = decimal.as_integer_ratio()
-    return b"%d" % numerator if denominator == 1 else b"%d/%d" % (numerator, denominator)
-
-
-def _ratio(sign: int, digits: tuple[int, ...], exponent: int) -> bytes:
-    return b"%d" % (sign * int("".join(map(str, digits))) * 10**exponent)
+    # Hexadecimal: Python refuses to write numbers of thousands of decimal digits
+    return b"%x" % numerator if denominator == 1 else b"%x/%x" % (numerator, denominator)
 
 
 def _not_finite(number: float) -> bytes:

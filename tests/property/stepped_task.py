@@ -38,10 +38,10 @@ class SteppedTask:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def step(self) -> str | None:
+    def step(self, stop_when_holding: bool = False) -> str | None:
         """Go on to the next point where it may stop; None: it has ended."""
         self._tell("go")
-        while self.point in HOLDING:
+        while self.point in HOLDING and not stop_when_holding:
             self._tell("go")
         return None if self.ended else self.point
 

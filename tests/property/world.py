@@ -29,6 +29,11 @@ _prepared: set[str] = set()
 FETCH = 2  # events a fetch brings: transactions are cut in the middle
 
 
+def forget_prepared() -> None:
+    """The databases are dropped: the next world prepares its own."""
+    _prepared.clear()
+
+
 @dataclass
 class Device:
     name: str
@@ -128,6 +133,7 @@ class World:
     collection: str = field(default_factory=lambda: f"c{uuid.uuid4().hex[:10]}")
     written: dict[int, bytes] = field(default_factory=dict)  # version -> the document as it was written
     replaced: set[int] = field(default_factory=set)  # versions that a native writer saw and replaced
+    parents: dict[int, int] = field(default_factory=dict)  # version -> the one that its writer saw
     writes: int = 0
 
     @classmethod
@@ -161,6 +167,7 @@ class World:
         self.writes += 1
         if there is not None:
             self.replaced.add(there["v"])
+            self.parents[self.writes] = there["v"]
         if delete:
             collection.delete_one({"_id": key})
             return
@@ -212,8 +219,16 @@ class World:
         for winner, loser in conflicts:
             if winner is not None and loser is not None:
                 assert winner > loser, f"version {winner} won against the newer {loser}"
+                assert loser not in self.ancestors(winner), f"{winner} was made from {loser}: no conflict"
         for device in self.devices:
             assert device.pulls <= self.writes, "more transfers than writes: a loop"
+
+    def ancestors(self, version: int) -> set[int]:
+        found = set()
+        while version in self.parents:
+            version = self.parents[version]
+            found.add(version)
+        return found
 
     def close(self) -> None:
         if os.environ.get("PROTOCOL_STATS"):

@@ -1,0 +1,36 @@
+"""Databases for the protocol's tests, with the options that the product uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from syncapp.embedded.mongod import Mongod
+from syncapp.engine import decide
+from syncapp.engine.connect import connect
+from tests.property.world import forget_prepared
+
+MOST_DEVICES = 3
+
+
+@pytest.fixture
+def exact_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A push may carry the time of a change that is up to a second older; here everything happens within
+    a second, so the time must be exact."""
+    monkeypatch.setattr(decide, "PUSH_LAG_SECONDS", -1)
+
+
+@pytest.fixture(scope="module")
+def databases(local_server: Mongod, atlas_server: Mongod) -> Iterator[tuple[Database[Any], Database[Any]]]:
+    local = connect(local_server.uri("protocol"), "test")
+    atlas = connect(atlas_server.uri("protocol"), "test")
+    yield local, atlas
+    forget_prepared()
+    for number in range(MOST_DEVICES):
+        local.client.drop_database(f"{local.name}_{number}")
+    atlas.client.drop_database(atlas.name)
+    local.client.close()
+    atlas.client.close()

@@ -1,0 +1,137 @@
+"""The other write exactly between each read and each write, and a crash after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from syncapp.engine.decide import Policy
+from syncapp.engine.values import BOTH, Ending
+from tests.property.stepped_task import HOLDING
+from tests.property.world import Device, World
+
+LOCAL, ATLAS = 0, 1
+POLICY = Policy()
+KEY = 1
+
+# What is to be transferred: writes on top of a document that both sides agree on
+SCENARIOS: dict[str, list[tuple[int, bool]]] = {
+    "pull": [(ATLAS, False)],
+    "push": [(LOCAL, False)],
+    "pulled delete": [(ATLAS, True)],
+    "pushed delete": [(LOCAL, True)],
+    "local wins": [(ATLAS, False), (LOCAL, False)],
+    "atlas wins": [(LOCAL, False), (ATLAS, False)],
+    "deleted here, changed there": [(LOCAL, True), (ATLAS, False)],
+}
+POINTS = [
+    "states read",
+    "atlas read",
+    "local read",
+    "local written",
+    "local committed",
+    "atlas read again",
+    "atlas written",
+    "atlas committed",
+    "push recorded",
+]
+
+
+@pytest.fixture
+def world(databases: tuple[Database[Any], Database[Any]], exact_times: None) -> Iterator[World]:
+    world = World.build(*databases, 1, POLICY)
+    world.native_write(LOCAL, KEY, delete=False)
+    world.settle()
+    yield world
+    world.close()
+
+
+def begin(world: World, scenario: str) -> Device:
+    for place, delete in SCENARIOS[scenario]:
+        world.native_write(place, KEY, delete)
+    (device,) = world.devices
+    hand_out(device)
+    return device
+
+
+def hand_out(device: Device) -> None:
+    for side in BOTH:
+        while device.read(side):
+            pass
+    assert device.hand_out(POLICY, 1)
+
+
+def go_on(device: Device) -> str | None:
+    """The newest task goes on to its next point; one that has to wait for a stream is handed out again."""
+    task = device.tasks[-1][1]
+    if task.step(stop_when_holding=True) is not None:
+        return task.point
+    if task.outcomes is None or task.outcomes[0].ending is not Ending.WAIT:
+        return None
+    device.end_task(len(device.tasks) - 1, report=True)
+    hand_out(device)
+    return go_on(device)
+
+
+def go_to(device: Device, point: str) -> bool:
+    """Let the newest task go on until it is at this point; False: it never comes there."""
+    while (reached := go_on(device)) is not None:
+        if reached == point:
+            return True
+    return False
+
+
+def test_every_point_is_reached_by_some_scenario(world: World) -> None:
+    reached = set()
+    for scenario in SCENARIOS:
+        device = begin(world, scenario)
+        while (point := go_on(device)) is not None:
+            reached.add(point)
+        world.settle()
+        world.native_write(LOCAL, KEY, delete=False)
+        world.settle()
+    assert reached >= set(POINTS)
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_worker_that_dies_at_any_point_loses_nothing(world: World, scenario: str, point: str) -> None:
+    device = begin(world, scenario)
+    if go_to(device, point):
+        device.tasks.pop()[1].crash(holding=False)
+    world.settle()
+    world.check()
+
+
+def another_task_decides(world: World) -> None:
+    """The listener takes the task for lost, both sides change, and a second task does all the work."""
+    (device,) = world.devices
+    device.dirty.give_up(list(device.dirty.tasks))
+    stalled = device.tasks.pop()
+    world.native_write(ATLAS, KEY, delete=False)
+    world.settle()
+    device.tasks.append(stalled)
+
+
+OTHERS: dict[str, Callable[[World], None]] = {
+    "a local write": lambda world: world.native_write(LOCAL, KEY, delete=False),
+    "a write on Atlas": lambda world: world.native_write(ATLAS, KEY, delete=False),
+    "a local delete": lambda world: world.native_write(LOCAL, KEY, delete=True),
+    "another task": another_task_decides,
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in HOLDING])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_happens_between_a_read_and_a_write_loses_nothing(
+    world: World, scenario: str, point: str, other: str
+) -> None:
+    device = begin(world, scenario)
+    if go_to(device, point):
+        OTHERS[other](world)
+    world.settle()
+    world.check()

@@ -1,0 +1,206 @@
+"""The map of dirty keys: waiting once, never twice at a time, and what holds the watermark back."""
+
+from __future__ import annotations
+
+import bson
+import pytest
+
+from syncapp.engine.content import document_key
+from syncapp.engine.values import DocumentKey, Ending, Fact, Outcome, Seen, Side
+from syncapp.streams.dirty_keys import DirtyKeys
+
+L, A = Side.LOCAL, Side.ATLAS
+HASH = bytes(16)
+
+
+def key(number: int, collection: str = "orders") -> DocumentKey:
+    return document_key(collection, bson.encode({"_id": number}))
+
+
+def fact(position: int) -> Fact:
+    return Fact(position, position * 10, "somebody")
+
+
+@pytest.fixture
+def dirty() -> DirtyKeys:
+    return DirtyKeys()
+
+
+def fetch(dirty: DirtyKeys, side: Side, *keys: DocumentKey, position: int = 1) -> None:
+    """A batch of events arrives."""
+    dirty.watermarks[side].take_in(f"{side}{position}", continues=False, may_continue=False)
+    for one in keys:
+        dirty.mark(one, side, fact(position))
+    dirty.passed(side, position)
+
+
+def take(dirty: DirtyKeys, task: str = "t", limit: int = 10, now: float = 0.0) -> list[DocumentKey]:
+    taken = dirty.take(task, limit, now)
+    return [] if taken is None else [item.key for item in taken[2]]
+
+
+def done(dirty: DirtyKeys, *keys: DocumentKey, task: str = "t", ending: Ending = Ending.DONE) -> None:
+    dirty.finish(task, [Outcome(one, ending) for one in keys])
+
+
+def test_a_key_waits_once_however_often_it_changes(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), key(1), position=1)
+    fetch(dirty, A, key(1), position=2)
+    taken = dirty.take("t", 10, 0.0)
+    assert taken is not None
+    (item,) = taken[2]
+    assert item.facts == {L: fact(1), A: fact(2)}
+    assert take(dirty) == []
+
+
+def test_a_key_that_is_worked_on_is_not_handed_out_until_it_is_done(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), position=1)
+    assert take(dirty, "first") == [key(1)]
+    fetch(dirty, L, key(1), position=2)
+    assert take(dirty, "second") == []
+    done(dirty, key(1), task="first")
+    assert take(dirty, "second") == [key(1)]
+    done(dirty, key(1), task="second")
+    assert dirty.size == 0
+
+
+def test_the_last_fact_of_a_stream_counts_not_the_one_with_the_greatest_time(dirty: DirtyKeys) -> None:
+    dirty.watermarks[L].take_in("x", continues=False, may_continue=False)
+    dirty.mark(key(1), L, Fact(1, 500, "d"))
+    dirty.mark(key(1), L, Fact(2, 400, "d"))
+    taken = dirty.take("t", 10, 0.0)
+    assert taken is not None
+    assert taken[2][0].facts[L].time == 400
+
+
+def test_batches_are_of_one_collection_and_groups_take_turns(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1, "a"), key(2, "a"), key(3, "a"), key(1, "b"))
+    assert take(dirty, "1", limit=2) == [key(1, "a"), key(2, "a")]
+    assert take(dirty, "2", limit=2) == [key(1, "b")]
+    assert take(dirty, "3", limit=2) == [key(3, "a")]
+
+
+def test_the_watermark_never_passes_a_key_that_is_not_done(dirty: DirtyKeys) -> None:
+    mark = dirty.watermarks[L]
+    fetch(dirty, L, key(1), position=1)
+    fetch(dirty, L, key(2), position=2)
+    assert mark.advance() is None
+    take(dirty)
+    done(dirty, key(2))
+    assert mark.advance() is None
+    fetch(dirty, L, position=3)
+    done(dirty, key(1))
+    assert mark.advance() == "local3"
+
+
+def test_a_key_that_changes_again_while_it_is_worked_on_holds_its_new_event(dirty: DirtyKeys) -> None:
+    mark = dirty.watermarks[L]
+    fetch(dirty, L, key(1), position=1)
+    take(dirty)
+    fetch(dirty, L, key(1), position=2)
+    done(dirty, key(1))
+    assert mark.advance() == "local1"
+    take(dirty)
+    done(dirty, key(1))
+    assert mark.advance() == "local2"
+
+
+def test_a_key_that_is_handed_back_still_holds_its_oldest_event(dirty: DirtyKeys) -> None:
+    mark = dirty.watermarks[L]
+    fetch(dirty, L, key(1), position=1)
+    take(dirty)
+    fetch(dirty, L, key(1), position=2)
+    done(dirty, key(1), ending=Ending.AGAIN)
+    assert mark.advance() is None
+    take(dirty)
+    done(dirty, key(1))
+    assert mark.advance() == "local2"
+
+
+def test_a_waiting_key_holds_the_watermark_and_comes_back_when_its_streams_are_past(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), position=1)
+    take(dirty)
+    seen = Seen({L: HASH, A: HASH}, {L: 5, A: 7})
+    dirty.finish("t", [Outcome(key(1), Ending.WAIT, seen=seen)])
+    assert dirty.waiting == 1
+    dirty.passed(L, 5)
+    assert take(dirty) == []
+    assert dirty.watermarks[L].advance() is None
+    dirty.passed(A, 7)
+    assert dirty.waiting == 0
+    taken = dirty.take("u", 10, 0.0)
+    assert taken is not None
+    assert taken[2][0].seen == seen
+
+
+def test_a_push_waits_for_its_own_stream_only(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), position=1)
+    take(dirty)
+    dirty.finish("t", [Outcome(key(1), Ending.WAIT, seen=Seen({}, {L: 5, A: 7}, (L,)))])
+    dirty.passed(L, 5)
+    assert take(dirty) == [key(1)]
+
+
+def test_a_lost_task_is_handed_out_again_and_its_late_report_is_ignored(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), position=1)
+    take(dirty, "first", now=10.0)
+    assert dirty.overdue(9.0) == []
+    assert dirty.overdue(11.0) == ["first"]
+    assert dirty.give_up(["first"]) == 1
+    assert take(dirty, "second") == [key(1)]
+    done(dirty, key(1), task="first")
+    assert dirty.size == 1
+    done(dirty, key(1), task="second")
+    assert dirty.size == 0
+
+
+def test_a_sign_of_life_puts_off_the_time_out(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1))
+    take(dirty, "t", now=10.0)
+    dirty.alive("t", 50.0)
+    assert dirty.overdue(40.0) == []
+
+
+def test_keys_that_fail_go_out_in_ever_smaller_batches(dirty: DirtyKeys) -> None:
+    keys = [key(number) for number in range(20)]
+    fetch(dirty, L, *keys)
+    assert len(take(dirty, "1", limit=16)) == 16
+    done(dirty, *keys[:16], task="1", ending=Ending.RETRY)
+    assert len(take(dirty, "2", limit=16)) == 4  # the ones that never failed
+    assert len(take(dirty, "3", limit=16)) == 2
+    done(dirty, *keys[:2], task="3", ending=Ending.RETRY)
+    for number in range(7):
+        assert len(take(dirty, f"rest {number}", limit=16)) == 2
+    assert len(take(dirty, "4", limit=16)) == 1
+
+
+def test_forgetting_a_side_leaves_the_other_and_its_token_alone(dirty: DirtyKeys) -> None:
+    fetch(dirty, A, key(1), key(2), position=1)
+    fetch(dirty, L, key(2), position=2)
+    dirty.forget(A)
+    taken = dirty.take("t", 10, 0.0)
+    assert taken is not None
+    assert [(item.key, set(item.facts)) for item in taken[2]] == [(key(2), {L})]
+    done(dirty, key(2))
+    assert dirty.watermarks[A].advance() is None
+    assert dirty.watermarks[L].advance() == "local2"
+    assert dirty.size == 0
+
+
+def test_a_token_inside_a_transaction_is_never_saved() -> None:
+    mark = DirtyKeys().watermarks[A]
+    mark.take_in("before", continues=False, may_continue=False)
+    mark.take_in("inside", continues=False, may_continue=True)
+    assert mark.advance() == "before"
+    mark.take_in("still inside", continues=True, may_continue=True)
+    assert mark.advance() == "before"
+    mark.take_in("after", continues=False, may_continue=False)
+    assert mark.advance() == "after"
+
+
+def test_the_end_of_a_transaction_is_known_by_the_next_batch() -> None:
+    mark = DirtyKeys().watermarks[A]
+    mark.take_in("end", continues=False, may_continue=True)
+    assert mark.advance() is None
+    mark.take_in("next", continues=False, may_continue=True)
+    assert mark.advance() == "end"
