@@ -66,7 +66,7 @@ def _headline(health: Health) -> str:
 def _what_is_wrong(settings: SyncSettings, health: Health) -> list[str]:
     if health.is_good:
         return []
-    found = []
+    found = list(health.reasons)
     for name in health.not_running:
         log = settings.home / "logs" / f"{name}.log"
         found += [f"Not running: {name} (see {log})", f"  {last_line(log)}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -14,14 +14,12 @@ class Health:
     web: bool = False
     sync: str = "unknown"  # what the API says: healthy, degraded or critical
     message: str = ""
+    reasons: tuple[str, ...] = ()
     not_running: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
         return self.web and self.sync == "healthy"
-
-    def with_processes(self, not_running: tuple[str, ...]) -> Health:
-        return replace(self, not_running=not_running)
 
 
 def probe(port: int) -> Health:

@@ -7,8 +7,10 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 
+from monitoring.facts import take_snapshot
 from syncapp.conf import SyncSettings, get_settings
 from syncapp.embedded import orphans
 from syncapp.embedded.block import Addresses, describe
@@ -26,7 +28,10 @@ from syncapp.switches import get_switches
 
 SERVERS_TIMEOUT = 60.0  # seconds
 HEALTH_TIMEOUT = 60.0
+DEGRADED_TIMEOUT = 10.0
 STOP_TIMEOUT = 9.0
+# These first: on a small machine all at once would be seconds later
+NEEDED_FOR_HEALTH = ("web", "listener", "worker")
 
 
 class Stopped(Exception):
@@ -59,8 +64,11 @@ def _run(settings: SyncSettings, plan: Plan, lock: RunLock, say: Callable[[str],
             supervisor.start(os.environ, lock.fileno)
             _wait_for_servers(plan, supervisor)
             admin = prepare(settings)
-            supervisor.call("startProcessGroup", APP, False)
+            for name in NEEDED_FOR_HEALTH:
+                supervisor.call("startProcess", f"{APP}:{name}", False)
             health = _wait_for_health(settings, supervisor)
+            supervisor.call("startProcessGroup", APP, False)  # the others; these run already
+            health = replace(health, not_running=_not_running(supervisor), reasons=_reasons(health))
             addresses = Addresses.of(settings, plan)
             say(describe(settings, admin, health, addresses, get_switches().enabled))
             while not supervisor.has_ended:
@@ -110,13 +118,24 @@ def _answers(supervisor: Supervisor) -> bool:
 
 
 def _wait_for_health(settings: SyncSettings, supervisor: Supervisor) -> Health:
-    """What can be said after at most HEALTH_TIMEOUT: a database that is away must not hold up the start."""
+    """What can be said in reasonable time: a database that is away must not hold up the start."""
     deadline = time.monotonic() + HEALTH_TIMEOUT
+    degraded_deadline = None
     while True:
-        health = probe(settings.port)
-        if health.is_good or time.monotonic() > deadline or supervisor.has_ended:
-            return health.with_processes(_not_running(supervisor))
+        health, now = probe(settings.port), time.monotonic()
+        if health.is_good or now > deadline or supervisor.has_ended:
+            return health
+        if health.sync == "degraded":
+            # It works, and it may have been slow minutes ago: that does not pass while we wait
+            degraded_deadline = degraded_deadline or now + DEGRADED_TIMEOUT
+            if now > degraded_deadline:
+                return health
         time.sleep(0.25)
+
+
+def _reasons(health: Health) -> tuple[str, ...]:
+    """What the API says only after a login."""
+    return () if health.is_good else tuple(reason.text for reason in take_snapshot().health.reasons)
 
 
 def _not_running(supervisor: Supervisor) -> tuple[str, ...]:
