@@ -92,8 +92,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
-# Seconds matter when one compares the times of two versions
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = "syncproject.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = SYNC.home / "static"

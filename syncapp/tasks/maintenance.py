@@ -5,11 +5,11 @@ from __future__ import annotations
 import structlog
 from celery import shared_task
 
-QUEUE = "maintenance"
+QUEUE = "maintenance"  # also where tasks go that name no queue
 log = structlog.get_logger(__name__)
 
 
-@shared_task(name="syncapp.maintenance.prune", queue=QUEUE, soft_time_limit=120, time_limit=150)
+@shared_task(name="syncapp.maintenance.prune", soft_time_limit=120, time_limit=150)
 def prune() -> None:
     from monitoring.folding import fold_old_minutes
 
@@ -18,7 +18,7 @@ def prune() -> None:
         log.info("Old metrics folded", event_name="metrics_folded", minutes=minutes, times=times)
 
 
-@shared_task(name="syncapp.maintenance.copy_left_conflicts", queue=QUEUE, soft_time_limit=60, time_limit=90)
+@shared_task(name="syncapp.maintenance.copy_left_conflicts", soft_time_limit=60, time_limit=90)
 def copy_left_conflicts() -> None:
     from syncapp.conflicts.copying import copy_left_conflicts as copy
 

@@ -1,0 +1,113 @@
+"""Rows as the listener and the apply workers write them, for tests of what is shown."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+import bson
+from bson import json_util
+from django.utils import timezone
+
+from syncapp.models import Conflict, Instance, MetricMinute, ProcessingTime, RejectedChange, ResumeToken
+from syncapp.models.choices import Direction
+
+DEVICE = "3f1c6a52-8a0b-4b52-9d5e-0c2f9b7f6a11"
+
+
+def extended(value: Any) -> str:
+    return json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
+
+
+def device(**values: Any) -> Instance:
+    """A listener that reports at this moment, with everything in order."""
+    now = timezone.now()
+    return Instance.objects.create(
+        **{
+            "instance_id": DEVICE,
+            "holder": "till:4711",
+            "started_at": now,
+            "seen_at": now,
+            "local_stream": "connected",
+            "atlas_stream": "connected",
+            "local_stream_since": now,
+            "atlas_stream_since": now,
+            **values,
+        }
+    )
+
+
+def minute(
+    direction: Direction, ago: dt.timedelta = dt.timedelta(), average_ms: float = 10, **counts: int
+) -> MetricMinute:
+    """A minute of work: `processed` is what the outcomes add up to."""
+    succeeded = counts.get("succeeded", 0)
+    processed = succeeded + counts.get("failed", 0) + counts.get("skipped", 0)
+    start = (timezone.now() - ago).replace(second=0, microsecond=0)
+    operations = {} if {"inserts", "deletes"} & set(counts) else {"updates": succeeded}
+    return MetricMinute.objects.create(
+        minute=start,
+        direction=direction,
+        processed=processed,
+        time_ms=processed * average_ms,
+        last_event_at=start,
+        **counts,
+        **operations,
+    )
+
+
+def processing_times(
+    direction: Direction, counts: dict[int, int], ago: dt.timedelta = dt.timedelta()
+) -> None:
+    start = (timezone.now() - ago).replace(second=0, microsecond=0)
+    for upper_ms, count in counts.items():
+        ProcessingTime.objects.create(minute=start, direction=direction, upper_ms=upper_ms, count=count)
+
+
+def conflict(
+    local: dict[str, Any] | None,
+    atlas: dict[str, Any] | None,
+    winner: str = "atlas",
+    collection: str = "orders",
+    ago: dt.timedelta = dt.timedelta(),
+    **values: Any,
+) -> Conflict:
+    key = (local or atlas or {})["_id"]
+    return Conflict.objects.create(
+        record_id=uuid.uuid4().hex,
+        instance_id=DEVICE,
+        collection=collection,
+        document_id=extended(key),
+        document_id_raw=bson.encode({"_id": key}),
+        at=timezone.now() - ago,
+        strategy="last-write-wins",
+        winner=winner,
+        local_origin=DEVICE,
+        atlas_origin="atlas",
+        local_document=extended(local) if local else "",
+        atlas_document=extended(atlas) if atlas else "",
+        local_raw=bson.encode(local) if local else None,
+        atlas_raw=bson.encode(atlas) if atlas else None,
+        **values,
+    )
+
+
+def rejected(direction: Direction = Direction.LOCAL_TO_ATLAS, key: Any = 1) -> RejectedChange:
+    return RejectedChange.objects.create(
+        instance_id=DEVICE,
+        collection="orders",
+        key_hash=uuid.uuid4().hex,
+        document_id=extended(key),
+        document_id_raw=bson.encode({"_id": key}),
+        direction=direction,
+        reason="E11000 duplicate key error",
+        code=11000,
+        document=extended({"_id": key, "number": 7}),
+    )
+
+
+def token(side: str = "atlas") -> ResumeToken:
+    return ResumeToken.objects.create(
+        instance_id=DEVICE, side=side, token={"_data": "82"}, cluster_time="1:1", saved_at=timezone.now()
+    )

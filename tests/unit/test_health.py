@@ -1,0 +1,136 @@
+"""Health is a pure function of facts: tables of the thresholds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from monitoring.health import DirectionFacts, Facts, Status, StreamFacts, assess, duration
+
+HEALTHY, DEGRADED, CRITICAL = Status.HEALTHY, Status.DEGRADED, Status.CRITICAL
+
+
+def push(**values: float) -> dict[str, Any]:
+    return {"push": DirectionFacts(**values)}
+
+
+def pull(**values: float) -> dict[str, Any]:
+    return {"pull": DirectionFacts(**values)}
+
+
+def atlas(status: str, since_s: float = 0, reconnects: int = 0) -> dict[str, Any]:
+    return {"atlas_stream": StreamFacts(status, since_s, reconnects)}
+
+
+def local(status: str, since_s: float = 0, reconnects: int = 0) -> dict[str, Any]:
+    return {"local_stream": StreamFacts(status, since_s, reconnects)}
+
+
+TABLE = [
+    ({}, HEALTHY),
+    ({"silent_s": 15}, HEALTHY),
+    ({"silent_s": 15.1}, DEGRADED),
+    ({"silent_s": 60}, DEGRADED),
+    ({"silent_s": 60.1}, CRITICAL),
+    ({"silent_s": None}, CRITICAL),
+    (atlas("connecting"), DEGRADED),
+    (atlas("disconnected", 300), DEGRADED),
+    (atlas("disconnected", 301), CRITICAL),
+    (atlas("stopped", 10), DEGRADED),
+    (atlas("disconnected", 1, 9), DEGRADED),
+    (atlas("disconnected", 1, 10), CRITICAL),
+    (atlas("connecting", 1, 10), CRITICAL),
+    (local("disconnected", 301), CRITICAL),
+    (local("connecting", 5), DEGRADED),
+    (push(average_ms=199), HEALTHY),
+    (push(average_ms=200), DEGRADED),
+    (push(average_ms=501), DEGRADED),
+    (pull(average_ms=501, slow_for_s=599), DEGRADED),
+    (pull(average_ms=501, slow_for_s=600), CRITICAL),
+    ({"conflicts_last_hour": 4}, HEALTHY),
+    ({"conflicts_last_hour": 5}, DEGRADED),
+    ({"conflicts_last_hour": 20}, DEGRADED),
+    ({"conflicts_last_hour": 21}, CRITICAL),
+    (push(error_share=0.0099), HEALTHY),
+    (push(error_share=0.01), DEGRADED),
+    (pull(error_share=0.05), DEGRADED),
+    (pull(error_share=0.051), CRITICAL),
+    (push(lag_ms=4_999), HEALTHY),
+    (push(lag_ms=5_000), DEGRADED),
+    ({"queue_size": 5_000}, HEALTHY),
+    ({"queue_size": 101, **push(lag_ms=599_000)}, DEGRADED),
+    ({"queue_size": 101, **push(lag_ms=601_000)}, CRITICAL),
+    ({"queue_size": 100, **push(lag_ms=601_000)}, DEGRADED),
+    ({"paused": True}, DEGRADED),
+]
+
+
+@pytest.mark.parametrize(("facts", "expected"), TABLE)
+def test_thresholds(facts: dict[str, Any], expected: Status) -> None:
+    health = assess(Facts(**facts))
+    assert health.status == expected
+    assert bool(health.reasons) == (expected != HEALTHY), "a status other than healthy has a reason"
+
+
+ONLY_PULL = [
+    atlas("stopped", 9_999),
+    atlas("disconnected", 9_999, 99),
+    pull(average_ms=900, slow_for_s=900, error_share=1, lag_ms=10**7),
+    {"conflicts_last_hour": 100},
+    {"queue_size": 101, **pull(lag_ms=10**7)},
+]
+
+
+@pytest.mark.parametrize("facts", ONLY_PULL)
+def test_while_disabled_only_the_push_direction_counts(facts: dict[str, Any]) -> None:
+    assert assess(Facts(enabled=False, **facts)).status == HEALTHY
+    assert assess(Facts(enabled=False, **{**facts, **push(error_share=0.5)})).status == CRITICAL
+
+
+def test_the_message_while_disabled_is_the_one_that_scripts_know() -> None:
+    for facts in (
+        Facts(enabled=False),
+        Facts(enabled=False, paused=True),
+        Facts(enabled=False, silent_s=None),
+    ):
+        assert assess(facts).message == "Bidirectional sync is disabled"
+
+
+def test_paused_says_so_and_streams_that_rest_are_no_reason() -> None:
+    health = assess(Facts(paused=True, **atlas("stopped", 999), **local("stopped", 999)))
+    assert health.message == "Sync is paused"
+    assert [r.text.split(":")[0] for r in health.reasons] == ["Sync is paused"]
+
+
+def test_a_silent_listener_is_the_only_reason_since_what_it_said_is_old() -> None:
+    health = assess(Facts(silent_s=100, **atlas("disconnected", 999), **push(lag_ms=10**6)))
+    assert len(health.reasons) == 1
+    assert "silent" in health.reasons[0].text
+
+
+def test_the_worst_reason_comes_first() -> None:
+    health = assess(Facts(conflicts_last_hour=5, **push(error_share=0.5)))
+    assert [r.status for r in health.reasons] == [CRITICAL, DEGRADED]
+    assert health.status == CRITICAL
+
+
+@pytest.mark.parametrize("facts", [facts for facts, _ in TABLE])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_no_text_contains_the_word_healthy(facts: dict[str, Any], enabled: bool) -> None:
+    health = assess(dataclasses.replace(Facts(**facts), enabled=enabled))
+    texts = [health.message, *(reason.text for reason in health.reasons)]
+    assert not [text for text in texts if "healthy" in text.lower()]
+    assert [s for s in Status if "healthy" in s] == [HEALTHY]
+
+
+def test_exit_codes_are_those_of_monitoring_plugins() -> None:
+    assert [status.exit_code for status in (HEALTHY, DEGRADED, CRITICAL)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (172_800, "2 days")]
+)
+def test_lengths_of_time_can_be_read(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
