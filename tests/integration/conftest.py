@@ -1,0 +1,114 @@
+"""Devices on the session's servers. Each has databases and a broker database of its own."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+
+from syncapp.embedded.mongod import Mongod
+from syncapp.embedded.redis import Redis
+from tests.support.device import Addresses, Device
+from tests.support.processes import manage
+
+MakeDevice = Callable[..., Device]
+_broker_databases = itertools.cycle(range(16))
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes devices: a folder for them, a migrated SYNC_HOME to copy, and the servers they use."""
+
+    template: Path
+    local: Mongod
+    atlas: Mongod
+    broker: Redis
+
+    def make(self, home: Path, atlas_name: str = "", **settings: str) -> Device:
+        broker_url = self.broker.url.rpartition("/")[0] + f"/{next(_broker_databases)}"
+        with redis.Redis.from_url(broker_url) as client:
+            client.flushdb()
+        name = f"device_{uuid.uuid4().hex[:12]}"
+        addresses = Addresses(self.local.uri(name), self.atlas.uri(atlas_name or f"{name}_atlas"), broker_url)
+        return Device(home, addresses, self.template, **settings)
+
+    @contextmanager
+    def running(self, folder: Path) -> Iterator[Device]:
+        """A device whose listener and worker are at work."""
+        device = self.make(folder / "device")
+        try:
+            device.start()
+            yield device
+        finally:
+            device.end()
+
+
+@pytest.fixture(scope="session")
+def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SYNC_HOME with an up-to-date Django database, to be copied."""
+    home = tmp_path_factory.mktemp("migrated") / "home"
+    done = manage("migrate", "--verbosity", "0", home=home)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture(scope="session")
+def workshop(
+    migrated_home: Path, local_server: Mongod, atlas_server: Mongod, redis_server: Redis
+) -> Workshop:
+    return Workshop(migrated_home, local_server, atlas_server, redis_server)
+
+
+@pytest.fixture
+def make_device(tmp_path: Path, workshop: Workshop, request: pytest.FixtureRequest) -> Iterator[MakeDevice]:
+    """Makes devices that are not started yet, for one test."""
+    made: list[Device] = []
+
+    def make(**options: str) -> Device:
+        made.append(workshop.make(tmp_path / f"device{len(made)}", **options))
+        return made[-1]
+
+    yield make
+    for device in made:
+        if getattr(request.node, "failed", False):
+            print(device.tails())
+        device.end()
+
+
+@pytest.fixture(scope="module")
+def module_device(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    with workshop.running(tmp_path_factory.mktemp("shared")) as device:
+        yield device
+
+
+@pytest.fixture
+def device(module_device: Device, request: pytest.FixtureRequest) -> Iterator[Device]:
+    """A device at work that a module's tests share: each uses collections of its own, and leaves it running.
+    Starting one takes seconds."""
+    yield module_device
+    if getattr(request.node, "failed", False):
+        print(module_device.tails())
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Random numbers; the seed is shown when the test fails."""
+    seed = random.SystemRandom().getrandbits(32)
+    print(f"{request.node.name}: seed {seed}")
+    return random.Random(seed)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Tell the fixtures whether the test failed, so that they show the logs."""
+    report = yield
+    if report.when == "call" and report.failed:  # type: ignore[attr-defined]
+        item.failed = True  # type: ignore[attr-defined]
+    return report

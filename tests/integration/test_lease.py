@@ -1,0 +1,60 @@
+"""Two listeners of one device: one is active, the other stands by and takes over."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.integration.conftest import MakeDevice
+from tests.support.device import Device
+
+STARTED = "Local Change Stream started successfully"
+STANDING_BY = "standing by"
+
+
+def write(device: Device, name: str) -> None:
+    for side, database in (("local", device.local), ("atlas", device.atlas)):
+        database["shifts"].insert_many([{"_id": f"{name} {side} {number}"} for number in range(100)])
+
+
+def epoch(device: Device) -> int:
+    lease = device.local["_sync_metadata"].find_one({"_id": "lease"})
+    assert lease is not None
+    return int(lease["epoch"])
+
+
+def test_a_stand_by_takes_over_and_a_frozen_listener_that_wakes_up_does_no_harm(
+    make_device: MakeDevice,
+) -> None:
+    device = make_device()
+    device.start()
+    device.launch("listener-2")
+    device.wait_for_line("listener-2", STANDING_BY)
+    write(device, "first")
+    device.wait_until_equal()
+    assert STARTED not in device.lines("listener-2")
+
+    device.kill("listener")
+    write(device, "killed")
+    device.wait_for_line("listener-2", STARTED, timeout=8)
+    device.wait_until_equal()
+    before = epoch(device)
+
+    device.launch("listener")
+    device.wait_for_line("listener", STANDING_BY)
+    write(device, "frozen")
+    device.signal("listener-2", signal.SIGSTOP)
+    device.wait_for_line("listener", STARTED, timeout=8)
+    write(device, "taken over")
+    device.wait_until_equal()
+    assert epoch(device) > before
+
+    device.signal("listener-2", signal.SIGCONT)
+    device.wait_for_line("listener-2", STANDING_BY, times=2)  # it stood by, was active, and does again
+    write(device, "woken up")
+    device.wait_until_settled()
+    assert device.local["shifts"].count_documents({}) == 5 * 200
+    assert device.conflicts() == []
+
+    device.stop("listener")
+    write(device, "given back")
+    device.wait_until_equal()
