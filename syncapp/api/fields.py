@@ -52,7 +52,10 @@ class Moment(Named, serializers.DateTimeField):
     allowed = "a time such as 2026-03-01T12:00:00Z"
 
     def to_internal_value(self, value: Any) -> datetime:
-        found = parse_datetime(value) if isinstance(value, str) else None
+        try:
+            found = parse_datetime(value) if isinstance(value, str) else None
+        except ValueError:  # well formed, but no such day
+            found = None
         if found is None:
             raise serializers.ValidationError(self.allowed)
         return make_aware(found) if is_naive(found) else found

@@ -94,7 +94,7 @@ def _write(collection: str, id_raw: bytes, version: bytes | None) -> None:
 
 def _put(target: Collection, id_raw: bytes, version: bytes) -> None:
     # A pipeline with $literal stores exactly these bytes; a plain replace rewrites Timestamp(0, 0)
-    pipeline = [{"$replaceWith": {"$literal": RawBSONDocument(version)}}]
+    pipeline = [{"$replaceWith": {"$literal": RawBSONDocument(version, _EXACT)}}]
     try:
         target.update_one(_by_id(version), pipeline, upsert=True)
     except WriteError as error:
@@ -107,14 +107,14 @@ def _put(target: Collection, id_raw: bytes, version: bytes) -> None:
 def _exchange(target: Collection, id_raw: bytes, version: bytes) -> None:
     def work(session: Any) -> None:
         target.delete_one(_by_id(id_raw), session=session)
-        target.insert_one(RawBSONDocument(version), session=session)
+        target.insert_one(RawBSONDocument(version, _EXACT), session=session)
 
     with target.database.client.start_session() as session:
         session.with_transaction(work)
 
 
 def _by_id(raw: bytes) -> dict[str, Any]:
-    # $eq, because an _id such as {"$x": 1} would be read as an operator
+    # $eq: an _id that is a regular expression is meant as a value, not as a pattern
     return {"_id": {"$eq": bson.decode(raw, _EXACT)["_id"]}}
 
 

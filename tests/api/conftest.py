@@ -1,0 +1,66 @@
+"""Clients of the API: nobody, somebody with a login, an operator; and settings that a test changes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from syncapp import conf
+
+ROOT = "/api/sync/bidirectional"
+Change = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _no_throttling_left_over() -> None:
+    cache.clear()
+
+
+def client_of(user: User) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.get_or_create(user=user)[0].key}")
+    return client
+
+
+@pytest.fixture
+def anybody() -> APIClient:
+    return APIClient()
+
+
+@pytest.fixture
+def reader(db: None) -> APIClient:
+    return client_of(User.objects.create_user("reader", password="secret"))
+
+
+@pytest.fixture
+def operator_user(db: None) -> User:
+    user = User.objects.create_user("operator", password="secret")
+    user.user_permissions.add(Permission.objects.get(codename="operate_sync"))
+    return user
+
+
+@pytest.fixture
+def operator(operator_user: User) -> APIClient:
+    return client_of(operator_user)
+
+
+@pytest.fixture
+def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
+    """Settings of the environment as they would be after a restart with these values."""
+    from monitoring import dashboard, facts, flower
+    from syncapp.admin import navigation
+    from syncapp.api import permissions
+    from syncapp.conflicts import restore
+
+    def change(**values: object) -> None:
+        changed = dataclasses.replace(conf.get_settings(), **values)  # type: ignore[arg-type]
+        for module in (dashboard, facts, flower, navigation, permissions, restore):
+            monkeypatch.setattr(module, "get_settings", lambda: changed)
+
+    return change
