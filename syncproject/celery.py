@@ -5,6 +5,7 @@ is the truth, and the listener asks again for every key whose task does not repo
 """
 
 import os
+from typing import Any
 
 import bson
 from celery import Celery
@@ -15,10 +16,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
 
 PULL_QUEUE, PUSH_QUEUE, MAINTENANCE_QUEUE = "atlas_to_local", "local_to_atlas", "maintenance"
 
+
+def _encode(body: Any) -> Any:
+    return bson.encode({"body": body})
+
+
+def _decode(data: Any) -> Any:
+    return bson.decode(data)["body"]
+
+
 register(
     "bson",
-    lambda body: bson.encode({"body": body}),
-    lambda data: bson.decode(data)["body"],
+    _encode,
+    _decode,
     content_type="application/bson",
     content_encoding="binary",
 )

@@ -35,7 +35,9 @@ def check_server(side: Side, database: Database[Any]) -> None:
     name = VARIABLES[side]
     hello = database.client.admin.command("hello")
     if hello.get("msg") == "isdbgrid":
-        raise Misconfigured(f"{name} names a sharded cluster, which cannot be synchronised; use a replica set")
+        raise Misconfigured(
+            f"{name} names a sharded cluster, which cannot be synchronised; use a replica set"
+        )
     if "setName" not in hello:
         raise Misconfigured(
             f"{name} names a stand-alone server, and change streams need a replica set: start it with "
@@ -134,7 +136,9 @@ def _first_run(local: Database[Any], atlas: Database[Any], exclusions: Exclusion
             f"The two databases hold different documents ({counts}); this version starts from databases "
             "that are empty or equal: copy one to the other with mongodump and mongorestore, then start again"
         )
-    local[origin.METADATA].insert_one({"_id": FIRST_RUN_ID, "at": dt.datetime.now(dt.UTC), "equal": found["equal"]})
+    local[origin.METADATA].insert_one(
+        {"_id": FIRST_RUN_ID, "at": dt.datetime.now(dt.UTC), "equal": found["equal"]}
+    )
 
 
 def _kind(one: compare.Compared) -> str:

@@ -21,7 +21,9 @@ def record_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
             "collection": key.collection,
             "document_id": extended_json(key.id_bson),
             "document_id_raw": key.id_bson,
-            "direction": Direction.ATLAS_TO_LOCAL if outcome.transfer is Side.LOCAL else Direction.LOCAL_TO_ATLAS,
+            "direction": Direction.ATLAS_TO_LOCAL
+            if outcome.transfer is Side.LOCAL
+            else Direction.LOCAL_TO_ATLAS,
             "reason": outcome.reason,
             "code": outcome.code,
             "document": extended_json(outcome.document),

@@ -11,38 +11,32 @@ A crash between any two steps leaves something that the next attempt understands
 
 from __future__ import annotations
 
-import datetime as dt
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bson import Timestamp
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
+from pymongo.errors import DuplicateKeyError
 
-from syncapp.engine.conflict_records import ConflictRecord, new_record, write_records
+from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash
-from syncapp.engine.decide import Decision, Observation, Policy, decide
+from syncapp.engine.decide import Observation, Policy, decide
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
-from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused, TransientError, translate
+from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused, TransientError
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
+from syncapp.engine.plan import Plan, now_ms, transferred
 from syncapp.engine.state import read_states, record_pushed, write_states
+from syncapp.engine.transaction import read_position, transaction, translated
 from syncapp.engine.values import (
-    BOTH,
     Batch,
     DocumentKey,
     Ending,
-    Fact,
     Intent,
-    Operation,
     Outcome,
-    Seen,
     Side,
     SyncState,
     WorkItem,
@@ -50,19 +44,6 @@ from syncapp.engine.values import (
 
 ROUNDS = 12  # looks at a key in one task before it is handed back
 BACKOFF_SECONDS = (0.005, 0.4)  # first and longest wait after a write conflict
-
-
-@dataclass(slots=True)
-class Plan:
-    """What a local transaction decided. Nothing of it counts until that transaction is committed."""
-
-    batch_id: str
-    outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
-    states: list[tuple[DocumentKey, SyncState, SyncState]] = field(default_factory=list)
-    pulls: list[DocumentWrite] = field(default_factory=list)
-    pushes: list[DocumentWrite] = field(default_factory=list)
-    conflicts: list[ConflictRecord] = field(default_factory=list)
-    in_conflict: set[DocumentKey] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +79,7 @@ class ChangeProcessor:
         self.sleep = sleep
         self._known: set[tuple[Side, str]] = set()
 
-    def process(self, batch: Batch, policy: Policy = Policy()) -> list[Outcome]:
+    def process(self, batch: Batch, policy: Policy) -> list[Outcome]:
         """Work on a batch until every key has an outcome. Raises SyncError for what stops all of it."""
         try:
             return self._process(batch, policy)
@@ -143,13 +124,13 @@ class ChangeProcessor:
         in_conflict: set[DocumentKey],
     ) -> None:
         """Look at every key once. Keys that get no outcome have to be looked at again."""
-        with _translated():
+        with translated():
             view = self._observe_atlas(batch, items)
         self.at("atlas read")
         while True:
             try:
                 left = {key: item for key, item in items.items() if key not in outcomes}
-                with _translated():
+                with translated():
                     plan = self._decide_locally(batch, left, view, policy)
                 break
             except DocumentRefused as error:
@@ -168,13 +149,15 @@ class ChangeProcessor:
         self.at("states read")
         landed = self._settle_intents(states)
         # Atlas is read after that: an intent that landed just now must not look like a foreign change
-        newest = max((i.facts[Side.ATLAS].position for i in items.values() if Side.ATLAS in i.facts), default=0)
+        newest = max(
+            (i.facts[Side.ATLAS].position for i in items.values() if Side.ATLAS in i.facts), default=0
+        )
         with atlas.client.start_session() as session:
             if newest:
                 # A deposed primary that has not heard of the event cannot answer
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
             documents = read_documents(atlas[batch.collection], items, session, self.max_bytes)
-            position = _position(session)
+            position = read_position(session)
         counters = {key: state.counter for key, state in states.items()}
         settled = {
             key: self._settled(key, state, state.intent, landed, documents.get(key))
@@ -201,7 +184,7 @@ class ChangeProcessor:
     ) -> SyncState:
         """The state without its intent, whose outcome is certain now."""
         # A marker that may have expired proves nothing by its absence: then what Atlas holds must tell
-        expired = _now_ms() - intent.at > self.marker_keep_ms
+        expired = now_ms() - intent.at > self.marker_keep_ms
         if key in landed[intent.batch_id] or (expired and content_hash(on_atlas) == intent.content):
             return replace(state, local=intent.content, atlas=intent.content, intent=None)
         return replace(state, intent=None)
@@ -214,13 +197,13 @@ class ChangeProcessor:
         local = self.databases[Side.LOCAL]
         plan = Plan(new_batch_id())
         self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))
-        with _transaction(local) as session:
+        with transaction(local) as session:
             states = read_states(local, items, session)
             current = {
                 key: item for key, item in items.items() if states[key].counter == view.counters[key]
             }  # about the others somebody decided meanwhile: what was read of Atlas may be older
             documents = read_documents(local[batch.collection], current, session, self.max_bytes)
-            read_at = {Side.LOCAL: _position(session), Side.ATLAS: view.position}
+            read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
             self.at("local read")
             for key, item in current.items():
                 state = view.settled.get(key, states[key])
@@ -228,54 +211,11 @@ class ChangeProcessor:
                 contents = {side: content_hash(version) for side, version in versions.items()}
                 seen = Observation(contents, state, read_at)
                 decision = decide(seen, item, batch.read_to, policy, batch.hurry)
-                self._plan_key(plan, item, seen, decision, versions, policy)
+                plan.add(item, seen, decision, versions, policy)
             if plan.states:
                 self._write_plan(local, batch, items, plan, session)
                 self.at("local written")
         return plan
-
-    def _plan_key(
-        self,
-        plan: Plan,
-        item: WorkItem,
-        seen: Observation,
-        decision: Decision,
-        versions: dict[Side, bytes | None],
-        policy: Policy,
-    ) -> None:
-        key, state = item.key, seen.state
-        local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
-        if decision in (Decision.WAIT_FOR_LOCAL, Decision.WAIT_FOR_BOTH):
-            sides = (Side.LOCAL,) if decision is Decision.WAIT_FOR_LOCAL else BOTH
-            plan.outcomes[key] = Outcome(key, Ending.WAIT, seen=_wait_for(seen, item, sides))
-            return
-        if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
-            winner = Side.LOCAL if decision is Decision.LOCAL_WINS else Side.ATLAS
-            facts = {side: item.facts.get(side) for side in Side}
-            plan.in_conflict.add(key)
-            plan.conflicts.append(
-                new_record(
-                    plan.batch_id, key, at=dt.datetime.now(dt.UTC), strategy=policy.strategy,
-                    winner=winner, one_way=policy.one_way, versions=versions, facts=facts,
-                )  # fmt: skip
-            )
-        if decision in (Decision.PULL, Decision.ATLAS_WINS):
-            write = DocumentWrite(key, versions[Side.LOCAL], versions[Side.ATLAS])
-            plan.pulls.append(write)
-            plan.outcomes[key] = _transferred(write, Side.LOCAL, item)
-            after = state.next(atlas, atlas)
-        elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
-            # A conflict that local wins agrees on Atlas's content, which makes it an ordinary push
-            plan.pushes.append(DocumentWrite(key, versions[Side.ATLAS], versions[Side.LOCAL]))
-            agreed = (atlas, atlas) if decision is Decision.LOCAL_WINS else (state.local, state.atlas)
-            after = state.next(*agreed, Intent(plan.batch_id, local, _now_ms()))
-        else:
-            owed = decision is Decision.OWED and Side.ATLAS not in item.facts
-            plan.outcomes[key] = Outcome(key, Ending.DONE, owed=owed)
-            # Even if nothing changes the counter is raised: an older decision must not be written later
-            agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
-            after = state.next(*agreed)
-        plan.states.append((key, state, after))
 
     def _write_plan(
         self,
@@ -286,11 +226,8 @@ class ChangeProcessor:
         session: ClientSession,
     ) -> None:
         if plan.pulls or plan.pushes:
-            carried = [*plan.pulls, *plan.pushes]
-            facts = [
-                (w.key, items[w.key].facts.get(Side.ATLAS if index < len(plan.pulls) else Side.LOCAL))
-                for index, w in enumerate(carried)
-            ]
+            facts = [(write.key, items[write.key].facts.get(Side.ATLAS)) for write in plan.pulls]
+            facts += [(write.key, items[write.key].facts.get(Side.LOCAL)) for write in plan.pushes]
             insert_marker(local, plan.batch_id, self.device, facts, session)
         write_documents(local[batch.collection], plan.pulls, session)
         write_records(local, plan.conflicts, session)
@@ -305,7 +242,7 @@ class ChangeProcessor:
         while True:
             writes = [write for write in plan.pushes if write.key not in outcomes]
             try:
-                with _translated():
+                with translated():
                     landed = self._write_to_atlas(plan.batch_id, writes, items)
                 break
             except DocumentRefused as error:
@@ -313,10 +250,10 @@ class ChangeProcessor:
                 outcomes[error.key] = _rejection(error, Side.ATLAS, document)
             except DuplicateKeyError:
                 return  # our intents were settled without us
-        outcomes |= {write.key: _transferred(write, Side.ATLAS, items[write.key]) for write in landed}
+        outcomes |= {write.key: transferred(write, Side.ATLAS, items[write.key]) for write in landed}
         self.at("atlas committed")
         if landed:
-            with _translated():
+            with translated():
                 record_pushed(self.databases[Side.LOCAL], [write.key for write in landed], plan.batch_id)
             self.at("push recorded")
 
@@ -328,7 +265,7 @@ class ChangeProcessor:
         atlas = self.databases[Side.ATLAS]
         collection = writes[0].key.collection
         self._ensure_exists(Side.ATLAS, collection, any(write.after is not None for write in writes))
-        with _transaction(atlas) as session:
+        with transaction(atlas) as session:
             there = read_documents(atlas[collection], [w.key for w in writes], session, 2 * self.max_bytes)
             self.at("atlas read again")
             unmoved = [write for write in writes if there.get(write.key) == write.before]
@@ -345,58 +282,7 @@ class ChangeProcessor:
             self._known.add((side, collection))
 
 
-@contextmanager
-def _transaction(database: Database[Any]) -> Iterator[ClientSession]:
-    with database.client.start_session(causal_consistency=False) as session:
-        with session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority")):
-            yield session
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The driver's errors as ours, but for a duplicate key, which is protocol."""
-    try:
-        yield
-    except DuplicateKeyError:
-        raise
-    except PyMongoError as error:
-        raise translate(error) from error
-
-
-def _position(session: ClientSession) -> int:
-    """An upper bound of the cluster time of what the session read last."""
-    at = session.operation_time
-    return 0 if at is None else at.time << 32 | at.inc
-
-
-def _wait_for(seen: Observation, item: WorkItem, sides: tuple[Side, ...]) -> Seen:
-    """What to wait for: the earlier read as long as it saw the same contents, else this one."""
-    before = item.seen
-    contents = dict(seen.contents)
-    read_at = dict(seen.read_at)
-    if before is not None:
-        for side in Side:
-            fact = item.facts.get(side)
-            newer = fact is not None and fact.position > before.read_at[side]
-            if before.contents[side] == contents[side] and not newer:
-                read_at[side] = before.read_at[side]
-    return Seen(contents, read_at, sides)
-
-
-def _transferred(write: DocumentWrite, target: Side, item: WorkItem) -> Outcome:
-    operation = write.operation
-    source: Fact | None = item.facts.get(target.other)
-    if operation is Operation.UPDATE and source is not None and source.operation is Operation.REPLACE:
-        operation = Operation.REPLACE
-    return Outcome(write.key, Ending.DONE, transfer=target, operation=operation)
-
-
 def _rejection(error: DocumentRefused, target: Side, document: bytes | None) -> Outcome:
     return Outcome(
         error.key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code, document=document
     )
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
-

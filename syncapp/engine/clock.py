@@ -64,25 +64,24 @@ def measure(
 
     Raises PyMongoError if one of them cannot be reached.
     """
-    best: Measurement | None = None
-    for _ in range(PROBES):
-        started = clock()
-        before = _server_time(local)
-        asked = clock()
-        there = _server_time(atlas)
-        answered = clock()
-        after = _server_time(local)
-        ended = clock()
-        error = (ended - started) * 1000 / 2 + 1  # servers answer in whole milliseconds
-        middle = before + (after - before) * ((asked + answered) / 2 - started) / max(ended - started, 1e-9)
-        if best is None or error < best.error:
-            best = Measurement(round(middle), there - middle, error)
-    assert best is not None
-    return best
+    return min((_probe(local, atlas, clock) for _ in range(PROBES)), key=lambda one: one.error)
+
+
+def _probe(local: Database[Any], atlas: Database[Any], clock: Callable[[], float]) -> Measurement:
+    started = clock()
+    before = _server_time(local)
+    asked = clock()
+    there = _server_time(atlas)
+    answered = clock()
+    after = _server_time(local)
+    ended = clock()
+    error = (ended - started) * 1000 / 2 + 1  # servers answer in whole milliseconds
+    middle = before + (after - before) * ((asked + answered) / 2 - started) / max(ended - started, 1e-9)
+    return Measurement(round(middle), there - middle, error)
 
 
 def _server_time(database: Database[Any]) -> float:
-    return database.client.admin.command("hello")["localTime"].timestamp() * 1000
+    return float(database.client.admin.command("hello")["localTime"].timestamp()) * 1000
 
 
 def load(local: Database[Any]) -> ClockOffsets:

@@ -42,9 +42,7 @@ def record_id(batch_id: str, key: DocumentKey) -> str:
     return f"{batch_id}:{key_hash(key).hex()}"
 
 
-def write_records(
-    local: Database[Any], records: Iterable[ConflictRecord], session: ClientSession
-) -> None:
+def write_records(local: Database[Any], records: Iterable[ConflictRecord], session: ClientSession) -> None:
     documents = [document for record in records for document in _documents(record)]
     for document in documents:  # one by one: several versions can have more bytes than a command may
         local[CONFLICTS].insert_one(document, session=session)
@@ -63,7 +61,15 @@ def new_record(
 ) -> ConflictRecord:
     compared = {side: (fact.time, fact.origin) if fact else (None, "") for side, fact in facts.items()}
     return ConflictRecord(
-        record_id(batch_id, key), key.collection, key.id_bson, at, strategy, winner, one_way, versions, compared
+        record_id(batch_id, key),
+        key.collection,
+        key.id_bson,
+        at,
+        strategy,
+        winner,
+        one_way,
+        versions,
+        compared,
     )
 
 
@@ -100,8 +106,12 @@ def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
 
 def read_uncopied(local: Database[Any], limit: int = 100) -> list[ConflictRecord]:
     """Records that are not copied to Django yet, oldest first."""
-    raw = local[CONFLICTS].with_options(codec_options=local.codec_options.with_options(document_class=RawBSONDocument))
-    return [_load(local, head) for head in raw.find({"head": True, "copied": False}).sort("at", 1).limit(limit)]
+    raw = local[CONFLICTS].with_options(
+        codec_options=local.codec_options.with_options(document_class=RawBSONDocument)
+    )
+    return [
+        _load(local, head) for head in raw.find({"head": True, "copied": False}).sort("at", 1).limit(limit)
+    ]
 
 
 def _load(local: Database[Any], head: RawBSONDocument) -> ConflictRecord:
@@ -128,7 +138,10 @@ def mark_copied(local: Database[Any], record_ids: Iterable[str]) -> None:
 
 def forget_copied(local: Database[Any], before: dt.datetime) -> int:
     """Remove copied records that are older than `before`, and their versions. Returns how many."""
-    old = [one["_id"] for one in local[CONFLICTS].find({"head": True, "copied": True, "at": {"$lt": before}}, {"_id": 1})]
+    old = [
+        one["_id"]
+        for one in local[CONFLICTS].find({"head": True, "copied": True, "at": {"$lt": before}}, {"_id": 1})
+    ]
     for name in old:
         # The versions' names go on from the head's; ";" is the character after ":"
         local[CONFLICTS].delete_many({"_id": {"$gte": name, "$lt": f"{name};"}})

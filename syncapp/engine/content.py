@@ -28,7 +28,7 @@ _STRING, _DOCUMENT, _ARRAY, _BINARY, _REGEX, _DBPOINTER, _CODE, _SYMBOL, _SCOPED
 )  # fmt: skip
 _TIMESTAMP = 0x11
 _ID_START = 9  # length (4), type (1), "_id\0" (4)
-_EXACT = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+_EXACT: CodecOptions[dict[str, object]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
 def content_hash(document: bytes | None) -> bytes:
@@ -161,4 +161,4 @@ def _not_finite(number: float) -> bytes:
 
 def decode_for_people(document: bytes) -> dict[str, object]:
     """A document with dates as milliseconds, so that dates outside Python's range can be shown too."""
-    return dict(bson.decode(document, codec_options=_EXACT))
+    return bson.decode(document, codec_options=_EXACT)

@@ -85,9 +85,7 @@ def fact_belongs(side: Side, seen: Observation, item: WorkItem, read_to: Mapping
     return read_to[side] >= before.read_at[side] and (fact is None or fact.position <= before.read_at[side])
 
 
-def _push_time_known(
-    seen: Observation, item: WorkItem, read_to: Mapping[Side, int], hurry: bool
-) -> bool:
+def _push_time_known(seen: Observation, item: WorkItem, read_to: Mapping[Side, int], hurry: bool) -> bool:
     if fact_belongs(Side.LOCAL, seen, item, read_to):
         return True  # a missing fact means here: the time is unknown
     lag_seconds = (seen.read_at[Side.LOCAL] >> 32) - (read_to[Side.LOCAL] >> 32)

@@ -78,7 +78,13 @@ def translate(error: PyMongoError) -> SyncError:
         return SyncError(text)
     if isinstance(error, ConfigurationError):
         return Misconfigured(text)
-    down = (AutoReconnect, ConnectionFailure, NetworkTimeout, ServerSelectionTimeoutError, WaitQueueTimeoutError)
+    down = (
+        AutoReconnect,
+        ConnectionFailure,
+        NetworkTimeout,
+        ServerSelectionTimeoutError,
+        WaitQueueTimeoutError,
+    )
     if isinstance(error, down):
         return ConnectionDown(text)
     return TransientError(text)

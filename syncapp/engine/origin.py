@@ -37,7 +37,7 @@ def instance_id(local: Database[Any]) -> str:
         upsert=True,
         return_document=ReturnDocument.AFTER,
     )
-    return str(found["instanceId"])
+    return str(found["instanceId"]) if found else ""
 
 
 def is_local_change(fact: Fact, device: str) -> bool:

@@ -73,6 +73,7 @@ class ChangeStream:
         self._session = database.client.start_session(causal_consistency=False)
         self._cursor_id = 0
         self._first: Fetched | None = None
+        self.start_token: dict[str, Any] = {}  # where the stream was opened
 
     @classmethod
     def open(
@@ -94,16 +95,11 @@ class ChangeStream:
         }
         try:
             stream._first = stream._fetched(stream._run(command), "firstBatch")
+            stream.start_token = stream._first.token
         except SyncError:
             stream.close()
             raise
         return stream
-
-    @property
-    def start_token(self) -> dict[str, Any]:
-        """Where the stream was opened, as a token."""
-        assert self._first is not None
-        return self._first.token
 
     def fetch(self, wait_ms: int) -> Fetched:
         """The next batch of events; after `wait_ms` without any, an empty one."""

@@ -210,12 +210,12 @@ class DirtyKeys:
         self._wait_or_ready(key, work)
 
     def _wait_or_ready(self, key: DocumentKey, work: Work) -> None:
-        for side in work.seen.waits_for if work.seen else ():
-            assert work.seen is not None
-            if work.seen.read_at[side] > self.read_to[side]:
+        waits = [(side, work.seen.read_at[side]) for side in work.seen.waits_for] if work.seen else []
+        for side, position in waits:
+            if position > self.read_to[side]:
                 self._waiting += not work.waiting
                 work.waiting = True
-                entry = (work.seen.read_at[side], next(self._order), key, work)
+                entry = (position, next(self._order), key, work)
                 heapq.heappush(self._waits[side], entry)
                 return
         self._waiting -= work.waiting
@@ -232,5 +232,3 @@ class DirtyKeys:
         group = self._ready.get((work.side, key.collection))
         if group is not None:
             group.pop(key, None)
-
-

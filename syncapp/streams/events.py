@@ -67,7 +67,9 @@ class EventReader:
         """Does the first of these events belong to the transaction of the newest event read?"""
         return bool(events) and self.transaction is not None and _transaction(events[0]) == self.transaction
 
-    def _read_one(self, event: RawBSONDocument, marker: Marker | None, known: set[str]) -> Change | Structural | None:
+    def _read_one(
+        self, event: RawBSONDocument, marker: Marker | None, known: set[str]
+    ) -> Change | Structural | None:
         transaction = _transaction(event)
         if transaction != self.transaction or transaction is None:
             self.transaction, self._marker, self._is_echo = transaction, None, False

@@ -14,11 +14,10 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from syncapp.engine.errors import SyncError, translate
 from syncapp.engine.origin import METADATA
+from syncapp.engine.transaction import transaction
 from syncapp.engine.values import Side
 from syncapp.streams.resume import save_token
 
@@ -67,17 +66,16 @@ class Lease:
     def renew(self, tokens: Mapping[Side, Mapping[str, Any]]) -> None:
         """Go on being active, and save these tokens. Raises LeaseLost, or another SyncError."""
         try:
-            with self._local.client.start_session() as session:
-                with session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority")):
-                    renewed = self._local[METADATA].update_one(
-                        {"_id": LEASE_ID, "holder": self._holder, "epoch": self.epoch},
-                        [{"$set": {"until": {"$add": ["$$NOW", self._duration_ms]}}}],
-                        session=session,
-                    )
-                    if not renewed.matched_count:
-                        raise LeaseLost("another listener has taken over")
-                    for side, token in tokens.items():
-                        save_token(self._local, side, token, session)
+            with transaction(self._local) as session:
+                renewed = self._local[METADATA].update_one(
+                    {"_id": LEASE_ID, "holder": self._holder, "epoch": self.epoch},
+                    [{"$set": {"until": {"$add": ["$$NOW", self._duration_ms]}}}],
+                    session=session,
+                )
+                if not renewed.matched_count:
+                    raise LeaseLost("another listener has taken over")
+                for side, token in tokens.items():
+                    save_token(self._local, side, token, session)
         except PyMongoError as error:
             raise translate(error) from error
 

@@ -20,7 +20,7 @@ from syncapp.conf import SyncSettings
 from syncapp.engine.connect import connect
 from syncapp.engine.errors import Misconfigured, SyncError, translate
 from syncapp.engine.origin import instance_id
-from syncapp.engine.values import BOTH, Batch, Side
+from syncapp.engine.values import Batch, Side
 from syncapp.rules.rules import load_rules
 from syncapp.streams.lease import Lease
 from syncapp.streams.reconnect import wait_ms
@@ -78,7 +78,9 @@ class Listener:
         start.check_server(Side.LOCAL, local)
         if not lease.acquire():
             if not self._standing_by:
-                log.info("Another listener is active; standing by", event_name="stand_by", holder=lease.holder())
+                log.info(
+                    "Another listener is active; standing by", event_name="stand_by", holder=lease.holder()
+                )
             self._standing_by = True
             self._stopping.wait(STAND_BY_SECONDS)
             return
@@ -87,14 +89,22 @@ class Listener:
             device = instance_id(local)
             log.info("Instance ID", event_name="instance", instance_id=device, epoch=lease.epoch)
             start.check_server(Side.ATLAS, self._databases[Side.ATLAS])
-            start.prepare(*(self._databases[side] for side in BOTH), self._settings.origin_tracking_keep_hours)
+            start.prepare(local, self._databases[Side.ATLAS], self._settings.origin_tracking_keep_hours)
             rules = load_rules()
         except BaseException:
             lease.give_back()
             raise
-        direction = "both directions" if rules.enabled else "one-way, local to Atlas (BIDIRECTIONAL_SYNC_ENABLED=true enables pulls)"
+        direction = (
+            "both directions"
+            if rules.enabled
+            else "one-way, local to Atlas (BIDIRECTIONAL_SYNC_ENABLED=true enables pulls)"
+        )
         log.info(
-            "Sync starts", event_name="sync_starts", direction=direction, paused=rules.paused, strategy=rules.strategy
+            "Sync starts",
+            event_name="sync_starts",
+            direction=direction,
+            paused=rules.paused,
+            strategy=rules.strategy,
         )
         Session(self._settings, self._databases, device, lease, rules, self._send).run(self._stopping)
 

@@ -153,5 +153,10 @@ def decode_report(data: bytes) -> Report:
     for id_bson, ending, seen in message["others"]:
         endings[document_key(collection, id_bson)] = (Ending(ending), _decode_seen(seen))
     return Report(
-        message["task"], Side(message["side"]), endings, message["counts"], message["took_ms"], message["silent_ms"]
+        message["task"],
+        Side(message["side"]),
+        endings,
+        message["counts"],
+        message["took_ms"],
+        message["silent_ms"],
     )

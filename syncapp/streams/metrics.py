@@ -16,7 +16,10 @@ from syncapp.models.choices import Direction
 from syncapp.models.metrics import TIME_BOUNDS_MS
 from syncapp.streams.messages import Report
 
-DIRECTIONS = {Side.LOCAL: Direction.ATLAS_TO_LOCAL, Side.ATLAS: Direction.LOCAL_TO_ATLAS}  # by what is written
+DIRECTIONS = {
+    Side.LOCAL: Direction.ATLAS_TO_LOCAL,
+    Side.ATLAS: Direction.LOCAL_TO_ATLAS,
+}  # by what is written
 _COLUMNS = {
     "insert": "inserts",
     "update": "updates",

@@ -20,11 +20,11 @@ def stream_name(instance_id: str, epoch: int) -> str:
     return f"isthmus:{instance_id}:{epoch}:reports"
 
 
-def connect(url: str, socket_timeout: float = 10) -> redis.Redis[Any]:  # type: ignore[type-arg]
+def connect(url: str, socket_timeout: float = 10) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=socket_timeout, socket_connect_timeout=5)
 
 
-def send(client: redis.Redis[Any], stream: str, report: Report) -> None:  # type: ignore[type-arg]
+def send(client: redis.Redis, stream: str, report: Report) -> None:
     """Raises redis.RedisError."""
     pipe = client.pipeline(transaction=False)
     pipe.xadd(stream, {"report": encode_report(report)}, maxlen=MAX_ENTRIES, approximate=True)
@@ -35,14 +35,14 @@ def send(client: redis.Redis[Any], stream: str, report: Report) -> None:  # type
 class ReportReader:
     """Reads the reports of one epoch, each once, in their order."""
 
-    def __init__(self, client: redis.Redis[Any], stream: str) -> None:  # type: ignore[type-arg]
+    def __init__(self, client: redis.Redis, stream: str) -> None:
         self._client = client
         self._stream = stream
         self._last = "0-0"
 
     def read(self, wait_ms: int) -> list[Report]:
         """Reports that came, or none after `wait_ms`. Raises redis.RedisError."""
-        found = self._client.xread({self._stream: self._last}, count=1000, block=wait_ms)
+        found: Any = self._client.xread({self._stream: self._last}, count=1000, block=wait_ms)
         reports = []
         for _, entries in found or ():
             for entry_id, fields in entries:

@@ -32,10 +32,12 @@ def load_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
         token_position(token if isinstance(token, Mapping) else {})
     except ValueError as error:
         raise InvalidToken(f"the saved {side} resume token is not one") from error
-    return dict(token)  # type: ignore[arg-type]
+    return dict(token)
 
 
-def save_token(local: Database[Any], side: Side, token: Mapping[str, Any], session: ClientSession | None = None) -> None:
+def save_token(
+    local: Database[Any], side: Side, token: Mapping[str, Any], session: ClientSession | None = None
+) -> None:
     local[METADATA].replace_one(
         {"_id": token_id(side)},
         {"token": dict(token), "savedAt": dt.datetime.now(dt.UTC)},

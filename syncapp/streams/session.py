@@ -78,7 +78,9 @@ class Session:
     def run(self, stopping: threading.Event) -> None:
         """Be the active listener. Raises LeaseLost or HistoryLost when this session has to end."""
         local = self._databases[Side.LOCAL]
-        keeper = self._periodic("lease", max(0.2, self._settings.sync_lease_duration / 10_000), self._keep_lease)
+        keeper = self._periodic(
+            "lease", max(0.2, self._settings.sync_lease_duration / 10_000), self._keep_lease
+        )
         keeper.start()  # first of all: what follows can take longer than the lease lasts
         others = [
             self._periodic("reports", 0.0, self._take_reports),
@@ -149,10 +151,17 @@ class Session:
     # What the readers call
 
     def receive(
-        self, side: Side, fetched: Fetched, changes: list[Change | Structural], continues: bool, in_transaction: bool
+        self,
+        side: Side,
+        fetched: Fetched,
+        changes: list[Change | Structural],
+        continues: bool,
+        in_transaction: bool,
     ) -> None:
         with self._changed:
-            self._dirty.watermarks[side].take_in(fetched.token, continues=continues, may_continue=in_transaction)
+            self._dirty.watermarks[side].take_in(
+                fetched.token, continues=continues, may_continue=in_transaction
+            )
             for change in changes:
                 if isinstance(change, Change):
                     self._dirty.mark(change.key, side, change.fact)
@@ -225,7 +234,9 @@ class Session:
             return None
         side, collection, items = taken
         read_to = dict(self._dirty.read_to)
-        return Batch(task_id, side, collection, tuple(items), read_to, full, self._rules.version, self._reply_to)
+        return Batch(
+            task_id, side, collection, tuple(items), read_to, full, self._rules.version, self._reply_to
+        )
 
     # Reports
 
@@ -322,7 +333,11 @@ class Session:
         if rules == before:
             return
         log.info(
-            "Rules changed", event_name="rules_changed", enabled=rules.enabled, paused=rules.paused, version=rules.version
+            "Rules changed",
+            event_name="rules_changed",
+            enabled=rules.enabled,
+            paused=rules.paused,
+            version=rules.version,
         )
         try:
             if before.enabled and not rules.enabled:

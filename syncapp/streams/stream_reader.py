@@ -28,7 +28,12 @@ class Sink(Protocol):
     """Who takes what a stream brings."""
 
     def receive(
-        self, side: Side, fetched: Fetched, changes: list[Change | Structural], continues: bool, in_transaction: bool
+        self,
+        side: Side,
+        fetched: Fetched,
+        changes: list[Change | Structural],
+        continues: bool,
+        in_transaction: bool,
     ) -> None:
         """`continues`: the first event goes on with the transaction that the batch before
         ended in. `in_transaction`: more events of the last one's transaction may follow."""
@@ -141,7 +146,9 @@ class StreamReader(threading.Thread):
 
     def _take(self, fetched: Fetched) -> None:
         self.more = len(fetched.events) >= self._batch_size
-        self.lag_seconds = max(0.0, (fetched.server_time >> 32) - (fetched.read_to >> 32)) if fetched.events else 0.0
+        self.lag_seconds = (
+            max(0.0, (fetched.server_time >> 32) - (fetched.read_to >> 32)) if fetched.events else 0.0
+        )
         continues = self._events.continues(fetched.events)
         changes = self._events.read(fetched.events)
         in_transaction = fetched.token_is_event and self._events.transaction is not None
@@ -178,5 +185,3 @@ class StreamReader(threading.Thread):
             error=str(error),
         )
         self._stopping.wait(delay / 1000)
-
-

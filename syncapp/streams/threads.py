@@ -13,7 +13,9 @@ log = structlog.get_logger(__name__)
 class Periodic(threading.Thread):
     """Calls `act` every `seconds` until it is stopped. An error is logged, once as long as it lasts."""
 
-    def __init__(self, name: str, seconds: float, act: Callable[[], None], fatal: Callable[[Exception], bool]) -> None:
+    def __init__(
+        self, name: str, seconds: float, act: Callable[[], None], fatal: Callable[[Exception], bool]
+    ) -> None:
         """`fatal(error)`: True ends the thread (the listener has been told)."""
         super().__init__(name=name, daemon=True)
         self._seconds = seconds
@@ -35,5 +37,7 @@ class Periodic(threading.Thread):
                     return
                 text = f"{type(error).__name__}: {error}"
                 if text != last:
-                    log.warning("Will be tried again", event_name="periodic_failed", task=self.name, error=text[:500])
+                    log.warning(
+                        "Will be tried again", event_name="periodic_failed", task=self.name, error=text[:500]
+                    )
                 last = text

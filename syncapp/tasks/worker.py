@@ -102,7 +102,9 @@ class Worker:
             try:
                 copy_conflicts(self._local, self.device)
             except DatabaseError as error:
-                log.warning("Conflicts stay to be copied later", event_name="conflicts_left", error=str(error))
+                log.warning(
+                    "Conflicts stay to be copied later", event_name="conflicts_left", error=str(error)
+                )
 
     def _log(self, batch: Batch, outcomes: list[Outcome], took_ms: float) -> None:
         for target in Side:
@@ -120,7 +122,9 @@ class Worker:
                 )
         conflicts = sum(one.conflict for one in outcomes)
         if conflicts:
-            log.warning("Conflict detected", event_name="conflict", collection=batch.collection, documents=conflicts)
+            log.warning(
+                "Conflict detected", event_name="conflict", collection=batch.collection, documents=conflicts
+            )
         for one in outcomes:
             if one.ending is Ending.REJECTED:
                 log.error(

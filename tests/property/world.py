@@ -182,7 +182,8 @@ class World:
     def settle(self) -> None:
         """Writes have stopped, and the parts can talk: work until nothing is left to do."""
         for _ in range(200):
-            if not any([device.work_until_quiet(self.policy) for device in self.devices]):
+            busy = [device.work_until_quiet(self.policy) for device in self.devices]
+            if not any(busy):
                 return
         raise AssertionError("it never comes to rest: a loop")
 

@@ -25,7 +25,7 @@ QUEUES = {Side.ATLAS: PULL_QUEUE, Side.LOCAL: PUSH_QUEUE}
 def send(batch: Batch) -> None:
     """Hand a batch to the apply workers, as a task in the queue of its direction."""
     apply_changes.apply_async(
-        args=[encode_batch(batch)], task_id=batch.task_id, queue=QUEUES[batch.side], retry=False
+        args=(encode_batch(batch),), task_id=batch.task_id, queue=QUEUES[batch.side], retry=False
     )
 
 

@@ -1,0 +1,113 @@
+"""What the decisions about a batch come to: documents to write on either side, conflict records, new
+states, and outcomes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass, field
+
+from syncapp.engine.conflict_records import ConflictRecord, new_record
+from syncapp.engine.decide import Decision, Observation, Policy
+from syncapp.engine.documents import DocumentWrite
+from syncapp.engine.values import (
+    BOTH,
+    DocumentKey,
+    Ending,
+    Fact,
+    Intent,
+    Operation,
+    Outcome,
+    Seen,
+    Side,
+    SyncState,
+    WorkItem,
+)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a local transaction decided. Nothing of it counts until that transaction is committed."""
+
+    batch_id: str
+    outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
+    states: list[tuple[DocumentKey, SyncState, SyncState]] = field(default_factory=list)
+    pulls: list[DocumentWrite] = field(default_factory=list)
+    pushes: list[DocumentWrite] = field(default_factory=list)
+    conflicts: list[ConflictRecord] = field(default_factory=list)
+    in_conflict: set[DocumentKey] = field(default_factory=set)
+
+    def add(
+        self,
+        item: WorkItem,
+        seen: Observation,
+        decision: Decision,
+        versions: dict[Side, bytes | None],
+        policy: Policy,
+    ) -> None:
+        """Take one key's decision in. `versions` are the documents that it was made on."""
+        key, state = item.key, seen.state
+        local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
+        if decision in (Decision.WAIT_FOR_LOCAL, Decision.WAIT_FOR_BOTH):
+            sides = (Side.LOCAL,) if decision is Decision.WAIT_FOR_LOCAL else BOTH
+            self.outcomes[key] = Outcome(key, Ending.WAIT, seen=wait_for(seen, item, sides))
+            return
+        if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
+            winner = Side.LOCAL if decision is Decision.LOCAL_WINS else Side.ATLAS
+            facts = {side: item.facts.get(side) for side in Side}
+            self.in_conflict.add(key)
+            self.conflicts.append(
+                new_record(
+                    self.batch_id,
+                    key,
+                    at=dt.datetime.now(dt.UTC),
+                    strategy=policy.strategy,
+                    winner=winner,
+                    one_way=policy.one_way,
+                    versions=versions,
+                    facts=facts,
+                )
+            )
+        if decision in (Decision.PULL, Decision.ATLAS_WINS):
+            write = DocumentWrite(key, versions[Side.LOCAL], versions[Side.ATLAS])
+            self.pulls.append(write)
+            self.outcomes[key] = transferred(write, Side.LOCAL, item)
+            after = state.next(atlas, atlas)
+        elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
+            # A conflict that local wins agrees on Atlas's content, which makes it an ordinary push
+            self.pushes.append(DocumentWrite(key, versions[Side.ATLAS], versions[Side.LOCAL]))
+            agreed = (atlas, atlas) if decision is Decision.LOCAL_WINS else (state.local, state.atlas)
+            after = state.next(*agreed, Intent(self.batch_id, local, now_ms()))
+        else:
+            owed = decision is Decision.OWED and Side.ATLAS not in item.facts
+            self.outcomes[key] = Outcome(key, Ending.DONE, owed=owed)
+            # Even if nothing changes the counter is raised: an older decision must not be written later
+            agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
+            after = state.next(*agreed)
+        self.states.append((key, state, after))
+
+
+def wait_for(seen: Observation, item: WorkItem, sides: tuple[Side, ...]) -> Seen:
+    """What to wait for: the earlier read as long as it saw the same contents, else this one."""
+    before = item.seen
+    contents = dict(seen.contents)
+    read_at = dict(seen.read_at)
+    if before is not None:
+        for side in Side:
+            fact = item.facts.get(side)
+            newer = fact is not None and fact.position > before.read_at[side]
+            if before.contents[side] == contents[side] and not newer:
+                read_at[side] = before.read_at[side]
+    return Seen(contents, read_at, sides)
+
+
+def transferred(write: DocumentWrite, target: Side, item: WorkItem) -> Outcome:
+    operation = write.operation
+    source: Fact | None = item.facts.get(target.other)
+    if operation is Operation.UPDATE and source is not None and source.operation is Operation.REPLACE:
+        operation = Operation.REPLACE
+    return Outcome(write.key, Ending.DONE, transfer=target, operation=operation)
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
