@@ -28,7 +28,7 @@ from syncapp.switches import get_switches
 
 SERVERS_TIMEOUT = 60.0  # seconds
 HEALTH_TIMEOUT = 60.0
-DEGRADED_TIMEOUT = 10.0
+DEGRADED_TIMEOUT = 20.0
 STOP_TIMEOUT = 9.0
 # These first: on a small machine all at once would be seconds later
 NEEDED_FOR_HEALTH = ("web", "listener", "worker")
@@ -62,8 +62,8 @@ def _run(settings: SyncSettings, plan: Plan, lock: RunLock, say: Callable[[str],
     try:
         with _signals_raise():
             supervisor.start(os.environ, lock.fileno)
+            admin = prepare(settings)  # meanwhile the servers start
             _wait_for_servers(plan, supervisor)
-            admin = prepare(settings)
             for name in NEEDED_FOR_HEALTH:
                 supervisor.call("startProcess", f"{APP}:{name}", False)
             health = _wait_for_health(settings, supervisor)
