@@ -62,8 +62,22 @@ class MetricsBuffer:
         if time_ms is not None:
             self.last_event[target] = max(time_ms, self.last_event.get(target, 0))
 
+    def take(self) -> MetricsBuffer:
+        """Everything that was counted; it counts from zero again."""
+        taken = MetricsBuffer(self.counts, self.times, self.milliseconds, self.last_event)
+        self.counts, self.times, self.milliseconds, self.last_event = Counter(), Counter(), Counter(), {}
+        return taken
+
+    def merge(self, other: MetricsBuffer) -> None:
+        """Take back what could not be written."""
+        self.counts.update(other.counts)
+        self.times.update(other.times)
+        self.milliseconds.update(other.milliseconds)
+        for target, time_ms in other.last_event.items():
+            self.saw_event(target, time_ms)
+
     def flush(self) -> None:
-        """Add everything to the current minute's rows. Raises DatabaseError; then it is kept."""
+        """Add everything to the current minute's rows, all or nothing. Raises DatabaseError."""
         if not self.counts and not self.last_event:
             return
         minute = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
@@ -75,10 +89,6 @@ class MetricsBuffer:
                     minute=minute, direction=DIRECTIONS[side], upper_ms=bound
                 )
                 ProcessingTime.objects.filter(pk=row.pk).update(count=F("count") + number)
-        self.counts.clear()
-        self.times.clear()
-        self.milliseconds.clear()
-        self.last_event.clear()
 
     def _add_counts(self, side: Side, direction: Direction, minute: dt.datetime) -> None:
         mine = {column: number for (where, column), number in self.counts.items() if where is side}

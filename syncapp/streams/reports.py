@@ -37,12 +37,12 @@ class ReportReader:
 
     def __init__(self, client: redis.Redis, stream: str) -> None:
         self._client = client
-        self._stream = stream
+        self.stream = stream
         self._last = "0-0"
 
     def read(self, wait_ms: int) -> list[Report]:
         """Reports that came, or none after `wait_ms`. Raises redis.RedisError."""
-        found: Any = self._client.xread({self._stream: self._last}, count=1000, block=wait_ms)
+        found: Any = self._client.xread({self.stream: self._last}, count=1000, block=wait_ms)
         reports = []
         for _, entries in found or ():
             for entry_id, fields in entries:

@@ -9,32 +9,29 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from pymongo.database import Database
-from redis import RedisError
 
 from syncapp.bulk import start
 from syncapp.conf import SyncSettings
 from syncapp.engine import clock, origin
 from syncapp.engine.errors import HistoryLost
-from syncapp.engine.values import BOTH, Batch, Outcome, Side
+from syncapp.engine.values import BOTH, Batch, Side
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.streams import reports, status
 from syncapp.streams.change_stream import Fetched
 from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.dispatcher import Dispatcher
 from syncapp.streams.events import Change, EventReader, Structural
 from syncapp.streams.lease import Lease, LeaseLost
-from syncapp.streams.messages import Report
 from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.stream_reader import StreamReader, StreamStatus
 from syncapp.streams.threads import Periodic
 
 log = structlog.get_logger(__name__)
-CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys are handed out
 IDLE_TOKEN_SECONDS = 10.0  # how often an idle stream's token is saved, so that it stays young
 DRAIN_SECONDS = 3.0  # how long a stop waits for the reports of tasks that run
 CLOCK_SECONDS = 30.0
@@ -57,7 +54,6 @@ class Session:
         self._device = device
         self._lease = lease
         self._rules = rules
-        self._send = send
         self._dirty = DirtyKeys()
         self._changed = threading.Condition()  # guards the map of dirty keys, and tells of its changes
         self._readers: dict[Side, StreamReader] = {}
@@ -68,10 +64,10 @@ class Session:
         self._error: Exception | None = None
         self._saved: dict[Side, Any] = {}
         self._saved_at = 0.0
-        self._broker_down = False
         self._started_at = dt.datetime.now(dt.UTC)
-        self._reply_to = reports.stream_name(device, lease.epoch)
-        self._reports = reports.ReportReader(reports.connect(settings.celery_broker_url), self._reply_to)
+        report_stream = reports.stream_name(device, lease.epoch)
+        reader = reports.ReportReader(reports.connect(settings.celery_broker_url), report_stream)
+        self._dispatcher = Dispatcher(settings, self._dirty, self._metrics, self._changed, send, reader)
 
     # Life
 
@@ -91,7 +87,8 @@ class Session:
         try:
             self._offsets = clock.load(local)
             self._try_to(self._measure_clock)
-            start.pay_debts(self._databases, self._rules.exclusions) if self._rules.enabled else None
+            if self._rules.enabled:
+                start.pay_debts(self._databases, self._rules.exclusions)
             points = start.start_points(self._databases, self._rules.exclusions, self._rules.enabled)
             for side in BOTH:
                 self._events[side] = EventReader(
@@ -102,7 +99,7 @@ class Session:
             for thread in others:
                 thread.start()
             while not stopping.is_set() and not self._over.is_set():
-                self._hand_out()
+                self._dispatcher.hand_out(self._rules, list(self._readers.values()))
             if self._error is not None:
                 raise self._error
         finally:
@@ -171,8 +168,7 @@ class Session:
             self._changed.notify_all()
 
     def room(self) -> bool:
-        # Keys that wait for a stream to be read on must not keep it from being read on
-        return self._dirty.size - self._dirty.waiting < self._settings.sync_max_dirty_keys
+        return self._dispatcher.room()
 
     def somebody_waits(self, side: Side) -> bool:
         return self._dirty.waiting > 0
@@ -199,74 +195,8 @@ class Session:
         )
         reader.start()
 
-    # Handing out
-
-    def _hand_out(self) -> None:
-        """Send one batch if one should go out now; else wait until something changes."""
-        with self._changed:
-            batch = self._next_batch()
-            if batch is None:
-                self._changed.wait(0.1)
-                return
-        try:
-            self._send(batch)
-        except Exception as error:  # the broker's client has many
-            self._broker_down = True
-            log.warning("The broker takes no task", event_name="broker_down", error=str(error)[:300])
-            with self._changed:
-                self._dirty.give_up([batch.task_id])
-            self._over.wait(0.5)
-
-    def _next_batch(self) -> Batch | None:
-        full = not self.room()
-        if self._rules.paused or len(self._dirty.tasks) >= self._settings.sync_max_batches_in_flight:
-            return None
-        if not full:
-            limit = self._settings.sync_apply_batch_size
-            readers = [reader for reader in self._readers.values() if reader.is_alive()]
-            if any(reader.more and reader.lag_seconds > CATCHING_UP_SECONDS for reader in readers):
-                return None  # what is known of a key early is known wrongly: it would only have to wait
-            if any(reader.more for reader in readers) and self._dirty.fullest() < limit:
-                return None  # more comes at once, and larger batches cost less
-        task_id = uuid.uuid4().hex
-        taken = self._dirty.take(task_id, self._settings.sync_apply_batch_size, time.monotonic())
-        if taken is None:
-            return None
-        side, collection, items = taken
-        read_to = dict(self._dirty.read_to)
-        return Batch(
-            task_id, side, collection, tuple(items), read_to, full, self._rules.version, self._reply_to
-        )
-
-    # Reports
-
     def _take_reports(self) -> None:
-        try:
-            arrived = self._reports.read(wait_ms=500)
-        except RedisError:
-            self._broker_down = True
-            self._over.wait(0.5)
-            raise
-        if self._broker_down:
-            # A broker that was away may have lost the tasks: ask again for all of them
-            self._broker_down = False
-            self._reports.start_over()
-            with self._changed:
-                count = self._dirty.give_up(list(self._dirty.tasks))
-                self._changed.notify_all()
-            log.warning("The broker is back", event_name="broker_back", keys_asked_again=count)
-        if arrived:
-            self._apply_reports(arrived)
-
-    def _apply_reports(self, arrived: Iterable[Report]) -> None:
-        now = time.monotonic()
-        with self._changed:
-            for report in arrived:
-                self._metrics.add(report)
-                self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
-                outcomes = [Outcome(key, end, seen=seen) for key, (end, seen) in report.endings.items()]
-                self._dirty.finish(report.task_id, outcomes)
-            self._changed.notify_all()
+        arrived = self._dispatcher.take_reports()
         if any("owed" in report.counts for report in arrived) and not self._rules.enabled:
             start.note_owed(self._databases[Side.LOCAL])
 
@@ -289,15 +219,16 @@ class Session:
     # Book-keeping
 
     def _keep_books(self) -> None:
-        timeout = self._settings.sync_report_timeout / 1000
+        self._dispatcher.give_up_overdue()
         with self._changed:
-            count = self._dirty.give_up(self._dirty.overdue(time.monotonic() - timeout))
-            if count:
-                self._changed.notify_all()
             figures = self._figures()
-            self._metrics.flush()
-        if count:
-            log.warning("Tasks did not report and are asked again", event_name="tasks_overdue", keys=count)
+            counted = self._metrics.take()
+        try:
+            counted.flush()
+        except Exception:
+            with self._changed:
+                self._metrics.merge(counted)
+            raise
         stopped = StreamStatus("stopped", since=self._started_at.timestamp())
         streams = {side: self._readers[side].status if side in self._readers else stopped for side in BOTH}
         status.publish(self._device, figures, streams)

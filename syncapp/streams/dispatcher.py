@@ -1,0 +1,132 @@
+"""Hands dirty keys out as Celery tasks, and takes the workers' reports."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+
+import structlog
+from redis import RedisError
+
+from syncapp.conf import SyncSettings
+from syncapp.engine.values import Batch, Outcome
+from syncapp.rules.rules import Rules
+from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.messages import Report
+from syncapp.streams.metrics import MetricsBuffer
+from syncapp.streams.reports import ReportReader
+from syncapp.streams.stream_reader import StreamReader
+
+log = structlog.get_logger(__name__)
+CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys are handed out
+BROKER_PAUSE_SECONDS = 0.5
+
+
+class Dispatcher:
+    """`changed` guards the map of dirty keys and the metrics, and is notified when they change."""
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        dirty: DirtyKeys,
+        metrics: MetricsBuffer,
+        changed: threading.Condition,
+        send: Callable[[Batch], None],
+        reports: ReportReader,
+    ) -> None:
+        self._settings = settings
+        self._dirty = dirty
+        self._metrics = metrics
+        self._changed = changed
+        self._send = send
+        self._reports = reports
+        self._broker_down = False
+
+    def room(self) -> bool:
+        """May more be read ahead? Keys that wait for a stream must not keep it from being read on."""
+        return self._dirty.size - self._dirty.waiting < self._settings.sync_max_dirty_keys
+
+    def hand_out(self, rules: Rules, readers: Iterable[StreamReader]) -> None:
+        """Send one batch if one should go out now; else wait until something changes."""
+        with self._changed:
+            batch = self._next_batch(rules, [reader for reader in readers if reader.is_alive()])
+            if batch is None:
+                self._changed.wait(0.1)
+                return
+        try:
+            self._send(batch)
+        except Exception as error:  # the broker's client has many
+            self._broker_down = True
+            log.warning("The broker takes no task", event_name="broker_down", error=str(error)[:300])
+            with self._changed:
+                self._dirty.give_up([batch.task_id])
+            time.sleep(BROKER_PAUSE_SECONDS)
+
+    def _next_batch(self, rules: Rules, readers: list[StreamReader]) -> Batch | None:
+        limit = self._settings.sync_apply_batch_size
+        if rules.paused or len(self._dirty.tasks) >= self._settings.sync_max_batches_in_flight:
+            return None
+        full = not self.room()
+        if not full and any(reader.more for reader in readers):
+            if any(reader.more and reader.lag_seconds > CATCHING_UP_SECONDS for reader in readers):
+                return None  # what is known of a key so early is mostly out of date: it would have to wait
+            if self._dirty.fullest() < limit:
+                return None  # more comes at once, and larger batches cost less
+        task_id = uuid.uuid4().hex
+        taken = self._dirty.take(task_id, limit, time.monotonic())
+        if taken is None:
+            return None
+        side, collection, items = taken
+        return Batch(
+            task_id,
+            side,
+            collection,
+            tuple(items),
+            read_to=dict(self._dirty.read_to),
+            hurry=full,
+            rules_version=rules.version,
+            reply_to=self._reports.stream,
+        )
+
+    def take_reports(self, wait_ms: int = 500) -> list[Report]:
+        """Wait for reports and act on them. Raises RedisError if the broker is away."""
+        try:
+            arrived = self._reports.read(wait_ms)
+        except RedisError:
+            self._broker_down = True
+            time.sleep(BROKER_PAUSE_SECONDS)
+            raise
+        if self._broker_down:
+            self._ask_again()
+            return []
+        now = time.monotonic()
+        with self._changed:
+            for report in arrived:
+                self._metrics.add(report)
+                self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
+                outcomes = [Outcome(key, end, seen=seen) for key, (end, seen) in report.endings.items()]
+                self._dirty.finish(report.task_id, outcomes)
+            if arrived:
+                self._changed.notify_all()
+        return arrived
+
+    def _ask_again(self) -> None:
+        """A broker that was away may have lost tasks and reports: hand all keys out again."""
+        self._broker_down = False
+        self._reports.start_over()
+        with self._changed:
+            count = self._dirty.give_up(list(self._dirty.tasks))
+            self._changed.notify_all()
+        log.warning("The broker is back", event_name="broker_back", keys_asked_again=count)
+
+    def give_up_overdue(self) -> None:
+        """Tasks that show no sign of life are taken for lost."""
+        before = time.monotonic() - self._settings.sync_report_timeout / 1000
+        with self._changed:
+            count = self._dirty.give_up(self._dirty.overdue(before))
+            if count:
+                self._changed.notify_all()
+        if count:
+            log.warning("Tasks did not report and are asked again", event_name="tasks_overdue", keys=count)
