@@ -39,6 +39,7 @@ class Policy:
 
     strategy: str = "last-write-wins"
     one_way: bool = False  # nothing is pulled: local wins
+    excluded: bool = False  # that is so by a rule of the collection, not because sync is disabled
 
 
 def decide(

@@ -79,8 +79,9 @@ class Plan:
             agreed = (atlas, atlas) if decision is Decision.LOCAL_WINS else (state.local, state.atlas)
             after = state.next(*agreed, Intent(self.batch_id, local, now_ms()))
         else:
-            owed = decision is Decision.OWED and Side.ATLAS not in item.facts
-            self.outcomes[key] = Outcome(key, Ending.DONE, owed=owed)
+            # What an excluded collection is owed is found by comparing it when it is let in again
+            owed = decision is Decision.OWED and not policy.excluded
+            self.outcomes[key] = Outcome(key, Ending.OWED if owed else Ending.DONE)
             # Even if nothing changes the counter is raised: an older decision must not be written later
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             after = state.next(*agreed)

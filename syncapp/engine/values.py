@@ -123,6 +123,7 @@ class Ending(StrEnum):
     WAIT = "wait"  # hand it out again when the streams are past the positions in `seen`
     AGAIN = "again"  # hand it out again: a connection was lost, or the document never stood still
     RETRY = "retry"  # a transient error that may be the document's own: hand it out again, and count
+    OWED = "owed"  # a pull that is not allowed while sync is disabled: keep it until it is
     REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
 
 
@@ -135,7 +136,6 @@ class Outcome:
     transfer: Side | None = None  # the side that was written; None: nothing was to be done
     operation: Operation | None = None
     conflict: bool = False
-    owed: bool = False  # a pull was not allowed, and no event of Atlas's stream stands for it
     seen: Seen | None = None
     reason: str = ""
     code: int | None = None

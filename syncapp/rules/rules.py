@@ -20,8 +20,8 @@ class Rules:
 
     def policy(self, collection: str) -> Policy:
         """An excluded collection is one-way, as everything is while sync is disabled."""
-        one_way = not self.enabled or self.exclusions.excludes(collection)
-        return Policy(self.strategy, one_way)
+        excluded = self.exclusions.excludes(collection)
+        return Policy(self.strategy, one_way=excluded or not self.enabled, excluded=excluded)
 
 
 def load_rules() -> Rules:

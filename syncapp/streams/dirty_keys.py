@@ -24,6 +24,7 @@ class Work:
     held: dict[Side, int] = field(default_factory=dict)  # oldest fetched batch that waits for it
     seen: Seen | None = None
     waiting: bool = False
+    parked: bool = False  # a pull that is not allowed now
     attempts: int = 0
 
 
@@ -56,6 +57,9 @@ class DirtyKeys:
             work = self._dirty[key] = Work(side)
             if key not in self._busy:
                 self._make_ready(key, work)
+        elif work.parked:
+            work.parked = False
+            self._make_ready(key, work)
         self._hold(work, side, self.watermarks[side].newest)
         if fact is not None:
             work.facts[side] = fact
@@ -104,17 +108,24 @@ class DirtyKeys:
 
     # What comes back
 
-    def finish(self, task_id: str, outcomes: Iterable[Outcome]) -> None:
-        """A task reports. A late report, of a task that was given up, is ignored."""
+    def finish(self, task_id: str, outcomes: Iterable[Outcome]) -> int:
+        """A task reports. A late report, of a task that was given up, is ignored.
+
+        Returns how many pulls are owed of which no event of Atlas's stream is held back.
+        """
         task = self.tasks.get(task_id)
+        owed = 0
         if task is None:
-            return
+            return owed
         for outcome in outcomes:
             work = task.keys.pop(outcome.key, None)
             if work is None:
                 continue
             self._busy.discard(outcome.key)
-            if outcome.ending in (Ending.DONE, Ending.REJECTED):
+            if outcome.ending is Ending.OWED and Side.ATLAS in work.held:
+                self._park(outcome.key, work)
+            elif outcome.ending in (Ending.DONE, Ending.REJECTED, Ending.OWED):
+                owed += outcome.ending is Ending.OWED
                 self._release(work)
                 newer = self._dirty.get(outcome.key)
                 if newer is not None:
@@ -125,6 +136,7 @@ class DirtyKeys:
                 self._put_back(outcome.key, work)
         if not task.keys:
             del self.tasks[task_id]
+        return owed
 
     def alive(self, task_id: str, now: float) -> None:
         """A task gives a sign of life (`now` may lie ahead: it will not speak until then)."""
@@ -144,6 +156,13 @@ class DirtyKeys:
 
     def overdue(self, before: float) -> list[str]:
         return [task_id for task_id, task in self.tasks.items() if task.alive_at < before]
+
+    def unpark(self) -> None:
+        """The rules have changed: what was not allowed may be allowed now."""
+        for key, work in self._dirty.items():
+            if work.parked:
+                work.parked = False
+                self._make_ready(key, work)
 
     def forget(self, side: Side) -> None:
         """Pulls are not allowed any more: drop what a side's stream brought. Its saved token stays
@@ -194,6 +213,18 @@ class DirtyKeys:
         for side, batch in work.held.items():
             self.watermarks[side].release(batch)
         work.held = {}
+
+    def _park(self, key: DocumentKey, work: Work) -> None:
+        """Keep a pull that is not allowed: its event of Atlas's stream stays unfinished."""
+        held = work.held.pop(Side.LOCAL, None)
+        if held is not None:
+            self.watermarks[Side.LOCAL].release(held)
+        work.facts.pop(Side.LOCAL, None)
+        if key in self._dirty:
+            self._put_back(key, work)  # it changed meanwhile
+        else:
+            work.parked = True
+            self._dirty[key] = work
 
     def _put_back(self, key: DocumentKey, work: Work) -> None:
         """A key that is not done: what came for it meanwhile is newer."""

@@ -14,7 +14,6 @@ from syncapp.conf import SyncSettings
 from syncapp.engine.values import Batch, Outcome
 from syncapp.rules.rules import Rules
 from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.messages import Report
 from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.reports import ReportReader
 from syncapp.streams.stream_reader import StreamReader
@@ -90,8 +89,11 @@ class Dispatcher:
             reply_to=self._reports.stream,
         )
 
-    def take_reports(self, wait_ms: int = 500) -> list[Report]:
-        """Wait for reports and act on them. Raises RedisError if the broker is away."""
+    def take_reports(self, wait_ms: int = 500) -> int:
+        """Wait for reports and act on them. Returns how many pulls are owed that no event stands for.
+
+        Raises RedisError if the broker is away.
+        """
         try:
             arrived = self._reports.read(wait_ms)
         except RedisError:
@@ -100,17 +102,18 @@ class Dispatcher:
             raise
         if self._broker_down:
             self._ask_again()
-            return []
+            return 0
         now = time.monotonic()
+        owed = 0
         with self._changed:
             for report in arrived:
                 self._metrics.add(report)
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
                 outcomes = [Outcome(key, end, seen=seen) for key, (end, seen) in report.endings.items()]
-                self._dirty.finish(report.task_id, outcomes)
+                owed += self._dirty.finish(report.task_id, outcomes)
             if arrived:
                 self._changed.notify_all()
-        return arrived
+        return owed
 
     def _ask_again(self) -> None:
         """A broker that was away may have lost tasks and reports: hand all keys out again."""

@@ -112,7 +112,7 @@ class Report:
 
 def _names(outcome: Outcome, side: Side) -> list[str]:
     """What an outcome counts as: "<side that is written> <operation>", "… failed" or "… skipped"."""
-    names = ["conflicts"] * outcome.conflict + ["owed"] * outcome.owed
+    names = ["conflicts"] if outcome.conflict else []
     target = outcome.transfer or side.other
     if outcome.ending is Ending.DONE:
         names.append(f"{target} {outcome.operation or 'skipped'}")

@@ -45,8 +45,6 @@ class MetricsBuffer:
         for name, number in report.counts.items():
             if name == "conflicts":
                 self.counts[report.side.other, "conflicts"] += number
-            if " " not in name:
-                continue
             target, what = name.split()
             side, column = Side(target), _COLUMNS[what]
             self.counts[side, column] += number

@@ -18,8 +18,9 @@ from pymongo.database import Database
 from syncapp.bulk import start
 from syncapp.conf import SyncSettings
 from syncapp.engine import clock, origin
-from syncapp.engine.errors import HistoryLost
+from syncapp.engine.errors import HistoryLost, TransientError
 from syncapp.engine.values import BOTH, Batch, Side
+from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.streams import reports, status
 from syncapp.streams.change_stream import Fetched
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 IDLE_TOKEN_SECONDS = 10.0  # how often an idle stream's token is saved, so that it stays young
 DRAIN_SECONDS = 3.0  # how long a stop waits for the reports of tasks that run
 CLOCK_SECONDS = 30.0
+FILTER_SECONDS = 10.0  # how long a change of the exclusions waits for the streams to take it up
 
 
 class Session:
@@ -64,6 +66,7 @@ class Session:
         self._error: Exception | None = None
         self._saved: dict[Side, Any] = {}
         self._saved_at = 0.0
+        self._owed = False  # pulls are owed that only a comparison finds
         self._started_at = dt.datetime.now(dt.UTC)
         report_stream = reports.stream_name(device, lease.epoch)
         reader = reports.ReportReader(reports.connect(settings.celery_broker_url), report_stream)
@@ -196,9 +199,9 @@ class Session:
         reader.start()
 
     def _take_reports(self) -> None:
-        arrived = self._dispatcher.take_reports()
-        if any("owed" in report.counts for report in arrived) and not self._rules.enabled:
+        if self._dispatcher.take_reports():
             start.note_owed(self._databases[Side.LOCAL])
+            self._owed = True
 
     # Lease and tokens
 
@@ -261,7 +264,7 @@ class Session:
     def _reload_rules(self) -> None:
         rules = load_rules()
         before, self._rules = self._rules, rules
-        if rules == before:
+        if rules == before and not (self._owed and rules.enabled):
             return
         log.info(
             "Rules changed",
@@ -271,21 +274,38 @@ class Session:
             version=rules.version,
         )
         try:
-            if before.enabled and not rules.enabled:
-                self._stop_pulling()
-            if rules.exclusions != before.exclusions:
-                for reader in self._readers.values():
-                    reader.change_exclusions(rules.exclusions)
-            if rules.enabled and (rules.exclusions != before.exclusions or not before.enabled):
-                start.pay_debts(self._databases, rules.exclusions)
-            if rules.enabled and not before.enabled:
-                points = start.start_points(self._databases, rules.exclusions, True)
-                self._start_reader(Side.ATLAS, points[Side.ATLAS])
+            self._follow(before, rules)
         except Exception:
             self._rules = before  # tried again, from the start: each step may be repeated
             raise
         with self._changed:
+            self._dirty.unpark()
             self._changed.notify_all()
+
+    def _follow(self, before: Rules, rules: Rules) -> None:
+        """Do what a change of the rules asks for. Every step may be repeated."""
+        if before.enabled and not rules.enabled:
+            self._stop_pulling()
+        for reader in self._readers.values():
+            if not reader.reads_with(rules.exclusions):
+                reader.change_exclusions(rules.exclusions)
+        if not rules.enabled:
+            return
+        if Side.ATLAS in self._readers and not self._wait_for_filter(rules.exclusions):
+            # What the old filter hides until then would neither be compared nor be read
+            raise TransientError("Atlas's stream is not open with the new exclusions yet")
+        start.pay_debts(self._databases, rules.exclusions)
+        points = start.start_points(self._databases, rules.exclusions, True)
+        self._owed = False
+        if Side.ATLAS not in self._readers:
+            self._start_reader(Side.ATLAS, points[Side.ATLAS])
+
+    def _wait_for_filter(self, exclusions: Exclusions) -> bool:
+        deadline = time.monotonic() + FILTER_SECONDS
+        while not self._readers[Side.ATLAS].reads_with(exclusions):
+            if time.monotonic() > deadline or self._over.wait(0.02):
+                return False
+        return True
 
     def _stop_pulling(self) -> None:
         """One-way from now on: what Atlas's stream brought is read again when pulls are allowed."""

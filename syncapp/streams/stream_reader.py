@@ -95,6 +95,7 @@ class StreamReader(threading.Thread):
         self._stopping = threading.Event()
         self._reopen = threading.Event()
         self._after_invalidate = False
+        self._open_with: Exclusions | None = None
 
     def stop(self) -> None:
         self._stopping.set()
@@ -103,6 +104,10 @@ class StreamReader(threading.Thread):
         """Read on with another filter, from where the stream is now."""
         self._exclusions = exclusions
         self._reopen.set()
+
+    def reads_with(self, exclusions: Exclusions) -> bool:
+        """Is the open stream filtered by these exclusions?"""
+        return self._open_with == exclusions
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -123,10 +128,12 @@ class StreamReader(threading.Thread):
 
     def _read_stream(self) -> None:
         self._reopen.clear()
-        stages = pipeline(self.side, self._exclusions)
+        exclusions = self._exclusions
+        stages = pipeline(self.side, exclusions)
         stream = ChangeStream.open(
             self._database, stages, self._batch_size, self._token, self._after_invalidate
         )
+        self._open_with = exclusions
         self.status.failures = 0
         self.status.change("connected")
         log.info(

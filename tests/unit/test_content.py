@@ -8,7 +8,19 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Binary, Code, DatetimeMS, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson import (
+    Binary,
+    Code,
+    DatetimeMS,
+    DBRef,
+    Decimal128,
+    Int64,
+    MaxKey,
+    MinKey,
+    ObjectId,
+    Regex,
+    Timestamp,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
@@ -68,7 +80,9 @@ def test_what_the_server_tells_apart_is_not_one_key() -> None:
 def test_keys_of_different_collections_are_different() -> None:
     raw = bson.encode({"_id": 1})
     assert content.document_key("a", raw) != content.document_key("b", raw)
-    assert content.key_hash(content.document_key("a", raw)) != content.key_hash(content.document_key("b", raw))
+    assert content.key_hash(content.document_key("a", raw)) != content.key_hash(
+        content.document_key("b", raw)
+    )
 
 
 def test_the_order_of_fields_and_the_types_of_numbers_count_for_the_hash() -> None:
@@ -93,7 +107,9 @@ def test_an_empty_timestamp_is_found_at_the_top_level_only(document: dict[str, A
     assert content.has_empty_timestamp(bson.encode(document)) is expected
 
 
-@given(st.lists(st.one_of(st.integers(-(2**63), 2**63 - 1), st.text(), st.binary(), st.floats()), max_size=20))
+@given(
+    st.lists(st.one_of(st.integers(-(2**63), 2**63 - 1), st.text(), st.binary(), st.floats()), max_size=20)
+)
 def test_a_filter_holds_the_ids_in_their_order_and_bytes(values: list[Any]) -> None:
     raw = [bson.encode({"_id": value}) for value in values]
     decoded = bson.decode(content.ids_filter(raw))

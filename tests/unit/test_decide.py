@@ -16,7 +16,9 @@ KEY = document_key("orders", b"\x0e\x00\x00\x00\x10_id\x00\x01\x00\x00\x00\x00")
 FAR = {Side.LOCAL: 100 * SECOND, Side.ATLAS: 100 * SECOND}
 
 
-def observation(local: bytes, atlas: bytes, agreed: tuple[bytes, bytes], at: int = 10 * SECOND) -> Observation:
+def observation(
+    local: bytes, atlas: bytes, agreed: tuple[bytes, bytes], at: int = 10 * SECOND
+) -> Observation:
     state = SyncState(*agreed, counter=1)
     return Observation({Side.LOCAL: local, Side.ATLAS: atlas}, state, {Side.LOCAL: at, Side.ATLAS: at})
 
@@ -68,7 +70,9 @@ def test_contents_and_agreement_decide(
         ("atlas-wins", 2, 1, Side.ATLAS),
     ],
 )
-def test_the_strategy_picks_the_winner(strategy: str, local: int | None, atlas: int | None, winner: Side) -> None:
+def test_the_strategy_picks_the_winner(
+    strategy: str, local: int | None, atlas: int | None, winner: Side
+) -> None:
     facts = item(local, atlas).facts
     assert resolve(strategy, facts.get(Side.LOCAL), facts.get(Side.ATLAS)) is winner
 

@@ -204,3 +204,42 @@ def test_the_end_of_a_transaction_is_known_by_the_next_batch() -> None:
     assert mark.advance() is None
     mark.take_in("next", continues=False, may_continue=True)
     assert mark.advance() == "end"
+
+
+def test_an_owed_pull_keeps_its_event_until_pulls_are_allowed(dirty: DirtyKeys) -> None:
+    fetch(dirty, A, key(1), position=1)
+    fetch(dirty, L, key(1), position=2)
+    take(dirty)
+    assert dirty.finish("t", [Outcome(key(1), Ending.OWED)]) == 0
+    assert take(dirty) == []
+    assert dirty.watermarks[A].advance() is None
+    assert dirty.watermarks[L].advance() == "local2"
+    dirty.unpark()
+    assert take(dirty) == [key(1)]
+    done(dirty, key(1))
+    assert dirty.watermarks[A].advance() == "atlas1"
+
+
+def test_an_owed_pull_is_looked_at_again_when_the_document_changes(dirty: DirtyKeys) -> None:
+    fetch(dirty, A, key(1), position=1)
+    take(dirty)
+    done(dirty, key(1), ending=Ending.OWED)
+    fetch(dirty, L, key(1), position=2)
+    assert take(dirty) == [key(1)]
+
+
+def test_an_owed_pull_without_an_event_of_atlas_is_counted_and_let_go(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), position=1)
+    take(dirty)
+    assert dirty.finish("t", [Outcome(key(1), Ending.OWED)]) == 1
+    assert dirty.size == 0
+
+
+def test_forgetting_atlas_drops_owed_pulls(dirty: DirtyKeys) -> None:
+    fetch(dirty, A, key(1), position=1)
+    take(dirty)
+    done(dirty, key(1), ending=Ending.OWED)
+    dirty.forget(A)
+    assert dirty.size == 0
+    dirty.unpark()
+    assert take(dirty) == []
