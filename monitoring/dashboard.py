@@ -115,24 +115,24 @@ def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
     return series
 
 
-def _latest_conflicts() -> list[Conflict]:
+def _latest_conflicts() -> list[Any]:
     """Without the bodies of those that are too long to be drawn every two seconds."""
     bodies = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
-    rows = list(
+    rows: list[Any] = list(
         Conflict.objects.defer(*bodies).annotate(size=Length("local_document") + Length("atlas_document"))[
             :CONFLICTS_SHOWN
         ]
     )
-    small = [row.pk for row in rows if row.size <= LONGEST_SHOWN]  # type: ignore[attr-defined]
+    small = [row.pk for row in rows if row.size <= LONGEST_SHOWN]
     versions = Conflict.objects.filter(pk__in=small).values_list("pk", "local_document", "atlas_document")
     by_pk = {pk: (local, atlas) for pk, local, atlas in versions}
     for row in rows:
-        row.versions = by_pk.get(row.pk)  # type: ignore[attr-defined]
+        row.versions = by_pk.get(row.pk)
     return rows
 
 
-def _conflict(row: Conflict) -> dict[str, Any]:
-    versions = row.versions  # type: ignore[attr-defined]
+def _conflict(row: Any) -> dict[str, Any]:
+    versions = row.versions
     return {
         "id": row.pk,
         "url": reverse("admin:syncapp_conflict_change", args=[row.pk]),

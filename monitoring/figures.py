@@ -5,8 +5,10 @@ Health, API, dashboard, commands and Prometheus all show these, so that they nev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, F, Max, Q, Sum
 
@@ -59,8 +61,12 @@ def totals(since: datetime | None = None) -> dict[Direction, DirectionTotals]:
         rows = rows.filter(minute__gte=since.replace(second=0, microsecond=0))
     sums = {name: Sum(name) for name in (*COUNTERS, "time_ms")}
     found = rows.values("direction").annotate(last_event_at=Max("last_event_at"), **sums)
-    by_direction = {row.pop("direction"): DirectionTotals(**row) for row in found}
-    return {direction: by_direction.get(direction, DirectionTotals()) for direction in Direction}
+    by_direction = {row["direction"]: row for row in found}
+    return {direction: _totals(by_direction.get(direction, {})) for direction in Direction}
+
+
+def _totals(row: Mapping[str, Any]) -> DirectionTotals:
+    return DirectionTotals(**{name: value for name, value in row.items() if name != "direction"})
 
 
 def together(parts: dict[Direction, DirectionTotals]) -> DirectionTotals:

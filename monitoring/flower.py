@@ -26,7 +26,7 @@ PASSED_ON = ("Content-Type", "Cache-Control", "Etag", "Last-Modified")
 @csrf_exempt  # nothing can be changed here, and Flower's pages know no token of ours
 @staff_member_required
 @gzip_page
-def flower(request: HttpRequest, rest: str | None) -> HttpResponse:
+def flower(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Everything below /flower/, read only."""
     address = get_settings().sync_flower_url
     if not address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Sum
@@ -25,7 +26,7 @@ def fold_old_minutes(now: datetime | None = None) -> tuple[int, int]:
     """
     edge = ((now or timezone.now()) - KEEP_MINUTES).replace(hour=0, minute=0, second=0, microsecond=0)
     old = MetricMinute.objects.filter(minute__lt=edge)
-    days = list(
+    days: list[Any] = list(
         old.order_by()
         .annotate(day=TruncDay("minute"))
         .values("day", "direction")

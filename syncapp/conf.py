@@ -252,7 +252,9 @@ def load(environment: Mapping[str, str]) -> SyncSettings:
     values = {s.name.lower(): _parse(s, _text(s, environment)) for s in SETTINGS}
     settings = SyncSettings(**values)
     if settings.mongodb_uri and settings.mongodb_uri == settings.mongodb_atlas_uri:
-        raise SettingsError("MONGODB_ATLAS_URI names the same database as MONGODB_URI: two different ones are needed")
+        raise SettingsError(
+            "MONGODB_ATLAS_URI names the same database as MONGODB_URI: two different ones are needed"
+        )
     return settings
 
 

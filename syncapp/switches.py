@@ -6,11 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import F
 
 from syncapp.conf import SyncSettings
 from syncapp.models import AuditEntry, ExcludedCollection, SyncSwitches
+
+# Who changes something; None: the product itself. Callers have checked the permission
+Actor = AbstractBaseUser | AnonymousUser | None
 
 
 def get_switches() -> SyncSwitches:
@@ -19,7 +23,7 @@ def get_switches() -> SyncSwitches:
 
 
 @transaction.atomic
-def change_switches(user: AbstractBaseUser | None = None, **values: Any) -> SyncSwitches:
+def change_switches(user: Actor = None, **values: Any) -> SyncSwitches:
     """Set `enabled`, `paused` or `strategy`. What is so already is left alone, and not in the audit log."""
     switches = SyncSwitches.objects.select_for_update().get_or_create(id=1)[0]
     changed = {name: value for name, value in values.items() if getattr(switches, name) != value}
@@ -33,7 +37,7 @@ def change_switches(user: AbstractBaseUser | None = None, **values: Any) -> Sync
 
 
 @transaction.atomic
-def exclude(pattern: str, user: AbstractBaseUser | None = None) -> ExcludedCollection:
+def exclude(pattern: str, user: Actor = None) -> ExcludedCollection:
     """Stop pulling the collections of this pattern. Raises ValidationError for a wrong one."""
     entry = ExcludedCollection.objects.filter(pattern=pattern).first()
     if entry is None:
@@ -46,7 +50,7 @@ def exclude(pattern: str, user: AbstractBaseUser | None = None) -> ExcludedColle
 
 
 @transaction.atomic
-def include(pattern: str, user: AbstractBaseUser | None = None) -> bool:
+def include(pattern: str, user: Actor = None) -> bool:
     """Pull the collections of this pattern again. False: the pattern was not excluded."""
     deleted, _ = ExcludedCollection.objects.filter(pattern=pattern).delete()
     if deleted:
@@ -55,7 +59,7 @@ def include(pattern: str, user: AbstractBaseUser | None = None) -> bool:
     return bool(deleted)
 
 
-def audit(user: AbstractBaseUser | None, action: str, detail: str = "") -> None:
+def audit(user: Actor, action: str, detail: str = "") -> None:
     AuditEntry.objects.create(user=user, action=action, detail=detail)  # type: ignore[misc]
 
 

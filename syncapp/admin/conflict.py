@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import action, display
 
 from monitoring.versions import compare
@@ -25,8 +24,7 @@ BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "documen
 class ConflictAdmin(ReadOnlyAdmin):
     list_display = ("when", "collection", "document", "who_won", "strategy", "restored")
     list_display_links = ("when", "document")
-    list_filter = (("winner", ChoicesDropdownFilter), "strategy", "one_way", ("at", RangeDateTimeFilter))
-    list_filter_submit = True
+    list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))
     search_fields = ("collection", "document_id")
     actions_detail = ("restore_loser",)
     fieldsets = (

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 
 from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, shorter
@@ -100,8 +99,7 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
         "minute", "direction", "processed", "succeeded", "failed", "skipped",
         "inserts", "updates", "replaces", "deletes", "conflicts", "average",
     )  # fmt: skip
-    list_filter = ("direction", ("minute", RangeDateTimeFilter))
-    list_filter_submit = True
+    list_filter = ("direction", "minute")
     show_full_result_count = False
     list_fullwidth = True
     readonly_fields = ("average",)
@@ -114,8 +112,7 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "who", "action", "what")
-    list_filter = ("action", ("at", RangeDateTimeFilter))
-    list_filter_submit = True
+    list_filter = ("at", "action")
     list_select_related = ("user",)
     search_fields = ("action", "detail")
 

@@ -44,7 +44,7 @@ class ConflictHead(serializers.ModelSerializer):
 
     class Meta:
         model = Conflict
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "collection", "documentId", "at", "strategy", "winner", "loser", "oneWay",
             "localTime", "atlasTime", "localOrigin", "atlasOrigin", "restoredAt",
         )  # fmt: skip

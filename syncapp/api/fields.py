@@ -16,7 +16,7 @@ class Named:
     """Takes the framework's check and says it in our words; `allowed` finishes the sentence."""
 
     allowed = ""
-    field_name: str
+    field_name: Any
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is serializers.empty and self.required:  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
@@ -25,7 +24,7 @@ class Pages(PageNumberPagination):
     def get_page_size(self, request: Request) -> int:
         return self._number(request, "page_size", self.page_size, self.max_page_size)
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         size = self.get_page_size(request)
         last = max(1, -(-queryset.count() // size))
         self._number(request, self.page_query_param, 1, last)

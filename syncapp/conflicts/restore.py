@@ -11,7 +11,6 @@ from typing import Any
 import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 from pymongo import MongoClient, WriteConcern
@@ -21,10 +20,10 @@ from pymongo.errors import ConnectionFailure, PyMongoError, WriteError
 from syncapp.conf import get_settings
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
-from syncapp.switches import audit
+from syncapp.switches import Actor, audit
 
 # Values that cannot be represented in Python (a date in the year 20000) keep their exact value
-_EXACT: CodecOptions = CodecOptions(
+_EXACT: CodecOptions[RawBSONDocument] = CodecOptions(
     document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_MS
 )
 _IMMUTABLE_FIELD = 66
@@ -42,7 +41,7 @@ class LocalUnreachable(RestoreError):
     """The local MongoDB cannot be reached; trying again later helps."""
 
 
-def restore(conflict: Conflict, user: AbstractBaseUser | None = None) -> Conflict:
+def restore(conflict: Conflict, user: Actor = None) -> Conflict:
     """Write the loser's version. Raises `RestoreRefused` or `LocalUnreachable`."""
     if conflict.restored_at is not None:
         raise RestoreRefused(
@@ -73,7 +72,7 @@ def _write(collection: str, id_raw: bytes, version: bytes | None) -> None:
         raise LocalUnreachable(
             "The local MongoDB is unknown here: MONGODB_URI is not set for the web process"
         )
-    client: MongoClient = MongoClient(
+    client: MongoClient[Any] = MongoClient(
         settings.mongodb_uri, serverSelectionTimeoutMS=5_000, connectTimeoutMS=5_000, socketTimeoutMS=20_000
     )
     try:
@@ -92,7 +91,7 @@ def _write(collection: str, id_raw: bytes, version: bytes | None) -> None:
         client.close()
 
 
-def _put(target: Collection, id_raw: bytes, version: bytes) -> None:
+def _put(target: Collection[Any], id_raw: bytes, version: bytes) -> None:
     # A pipeline with $literal stores exactly these bytes; a plain replace rewrites Timestamp(0, 0)
     pipeline = [{"$replaceWith": {"$literal": RawBSONDocument(version, _EXACT)}}]
     try:
@@ -104,7 +103,7 @@ def _put(target: Collection, id_raw: bytes, version: bytes) -> None:
         _exchange(target, id_raw, version)
 
 
-def _exchange(target: Collection, id_raw: bytes, version: bytes) -> None:
+def _exchange(target: Collection[Any], id_raw: bytes, version: bytes) -> None:
     def work(session: Any) -> None:
         target.delete_one(_by_id(id_raw), session=session)
         target.insert_one(RawBSONDocument(version, _EXACT), session=session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
@@ -51,7 +51,12 @@ class Command(BaseCommand):
         sys.exit(snapshot.health.status.exit_code)
 
     def show(self, snapshot: Snapshot, figures: dict[str, Any]) -> None:
-        console = Console(file=self.stdout, force_terminal=self.stdout.isatty(), highlight=False, soft_wrap=True)
+        console = Console(
+            file=cast(IO[str], self.stdout),
+            force_terminal=self.stdout.isatty(),
+            highlight=False,
+            soft_wrap=True,
+        )
         health, facts = snapshot.health, snapshot.facts
         console.print(f"[bold {COLOURS[health.status]}]{health.status}[/]  {health.message}")
         for reason in health.reasons:

@@ -1,0 +1,71 @@
+"""Every page of the admin opens, for a superuser and for somebody who may only look."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.django_db
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+def address(model: type, page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)  # type: ignore[attr-defined]
+
+
+def pages(model: type) -> list[str]:
+    """The list and one page of each row; a list of one row may lead to that row's page."""
+    changes = [address(model, "change", row.pk) for row in model._default_manager.all()[:3]]  # type: ignore[attr-defined]
+    return [address(model, "changelist"), *changes]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("who", ["superuser", "viewer"])
+def test_lists_and_rows_open(who: str, model: type, request: pytest.FixtureRequest) -> None:
+    client: Client = request.getfixturevalue(who)
+    for page in pages(model):
+        assert client.get(page, follow=True).status_code == 200, page
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_whoever_may_only_look_cannot_change(viewer: Client, model: type) -> None:
+    for page in pages(model)[1:]:
+        assert viewer.post(page, {}).status_code in (302, 403), page
+        assert viewer.post(page.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403, page
+    assert viewer.get(address(model, "add")).status_code == 403
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_adding_opens_or_is_refused(superuser: Client, model: type) -> None:
+    assert superuser.get(address(model, "add")).status_code in (200, 403)
+
+
+@pytest.mark.parametrize("who", ["superuser", "viewer"])
+def test_every_link_of_the_sidebar_leads_somewhere(who: str, request: pytest.FixtureRequest) -> None:
+    client: Client = request.getfixturevalue(who)
+    groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
+    links = [item["link"] for group in groups for item in group["items"]]
+    assert len(links) > 10
+    for link in links:
+        assert client.get(link, follow=True).status_code == 200, link
+
+
+def test_nobody_sees_a_link_that_is_closed_to_them(everything: None) -> None:
+    client = Client()
+    client.force_login(User.objects.create_user("guest", is_staff=True))
+    groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
+    assert [item["title"] for group in groups for item in group["items"]] == ["Dashboard", "API"]
+
+
+@pytest.mark.parametrize("query", ["?q=orders", "?winner__exact=local", "?restored_at__isempty=1", "?o=1.-2"])
+def test_the_list_of_conflicts_can_be_searched_and_filtered(superuser: Client, query: str) -> None:
+    assert superuser.get(reverse("admin:syncapp_conflict_changelist") + query).status_code == 200
+
+
+def test_search_and_password_pages_open(superuser: Client) -> None:
+    for page in ("/admin/search/?s=conf", "/admin/password_change/", "/admin/login/"):
+        assert superuser.get(page, follow=True).status_code == 200, page

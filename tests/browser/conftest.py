@@ -1,0 +1,132 @@
+"""The web process as it runs in production (gunicorn, DJANGO_DEBUG=false), and a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from syncapp.conf import BASE_DIR
+from syncapp.embedded.ports import free_port
+from tests.support.eventually import eventually
+from tests.support.processes import environment, manage
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+ROWS = """
+from datetime import timedelta
+from django.contrib.auth.models import Permission, User
+from syncapp.models.choices import Direction
+from syncapp.switches import change_switches
+from tests.support import rows
+User.objects.create_superuser("admin", "admin@example.com", "secret")
+viewer = User.objects.create_user("viewer", password="secret", is_staff=True)
+viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+change_switches(enabled=True)
+rows.device(queue_size=7)
+for n in range(20):
+    rows.minute(Direction.ATLAS_TO_LOCAL, timedelta(minutes=n), succeeded=60 * n)
+rows.conflict({"_id": 1, "status": "<b>served</b>"}, {"_id": 1, "status": "paid"})
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    address: str
+    home: Path
+
+    def run(self, code: str) -> str:
+        """Code in a process of its own, against the same database: as the listener would write."""
+        done = manage("shell", "--no-imports", "-c", code, home=self.home)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SYNC_HOME with rows, to be copied."""
+    home = tmp_path_factory.mktemp("browser") / "home"
+    assert manage("migrate", "--verbosity", "0", home=home).returncode == 0
+    Site("", home).run(ROWS)
+    return home
+
+
+@pytest.fixture
+def site(tmp_path: Path, filled_home: Path) -> Iterator[Site]:
+    home, port = tmp_path / "home", free_port()
+    shutil.copytree(filled_home, home)
+    site = Site(f"http://127.0.0.1:{port}", home)
+    with (tmp_path / "web.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "syncproject.wsgi",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "--threads",
+                "4",
+            ],
+            env=environment(home, PORT=str(port)),
+            cwd=BASE_DIR,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+        def is_up() -> bool:
+            try:
+                urllib.request.urlopen(f"{site.address}/api/health", timeout=2).close()
+            except OSError:
+                assert process.poll() is None, (tmp_path / "web.log").read_text()
+                return False
+            return True
+
+        try:
+            eventually(is_up, "the web process answers", timeout=30)
+            yield site
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    assert path, (
+        "Chromium is needed: install it (on Debian: apt-get install chromium), or name it in CHROMIUM"
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    """A page that fails the test when anything on it fails: a script, a file, an address elsewhere."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=site.address)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    page.on("request", lambda r: None if r.url.startswith(("data:", site.address)) else wrong.append(r.url))
+    yield page
+    context.close()
+    assert wrong == []

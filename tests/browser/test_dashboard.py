@@ -1,0 +1,75 @@
+"""The live page in a real browser: it shows, it follows, and an operator can switch."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site
+
+SWITCHES = "from syncapp.switches import get_switches; print(get_switches().enabled, get_switches().paused)"
+SILENT = """
+from datetime import timedelta
+from syncapp.models import Instance
+from django.utils import timezone
+Instance.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+"""
+FRESH = """
+from syncapp.models import Instance
+from django.utils import timezone
+Instance.objects.update(seen_at=timezone.now(), queue_size=42)
+"""
+
+
+def log_in(page: Page, name: str) -> None:
+    page.goto("/monitoring/dashboard")
+    page.fill("[name=username]", name)
+    page.fill("[name=password]", "secret")
+    page.click("button[type=submit]")
+    expect(page.locator("#isthmus")).to_be_visible()
+
+
+def test_it_shows_follows_and_switches(page: Page, site: Site) -> None:
+    log_in(page, "admin")
+    expect(page.locator(".ist-chart svg path.line")).to_have_count(2)
+    expect(page.locator(".ist-health")).to_have_class(re.compile("is-healthy|is-degraded"))
+
+    site.run(FRESH)
+    expect(page.locator(".ist-card", has_text="Pending")).to_contain_text("42", timeout=10_000)
+
+    page.locator(".ist-conflict summary").click()
+    expect(page.locator(".ist-conflict tr.differs")).to_contain_text("<b>served</b>")
+
+    site.run(SILENT)
+    expect(page.locator(".ist-health.is-critical")).to_contain_text("silent", timeout=10_000)
+    expect(page.locator(".ist-conflict tr.differs"), "what is open stays open").to_be_visible()
+
+    page.get_by_role("button", name="Disable sync").click()
+    page.get_by_role("button", name="Cancel").click()
+    assert site.run(SWITCHES) == "True False"
+    page.get_by_role("button", name="Disable sync").click()
+    page.get_by_role("button", name="Disable", exact=True).click()
+    expect(page.get_by_role("heading", name="Bidirectional sync is disabled")).to_be_visible()
+    assert site.run(SWITCHES) == "False False"
+
+    page.get_by_role("button", name="Pause").click()
+    page.locator("dialog").get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    assert site.run(SWITCHES) == "False True"
+
+
+def test_whoever_may_only_look_has_no_buttons_and_admin_pages_open(page: Page, site: Site) -> None:
+    log_in(page, "viewer")
+    expect(page.locator(".ist-cards .ist-card")).to_have_count(6)
+    expect(page.locator(".ist-actions button")).to_have_count(0)
+    page.get_by_role("link", name="All conflicts").click()
+    page.get_by_role("link", name="1", exact=True).click()
+    expect(page.locator(".isthmus-versions tr.differs")).to_contain_text("paid")
+
+
+def test_it_fits_a_telephone(page: Page, site: Site) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    log_in(page, "admin")
+    expect(page.locator(".ist-chart svg path.line")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
