@@ -45,6 +45,7 @@ class MetricsBuffer:
         for name, number in report.counts.items():
             if name == "conflicts":
                 self.counts[report.side.other, "conflicts"] += number
+                continue
             target, what = name.split()
             side, column = Side(target), _COLUMNS[what]
             self.counts[side, column] += number
