@@ -82,6 +82,8 @@ class EventReader:
         collection = event["ns"].get("coll", "") if "ns" in event else ""
         if operation is None:
             return Structural(event["operationType"], collection)
+        if collection == BATCHES:
+            return None  # a cancelled marker is no change; synced, it could be taken for a push that landed
         if collection == DIRTY:
             wanted = event["fullDocument"]
             return Change(document_key(wanted["c"], wanted["key"].raw), None)
