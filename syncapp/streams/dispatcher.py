@@ -45,7 +45,8 @@ class Dispatcher:
 
     def room(self) -> bool:
         """May more be read ahead? Keys that wait for a stream must not keep it from being read on."""
-        return self._dirty.size - self._dirty.waiting < self._settings.sync_max_dirty_keys
+        with self._changed:  # the count walks through the map, which other threads change
+            return self._dirty.size - self._dirty.waiting < self._settings.sync_max_dirty_keys
 
     def hand_out(self, rules: Rules, readers: Iterable[StreamReader]) -> None:
         """Send one batch if one should go out now; else wait until something changes."""
