@@ -101,9 +101,6 @@ class Dispatcher:
             self._broker_down = True
             time.sleep(BROKER_PAUSE_SECONDS)
             raise
-        if self._broker_down:
-            self._ask_again()
-            return 0
         now = time.monotonic()
         owed = 0
         with self._changed:
@@ -114,12 +111,14 @@ class Dispatcher:
                 owed += self._dirty.finish(report.task_id, outcomes)
             if arrived:
                 self._changed.notify_all()
+        if self._broker_down:
+            self._ask_again()
         return owed
 
     def _ask_again(self) -> None:
         """A broker that was away may have lost tasks and reports: hand all keys out again."""
+        self._reports.come_back()
         self._broker_down = False
-        self._reports.start_over()
         with self._changed:
             count = self._dirty.give_up(list(self._dirty.tasks))
             self._changed.notify_all()

@@ -38,7 +38,7 @@ class ReportReader:
     def __init__(self, client: redis.Redis, stream: str) -> None:
         self._client = client
         self.stream = stream
-        self._last = "0-0"
+        self._last: str | bytes = "0-0"
 
     def read(self, wait_ms: int) -> list[Report]:
         """Reports that came, or none after `wait_ms`. Raises redis.RedisError."""
@@ -50,6 +50,17 @@ class ReportReader:
                 reports.append(decode_report(fields[b"report"]))
         return reports
 
-    def start_over(self) -> None:
-        """The broker came back, perhaps empty: its entry ids may start again."""
-        self._last = "0-0"
+    def come_back(self) -> None:
+        """The broker was away. If it came back without the stream, entry ids may start again.
+
+        What was read already is not read again: it would be counted twice. Raises redis.RedisError.
+        """
+        newest: Any = self._client.xrevrange(self.stream, count=1)
+        if not newest or _number(newest[0][0]) < _number(self._last):
+            self._last = "0-0"
+
+
+def _number(entry_id: str | bytes) -> tuple[int, ...]:
+    """An entry id as it is ordered: milliseconds and a running number."""
+    text = entry_id if isinstance(entry_id, str) else entry_id.decode()
+    return tuple(int(part) for part in text.split("-"))

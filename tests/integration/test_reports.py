@@ -1,0 +1,50 @@
+"""Workers' reports are read once each, also when the broker was away for a while."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from syncapp.embedded.redis import Redis
+from syncapp.engine.values import Side
+from syncapp.streams import reports
+from syncapp.streams.messages import Report
+from syncapp.streams.reports import ReportReader
+
+
+@pytest.fixture
+def client(redis_server: Redis) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_server.url) as client:
+        yield client
+
+
+def read(reader: ReportReader) -> list[str]:
+    return [report.task_id for report in reader.read(wait_ms=10)]
+
+
+def test_reports_that_were_read_are_not_read_again_when_the_broker_is_back(client: redis.Redis) -> None:
+    stream = uuid.uuid4().hex
+    reader = ReportReader(client, stream)
+    reports.send(client, stream, Report("a", Side.LOCAL))
+    assert read(reader) == ["a"]
+    reports.send(client, stream, Report("b", Side.LOCAL))
+    reader.come_back()
+    assert read(reader) == ["b"], "counted twice, figures would not add up"
+    reader.come_back()
+    assert read(reader) == []
+
+
+def test_a_broker_that_comes_back_empty_and_with_an_earlier_clock_is_read_from_its_start(
+    client: redis.Redis,
+) -> None:
+    stream = uuid.uuid4().hex
+    reader = ReportReader(client, stream)
+    reports.send(client, stream, Report("a", Side.LOCAL))
+    assert read(reader) == ["a"]
+    client.delete(stream)
+    client.xadd(stream, {"report": reports.encode_report(Report("b", Side.LOCAL))}, id="5-1")
+    reader.come_back()
+    assert read(reader) == ["b"]
