@@ -93,7 +93,7 @@ class Device:
         for name in names:
             assert name not in self._running, f"{name} runs already"
             if name.startswith("worker"):
-                command = [sys.executable, "-m", "celery", "-A", "syncproject", "worker", "-Q", QUEUES]
+                command = [sys.executable, "-m", "celery", "--app=syncproject", "worker", "-Q", QUEUES]
                 command += [
                     "-c",
                     "2",
@@ -104,7 +104,7 @@ class Device:
                     f"{name}@{self.home.name}",
                 ]
             else:
-                command = [sys.executable, str(processes.BASE_DIR / "manage.py"), "sync_listen"]
+                command = [sys.executable, "-m", "django", "sync_listen"]
             self._mark_log(name)
             self._running[name] = processes.start(
                 tethered(command), self.home, self.log(name), **self.settings
