@@ -36,14 +36,15 @@ def shorter(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+_WRAPPINGS = ("_id", "$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid")
+
+
 def plain_id(canonical: str) -> str:
     """An _id to read in a list: the bare value of the usual types."""
     try:
         value = json.loads(canonical)
     except ValueError:
         return shorter(canonical)
-    if isinstance(value, dict) and len(value) == 1:
-        (kind, bare), *_ = value.items()
-        if kind in ("$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid"):
-            value = bare
+    while isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _WRAPPINGS:
+        (value,) = value.values()
     return shorter(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -183,9 +183,10 @@
 
   function plainId(text) {
     try {
-      const value = JSON.parse(text);
-      const inner = value && typeof value === "object" && Object.keys(value).length === 1 ? Object.values(value)[0] : value;
-      return typeof inner === "string" ? inner : JSON.stringify(inner);
+      let value = JSON.parse(text);
+      // {"$oid": "…"} and the like: the bare value says enough
+      while (value && typeof value === "object" && /^(_id|\$[a-zA-Z]+)$/.test(Object.keys(value).join())) value = Object.values(value)[0];
+      return typeof value === "string" ? value : JSON.stringify(value);
     } catch { return text; }
   }
 
