@@ -183,7 +183,8 @@ class DirtyKeys:
 
     @property
     def size(self) -> int:
-        return len(self._dirty) + len(self._busy - self._dirty.keys())
+        """Looks at keys that are still to end: one that changed while it is worked on counts twice."""
+        return len(self._dirty) + len(self._busy)
 
     @property
     def in_flight(self) -> int:
