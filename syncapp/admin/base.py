@@ -36,7 +36,7 @@ def shorter(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-_WRAPPINGS = ("_id", "$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid")
+_WRAPPINGS = ("$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid")
 
 
 def plain_id(canonical: str) -> str:

@@ -50,8 +50,14 @@ def extended_json(document: bytes | None) -> str:
     return json_util.dumps(decode_for_people(document), json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
+def extended_id(id_bson: bytes) -> str:
+    """The value in BSON of {_id: …} as canonical extended JSON."""
+    value = decode_for_people(id_bson)["_id"]
+    return json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
+
+
 def _copy(record: ConflictRecord, device: str) -> None:
-    document_id = extended_json(record.id_bson)
+    document_id = extended_id(record.id_bson)
     if record.one_way:
         # Of the versions that one-way sync overwrites, the latest of each document is kept
         older = Conflict.objects.filter(

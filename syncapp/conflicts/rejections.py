@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from django.db.models import F
 
-from syncapp.conflicts.copying import extended_json
+from syncapp.conflicts.copying import extended_id, extended_json
 from syncapp.engine.content import key_hash
 from syncapp.engine.values import Outcome, Side
 from syncapp.models import RejectedChange
@@ -19,7 +19,7 @@ def record_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
         key = outcome.key
         values = {
             "collection": key.collection,
-            "document_id": extended_json(key.id_bson),
+            "document_id": extended_id(key.id_bson),
             "document_id_raw": key.id_bson,
             "direction": Direction.ATLAS_TO_LOCAL
             if outcome.transfer is Side.LOCAL
