@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import Form
@@ -20,6 +22,11 @@ from syncapp.models import Conflict
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
 
 
+def exact(moment: dt.datetime | None) -> str:
+    """A time to the millisecond, which is what decides."""
+    return "unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
+
+
 @admin.register(Conflict)
 class ConflictAdmin(ReadOnlyAdmin):
     list_display = ("when", "collection", "document", "who_won", "strategy", "restored")
@@ -29,13 +36,13 @@ class ConflictAdmin(ReadOnlyAdmin):
     actions_detail = ("restore_loser",)
     fieldsets = (
         (None, {"fields": ("headline", "versions")}),
-        ("How it was decided", {"fields": (("at", "strategy"), ("local_time", "atlas_time"))}),
+        ("How it was decided", {"fields": (("at", "strategy"), ("changed_here", "changed_there"))}),
         (
             "Where it came from",
             {"fields": (("local_origin", "atlas_origin"), ("instance_id", "record_id"), "restored_at")},
         ),
     )
-    readonly_fields = ("headline", "versions")
+    readonly_fields = ("headline", "versions", "changed_here", "changed_there")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         # A list must not read two documents of up to 16 MB a row; the page of one loads them when asked
@@ -60,6 +67,14 @@ class ConflictAdmin(ReadOnlyAdmin):
     @display(description="Document")
     def headline(self, conflict: Conflict) -> SafeString:
         return block(f"{conflict.collection}   _id: {conflict.document_id}")
+
+    @display(description="Local time")
+    def changed_here(self, conflict: Conflict) -> str:
+        return exact(conflict.local_time)
+
+    @display(description="Atlas time")
+    def changed_there(self, conflict: Conflict) -> str:
+        return exact(conflict.atlas_time)
 
     @display(description="Versions")
     def versions(self, conflict: Conflict) -> SafeString:
