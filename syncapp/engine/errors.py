@@ -24,7 +24,7 @@ NAMESPACE_EXISTS = 48
 # A position that the oplog does not hold any more, or a token that the server cannot use
 HISTORY_LOST = frozenset({286, 280, 260, 10334, 136})
 # Not the right login or privileges, or not a replica set: only a person can help
-MISCONFIGURED = frozenset({13, 18, 8000, 40573, 263, 20})
+MISCONFIGURED = frozenset({13, 18, 8000, 40573})
 # The primary stepped down, the server shuts down, the catalogue changed since the snapshot, …
 TRANSIENT = frozenset(
     {6, 7, 24, 43, 50, 64, 89, 91, 112, 189, 237, 246, 251, 262, 290, 9001, 10107, 11600, 11602, 13435, 13436}

@@ -14,7 +14,7 @@ from syncapp.conflicts.copying import copy_conflicts
 from syncapp.conflicts.rejections import clear_rejections, record_rejections
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.connect import connect
-from syncapp.engine.errors import ConnectionDown, TransientError
+from syncapp.engine.errors import ConnectionDown, Misconfigured, SyncError
 from syncapp.engine.origin import instance_id
 from syncapp.engine.values import Batch, Ending, Outcome, Side
 from syncapp.rules.rules import Rules, load_rules
@@ -50,13 +50,13 @@ class Worker:
         self._spoke_at = 0.0
 
     def apply(self, batch: Batch) -> list[Outcome]:
-        """Work on a batch and report. Raises TransientError (try the task again) or another SyncError."""
+        """Work on a batch and report. Raises SyncError: try the task again."""
         started = time.monotonic()
         self._batch, self._spoke_at = batch, started
         policy = self._rules_for(batch).policy(batch.collection)
         try:
             outcomes = self._processor.process(batch, policy)
-        except TransientError as error:
+        except SyncError as error:
             outcomes = self._park(batch, error)
             if not outcomes:
                 raise
@@ -75,9 +75,12 @@ class Worker:
         outcomes = [Outcome(item.key, Ending.RETRY) for item in batch.items]
         self._send(Report.of(batch, outcomes, 0.0))
 
-    def _park(self, batch: Batch, error: TransientError) -> list[Outcome]:
-        """A key that stays "transient", alone in its batch, is set aside like one that is refused."""
-        if isinstance(error, ConnectionDown) or len(batch.items) > 1:
+    def _park(self, batch: Batch, error: SyncError) -> list[Outcome]:
+        """A key that fails again and again, alone in its batch, is set aside like one that is refused.
+
+        Not so while a server is away, or refuses the login: that is no document's fault.
+        """
+        if isinstance(error, ConnectionDown | Misconfigured) or len(batch.items) > 1:
             return []
         (item,) = batch.items
         if item.attempts < self._max_attempts:
