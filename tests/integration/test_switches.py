@@ -60,6 +60,7 @@ def test_turned_off_pulls_stop_within_two_seconds_and_what_waited_arrives_when_t
         lambda: device.atlas["toggle"].find_one({"_id": "both"}) == {"_id": "both", "v": "local"},
         "one-way, local wins",
     )
+    eventually(lambda: device.conflicts("toggle"), "the conflict is recorded")
     (conflict,) = device.conflicts("toggle")
     assert (conflict["winner"], conflict["one_way"]) == ("local", 1)
     assert bson.decode(conflict["atlas_raw"]) == {"_id": "both", "v": "atlas"}

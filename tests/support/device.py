@@ -79,6 +79,7 @@ class Device:
             client.get_default_database(codec_options=EXACT) for client in self._clients
         )
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.keep_running = False  # start again what ends by itself, as a process manager does
         self._console: Console | None = None
 
     # Life
@@ -153,6 +154,13 @@ class Device:
     def is_running(self, name: str) -> bool:
         return name in self._running and self._running[name].poll() is None
 
+    def _revive(self) -> None:
+        for name, process in list(self._running.items()):
+            if self.keep_running and process.poll() is not None:
+                print(f"{name} ended with {process.returncode} and is started again: {self.tail(name, 1)}")
+                del self._running[name]
+                self.launch(name)
+
     def end(self) -> None:
         """Kill whatever is left. The databases stay: dropping one waits for a killed worker's transaction."""
         if self._console is not None:
@@ -212,6 +220,7 @@ class Device:
     def wait_until_equal(self, timeout: float = 30, without: Collection[str] = ()) -> None:
         deadline = time.monotonic() + timeout
         while text := self.difference(without):
+            self._revive()
             assert time.monotonic() < deadline, f"after {timeout} s local and Atlas differ: {text}"
             time.sleep(0.05)
 
