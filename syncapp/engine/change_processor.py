@@ -24,11 +24,12 @@ from pymongo.errors import DuplicateKeyError
 
 from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash
-from syncapp.engine.decide import Observation, Policy, decide
+from syncapp.engine.decide import Observation, Policy, decide, needs_stamps
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused, TransientError
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.plan import Plan, now_ms, transferred
+from syncapp.engine.stamps import stamp_of
 from syncapp.engine.state import read_states, record_pushed, write_states
 from syncapp.engine.transaction import read_position, transaction, translated
 from syncapp.engine.values import (
@@ -209,7 +210,12 @@ class ChangeProcessor:
                 state = view.settled.get(key, states[key])
                 versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
                 contents = {side: content_hash(version) for side, version in versions.items()}
-                seen = Observation(contents, state, read_at)
+                stamps = (
+                    {side: stamp_of(version, policy.timestamp_field) for side, version in versions.items()}
+                    if needs_stamps(item, policy)
+                    else {}
+                )
+                seen = Observation(contents, state, read_at, stamps)
                 decision = decide(seen, item, batch.read_to, policy, batch.hurry)
                 plan.add(item, seen, decision, versions, policy)
             if plan.states:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from syncapp.engine.values import Fact, Side, SyncState, WorkItem
+from syncapp.engine.values import Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
 
 # A push takes the fact that is there if its stream lags at most this far behind the read
 PUSH_LAG_SECONDS = 1
@@ -31,6 +31,7 @@ class Observation:
     contents: Mapping[Side, bytes]
     state: SyncState
     read_at: Mapping[Side, int]
+    stamps: Mapping[Side, Stamp | None] = field(default_factory=dict)  # only where the times are unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Policy:
     strategy: str = "last-write-wins"
     one_way: bool = False  # nothing is pulled: local wins
     excluded: bool = False  # that is so by a rule of the collection, not because sync is disabled
+    unknown_time: UnknownTime | None = None  # who wins if both times are unknown; None: the strategy says
+    timestamp_field: str = ""  # of the documents, for the newest
 
 
 def decide(
@@ -66,7 +69,10 @@ def decide(
         return Decision.LOCAL_WINS
     if not all(fact_belongs(side, seen, item, read_to) for side in Side):
         return Decision.WAIT_FOR_BOTH
-    winner = resolve(policy.strategy, item.facts.get(Side.LOCAL), item.facts.get(Side.ATLAS))
+    if policy.unknown_time is not None and times_unknown(item):
+        winner = resolve_unknown(policy.unknown_time, seen.stamps)
+    else:
+        winner = resolve(policy.strategy, item.facts.get(Side.LOCAL), item.facts.get(Side.ATLAS))
     return Decision.LOCAL_WINS if winner is Side.LOCAL else Decision.ATLAS_WINS
 
 
@@ -102,3 +108,32 @@ def resolve(strategy: str, local: Fact | None, atlas: Fact | None) -> Side:
     if atlas is None:
         return Side.LOCAL
     return Side.LOCAL if local.rank > atlas.rank else Side.ATLAS
+
+
+def times_unknown(item: WorkItem) -> bool:
+    """Does nobody know when either version was made? So it is at the first run and after lost history."""
+    return all(fact.time is None for fact in item.facts.values())
+
+
+def needs_stamps(item: WorkItem, policy: Policy) -> bool:
+    return policy.unknown_time is UnknownTime.NEWEST and not policy.one_way and times_unknown(item)
+
+
+def resolve_unknown(unknown: UnknownTime, stamps: Mapping[Side, Stamp | None]) -> Side:
+    """The winner by the operator's choice. Atlas's version, if the timestamps do not say."""
+    if unknown is not UnknownTime.NEWEST:
+        return Side(unknown.value)
+    local, atlas = stamps.get(Side.LOCAL), stamps.get(Side.ATLAS)
+    if local is None or atlas is None or local.kind != atlas.kind:
+        return Side.ATLAS
+    return Side.LOCAL if local.value > atlas.value else Side.ATLAS
+
+
+def rule_of(item: WorkItem, policy: Policy) -> str:
+    """By what a conflict was decided, in words for its record."""
+    if policy.unknown_time is None or not times_unknown(item):
+        return policy.strategy
+    if policy.one_way and policy.unknown_time is not UnknownTime.LOCAL:
+        return policy.strategy  # nobody was asked: nothing is pulled
+    by = f" by {policy.timestamp_field}" if policy.timestamp_field else ""
+    return f"first run: {policy.unknown_time}{by}"

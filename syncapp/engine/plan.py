@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from syncapp.engine.conflict_records import ConflictRecord, new_record
-from syncapp.engine.decide import Decision, Observation, Policy
+from syncapp.engine.decide import Decision, Observation, Policy, rule_of
 from syncapp.engine.documents import DocumentWrite
 from syncapp.engine.values import (
     BOTH,
@@ -61,7 +61,7 @@ class Plan:
                     self.batch_id,
                     key,
                     at=dt.datetime.now(dt.UTC),
-                    strategy=policy.strategy,
+                    strategy=rule_of(item, policy),
                     winner=winner,
                     one_way=policy.one_way,
                     versions=versions,

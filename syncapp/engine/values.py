@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 ABSENT = bytes(16)  # the content hash of a document that does not exist
@@ -57,6 +58,22 @@ class Fact:
     def rank(self) -> tuple[int, str]:
         """What last write wins compares. An unknown time is older than any known one."""
         return (-1 if self.time is None else self.time, self.origin)
+
+
+class UnknownTime(StrEnum):
+    """Who wins a conflict if nobody knows when either version was made."""
+
+    NEWEST = "newest"  # the version with the later timestamp in a field of its own
+    LOCAL = "local"
+    ATLAS = "atlas"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A timestamp that a document itself holds. Only those of one kind can be compared."""
+
+    kind: str
+    value: int | float | Decimal
 
 
 @dataclass(frozen=True, slots=True)
