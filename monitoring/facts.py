@@ -85,6 +85,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
             now, instance.atlas_stream, instance.atlas_stream_since, instance.atlas_reconnects
         ),
         queue_size=instance.queue_size,
+        waiting_for=instance.waiting_for,
         **common,  # type: ignore[arg-type]
     )
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 MINUTE, HOUR = 60.0, 3600.0
 DISABLED_MESSAGE = "Bidirectional sync is disabled"
 PAUSED_MESSAGE = "Sync is paused"
+NOT_STARTED_MESSAGE = "Bidirectional sync has not started yet"
 
 
 class Status(StrEnum):
@@ -68,6 +69,7 @@ class Facts:
     conflicts_last_hour: int = 0
     queue_size: int = 0
     max_reconnects: int = 10
+    waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,10 @@ def assess(facts: Facts, limits: Thresholds = Thresholds()) -> Health:
         reasons.append(
             Reason(Status.DEGRADED, "Sync is paused: changes wait on both sides until it is resumed")
         )
-    elif not reasons or reasons[0].status != Status.CRITICAL:
+    if facts.waiting_for and facts.silent_s is not None:
+        # Nothing is read or written before, so streams and lag are no news
+        reasons.append(Reason(Status.DEGRADED, facts.waiting_for))
+    elif not facts.paused and (not reasons or reasons[0].status != Status.CRITICAL):
         # What a listener said that has been silent for long is no news about streams and lag
         reasons += _streams(facts, limits) + _flow(facts, limits)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
@@ -103,6 +108,8 @@ def _message(facts: Facts, status: Status) -> str:
         return DISABLED_MESSAGE
     if facts.paused:
         return PAUSED_MESSAGE
+    if facts.waiting_for and status == Status.DEGRADED:
+        return NOT_STARTED_MESSAGE
     return {
         Status.HEALTHY: "Bidirectional sync is running",
         Status.DEGRADED: "Bidirectional sync is running, but needs a look",

@@ -20,6 +20,7 @@ from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from syncapp.masking import mask_address
+from syncapp.rules.initial_choice import FORM, InitialChoice, WrongChoice
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins")
@@ -122,6 +123,13 @@ def database_url(text: str) -> str:
     return text
 
 
+def initial_choice(text: str) -> InitialChoice | None:
+    try:
+        return InitialChoice.parse(text) if text else None
+    except WrongChoice:
+        raise WrongValue(FORM) from None
+
+
 def anything(text: str) -> str:
     return text
 
@@ -142,6 +150,7 @@ SETTINGS = (
     Setting("ATLAS_CHANGE_STREAM_BATCH_SIZE", "100", integer(1, 10_000), "Events that one fetch from a change stream brings."),
     Setting("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They still go up."),
     Setting("CONFLICT_RESOLUTION_STRATEGY", "last-write-wins", one_of(*STRATEGIES), "Who wins when a document was changed on both sides."),
+    Setting("SYNC_INITIAL_CHOICE", "", initial_choice, "For unattended installs: what happens at the first start if both databases hold documents, for instance differing=newest:updatedAt,only-atlas=pull,only-local=push. Empty: the operator is asked (docs/first-run.md)."),
     Setting("ORIGIN_TRACKING_CLEANUP_INTERVAL", "60000", integer(1_000, 86_400_000), "Milliseconds between two clean-ups of tracking data that is older than its keep time."),
     Setting("ORIGIN_TRACKING_KEEP_HOURS", "336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window."),
     Setting("CHANGE_STREAM_RECONNECT_INTERVAL", "5000", integer(10, 3_600_000), "Milliseconds: the longest first wait before a lost change stream is opened again; later waits double, with jitter."),
@@ -183,6 +192,7 @@ class SyncSettings:
     atlas_change_stream_batch_size: int
     bidirectional_excluded_collections: tuple[str, ...]
     conflict_resolution_strategy: str
+    sync_initial_choice: InitialChoice | None
     origin_tracking_cleanup_interval: int
     origin_tracking_keep_hours: int
     change_stream_reconnect_interval: int

@@ -45,7 +45,7 @@ def exclude(pattern: str, user: Actor = None) -> ExcludedCollection:
         entry.full_clean()
         entry.save()
         audit(user, "exclude collection", pattern)
-        _raise_version()
+        raise_version()
     return entry
 
 
@@ -55,7 +55,7 @@ def include(pattern: str, user: Actor = None) -> bool:
     deleted, _ = ExcludedCollection.objects.filter(pattern=pattern).delete()
     if deleted:
         audit(user, "include collection", pattern)
-        _raise_version()
+        raise_version()
     return bool(deleted)
 
 
@@ -94,6 +94,7 @@ def apply_environment(settings: SyncSettings) -> SyncSwitches:
     return switches
 
 
-def _raise_version() -> None:
+def raise_version() -> None:
+    """Rules have changed: workers that have older ones read them again."""
     get_switches()
     SyncSwitches.objects.filter(id=1).update(version=F("version") + 1)

@@ -99,12 +99,13 @@ class DeviceOut(serializers.ModelSerializer):
     pushLagMs = serializers.IntegerField(source="push_lag_ms")
     clockOffsetMs = serializers.FloatField(source="clock_offset_ms")
     lastError = serializers.CharField(source="last_error")
+    waitingFor = serializers.CharField(source="waiting_for", help_text="Why sync has not started yet")
 
     class Meta:
         model = Instance
         fields = (
             "instanceId", "epoch", "holder", "startedAt", "seenAt", "localStream", "atlasStream",
-            "queueSize", "inFlight", "pullLagMs", "pushLagMs", "clockOffsetMs", "lastError",
+            "queueSize", "inFlight", "pullLagMs", "pushLagMs", "clockOffsetMs", "lastError", "waitingFor",
         )  # fmt: skip
 
 

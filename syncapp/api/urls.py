@@ -7,6 +7,7 @@ from rest_framework.permissions import AllowAny
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictRestore
 from syncapp.api.exclusions import Exclusions
 from syncapp.api.health import SyncHealth, WebHealth
+from syncapp.api.initial import Initial
 from syncapp.api.metrics import SyncMetrics
 from syncapp.api.records import Devices, RejectedChanges, ResumeTokens
 from syncapp.api.switches import Pause, Toggle
@@ -20,6 +21,7 @@ sync = [
     path("conflicts/<int:pk>/restore", ConflictRestore.as_view(), name="sync-restore"),
     path("toggle", Toggle.as_view(), name="sync-toggle"),
     path("pause", Pause.as_view(), name="sync-pause"),
+    path("initial", Initial.as_view(), name="sync-initial"),
     path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
     path("resume-token", ResumeTokens.as_view(), name="sync-resume-token"),
     path("rejected", RejectedChanges.as_view(), name="sync-rejected"),

@@ -1,10 +1,8 @@
 """What has to be true before the streams are read: servers that sync can work with, collections and
-indexes of its own, start points on both streams, and two sides that agree."""
+indexes of its own, and start points on both streams."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import Counter
 from typing import Any
 
 import structlog
@@ -20,14 +18,9 @@ from syncapp.streams.change_stream import DIRTY, ChangeStream, pipeline
 from syncapp.streams.resume import InvalidToken, load_token, save_token, token_id
 
 log = structlog.get_logger(__name__)
-FIRST_RUN_ID = "first-run"
 OWED_ID = "owed"
 OLDEST_VERSION = (4, 4)
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
-
-
-class FirstRunNeedsChoice(Misconfigured):
-    """Both sides hold documents that differ, and nobody has said which to keep."""
 
 
 def check_server(side: Side, database: Database[Any]) -> None:
@@ -68,20 +61,16 @@ def start_points(
     """The tokens to read on from. What is missing leads to a comparison, never to a gap.
 
     While sync is disabled a missing Atlas token stays missing: the comparison comes when it is enabled,
-    since what it finds could not be pulled now. Raises FirstRunNeedsChoice, another SyncError, or
-    PyMongoError.
+    since what it finds could not be pulled now. Raises SyncError or PyMongoError.
     """
     local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
-    first_run = local[origin.METADATA].find_one({"_id": FIRST_RUN_ID}) is None
-    wanted = BOTH if enabled or first_run else (Side.LOCAL,)
+    wanted = BOTH if enabled else (Side.LOCAL,)
     tokens = {side: _load(local, side) for side in wanted}
     missing = [side for side in wanted if tokens[side] is None]
     owed = enabled and local[origin.METADATA].find_one({"_id": OWED_ID}) is not None
     # Start points first, comparison after: what changes meanwhile comes by the streams
-    points = {side: tokens[side] or _now(side, databases[side], exclusions) for side in wanted}
-    if first_run:
-        _first_run(local, atlas, exclusions)
-    elif missing or owed:
+    points = {side: tokens[side] or current_token(side, databases[side], exclusions) for side in wanted}
+    if missing or owed:
         why = "resume token missing" if missing else "pulls were owed"
         count = compare.resync(local, atlas, compare.shared_collections(local, atlas), why)
         log.warning("Compared both sides", event_name="resynced", reason=why, documents=count)
@@ -110,43 +99,13 @@ def _load(local: Database[Any], side: Side) -> dict[str, Any] | None:
         return None
 
 
-def _now(side: Side, database: Database[Any], exclusions: Exclusions) -> dict[str, Any]:
+def current_token(side: Side, database: Database[Any], exclusions: Exclusions) -> dict[str, Any]:
+    """A start point: what changes from now on comes by the stream. Raises SyncError or PyMongoError."""
     stream = ChangeStream.open(database, pipeline(side, exclusions), 1, None)
     try:
         return stream.start_token
     finally:
         stream.close()
-
-
-def _first_run(local: Database[Any], atlas: Database[Any], exclusions: Exclusions) -> None:
-    """Both sides must be empty or equal; of an excluded collection Atlas may hold more."""
-    found: Counter[str] = Counter()
-    for name in compare.shared_collections(local, atlas):
-        excluded = exclusions.excludes(name)
-        for page in compare.compare_collection(local, atlas, name):
-            compare.agree_on_equal(local, page)
-            for one in page:
-                if excluded and one.local == compare.ABSENT:
-                    state.write_states(local, [(one.key, one.state, one.state.next(one.local, one.atlas))])
-                else:
-                    found[_kind(one)] += 1
-    if found["different"] or found["only here"] or found["only on Atlas"]:
-        counts = ", ".join(f"{number} {kind}" for kind, number in sorted(found.items()) if number)
-        raise FirstRunNeedsChoice(
-            f"The two databases hold different documents ({counts}); this version starts from databases "
-            "that are empty or equal: copy one to the other with mongodump and mongorestore, then start again"
-        )
-    local[origin.METADATA].insert_one(
-        {"_id": FIRST_RUN_ID, "at": dt.datetime.now(dt.UTC), "equal": found["equal"]}
-    )
-
-
-def _kind(one: compare.Compared) -> str:
-    if one.local == one.atlas:
-        return "equal"
-    if one.local == compare.ABSENT:
-        return "only on Atlas"
-    return "only here" if one.atlas == compare.ABSENT else "different"
 
 
 def pay_debts(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> int:
@@ -168,7 +127,12 @@ def pay_debts(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> i
         count = compare.resync(local, atlas, names, "collection let in again")
         log.info("Collections let in again", event_name="debts_paid", collections=names, documents=count)
     if kept is None or before != exclusions:
-        local[origin.METADATA].replace_one(
-            {"_id": "exclusions"}, {"patterns": sorted(exclusions.patterns)}, upsert=True
-        )
+        keep_exclusions(local, exclusions)
     return count
+
+
+def keep_exclusions(local: Database[Any], exclusions: Exclusions) -> None:
+    """What is excluded from now on: a change of it, even while nobody runs, leads to a comparison."""
+    local[origin.METADATA].replace_one(
+        {"_id": "exclusions"}, {"patterns": sorted(exclusions.patterns)}, upsert=True
+    )

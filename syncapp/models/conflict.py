@@ -15,7 +15,7 @@ class Conflict(models.Model):
     collection = models.CharField(max_length=255)
     document_id = models.TextField()  # the _id as canonical extended JSON
     at = models.DateTimeField()  # when it was decided, in Atlas's time
-    strategy = models.CharField(max_length=40)
+    strategy = models.CharField(max_length=300)  # by what it was decided
     winner = models.CharField(max_length=5, choices=Winner.choices)
     one_way = models.BooleanField(default=False)  # local won because nothing is pulled
     # An empty time means: the last change's time is unknown (it was made before sync began)

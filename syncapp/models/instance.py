@@ -22,6 +22,7 @@ class Instance(models.Model):
     local_reconnects = models.PositiveIntegerField(default=0)  # failed attempts in a row
     atlas_reconnects = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True)  # why a stream is not connected; empty when all are
+    waiting_for = models.TextField(blank=True)  # why sync has not started yet; empty: it has
     queue_size = models.PositiveIntegerField(default=0)  # keys not done: waiting and in flight
     in_flight = models.PositiveIntegerField(default=0)  # keys in Celery tasks
     pull_lag_ms = models.PositiveBigIntegerField(default=0)  # age of the oldest unfinished change

@@ -1,11 +1,18 @@
-"""The rules that hold now, as one frozen value: read from Django's database by listener and workers."""
+"""The rules that hold now, as one frozen value: read by listener and workers from Django's
+database, and what was chosen at the first run from the local `_sync_metadata`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from pymongo.database import Database
+
+from syncapp.bulk import first_run_record
 from syncapp.engine.decide import Policy
+from syncapp.engine.values import UnknownTime
 from syncapp.rules.exclusions import Exclusions
+from syncapp.rules.initial_choice import InitialChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +24,22 @@ class Rules:
     strategy: str
     exclusions: Exclusions
     version: int
+    initial: InitialChoice | None = None
 
     def policy(self, collection: str) -> Policy:
         """An excluded collection is one-way, as everything is while sync is disabled."""
         excluded = self.exclusions.excludes(collection)
-        return Policy(self.strategy, one_way=excluded or not self.enabled, excluded=excluded)
+        return Policy(
+            self.strategy,
+            one_way=excluded or not self.enabled,
+            excluded=excluded,
+            unknown_time=UnknownTime(self.initial.differing) if self.initial else None,
+            timestamp_field=self.initial.timestamp_field if self.initial else "",
+        )
 
 
-def load_rules() -> Rules:
-    """Two small queries. Raises django.db.DatabaseError."""
+def load_rules(local: Database[Any]) -> Rules:
+    """Three small queries. Raises django.db.DatabaseError or PyMongoError."""
     from syncapp.models import ExcludedCollection
     from syncapp.switches import get_switches
 
@@ -39,4 +53,5 @@ def load_rules() -> Rules:
         strategy=switches.strategy,
         exclusions=Exclusions.of(patterns),
         version=switches.version,
+        initial=first_run_record.load(local).choice,
     )

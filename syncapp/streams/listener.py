@@ -90,7 +90,7 @@ class Listener:
             log.info("Instance ID", event_name="instance", instance_id=device, epoch=lease.epoch)
             start.check_server(Side.ATLAS, self._databases[Side.ATLAS])
             start.prepare(local, self._databases[Side.ATLAS], self._settings.origin_tracking_keep_hours)
-            rules = load_rules()
+            rules = load_rules(local)
         except BaseException:
             lease.give_back()
             raise

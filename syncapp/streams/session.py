@@ -22,7 +22,7 @@ from syncapp.engine.errors import HistoryLost, TransientError
 from syncapp.engine.values import BOTH, Batch, Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.rules import Rules, load_rules
-from syncapp.streams import reports, status
+from syncapp.streams import beginning, reports, status
 from syncapp.streams.change_stream import Fetched
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.dispatcher import Dispatcher
@@ -67,6 +67,7 @@ class Session:
         self._saved: dict[Side, Any] = {}
         self._saved_at = 0.0
         self._owed = False  # pulls are owed that only a comparison finds
+        self._waiting_for = ""  # why the streams are not read yet
         self._started_at = dt.datetime.now(dt.UTC)
         report_stream = reports.stream_name(device, lease.epoch)
         reader = reports.ReportReader(reports.connect(settings.celery_broker_url), report_stream)
@@ -81,14 +82,26 @@ class Session:
             "lease", max(0.2, self._settings.sync_lease_duration / 10_000), self._keep_lease
         )
         keeper.start()  # first of all: what follows can take longer than the lease lasts
+        books = self._periodic("book-keeping", 1.0, self._keep_books)
         others = [
             self._periodic("reports", 0.0, self._take_reports),
-            self._periodic("book-keeping", 1.0, self._keep_books),
             self._periodic("rules", 0.5, self._reload_rules),
             self._periodic("clock", CLOCK_SECONDS, self._measure_clock),
         ]
         try:
             self._offsets = clock.load(local)
+            books.start()
+            begun = beginning.begin(
+                self._databases,
+                self._settings.sync_initial_choice,
+                say=self._say_waiting,
+                wait=lambda seconds: stopping.wait(seconds) or self._over.is_set(),
+            )
+            if begun is None:
+                if self._error is not None:
+                    raise self._error
+                return
+            self._rules = begun
             self._try_to(self._measure_clock)
             if self._rules.enabled:
                 start.pay_debts(self._databases, self._rules.exclusions)
@@ -106,7 +119,10 @@ class Session:
             if self._error is not None:
                 raise self._error
         finally:
-            self._end([keeper, *others])
+            self._end([keeper, books, *others])
+
+    def _say_waiting(self, text: str) -> None:
+        self._waiting_for = text
 
     def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
         return Periodic(name, seconds, act, self._is_fatal)
@@ -251,6 +267,7 @@ class Session:
             pull_lag_ms=lags[Side.ATLAS],
             push_lag_ms=lags[Side.LOCAL],
             clock_offset_ms=self._offsets.current,
+            waiting_for=self._waiting_for,
         )
 
     def _measure_clock(self) -> None:
@@ -262,7 +279,7 @@ class Session:
     # Rules
 
     def _reload_rules(self) -> None:
-        rules = load_rules()
+        rules = load_rules(self._databases[Side.LOCAL])
         before, self._rules = self._rules, rules
         if rules == before and not (self._owed and rules.enabled):
             return

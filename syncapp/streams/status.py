@@ -23,6 +23,7 @@ class ListenerFigures:
     pull_lag_ms: int
     push_lag_ms: int
     clock_offset_ms: float
+    waiting_for: str = ""  # why sync has not started yet
 
 
 def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> None:
@@ -41,6 +42,7 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
         "local_reconnects": local.failures,
         "atlas_reconnects": atlas.failures,
         "last_error": "; ".join(errors),
+        "waiting_for": figures.waiting_for,
         "queue_size": figures.queue_size,
         "in_flight": figures.in_flight,
         "pull_lag_ms": figures.pull_lag_ms,

@@ -91,7 +91,7 @@ class Worker:
         now = time.monotonic()
         stale = self._rules is None or self._rules.version < batch.rules_version
         if self._rules is None or stale or now - self._rules_at > RULES_SECONDS:
-            self._rules, self._rules_at = load_rules(), now
+            self._rules, self._rules_at = load_rules(self._local), now
         return self._rules
 
     def _keep(self, outcomes: list[Outcome]) -> None:

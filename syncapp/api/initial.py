@@ -1,0 +1,75 @@
+"""The first run: `GET` shows what the two databases held, `POST` makes the operator's choice, once."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from syncapp import first_run
+from syncapp.api.errors import NotPossible, ServiceUnavailable
+from syncapp.api.fields import Choice
+from syncapp.bulk.first_run_record import State
+from syncapp.rules.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
+
+
+class CountsOut(serializers.Serializer):
+    equal = serializers.IntegerField()
+    different = serializers.IntegerField()
+    onlyLocal = serializers.IntegerField()
+    onlyAtlas = serializers.IntegerField()
+
+
+class CollectionOut(CountsOut):
+    collection = serializers.CharField()
+    excluded = serializers.BooleanField(help_text="It is not pulled")
+
+
+class ReportOut(serializers.Serializer):
+    total = CountsOut()
+    collections = CollectionOut(many=True)
+
+
+class InitialIn(serializers.Serializer):
+    differing = Choice(choices=DIFFERING, help_text="Who wins where both sides hold a document and differ")
+    timestampField = serializers.CharField(
+        required=False, default="", allow_blank=True, help_text="With newest: the documents' own timestamp"
+    )
+    onlyAtlas = Choice(choices=ONLY_ATLAS)
+    onlyLocal = Choice(choices=ONLY_LOCAL)
+
+
+class InitialOut(serializers.Serializer):
+    state = serializers.ChoiceField(choices=[state.value for state in State])
+    at = serializers.DateTimeField(allow_null=True)
+    report = ReportOut(allow_null=True)
+    choice = InitialIn(allow_null=True)
+
+
+@extend_schema_view(
+    get=extend_schema(responses=InitialOut, tags=["first run"]),
+    post=extend_schema(request=InitialIn, responses=InitialOut, tags=["first run"]),
+)
+class Initial(APIView):
+    """What sync found when it started between two databases that both held documents, and what to keep."""
+
+    def get(self, request: Request) -> Response:
+        try:
+            return Response(first_run.as_document(first_run.show()))
+        except first_run.LocalUnreachable as error:
+            raise ServiceUnavailable(str(error)) from error
+
+    def post(self, request: Request) -> Response:
+        wanted = InitialIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        try:
+            choice = InitialChoice.from_document(wanted.validated_data)
+            return Response(first_run.as_document(first_run.choose(choice, request.user)))
+        except WrongChoice as error:
+            raise serializers.ValidationError(str(error)) from error
+        except first_run.NothingToChoose as error:
+            raise NotPossible(str(error)) from error
+        except first_run.LocalUnreachable as error:
+            raise ServiceUnavailable(str(error)) from error

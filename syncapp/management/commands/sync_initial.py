@@ -1,0 +1,82 @@
+"""`manage.py sync_initial`: what the first run found in the two databases, and the operator's choice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from syncapp import first_run
+from syncapp.bulk.first_run_record import FirstRun, State
+from syncapp.rules.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
+
+COLUMNS = {"equal": "Equal", "different": "Different", "onlyLocal": "Only here", "onlyAtlas": "Only on Atlas"}
+EXAMPLE = "manage.py sync_initial --differing newest --timestamp-field updatedAt --only-atlas pull --only-local push"
+STATES = {
+    State.NOT_COMPARED: "The databases have not been compared yet: the listener does that when it starts.",
+    State.WAITING: "Nothing is written until you choose, for instance:\n  " + EXAMPLE,
+    State.CHOSEN: "Chosen: {choice}. The listener carries it out.",
+    State.DONE: "The first run is done.",
+}
+
+
+class Command(BaseCommand):
+    help = "Show what the first run found in the two databases; with options: choose what to keep."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--differing", choices=DIFFERING, help="who wins where both sides differ")
+        parser.add_argument("--timestamp-field", default="", help="of the documents, for --differing newest")
+        parser.add_argument("--only-atlas", choices=ONLY_ATLAS, help="documents that only Atlas has")
+        parser.add_argument("--only-local", choices=ONLY_LOCAL, help="documents that only the local side has")
+        parser.add_argument("--json", action="store_true", help="for scripts")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        names = ("differing", "only_atlas", "only_local")
+        given = [name for name in (*names, "timestamp_field") if options[name]]
+        try:
+            found = first_run.choose(self.choice(options, names)) if given else first_run.show()
+        except (first_run.NothingToChoose, first_run.LocalUnreachable, WrongChoice) as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            self.stdout.write(json.dumps(first_run.as_document(found), indent=2))
+        else:
+            self.show(found)
+
+    @staticmethod
+    def choice(options: Mapping[str, Any], names: tuple[str, ...]) -> InitialChoice:
+        missing = [f"--{name.replace('_', '-')}" for name in names if not options[name]]
+        if missing:
+            raise CommandError(f"{', '.join(missing)} missing; for instance: {EXAMPLE}")
+        return InitialChoice(
+            options["differing"], options["only_atlas"], options["only_local"], options["timestamp_field"]
+        )
+
+    def show(self, found: FirstRun) -> None:
+        console = Console(
+            file=cast(IO[str], self.stdout),
+            force_terminal=self.stdout.isatty(),
+            highlight=False,
+            soft_wrap=True,
+        )
+        if found.report is not None:
+            console.print(self.table(found.report))
+        console.print(STATES[found.state].format(choice=found.choice), markup=False)
+        if found.state is State.DONE and found.choice is not None:
+            console.print(f"Chosen: {found.choice}", markup=False)
+
+    @staticmethod
+    def table(report: Mapping[str, Any]) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("Collection")
+        for name in COLUMNS.values():
+            table.add_column(name, justify="right")
+        for row in report["collections"]:
+            name = row["collection"] + (" (not pulled)" if row["excluded"] else "")
+            table.add_row(Text(name), *(f"{row[column]:,}" for column in COLUMNS))
+        table.add_row("Total", *(f"{report['total'][column]:,}" for column in COLUMNS), style="bold")
+        return table
