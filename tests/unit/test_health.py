@@ -64,6 +64,9 @@ TABLE = [
     ({"queue_size": 101, **push(lag_ms=601_000)}, CRITICAL),
     ({"queue_size": 100, **push(lag_ms=601_000)}, DEGRADED),
     ({"paused": True}, DEGRADED),
+    ({"waiting_for": "a choice"}, DEGRADED),
+    ({"waiting_for": "a choice", "silent_s": 61}, CRITICAL),
+    ({"waiting_for": "a choice", "silent_s": None}, CRITICAL),
 ]
 
 
@@ -102,6 +105,15 @@ def test_paused_says_so_and_streams_that_rest_are_no_reason() -> None:
     health = assess(Facts(paused=True, **atlas("stopped", 999), **local("stopped", 999)))
     assert health.message == "Sync is paused"
     assert [r.text.split(":")[0] for r in health.reasons] == ["Sync is paused"]
+
+
+def test_before_sync_has_started_the_reason_is_what_is_waited_for() -> None:
+    stopped = {**atlas("stopped", 9_999), **local("stopped", 9_999)}
+    health = assess(Facts(waiting_for="Choose what to keep", **stopped))
+    assert health.message == "Bidirectional sync has not started yet"
+    assert [r.text for r in health.reasons] == ["Choose what to keep"]
+    paused = assess(Facts(waiting_for="Choose what to keep", paused=True, **stopped))
+    assert len(paused.reasons) == 2
 
 
 def test_a_silent_listener_is_the_only_reason_since_what_it_said_is_old() -> None:
