@@ -196,7 +196,7 @@ class ChangeProcessor:
         self, batch: Batch, items: Mapping[DocumentKey, WorkItem], view: AtlasView, policy: Policy
     ) -> Plan:
         local = self.databases[Side.LOCAL]
-        plan = Plan(new_batch_id())
+        plan = Plan(new_batch_id(), batch.read_to)
         self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))
         with transaction(local) as session:
             states = read_states(local, items, session)

@@ -10,6 +10,8 @@ from syncapp.engine.values import Fact, Side, Stamp, SyncState, UnknownTime, Wor
 
 # A push takes the fact that is there if its stream lags at most this far behind the read
 PUSH_LAG_SECONDS = 1
+# A content that an earlier task read, and whose fact is known, counts as unchanged within this lag
+FACT_LAG_SECONDS = 1
 
 
 class Decision(StrEnum):
@@ -81,22 +83,34 @@ def fact_belongs(side: Side, seen: Observation, item: WorkItem, read_to: Mapping
 
     It does if its side's stream had been read past the read. Under steady traffic that never holds
     for the newest read; so it holds too if an earlier task read the same content, the stream has been
-    read past *that* read, and brought nothing newer for the key.
+    read past *that* read, and brought nothing newer for the key. A decision in between spoils that: a
+    document can be absent, be pushed, and be absent again. Whoever does the same natively within the
+    lag that is left (a second at most) has the older of the two times counted.
     """
     if read_to[side] >= seen.read_at[side]:
         return True
     before = item.seen
-    if before is None or before.contents[side] != seen.contents[side]:
+    if (
+        before is None
+        or before.counter != seen.state.counter
+        or _lag_seconds(side, seen, read_to) > FACT_LAG_SECONDS
+    ):
         return False
     fact = item.facts.get(side)
-    return read_to[side] >= before.read_at[side] and (fact is None or fact.position <= before.read_at[side])
+    unchanged = before.contents[side] == seen.contents[side]
+    nothing_newer = fact is None or fact.position <= before.read_at[side]
+    return unchanged and nothing_newer and read_to[side] >= before.read_at[side]
 
 
 def _push_time_known(seen: Observation, item: WorkItem, read_to: Mapping[Side, int], hurry: bool) -> bool:
     if fact_belongs(Side.LOCAL, seen, item, read_to):
         return True  # a missing fact means here: the time is unknown
-    lag_seconds = (seen.read_at[Side.LOCAL] >> 32) - (read_to[Side.LOCAL] >> 32)
-    return Side.LOCAL in item.facts and (hurry or lag_seconds <= PUSH_LAG_SECONDS)
+    return Side.LOCAL in item.facts and (hurry or _lag_seconds(Side.LOCAL, seen, read_to) <= PUSH_LAG_SECONDS)
+
+
+def _lag_seconds(side: Side, seen: Observation, read_to: Mapping[Side, int]) -> int:
+    """How far the stream lagged behind the read when the key was handed out."""
+    return (seen.read_at[side] >> 32) - (read_to[side] >> 32)
 
 
 def resolve(strategy: str, local: Fact | None, atlas: Fact | None) -> Side:

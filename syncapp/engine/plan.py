@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from syncapp.engine.conflict_records import ConflictRecord, new_record
-from syncapp.engine.decide import Decision, Observation, Policy, rule_of
+from syncapp.engine.decide import Decision, Observation, Policy, fact_belongs, rule_of
 from syncapp.engine.documents import DocumentWrite
 from syncapp.engine.values import (
     BOTH,
@@ -30,6 +31,7 @@ class Plan:
     """What a local transaction decided. Nothing of it counts until that transaction is committed."""
 
     batch_id: str
+    read_to: Mapping[Side, int]  # as the batch says
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
     states: list[tuple[DocumentKey, SyncState, SyncState]] = field(default_factory=list)
     pulls: list[DocumentWrite] = field(default_factory=list)
@@ -50,7 +52,7 @@ class Plan:
         local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
         if decision in (Decision.WAIT_FOR_LOCAL, Decision.WAIT_FOR_BOTH):
             sides = (Side.LOCAL,) if decision is Decision.WAIT_FOR_LOCAL else BOTH
-            self.outcomes[key] = Outcome(key, Ending.WAIT, seen=wait_for(seen, item, sides))
+            self.outcomes[key] = Outcome(key, Ending.WAIT, seen=wait_for(seen, item, sides, self.read_to))
             return
         if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
             winner = Side.LOCAL if decision is Decision.LOCAL_WINS else Side.ATLAS
@@ -88,18 +90,19 @@ class Plan:
         self.states.append((key, state, after))
 
 
-def wait_for(seen: Observation, item: WorkItem, sides: tuple[Side, ...]) -> Seen:
-    """What to wait for: the earlier read as long as it saw the same contents, else this one."""
+def wait_for(seen: Observation, item: WorkItem, sides: tuple[Side, ...], read_to: Mapping[Side, int]) -> Seen:
+    """What to wait for: the earlier read where it still tells something, else this one."""
     before = item.seen
-    contents = dict(seen.contents)
     read_at = dict(seen.read_at)
-    if before is not None:
-        for side in Side:
-            fact = item.facts.get(side)
-            newer = fact is not None and fact.position > before.read_at[side]
-            if before.contents[side] == contents[side] and not newer:
-                read_at[side] = before.read_at[side]
-    return Seen(contents, read_at, sides)
+    for side in Side:
+        if before is None or before.counter != seen.state.counter:
+            continue
+        fact = item.facts.get(side)
+        newer = fact is not None and fact.position > before.read_at[side]
+        to_come = before.contents[side] == seen.contents[side] and read_to[side] < before.read_at[side]
+        if (to_come and not newer) or fact_belongs(side, seen, item, read_to):
+            read_at[side] = before.read_at[side]
+    return Seen(seen.contents, read_at, seen.state.counter, sides)
 
 
 def transferred(write: DocumentWrite, target: Side, item: WorkItem) -> Outcome:

@@ -101,11 +101,12 @@ class SyncState:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Contents that an earlier task read, the positions of its reads, and the sides whose streams must
-    have been read past them before the key can be decided."""
+    """Contents that an earlier task read, the positions of its reads, how many decisions had been made
+    about the key by then, and the sides whose streams must have been read past the reads."""
 
     contents: Mapping[Side, bytes]
     read_at: Mapping[Side, int]
+    counter: int
     waits_for: tuple[Side, ...] = BOTH
 
 

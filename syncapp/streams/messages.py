@@ -72,13 +72,15 @@ def _decode_fact(fact: list[Any]) -> Fact:
 def _encode_seen(seen: Seen | None) -> list[Any] | None:
     if seen is None:
         return None
-    return [_by_side(seen.contents), _by_side(seen.read_at), [side.value for side in seen.waits_for]]
+    waits_for = [side.value for side in seen.waits_for]
+    return [_by_side(seen.contents), _by_side(seen.read_at), seen.counter, waits_for]
 
 
 def _decode_seen(seen: list[Any] | None) -> Seen | None:
     if seen is None:
         return None
-    return Seen(_sides(seen[0]), _sides(seen[1]), tuple(Side(side) for side in seen[2]))
+    contents, read_at, counter, waits_for = seen
+    return Seen(_sides(contents), _sides(read_at), counter, tuple(Side(side) for side in waits_for))
 
 
 def _by_side(values: Mapping[Side, Any]) -> list[Any]:

@@ -94,19 +94,34 @@ def test_a_conflict_waits_until_both_streams_are_read_past_the_contents(late: Si
 
 def test_a_conflict_need_not_wait_again_for_contents_that_an_earlier_task_read() -> None:
     contents = {Side.LOCAL: B, Side.ATLAS: C}
-    before = Seen(contents, {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND})
+    before = Seen(contents, {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}, counter=1)
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
     assert decide(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.LOCAL_WINS
 
 
 def test_a_fact_that_came_after_the_earlier_read_does_not_belong_to_it() -> None:
-    before = Seen({Side.LOCAL: B, Side.ATLAS: C}, {Side.LOCAL: 4 * SECOND, Side.ATLAS: 9 * SECOND})
+    before = Seen({Side.LOCAL: B, Side.ATLAS: C}, {Side.LOCAL: 4 * SECOND, Side.ATLAS: 9 * SECOND}, counter=1)
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
     assert decide(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
 
 
+def test_a_decision_in_between_spoils_what_the_earlier_task_read() -> None:
+    contents = {Side.LOCAL: B, Side.ATLAS: ABSENT}
+    read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
+    before = Seen(contents, read_to, counter=0)
+    seen = observation(B, ABSENT, (A, A))
+    assert decide(seen, item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+
+
+def test_what_an_earlier_task_read_long_ago_does_not_count() -> None:
+    read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
+    before = Seen({Side.LOCAL: B, Side.ATLAS: C}, read_to, counter=1)
+    seen = observation(B, C, (A, A), at=11 * SECOND)
+    assert decide(seen, item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+
+
 def test_other_contents_than_the_earlier_task_read_wait_again() -> None:
-    before = Seen({Side.LOCAL: A, Side.ATLAS: C}, {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND})
+    before = Seen({Side.LOCAL: A, Side.ATLAS: C}, {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}, counter=1)
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
     assert decide(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
 

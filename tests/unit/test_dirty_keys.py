@@ -120,7 +120,7 @@ def test_a_key_that_is_handed_back_still_holds_its_oldest_event(dirty: DirtyKeys
 def test_a_waiting_key_holds_the_watermark_and_comes_back_when_its_streams_are_past(dirty: DirtyKeys) -> None:
     fetch(dirty, L, key(1), position=1)
     take(dirty)
-    seen = Seen({L: HASH, A: HASH}, {L: 5, A: 7})
+    seen = Seen({L: HASH, A: HASH}, {L: 5, A: 7}, 1)
     dirty.finish("t", [Outcome(key(1), Ending.WAIT, seen=seen)])
     assert dirty.waiting == 1
     dirty.passed(L, 5)
@@ -136,7 +136,7 @@ def test_a_waiting_key_holds_the_watermark_and_comes_back_when_its_streams_are_p
 def test_a_push_waits_for_its_own_stream_only(dirty: DirtyKeys) -> None:
     fetch(dirty, L, key(1), position=1)
     take(dirty)
-    dirty.finish("t", [Outcome(key(1), Ending.WAIT, seen=Seen({}, {L: 5, A: 7}, (L,)))])
+    dirty.finish("t", [Outcome(key(1), Ending.WAIT, seen=Seen({}, {L: 5, A: 7}, 1, (L,)))])
     dirty.passed(L, 5)
     assert take(dirty) == [key(1)]
 
