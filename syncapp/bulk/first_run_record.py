@@ -135,6 +135,6 @@ def finish(local: Database[Any], report: Report, choice: InitialChoice | None) -
     values: dict[str, Any] = {"state": State.DONE.value, "at": dt.datetime.now(dt.UTC)}
     if choice is not None:
         values["choice"] = choice.as_document()
-    if load(local).report is None:
+    if choice is None or load(local).report is None:
         values["report"] = report.as_document()
     local[METADATA].update_one({"_id": FIRST_RUN_ID}, {"$set": values}, upsert=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import bson
@@ -53,8 +52,10 @@ def initial(device: Device, *arguments: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def report_of(device: Device) -> Mapping[str, Any]:
-    return json.loads(initial(device, "--json"))  # type: ignore[no-any-return]
+def first_run(device: Device) -> Document:
+    found = device.local["_sync_metadata"].find_one({"_id": "first-run"})
+    assert found is not None
+    return found
 
 
 def wait_until_it_waits(device: Device) -> None:
@@ -76,7 +77,7 @@ def waiting(make_device: MakeDevice) -> Device:
 
 def test_it_compares_writes_nothing_and_says_what_it_waits_for(waiting: Device) -> None:
     before = contents(waiting.local), contents(waiting.atlas)
-    found = report_of(waiting)
+    found = json.loads(initial(waiting, "--json"))
     assert (found["state"], found["report"]["total"], found["choice"]) == ("waiting", REPORT, None)
     assert found["report"]["collections"] == [{"collection": "shop", "excluded": False, **REPORT}]
     text = initial(waiting)
@@ -99,13 +100,6 @@ def test_it_compares_writes_nothing_and_says_what_it_waits_for(waiting: Device) 
     waiting.local["shop"].delete_one({"_id": "written while it waits"})
     assert (contents(waiting.local), contents(waiting.atlas)) == before
     assert waiting.conflicts() == []
-
-
-def test_a_wrong_choice_is_refused_in_one_line_and_changes_nothing(waiting: Device) -> None:
-    both = ["--only-atlas", "pull", "--only-local", "push"]
-    assert "--only-local missing" in initial(waiting, "--differing", "local", "--only-atlas", "pull", code=1)
-    assert "a timestamp field" in initial(waiting, "--differing", "newest", *both, code=1)
-    assert report_of(waiting)["state"] == "waiting"
 
 
 def expected_winner(differing: str, number: int) -> str:
@@ -144,12 +138,9 @@ def test_the_choice_does_what_it_says(
         assert row["winner"] == expected_winner(differing, int(key.split()[1]))
         assert (row["strategy"], row["local_time"], row["atlas_time"]) == (strategy, None, None)
 
-    found = report_of(waiting)
+    found = first_run(waiting)
     assert (found["state"], found["report"]["total"]) == ("done", REPORT)
     assert found["choice"]["differing"] == differing
-    assert "nothing to choose" in initial(
-        waiting, "--differing", "local", "--only-atlas", "pull", "--only-local", "push", code=1
-    )
     audit = waiting.rows("SELECT detail FROM syncapp_auditentry WHERE action = 'first run'")
     assert len(audit) == 1
     assert f"only-atlas={only_atlas}" in audit[0][0]
@@ -191,7 +182,7 @@ def test_killed_in_the_middle_it_is_finished_by_the_next_listener(waiting: Devic
         lambda: waiting.local["_sync_dirty"].estimated_document_count() > 500, "it has begun", every=0.005
     )
     waiting.kill("listener")
-    assert report_of(waiting)["state"] == "chosen"
+    assert first_run(waiting)["state"] == "chosen"
     changed = {"_id": "only atlas 7", "by": "atlas", "n": "changed after the crash"}
     waiting.atlas["shop"].replace_one({"_id": "only atlas 7"}, changed)
 
@@ -230,7 +221,7 @@ def test_a_choice_of_the_settings_needs_nobody(make_device: MakeDevice, enabled:
     assert len(keys_of(contents(device.local))) == EQUAL + DIFFERENT + 2 * ONLY
     eventually(lambda: len(device.conflicts()) == DIFFERENT, "every conflict has its row", 30)
     assert {row["strategy"] for row in device.conflicts()} == {"first run: newest by updatedAt"}
-    assert report_of(device)["report"]["total"] == REPORT
+    assert first_run(device)["report"]["total"] == REPORT
 
 
 @pytest.mark.parametrize("empty", ["local", "atlas"])
@@ -264,10 +255,3 @@ def test_a_collection_that_is_excluded_arrives_when_it_is_let_in(make_device: Ma
     device.console.include("sessions")
     device.wait_until_settled()
     assert device.local["sessions"].count_documents({}) == 20
-
-
-def test_a_wrong_choice_of_the_settings_stops_the_start_with_one_line(make_device: MakeDevice) -> None:
-    device = make_device()
-    done = manage("sync_listen", home=device.home, **device.settings, SYNC_INITIAL_CHOICE="newest")
-    assert done.returncode == 2
-    assert "SYNC_INITIAL_CHOICE is 'newest'; allowed: differing=newest:FIELD" in done.stdout + done.stderr
