@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -166,7 +167,7 @@ def test_commands_in_another_terminal_reach_its_servers(running: Running) -> Non
     for name in settings:
         environment.pop(name)
     done = subprocess.run(
-        ["python", "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=30
     )
     assert done.stdout.split() == running.databases()
 
