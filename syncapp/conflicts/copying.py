@@ -23,8 +23,7 @@ def copy_conflicts(local: Database[Any], device: str) -> int:
     """Copy what is not copied yet. Returns how many. Raises PyMongoError or DatabaseError."""
     count = 0
     while records := conflict_records.read_uncopied(local):
-        for record in records:
-            _copy(record, device)
+        _copy(records, device)
         conflict_records.mark_copied(local, [record.record_id for record in records])
         count += len(records)
     return count
@@ -56,35 +55,38 @@ def extended_id(id_bson: bytes) -> str:
     return json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
-def _copy(record: ConflictRecord, device: str) -> None:
-    document_id = extended_id(record.id_bson)
-    if record.one_way:
+def _copy(records: list[ConflictRecord], device: str) -> None:
+    rows = {record.record_id: _row(record, device) for record in records}
+    latest = {(row.collection, row.document_id): row for row in rows.values() if row.one_way}
+    for row in latest.values():
         # Of the versions that one-way sync overwrites, the latest of each document is kept
-        older = Conflict.objects.filter(
-            one_way=True, instance_id=device, collection=record.collection, document_id=document_id
-        )
-        older.exclude(record_id=record.record_id).delete()
+        Conflict.objects.filter(
+            one_way=True, instance_id=device, collection=row.collection, document_id=row.document_id
+        ).exclude(record_id=row.record_id).delete()
+    kept = [row for row in rows.values() if not row.one_way or latest[row.collection, row.document_id] is row]
+    Conflict.objects.bulk_create(kept, ignore_conflicts=True)  # another worker may be copying them too
+
+
+def _row(record: ConflictRecord, device: str) -> Conflict:
     (local_time, local_origin), (atlas_time, atlas_origin) = (record.facts[side] for side in Side)
-    Conflict.objects.get_or_create(
+    return Conflict(
         record_id=record.record_id,
-        defaults={
-            "instance_id": device,
-            "collection": record.collection,
-            "document_id": document_id,
-            "document_id_raw": record.id_bson,
-            "at": record.at,
-            "strategy": record.strategy,
-            "winner": record.winner.value,
-            "one_way": record.one_way,
-            "local_time": _moment(local_time),
-            "atlas_time": _moment(atlas_time),
-            "local_origin": local_origin,
-            "atlas_origin": atlas_origin,
-            "local_document": extended_json(record.versions[Side.LOCAL]),
-            "atlas_document": extended_json(record.versions[Side.ATLAS]),
-            "local_raw": record.versions[Side.LOCAL],
-            "atlas_raw": record.versions[Side.ATLAS],
-        },
+        instance_id=device,
+        collection=record.collection,
+        document_id=extended_id(record.id_bson),
+        document_id_raw=record.id_bson,
+        at=record.at,
+        strategy=record.strategy,
+        winner=record.winner.value,
+        one_way=record.one_way,
+        local_time=_moment(local_time),
+        atlas_time=_moment(atlas_time),
+        local_origin=local_origin,
+        atlas_origin=atlas_origin,
+        local_document=extended_json(record.versions[Side.LOCAL]),
+        atlas_document=extended_json(record.versions[Side.ATLAS]),
+        local_raw=record.versions[Side.LOCAL],
+        atlas_raw=record.versions[Side.ATLAS],
     )
 
 

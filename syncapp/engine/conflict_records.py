@@ -44,8 +44,8 @@ def record_id(batch_id: str, key: DocumentKey) -> str:
 
 def write_records(local: Database[Any], records: Iterable[ConflictRecord], session: ClientSession) -> None:
     documents = [document for record in records for document in _documents(record)]
-    for document in documents:  # one by one: several versions can have more bytes than a command may
-        local[CONFLICTS].insert_one(document, session=session)
+    if documents:
+        local[CONFLICTS].insert_many(documents, session=session)
 
 
 def new_record(
@@ -109,23 +109,24 @@ def read_uncopied(local: Database[Any], limit: int = 100) -> list[ConflictRecord
     raw = local[CONFLICTS].with_options(
         codec_options=local.codec_options.with_options(document_class=RawBSONDocument)
     )
-    return [
-        _load(local, head) for head in raw.find({"head": True, "copied": False}).sort("at", 1).limit(limit)
-    ]
+    heads = list(raw.find({"head": True, "copied": False}).sort("at", 1).limit(limit))
+    names = [name for head in heads for side in Side for name in _part_names(head, side)]
+    parts = {one["_id"]: one["bytes"] for one in local[CONFLICTS].find({"_id": {"$in": names}})}
+    return [_load(head, parts) for head in heads]
 
 
-def _load(local: Database[Any], head: RawBSONDocument) -> ConflictRecord:
+def _part_names(head: RawBSONDocument, side: Side) -> list[str]:
+    return [f"{head['_id']}:{side.value}:{number}" for number in range(head["parts"].get(side.value, 0))]
+
+
+def _load(head: RawBSONDocument, parts: dict[str, bytes]) -> ConflictRecord:
     versions: dict[Side, bytes | None] = {}
     facts: dict[Side, tuple[int | None, str]] = {}
     for side in Side:
         fact = head["facts"][side.value]
         facts[side] = (None if fact["t"] is None else int(DatetimeMS(fact["t"])), fact["o"])
-        count = head["parts"].get(side.value)
-        versions[side] = None
-        if count is not None:
-            names = [f"{head['_id']}:{side.value}:{number}" for number in range(count)]
-            parts = {one["_id"]: one["bytes"] for one in local[CONFLICTS].find({"_id": {"$in": names}})}
-            versions[side] = b"".join(parts[name] for name in names)
+        names = _part_names(head, side)
+        versions[side] = b"".join(parts[name] for name in names) if names else None
     return ConflictRecord(
         head["_id"], head["c"], head["key"].raw, head["at"], head["strategy"], Side(head["winner"]),
         head["oneWay"], versions, facts,

@@ -28,7 +28,9 @@ _STRING, _DOCUMENT, _ARRAY, _BINARY, _REGEX, _DBPOINTER, _CODE, _SYMBOL, _SCOPED
 )  # fmt: skip
 _TIMESTAMP = 0x11
 _ID_START = 9  # length (4), type (1), "_id\0" (4)
-_EXACT: CodecOptions[dict[str, object]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+_EXACT: CodecOptions[dict[str, object]] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="replace"
+)
 
 
 def content_hash(document: bytes | None) -> bytes:
@@ -160,5 +162,6 @@ def _not_finite(number: float) -> bytes:
 
 
 def decode_for_people(document: bytes) -> dict[str, object]:
-    """A document with dates as milliseconds, so that dates outside Python's range can be shown too."""
+    """A document to show: dates are milliseconds, since some are outside Python's range, and what is not
+    UTF-8 in a string (the server stores it) is replaced."""
     return bson.decode(document, codec_options=_EXACT)

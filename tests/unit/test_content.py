@@ -116,3 +116,8 @@ def test_a_filter_holds_the_ids_in_their_order_and_bytes(values: list[Any]) -> N
     assert list(decoded["_id"]) == ["$in"]
     again = [bson.encode({"_id": value}) for value in decoded["_id"]["$in"]]
     assert again == raw
+
+
+def test_a_document_with_what_is_no_utf8_can_be_shown() -> None:
+    broken = bson.encode({"_id": 1, "s": "ab"}).replace(b"ab", b"\xff\xfe")
+    assert content.decode_for_people(broken) == {"_id": 1, "s": "\ufffd\ufffd"}

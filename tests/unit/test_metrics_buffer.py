@@ -25,7 +25,9 @@ def outcomes() -> list[Outcome]:
         Outcome(KEYS[4], Ending.DONE, transfer=Side.ATLAS, operation=Operation.UPDATE, conflict=True),
         Outcome(KEYS[5], Ending.DONE),
         Outcome(KEYS[6], Ending.REJECTED, transfer=Side.LOCAL, reason="too large"),
-        Outcome(KEYS[7], Ending.WAIT, seen=Seen({side: bytes(16) for side in Side}, dict.fromkeys(Side, 7), 1)),
+        Outcome(
+            KEYS[7], Ending.WAIT, seen=Seen({side: bytes(16) for side in Side}, dict.fromkeys(Side, 7), 1)
+        ),
     ]
 
 
