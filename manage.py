@@ -9,12 +9,19 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
     from syncapp.conf import SettingsError, get_settings
 
+    from django.db.utils import OperationalError
+
     try:
         settings = get_settings()
         settings.make_home()
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        print(
+            f"DATABASE_URL: Django's database cannot be used: {str(error).splitlines()[0]}", file=sys.stderr
+        )
+        return 1
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

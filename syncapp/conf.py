@@ -24,6 +24,8 @@ from syncapp.rules.initial_choice import FORM, InitialChoice, WrongChoice
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins")
+HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
+SECRET_KEY_LENGTH = 20
 COLLECTION_PATTERN = re.compile(r"[^\s$\0,]+")
 
 
@@ -65,6 +67,23 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 def words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Host names or addresses, as Django's ALLOWED_HOSTS takes them."""
+    found = words(text)
+    for word in found:
+        if not HOST_NAME.fullmatch(word):
+            raise WrongValue(
+                "host names or addresses without scheme and port, separated by commas; .name for all below"
+            )
+    return found
+
+
+def secret_key(text: str) -> str:
+    if text and len(text) < SECRET_KEY_LENGTH:
+        raise WrongValue(f"{SECRET_KEY_LENGTH} characters or more, hard to guess")
+    return text
 
 
 def collection_patterns(text: str) -> tuple[str, ...]:
@@ -157,9 +176,9 @@ SETTINGS = (
     Setting("CHANGE_STREAM_MAX_RECONNECT_ATTEMPTS", "10", integer(1, 100_000), "Attempts after which health turns critical. Trying goes on at the longest interval."),
     Setting("CELERY_BROKER_URL", "", url("redis", "rediss"), "Redis. Empty: `make run` starts an embedded one.", secret=True),
     Setting("DATABASE_URL", "", database_url, "Django's database. Empty: SQLite in SYNC_HOME.", secret=True),
-    Setting("DJANGO_SECRET_KEY", "", anything, "Django's secret key. Empty: made once and kept in SYNC_HOME.", secret=True),
+    Setting("DJANGO_SECRET_KEY", "", secret_key, "Django's secret key. Empty: made once and kept in SYNC_HOME.", secret=True),
     Setting("DJANGO_DEBUG", "false", boolean, "Django's debug pages. Never in production."),
-    Setting("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", words, "Host names that the web process answers to, separated by commas."),
+    Setting("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", host_names, "Host names that the web process answers to, separated by commas."),
     Setting("DJANGO_CSRF_TRUSTED_ORIGINS", "", origins, "Addresses under which browsers see the web process behind a proxy that does TLS, for instance https://sync.example.com."),
     Setting("DJANGO_SUPERUSER_USERNAME", "admin", anything, "The admin whom `make run` creates."),
     Setting("DJANGO_SUPERUSER_PASSWORD", "", anything, "The admin's password. Empty: made up, printed, and kept in SYNC_HOME.", secret=True),

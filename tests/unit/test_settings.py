@@ -33,6 +33,9 @@ WRONG = [
     ("DATABASE_URL", "mysql://localhost/db", "sqlite:// or postgres://"),
     ("DATABASE_URL", "postgres://localhost", "postgres://user:password@host:port/name"),
     ("DJANGO_DEBUG", "2", "true or false"),
+    ("DJANGO_SECRET_KEY", "secret", "20 characters or more"),
+    ("DJANGO_ALLOWED_HOSTS", "https://shop.example.com", "without scheme and port"),
+    ("DJANGO_ALLOWED_HOSTS", "shop.example.com,a b", "separated by commas"),
     ("DJANGO_CSRF_TRUSTED_ORIGINS", "sync.example.com", "https://sync.example.com"),
     ("PORT", "web", "a whole number from 1 to 65535"),
     ("PORT", "65536", "a whole number from 1 to 65535"),
@@ -51,8 +54,6 @@ WRONG = [
 ]
 # Any text is allowed, or it is checked where it is used
 ANYTHING_GOES = {
-    "DJANGO_SECRET_KEY",
-    "DJANGO_ALLOWED_HOSTS",
     "DJANGO_SUPERUSER_USERNAME",
     "DJANGO_SUPERUSER_PASSWORD",
     "DJANGO_SUPERUSER_EMAIL",
@@ -184,3 +185,14 @@ def test_one_database_of_ones_own_needs_the_other(tmp_path: Path, given: str, mi
     assert done.stderr == (
         f"{missing} is not set; set both MONGODB_URI and MONGODB_ATLAS_URI, or neither for the demo\n"
     )
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://user:hidden@127.0.0.1:1/x", "sqlite:////no/such/folder/x.sqlite3"]
+)
+def test_a_database_that_cannot_be_used_gives_one_line(tmp_path: Path, url: str) -> None:
+    done = manage("sync_run", home=tmp_path, DATABASE_URL=url)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("DATABASE_URL: Django's database cannot be used: ")
+    assert "hidden" not in line
