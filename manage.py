@@ -7,9 +7,9 @@ import sys
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
-    from syncapp.conf import SettingsError, get_settings
-
     from django.db.utils import OperationalError
+
+    from syncapp.conf import SettingsError, get_settings
 
     try:
         settings = get_settings()
