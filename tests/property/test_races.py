@@ -26,7 +26,9 @@ SCENARIOS: dict[str, list[tuple[int, bool]]] = {
     "local wins": [(ATLAS, False), (LOCAL, False)],
     "atlas wins": [(LOCAL, False), (ATLAS, False)],
     "deleted here, changed there": [(LOCAL, True), (ATLAS, False)],
+    "pushed insert": [(LOCAL, False)],
 }
+FROM_NOTHING = {"pushed insert"}
 POINTS = [
     "states read",
     "atlas read",
@@ -50,6 +52,9 @@ def world(databases: tuple[Database[Any], Database[Any]], exact_times: None) -> 
 
 
 def begin(world: World, scenario: str) -> Device:
+    if scenario in FROM_NOTHING:
+        world.native_write(LOCAL, KEY, delete=True)
+        world.settle()
     for place, delete in SCENARIOS[scenario]:
         world.native_write(place, KEY, delete)
     (device,) = world.devices
@@ -106,12 +111,12 @@ def test_a_worker_that_dies_at_any_point_loses_nothing(world: World, scenario: s
     world.check()
 
 
-def another_task_decides(world: World) -> None:
-    """The listener takes the task for lost, both sides change, and a second task does all the work."""
+def another_task_decides(world: World, place: int, delete: bool) -> None:
+    """The listener takes the task for lost, the document changes, and a second task does all the work."""
     (device,) = world.devices
     device.dirty.give_up(list(device.dirty.tasks))
     stalled = device.tasks.pop()
-    world.native_write(ATLAS, KEY, delete=False)
+    world.native_write(place, KEY, delete)
     world.settle()
     device.tasks.append(stalled)
 
@@ -120,7 +125,9 @@ OTHERS: dict[str, Callable[[World], None]] = {
     "a local write": lambda world: world.native_write(LOCAL, KEY, delete=False),
     "a write on Atlas": lambda world: world.native_write(ATLAS, KEY, delete=False),
     "a local delete": lambda world: world.native_write(LOCAL, KEY, delete=True),
-    "another task": another_task_decides,
+    "another task": lambda world: another_task_decides(world, ATLAS, delete=False),
+    # A push that comes late must not land, though Atlas holds again what it saw: nothing
+    "another task after a local delete": lambda world: another_task_decides(world, LOCAL, delete=True),
 }
 
 
