@@ -27,8 +27,9 @@ SCENARIOS: dict[str, list[tuple[int, bool]]] = {
     "atlas wins": [(LOCAL, False), (ATLAS, False)],
     "deleted here, changed there": [(LOCAL, True), (ATLAS, False)],
     "pushed insert": [(LOCAL, False)],
+    "pulled insert": [(ATLAS, False)],
 }
-FROM_NOTHING = {"pushed insert"}
+FROM_NOTHING = {"pushed insert", "pulled insert"}
 POINTS = [
     "states read",
     "atlas read",
@@ -128,6 +129,8 @@ OTHERS: dict[str, Callable[[World], None]] = {
     "another task": lambda world: another_task_decides(world, ATLAS, delete=False),
     # A push that comes late must not land, though Atlas holds again what it saw: nothing
     "another task after a local delete": lambda world: another_task_decides(world, LOCAL, delete=True),
+    # What a task read before another found both sides equal is out of date, though nothing was written
+    "another task after a delete on Atlas": lambda world: another_task_decides(world, ATLAS, delete=True),
 }
 
 
