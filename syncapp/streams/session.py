@@ -153,8 +153,9 @@ class Session:
             if reader.is_alive():
                 reader.join(2.0)
         if not lost:
-            self._saved_at = 0.0
-            self._try_to(self._keep_lease)
+            if not isinstance(self._error, HistoryLost):  # its token was deleted, and must stay so
+                self._saved_at = 0.0
+                self._try_to(self._keep_lease)
             self._lease.give_back()
         self._try_to(self._keep_books)
 
@@ -193,7 +194,12 @@ class Session:
         return self._dirty.waiting > 0
 
     def history_lost(self, side: Side, error: HistoryLost) -> None:
-        start.forget_token(self._databases[Side.LOCAL], side)
+        def forget_token() -> None:
+            start.forget_token(self._databases[Side.LOCAL], side)
+
+        # If the token cannot be deleted the next session meets the same error, and tries again; this one
+        # must end in any case, since it has no reader any more
+        self._try_to(forget_token)
         self._finish(error)
 
     def _to_atlas_time(self, local_time: int) -> int:
