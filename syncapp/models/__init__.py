@@ -1,6 +1,7 @@
 """What Django's database keeps: one file a model."""
 
 from syncapp.models.audit import AuditEntry
+from syncapp.models.comparison_run import ComparisonRun
 from syncapp.models.conflict import Conflict
 from syncapp.models.excluded_collection import ExcludedCollection
 from syncapp.models.instance import Instance
@@ -8,9 +9,11 @@ from syncapp.models.metrics import MetricMinute, ProcessingTime
 from syncapp.models.rejected_change import RejectedChange
 from syncapp.models.resume_token import ResumeToken
 from syncapp.models.sync_switches import SyncSwitches
+from syncapp.models.validation_rule import ValidationRule
 
 __all__ = [
     "AuditEntry",
+    "ComparisonRun",
     "Conflict",
     "ExcludedCollection",
     "Instance",
@@ -19,4 +22,5 @@ __all__ = [
     "RejectedChange",
     "ResumeToken",
     "SyncSwitches",
+    "ValidationRule",
 ]

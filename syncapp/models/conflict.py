@@ -9,6 +9,7 @@ class Conflict(models.Model):
     class Winner(models.TextChoices):
         LOCAL = "local", "Local"
         ATLAS = "atlas", "Atlas"
+        OPEN = "open", "Waits for a person"
 
     record_id = models.CharField(max_length=100, unique=True)  # copying it twice changes nothing
     instance_id = models.CharField(max_length=36)
@@ -30,6 +31,7 @@ class Conflict(models.Model):
     atlas_raw = models.BinaryField(null=True)
     document_id_raw = models.BinaryField()  # BSON of {_id: …}
     restored_at = models.DateTimeField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)  # of one that waited for a person
 
     class Meta:
         ordering = ["-at", "-id"]

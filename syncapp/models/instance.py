@@ -29,6 +29,16 @@ class Instance(models.Model):
     push_lag_ms = models.PositiveBigIntegerField(default=0)
     clock_offset_ms = models.FloatField(default=0)  # Atlas's clock minus the local server's
 
+    # Why transfers are halted, until an operator answers (syncapp/safety/halts.py): [{id, kind, …}]
+    halts = models.JSONField(default=list, blank=True)
+    refused = models.JSONField(default=dict, blank=True)  # collections that cannot be synced → why
+    # Ages of a heartbeat when its event was read, in milliseconds; empty: none was read yet
+    local_heartbeat_ms = models.FloatField(null=True)
+    atlas_heartbeat_ms = models.FloatField(null=True)
+    clock_warning = models.TextField(blank=True)  # a clock that is far off, or has jumped
+    loops = models.PositiveIntegerField(default=0)  # keys whose transfers went round since the start
+    loop_at = models.DateTimeField(null=True)  # the last one
+
     class Meta:
         verbose_name = "device"
 

@@ -16,9 +16,13 @@ class RejectedChange(models.Model):
     code = models.IntegerField(null=True)  # the server's error code
     document = models.TextField(blank=True)  # canonical extended JSON; empty: a delete
     document_raw = models.BinaryField(null=True)
+    # A unique index is the cause: the document that holds the value
+    other_id = models.TextField(blank=True)
+    other_document = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=1)
     first_at = models.DateTimeField(auto_now_add=True)
-    last_at = models.DateTimeField(auto_now=True)
+    last_at = models.DateTimeField(auto_now=True)  # when it was refused last
+    retried_at = models.DateTimeField(null=True, blank=True)  # when it was asked for again last
 
     class Meta:
         ordering = ["-last_at"]

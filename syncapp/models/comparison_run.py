@@ -1,0 +1,44 @@
+"""A comparison of both sides, as it stands: a mirror for admin and API of what the local `_sync_runs` holds."""
+
+from django.db import models
+
+
+class ComparisonRun(models.Model):
+    class Kind(models.TextChoices):
+        RESYNC = "resync", "Resync"
+        VERIFY = "verify", "Verify"
+        REPAIR = "repair", "Verify and repair"
+        FIRST_RUN = "first run", "First run"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+        FAILED = "failed", "Failed"
+
+    run_id = models.CharField(max_length=36, unique=True)
+    instance_id = models.CharField(max_length=36)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    why = models.CharField(max_length=300)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    collections = models.JSONField(default=list)  # names; empty: all
+    collection = models.CharField(max_length=255, blank=True)  # the one that is compared now
+    documents = models.PositiveBigIntegerField(default=0)  # compared so far
+    expected = models.PositiveBigIntegerField(default=0)  # about how many there are
+    equal = models.PositiveBigIntegerField(default=0)
+    different = models.PositiveBigIntegerField(default=0)
+    only_local = models.PositiveBigIntegerField(default=0)
+    only_atlas = models.PositiveBigIntegerField(default=0)
+    marked = models.PositiveBigIntegerField(default=0)  # handed to the listener
+    samples = models.JSONField(default=list)  # some that differ: [{collection, id, what}]
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField()
+    updated_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.started_at:%Y-%m-%d %H:%M:%S}"

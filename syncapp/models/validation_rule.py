@@ -1,0 +1,18 @@
+"""What documents of a collection must look like before sync writes them on either side."""
+
+from django.db import models
+
+from syncapp.models.excluded_collection import validate_pattern
+
+
+class ValidationRule(models.Model):
+    pattern = models.CharField(max_length=200, unique=True, validators=[validate_pattern])
+    schema = models.JSONField()  # as MongoDB's $jsonSchema has it
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["pattern"]
+
+    def __str__(self) -> str:
+        return self.pattern

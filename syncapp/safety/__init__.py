@@ -1,0 +1,1 @@
+"""What stops sync before it does harm, and asks an operator."""
