@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -45,6 +45,8 @@ class Policy:
     excluded: bool = False  # that is so by a rule of the collection, not because sync is disabled
     unknown_time: UnknownTime | None = None  # who wins if both times are unknown; None: the strategy says
     timestamp_field: str = ""  # of the documents, for the newest
+    # The rules' own validation: why a document must not be written on either side. None: it may
+    check: Callable[[bytes], str | None] | None = field(default=None, compare=False)
 
 
 def decide(

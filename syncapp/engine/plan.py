@@ -54,6 +54,9 @@ class Plan:
             sides = (Side.LOCAL,) if decision is Decision.WAIT_FOR_LOCAL else BOTH
             self.outcomes[key] = Outcome(key, Ending.WAIT, seen=wait_for(seen, item, sides, self.read_to))
             return
+        if refused := refused_by_rule(key, decision, versions, policy):
+            self.outcomes[key] = refused  # nothing of it is written, its state neither
+            return
         if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
             winner = Side.LOCAL if decision is Decision.LOCAL_WINS else Side.ATLAS
             facts = {side: item.facts.get(side) for side in Side}
@@ -88,6 +91,23 @@ class Plan:
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             after = state.next(*agreed)
         self.states.append((key, state, after))
+
+
+def refused_by_rule(
+    key: DocumentKey, decision: Decision, versions: Mapping[Side, bytes | None], policy: Policy
+) -> Outcome | None:
+    """The end of a key whose version must not be carried over by a validation rule. A delete always may."""
+    if decision in (Decision.PULL, Decision.ATLAS_WINS):
+        target = Side.LOCAL
+    elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
+        target = Side.ATLAS
+    else:
+        return None
+    document = versions[target.other]
+    reason = policy.check(document) if policy.check and document is not None else None
+    if not reason:
+        return None
+    return Outcome(key, Ending.REJECTED, transfer=target, reason=reason, document=document)
 
 
 def wait_for(seen: Observation, item: WorkItem, sides: tuple[Side, ...], read_to: Mapping[Side, int]) -> Seen:
