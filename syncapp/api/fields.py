@@ -63,3 +63,11 @@ class Moment(Named, serializers.DateTimeField):
 
 class Pattern(Named, serializers.CharField):
     allowed = "the name of a collection or a glob pattern such as temp_*, without spaces, commas or $"
+
+
+class Text(Named, serializers.CharField):
+    """A text of which `allowed` says what it is."""
+
+    def __init__(self, allowed: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.allowed = allowed

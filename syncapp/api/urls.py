@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictRestore
 from syncapp.api.exclusions import Exclusions
+from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
 from syncapp.api.metrics import SyncMetrics
@@ -25,6 +26,8 @@ sync = [
     path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
     path("resume-token", ResumeTokens.as_view(), name="sync-resume-token"),
     path("rejected", RejectedChanges.as_view(), name="sync-rejected"),
+    path("halts", Halts.as_view(), name="sync-halts"),
+    path("halts/answer", HaltAnswer.as_view(), name="sync-halt-answer"),
     path("devices", Devices.as_view(), name="sync-devices"),
 ]
 

@@ -54,14 +54,14 @@ def operator(operator_user: User) -> APIClient:
 def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
     """Settings of the environment as they would be after a restart with these values."""
     from monitoring import dashboard, facts, flower
-    from syncapp import first_run
+    from syncapp import databases
     from syncapp.admin import navigation
     from syncapp.api import permissions
     from syncapp.conflicts import restore
 
     def change(**values: object) -> None:
         changed = dataclasses.replace(conf.get_settings(), **values)  # type: ignore[arg-type]
-        for module in (dashboard, facts, first_run, flower, navigation, permissions, restore):
+        for module in (dashboard, databases, facts, flower, navigation, permissions, restore):
             monkeypatch.setattr(module, "get_settings", lambda: changed)
 
     return change

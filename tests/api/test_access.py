@@ -32,6 +32,7 @@ CHANGES = [
     ("post", f"{ROOT}/exclusions", {"pattern": "x"}),
     ("delete", f"{ROOT}/exclusions", {"pattern": "x"}),
     ("post", f"{ROOT}/conflicts/1/restore", {}),
+    ("post", f"{ROOT}/halts/answer", {"id": "x", "answer": "y"}),
 ]
 
 

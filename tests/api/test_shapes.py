@@ -127,7 +127,7 @@ def test_the_schema_describes_every_address_without_a_warning(anybody: APIClient
     described = {path.removeprefix(ROOT + "/") for path in schema["paths"] if path.startswith(ROOT)}
     assert described == {
         "health", "metrics", "conflicts", "conflicts/{id}", "conflicts/{id}/restore", "toggle", "pause",
-        "initial", "exclusions", "resume-token", "rejected", "devices",
+        "initial", "exclusions", "resume-token", "rejected", "devices", "halts", "halts/answer",
     }  # fmt: skip
     assert {"/api/token/", "/api/health", "/monitoring/dashboard"} <= set(schema["paths"])
 

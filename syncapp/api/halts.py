@@ -1,0 +1,68 @@
+"""Halts: `GET` lists what stopped transfers and waits for an operator, `POST` answers one, once."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from syncapp import halts
+from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
+from syncapp.api.fields import Text
+from syncapp.databases import LocalUnreachable
+from syncapp.safety.halts import Kind
+
+
+class HaltOut(serializers.Serializer):
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
+    side = serializers.CharField(allow_null=True, help_text="Whose changes are halted; null: all transfers")
+    collection = serializers.CharField(help_text="Empty: all collections")
+    at = serializers.DateTimeField()
+    detail = serializers.CharField()
+    preview = serializers.DictField(help_text="What it is about: numbers and samples")
+    answers = serializers.DictField(child=serializers.CharField(), help_text="Each answer, and what it does")
+    answer = serializers.CharField(allow_null=True, help_text="The one that was given and is carried out")
+
+
+class HaltList(serializers.Serializer):
+    results = HaltOut(many=True)
+
+
+class AnswerIn(serializers.Serializer):
+    id = Text(allowed="the id of a halt, as GET halts lists them")
+    answer = Text(allowed="one of the halt's answers, as GET halts lists them")
+
+
+@extend_schema_view(get=extend_schema(responses=HaltList, tags=["halts"]))
+class Halts(APIView):
+    """What stopped transfers before harm was done, and the answers that let them go on."""
+
+    def get(self, request: Request) -> Response:
+        try:
+            return Response({"results": [halt.as_document() for halt in halts.show()]})
+        except LocalUnreachable as error:
+            raise ServiceUnavailable(str(error)) from error
+
+
+@extend_schema_view(post=extend_schema(request=AnswerIn, responses=HaltOut, tags=["halts"]))
+class HaltAnswer(APIView):
+    """Answers a halt; the listener carries the answer out and lets transfers go on."""
+
+    def post(self, request: Request) -> Response:
+        wanted = AnswerIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        given = wanted.validated_data
+        try:
+            return Response(halts.answer(given["id"], given["answer"], request.user).as_document())
+        except halts.UnknownHalt as error:
+            raise NotFound(str(error)) from error
+        except halts.WrongAnswer as error:
+            raise wrong("answer", given["answer"], error.allowed) from error
+        except halts.AnsweredAlready as error:
+            raise NotPossible(str(error)) from error
+        except LocalUnreachable as error:
+            raise ServiceUnavailable(str(error)) from error

@@ -1,0 +1,56 @@
+"""`manage.py sync_halts`: what stopped transfers and waits for an operator, and the operator's answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from syncapp import halts
+from syncapp.databases import LocalUnreachable
+from syncapp.safety.halts import Halt
+
+
+class Command(BaseCommand):
+    help = (
+        "List what is halted, with the answers that let it go on; `answer ID ANSWER` gives one. "
+        "Exit status of the list: 0 nothing is halted, 1 answers are being carried out, 2 an answer is missing."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for scripts")
+        parser.add_argument(
+            "answer", nargs="*", metavar="answer ID ANSWER", help="answer the halt of this id"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        given = options["answer"]
+        if given and (given[0] != "answer" or len(given) != 3):
+            raise CommandError("Give nothing, or: answer ID ANSWER")
+        try:
+            found = [halts.answer(given[1], given[2])] if given else halts.show()
+        except (halts.HaltError, LocalUnreachable) as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            documents = [halt.as_document() for halt in found]
+            self.stdout.write(json.dumps(documents[0] if given else documents, indent=2, default=str))
+        elif given:
+            self.stdout.write(f"Answered: {found[0].answer}. The listener carries it out.")
+        else:
+            self.stdout.write("\n\n".join(map(self.text, found)) or "Nothing is halted.")
+        if found and not given:
+            raise SystemExit(1 if all(halt.answer for halt in found) else 2)
+
+    @staticmethod
+    def text(halt: Halt) -> str:
+        lines = [f"{halt.id}   since {halt.at:%Y-%m-%d %H:%M:%S} UTC", f"  {halt.detail}"]
+        if halt.preview:
+            lines.append(f"  {json.dumps(dict(halt.preview), ensure_ascii=False, default=str)}")
+        if halt.answer:
+            lines.append(f"  Answered: {halt.answer}. The listener carries it out.")
+        else:
+            answers = halt.as_document()["answers"]
+            lines += [f"  {name:<11} {text}" for name, text in answers.items()]
+            lines.append(f"  → manage.py sync_halts answer '{halt.id}' {' | '.join(answers)}")
+        return "\n".join(lines)
