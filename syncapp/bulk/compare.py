@@ -23,6 +23,7 @@ from syncapp.engine.documents import read_documents, split_documents
 from syncapp.engine.state import read_states, write_states
 from syncapp.engine.values import ABSENT, DocumentKey, SyncState
 from syncapp.rules.exclusions import is_reserved
+from syncapp.rules.refusals import refusals
 from syncapp.streams.change_stream import DIRTY
 
 PAGE = 500
@@ -46,10 +47,11 @@ class Compared:
 
 def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
     """Names of all plain collections of either side that sync may look at."""
+    refused = refusals(local, atlas)
     names: set[str] = set()
     for database in (local, atlas):
         for info in database.list_collections(filter={"type": "collection"}):
-            if not is_reserved(info["name"]) and not info.get("options", {}).get("capped"):
+            if not is_reserved(info["name"]) and info["name"] not in refused:
                 names.add(info["name"])
     return sorted(names)
 

@@ -16,7 +16,9 @@ from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.connect import connect
 from syncapp.engine.errors import ConnectionDown, Misconfigured, SyncError
 from syncapp.engine.origin import instance_id
+from syncapp.engine.transaction import translated
 from syncapp.engine.values import Batch, Ending, Outcome, Side
+from syncapp.rules.refusals import RefusalCheck
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.streams import reports
 from syncapp.streams.messages import Report
@@ -36,9 +38,11 @@ class Worker:
         self._local = connect(settings.mongodb_uri, "worker")
         self._redis = reports.connect(settings.celery_broker_url)
         self.device = instance_id(self._local)
+        atlas = connect(settings.mongodb_atlas_uri, "worker")
+        self._refusals = RefusalCheck(self._local, atlas)
         self._processor = ChangeProcessor(
             self._local,
-            connect(settings.mongodb_atlas_uri, "worker"),
+            atlas,
             self.device,
             max_bytes=settings.sync_apply_batch_bytes,
             marker_keep_hours=settings.origin_tracking_keep_hours,
@@ -55,7 +59,7 @@ class Worker:
         self._batch, self._spoke_at = batch, started
         policy = self._rules_for(batch).policy(batch.collection)
         try:
-            outcomes = self._processor.process(batch, policy)
+            outcomes = self._refuse(batch) or self._processor.process(batch, policy)
         except SyncError as error:
             outcomes = self._park(batch, error)
             if not outcomes:
@@ -74,6 +78,12 @@ class Worker:
         """Give up on the task: the listener hands its keys out again, in smaller batches."""
         outcomes = [Outcome(item.key, Ending.RETRY) for item in batch.items]
         self._send(Report.of(batch, outcomes, 0.0))
+
+    def _refuse(self, batch: Batch) -> list[Outcome]:
+        """Keys of a collection that cannot be synchronised are done, with nothing done (rules/refusals.py)."""
+        with translated():
+            refused = self._refusals.why(batch.collection)
+        return [Outcome(item.key, Ending.DONE) for item in batch.items] if refused else []
 
     def _park(self, batch: Batch, error: SyncError) -> list[Outcome]:
         """A key that fails again and again, alone in its batch, is set aside like one that is refused.

@@ -1,0 +1,77 @@
+"""Collections that cannot be synchronised, each with the reason: named, never left out in silence.
+
+Their documents do not behave like others: a view has none of its own, changes of a time series bring no
+events, a capped collection drops documents by itself, a default collation matches other `_id`s.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pymongo.database import Database
+
+from syncapp.rules.exclusions import is_reserved
+
+KEEP_SECONDS = 30.0
+
+
+def refusals(local: Database[Any], atlas: Database[Any]) -> dict[str, str]:
+    """Collection → why it cannot be synchronised: one sentence that names the side. Raises PyMongoError."""
+    here, there = _collections(local), _collections(atlas)
+    found = {name: why_refused(here.get(name), there.get(name)) for name in sorted({*here, *there})}
+    return {name: why for name, why in found.items() if why}
+
+
+def why_refused(local: Mapping[str, Any] | None, atlas: Mapping[str, Any] | None) -> str:
+    """What stands against a collection, whose descriptions are those of listCollections. None: it does
+    not exist on that side. Empty: it can be synchronised."""
+    for info, side in ((local, "the local side"), (atlas, "Atlas")):
+        why = "" if info is None else _why(info, side)
+        if why:
+            return why
+    return ""
+
+
+def _why(info: Mapping[str, Any], side: str) -> str:
+    kind, options = info.get("type", "collection"), info.get("options", {})
+    if kind == "view":
+        return f"It is a view on {side}: a view has no documents of its own."
+    if kind == "timeseries":
+        return f"It is a time-series collection on {side}: the server reports no changes of those."
+    if options.get("capped"):
+        return f"It is a capped collection on {side}: the server drops its oldest documents by itself."
+    if options.get("collation", {}).get("locale", "simple") != "simple":
+        return f"It has a default collation on {side}: two _ids that sync tells apart can be one there."
+    return ""
+
+
+def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[str, Any]]:
+    query = {"name": name} if name else {}
+    found = database.list_collections(filter=query)
+    return {info["name"]: info for info in found if not is_reserved(info["name"])}
+
+
+class RefusalCheck:
+    """Asks about one collection before documents of it are touched, and keeps the answer for a moment."""
+
+    def __init__(
+        self, local: Database[Any], atlas: Database[Any], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._databases = (local, atlas)
+        self._clock = clock
+        self._answers: dict[str, tuple[float, str]] = {}
+
+    def why(self, name: str) -> str:
+        """Why the collection is refused; empty: it is not. Raises PyMongoError."""
+        now = self._clock()
+        asked_at, answer = self._answers.get(name, (float("-inf"), ""))
+        if now - asked_at < KEEP_SECONDS:
+            return answer
+        infos = [_collections(database, name).get(name) for database in self._databases]
+        answer = why_refused(*infos)
+        # A collection that is missing on a side may be created there at any moment, as anything
+        if answer or None not in infos:
+            self._answers[name] = (now, answer)
+        return answer
