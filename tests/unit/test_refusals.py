@@ -1,82 +1,151 @@
-"""Which collections are refused, and when a worker asks again."""
+"""Why a server refuses a document, as a person reads it. The errors are as MongoDB 6.0.5 sends them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from pymongo.database import Database
+from bson import Int64
 
-from syncapp.bulk.compare import shared_collections
-from syncapp.rules.refusals import KEEP_SECONDS, RefusalCheck, refusals, why_refused
-
-Databases = tuple[Database[Any], Database[Any]]
+from syncapp.engine.refusals import LENGTH, reason_of
 
 
-@pytest.fixture
-def both(local_db: Database[Any], atlas_db: Database[Any]) -> Databases:
-    return local_db, atlas_db
+def validation(*rules: dict[str, Any]) -> dict[str, Any]:
+    details = {"operatorName": "$jsonSchema", "schemaRulesNotSatisfied": list(rules)}
+    return {
+        "code": 121,
+        "errmsg": "Document failed validation",
+        "errInfo": {"failingDocumentId": 1, "details": details},
+    }
+
+
+def wrong_type(name: str) -> dict[str, Any]:
+    failed = {
+        "operatorName": "bsonType",
+        "specifiedAs": {"bsonType": "int"},
+        "reason": "type did not match",
+        "consideredValue": "much",
+        "consideredType": "string",
+    }
+    return {"propertyName": name, "details": [failed]}
+
+
+PROPERTIES = {"operatorName": "properties", "propertiesNotSatisfied": [wrong_type("total")]}
+REQUIRED = {
+    "operatorName": "required",
+    "specifiedAs": {"required": ["total", "shop"]},
+    "missingProperties": ["shop"],
+}
+UNKNOWN = {
+    "operatorName": "additionalProperties",
+    "specifiedAs": {"additionalProperties": False},
+    "additionalProperties": ["zzz"],
+}
+NESTED = {
+    "operatorName": "properties",
+    "propertiesNotSatisfied": [
+        {
+            "propertyName": "lines",
+            "details": [
+                {
+                    "operatorName": "items",
+                    "reason": "At least one item did not match the sub-schema",
+                    "itemIndex": 1,
+                    "details": [
+                        {"operatorName": "properties", "propertiesNotSatisfied": [wrong_type("price")]}
+                    ],
+                }
+            ],
+        }
+    ],
+}
+MINIMUM = {
+    "operatorName": "properties",
+    "propertiesNotSatisfied": [
+        {
+            "propertyName": "total",
+            "details": [
+                {
+                    "operatorName": "minimum",
+                    "specifiedAs": {"minimum": 3},
+                    "reason": "comparison failed",
+                    "consideredValue": Int64(1),
+                }
+            ],
+        }
+    ],
+}
+EXPRESSION = {
+    "code": 121,
+    "errmsg": "Document failed validation",
+    "errInfo": {
+        "details": {
+            "operatorName": "$expr",
+            "specifiedAs": {"$expr": {"$lt": ["$a", "$b"]}},
+            "reason": "expression did not match",
+            "expressionResult": False,
+        }
+    },
+}
+TAKEN = {
+    "code": 11000,
+    "errmsg": 'E11000 duplicate key error collection: t.u index: email_1 dup key: { email: "a" }',
+    "keyPattern": {"email": 1},
+    "keyValue": {"email": "a"},
+}
+BY_COLLATION = {
+    "code": 11000,
+    "errmsg": 'E11000 duplicate key error collection: t.u index: ci_1 collation: { locale: "en" } dup key: { ci: "0x29" }',
+    "keyValue": {"ci": "29"},
+    "hexEncoded": [True],
+}
+REFUSED = "The collection's validator refuses it: "
 
 
 @pytest.mark.parametrize(
-    ("info", "word"),
+    ("error", "reason"),
     [
-        ({"type": "view", "options": {"viewOn": "orders"}}, "view"),
-        ({"type": "timeseries", "options": {}}, "time-series"),
-        ({"type": "collection", "options": {"capped": True, "size": 4096}}, "capped"),
-        ({"type": "collection", "options": {"collation": {"locale": "de"}}}, "collation"),
-        ({"type": "collection", "options": {"collation": {"locale": "simple"}}}, ""),
-        ({"type": "collection", "options": {"validator": {"a": 1}}}, ""),
-        ({"type": "collection"}, ""),
+        (validation(PROPERTIES), REFUSED + 'total: wanted {"bsonType": "int"}, found string'),
+        (validation(REQUIRED), REFUSED + "shop is missing"),
+        (validation(UNKNOWN), REFUSED + "zzz is not allowed"),
+        (validation(NESTED), REFUSED + 'lines.1.price: wanted {"bsonType": "int"}, found string'),
+        (validation(MINIMUM), REFUSED + 'total: wanted {"minimum": 3}, found 1'),
+        (validation(MINIMUM, REQUIRED), REFUSED + 'total: wanted {"minimum": 3}, found 1; shop is missing'),
+        (EXPRESSION, REFUSED + 'wanted {"$expr": {"$lt": ["$a", "$b"]}}'),
+        (
+            {"code": 121, "errmsg": "Document failed validation"},
+            REFUSED + "Document failed validation",
+        ),
+        (TAKEN, 'Unique index email_1: {"email": "a"} is held by another document'),
+        (BY_COLLATION, "Unique index ci_1: the value of ci is held by another document"),
+        ({"code": 11000, "errmsg": "E11000 duplicate key"}, "E11000 duplicate key"),
+        (
+            {"code": 15, "errmsg": "Document exceeds maximum nesting depth of 180"},
+            "It is nested deeper than the server takes: Document exceeds maximum nesting depth of 180",
+        ),
+        (
+            {"code": 10334, "errmsg": "BSONObj size: 16800000 is invalid"},
+            "It is larger than the server takes: BSONObj size: 16800000 is invalid",
+        ),
+        (
+            {"code": 171, "errmsg": "cannot index parallel arrays [b] [a]"},
+            "An index of the collection cannot hold it: cannot index parallel arrays [b] [a]",
+        ),
+        (
+            {"code": 52, "errmsg": "_id fields may not contain '$'-prefixed fields"},
+            "The server refuses a field: _id fields may not contain '$'-prefixed fields",
+        ),
+        ({"code": 4711, "errmsg": "something new"}, "something new"),
+        ({}, "the server gave no reason"),
     ],
 )
-def test_each_kind_is_refused_on_either_side(info: dict[str, Any], word: str) -> None:
-    plain = {"type": "collection", "options": {}}
-    here, there = why_refused(info, plain), why_refused(plain, info)
-    assert bool(here) == bool(there) == bool(word)
-    if word:
-        assert word in here
-        assert "on the local side" in here
-        assert "on Atlas" in there
-    assert bool(why_refused(info, None)) == bool(word)
+def test_the_reason(error: dict[str, Any], reason: str) -> None:
+    assert reason_of(error) == reason
 
 
-def test_both_databases_are_asked(both: Databases) -> None:
-    local, atlas = both
-    local.create_collection("ring", capped=True, size=4096)
-    local.create_collection("plain")
-    local.create_collection("_sync_ring", capped=True, size=4096)
-    local.command("create", "open", viewOn="plain", pipeline=[])
-    atlas.create_collection("names", collation={"locale": "de"})
-    atlas.create_collection("weather", timeseries={"timeField": "at"})
-    found = refusals(local, atlas)
-    assert {name: why.partition(":")[0] for name, why in found.items()} == {
-        "names": "It has a default collation on Atlas",
-        "open": "It is a view on the local side",
-        "ring": "It is a capped collection on the local side",
-        "weather": "It is a time-series collection on Atlas",
-    }
-    assert shared_collections(local, atlas) == ["plain"], "a comparison leaves them out as well"
-
-
-def test_an_answer_is_kept_for_a_moment_only(both: Databases) -> None:
-    local, atlas = both
-    now = [0.0]
-    check = RefusalCheck(local, atlas, lambda: now[0])
-    for database in both:
-        database.create_collection("orders")
-    assert check.why("orders") == ""
-    atlas.drop_collection("orders")
-    atlas.create_collection("orders", capped=True, size=4096)
-    assert check.why("orders") == "", "the answer is kept"
-    now[0] = KEEP_SECONDS
-    assert "capped" in check.why("orders")
-
-
-def test_a_collection_that_is_missing_on_a_side_is_asked_about_again(both: Databases) -> None:
-    local, atlas = both
-    check = RefusalCheck(local, atlas)
-    local.create_collection("orders")
-    assert check.why("orders") == ""
-    atlas.create_collection("orders", collation={"locale": "de"})
-    assert "on Atlas" in check.why("orders")
+def test_what_is_long_is_cut() -> None:
+    many = validation(*[{**REQUIRED, "missingProperties": [f"field{n}" for n in range(9)]}])
+    assert reason_of(many).endswith("field4 is missing; and 4 more")
+    long = {**TAKEN, "keyValue": {"email": "x" * 5_000}}
+    assert len(reason_of(long)) < 300
+    assert len(reason_of({"code": 1, "errmsg": "x" * 5_000})) == LENGTH
