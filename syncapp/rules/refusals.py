@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from pymongo.database import Database
 
 from syncapp.rules.exclusions import is_reserved
 
+log = structlog.get_logger(__name__)
 KEEP_SECONDS = 30.0
 
 
@@ -75,3 +77,21 @@ class RefusalCheck:
         if answer or None not in infos:
             self._answers[name] = (now, answer)
         return answer
+
+
+class RefusalWatch:
+    """What is refused now, for those who show it; each collection is logged once."""
+
+    def __init__(self, local: Database[Any], atlas: Database[Any]) -> None:
+        self._databases = (local, atlas)
+        self.found: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Ask both databases again. Raises PyMongoError."""
+        found = refusals(*self._databases)
+        for name, why in found.items():
+            if name not in self.found:
+                log.warning(
+                    "Collection is not synchronised", event_name="refused", collection=name, reason=why
+                )
+        self.found = found

@@ -21,6 +21,7 @@ from syncapp.engine import clock, origin
 from syncapp.engine.errors import HistoryLost, TransientError
 from syncapp.engine.values import BOTH, Batch, Side
 from syncapp.rules.exclusions import Exclusions
+from syncapp.rules.refusals import RefusalWatch
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.streams import beginning, reports, status
 from syncapp.streams.change_stream import Fetched
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 IDLE_TOKEN_SECONDS = 10.0  # how often an idle stream's token is saved, so that it stays young
 DRAIN_SECONDS = 3.0  # how long a stop waits for the reports of tasks that run
 CLOCK_SECONDS = 30.0
+REFUSALS_SECONDS = 60.0
 FILTER_SECONDS = 10.0  # how long a change of the exclusions waits for the streams to take it up
 
 
@@ -62,6 +64,7 @@ class Session:
         self._events: dict[Side, EventReader] = {}
         self._metrics = MetricsBuffer()
         self._offsets = clock.ClockOffsets()
+        self._refusals = RefusalWatch(databases[Side.LOCAL], databases[Side.ATLAS])
         self._over = threading.Event()
         self._error: Exception | None = None
         self._saved: dict[Side, Any] = {}
@@ -87,6 +90,7 @@ class Session:
             self._periodic("reports", 0.0, self._take_reports),
             self._periodic("rules", 0.5, self._reload_rules),
             self._periodic("clock", CLOCK_SECONDS, self._measure_clock),
+            self._periodic("refusals", REFUSALS_SECONDS, self._refusals.look),
         ]
         try:
             self._offsets = clock.load(local)
@@ -103,6 +107,7 @@ class Session:
                 return
             self._rules = begun
             self._try_to(self._measure_clock)
+            self._try_to(self._refusals.look)
             if self._rules.enabled:
                 start.pay_debts(self._databases, self._rules.exclusions)
             points = start.start_points(self._databases, self._rules.exclusions, self._rules.enabled)
@@ -274,6 +279,7 @@ class Session:
             push_lag_ms=lags[Side.LOCAL],
             clock_offset_ms=self._offsets.current,
             waiting_for=self._waiting_for,
+            refused=self._refusals.found,
         )
 
     def _measure_clock(self) -> None:

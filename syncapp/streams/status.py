@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from syncapp.engine.values import Side
@@ -24,6 +24,7 @@ class ListenerFigures:
     push_lag_ms: int
     clock_offset_ms: float
     waiting_for: str = ""  # why sync has not started yet
+    refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
 
 
 def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> None:
@@ -43,6 +44,7 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
         "atlas_reconnects": atlas.failures,
         "last_error": "; ".join(errors),
         "waiting_for": figures.waiting_for,
+        "refused": dict(figures.refused),
         "queue_size": figures.queue_size,
         "in_flight": figures.in_flight,
         "pull_lag_ms": figures.pull_lag_ms,
