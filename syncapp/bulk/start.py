@@ -9,6 +9,7 @@ import structlog
 from pymongo.database import Database
 
 from syncapp.bulk import compare
+from syncapp.bulk.transaction_lifetime import lower_transaction_lifetime
 from syncapp.engine import conflict_records, origin, state
 from syncapp.engine.documents import ensure_collection
 from syncapp.engine.errors import Misconfigured
@@ -53,6 +54,7 @@ def prepare(local: Database[Any], atlas: Database[Any], keep_hours: int) -> None
     state.ensure_indexes(local)
     conflict_records.ensure_indexes(local)
     compare.ensure_indexes(local)
+    lower_transaction_lifetime(local)
 
 
 def start_points(

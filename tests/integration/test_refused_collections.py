@@ -1,0 +1,57 @@
+"""Capped, collated and time-series collections stay as they are on each side, and are named; others go on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+from tests.integration.conftest import MakeDevice
+from tests.support.eventually import eventually
+
+COLLATION = {"locale": "en", "strength": 2}
+
+
+def test_refused_collections_are_named_and_others_go_on(make_device: MakeDevice) -> None:
+    device = make_device()
+    device.local.create_collection("ring", capped=True, size=4096, max=3)
+    device.atlas.create_collection("names", collation=COLLATION)
+    device.start()
+
+    # One that is created while sync runs is met by a worker first
+    device.atlas.create_collection("late", capped=True, size=4096)
+    device.local.create_collection("weather", timeseries={"timeField": "at"})
+    device.local["weather"].insert_one({"at": dt.datetime.now(dt.UTC), "t": 21})
+    device.atlas["late"].insert_one({"_id": 1})
+    device.local["late"].insert_one({"_id": 2})
+    device.local["names"].insert_one({"_id": "a"})
+    device.atlas["names"].insert_one({"_id": "B"})
+    for number in range(6):  # the first three fall out again, which brings events of deletes
+        device.local["ring"].insert_one({"_id": number})
+    device.atlas["ring"].insert_one({"_id": 0})
+    device.local["orders"].insert_one({"_id": 1})
+    device.atlas["orders"].insert_one({"_id": 2})
+    device.wait_until_settled(without={"ring", "names", "late", "weather"})
+
+    def ids(collection: str) -> tuple[list[object], list[object]]:
+        here, there = (
+            [one["_id"] for one in side[collection].find()] for side in (device.local, device.atlas)
+        )
+        return here, there
+
+    assert ids("orders") == ([1, 2], [1, 2]) or ids("orders") == ([1, 2], [2, 1])
+    assert ids("ring") == ([3, 4, 5], [0])
+    assert ids("names") == (["a"], ["B"])
+    assert ids("late") == ([2], [1])
+    assert "weather" not in device.atlas.list_collection_names()
+    assert device.rejected() == []
+    assert device.figures("localToAtlas")["skipped"] >= 8
+    device.check_figures()
+
+    def named() -> dict[str, str]:
+        ((text,),) = device.rows("SELECT refused FROM syncapp_instance")
+        return json.loads(text)
+
+    eventually(lambda: set(named()) >= {"ring", "names"}, "what was refused at the start is told", 5)
+    assert "capped" in named()["ring"]
+    assert "Atlas" in named()["names"]
+    assert device.lines("listener").count("Collection is not synchronised") == len(named())
