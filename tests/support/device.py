@@ -12,7 +12,6 @@ import contextlib
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from pymongo.database import Database
 from syncapp.embedded.tether import tethered
 from tests.support import processes
 from tests.support.console import Console
+from tests.support.django_rows import DjangoRows
 from tests.support.eventually import eventually
 from tests.support.raw import EXACT, contents, difference
 
@@ -39,17 +39,6 @@ QUICK = {
     "CHANGE_STREAM_RECONNECT_INTERVAL": "200",
     "BIDIRECTIONAL_SYNC_ENABLED": "true",
 }
-FIGURES = (
-    "processed",
-    "succeeded",
-    "failed",
-    "skipped",
-    "inserts",
-    "updates",
-    "replaces",
-    "deletes",
-    "conflicts",
-)
 
 
 @dataclass(frozen=True)
@@ -59,7 +48,7 @@ class Addresses:
     broker: str
 
 
-class Device:
+class Device(DjangoRows):
     def __init__(self, home: Path, addresses: Addresses, template: Path, **settings: str) -> None:
         """`template`: a SYNC_HOME that was migrated already; copying it is quicker."""
         self.home = home
@@ -243,39 +232,6 @@ class Device:
         self.wait_until_equal(timeout, without)
         self.wait_until_idle(timeout)
         self.wait_until_equal(2, without)
-
-    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What Django's database of the device holds."""
-        address = f"file:{self.home / 'isthmus.sqlite3'}?mode=ro"
-        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
-            return connection.execute(query, values).fetchall()
-
-    def conflicts(self, collection: str = "%") -> list[dict[str, Any]]:
-        """Conflict rows, oldest first."""
-        names = ("collection", "document_id", "winner", "one_way", "strategy", "local_raw", "atlas_raw",
-                 "local_time", "atlas_time", "local_origin", "atlas_origin")  # fmt: skip
-        query = f"SELECT {', '.join(names)} FROM syncapp_conflict WHERE collection LIKE ? ORDER BY at, id"
-        return [dict(zip(names, row, strict=True)) for row in self.rows(query, collection)]
-
-    def rejected(self) -> list[tuple[Any, ...]]:
-        """(collection, document id, direction, reason, code) of each rejected change."""
-        return self.rows(
-            "SELECT collection, document_id, direction, reason, code FROM syncapp_rejectedchange ORDER BY id"
-        )
-
-    def figures(self, direction: str) -> dict[str, int]:
-        """Sums over all minutes of a direction, "atlasToLocal" or "localToAtlas"."""
-        columns = ", ".join(f"COALESCE(SUM({name}), 0)" for name in FIGURES)
-        (row,) = self.rows(f"SELECT {columns} FROM syncapp_metricminute WHERE direction = ?", direction)
-        return dict(zip(FIGURES, row, strict=True))
-
-    def check_figures(self) -> None:
-        """processed = succeeded + failed + skipped; succeeded = inserts + updates + replaces + deletes."""
-        for direction in ("atlasToLocal", "localToAtlas"):
-            sums = self.figures(direction)
-            assert sums["processed"] == sums["succeeded"] + sums["failed"] + sums["skipped"], sums
-            operations = (sums[name] for name in ("inserts", "updates", "replaces", "deletes"))
-            assert sums["succeeded"] == sum(operations), sums
 
     @property
     def instance_id(self) -> str:

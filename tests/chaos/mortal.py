@@ -1,0 +1,48 @@
+"""A mongod that may be killed, frozen, and started with a clock that is wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from pymongo.errors import PyMongoError
+
+from syncapp.embedded.mongod import Mongod, direct_client
+
+# libfaketime, where Debian (and what is built on it) and others put it
+FAKETIME = tuple(
+    Path(folder) / "faketime" / "libfaketimeMT.so.1"
+    for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
+)
+
+
+def faketime() -> Path | None:
+    """The library that gives a process another clock; None: it is not installed."""
+    return next((path for path in FAKETIME if path.exists()), None)
+
+
+class MortalMongod(Mongod):
+    def __init__(self, folder: Path, replica_set: str) -> None:
+        super().__init__(folder, replica_set=replica_set)
+        self.offset = 0  # seconds that its clock is ahead, from its next start on
+
+    def command(self) -> list[str]:
+        command = super().command()
+        library = faketime()
+        if not self.offset or library is None:
+            return command
+        # Only the time of day: with a false monotonic clock the server would wait for ever, or not at all
+        clock = [f"LD_PRELOAD={library}", f"FAKETIME={self.offset:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+        return ["env", *clock, "DONT_FAKE_MONOTONIC=1", *command]
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            os.kill(self.process.pid, number)
+
+    def answers(self) -> bool:
+        try:
+            with direct_client(self.port) as client:
+                return bool(client.admin.command("hello")["isWritablePrimary"])
+        except PyMongoError:
+            return False
