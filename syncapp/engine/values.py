@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 ABSENT = bytes(16)  # the content hash of a document that does not exist
+UNKNOWN = b"\xff" * 16  # as an agreed content: equals none, so that a difference is a conflict
 ATLAS_ORIGIN = "atlas"  # the origin of a change that was made on Atlas itself
 
 
@@ -66,6 +67,7 @@ class UnknownTime(StrEnum):
     NEWEST = "newest"  # the version with the later timestamp in a field of its own
     LOCAL = "local"
     ATLAS = "atlas"
+    MANUAL = "manual"  # nobody: the conflict waits for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,11 @@ class Outcome:
     transfer: Side | None = None  # the side that was written; None: nothing was to be done
     operation: Operation | None = None
     conflict: bool = False
+    open_conflict: str = ""  # the record of the conflict that waits for a person; empty: none does
     seen: Seen | None = None
     reason: str = ""
     code: int | None = None
     document: bytes | None = None
+    # A unique index is the reason: the document of the target that holds the value
+    other_id: bytes | None = None
+    other_document: bytes | None = None

@@ -1,0 +1,128 @@
+"""Documents of both sides in one range of `_id`, as raw BSON: what a comparison goes through, page by page.
+
+A range starts at an `_id` (inclusive) and ends before another. The server orders them, across all types of
+`_id`, by index bounds ($gt would stay within one type), so nothing here has to know an order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+from bson import MaxKey
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from syncapp.engine.content import id_of
+
+PAGE = 1_000  # documents of one side
+PAGE_BYTES = 8_000_000
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_LAST = bson.encode({"_id": MaxKey()})  # the greatest _id that there can be
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Documents of one side in the order of `_id`; `next`: where the page after it starts, None: nowhere."""
+
+    documents: list[bytes]
+    next: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Everything that both sides hold from one `_id` on; `next` as in Page."""
+
+    local: list[bytes]
+    atlas: list[bytes]
+    next: bytes | None
+
+    @property
+    def equal(self) -> bool:
+        """Do both sides hold the same bytes?"""
+        return self.local == self.atlas
+
+
+def read_range(
+    local: Database[Any],
+    atlas: Database[Any],
+    name: str,
+    start: bytes | None,
+    page: int = PAGE,
+    max_bytes: int = PAGE_BYTES,
+) -> Range:
+    """The next range: it ends where the side that is denser there has `page` documents, or `max_bytes`.
+
+    `start`: BSON of {_id: …}, inclusive; None: the first there is. Raises PyMongoError.
+    """
+    here = read_page(local, name, start, None, page, max_bytes)
+    there = read_page(atlas, name, start, here.next, page, max_bytes)
+    end = here.next
+    while there.next is not None:  # Atlas holds more there: the range ends sooner
+        end = there.next
+        here = read_page(local, name, start, end, page, max_bytes)
+        if here.next is None:
+            break
+        # Documents came meanwhile: sooner still
+        end = here.next
+        there = read_page(atlas, name, start, end, page, max_bytes)
+    return Range(here.documents, there.documents, end)
+
+
+def read_page(
+    database: Database[Any],
+    name: str,
+    start: bytes | None,
+    end: bytes | None,
+    page: int = PAGE,
+    max_bytes: int = PAGE_BYTES,
+) -> Page:
+    """Documents from `start` (inclusive) to `end` (exclusive): at least one, if there is one."""
+    if start == _LAST:  # a range that starts there is empty for the server
+        return Page(_the_last(database, name), None)
+    command: dict[str, Any] = {
+        "find": name,
+        "hint": {"_id": 1},
+        "limit": page + 1,
+        "batchSize": page + 1,
+        "readConcern": {"level": "majority"},
+    }
+    if start is not None:
+        command["min"] = RawBSONDocument(start)
+    if end is not None:
+        command["max"] = RawBSONDocument(end)
+    with database.client.start_session(causal_consistency=False) as session:
+        found = _fetch(database, name, command, session, page, max_bytes)
+    if len(found) > 1 and (len(found) > page or sum(map(len, found)) > max_bytes):
+        return Page(found[:-1], id_of(found[-1]))
+    if start is not None and end is None:
+        found += _the_last(database, name)  # with `min` alone the server leaves it out
+    return Page(found, None)
+
+
+def _fetch(
+    database: Database[Any],
+    name: str,
+    command: dict[str, Any],
+    session: ClientSession,
+    page: int,
+    max_bytes: int,
+) -> list[bytes]:
+    """One document more than the page takes: where the next one starts. A reply holds 16 MB at most."""
+    cursor = database.command(command, codec_options=_RAW, session=session)["cursor"]
+    found = [document.raw for document in cursor["firstBatch"]]
+    while cursor["id"] and not (len(found) > 1 and sum(map(len, found)) > max_bytes):
+        more = {"getMore": cursor["id"], "collection": name, "batchSize": page + 1 - len(found)}
+        cursor = database.command(more, codec_options=_RAW, session=session)["cursor"]
+        found += [document.raw for document in cursor["nextBatch"]]
+    if cursor["id"]:
+        database.command({"killCursors": name, "cursors": [cursor["id"]]}, session=session)
+    return found
+
+
+def _the_last(database: Database[Any], name: str) -> list[bytes]:
+    found = database[name].with_options(codec_options=_RAW).find_one({"_id": MaxKey()})
+    return [] if found is None else [found.raw]
