@@ -23,7 +23,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from syncapp.engine.conflict_records import write_records
-from syncapp.engine.content import content_hash
+from syncapp.engine.content import content_hash, id_of
 from syncapp.engine.decide import Observation, Policy, decide, needs_stamps
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused, TransientError
@@ -32,6 +32,7 @@ from syncapp.engine.plan import Plan, now_ms, transferred
 from syncapp.engine.stamps import stamp_of
 from syncapp.engine.state import read_states, record_pushed, write_states
 from syncapp.engine.transaction import read_position, transaction, translated
+from syncapp.engine.unique_values import holder_of, partner_of
 from syncapp.engine.values import (
     Batch,
     DocumentKey,
@@ -42,6 +43,7 @@ from syncapp.engine.values import (
     SyncState,
     WorkItem,
 )
+from syncapp.engine.work import Work
 
 ROUNDS = 12  # looks at a key in one task before it is handed back
 BACKOFF_SECONDS = (0.005, 0.4)  # first and longest wait after a write conflict
@@ -93,54 +95,64 @@ class ChangeProcessor:
             ]
 
     def _process(self, batch: Batch, policy: Policy) -> list[Outcome]:
-        pending = {item.key: item for item in batch.items}
-        outcomes: dict[DocumentKey, Outcome] = {}
-        in_conflict: set[DocumentKey] = set()
+        work = Work({item.key: item for item in batch.items})
         left_over = Ending.AGAIN  # also for a document that never stands still
         for attempt in range(ROUNDS):
-            if not pending:
+            if not work.items:
                 break
             try:
-                self._round(batch, pending, policy, outcomes, in_conflict)
+                self._round(batch, work, policy)
             except TransientError as error:
                 if isinstance(error, ConnectionDown) or attempt == ROUNDS - 1:
-                    if not outcomes:
+                    if not work.outcomes:
                         raise
                     # What is done is reported; the rest meets the error again
                     left_over = Ending.AGAIN if isinstance(error, ConnectionDown) else Ending.RETRY
                     break
                 first, longest = BACKOFF_SECONDS
                 self.sleep(min(longest, first * 2**attempt) * random.uniform(0.5, 1.5))
-            pending = {key: item for key, item in pending.items() if key not in outcomes}
-        for key in pending:
-            outcomes.setdefault(key, Outcome(key, left_over))
-        return [replace(one, conflict=key in in_conflict) for key, one in outcomes.items()]
+            work.next_round()
+        for key in work.items:
+            work.outcomes.setdefault(key, Outcome(key, left_over))
+        return [replace(one, conflict=key in work.in_conflict) for key, one in work.outcomes.items()]
 
-    def _round(
-        self,
-        batch: Batch,
-        items: Mapping[DocumentKey, WorkItem],
-        policy: Policy,
-        outcomes: dict[DocumentKey, Outcome],
-        in_conflict: set[DocumentKey],
-    ) -> None:
+    def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
         """Look at every key once. Keys that get no outcome have to be looked at again."""
         with translated():
-            view = self._observe_atlas(batch, items)
+            view = self._observe_atlas(batch, work.items)
         self.at("atlas read")
         while True:
             try:
-                left = {key: item for key, item in items.items() if key not in outcomes}
                 with translated():
-                    plan = self._decide_locally(batch, left, view, policy)
+                    plan = self._decide_locally(batch, work, view, policy)
                 break
             except DocumentRefused as error:
-                outcomes[error.key] = _rejection(error, Side.LOCAL, view.documents.get(error.key))
-        outcomes |= plan.outcomes
-        in_conflict |= plan.in_conflict
+                self._refused(work, error, Side.LOCAL, view.documents.get(error.key))
+        work.outcomes |= plan.outcomes
+        work.in_conflict |= plan.in_conflict
         self.at("local committed")
         if plan.pushes:
-            self._push(plan, items, outcomes)
+            self._push(plan, work)
+
+    def _refused(self, work: Work, error: DocumentRefused, target: Side, document: bytes | None) -> None:
+        """The target takes everything but this document: reject it, or look at it again with another one."""
+        key = error.key
+        with translated():
+            holder = holder_of(self.databases[target][key.collection], error)
+            if error.unique_value and holder is None and key not in work.looked:
+                work.looked.add(key)  # one of this batch gets the value: it holds it next time
+                work.postponed.add(key)
+                return
+            partner = None
+            if holder is not None:
+                fact = work.items[key].facts.get(target.other)
+                partner = partner_of(self.databases[target.other], holder, error, target.other, fact)
+        if partner is None or not work.exchange(key, partner):
+            other = id_of(holder) if holder else None
+            work.outcomes[key] = Outcome(
+                key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code,
+                document=document, other_id=other, other_document=holder,
+            )  # fmt: skip
 
     # Step 1
 
@@ -192,10 +204,9 @@ class ChangeProcessor:
 
     # Step 2
 
-    def _decide_locally(
-        self, batch: Batch, items: Mapping[DocumentKey, WorkItem], view: AtlasView, policy: Policy
-    ) -> Plan:
+    def _decide_locally(self, batch: Batch, work: Work, view: AtlasView, policy: Policy) -> Plan:
         local = self.databases[Side.LOCAL]
+        items = work.left()
         plan = Plan(new_batch_id(), batch.read_to)
         self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))
         with transaction(local) as session:
@@ -219,7 +230,7 @@ class ChangeProcessor:
                 decision = decide(seen, item, batch.read_to, policy, batch.hurry)
                 plan.add(item, seen, decision, versions, policy)
             if plan.states:
-                self._write_plan(local, batch, items, plan, session)
+                self._write_plan(local, batch, work, plan, session)
                 self.at("local written")
         return plan
 
@@ -227,45 +238,45 @@ class ChangeProcessor:
         self,
         local: Database[Any],
         batch: Batch,
-        items: Mapping[DocumentKey, WorkItem],
+        work: Work,
         plan: Plan,
         session: ClientSession,
     ) -> None:
+        items = work.items
         if plan.pulls or plan.pushes:
             facts = [(write.key, items[write.key].facts.get(Side.ATLAS)) for write in plan.pulls]
             facts += [(write.key, items[write.key].facts.get(Side.LOCAL)) for write in plan.pushes]
             insert_marker(local, plan.batch_id, self.device, facts, session)
-        write_documents(local[batch.collection], plan.pulls, session)
-        write_records(local, plan.conflicts, session)
+        write_documents(local[batch.collection], plan.pulls, session, work.exchanged)
+        plan.count_once(write_records(local, plan.conflicts, session))
         write_states(local, plan.states, session)
 
     # Steps 3 and 4
 
-    def _push(
-        self, plan: Plan, items: Mapping[DocumentKey, WorkItem], outcomes: dict[DocumentKey, Outcome]
-    ) -> None:
+    def _push(self, plan: Plan, work: Work) -> None:
         """Push what the plan intends. Keys whose document on Atlas moved get no outcome."""
         while True:
-            writes = [write for write in plan.pushes if write.key not in outcomes]
+            left = work.left()
+            writes = [write for write in plan.pushes if write.key in left]
             try:
                 with translated():
-                    landed = self._write_to_atlas(plan.batch_id, writes, items)
+                    landed = self._write_to_atlas(plan.batch_id, writes, work)
                 break
             except DocumentRefused as error:
                 document = next(write.after for write in writes if write.key == error.key)
-                outcomes[error.key] = _rejection(error, Side.ATLAS, document)
+                self._refused(work, error, Side.ATLAS, document)
             except DuplicateKeyError:
                 return  # our intents were settled without us
-        outcomes |= {write.key: transferred(write, Side.ATLAS, items[write.key]) for write in landed}
+        work.outcomes |= {
+            write.key: transferred(write, Side.ATLAS, work.items[write.key]) for write in landed
+        }
         self.at("atlas committed")
         if landed:
             with translated():
                 record_pushed(self.databases[Side.LOCAL], [write.key for write in landed], plan.batch_id)
             self.at("push recorded")
 
-    def _write_to_atlas(
-        self, batch_id: str, writes: list[DocumentWrite], items: Mapping[DocumentKey, WorkItem]
-    ) -> list[DocumentWrite]:
+    def _write_to_atlas(self, batch_id: str, writes: list[DocumentWrite], work: Work) -> list[DocumentWrite]:
         if not writes:
             return []
         atlas = self.databases[Side.ATLAS]
@@ -276,9 +287,9 @@ class ChangeProcessor:
             self.at("atlas read again")
             unmoved = [write for write in writes if there.get(write.key) == write.before]
             if unmoved:
-                facts = [(write.key, items[write.key].facts.get(Side.LOCAL)) for write in unmoved]
+                facts = [(write.key, work.items[write.key].facts.get(Side.LOCAL)) for write in unmoved]
                 insert_marker(atlas, batch_id, self.device, facts, session)
-                write_documents(atlas[collection], unmoved, session)
+                write_documents(atlas[collection], unmoved, session, work.exchanged)
                 self.at("atlas written")
         return unmoved
 
@@ -286,9 +297,3 @@ class ChangeProcessor:
         if needed and (side, collection) not in self._known:
             ensure_collection(self.databases[side], collection)
             self._known.add((side, collection))
-
-
-def _rejection(error: DocumentRefused, target: Side, document: bytes | None) -> Outcome:
-    return Outcome(
-        error.key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code, document=document
-    )

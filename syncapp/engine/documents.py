@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure
 
 from syncapp.engine.content import document_key, has_empty_timestamp, id_of, ids_filter
 from syncapp.engine.errors import NAMESPACE_EXISTS, BatchTooLarge, DocumentRefused
+from syncapp.engine.refusals import reason_of
 from syncapp.engine.values import DocumentKey, Operation
 
 FILTER_BYTES = 8_000_000  # of `_id`s in one $in: a query must stay below 16 MB
@@ -76,12 +77,16 @@ def _portions(ids: list[bytes]) -> Iterable[list[bytes]]:
 
 
 def write_documents(
-    collection: Collection[Any], writes: Iterable[DocumentWrite], session: ClientSession
+    collection: Collection[Any],
+    writes: Iterable[DocumentWrite],
+    session: ClientSession,
+    exchanged: Container[DocumentKey] = (),
 ) -> None:
     """Write documents exactly as they are, in one ordered bulk, deletes before replaces before inserts.
 
     Ordered, because in an unordered bulk one document's error is masked by a later transient one.
-    Raises DocumentRefused for the first document that the server does not take.
+    `exchanged`: documents that give each other unique values: deleted and inserted again, so that no two
+    hold one value at any moment. Raises DocumentRefused for the first that the server does not take.
     """
     deletes: list[tuple[DocumentKey, Any]] = []
     replaces: list[tuple[DocumentKey, Any]] = []
@@ -90,7 +95,9 @@ def write_documents(
         there = write.before
         query = RawBSONDocument(write.key.id_bson)
         # An _id that is equal to the server but other bytes (1 and 1.0) cannot be changed in place
-        if there is not None and (write.after is None or id_of(there) != id_of(write.after)):
+        if there is not None and (
+            write.after is None or write.key in exchanged or id_of(there) != id_of(write.after)
+        ):
             deletes.append((write.key, DeleteOne(query)))
             there = None
         if write.after is None:
@@ -114,7 +121,7 @@ def write_documents(
             raise
         wrong = details["writeErrors"][0]
         key = operations[wrong["index"]][0]
-        raise DocumentRefused(key, str(wrong.get("errmsg", error))[:2000], wrong.get("code")) from error
+        raise DocumentRefused(key, reason_of(wrong), wrong.get("code"), wrong.get("keyValue")) from error
 
 
 def ensure_collection(database: Database[Any], name: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -52,11 +55,20 @@ class Misconfigured(SyncError):
 
 
 class DocumentRefused(SyncError):
-    """The target refuses one document. It is taken out; the others go on."""
+    """The target refuses one document. It is taken out; the others go on.
 
-    def __init__(self, key: DocumentKey, reason: str, code: int | None = None) -> None:
+    `unique_value`: what a unique index holds already, as {path: value}.
+    """
+
+    def __init__(
+        self,
+        key: DocumentKey,
+        reason: str,
+        code: int | None = None,
+        unique_value: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(reason)
-        self.key, self.reason, self.code = key, reason, code
+        self.key, self.reason, self.code, self.unique_value = key, reason, code, unique_value
 
 
 class BatchTooLarge(SyncError):
