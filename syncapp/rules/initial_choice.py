@@ -9,8 +9,8 @@ from typing import Any
 from syncapp.engine.values import UnknownTime
 
 FORM = (
-    "differing=newest:FIELD, differing=local or differing=atlas, then only-atlas=pull or leave, then "
-    "only-local=push or leave, separated by commas"
+    "differing=newest:FIELD, differing=local, differing=atlas or differing=manual, then only-atlas=pull or "
+    "leave, then only-local=push or leave, separated by commas"
 )
 DIFFERING = tuple(one.value for one in UnknownTime)
 ONLY_ATLAS = ("pull", "leave")

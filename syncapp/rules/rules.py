@@ -13,6 +13,7 @@ from syncapp.engine.decide import Policy
 from syncapp.engine.values import UnknownTime
 from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.initial_choice import InitialChoice
+from syncapp.rules.validation import ValidationRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Rules:
     exclusions: Exclusions
     version: int
     initial: InitialChoice | None = None
+    validation: ValidationRules = ValidationRules()
 
     def policy(self, collection: str) -> Policy:
         """An excluded collection is one-way, as everything is while sync is disabled."""
@@ -35,12 +37,13 @@ class Rules:
             excluded=excluded,
             unknown_time=UnknownTime(self.initial.differing) if self.initial else None,
             timestamp_field=self.initial.timestamp_field if self.initial else "",
+            check=self.validation.check_for(collection),
         )
 
 
 def load_rules(local: Database[Any]) -> Rules:
-    """Three small queries. Raises django.db.DatabaseError or PyMongoError."""
-    from syncapp.models import ExcludedCollection
+    """Four small queries. Raises django.db.DatabaseError or PyMongoError."""
+    from syncapp.models import ExcludedCollection, ValidationRule
     from syncapp.switches import get_switches
 
     # The version is read first: rules that change between the queries are newer than it says, and are
@@ -54,4 +57,5 @@ def load_rules(local: Database[Any]) -> Rules:
         exclusions=Exclusions.of(patterns),
         version=switches.version,
         initial=first_run_record.load(local).choice,
+        validation=ValidationRules.of(ValidationRule.objects.values_list("pattern", "schema")),
     )
