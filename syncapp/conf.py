@@ -23,7 +23,7 @@ from syncapp.masking import mask_address
 from syncapp.rules.initial_choice import FORM, InitialChoice, WrongChoice
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins")
+STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins", "manual")
 HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 SECRET_KEY_LENGTH = 20
 COLLECTION_PATTERN = re.compile(r"[^\s$\0,]+")
@@ -168,7 +168,7 @@ SETTINGS = (
     Setting("BIDIRECTIONAL_SYNC_ENABLED", "false", boolean, "true: changes travel both ways. false: one-way sync, local to Atlas. A value that differs from the last start's wins over what was set at run time."),
     Setting("ATLAS_CHANGE_STREAM_BATCH_SIZE", "100", integer(1, 10_000), "Events that one fetch from a change stream brings."),
     Setting("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They still go up."),
-    Setting("CONFLICT_RESOLUTION_STRATEGY", "last-write-wins", one_of(*STRATEGIES), "Who wins when a document was changed on both sides."),
+    Setting("CONFLICT_RESOLUTION_STRATEGY", "last-write-wins", one_of(*STRATEGIES), f"Who wins when a document was changed on both sides: {', '.join(STRATEGIES)} (it waits for a person)."),
     Setting("SYNC_INITIAL_CHOICE", "", initial_choice, "For unattended installs: what happens at the first start if both databases hold documents, for instance differing=newest:updatedAt,only-atlas=pull,only-local=push. Empty: the operator is asked (docs/first-run.md)."),
     Setting("ORIGIN_TRACKING_CLEANUP_INTERVAL", "60000", integer(1_000, 86_400_000), "Milliseconds between two clean-ups of tracking data that is older than its keep time."),
     Setting("ORIGIN_TRACKING_KEEP_HOURS", "336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window."),

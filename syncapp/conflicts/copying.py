@@ -77,7 +77,7 @@ def _row(record: ConflictRecord, device: str) -> Conflict:
         document_id_raw=record.id_bson,
         at=record.at,
         strategy=record.strategy,
-        winner=record.winner.value,
+        winner=record.winner.value if record.winner else Conflict.Winner.OPEN,
         one_way=record.one_way,
         local_time=_moment(local_time),
         atlas_time=_moment(atlas_time),

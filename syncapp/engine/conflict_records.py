@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from bson import DatetimeMS
@@ -21,6 +22,7 @@ from syncapp.engine.values import DocumentKey, Fact, Side
 
 CONFLICTS = "_sync_conflicts"
 PART_BYTES = 8_000_000
+OPEN = "open"  # instead of a winner
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class ConflictRecord:
     id_bson: bytes
     at: dt.datetime
     strategy: str
-    winner: Side
+    winner: Side | None  # None: it waits for a person
     one_way: bool
     versions: dict[Side, bytes | None]
     facts: dict[Side, tuple[int | None, str]]  # (time in milliseconds, origin)
@@ -42,26 +44,45 @@ def record_id(batch_id: str, key: DocumentKey) -> str:
     return f"{batch_id}:{key_hash(key).hex()}"
 
 
-def write_records(local: Database[Any], records: Iterable[ConflictRecord], session: ClientSession) -> None:
-    documents = [document for record in records for document in _documents(record)]
+def open_record_id(key: DocumentKey, local: bytes, atlas: bytes) -> str:
+    """Of a conflict that waits for a person: the same contents are one conflict, however often they are
+    looked at. `local` and `atlas`: content hashes."""
+    return f"open:{key_hash(key).hex()}:{blake2b(local + atlas, digest_size=16).hexdigest()}"
+
+
+def write_records(
+    local: Database[Any], records: Iterable[ConflictRecord], session: ClientSession
+) -> frozenset[str]:
+    """Insert records. Returns the ids of those that were there already: open ones, looked at again."""
+    new = {record.record_id: record for record in records}
+    waiting = [name for name, record in new.items() if record.winner is None]
+    there: frozenset[str] = frozenset()
+    if waiting:
+        query = {"_id": {"$in": waiting}}
+        there = frozenset(one["_id"] for one in local[CONFLICTS].find(query, {"_id": 1}, session=session))
+    documents = [
+        document for name, record in new.items() if name not in there for document in _documents(record)
+    ]
     if documents:
         local[CONFLICTS].insert_many(documents, session=session)
+    return there
 
 
 def new_record(
-    batch_id: str,
+    name: str,
     key: DocumentKey,
     *,
     at: dt.datetime,
     strategy: str,
-    winner: Side,
+    winner: Side | None,
     one_way: bool,
     versions: dict[Side, bytes | None],
     facts: dict[Side, Fact | None],
 ) -> ConflictRecord:
+    """`name`: its id, of `record_id` or `open_record_id`."""
     compared = {side: (fact.time, fact.origin) if fact else (None, "") for side, fact in facts.items()}
     return ConflictRecord(
-        record_id(batch_id, key),
+        name,
         key.collection,
         key.id_bson,
         at,
@@ -93,7 +114,7 @@ def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
         "c": record.collection,
         "key": RawBSONDocument(record.id_bson),
         "strategy": record.strategy,
-        "winner": record.winner.value,
+        "winner": record.winner.value if record.winner else OPEN,
         "oneWay": record.one_way,
         "parts": parts,
         "facts": {
@@ -128,8 +149,8 @@ def _load(head: RawBSONDocument, parts: dict[str, bytes]) -> ConflictRecord:
         names = _part_names(head, side)
         versions[side] = b"".join(parts[name] for name in names) if names else None
     return ConflictRecord(
-        head["_id"], head["c"], head["key"].raw, head["at"], head["strategy"], Side(head["winner"]),
-        head["oneWay"], versions, facts,
+        head["_id"], head["c"], head["key"].raw, head["at"], head["strategy"],
+        None if head["winner"] == OPEN else Side(head["winner"]), head["oneWay"], versions, facts,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from syncapp.engine.values import Fact, Side, Stamp, SyncState, UnknownTime, Wor
 PUSH_LAG_SECONDS = 1
 # A content that an earlier task read, and whose fact is known, counts as unchanged within this lag
 FACT_LAG_SECONDS = 1
+MANUAL = "manual"  # the strategy that lets a person decide
 
 
 class Decision(StrEnum):
@@ -22,6 +23,7 @@ class Decision(StrEnum):
     OWED = "owed"  # a pull that is not allowed now
     LOCAL_WINS = "local wins"  # a conflict: agree on Atlas's content, which makes it a push
     ATLAS_WINS = "atlas wins"  # a conflict: pull
+    MANUAL = "manual"  # a conflict that waits for a person: nothing moves, nothing is agreed
     WAIT_FOR_LOCAL = "wait for local"  # the time of a push is not known yet
     WAIT_FOR_BOTH = "wait for both"  # the facts do not belong to the contents yet
 
@@ -73,6 +75,8 @@ def decide(
         return Decision.LOCAL_WINS
     if not all(fact_belongs(side, seen, item, read_to) for side in Side):
         return Decision.WAIT_FOR_BOTH
+    if waits_for_a_person(item, policy):
+        return Decision.MANUAL
     if policy.unknown_time is not None and times_unknown(item):
         winner = resolve_unknown(policy.unknown_time, seen.stamps)
     else:
@@ -129,6 +133,12 @@ def resolve(strategy: str, local: Fact | None, atlas: Fact | None) -> Side:
 def times_unknown(item: WorkItem) -> bool:
     """Does nobody know when either version was made? So it is at the first run and after lost history."""
     return all(fact.time is None for fact in item.facts.values())
+
+
+def waits_for_a_person(item: WorkItem, policy: Policy) -> bool:
+    if policy.unknown_time is not None and times_unknown(item):
+        return policy.unknown_time is UnknownTime.MANUAL
+    return policy.strategy == MANUAL
 
 
 def needs_stamps(item: WorkItem, policy: Policy) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from syncapp.engine.conflict_records import ConflictRecord, new_record
+from syncapp.engine.conflict_records import ConflictRecord, new_record, open_record_id, record_id
 from syncapp.engine.decide import Decision, Observation, Policy, fact_belongs, rule_of
 from syncapp.engine.documents import DocumentWrite
 from syncapp.engine.values import (
@@ -24,6 +24,8 @@ from syncapp.engine.values import (
     SyncState,
     WorkItem,
 )
+
+WINNERS = {Decision.LOCAL_WINS: Side.LOCAL, Decision.ATLAS_WINS: Side.ATLAS, Decision.MANUAL: None}
 
 
 @dataclass(slots=True)
@@ -57,17 +59,17 @@ class Plan:
         if refused := refused_by_rule(key, decision, versions, policy):
             self.outcomes[key] = refused  # nothing of it is written, its state neither
             return
-        if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
-            winner = Side.LOCAL if decision is Decision.LOCAL_WINS else Side.ATLAS
+        open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
+        if decision in WINNERS:
             facts = {side: item.facts.get(side) for side in Side}
             self.in_conflict.add(key)
             self.conflicts.append(
                 new_record(
-                    self.batch_id,
+                    open_conflict or record_id(self.batch_id, key),
                     key,
                     at=dt.datetime.now(dt.UTC),
                     strategy=rule_of(item, policy),
-                    winner=winner,
+                    winner=WINNERS[decision],
                     one_way=policy.one_way,
                     versions=versions,
                     facts=facts,
@@ -86,11 +88,16 @@ class Plan:
         else:
             # What an excluded collection is owed is found by comparing it when it is let in again
             owed = decision is Decision.OWED and not policy.excluded
-            self.outcomes[key] = Outcome(key, Ending.OWED if owed else Ending.DONE)
+            ending = Ending.OWED if owed else Ending.DONE
+            self.outcomes[key] = Outcome(key, ending, open_conflict=open_conflict)
             # Even if nothing changes the counter is raised: an older decision must not be written later
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             after = state.next(*agreed)
         self.states.append((key, state, after))
+
+    def count_once(self, there: frozenset[str]) -> None:
+        """These open conflicts were recorded before: looking at one again is no further conflict."""
+        self.in_conflict -= {key for key, one in self.outcomes.items() if one.open_conflict in there}
 
 
 def refused_by_rule(

@@ -112,4 +112,9 @@ class Migration(migrations.Migration):
             name='winner',
             field=models.CharField(choices=[('local', 'Local'), ('atlas', 'Atlas'), ('open', 'Waits for a person')], max_length=5),
         ),
+        migrations.AlterField(
+            model_name='syncswitches',
+            name='strategy',
+            field=models.CharField(choices=[('last-write-wins', 'last-write-wins'), ('atlas-wins', 'atlas-wins'), ('local-wins', 'local-wins'), ('manual', 'manual')], default='last-write-wins', max_length=40),
+        ),
     ]

@@ -42,8 +42,16 @@ class Conflict(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.collection} {self.document_id}: {self.winner} won"
+        return f"{self.collection} {self.document_id}: {self.get_winner_display()}"
+
+    @property
+    def waits(self) -> bool:
+        """For a person: nothing was decided about the document yet."""
+        return self.winner == self.Winner.OPEN and self.resolved_at is None
 
     @property
     def loser(self) -> str:
+        """The side whose version lost. Empty: neither did."""
+        if self.winner == self.Winner.OPEN:
+            return ""
         return SideChoices.LOCAL if self.winner == SideChoices.ATLAS else SideChoices.ATLAS

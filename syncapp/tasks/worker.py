@@ -12,6 +12,7 @@ from redis import RedisError
 from syncapp.conf import get_settings
 from syncapp.conflicts.copying import copy_conflicts
 from syncapp.conflicts.rejections import clear_rejections, record_rejections
+from syncapp.conflicts.waiting import keep_in_step
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.connect import connect
 from syncapp.engine.errors import ConnectionDown, Misconfigured, SyncError
@@ -118,6 +119,7 @@ class Worker:
                 log.warning(
                     "Conflicts stay to be copied later", event_name="conflicts_left", error=str(error)
                 )
+        keep_in_step(self.device, outcomes)
 
     def _log(self, batch: Batch, outcomes: list[Outcome], took_ms: float) -> None:
         for target in Side:

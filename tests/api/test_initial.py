@@ -98,7 +98,7 @@ def test_who_may_only_read_cannot_choose(
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"differing": "oldest"}, 'differing is "oldest"; allowed: newest, local, atlas'),
+        ({"differing": "oldest"}, 'differing is "oldest"; allowed: newest, local, atlas, manual'),
         ({"onlyAtlas": "push"}, 'onlyAtlas is "push"; allowed: pull, leave'),
         ({"onlyLocal": None}, "onlyLocal is null; allowed: push, leave"),
         ({"timestampField": ""}, "a timestamp field"),

@@ -143,6 +143,38 @@ def test_a_push_waits_for_its_time(read_to: int, known: bool, hurry: bool, expec
     assert decide(observation(B, A, (A, A)), work, positions, Policy(), hurry) is expected
 
 
+MANUAL = Policy(strategy="manual")
+
+
+@pytest.mark.parametrize(
+    ("local", "atlas", "agreed", "expected"),
+    [
+        (B, C, (A, A), Decision.MANUAL),
+        (ABSENT, C, (A, A), Decision.MANUAL),
+        (B, ABSENT, (A, A), Decision.MANUAL),
+        (A, B, (ABSENT, ABSENT), Decision.MANUAL),
+        (B, B, (A, A), Decision.EQUAL),
+        (A, B, (A, A), Decision.PULL),
+        (B, A, (A, A), Decision.PUSH),
+        (A, B, (A, B), Decision.AGREED),
+    ],
+)
+def test_a_person_decides_conflicts_and_nothing_else(
+    local: bytes, atlas: bytes, agreed: tuple[bytes, bytes], expected: Decision
+) -> None:
+    assert decide(observation(local, atlas, agreed), item(2, 1), FAR, MANUAL) is expected
+
+
+def test_what_a_person_is_shown_has_the_times_of_the_contents() -> None:
+    read_to = {**FAR, Side.ATLAS: 9 * SECOND}
+    assert decide(observation(B, C, (A, A)), item(2, 1), read_to, MANUAL) is Decision.WAIT_FOR_BOTH
+
+
+def test_while_one_way_nobody_is_asked() -> None:
+    one_way = Policy(strategy="manual", one_way=True)
+    assert decide(observation(B, C, (A, A)), item(2, 1), FAR, one_way) is Decision.LOCAL_WINS
+
+
 def test_one_way_owes_what_it_does_not_pull() -> None:
     one_way = Policy(one_way=True)
     assert decide(observation(A, B, (A, A)), item(atlas_time=9), FAR, one_way) is Decision.OWED

@@ -11,6 +11,7 @@ TEXTS = [
     "differing=newest:meta.updatedAt,only-atlas=pull,only-local=push",
     "differing=local,only-atlas=leave,only-local=push",
     "differing=atlas,only-atlas=pull,only-local=leave",
+    "differing=manual,only-atlas=leave,only-local=leave",
 ]
 
 

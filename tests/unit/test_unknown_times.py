@@ -52,6 +52,9 @@ CHOICES = [
     (Policy(), (LATE, EARLY), ATLAS_WINS),  # nobody chose
     (Policy(unknown_time=UnknownTime.LOCAL), (EARLY, LATE), LOCAL_WINS),
     (Policy(unknown_time=UnknownTime.ATLAS), (LATE, EARLY), ATLAS_WINS),
+    (Policy(unknown_time=UnknownTime.MANUAL), (LATE, EARLY), Decision.MANUAL),
+    (Policy("manual"), (LATE, EARLY), Decision.MANUAL),
+    (Policy("manual", unknown_time=UnknownTime.LOCAL), (EARLY, LATE), LOCAL_WINS),
     (NEWEST, (LATE, EARLY), LOCAL_WINS),
     (NEWEST, (EARLY, LATE), ATLAS_WINS),
     (NEWEST, (LATE, LATE), ATLAS_WINS),
