@@ -24,7 +24,7 @@ from pymongo.errors import DuplicateKeyError
 
 from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash, id_of
-from syncapp.engine.decide import Observation, Policy, decide, needs_stamps
+from syncapp.engine.decide import Observation, Policy, decide, needs_stamps, policy_for
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused, TransientError
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
@@ -219,16 +219,17 @@ class ChangeProcessor:
             self.at("local read")
             for key, item in current.items():
                 state = view.settled.get(key, states[key])
+                rules = policy_for(state, policy)
                 versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
                 contents = {side: content_hash(version) for side, version in versions.items()}
                 stamps = (
-                    {side: stamp_of(version, policy.timestamp_field) for side, version in versions.items()}
-                    if needs_stamps(item, policy)
+                    {side: stamp_of(version, rules.timestamp_field) for side, version in versions.items()}
+                    if needs_stamps(item, rules)
                     else {}
                 )
                 seen = Observation(contents, state, read_at, stamps)
-                decision = decide(seen, item, batch.read_to, policy, batch.hurry)
-                plan.add(item, seen, decision, versions, policy)
+                decision = decide(seen, item, batch.read_to, rules, batch.hurry)
+                plan.add(item, seen, decision, versions, rules)
             if plan.states:
                 self._write_plan(local, batch, work, plan, session)
                 self.at("local written")

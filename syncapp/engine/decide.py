@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from syncapp.engine.values import Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
@@ -24,8 +24,18 @@ class Decision(StrEnum):
     LOCAL_WINS = "local wins"  # a conflict: agree on Atlas's content, which makes it a push
     ATLAS_WINS = "atlas wins"  # a conflict: pull
     MANUAL = "manual"  # a conflict that waits for a person: nothing moves, nothing is agreed
+    HALTED = "halted"  # a transfer that waits for an operator's answer: a comparison finds it then
     WAIT_FOR_LOCAL = "wait for local"  # the time of a push is not known yet
     WAIT_FOR_BOTH = "wait for both"  # the facts do not belong to the contents yet
+
+
+# Whose version travels
+SOURCES = {
+    Decision.PULL: Side.ATLAS,
+    Decision.ATLAS_WINS: Side.ATLAS,
+    Decision.PUSH: Side.LOCAL,
+    Decision.LOCAL_WINS: Side.LOCAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,8 @@ class Policy:
     excluded: bool = False  # that is so by a rule of the collection, not because sync is disabled
     unknown_time: UnknownTime | None = None  # who wins if both times are unknown; None: the strategy says
     timestamp_field: str = ""  # of the documents, for the newest
+    unknown_why: str = "first run"  # why times are unknown, in words for a record
+    halted: frozenset[Side] = frozenset()  # sides whose versions must not travel until an operator answers
     # The rules' own validation: why a document must not be written on either side. None: it may
     check: Callable[[bytes], str | None] | None = field(default=None, compare=False)
 
@@ -59,6 +71,13 @@ def decide(
     `read_to`: every event up to these positions had been read when the key was handed out.
     `hurry`: take the fact that is there for a push, however far its stream lags.
     """
+    decision = _decide(seen, item, read_to, policy, hurry)
+    return Decision.HALTED if SOURCES.get(decision) in policy.halted else decision
+
+
+def _decide(
+    seen: Observation, item: WorkItem, read_to: Mapping[Side, int], policy: Policy, hurry: bool
+) -> Decision:
     local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
     if local == atlas:
         return Decision.EQUAL
@@ -141,6 +160,13 @@ def waits_for_a_person(item: WorkItem, policy: Policy) -> bool:
     return policy.strategy == MANUAL
 
 
+def policy_for(state: SyncState, policy: Policy) -> Policy:
+    """The rules for a key about which an operator answered who is preferred."""
+    if state.prefer is None:
+        return policy
+    return replace(policy, unknown_time=state.prefer, unknown_why="after a restore")
+
+
 def needs_stamps(item: WorkItem, policy: Policy) -> bool:
     return policy.unknown_time is UnknownTime.NEWEST and not policy.one_way and times_unknown(item)
 
@@ -162,4 +188,4 @@ def rule_of(item: WorkItem, policy: Policy) -> str:
     if policy.one_way and policy.unknown_time is not UnknownTime.LOCAL:
         return policy.strategy  # nobody was asked: nothing is pulled
     by = f" by {policy.timestamp_field}" if policy.timestamp_field else ""
-    return f"first run: {policy.unknown_time}{by}"
+    return f"{policy.unknown_why}: {policy.unknown_time}{by}"

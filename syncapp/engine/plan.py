@@ -92,7 +92,8 @@ class Plan:
             self.outcomes[key] = Outcome(key, ending, open_conflict=open_conflict)
             # Even if nothing changes the counter is raised: an older decision must not be written later
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
-            after = state.next(*agreed)
+            prefer = None if decision is Decision.EQUAL else state.prefer
+            after = state.next(*agreed, prefer=prefer)
         self.states.append((key, state, after))
 
     def count_once(self, there: frozenset[str]) -> None:

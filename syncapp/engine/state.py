@@ -1,7 +1,7 @@
 """`_sync_state` in the local database: one document a key, with the agreed pair and the open intent.
 
 {_id: 16 bytes that stand for the key, c: collection, key: {_id}, h: hash of both sides' agreed content
-(or l and a, where they differ by agreement), n: counter, i: {b: batch id, h: hash, at: ms}, gone: date}.
+(or l and a, where they differ by agreement), n: counter, p: who is preferred, i: {b: batch id, h: hash, at: ms}, gone: date}.
 `gone` is there when the document is agreed to be absent; a TTL index removes such states later.
 """
 
@@ -17,7 +17,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.engine.content import key_hash
-from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState
+from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState, UnknownTime
 
 STATE = "_sync_state"
 KEEP_GONE_SECONDS = 14 * 86_400
@@ -77,6 +77,7 @@ def _decode(found: dict[str, Any]) -> SyncState:
         atlas=found["a"] if both is None else both,
         intent=Intent(intent["b"], intent["h"], intent["at"]) if intent else None,
         counter=found["n"],
+        prefer=UnknownTime(found["p"]) if "p" in found else None,
     )
 
 
@@ -91,6 +92,8 @@ def _encode(key: DocumentKey, state: SyncState) -> dict[str, Any]:
     else:
         document |= {"l": state.local, "a": state.atlas}
     document["n"] = state.counter
+    if state.prefer:
+        document["p"] = state.prefer.value
     if state.intent:
         document["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
     elif state.local == state.atlas == ABSENT:

@@ -95,10 +95,14 @@ class SyncState:
     atlas: bytes = ABSENT
     intent: Intent | None = None
     counter: int = 0  # raised by every decision about the key: what orders decisions
+    # Who wins if both sides changed at unknown times, as an operator answered; it is asked once
+    prefer: UnknownTime | None = None
 
-    def next(self, local: bytes, atlas: bytes, intent: Intent | None = None) -> SyncState:
+    def next(
+        self, local: bytes, atlas: bytes, intent: Intent | None = None, prefer: UnknownTime | None = None
+    ) -> SyncState:
         """The state after one more decision."""
-        return SyncState(local, atlas, intent, self.counter + 1)
+        return SyncState(local, atlas, intent, self.counter + 1, prefer)
 
 
 @dataclass(frozen=True, slots=True)
