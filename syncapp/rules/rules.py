@@ -3,7 +3,7 @@ database, and what was chosen at the first run from the local `_sync_metadata`."
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo.database import Database
@@ -26,7 +26,7 @@ class Rules:
     exclusions: Exclusions
     version: int
     initial: InitialChoice | None = None
-    validation: ValidationRules = ValidationRules()
+    validation: ValidationRules = field(default_factory=ValidationRules)
 
     def policy(self, collection: str) -> Policy:
         """An excluded collection is one-way, as everything is while sync is disabled."""

@@ -1,4 +1,5 @@
-"""Periodic work: folding and pruning old metrics, and copying conflicts that were left behind."""
+"""Periodic work: folding and pruning old metrics, copying conflicts that were left behind, and trying rejected
+changes again."""
 
 from __future__ import annotations
 
@@ -25,3 +26,17 @@ def copy_left_conflicts() -> None:
     copied = copy()
     if copied:
         log.info("Conflicts copied that were left behind", event_name="conflicts_copied", count=copied)
+
+
+@shared_task(name="syncapp.maintenance.retry_rejected_changes", soft_time_limit=60, time_limit=90)
+def retry_rejected_changes() -> None:
+    from syncapp.databases import LocalUnreachable
+    from syncapp.rejected import sweep
+
+    try:
+        count = sweep()
+    except LocalUnreachable as error:
+        log.warning("Rejected changes wait", event_name="rejected_wait", error=str(error))
+        return
+    if count:
+        log.info("Rejected changes are tried again", event_name="rejected_retried", count=count)

@@ -10,6 +10,7 @@ import bson
 from bson import json_util
 from django.utils import timezone
 
+from syncapp.engine.content import document_key, key_hash
 from syncapp.models import Conflict, Instance, MetricMinute, ProcessingTime, RejectedChange, ResumeToken
 from syncapp.models.choices import Direction
 
@@ -93,18 +94,30 @@ def conflict(
     )
 
 
-def rejected(direction: Direction = Direction.LOCAL_TO_ATLAS, key: Any = 1) -> RejectedChange:
-    return RejectedChange.objects.create(
-        instance_id=DEVICE,
-        collection="orders",
-        key_hash=uuid.uuid4().hex,
-        document_id=extended(key),
-        document_id_raw=bson.encode({"_id": key}),
-        direction=direction,
-        reason="E11000 duplicate key error",
-        code=11000,
-        document=extended({"_id": key, "number": 7}),
+def rejected(
+    direction: Direction = Direction.LOCAL_TO_ATLAS,
+    key: Any = 1,
+    collection: str = "orders",
+    ago: dt.timedelta = dt.timedelta(),
+    **values: Any,
+) -> RejectedChange:
+    id_bson = bson.encode({"_id": key})
+    row = RejectedChange.objects.create(
+        **{
+            "instance_id": DEVICE,
+            "collection": collection,
+            "key_hash": key_hash(document_key(collection, id_bson)).hex(),
+            "document_id": extended(key),
+            "document_id_raw": id_bson,
+            "direction": direction,
+            "reason": "E11000 duplicate key error",
+            "code": 11000,
+            "document": extended({"_id": key, "number": 7}),
+            **values,
+        }
     )
+    RejectedChange.objects.filter(pk=row.pk).update(last_at=timezone.now() - ago)
+    return row
 
 
 def token(side: str = "atlas") -> ResumeToken:
