@@ -18,8 +18,9 @@ from syncapp.engine import conflict_records, origin
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.decide import Policy
 from syncapp.engine.documents import split_documents
-from syncapp.engine.values import BOTH, Batch, Side
+from syncapp.engine.values import BOTH, Batch, Outcome, Side
 from syncapp.rules.exclusions import Exclusions
+from syncapp.rules.rules import Rules
 from syncapp.streams.change_stream import ChangeStream, pipeline
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.events import Change, EventReader
@@ -46,6 +47,11 @@ class Device:
     events: dict[Side, EventReader] = field(default_factory=dict)
     tasks: list[tuple[DirtyKeys, SteppedTask]] = field(default_factory=list)
     pulls: int = 0
+    pushes: int = 0
+    exclusions: Exclusions = field(default_factory=Exclusions)
+    clock_offset: int = 0  # milliseconds: Atlas's clock minus the device's
+    changes: list[tuple[Side, Change]] = field(default_factory=list)  # all that its streams brought
+    ended: list[tuple[Batch, list[Outcome]]] = field(default_factory=list)
 
     def database(self, side: Side) -> Database[Any]:
         return self.local if side is Side.LOCAL else self.atlas
@@ -55,12 +61,15 @@ class Device:
         self.close()
         self.dirty = DirtyKeys()
         for side in BOTH:
-            stages = pipeline(side, Exclusions())
+            stages = pipeline(side, self.exclusions)
             stream = ChangeStream.open(self.database(side), stages, FETCH, self.saved.get(side))
             self.saved.setdefault(side, stream.start_token)
             self.streams[side] = stream
             self.events[side] = EventReader(
-                side, self.instance_id, lambda time: time, lambda ids: origin.remembered(self.local, ids)
+                side,
+                self.instance_id,
+                lambda time: time + self.clock_offset,
+                lambda ids: origin.remembered(self.local, ids),
             )
 
     def close(self) -> None:
@@ -77,11 +86,12 @@ class Device:
         self.dirty.watermarks[side].take_in(fetched.token, continues=continues, may_continue=in_transaction)
         for change in changes:
             assert isinstance(change, Change)
+            self.changes.append((side, change))
             self.dirty.mark(change.key, side, change.fact)
         self.dirty.passed(side, fetched.read_to)
         return len(fetched.events)
 
-    def hand_out(self, policy: Policy, limit: int) -> bool:
+    def hand_out(self, policy: Policy | Rules, limit: int) -> bool:
         task_id = uuid.uuid4().hex
         taken = self.dirty.take(task_id, limit, 0.0)
         if taken is None:
@@ -89,6 +99,8 @@ class Device:
         side, collection, items = taken
         batch = Batch(task_id, side, collection, tuple(items), dict(self.dirty.read_to))
         processor = ChangeProcessor(self.local, self.atlas, self.instance_id)
+        if isinstance(policy, Rules):
+            policy = policy.policy(collection)
         self.tasks.append((self.dirty, SteppedTask(processor, batch, policy)))
         return True
 
@@ -97,7 +109,9 @@ class Device:
         dirty, task = self.tasks.pop(index)
         if task.outcomes is None:
             return
+        self.ended.append((task.batch, task.outcomes))
         self.pulls += sum(one.transfer is Side.LOCAL for one in task.outcomes)
+        self.pushes += sum(one.transfer is Side.ATLAS for one in task.outcomes)
         if report and dirty is self.dirty:
             dirty.finish(task.batch.task_id, task.outcomes)
 
@@ -107,7 +121,7 @@ class Device:
             if token is not None:
                 self.saved[side] = token
 
-    def work_until_quiet(self, policy: Policy) -> bool:
+    def work_until_quiet(self, policy: Policy | Rules) -> bool:
         """Let everything run as it does when nothing disturbs. Returns whether anything was done."""
         busy = False
         for side in BOTH:
@@ -129,7 +143,7 @@ class Device:
 class World:
     devices: list[Device]
     atlas: Database[Any]
-    policy: Policy
+    policy: Policy | Rules
     collection: str = field(default_factory=lambda: f"c{uuid.uuid4().hex[:10]}")
     written: dict[int, bytes] = field(default_factory=dict)  # version -> the document as it was written
     replaced: set[int] = field(default_factory=set)  # versions that a native writer saw and replaced
@@ -137,7 +151,7 @@ class World:
     writes: int = 0
 
     @classmethod
-    def build(cls, local: Database[Any], atlas: Database[Any], count: int, policy: Policy) -> World:
+    def build(cls, local: Database[Any], atlas: Database[Any], count: int, policy: Policy | Rules) -> World:
         devices = []
         for number in range(count):
             name = f"{local.name}_{number}"
@@ -148,6 +162,8 @@ class World:
                 prepare(own, atlas, 24)
                 _prepared.add(name)
             device = Device(name, own, atlas, origin.instance_id(own))
+            if isinstance(policy, Rules):
+                device.exclusions = policy.exclusions
             devices.append(device)
         world = cls(devices, atlas, policy)
         for device in devices:
