@@ -1,0 +1,35 @@
+"""`make chaos DEVICES=3 SECONDS=600 SEED=1`: one run, its tables, and exit status 1 if anything was lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.run import Options, run
+
+
+def _number(name: str, default: int) -> int:
+    return int(os.environ.get(name, "").strip() or default)
+
+
+def main() -> int:
+    seed = _number("SEED", random.SystemRandom().getrandbits(32))
+    options = Options(seed, devices=_number("DEVICES", 3), seconds=_number("SECONDS", 600))
+    again = f"make chaos DEVICES={options.devices} SECONDS={options.seconds} SEED={seed}"
+    print(f"Seed {seed}. Again: {again}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="isthmus-chaos-"))
+    report = run(options, folder, lambda text: print(text, flush=True))
+    print("\n" + report.as_text())
+    if report.problems:
+        print(f"\nLogs and databases are kept in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
