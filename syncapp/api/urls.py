@@ -4,28 +4,46 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
-from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictRestore
+from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
+from syncapp.api.doctor import Doctor
 from syncapp.api.exclusions import Exclusions
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
 from syncapp.api.metrics import SyncMetrics
-from syncapp.api.records import Devices, RejectedChanges, ResumeTokens
+from syncapp.api.records import Devices, ResumeTokens
+from syncapp.api.rejected import (
+    RejectedDiscard,
+    RejectedDiscardMany,
+    RejectedList,
+    RejectedOne,
+    RejectedRetry,
+    RejectedRetryMany,
+)
 from syncapp.api.switches import Pause, Toggle
 from syncapp.api.token import GetToken
+from syncapp.api.validation import Validation
 
 sync = [
     path("health", SyncHealth.as_view(), name="sync-health"),
+    path("doctor", Doctor.as_view(), name="sync-doctor"),
     path("metrics", SyncMetrics.as_view(), name="sync-metrics"),
     path("conflicts", ConflictList.as_view(), name="sync-conflicts"),
     path("conflicts/<int:pk>", ConflictOne.as_view(), name="sync-conflict"),
     path("conflicts/<int:pk>/restore", ConflictRestore.as_view(), name="sync-restore"),
+    path("conflicts/<int:pk>/resolve", ConflictResolve.as_view(), name="sync-resolve"),
     path("toggle", Toggle.as_view(), name="sync-toggle"),
     path("pause", Pause.as_view(), name="sync-pause"),
     path("initial", Initial.as_view(), name="sync-initial"),
     path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
     path("resume-token", ResumeTokens.as_view(), name="sync-resume-token"),
-    path("rejected", RejectedChanges.as_view(), name="sync-rejected"),
+    path("rules/validation", Validation.as_view(), name="sync-validation"),
+    path("rejected", RejectedList.as_view(), name="sync-rejected"),
+    path("rejected/retry", RejectedRetryMany.as_view(), name="sync-rejected-retry-many"),
+    path("rejected/discard", RejectedDiscardMany.as_view(), name="sync-rejected-discard-many"),
+    path("rejected/<int:pk>", RejectedOne.as_view(), name="sync-rejected-one"),
+    path("rejected/<int:pk>/retry", RejectedRetry.as_view(), name="sync-rejected-retry"),
+    path("rejected/<int:pk>/discard", RejectedDiscard.as_view(), name="sync-rejected-discard"),
     path("halts", Halts.as_view(), name="sync-halts"),
     path("halts/answer", HaltAnswer.as_view(), name="sync-halt-answer"),
     path("devices", Devices.as_view(), name="sync-devices"),

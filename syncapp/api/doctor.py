@@ -1,0 +1,38 @@
+"""`GET /api/sync/bidirectional/doctor`: what `sync_doctor` finds."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from syncapp.conf import get_settings
+from syncapp.doctor.examine import as_document, examine
+from syncapp.doctor.values import Level
+
+
+class FindingOut(serializers.Serializer):
+    check = serializers.CharField(help_text="Which check found it, for instance clocks")
+    level = serializers.ChoiceField(choices=[level.value for level in Level])
+    text = serializers.CharField()
+    todo = serializers.CharField(help_text="How to mend it; empty: nothing is to be done")
+
+
+class DoctorOut(serializers.Serializer):
+    status = serializers.ChoiceField(choices=["ok", "warning", "failed"])
+    findings = FindingOut(many=True)
+
+
+@extend_schema_view(get=extend_schema(responses=DoctorOut, tags=["health"]))
+class Doctor(APIView):
+    """Is everything as sync needs it, and how to mend what is not. Takes seconds, more if a server is away."""
+
+    permission_classes = [
+        IsAuthenticated
+    ]  # also with SYNC_API_PUBLIC_READ: it writes to a scratch collection
+
+    def get(self, request: Request) -> Response:
+        return Response(as_document(list(examine(get_settings()))))

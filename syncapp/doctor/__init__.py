@@ -1,0 +1,1 @@
+"""What `sync_doctor` looks at: one file a check, judging apart from asking."""

@@ -1,0 +1,87 @@
+"""Unique indexes and validators that only one side has: the other side's documents may be refused there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson.json_util import dumps
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.engine.values import BOTH, Side
+from syncapp.rules.exclusions import is_reserved
+
+SECONDS = 8  # many collections, far away: the rest is left for another time
+WHERE = {Side.LOCAL: "the local side", Side.ATLAS: "Atlas"}
+WHAT_COUNTS = ("sparse", "partialFilterExpression", "collation")
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What a collection of one side refuses: unique indexes and the validator, each as a text."""
+
+    unique: frozenset[str]
+    validator: str = ""
+
+
+def ask(database: Database[Any], info: Mapping[str, Any]) -> Constraints:
+    unique = set()
+    for index in database[info["name"]].list_indexes():
+        if index.get("unique"):
+            more = {name: index[name] for name in WHAT_COUNTS if index.get(name)}
+            unique.add(dumps(dict(index["key"])) + (f" {dumps(more)}" if more else ""))
+    validator = info.get("options", {}).get("validator")
+    return Constraints(frozenset(unique), dumps(validator) if validator else "")
+
+
+def judge(name: str, both: Mapping[Side, Constraints]) -> Iterator[Finding]:
+    for side in BOTH:
+        for index in sorted(both[side].unique - both[side.other].unique):
+            yield Finding(
+                Level.WARNING,
+                f"{name}: only {WHERE[side]} has the unique index {index}",
+                f"Create it on {WHERE[side.other]} too, or drop it: documents that clash would be rejected",
+            )
+    if both[Side.LOCAL].validator != both[Side.ATLAS].validator:
+        yield Finding(
+            Level.WARNING,
+            f"{name}: the validators of the two sides differ",
+            "Make them equal (collMod): what one side takes and the other refuses would be rejected",
+        )
+
+
+def look(setup: Setup) -> Iterator[Finding]:
+    infos = {
+        side: {info["name"]: info for info in database.list_collections(filter={"type": "collection"})}
+        for side, database in setup.databases.items()
+    }
+    names = sorted(
+        name for name in infos[Side.LOCAL].keys() & infos[Side.ATLAS].keys() if not is_reserved(name)
+    )
+    deadline = time.monotonic() + SECONDS
+    fine = True
+    for count, name in enumerate(names):
+        if time.monotonic() > deadline:
+            yield Finding(Level.NOTE, f"Indexes were compared of {count} of {len(names)} collections only")
+            return
+        for finding in _compare(setup, name, infos):
+            fine = False
+            yield finding
+    if fine:
+        yield Finding(
+            Level.OK, f"Unique indexes and validators of both sides agree ({len(names)} collections)"
+        )
+
+
+def _compare(
+    setup: Setup, name: str, infos: Mapping[Side, Mapping[str, Mapping[str, Any]]]
+) -> Iterable[Finding]:
+    try:
+        both = {side: ask(setup.databases[side], infos[side][name]) for side in BOTH}
+    except OperationFailure:  # it was dropped just now
+        return ()
+    return judge(name, both)

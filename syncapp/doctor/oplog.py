@@ -1,0 +1,81 @@
+"""How far back each oplog reaches: for so long a device may be away and still read on where it stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from syncapp.doctor.values import NAMES, Finding, Level, Setup
+from syncapp.engine.values import Side
+
+LEAST_HOURS, RECOMMENDED_HOURS = 24, 72
+FULL = 0.9  # the server cuts the oplog in large pieces, so that it is never quite full
+HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class OplogFacts:
+    hours: float
+    bytes: int
+    max_bytes: int
+
+    @property
+    def full(self) -> bool:
+        """From now on the oldest entries go. Before that, a short oplog is only young."""
+        return self.bytes >= FULL * self.max_bytes
+
+
+def ask(database: Database[Any]) -> OplogFacts | None:
+    """None: the login may not read it."""
+    local = database.client["local"]
+    try:
+        ends = [local["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", way)]) for way in (1, -1)]
+        stats = local.command("collStats", "oplog.rs")
+    except OperationFailure:
+        return None
+    first, last = (one["ts"].time if one else 0 for one in ends)
+    return OplogFacts((last - first) / HOUR, int(stats["size"]), int(stats.get("maxSize", 0)))
+
+
+def judge(side: Side, facts: OplogFacts | None, keep_hours: int) -> Finding:
+    name = f"{NAMES[side]}'s oplog"
+    if facts is None:
+        return Finding(
+            Level.NOTE,
+            f"{name} cannot be read with this login, so how far back it reaches is not known",
+            "Grant clusterMonitor and read on the database local, or look at Atlas's metric Oplog Window",
+        )
+    if facts.hours > keep_hours:
+        wanted = math.ceil(facts.hours * 1.5)
+        return Finding(
+            Level.WARNING,
+            f"{name} reaches back {facts.hours:,.1f} h, but sync keeps its batch markers for {keep_hours} h:"
+            " it would not know its own older writes",
+            f"Set ORIGIN_TRACKING_KEEP_HOURS={wanted}",
+        )
+    size = f"{facts.bytes / 1e6:,.0f} of {facts.max_bytes / 1e6:,.0f} MB"
+    if not facts.full:
+        return Finding(Level.OK, f"{name} reaches back to its beginning, {facts.hours:,.1f} h ago ({size})")
+    text = f"{name} reaches back {facts.hours:,.1f} h ({size})"
+    if facts.hours < LEAST_HOURS:
+        larger = max(990, math.ceil(facts.max_bytes / 1e6 * RECOMMENDED_HOURS / max(facts.hours, 1)))
+        return Finding(
+            Level.WARNING,
+            f"{text}: who is away for longer has to be compared document by document",
+            f"Make it larger, {RECOMMENDED_HOURS} h are recommended. In mongosh, as an administrator:"
+            f" db.adminCommand({{replSetResizeOplog: 1, size: {larger}, minRetentionHours: {LEAST_HOURS}}})",
+        )
+    if facts.hours < RECOMMENDED_HOURS:
+        text += f"; {RECOMMENDED_HOURS} h are recommended"
+    return Finding(Level.OK, text)
+
+
+def look(setup: Setup, side: Side) -> Iterator[Finding]:
+    database = setup.databases[side]
+    if "setName" in database.client.admin.command("hello"):  # others have no oplog
+        yield judge(side, ask(database), setup.settings.origin_tracking_keep_hours)

@@ -1,0 +1,101 @@
+"""May the login do what sync does? Each thing is really tried, in a scratch collection that is dropped."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
+from syncapp.engine.transaction import transaction
+from syncapp.engine.values import Side
+
+UNAUTHORIZED = 13
+NO_REPLICA_SET = frozenset({20, 40573, 263})  # the check of the server says so
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    forbidden: tuple[str, ...]  # what the login may not do
+    failed: tuple[str, ...]  # what did not work for another reason
+    user: str  # whom the server takes us for; empty: nobody logged in
+
+
+def ask(database: Database[Any]) -> Tried:
+    """Raises PyMongoError if the server does not answer."""
+    scratch = database[f"_sync_doctor_{uuid.uuid4().hex[:8]}"]
+    forbidden, failed = [], []
+    for name, act in _acts(database, scratch.name).items():
+        try:
+            act()
+        except OperationFailure as error:
+            if error.code == UNAUTHORIZED:
+                forbidden.append(name)
+            elif error.code not in NO_REPLICA_SET:
+                failed.append(f"{name}: {str(error).split(', full error:')[0][:200]}")
+    status = database.client.admin.command("connectionStatus")
+    users = status["authInfo"]["authenticatedUsers"]
+    return Tried(tuple(forbidden), tuple(failed), users[0]["user"] if users else "")
+
+
+def _acts(database: Database[Any], name: str) -> dict[str, Callable[[], object]]:
+    scratch = database[name]
+
+    def write() -> None:
+        scratch.insert_one({"_id": 1})
+        scratch.update_one({"_id": 1}, {"$set": {"at": 1}})
+        scratch.delete_one({"_id": 1})
+
+    def use_transaction() -> None:
+        with transaction(database) as session:
+            scratch.insert_one({"_id": 2}, session=session)
+
+    def open_stream() -> None:
+        with database.watch(max_await_time_ms=1):
+            pass
+
+    return {
+        "list collections": lambda: list(database.list_collections()),
+        "create collections": lambda: database.create_collection(name, check_exists=False),
+        "read": scratch.find_one,
+        "write": write,
+        "create indexes": lambda: scratch.create_index("at", expireAfterSeconds=3600),
+        "use transactions": use_transaction,
+        "open change streams": open_stream,
+        "drop collections": lambda: database.drop_collection(name),
+    }
+
+
+def judge(side: Side, database: str, tried: Tried) -> Iterator[Finding]:
+    who = f"the login {tried.user!r}" if tried.user else "who has not logged in"
+    if tried.forbidden:
+        yield Finding(
+            Level.FAILED,
+            f"{NAMES[side]}: {who} may not " + ", ".join(tried.forbidden),
+            role_to_grant(side, database, tried.user),
+        )
+    for one in tried.failed:
+        yield Finding(Level.FAILED, f"{NAMES[side]} could not {one}", "See the server's log")
+    if not tried.forbidden and not tried.failed:
+        yield Finding(Level.OK, f"{NAMES[side]} lets us read, write, create, watch, and use transactions")
+
+
+def role_to_grant(side: Side, database: str, user: str) -> str:
+    role = f'[{{role: "readWrite", db: "{database}"}}]'
+    if not user:
+        return (
+            f"Put user and password into {VARIABLES[side]}; an administrator makes one with"
+            f' db.getSiblingDB("admin").createUser({{user: "isthmus", pwd: passwordPrompt(), roles: {role}}})'
+        )
+    grant = f'In mongosh, as an administrator: db.getSiblingDB("admin").grantRolesToUser("{user}", {role})'
+    if side is Side.ATLAS:
+        grant += f"; in Atlas itself: Database Access, edit the user, add the role readWrite@{database}"
+    return grant
+
+
+def look(setup: Setup, side: Side) -> Iterator[Finding]:
+    yield from judge(side, setup.database_name(side), ask(setup.databases[side]))

@@ -1,0 +1,20 @@
+"""Collections that are not synchronised, by design."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.engine.values import Side
+from syncapp.rules.refusals import refusals
+
+
+def judge(refused: Mapping[str, str]) -> Iterator[Finding]:
+    for name, why in refused.items():
+        yield Finding(Level.NOTE, f"{name} is not synchronised. {why}")
+    if not refused:
+        yield Finding(Level.OK, "Every collection is of a kind that can be synchronised")
+
+
+def look(setup: Setup) -> Iterator[Finding]:
+    yield from judge(refusals(setup.databases[Side.LOCAL], setup.databases[Side.ATLAS]))

@@ -1,0 +1,37 @@
+"""Settings that nothing works without. (A wrong value has stopped the start before, in one line.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from syncapp.conf import SettingsError
+from syncapp.doctor.values import Finding, Level, Setup
+
+REQUIRED = ("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
+
+
+def look(setup: Setup) -> Iterator[Finding]:
+    settings, fine = setup.settings, True
+    for name in REQUIRED:
+        try:
+            settings.require(name)
+        except SettingsError as error:
+            fine = False
+            yield Finding(Level.FAILED, str(error), f"Set {name} in .env or in the environment")
+    try:
+        settings.make_home()
+    except SettingsError as error:
+        fine = False
+        yield Finding(Level.FAILED, str(error), "Make the folder, and let this user write to it")
+    if settings.django_debug:
+        fine = False
+        yield Finding(
+            Level.WARNING, "DJANGO_DEBUG is on: error pages show internals", "Set DJANGO_DEBUG=false"
+        )
+    if fine:
+        yield Finding(Level.OK, "Settings are complete")
+    if not settings.bidirectional_sync_enabled:
+        yield Finding(
+            Level.NOTE,
+            "BIDIRECTIONAL_SYNC_ENABLED is false: at the first start sync is one-way, local to Atlas",
+        )

@@ -1,0 +1,58 @@
+"""`manage.py sync_doctor`: is everything as sync needs it, and how to mend what is not. Exit status 0, 1, 2:
+fine, warnings, something must be mended."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from syncapp.conf import get_settings
+from syncapp.doctor.examine import Line, as_document, examine, verdict
+from syncapp.doctor.values import Level
+
+STYLES = {Level.OK: "SUCCESS", Level.NOTE: "HTTP_INFO", Level.WARNING: "WARNING", Level.FAILED: "ERROR"}
+
+
+class Command(BaseCommand):
+    help = (
+        "Look at settings, servers, privileges, clocks, disks and oplogs, and say how to mend what is wrong."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for scripts")
+        parser.add_argument(
+            "--fix", action="store_true", help="lower transactionLifetimeLimitSeconds of the local server"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        lines = []
+        for line in examine(get_settings(), fix=options["fix"]):
+            lines.append(line)
+            if not options["json"]:
+                self.show(line)
+        if options["json"]:
+            self.stdout.write(json.dumps(as_document(lines), indent=2, ensure_ascii=False))
+        else:
+            self.stdout.write(self.summary(lines))
+        sys.exit(verdict(lines).exit_code)
+
+    def show(self, line: Line) -> None:
+        level = line.finding.level
+        self.stdout.write(f"{getattr(self.style, STYLES[level])(level.mark)} {line.finding.text}")
+        if line.finding.todo:
+            self.stdout.write(f"    → {line.finding.todo}")
+        self.stdout.flush()
+
+    @staticmethod
+    def summary(lines: list[Line]) -> str:
+        def count(level: Level) -> int:
+            return sum(line.finding.level is level for line in lines)
+
+        failed, warnings = count(Level.FAILED), count(Level.WARNING)
+        if not failed and not warnings:
+            return "Everything is as sync needs it"
+        return f"{failed} to be mended, {warnings} warnings"
