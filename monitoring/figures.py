@@ -51,6 +51,7 @@ class ConflictTotals:
     local_wins: int
     atlas_wins: int
     merged: int
+    waiting: int  # for a person
     last_hour: int
 
 
@@ -97,6 +98,7 @@ def conflict_totals(now: datetime, *, one_way_too: bool = True) -> ConflictTotal
         local_wins=Count("id", filter=Q(winner="local")),
         atlas_wins=Count("id", filter=Q(winner="atlas")),
         merged=Count("id", filter=Q(winner="merged")),
+        waiting=Count("id", filter=Q(winner="open", resolved_at=None)),
         last_hour=Count("id", filter=Q(at__gt=now - HOUR)),
     )
     return ConflictTotals(**found)

@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from syncapp.conf import get_settings
 from syncapp.engine.connect import connect
-from syncapp.engine.errors import translate
+from syncapp.engine.errors import ConnectionDown, translate
 from syncapp.engine.values import Side
 
 SOCKET_TIMEOUT_MS = 20_000  # a person waits for the answer
@@ -31,13 +31,13 @@ class AtlasUnreachable(Unreachable):
 
 
 def local_database(process: str) -> AbstractContextManager[Database[Any]]:
-    """Raises LocalUnreachable, also for a PyMongoError of the work within."""
+    """Raises LocalUnreachable, also for a PyMongoError or ConnectionDown of the work within."""
     return database(Side.LOCAL, process)
 
 
 @contextmanager
 def database(side: Side, process: str) -> Iterator[Database[Any]]:
-    """Raises LocalUnreachable or AtlasUnreachable, also for a PyMongoError of the work within."""
+    """Raises LocalUnreachable or AtlasUnreachable, also for a PyMongoError or ConnectionDown within."""
     settings = get_settings()
     name, variable, uri, error_of = {
         Side.LOCAL: ("The local MongoDB", "MONGODB_URI", settings.mongodb_uri, LocalUnreachable),
@@ -48,6 +48,8 @@ def database(side: Side, process: str) -> Iterator[Database[Any]]:
     found = connect(uri, process, SOCKET_TIMEOUT_MS)
     try:
         yield found
+    except ConnectionDown as error:
+        raise error_of(f"{name} cannot be reached: {error}") from error
     except PyMongoError as error:
         raise error_of(f"{name} cannot be reached: {translate(error)}") from error
     finally:

@@ -117,7 +117,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Two-way sync between a local MongoDB and MongoDB Atlas: health, figures, conflicts, switches.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {"SideEnum": "syncapp.models.choices.SideChoices"},
+    "ENUM_NAME_OVERRIDES": {
+        "SideEnum": "syncapp.models.choices.SideChoices",
+        "WinnerEnum": "syncapp.models.conflict.Conflict.Winner",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

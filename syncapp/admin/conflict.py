@@ -16,7 +16,10 @@ from unfold.decorators import action, display
 
 from monitoring.versions import compare
 from syncapp.admin.base import ReadOnlyAdmin, block, plain_id
-from syncapp.conflicts.restore import RestoreError, restore
+from syncapp.conflicts.resolve import ResolveRefused, resolve
+from syncapp.conflicts.restore import RestoreRefused, restore
+from syncapp.databases import Unreachable
+from syncapp.engine.values import Side
 from syncapp.models import Conflict
 
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
@@ -33,13 +36,19 @@ class ConflictAdmin(ReadOnlyAdmin):
     list_display_links = ("when", "document")
     list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))
     search_fields = ("collection", "document_id")
-    actions_detail = ("restore_loser",)
+    actions_detail = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
         (None, {"fields": ("headline", "versions")}),
         ("How it was decided", {"fields": (("at", "strategy"), ("changed_here", "changed_there"))}),
         (
             "Where it came from",
-            {"fields": (("local_origin", "atlas_origin"), ("instance_id", "record_id"), "restored_at")},
+            {
+                "fields": (
+                    ("local_origin", "atlas_origin"),
+                    ("instance_id", "record_id"),
+                    ("restored_at", "resolved_at"),
+                )
+            },
         ),
     )
     readonly_fields = ("headline", "versions", "changed_here", "changed_there")
@@ -56,12 +65,19 @@ class ConflictAdmin(ReadOnlyAdmin):
     def document(self, conflict: Conflict) -> str:
         return plain_id(conflict.document_id)
 
-    @display(description="Winner", ordering="winner", label={"Local": "info", "Atlas": "success"})
+    @display(
+        description="Winner",
+        ordering="winner",
+        label={"Local": "info", "Atlas": "success", "Waits for a person": "danger"},
+    )
     def who_won(self, conflict: Conflict) -> str:
-        return conflict.get_winner_display()
+        over = conflict.winner == Conflict.Winner.OPEN and not conflict.waits
+        return "Settled by itself" if over else conflict.get_winner_display()
 
     @display(description="Loser", label={"restored": "warning"})
     def restored(self, conflict: Conflict) -> str:
+        if not conflict.loser:
+            return "–"
         return "restored" if conflict.restored_at else "kept"
 
     @display(description="Document")
@@ -107,7 +123,7 @@ class ConflictAdmin(ReadOnlyAdmin):
             messages.success(
                 request, f"The {conflict.loser} version was restored; sync carries it from here."
             )
-        except RestoreError as error:
+        except (RestoreRefused, Unreachable) as error:
             messages.error(request, str(error))
         page = reverse("admin:syncapp_conflict_change", args=[object_id])
         # htmx follows HX-Redirect in the page, not in the dialog
@@ -116,4 +132,51 @@ class ConflictAdmin(ReadOnlyAdmin):
     def has_restore_loser_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
         if not request.user.has_perm("syncapp.operate_sync"):
             return False
-        return not object_id or not Conflict.objects.filter(pk=object_id).exclude(restored_at=None).exists()
+        lost = Conflict.objects.filter(restored_at=None).exclude(winner=Conflict.Winner.OPEN)
+        return not object_id or lost.filter(pk=object_id).exists()
+
+    @action(
+        description="Take local",
+        url_path="take-local",
+        icon="upload",
+        permissions=["resolve"],
+        dialog={
+            "title": "Let the local version count?",
+            "description": "It is written to Atlas, from where it reaches every device. Atlas's version stays "
+            "in this record.",
+            "form_class": None,
+            "form_submit_text": "Take local",
+        },
+    )
+    def take_local(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
+        return self._resolve(request, object_id, Side.LOCAL)
+
+    @action(
+        description="Take Atlas",
+        url_path="take-atlas",
+        icon="download",
+        permissions=["resolve"],
+        dialog={
+            "title": "Let Atlas's version count?",
+            "description": "It is written to the local MongoDB. The local version stays in this record.",
+            "form_class": None,
+            "form_submit_text": "Take Atlas",
+        },
+    )
+    def take_atlas(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
+        return self._resolve(request, object_id, Side.ATLAS)
+
+    def _resolve(self, request: HttpRequest, object_id: int, winner: Side) -> HttpResponse:
+        try:
+            resolve(get_object_or_404(Conflict, pk=object_id), winner, request.user)
+            messages.success(request, f"The {winner} version counts; sync agrees on it.")
+        except (ResolveRefused, Unreachable) as error:
+            messages.error(request, str(error))
+        page = reverse("admin:syncapp_conflict_change", args=[object_id])
+        return HttpResponse(status=200, headers={"HX-Redirect": page})
+
+    def has_resolve_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
+        if not request.user.has_perm("syncapp.operate_sync"):
+            return False
+        open_ones = Conflict.objects.filter(winner=Conflict.Winner.OPEN, resolved_at=None)
+        return not object_id or open_ones.filter(pk=object_id).exists()

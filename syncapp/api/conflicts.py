@@ -17,8 +17,13 @@ from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Boolean, Choice, Moment
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
 from syncapp.api.paging import PAGE_PARAMETERS, Pages
-from syncapp.conflicts.restore import LocalUnreachable, RestoreRefused, restore
+from syncapp.conflicts.resolve import ResolveRefused, resolve
+from syncapp.conflicts.restore import RestoreRefused, restore
+from syncapp.conflicts.waiting import waiting
+from syncapp.databases import Unreachable
+from syncapp.engine.values import Side
 from syncapp.models import Conflict
+from syncapp.models.choices import SideChoices
 
 # Both can be 16 MB; a list shows neither
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
@@ -28,25 +33,30 @@ class ConflictQuery(serializers.Serializer):
     collection = serializers.CharField(required=False)
     winner = Choice(choices=Conflict.Winner.values, required=False)
     restored = Boolean(required=False)
+    waiting = Boolean(required=False, help_text="true: those that wait for a person")
     since = Moment(required=False)
     until = Moment(required=False)
 
 
 class ConflictHead(serializers.ModelSerializer):
     documentId = serializers.SerializerMethodField(help_text="Canonical extended JSON")
-    loser = serializers.CharField()
+    loser = serializers.CharField(help_text="Empty: nothing was decided yet")
     oneWay = serializers.BooleanField(source="one_way", help_text="Local won because nothing is pulled")
     localTime = serializers.DateTimeField(source="local_time", allow_null=True)
     atlasTime = serializers.DateTimeField(source="atlas_time", allow_null=True)
     localOrigin = serializers.CharField(source="local_origin")
     atlasOrigin = serializers.CharField(source="atlas_origin")
     restoredAt = serializers.DateTimeField(source="restored_at", allow_null=True)
+    resolvedAt = serializers.DateTimeField(
+        source="resolved_at", allow_null=True, help_text="Of one that waited for a person"
+    )
 
     class Meta:
         model = Conflict
         fields: tuple[str, ...] = (
             "id", "collection", "documentId", "at", "strategy", "winner", "loser", "oneWay",
             "localTime", "atlasTime", "localOrigin", "atlasOrigin", "restoredAt",
+            "resolvedAt",
         )  # fmt: skip
 
     def get_documentId(self, conflict: Conflict) -> Any:
@@ -80,6 +90,9 @@ def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
     found = found.filter(**{lookups[name]: value for name, value in query.items() if name in lookups})
     if "restored" in query:
         found = found.filter(restored_at__isnull=not query["restored"])
+    if "waiting" in query:
+        those = waiting().values("pk")
+        found = found.filter(pk__in=those) if query["waiting"] else found.exclude(pk__in=those)
     return found
 
 
@@ -120,6 +133,27 @@ class ConflictRestore(APIView):
             conflict = restore(get_object_or_404(Conflict, pk=pk), request.user)
         except RestoreRefused as error:
             raise NotPossible(str(error)) from error
-        except LocalUnreachable as error:
+        except Unreachable as error:
+            raise ServiceUnavailable(str(error)) from error
+        return Response(ConflictHead(conflict).data)
+
+
+class ResolveIn(serializers.Serializer):
+    winner = Choice(choices=SideChoices.choices, help_text="Whose version counts")
+
+
+@extend_schema_view(post=extend_schema(request=ResolveIn, responses=ConflictHead, tags=["conflicts"]))
+class ConflictResolve(APIView):
+    """Decides a conflict that waits for a person: that side's version is written to the other side."""
+
+    def post(self, request: Request, pk: int) -> Response:
+        wanted = ResolveIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        winner = Side(wanted.validated_data["winner"])
+        try:
+            conflict = resolve(get_object_or_404(Conflict, pk=pk), winner, request.user)
+        except ResolveRefused as error:
+            raise NotPossible(str(error)) from error
+        except Unreachable as error:
             raise ServiceUnavailable(str(error)) from error
         return Response(ConflictHead(conflict).data)

@@ -38,6 +38,7 @@ class ConflictTotalsOut(serializers.Serializer):
     localWins = serializers.IntegerField()
     atlasWins = serializers.IntegerField()
     merged = serializers.IntegerField()
+    waiting = serializers.IntegerField(help_text="For a person, who decides (strategy manual)")
     lastHour = serializers.IntegerField()
 
 
@@ -75,6 +76,7 @@ def conflict_totals() -> dict[str, int]:
         "localWins": found.local_wins,
         "atlasWins": found.atlas_wins,
         "merged": found.merged,
+        "waiting": found.waiting,
         "lastHour": found.last_hour,
     }
 

@@ -57,11 +57,10 @@ def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
     from syncapp import databases
     from syncapp.admin import navigation
     from syncapp.api import permissions
-    from syncapp.conflicts import restore
 
     def change(**values: object) -> None:
         changed = dataclasses.replace(conf.get_settings(), **values)  # type: ignore[arg-type]
-        for module in (dashboard, databases, facts, flower, navigation, permissions, restore):
+        for module in (dashboard, databases, facts, flower, navigation, permissions):
             monkeypatch.setattr(module, "get_settings", lambda: changed)
 
     return change

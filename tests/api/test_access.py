@@ -20,6 +20,7 @@ READABLE = [
     f"{ROOT}/exclusions",
     f"{ROOT}/resume-token",
     f"{ROOT}/rejected",
+    f"{ROOT}/rules/validation",
     f"{ROOT}/devices",
     "/monitoring/dashboard",
     "/monitoring/live",
@@ -32,6 +33,13 @@ CHANGES = [
     ("post", f"{ROOT}/exclusions", {"pattern": "x"}),
     ("delete", f"{ROOT}/exclusions", {"pattern": "x"}),
     ("post", f"{ROOT}/conflicts/1/restore", {}),
+    ("post", f"{ROOT}/conflicts/1/resolve", {"winner": "local"}),
+    ("post", f"{ROOT}/rejected/1/retry", {}),
+    ("post", f"{ROOT}/rejected/1/discard", {}),
+    ("post", f"{ROOT}/rejected/retry", {"all": True}),
+    ("post", f"{ROOT}/rejected/discard", {"all": True}),
+    ("put", f"{ROOT}/rules/validation", {"pattern": "x", "schema": {}}),
+    ("delete", f"{ROOT}/rules/validation", {"pattern": "x"}),
     ("post", f"{ROOT}/halts/answer", {"id": "x", "answer": "y"}),
 ]
 

@@ -61,7 +61,7 @@ def test_a_form_works_too(operator: APIClient) -> None:
 @pytest.mark.parametrize(
     ("query", "line"),
     [
-        ({"winner": "me"}, 'winner is "me"; allowed: local, atlas'),
+        ({"winner": "me"}, 'winner is "me"; allowed: local, atlas, open'),
         ({"restored": "perhaps"}, 'restored is "perhaps"; allowed: true or false'),
         ({"since": "yesterday"}, 'since is "yesterday"; allowed: a time such as 2026-03-01T12:00:00Z'),
         (

@@ -46,8 +46,10 @@ def test_totals_and_pages(reader: APIClient) -> None:
         rows.conflict({"_id": n, "x": 1}, {"_id": n, "x": 2}, ago=dt.timedelta(minutes=n))
     rows.conflict({"_id": 9}, None, winner="local", collection="tables", ago=dt.timedelta(hours=2))
     body = reader.get(f"{ROOT}/conflicts", {"page_size": "2"}).json()
-    totals = {name: body[name] for name in ("totalConflicts", "localWins", "atlasWins", "merged", "lastHour")}
-    assert totals == {"totalConflicts": 4, "localWins": 1, "atlasWins": 3, "merged": 0, "lastHour": 3}
+    totals = {key: value for key, value in body.items() if isinstance(value, int) and key != "count"}
+    assert totals == {
+        "totalConflicts": 4, "localWins": 1, "atlasWins": 3, "merged": 0, "waiting": 0, "lastHour": 3,
+    }  # fmt: skip
     assert (body["count"], len(body["results"]), body["previous"]) == (4, 2, None)
     second = reader.get(body["next"]).json()
     keys = [row["documentId"]["$numberInt"] for row in body["results"] + second["results"]]
@@ -178,7 +180,7 @@ def test_what_the_collection_refuses_is_said(operator: APIClient, here: Database
     one = rows.conflict({"_id": 1, "total": "much"}, {"_id": 1, "total": 1})
     refused = restore(operator, one)
     assert refused.status_code == 409
-    assert "Document failed validation" in refused.json()["detail"]
+    assert "validator refuses it" in refused.json()["detail"]
     one.refresh_from_db()
     assert one.restored_at is None
 

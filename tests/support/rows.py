@@ -10,7 +10,8 @@ import bson
 from bson import json_util
 from django.utils import timezone
 
-from syncapp.engine.content import document_key, key_hash
+from syncapp.engine.conflict_records import open_record_id
+from syncapp.engine.content import content_hash, document_key, key_hash
 from syncapp.models import Conflict, Instance, MetricMinute, ProcessingTime, RejectedChange, ResumeToken
 from syncapp.models.choices import Direction
 
@@ -75,8 +76,12 @@ def conflict(
     **values: Any,
 ) -> Conflict:
     key = (local or atlas or {})["_id"]
+    name = uuid.uuid4().hex
+    if winner == "open":
+        versions = [content_hash(bson.encode(one) if one else None) for one in (local, atlas)]
+        name = open_record_id(document_key(collection, bson.encode({"_id": key})), *versions)
     return Conflict.objects.create(
-        record_id=uuid.uuid4().hex,
+        record_id=name,
         instance_id=DEVICE,
         collection=collection,
         document_id=extended(key),

@@ -1,0 +1,167 @@
+"""Deciding a conflict that waits for a person: an operator's write, only over the recorded versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+import pytest
+from bson import Int64, Timestamp
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pymongo.database import Database
+from rest_framework.test import APIClient
+
+from syncapp.embedded.mongod import Mongod
+from syncapp.models import AuditEntry, Conflict
+from tests.api.conftest import ROOT, Change
+from tests.support import rows
+from tests.support.raw import RAW
+
+pytestmark = pytest.mark.django_db
+LOCAL = {"_id": 1, "z": Int64(1), "ts": Timestamp(0, 0), "$set": {"a.b": "local"}}
+ATLAS = {"_id": 1, "a": "atlas", "z": 1.0}
+
+
+@dataclass
+class Both:
+    """The databases that the web process is told of."""
+
+    local: Database[Any]
+    atlas: Database[Any]
+
+    def put(self, local: dict[str, Any] | None = LOCAL, atlas: dict[str, Any] | None = ATLAS) -> None:
+        for side, document in ((self.local, local), (self.atlas, atlas)):
+            if document is not None:
+                side["orders"].update_one({"_id": 1}, [{"$replaceWith": {"$literal": document}}], upsert=True)
+
+    def raw(self) -> list[bytes | None]:
+        found = [side.with_options(RAW)["orders"].find_one() for side in (self.local, self.atlas)]
+        return [None if one is None else one.raw for one in found]
+
+
+@pytest.fixture
+def both(
+    local_db: Database[Any], local_server: Mongod, atlas_db: Database[Any], atlas_server: Mongod,
+    change_settings: Change,
+) -> Both:  # fmt: skip
+    change_settings(
+        mongodb_uri=local_server.uri(local_db.name), mongodb_atlas_uri=atlas_server.uri(atlas_db.name)
+    )
+    return Both(local_db, atlas_db)
+
+
+def resolve(client: APIClient, conflict: Conflict, winner: Any) -> Any:
+    return client.post(f"{ROOT}/conflicts/{conflict.pk}/resolve", {"winner": winner}, format="json")
+
+
+@pytest.mark.parametrize(
+    ("local", "atlas"),
+    [(LOCAL, ATLAS), (None, ATLAS), (LOCAL, None)],
+    ids=["both", "gone here", "gone there"],
+)
+@pytest.mark.parametrize("winner", ["local", "atlas"])
+def test_the_chosen_version_is_on_both_sides_byte_for_byte(
+    operator: APIClient, operator_user: User, both: Both, local: Any, atlas: Any, winner: str
+) -> None:
+    both.put(local, atlas)
+    one = rows.conflict(local, atlas, winner="open")
+    answer = resolve(operator, one, winner)
+    assert answer.status_code == 200, answer.json()
+    chosen = local if winner == "local" else atlas
+    expected = None if chosen is None else bson.encode(chosen)
+    assert both.raw() == [expected, expected]
+    body = answer.json()
+    assert (body["winner"], bool(body["resolvedAt"])) == (winner, True)
+    entry = AuditEntry.objects.get()
+    assert (entry.user, entry.action) == (operator_user, "resolve conflict")
+    again = resolve(operator, one, "local")
+    assert (again.status_code, "is settled" in again.json()["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize("changed", ["local", "atlas"])
+@pytest.mark.parametrize("winner", ["local", "atlas"])
+def test_a_newer_edit_on_either_side_is_not_overwritten(
+    operator: APIClient, both: Both, changed: str, winner: str
+) -> None:
+    both.put(**{changed: {"_id": 1, "newer": True}})
+    before = both.raw()
+    one = rows.conflict(LOCAL, ATLAS, winner="open")
+    refused = resolve(operator, one, winner)
+    assert refused.status_code == 409
+    assert "changed meanwhile" in refused.json()["detail"]
+    assert both.raw() == before
+    one.refresh_from_db()
+    assert (one.waits, AuditEntry.objects.count()) == (True, 0)
+
+
+def test_what_the_target_refuses_is_said(operator: APIClient, both: Both) -> None:
+    both.put()
+    both.atlas.command("collMod", "orders", validator={"a": {"$type": "string"}})
+    refused = resolve(operator, rows.conflict(LOCAL, ATLAS, winner="open"), "local")
+    assert refused.status_code == 409
+    assert refused.json()["detail"].startswith("Atlas refuses the version: ")
+    assert both.raw()[1] == bson.encode(ATLAS)
+
+
+def test_a_decided_conflict_has_nothing_to_decide(operator: APIClient, both: Both) -> None:
+    for one in (
+        rows.conflict(LOCAL, ATLAS),
+        rows.conflict({"_id": 2}, None, winner="open", resolved_at=timezone.now()),
+    ):
+        assert resolve(operator, one, "local").status_code == 409
+
+
+def test_one_that_waits_has_no_loser_to_restore(operator: APIClient, both: Both) -> None:
+    one = rows.conflict(LOCAL, ATLAS, winner="open")
+    refused = operator.post(f"{ROOT}/conflicts/{one.pk}/restore")
+    assert (refused.status_code, "Neither" in refused.json()["detail"]) == (409, True)
+
+
+def test_its_loser_can_be_restored_once_it_is_decided(operator: APIClient, both: Both) -> None:
+    both.put()
+    one = rows.conflict(LOCAL, ATLAS, winner="open")
+    resolve(operator, one, "atlas")
+    assert operator.post(f"{ROOT}/conflicts/{one.pk}/restore").status_code == 200
+    assert both.raw() == [bson.encode(LOCAL), bson.encode(ATLAS)]
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ({}, "winner is missing; allowed: local, atlas"),
+        ({"winner": "open"}, 'winner is "open"; allowed: local, atlas'),
+    ],
+)
+def test_a_wrong_winner_is_named(operator: APIClient, body: dict[str, Any], line: str) -> None:
+    one = rows.conflict(LOCAL, ATLAS, winner="open")
+    answer = operator.post(f"{ROOT}/conflicts/{one.pk}/resolve", body, format="json")
+    assert (answer.status_code, answer.json()) == (400, {"detail": line})
+
+
+@pytest.mark.parametrize(
+    ("side", "name"), [("mongodb_uri", "The local MongoDB"), ("mongodb_atlas_uri", "Atlas")]
+)
+def test_a_side_that_cannot_be_reached_is_named(
+    operator: APIClient, both: Both, local_server: Mongod, atlas_server: Mongod, change_settings: Change,
+    side: str, name: str,
+) -> None:  # fmt: skip
+    both.put()
+    uris = {
+        "mongodb_uri": local_server.uri(both.local.name), "mongodb_atlas_uri": atlas_server.uri(both.atlas.name),
+    }  # fmt: skip
+    change_settings(**{**uris, side: "mongodb://127.0.0.1:1/shop"})
+    answer = resolve(operator, rows.conflict(LOCAL, ATLAS, winner="open"), "local")
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith(f"{name} cannot be reached: ")
+
+
+def test_those_that_wait_are_counted_and_listed(reader: APIClient) -> None:
+    rows.conflict({"_id": 1}, None, winner="open")
+    rows.conflict({"_id": 2}, None, winner="open", resolved_at=timezone.now())
+    rows.conflict({"_id": 3}, None)
+    body = reader.get(f"{ROOT}/conflicts", {"waiting": "true"}).json()
+    assert (body["totalConflicts"], body["waiting"], body["atlasWins"]) == (3, 1, 1)
+    assert [(row["documentId"]["$numberInt"], row["loser"]) for row in body["results"]] == [("1", "")]
+    assert reader.get(f"{ROOT}/conflicts", {"waiting": "false"}).json()["count"] == 2
