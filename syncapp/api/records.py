@@ -1,8 +1,6 @@
-"""What can only be read: resume tokens, rejected changes, devices."""
+"""What can only be read: resume tokens and devices."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -10,11 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from monitoring.versions import parsed
-from syncapp.api.fields import Choice
-from syncapp.api.paging import PAGE_PARAMETERS, Pages
-from syncapp.models import Instance, RejectedChange, ResumeToken
-from syncapp.models.choices import Direction
+from syncapp.models import Instance, ResumeToken
 
 
 class TokenOut(serializers.ModelSerializer):
@@ -39,52 +33,6 @@ class ResumeTokens(APIView):
         return Response(
             {"results": TokenOut(ResumeToken.objects.order_by("instance_id", "side"), many=True).data}
         )
-
-
-class RejectedQuery(serializers.Serializer):
-    collection = serializers.CharField(required=False)
-    direction = Choice(choices=Direction.values, required=False)
-
-
-class RejectedOut(serializers.ModelSerializer):
-    documentId = serializers.SerializerMethodField(help_text="Canonical extended JSON")
-    document = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: a delete")
-    firstAt = serializers.DateTimeField(source="first_at")
-    lastAt = serializers.DateTimeField(source="last_at")
-
-    class Meta:
-        model = RejectedChange
-        fields = (
-            "id", "collection", "documentId", "direction", "reason", "code", "attempts",
-            "firstAt", "lastAt", "document",
-        )  # fmt: skip
-
-    def get_documentId(self, change: RejectedChange) -> Any:
-        return parsed(change.document_id)
-
-    def get_document(self, change: RejectedChange) -> Any:
-        return parsed(change.document)
-
-
-class RejectedPage(serializers.Serializer):
-    count = serializers.IntegerField()
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = RejectedOut(many=True)
-
-
-@extend_schema_view(
-    get=extend_schema(parameters=[RejectedQuery, *PAGE_PARAMETERS], responses=RejectedPage, tags=["records"])
-)
-class RejectedChanges(APIView):
-    """Documents that their target refuses, with the reason, newest first."""
-
-    def get(self, request: Request) -> Response:
-        pages = Pages()
-        query = RejectedQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        rows = pages.paginate_queryset(RejectedChange.objects.filter(**query.validated_data), request, self)
-        return pages.get_paginated_response(RejectedOut(rows, many=True).data)
 
 
 class DeviceOut(serializers.ModelSerializer):

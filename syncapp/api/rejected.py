@@ -1,0 +1,194 @@
+"""Rejected changes: the list, one with its documents, and trying again or discarding: one, many, all that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from monitoring.versions import parsed
+from syncapp import rejected
+from syncapp.api.errors import NotPossible, ServiceUnavailable
+from syncapp.api.fields import Boolean, Choice, Named
+from syncapp.api.paging import PAGE_PARAMETERS, Pages
+from syncapp.databases import LocalUnreachable
+from syncapp.models import RejectedChange
+from syncapp.models.choices import Direction
+
+LARGEST_ID = 2**63 - 1
+MOST_IDS = 1_000
+
+
+class Code(Named, serializers.IntegerField):
+    allowed = "an error code of the server, such as 121"
+
+
+class Ids(Named, serializers.ListField):
+    allowed = f"a list of 1 to {MOST_IDS} ids, such as [3, 5]"
+    child = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+
+
+class RejectedQuery(serializers.Serializer):
+    collection = serializers.CharField(required=False)
+    direction = Choice(choices=Direction.choices, required=False)
+    code = Code(required=False, min_value=0, max_value=2**31 - 1)
+    reason = serializers.CharField(required=False, help_text="A part of it")
+
+
+class RejectedSelection(RejectedQuery):
+    """What fits all that is given."""
+
+    ids = Ids(required=False, min_length=1, max_length=MOST_IDS)
+    all = Boolean(required=False, help_text="Every rejected change")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # A misspelt filter must not be taken for one that everything passes
+        unknown = [name for name in self.initial_data if name not in self.fields]
+        if unknown or not any(attrs.values()):
+            problem = f"{unknown[0]} is unknown" if unknown else "nothing is chosen"
+            raise serializers.ValidationError(f"{problem}; allowed: {', '.join(self.fields)}")
+        return attrs
+
+
+class RejectedHead(serializers.ModelSerializer):
+    documentId = serializers.SerializerMethodField(help_text="Canonical extended JSON")
+    heldBy = serializers.SerializerMethodField(
+        help_text="The _id of the document that holds the unique value, in canonical extended JSON; or null"
+    )
+    firstAt = serializers.DateTimeField(source="first_at")
+    lastAt = serializers.DateTimeField(source="last_at", help_text="When it was refused last")
+    retriedAt = serializers.DateTimeField(source="retried_at", allow_null=True)
+
+    class Meta:
+        model = RejectedChange
+        fields: tuple[str, ...] = (
+            "id", "collection", "documentId", "direction", "reason", "code", "heldBy", "attempts",
+            "firstAt", "lastAt", "retriedAt",
+        )  # fmt: skip
+
+    def get_documentId(self, change: RejectedChange) -> Any:
+        return parsed(change.document_id)
+
+    def get_heldBy(self, change: RejectedChange) -> Any:
+        return parsed(change.other_id)
+
+
+class RejectedDetail(RejectedHead):
+    document = serializers.SerializerMethodField(
+        help_text="Canonical extended JSON; null: a delete, or the document could not be read"
+    )
+    otherDocument = serializers.SerializerMethodField(help_text="The document that heldBy names; or null")
+
+    class Meta(RejectedHead.Meta):
+        fields = (*RejectedHead.Meta.fields, "document", "otherDocument")
+
+    def get_document(self, change: RejectedChange) -> Any:
+        return parsed(change.document)
+
+    def get_otherDocument(self, change: RejectedChange) -> Any:
+        return parsed(change.other_document)
+
+
+class RejectedPage(serializers.Serializer):
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = RejectedHead(many=True)
+
+
+class CountOut(serializers.Serializer):
+    count = serializers.IntegerField()
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_rejected_changes",
+        parameters=[RejectedQuery, *PAGE_PARAMETERS],
+        responses=RejectedPage,
+        tags=["rejected changes"],
+    )
+)
+class RejectedList(APIView):
+    """Documents that their target or a validation rule refuses, with the reason, newest first."""
+
+    def get(self, request: Request) -> Response:
+        pages = Pages()
+        query = RejectedQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        rows = pages.paginate_queryset(rejected.chosen(**query.validated_data), request, self)
+        return pages.get_paginated_response(RejectedHead(rows, many=True).data)
+
+
+@extend_schema_view(get=extend_schema(responses=RejectedDetail, tags=["rejected changes"]))
+class RejectedOne(APIView):
+    """One rejected change with its document, and the one that holds its unique value."""
+
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(RejectedDetail(get_object_or_404(RejectedChange, pk=pk)).data)
+
+
+def act(service: Callable[..., int], request: Request, **wanted: Any) -> Response:
+    try:
+        return Response({"count": service(rejected.chosen(**wanted), request.user)})
+    except rejected.NothingChosen as error:
+        raise NotPossible(str(error)) from error
+    except LocalUnreachable as error:
+        raise ServiceUnavailable(str(error)) from error
+
+
+def of_one(service: Callable[..., int], request: Request, pk: int) -> Response:
+    get_object_or_404(RejectedChange.objects.only("pk"), pk=pk)
+    return act(service, request, ids=[pk])
+
+
+def of_many(service: Callable[..., int], request: Request) -> Response:
+    wanted = RejectedSelection(data=request.data)
+    wanted.is_valid(raise_exception=True)
+    return act(
+        service, request, **{name: one for name, one in wanted.validated_data.items() if name != "all"}
+    )
+
+
+def _described(operation: str, request: Any = None) -> Any:
+    schema = extend_schema(
+        operation_id=operation, request=request, responses=CountOut, tags=["rejected changes"]
+    )
+    return extend_schema_view(post=schema)
+
+
+@_described("retry_rejected_change")
+class RejectedRetry(APIView):
+    """Has sync look at the document again, as if it had changed just now."""
+
+    def post(self, request: Request, pk: int) -> Response:
+        return of_one(rejected.retry, request, pk)
+
+
+@_described("discard_rejected_change")
+class RejectedDiscard(APIView):
+    """Forgets the rejected change; the document stays as it is on both sides."""
+
+    def post(self, request: Request, pk: int) -> Response:
+        return of_one(rejected.discard, request, pk)
+
+
+@_described("retry_rejected_changes", RejectedSelection)
+class RejectedRetryMany(APIView):
+    """Has sync look at all documents again that fit what is given."""
+
+    def post(self, request: Request) -> Response:
+        return of_many(rejected.retry, request)
+
+
+@_described("discard_rejected_changes", RejectedSelection)
+class RejectedDiscardMany(APIView):
+    """Forgets all rejected changes that fit what is given."""
+
+    def post(self, request: Request) -> Response:
+        return of_many(rejected.discard, request)

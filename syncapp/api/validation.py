@@ -1,0 +1,80 @@
+"""Validation rules: what documents of a collection must look like before sync writes them on either side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError as ModelError
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from syncapp.api.errors import wrong
+from syncapp.api.exclusions import wanted_pattern
+from syncapp.api.fields import Pattern
+from syncapp.models import ValidationRule
+from syncapp.validation import WrongSchema, remove_rule, set_rule
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class SchemaField(serializers.JSONField):
+    """A schema as MongoDB's $jsonSchema has it."""
+
+
+class RuleIn(serializers.Serializer):
+    pattern = Pattern(help_text="A collection's name, or a glob pattern")
+    schema = SchemaField(help_text="As MongoDB's $jsonSchema has it")
+
+
+class RuleOut(serializers.ModelSerializer):
+    schema = SchemaField()
+    createdAt = serializers.DateTimeField(source="created_at")
+    changedAt = serializers.DateTimeField(source="changed_at")
+
+    class Meta:
+        model = ValidationRule
+        fields = ("pattern", "schema", "createdAt", "changedAt")
+
+
+class RuleList(serializers.Serializer):
+    count = serializers.IntegerField()
+    results = RuleOut(many=True)
+
+
+@extend_schema_view(
+    get=extend_schema(responses=RuleList, tags=["validation rules"]),
+    put=extend_schema(request=RuleIn, responses=RuleOut, tags=["validation rules"]),
+    delete=extend_schema(
+        parameters=[OpenApiParameter("pattern", str, description="Here or in the body")],
+        responses={204: None},
+        tags=["validation rules"],
+    ),
+)
+class Validation(APIView):
+    """A rule counts for documents that travel after it was made; those that are there already stay."""
+
+    def get(self, request: Request) -> Response:
+        rows = RuleOut(ValidationRule.objects.all(), many=True).data
+        return Response({"count": len(rows), "results": rows})
+
+    def put(self, request: Request) -> Response:
+        wanted = RuleIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        given: dict[str, Any] = wanted.validated_data
+        try:
+            rule = set_rule(given["pattern"], given["schema"], request.user)
+        except WrongSchema as error:
+            raise serializers.ValidationError(str(error)) from None
+        except ModelError:
+            raise wrong("pattern", given["pattern"], Pattern.allowed) from None
+        return Response(RuleOut(rule).data)
+
+    def delete(self, request: Request) -> Response:
+        pattern = wanted_pattern(request)
+        if not remove_rule(pattern, request.user):
+            raise NotFound(f"There is no validation rule for {pattern}")
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,82 @@
+"""`manage.py sync_rejected`: documents that were refused: list them, try them again, or discard them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
+
+from syncapp import rejected
+from syncapp.databases import LocalUnreachable
+from syncapp.models import RejectedChange
+
+FILTERS = ("id", "collection", "code")
+ACTS = {"retry": rejected.retry, "discard": rejected.discard}
+
+
+class Command(BaseCommand):
+    help = "List the documents that were refused, with the reason; try them again, or discard them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", nargs="?", default="list", choices=("list", *ACTS))
+        parser.add_argument("--id", type=int, action="append", metavar="N", help="as the list shows it")
+        parser.add_argument("--collection", help="those of this collection")
+        parser.add_argument("--code", type=int, help="those that the server refused with this code")
+        parser.add_argument("--all", action="store_true", help="every one")
+        parser.add_argument("--json", action="store_true", help="for scripts")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        rows = self.chosen(options)
+        if options["what"] == "list":
+            self.show(rows, options["json"])
+            return
+        if not options["all"] and all(options[name] is None for name in FILTERS):
+            raise CommandError("Which ones? Choose with --id, --collection or --code, or say --all")
+        try:
+            count = ACTS[options["what"]](rows)
+        except (rejected.NothingChosen, LocalUnreachable) as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            self.stdout.write(json.dumps({"count": count}))
+        elif options["what"] == "retry":
+            self.stdout.write(f"Sync looks at {count:,} document{'s' * (count != 1)} again.")
+        else:
+            self.stdout.write(f"{count:,} rejected change{'s' * (count != 1)} discarded.")
+
+    @staticmethod
+    def chosen(options: Mapping[str, Any]) -> QuerySet[RejectedChange]:
+        fields = {name: options[name] for name in ("collection", "code") if options[name] is not None}
+        return rejected.chosen(options["id"], **fields)
+
+    def show(self, rows: QuerySet[RejectedChange], as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps([self.as_document(row) for row in rows], indent=2))
+            return
+        if not rows:
+            self.stdout.write("Nothing is rejected.")
+            return
+        for row in rows:
+            attempts = (
+                f"{row.attempts} attempt{'s' * (row.attempts != 1)}, last {row.last_at:%Y-%m-%d %H:%M} UTC"
+            )
+            what = f"{row.get_direction_display()}  {row.collection} {row.document_id}"
+            self.stdout.write(f"{row.pk}  {what}  ({attempts})\n    {row.reason}")
+
+    @staticmethod
+    def as_document(row: RejectedChange) -> dict[str, Any]:
+        return {
+            "id": row.pk,
+            "collection": row.collection,
+            "documentId": json.loads(row.document_id),
+            "direction": row.direction,
+            "reason": row.reason,
+            "code": row.code,
+            "heldBy": json.loads(row.other_id) if row.other_id else None,
+            "attempts": row.attempts,
+            "firstAt": row.first_at.isoformat(),
+            "lastAt": row.last_at.isoformat(),
+            "retriedAt": row.retried_at.isoformat() if row.retried_at else None,
+        }
