@@ -27,7 +27,6 @@ from syncapp.streams.reconnect import wait_ms
 from syncapp.streams.session import Session
 
 log = structlog.get_logger(__name__)
-SOCKET_TIMEOUT_MS = 20_000
 STAND_BY_SECONDS = 1.0
 
 
@@ -39,8 +38,8 @@ class Listener:
         self._settings = settings
         self._send = send
         self._databases: dict[Side, Database[Any]] = {
-            Side.LOCAL: connect(settings.mongodb_uri, "listener", SOCKET_TIMEOUT_MS),
-            Side.ATLAS: connect(settings.mongodb_atlas_uri, "listener", SOCKET_TIMEOUT_MS),
+            Side.LOCAL: connect(settings.mongodb_uri, "listener", settings.sync_socket_timeout),
+            Side.ATLAS: connect(settings.mongodb_atlas_uri, "listener", settings.sync_socket_timeout),
         }
         self._stopping = threading.Event()
         self._standing_by = False

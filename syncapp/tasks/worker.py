@@ -36,10 +36,10 @@ class Worker:
         settings = get_settings()
         settings.require("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
         self._max_attempts = settings.sync_apply_max_attempts
-        self._local = connect(settings.mongodb_uri, "worker")
+        self._local = connect(settings.mongodb_uri, "worker", settings.sync_socket_timeout)
         self._redis = reports.connect(settings.celery_broker_url)
         self.device = instance_id(self._local)
-        atlas = connect(settings.mongodb_atlas_uri, "worker")
+        atlas = connect(settings.mongodb_atlas_uri, "worker", settings.sync_socket_timeout)
         self._refusals = RefusalCheck(self._local, atlas)
         self._processor = ChangeProcessor(
             self._local,

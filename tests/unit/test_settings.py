@@ -49,6 +49,7 @@ WRONG = [
     ("SYNC_MAX_BATCHES_IN_FLIGHT", "0", "a whole number from 1 to 1000"),
     ("SYNC_MAX_DIRTY_KEYS", "10", "a whole number from 1000 to 10000000"),
     ("SYNC_REPORT_TIMEOUT", "1", "a whole number from 1000 to 3600000"),
+    ("SYNC_SOCKET_TIMEOUT", "10", "a whole number from 1000 to 600000"),
     ("SYNC_LEASE_DURATION", "1", "a whole number from 1000 to 600000"),
     ("SYNC_FLOWER_URL", "flower:5555", "http:// or https://"),
 ]
