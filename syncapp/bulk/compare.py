@@ -1,32 +1,31 @@
-"""Both sides compared document by document: for the first start, and when a stream's history is lost.
+"""Both sides compared document by document, with what was agreed about each.
 
-What is equal is agreed on. What differs from what was agreed goes into the local `_sync_dirty`, whose
-stream brings it to the listener like any event. Live sync goes on meanwhile: nothing is written to a
-document here.
+What differs goes into the local `_sync_dirty`, whose stream brings it to the listener like any event. Live
+sync goes on meanwhile: nothing is written to a document here.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
-from pymongo.collection import Collection
 from pymongo.database import Database
 
+from syncapp.bulk.ranges import Range, read_range
 from syncapp.engine.content import content_hash, document_key, id_of, key_hash
-from syncapp.engine.documents import read_documents, split_documents
+from syncapp.engine.documents import read_documents
 from syncapp.engine.state import read_states, write_states
 from syncapp.engine.values import ABSENT, DocumentKey, SyncState
 from syncapp.rules.exclusions import is_reserved
 from syncapp.rules.refusals import refusals
 from syncapp.streams.change_stream import DIRTY
 
-PAGE = 500
+KEYS = 100  # read at once by their _ids: documents can be large
 KEEP_DIRTY_SECONDS = 86_400
 
 
@@ -44,6 +43,20 @@ class Compared:
         """There is nothing to do: the sides are equal, or differ as agreed."""
         return self.local == self.atlas or (self.local, self.atlas) == (self.state.local, self.state.atlas)
 
+    @property
+    def settled(self) -> bool:
+        """What is there is what was agreed, so that nobody has to look."""
+        return (self.local, self.atlas) == (self.state.local, self.state.atlas)
+
+    @property
+    def what(self) -> str:
+        """In a word: equal, different, onlyLocal, onlyAtlas (as counts have it)."""
+        if self.local == self.atlas:
+            return "equal"
+        if self.local == ABSENT:
+            return "onlyAtlas"
+        return "onlyLocal" if self.atlas == ABSENT else "different"
+
 
 def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
     """Names of all plain collections of either side that sync may look at."""
@@ -56,32 +69,60 @@ def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
     return sorted(names)
 
 
+def compare_range(local: Database[Any], name: str, found: Range) -> list[Compared]:
+    """Every document of a range, with what was agreed about it. Raises PyMongoError."""
+    here, there = by_key(name, found.local), by_key(name, found.atlas)
+    return _compared(here, there, read_states(local, [*here, *(key for key in there if key not in here)]))
+
+
 def compare_collection(local: Database[Any], atlas: Database[Any], name: str) -> Iterator[list[Compared]]:
-    """Pages of all documents that exist on either side. Raises PyMongoError."""
-    for page in _pages(local[name]):
-        with atlas.client.start_session() as session:
-            there = read_documents(atlas[name], page, session, 1 << 62)
-        states = read_states(local, page)
-        yield [
-            Compared(key, content_hash(document), content_hash(there.get(key)), states[key])
-            for key, document in page.items()
-        ]
-    for page in _pages(atlas[name]):
-        with local.client.start_session() as session:
-            here = read_documents(local[name], page, session, 1 << 62)
-        only_there = {key: document for key, document in page.items() if key not in here}
-        states = read_states(local, only_there)
-        yield [
-            Compared(key, ABSENT, content_hash(document), states[key]) for key, document in only_there.items()
-        ]
+    """All documents that exist on either side, range by range. Raises PyMongoError."""
+    start: bytes | None = None
+    while True:
+        found = read_range(local, atlas, name, start)
+        yield compare_range(local, name, found)
+        if (start := found.next) is None:
+            return
 
 
-def _pages(collection: Collection[Any]) -> Iterator[dict[DocumentKey, bytes]]:
-    for raw in collection.find_raw_batches({}, batch_size=PAGE).sort("_id", 1):
-        documents = split_documents(raw)
-        for start in range(0, len(documents), PAGE):
-            page = documents[start : start + PAGE]
-            yield {document_key(collection.name, id_of(document)): document for document in page}
+def compare_unequal(local: Database[Any], name: str, found: Range) -> list[Compared]:
+    """The same for those documents only that are not the same bytes on both sides."""
+    here, there = by_key(name, found.local), by_key(name, found.atlas)
+    for key in [key for key, document in here.items() if there.get(key) == document]:
+        del here[key], there[key]
+    return _compared(here, there, read_states(local, [*here, *(key for key in there if key not in here)]))
+
+
+def compare_keys(
+    local: Database[Any], atlas: Database[Any], name: str, keys: Sequence[DocumentKey]
+) -> list[Compared]:
+    """These keys as they are now. States are read first: a decision that is made after that raises the
+    counter, and so is noticed by whoever writes a state. Raises PyMongoError."""
+    found = []
+    for index in range(0, len(keys), KEYS):
+        some = keys[index : index + KEYS]
+        states = read_states(local, some)
+        versions = []
+        for database in (local, atlas):
+            with database.client.start_session() as session:
+                versions.append(read_documents(database[name], some, session, 1 << 62))
+        found += _compared(versions[0], versions[1], states)
+    return found
+
+
+def by_key(name: str, documents: Iterable[bytes]) -> dict[DocumentKey, bytes]:
+    return {document_key(name, id_of(document)): document for document in documents}
+
+
+def _compared(
+    here: Mapping[DocumentKey, bytes],
+    there: Mapping[DocumentKey, bytes],
+    states: Mapping[DocumentKey, SyncState],
+) -> list[Compared]:
+    return [
+        Compared(key, content_hash(here.get(key)), content_hash(there.get(key)), state)
+        for key, state in states.items()
+    ]
 
 
 def agree_on_equal(local: Database[Any], page: Iterable[Compared]) -> None:
@@ -111,27 +152,6 @@ def mark_dirty(local: Database[Any], keys: Iterable[DocumentKey], why: str) -> i
     if operations:
         local[DIRTY].bulk_write(operations, ordered=False)
     return len(operations)
-
-
-def resync(local: Database[Any], atlas: Database[Any], names: Iterable[str], why: str) -> int:
-    """Compare these collections: agree on what is equal, and have the listener look at what is not.
-
-    Returns how many documents differ from what was agreed. Raises PyMongoError.
-    """
-    count = 0
-    for name in names:
-        for page in compare_collection(local, atlas, name):
-            # Only what both sides hold now, while nobody else decides: an equal document that is not
-            # agreed on goes through the listener too
-            differing = [one.key for one in page if not one.agreed]
-            unsettled = [
-                one.key
-                for one in page
-                if one.agreed and (one.state.local, one.state.atlas) != (one.local, one.atlas)
-            ]
-            count += len(differing)
-            mark_dirty(local, [*differing, *unsettled], why)
-    return count
 
 
 def ensure_indexes(local: Database[Any]) -> None:

@@ -113,11 +113,11 @@ def _fetch(
 ) -> list[bytes]:
     """One document more than the page takes: where the next one starts. A reply holds 16 MB at most."""
     cursor = database.command(command, codec_options=_RAW, session=session)["cursor"]
-    found = [document.raw for document in cursor["firstBatch"]]
+    found = [bytes(document.raw) for document in cursor["firstBatch"]]
     while cursor["id"] and not (len(found) > 1 and sum(map(len, found)) > max_bytes):
         more = {"getMore": cursor["id"], "collection": name, "batchSize": page + 1 - len(found)}
         cursor = database.command(more, codec_options=_RAW, session=session)["cursor"]
-        found += [document.raw for document in cursor["nextBatch"]]
+        found += [bytes(document.raw) for document in cursor["nextBatch"]]
     if cursor["id"]:
         database.command({"killCursors": name, "cursors": [cursor["id"]]}, session=session)
     return found
@@ -125,4 +125,4 @@ def _fetch(
 
 def _the_last(database: Database[Any], name: str) -> list[bytes]:
     found = database[name].with_options(codec_options=_RAW).find_one({"_id": MaxKey()})
-    return [] if found is None else [found.raw]
+    return [] if found is None else [bytes(found.raw)]

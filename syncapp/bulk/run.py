@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from syncapp.engine.values import UnknownTime
+
 COUNTS = ("documents", "equal", "different", "onlyLocal", "onlyAtlas", "marked")
 
 
@@ -47,6 +49,7 @@ class Run:
     why: str
     collections: tuple[str, ...]  # empty: all
     treatment: Treatment
+    prefer: UnknownTime | None  # who wins the conflicts that Treatment.UNKNOWN makes; None: the rules say
     owes: bool  # convergence depends on it: people cannot cancel it
     state: State
     slice: int
@@ -108,6 +111,7 @@ def decode_run(found: Mapping[str, Any]) -> Run:
         why=found["why"],
         collections=tuple(found["collections"]),
         treatment=Treatment(found["treatment"]),
+        prefer=UnknownTime(found["prefer"]) if found.get("prefer") else None,
         owes=found["owes"],
         state=State(found["state"]),
         slice=found["slice"],

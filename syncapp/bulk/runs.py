@@ -18,6 +18,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from syncapp.bulk.run import COUNTS, OPEN, Kind, Progress, Run, State, Treatment, decode_run
+from syncapp.engine.values import UnknownTime
 
 RUNS = "_sync_runs"
 KEEP_ENDED_SECONDS = 30 * 86_400
@@ -36,13 +37,15 @@ def request(
     why: str,
     collections: Iterable[str] | None = None,
     treatment: Treatment = Treatment.AS_AGREED,
+    prefer: UnknownTime | None = None,
     session: ClientSession | None = None,
     run_id: str = "",
     owes: bool = True,
 ) -> str:
     """Note a run, which the listener starts. Returns its id. Raises PyMongoError.
 
-    With a `session` it is part of that transaction, in which it must be the only one to use its `run_id`.
+    `prefer`: who wins the conflicts that Treatment.UNKNOWN makes. `owes`: convergence depends on the run, so
+    people cannot cancel it. With a `session` it is part of that transaction, in which it must be the only one to use its `run_id`.
     Asking again with the same `run_id` changes nothing.
     """
     if run_id and local[RUNS].find_one({"_id": run_id}, {"_id": 1}, session=session):
@@ -54,6 +57,7 @@ def request(
         "why": why,
         "collections": sorted(set(collections or ())),
         "treatment": treatment.value,
+        "prefer": prefer.value if prefer else None,
         "owes": owes,
         "state": State.WAITING.value,
         "slice": 0,
@@ -117,7 +121,11 @@ def note_mirrored(local: Database[Any], run: Run) -> None:
 
 def start(local: Database[Any], run: Run) -> bool:
     """Let a waiting run begin or go on. False: somebody was first."""
-    change = {"$set": {"state": State.RUNNING.value}, "$currentDate": {"updatedAt": True}, "$inc": {"v": 1}}
+    change: dict[str, Any] = {
+        "$set": {"state": State.RUNNING.value},
+        "$currentDate": {"updatedAt": True, "dueAt": True},
+        "$inc": {"v": 1},
+    }
     if run.started_at is None:
         change["$currentDate"]["startedAt"] = True
     return _changed(local, {"_id": run.id, "state": State.WAITING.value}, change)

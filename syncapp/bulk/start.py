@@ -6,13 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from syncapp.bulk import compare
+from syncapp.bulk import compare, runs
 from syncapp.bulk.transaction_lifetime import lower_transaction_lifetime
 from syncapp.engine import conflict_records, origin, state
 from syncapp.engine.documents import ensure_collection
 from syncapp.engine.errors import Misconfigured
+from syncapp.engine.transaction import transaction
 from syncapp.engine.values import BOTH, Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.streams.change_stream import DIRTY, ChangeStream, pipeline
@@ -45,7 +47,7 @@ def check_server(side: Side, database: Database[Any]) -> None:
 
 def prepare(local: Database[Any], atlas: Database[Any], keep_hours: int) -> None:
     """Create sync's own collections and indexes. Raises PyMongoError."""
-    own = (origin.METADATA, origin.BATCHES, state.STATE, conflict_records.CONFLICTS, DIRTY)
+    own = (origin.METADATA, origin.BATCHES, state.STATE, conflict_records.CONFLICTS, DIRTY, runs.RUNS)
     for name in own:
         ensure_collection(local, name)
     ensure_collection(atlas, origin.BATCHES)
@@ -54,32 +56,38 @@ def prepare(local: Database[Any], atlas: Database[Any], keep_hours: int) -> None
     state.ensure_indexes(local)
     conflict_records.ensure_indexes(local)
     compare.ensure_indexes(local)
+    runs.ensure_indexes(local)
     lower_transaction_lifetime(local)
 
 
 def start_points(
     databases: dict[Side, Database[Any]], exclusions: Exclusions, enabled: bool
 ) -> dict[Side, dict[str, Any]]:
-    """The tokens to read on from. What is missing leads to a comparison, never to a gap.
+    """The tokens to read on from. What is missing leads to a comparison run, never to a gap; the streams are
+    read meanwhile.
 
     While sync is disabled a missing Atlas token stays missing: the comparison comes when it is enabled,
     since what it finds could not be pulled now. Raises SyncError or PyMongoError.
     """
-    local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
+    local = databases[Side.LOCAL]
     wanted = BOTH if enabled else (Side.LOCAL,)
     tokens = {side: _load(local, side) for side in wanted}
     missing = [side for side in wanted if tokens[side] is None]
     owed = enabled and local[origin.METADATA].find_one({"_id": OWED_ID}) is not None
-    # Start points first, comparison after: what changes meanwhile comes by the streams
+    # Start points first, comparison after: what changes meanwhile comes by the streams, as do the marks of
+    # the comparison
     points = {side: tokens[side] or current_token(side, databases[side], exclusions) for side in wanted}
     if missing or owed:
         why = "resume token missing" if missing else "pulls were owed"
-        count = compare.resync(local, atlas, compare.shared_collections(local, atlas), why)
-        log.warning("Compared both sides", event_name="resynced", reason=why, documents=count)
-    for side in missing:
-        save_token(local, side, points[side])
-    if owed:
-        local[origin.METADATA].delete_one({"_id": OWED_ID})
+        # In one step: a crash in between would lose the reason to compare, or compare for ever
+        with transaction(local) as session:
+            run = runs.request(local, kind=runs.Kind.RESYNC, why=why, session=session)
+            runs.supersede(local, run, session)
+            for side in missing:
+                save_token(local, side, points[side], session)
+            if owed:
+                local[origin.METADATA].delete_one({"_id": OWED_ID}, session=session)
+        log.warning("Both sides are compared", event_name="resync_requested", reason=why, run=run)
     return points
 
 
@@ -110,31 +118,35 @@ def current_token(side: Side, database: Database[Any], exclusions: Exclusions) -
         stream.close()
 
 
-def pay_debts(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> int:
-    """Collections that are let in again are owed what was not pulled meanwhile: compare them.
+def pay_debts(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> None:
+    """Collections that are let in again are owed what was not pulled meanwhile: a run compares them.
 
-    What was excluded last is kept in `_sync_metadata`, so that a change while nobody ran is seen too,
-    and only replaced when the comparison is through. Returns how many documents differ.
+    What was excluded last is kept in `_sync_metadata`, so that a change while nobody ran is seen too.
+    Raises PyMongoError.
     """
     local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
     kept = local[origin.METADATA].find_one({"_id": "exclusions"})
     before = Exclusions.of(kept["patterns"]) if kept else exclusions
-    count = 0
-    if before != exclusions:
-        names = [
-            name
-            for name in compare.shared_collections(local, atlas)
-            if before.excludes(name) and not exclusions.excludes(name)
-        ]
-        count = compare.resync(local, atlas, names, "collection let in again")
-        log.info("Collections let in again", event_name="debts_paid", collections=names, documents=count)
-    if kept is None or before != exclusions:
-        keep_exclusions(local, exclusions)
-    return count
+    if kept is not None and before == exclusions:
+        return
+    names = [
+        name
+        for name in compare.shared_collections(local, atlas)
+        if before.excludes(name) and not exclusions.excludes(name)
+    ]
+    with transaction(local) as session:
+        if names:
+            why = "collection let in again"
+            runs.request(local, kind=runs.Kind.RESYNC, why=why, collections=names, session=session)
+        keep_exclusions(local, exclusions, session)
+    if names:
+        log.info("Collections let in again", event_name="debts_noted", collections=names)
 
 
-def keep_exclusions(local: Database[Any], exclusions: Exclusions) -> None:
+def keep_exclusions(
+    local: Database[Any], exclusions: Exclusions, session: ClientSession | None = None
+) -> None:
     """What is excluded from now on: a change of it, even while nobody runs, leads to a comparison."""
     local[origin.METADATA].replace_one(
-        {"_id": "exclusions"}, {"patterns": sorted(exclusions.patterns)}, upsert=True
+        {"_id": "exclusions"}, {"patterns": sorted(exclusions.patterns)}, upsert=True, session=session
     )
