@@ -15,7 +15,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from syncapp.engine.errors import SyncError, translate
+from syncapp.engine.errors import HistoryLost, SyncError, translate
 from syncapp.engine.origin import METADATA
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import Side
@@ -64,7 +64,8 @@ class Lease:
         return str(found.get("holder", ""))
 
     def renew(self, tokens: Mapping[Side, Mapping[str, Any]]) -> None:
-        """Go on being active, and save these tokens. Raises LeaseLost, or another SyncError."""
+        """Go on being active, and save these tokens, of which there are older ones. Raises LeaseLost,
+        HistoryLost if a token was deleted, or another SyncError."""
         try:
             with transaction(self._local) as session:
                 renewed = self._local[METADATA].update_one(
@@ -75,7 +76,9 @@ class Lease:
                 if not renewed.matched_count:
                     raise LeaseLost("another listener has taken over")
                 for side, token in tokens.items():
-                    save_token(self._local, side, token, session)
+                    # A token that a person deleted, to force a comparison, must not come back
+                    if not save_token(self._local, side, token, session, anew=False):
+                        raise HistoryLost(f"the {side} resume token was deleted: both sides are compared")
         except PyMongoError as error:
             raise translate(error) from error
 
@@ -88,3 +91,9 @@ class Lease:
             )
         except PyMongoError:
             pass
+
+
+def is_held(local: Database[Any]) -> bool:
+    """Is some listener active? Raises PyMongoError."""
+    held = {"_id": LEASE_ID, "$expr": {"$gt": ["$until", "$$NOW"]}}
+    return local[METADATA].find_one(held, {"_id": 1}) is not None

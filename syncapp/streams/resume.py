@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -36,11 +36,26 @@ def load_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
 
 
 def save_token(
-    local: Database[Any], side: Side, token: Mapping[str, Any], session: ClientSession | None = None
-) -> None:
-    local[METADATA].replace_one(
+    local: Database[Any],
+    side: Side,
+    token: Mapping[str, Any],
+    session: ClientSession | None = None,
+    *,
+    anew: bool = True,
+) -> bool:
+    """`anew`: also if there is none yet. Otherwise False: the token was deleted, and stays so."""
+    saved = local[METADATA].replace_one(
         {"_id": token_id(side)},
         {"token": dict(token), "savedAt": dt.datetime.now(dt.UTC)},
-        upsert=True,
+        upsert=anew,
         session=session,
     )
+    return anew or saved.matched_count == 1
+
+
+def missing_tokens(local: Database[Any], sides: Iterable[Side]) -> set[Side]:
+    """Sides whose streams are read although their token was deleted meanwhile: a person asks for a
+    comparison that way. Raises PyMongoError."""
+    ids = {token_id(side): side for side in sides}
+    found = local[METADATA].find({"_id": {"$in": list(ids)}}, {"_id": 1})
+    return set(ids.values()) - {ids[one["_id"]] for one in found}

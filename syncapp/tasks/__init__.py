@@ -1,6 +1,7 @@
 """Celery tasks. Each decodes, calls one service, and reports."""
 
 from syncapp.tasks.apply import apply_changes
+from syncapp.tasks.bulk import compare_slice
 from syncapp.tasks.maintenance import copy_left_conflicts, prune
 
-__all__ = ["apply_changes", "copy_left_conflicts", "prune"]
+__all__ = ["apply_changes", "compare_slice", "copy_left_conflicts", "prune"]

@@ -214,10 +214,14 @@ class Device(DjangoRows):
             time.sleep(0.05)
 
     def wait_until_idle(self, timeout: float = 30) -> None:
-        """The listener has said twice that nothing is pending. With each time it writes the figures too."""
+        """No comparison runs, and the listener has said twice that nothing is pending. With each time it
+        writes the figures too."""
         quiet: set[str] = set()
 
         def idle() -> bool:
+            if self.local["_sync_runs"].count_documents({"state": {"$in": ["waiting", "running"]}}):
+                quiet.clear()
+                return False
             for pending, seen_at in self.rows("SELECT queue_size, seen_at FROM syncapp_instance"):
                 if pending:
                     quiet.clear()

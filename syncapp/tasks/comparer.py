@@ -1,0 +1,95 @@
+"""What a worker's process keeps between slices of comparison runs: its connections and the rules."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from syncapp.bulk import runs
+from syncapp.bulk.run import Kind, Run
+from syncapp.bulk.slices import Pace, Slice
+from syncapp.conf import get_settings
+from syncapp.engine.connect import connect
+from syncapp.engine.errors import ConnectionDown, SyncError, translate
+from syncapp.engine.origin import instance_id
+from syncapp.models import Instance
+from syncapp.rules.rules import load_rules
+from syncapp.streams.lease import is_held
+
+log = structlog.get_logger(__name__)
+MOST_FAILURES = 10  # of one slice, until a run that nothing depends on is given up
+
+
+class Comparer:
+    """One a process: connections do not survive a fork."""
+
+    def __init__(self) -> None:
+        settings = get_settings()
+        settings.require("MONGODB_URI", "MONGODB_ATLAS_URI")
+        self._local = connect(settings.mongodb_uri, "comparison")
+        self._atlas = connect(settings.mongodb_atlas_uri, "comparison")
+        self._device = instance_id(self._local)
+        self._rate = settings.sync_compare_rate
+        self._most_pending = max(1, settings.sync_max_dirty_keys // 4)
+
+    def work(self, run_id: str, number: int) -> float | None:
+        """Do a slice of a run. Returns the seconds until the next one is due; None: there is none to send.
+        Raises SyncError, PyMongoError or DatabaseError."""
+        run = runs.load(self._local, run_id)
+        if run is None or run.state is not runs.State.RUNNING or run.slice != number:
+            return None  # cancelled, or done by another task
+        if not is_held(self._local):
+            return None  # nobody would take the marks; the next listener sends it again
+        try:
+            part = Slice(self._local, self._atlas, run, load_rules(self._local).policy)
+            pause = part.work(self._pace())
+        except (SyncError, PyMongoError) as raised:
+            self._failed(run, translate(raised) if isinstance(raised, PyMongoError) else raised)
+            raise
+        saved = runs.save_progress(self._local, run, part.progress, pause)
+        if saved is None:
+            return None
+        if saved.open:
+            return pause
+        _log_end(saved)
+        return None
+
+    def _pace(self) -> Pace:
+        row = Instance.objects.filter(instance_id=self._device).values_list("queue_size").first()
+        return Pace(self._rate, pending=row[0] if row else 0, most_pending=self._most_pending)
+
+    def _failed(self, run: Run, error: SyncError) -> None:
+        given_up = not run.owes and run.failures >= MOST_FAILURES and not isinstance(error, ConnectionDown)
+        try:
+            runs.note_failure(self._local, run, str(error), given_up)
+        except PyMongoError:
+            pass  # the local database is away: the run shows its last state
+
+
+def _log_end(run: Run) -> None:
+    if run.kind is Kind.RESYNC:
+        log.warning(
+            "Compared both sides",
+            event_name="resynced",
+            reason=run.why,
+            documents=run.different,
+            compared=run.counts["documents"],
+            run=run.id,
+        )
+    else:
+        log.info(
+            "Verified both sides",
+            event_name="verified",
+            differences=run.different,
+            compared=run.counts["documents"],
+            marked=run.counts["marked"],
+            run=run.id,
+        )
+
+
+@cache
+def get_comparer() -> Comparer:
+    """The comparer of this process."""
+    return Comparer()
