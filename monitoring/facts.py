@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from monitoring import figures
 from monitoring.health import DirectionFacts, Facts, Health, StreamFacts, Thresholds, assess
+from monitoring.safety import HaltFacts, SafetyFacts
 from syncapp.conf import get_settings
-from syncapp.models import Instance, MetricMinute, SyncSwitches
+from syncapp.models import ComparisonRun, Instance, MetricMinute, SyncSwitches
 from syncapp.models.choices import Direction
 
 TEN_MINUTES = timedelta(minutes=10)
@@ -86,7 +87,22 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
         ),
         queue_size=instance.queue_size,
         waiting_for=instance.waiting_for,
+        safety=_safety(now, instance),
         **common,  # type: ignore[arg-type]
+    )
+
+
+def _safety(now: datetime, instance: Instance) -> SafetyFacts:
+    # One that was given up by a person says nothing; one that goes on may still mend what failed
+    ended = (ComparisonRun.State.DONE, ComparisonRun.State.FAILED)
+    newest = ComparisonRun.objects.filter(state__in=ended).first()
+    failed = newest is not None and newest.state == ComparisonRun.State.FAILED
+    return SafetyFacts(
+        halts=tuple(HaltFacts.of(halt) for halt in instance.halts),
+        clock_warning=instance.clock_warning,
+        loops=instance.loops,
+        loop_ago_s=(now - instance.loop_at).total_seconds() if instance.loop_at else None,
+        failed_run=(newest.error or "no reason was recorded") if newest and failed else "",
     )
 
 

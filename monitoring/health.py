@@ -6,24 +6,17 @@ since scripts search for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 
-MINUTE, HOUR = 60.0, 3600.0
+from monitoring import safety
+from monitoring.safety import SafetyFacts
+from monitoring.values import MINUTE, Reason, Status, duration
+
+__all__ = ["Status", "assess", "duration"]
 DISABLED_MESSAGE = "Bidirectional sync is disabled"
 PAUSED_MESSAGE = "Sync is paused"
+HALTED_MESSAGE = "Sync is halted and waits for an operator's answer"
 NOT_STARTED_MESSAGE = "Bidirectional sync has not started yet"
-
-
-class Status(StrEnum):
-    HEALTHY = "healthy"
-    DEGRADED = "degraded"
-    CRITICAL = "critical"
-
-    @property
-    def exit_code(self) -> int:
-        """As monitoring plug-ins have it: 0 fine, 1 warning, 2 critical."""
-        return list(Status).index(self)
 
 
 @dataclass(frozen=True)
@@ -70,12 +63,7 @@ class Facts:
     queue_size: int = 0
     max_reconnects: int = 10
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
-
-
-@dataclass(frozen=True)
-class Reason:
-    status: Status
-    text: str
+    safety: SafetyFacts = field(default_factory=SafetyFacts)
 
 
 @dataclass(frozen=True)
@@ -98,6 +86,8 @@ def assess(facts: Facts, limits: Thresholds = Thresholds()) -> Health:
     elif not facts.paused and (not reasons or reasons[0].status != Status.CRITICAL):
         # What a listener said that has been silent for long is no news about streams and lag
         reasons += _streams(facts, limits) + _flow(facts, limits)
+    # Halts outlive a silent listener: they are kept beside the data
+    reasons += safety.reasons(facts.safety, pulls=facts.enabled)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
     ordered = sorted(reasons, key=lambda r: -r.status.exit_code)
     return Health(status, _message(facts, status), tuple(ordered))
@@ -110,6 +100,8 @@ def _message(facts: Facts, status: Status) -> str:
         return PAUSED_MESSAGE
     if facts.waiting_for and status == Status.DEGRADED:
         return NOT_STARTED_MESSAGE
+    if any(not halt.answer and not halt.side for halt in facts.safety.halts) and status == Status.CRITICAL:
+        return HALTED_MESSAGE
     return {
         Status.HEALTHY: "Bidirectional sync is running",
         Status.DEGRADED: "Bidirectional sync is running, but needs a look",
@@ -190,11 +182,3 @@ def _level(value: float, warning: float, critical: float, text: str) -> list[Rea
     if value > critical:
         return [Reason(Status.CRITICAL, text)]
     return [Reason(Status.DEGRADED, text)] if value >= warning else []
-
-
-def duration(seconds: float) -> str:
-    """A length of time to read: 42 s, 7 min, 3 h, 2 days."""
-    for unit, size in (("days", 86_400), ("h", HOUR), ("min", MINUTE)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

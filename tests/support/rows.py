@@ -12,8 +12,10 @@ from django.utils import timezone
 
 from syncapp.engine.conflict_records import open_record_id
 from syncapp.engine.content import content_hash, document_key, key_hash
+from syncapp.engine.values import Side
 from syncapp.models import Conflict, Instance, MetricMinute, ProcessingTime, RejectedChange, ResumeToken
 from syncapp.models.choices import Direction
+from syncapp.safety.halts import Answer, Halt, Kind, halt_id
 
 DEVICE = "3f1c6a52-8a0b-4b52-9d5e-0c2f9b7f6a11"
 
@@ -35,9 +37,22 @@ def device(**values: Any) -> Instance:
             "atlas_stream": "connected",
             "local_stream_since": now,
             "atlas_stream_since": now,
+            "local_heartbeat_ms": 12.5,
+            "atlas_heartbeat_ms": 40.0,
             **values,
         }
     )
+
+
+def halt(kind: Kind = Kind.MASS_DELETE, answer: str = "") -> dict[str, Any]:
+    """A halt as the listener mirrors it: of the device's orders, or of the whole device."""
+    one = kind in (Kind.MASS_DELETE, Kind.STRUCTURAL)
+    side, collection = (Side.LOCAL, "orders") if one else (None, "")
+    detail = "900 of 1,000 documents were deleted" if one else "Atlas is older than what was seen of it"
+    return Halt(
+        halt_id(kind, side, collection), kind, side, collection, timezone.now(), detail,
+        {"deletes": 900} if one else {}, Answer(answer) if answer else None,
+    ).as_document()  # fmt: skip
 
 
 def minute(

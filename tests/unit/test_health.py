@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from monitoring.health import DirectionFacts, Facts, Status, StreamFacts, assess, duration
+from monitoring.safety import HaltFacts, SafetyFacts
 
 HEALTHY, DEGRADED, CRITICAL = Status.HEALTHY, Status.DEGRADED, Status.CRITICAL
 
@@ -26,6 +27,16 @@ def atlas(status: str, since_s: float = 0, reconnects: int = 0) -> dict[str, Any
 
 def local(status: str, since_s: float = 0, reconnects: int = 0) -> dict[str, Any]:
     return {"local_stream": StreamFacts(status, since_s, reconnects)}
+
+
+def halted(side: str = "", answer: str = "") -> dict[str, Any]:
+    detail = "900 of 1,000 documents were deleted." if side else "Atlas is older than what was seen of it."
+    halt = HaltFacts("an id", detail, side, "orders" if side else "", answer)
+    return {"safety": SafetyFacts(halts=(halt,))}
+
+
+def safety(**values: Any) -> dict[str, Any]:
+    return {"safety": SafetyFacts(**values)}
 
 
 TABLE = [
@@ -67,6 +78,17 @@ TABLE = [
     ({"waiting_for": "a choice"}, DEGRADED),
     ({"waiting_for": "a choice", "silent_s": 61}, CRITICAL),
     ({"waiting_for": "a choice", "silent_s": None}, CRITICAL),
+    (halted(), CRITICAL),
+    (halted(answer="take-atlas"), DEGRADED),
+    (halted("local"), CRITICAL),
+    (halted("atlas"), CRITICAL),
+    (halted("local", "go-on"), DEGRADED),
+    ({"waiting_for": "a choice", **halted()}, CRITICAL),
+    ({"paused": True, **halted("local")}, CRITICAL),
+    (safety(clock_warning="This server's clock is 40 s ahead of Atlas's"), DEGRADED),
+    (safety(loops=3, loop_ago_s=3_599), CRITICAL),
+    (safety(loops=3, loop_ago_s=3_600), HEALTHY),
+    (safety(failed_run="Atlas went away"), DEGRADED),
 ]
 
 
@@ -83,6 +105,7 @@ ONLY_PULL = [
     pull(average_ms=900, slow_for_s=900, error_share=1, lag_ms=10**7),
     {"conflicts_last_hour": 100},
     {"queue_size": 101, **pull(lag_ms=10**7)},
+    halted("atlas"),
 ]
 
 
@@ -114,6 +137,30 @@ def test_before_sync_has_started_the_reason_is_what_is_waited_for() -> None:
     assert [r.text for r in health.reasons] == ["Choose what to keep"]
     paused = assess(Facts(waiting_for="Choose what to keep", paused=True, **stopped))
     assert len(paused.reasons) == 2
+
+
+def test_a_halt_says_what_stands_still_and_how_to_answer() -> None:
+    device = assess(Facts(**halted()))
+    assert device.message == "Sync is halted and waits for an operator's answer"
+    assert device.reasons[0].text == (
+        "Atlas is older than what was seen of it: nothing is transferred until an operator answers "
+        "(`manage.py sync_halts`, or the page Halts)"
+    )
+    collection = assess(Facts(**halted("local")))
+    assert "were deleted: orders stands still until" in collection.reasons[0].text
+    assert "halted" not in collection.message, "everything else goes on"
+    answered = assess(Facts(**halted("local", "go-on")))
+    assert answered.reasons[0].text.endswith("the answer go-on is being carried out")
+
+
+def test_a_loop_is_named_by_the_words_that_the_log_has() -> None:
+    (reason,) = assess(Facts(**safety(loops=3, loop_ago_s=120))).reasons
+    assert reason.text.startswith("Sync loop detected: 3 since")
+
+
+def test_a_halt_outlives_a_silent_listener() -> None:
+    health = assess(Facts(silent_s=None, **halted()))
+    assert len(health.reasons) == 2
 
 
 def test_a_silent_listener_is_the_only_reason_since_what_it_said_is_old() -> None:

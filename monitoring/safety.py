@@ -1,0 +1,67 @@
+"""What stops sync before it does harm, as reasons for health: halts, loops, clocks, failed comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from monitoring.values import HOUR, Reason, Status, duration
+
+
+@dataclass(frozen=True)
+class HaltFacts:
+    """`side`: whose changes are halted; empty: all transfers of the device."""
+
+    id: str
+    detail: str
+    side: str = ""
+    collection: str = ""
+    answer: str = ""  # given, and being carried out
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> HaltFacts:
+        """A halt as the listener mirrors it."""
+        return cls(
+            document["id"],
+            document["detail"],
+            document["side"] or "",
+            document["collection"],
+            document["answer"] or "",
+        )
+
+
+@dataclass(frozen=True)
+class SafetyFacts:
+    halts: tuple[HaltFacts, ...] = ()
+    clock_warning: str = ""
+    loops: int = 0  # documents whose transfers went round since the listener started
+    loop_ago_s: float | None = None  # the last one
+    failed_run: str = ""  # why the newest comparison run failed; empty: it did not
+
+
+def reasons(facts: SafetyFacts, *, pulls: bool = True) -> list[Reason]:
+    """`pulls`: two-way sync is enabled; else halts of Atlas's changes stop nothing that would move."""
+    found = [_halted(halt) for halt in facts.halts if pulls or halt.side != "atlas"]
+    if facts.loop_ago_s is not None and facts.loop_ago_s < HOUR:
+        text = (
+            f"Sync loop detected: {facts.loops} since the listener started, the last "
+            f"{duration(facts.loop_ago_s)} ago. The log names the documents"
+        )
+        found.append(Reason(Status.CRITICAL, text))
+    if facts.clock_warning:
+        found.append(Reason(Status.DEGRADED, facts.clock_warning))
+    if facts.failed_run:
+        found.append(Reason(Status.DEGRADED, f"The last comparison run failed: {facts.failed_run}"))
+    return found
+
+
+def _halted(halt: HaltFacts) -> Reason:
+    detail = halt.detail.rstrip(".")
+    if halt.answer:
+        return Reason(Status.DEGRADED, f"{detail}: the answer {halt.answer} is being carried out")
+    what = f"{halt.collection or 'every collection'} stands still" if halt.side else "nothing is transferred"
+    return Reason(
+        Status.CRITICAL,
+        f"{detail}: {what} until an operator answers (`manage.py sync_halts`, or the page Halts)",
+    )

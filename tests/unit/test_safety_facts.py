@@ -1,0 +1,69 @@
+"""Halts, loops, clocks and failed comparisons as the listener reports them, in health."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from monitoring.facts import take_snapshot
+from monitoring.health import Status
+from syncapp.models import ComparisonRun
+from syncapp.models.comparison_run import ComparisonRun as Run
+from syncapp.switches import change_switches
+from tests.support import rows
+
+pytestmark = pytest.mark.django_db
+
+
+def health() -> tuple[Status, list[str]]:
+    change_switches(enabled=True)
+    found = take_snapshot().health
+    return found.status, [reason.text for reason in found.reasons]
+
+
+def run(state: str, minutes_ago: int, error: str = "") -> None:
+    started = timezone.now() - dt.timedelta(minutes=minutes_ago)
+    ComparisonRun.objects.create(
+        run_id=f"run {minutes_ago}", instance_id=rows.DEVICE, kind=Run.Kind.RESYNC, why="asked for",
+        state=state, error=error, started_at=started,
+    )  # fmt: skip
+
+
+def test_a_halt_that_the_listener_mirrors_is_critical() -> None:
+    rows.device(halts=[rows.halt()])
+    status, (text,) = health()
+    assert status == Status.CRITICAL
+    assert "orders stands still" in text
+
+
+def test_an_answered_one_is_degraded() -> None:
+    rows.device(halts=[rows.halt(answer="go-on")])
+    assert health()[0] == Status.DEGRADED
+
+
+def test_loops_and_clocks() -> None:
+    now = timezone.now()
+    device = rows.device(
+        loops=1, loop_at=now - dt.timedelta(hours=2), clock_warning="The clock jumped by 9 s"
+    )
+    assert health() == (Status.DEGRADED, ["The clock jumped by 9 s"])
+    device.loop_at = now - dt.timedelta(minutes=10)
+    device.save()
+    status, texts = health()
+    assert (status, "Sync loop detected" in texts[0]) == (Status.CRITICAL, True)
+
+
+def test_heartbeats_and_refused_collections_are_not_judged() -> None:
+    rows.device(local_heartbeat_ms=90_000, atlas_heartbeat_ms=None, refused={"logs": "it is capped"})
+    assert health() == (Status.HEALTHY, [])
+
+
+def test_a_failed_comparison_counts_until_a_later_one_succeeds() -> None:
+    rows.device()
+    run("failed", 30, "Atlas went away")
+    run("running", 5)
+    assert health() == (Status.DEGRADED, ["The last comparison run failed: Atlas went away"])
+    run("done", 1)
+    assert health()[0] == Status.HEALTHY
