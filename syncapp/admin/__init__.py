@@ -5,7 +5,9 @@ from syncapp.admin import (  # noqa: F401
     conflict,
     exclusions,
     records,
+    rejected,
     site,
     switches,
     users,
+    validation,
 )

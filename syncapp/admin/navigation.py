@@ -44,6 +44,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "admin:syncapp_excludedcollection_changelist",
                     "syncapp.excludedcollection",
                 ),
+                to(
+                    "Validation rules",
+                    "rule",
+                    "admin:syncapp_validationrule_changelist",
+                    "syncapp.validationrule",
+                ),
                 to("Device", "devices", "admin:syncapp_instance_changelist", "syncapp.instance"),
                 to(
                     "Resume tokens", "bookmark", "admin:syncapp_resumetoken_changelist", "syncapp.resumetoken"

@@ -1,17 +1,13 @@
-"""What the product records, to be read: rejected changes, device, resume tokens, metrics, audit log."""
+"""What the product records, to be read: device, resume tokens, metrics, audit log."""
 
 from __future__ import annotations
 
-import json
-
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, shorter
-from syncapp.models import AuditEntry, Instance, MetricMinute, RejectedChange, ResumeToken
+from syncapp.admin.base import ReadOnlyAdmin, block, shorter
+from syncapp.models import AuditEntry, Instance, MetricMinute, ResumeToken
 
 STREAM_LABELS = {
     "Connected": "success",
@@ -19,37 +15,6 @@ STREAM_LABELS = {
     "Disconnected": "danger",
     "Stopped": "info",
 }
-
-
-@admin.register(RejectedChange)
-class RejectedChangeAdmin(ReadOnlyAdmin):
-    list_display = ("last_at", "collection", "document_key", "direction", "why", "attempts")
-    list_display_links = ("last_at", "document_key")
-    list_filter = ("direction", "collection")
-    search_fields = ("collection", "document_id", "reason")
-    fields = (
-        ("collection", "direction"),
-        "document_id",
-        ("reason", "code"),
-        ("attempts", "first_at", "last_at"),
-        "version",
-    )
-    readonly_fields = ("version",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedChange]:
-        return super().get_queryset(request).defer("document", "document_raw", "document_id_raw")
-
-    @display(description="Document")
-    def document_key(self, change: RejectedChange) -> str:
-        return plain_id(change.document_id)
-
-    @display(description="Reason")
-    def why(self, change: RejectedChange) -> str:
-        return shorter(change.reason, 80)
-
-    @display(description="Document")
-    def version(self, change: RejectedChange) -> SafeString:
-        return block(json.loads(change.document) if change.document else "deleted")
 
 
 @admin.register(Instance)

@@ -12,6 +12,7 @@ from rest_framework.authtoken.models import Token
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
 from syncapp.switches import audit, exclude, get_switches
+from syncapp.validation import set_rule
 from tests.api.conftest import change_settings  # noqa: F401  (the same fixture)
 from tests.support import rows
 
@@ -23,9 +24,10 @@ def everything(db: None) -> None:
     Token.objects.create(user=user)
     get_switches()
     exclude("temp_*")
+    set_rule("bills", {"required": ["total"]})
     rows.device()
     rows.token()
-    rows.rejected()
+    rows.rejected(other_id="5", other_document='{"_id": 5}')
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=5)
     rows.conflict(
         {"_id": 1, "status": "<b>served</b>"}, {"_id": 1, "status": "paid"}, ago=dt.timedelta(days=1)

@@ -1,0 +1,93 @@
+"""Validation rules: edited as JSON, and saved through the service, so that each change is in the audit log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from syncapp.admin.base import shorter
+from syncapp.models import ValidationRule
+from syncapp.rules.schema_check import WrongSchema, read_schema
+from syncapp.validation import remove_rule, set_rule
+
+EXAMPLE = """{
+  "bsonType": "object",
+  "required": ["total"],
+  "properties": {"total": {"bsonType": ["int", "decimal"], "minimum": 0}}
+}"""
+
+
+class SchemaField(forms.JSONField):
+    """JSON that can be a validation rule, laid out to be edited."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else value
+
+    def clean(self, value: Any) -> Any:
+        found = super().clean(value)
+        try:
+            read_schema(found)
+        except WrongSchema as error:
+            raise forms.ValidationError(str(error)) from None
+        return found
+
+
+class RuleForm(forms.ModelForm):
+    schema = SchemaField(
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 18, "class": "font-mono", "placeholder": EXAMPLE}),
+        help_text="As MongoDB's $jsonSchema has it. Documents that are there already stay; what is refused becomes a rejected change.",
+    )
+
+    class Meta:
+        model = ValidationRule
+        fields = ("pattern", "schema")
+
+
+@admin.register(ValidationRule)
+class ValidationRuleAdmin(ModelAdmin):
+    form = RuleForm
+    list_display = ("pattern", "summary", "changed_at")
+    search_fields = ("pattern",)
+    fields = ("pattern", "schema")
+
+    @display(description="Schema")
+    def summary(self, rule: ValidationRule) -> str:
+        return shorter(json.dumps(rule.schema, ensure_ascii=False), 100)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if field := form.base_fields.get("pattern"):
+            field.help_text = "A collection's name or a glob pattern such as order_*."
+        return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("pattern",) if obj else ()
+
+    def save_model(
+        self, request: HttpRequest, obj: ValidationRule, form: forms.ModelForm, change: bool
+    ) -> None:
+        obj.pk = set_rule(obj.pattern, obj.schema, request.user).pk
+
+    def delete_model(self, request: HttpRequest, obj: ValidationRule) -> None:
+        remove_rule(obj.pattern, request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ValidationRule]) -> None:
+        for rule in queryset:
+            remove_rule(rule.pattern, request.user)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("syncapp.operate_sync")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("syncapp.operate_sync")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("syncapp.operate_sync")
