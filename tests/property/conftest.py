@@ -11,6 +11,7 @@ from pymongo.database import Database
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine import decide
 from syncapp.engine.connect import connect
+from tests.property import world
 from tests.property.world import forget_prepared
 
 MOST_DEVICES = 3
@@ -21,6 +22,12 @@ def exact_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """A push may carry the time of a change that is up to a second older; here everything happens within
     a second, so the time must be exact."""
     monkeypatch.setattr(decide, "PUSH_LAG_SECONDS", -1)
+
+
+@pytest.fixture
+def single_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch brings one event, so that a stream can be read up to any of them."""
+    monkeypatch.setattr(world, "FETCH", 1)
 
 
 @pytest.fixture(scope="module")
