@@ -200,6 +200,7 @@ SETTINGS = (
     Setting("SYNC_HALT_DELETES", "100", integer(1, 1_000_000_000), "A circuit breaker: more deletes than this number, and than the share of SYNC_HALT_DELETES_PERCENT, halt a collection until an operator answers. They must come within SYNC_HALT_DELETES_SECONDS."),
     Setting("SYNC_HALT_DELETES_PERCENT", "50", integer(0, 100), "The share of a collection's documents, in percent. 100: the breaker never trips."),
     Setting("SYNC_HALT_DELETES_SECONDS", "600", integer(1, 604_800), "The window in which deletes are counted, in seconds of the times at which they were made."),
+    Setting("SYNC_CLOCK_WARNING", "2000", integer(1, 86_400_000), "Milliseconds that the clocks of the two servers may differ, or jump, before it is a warning."),
     Setting("SYNC_SOCKET_TIMEOUT", "20000", integer(1_000, 600_000), "Milliseconds that listener and workers wait for an answer of a database that has stopped answering without closing the connection."),
     Setting("SYNC_LEASE_DURATION", "10000", integer(1_000, 600_000), "Milliseconds that a listener's lease lasts: how soon a stand-by takes over."),
     Setting("SYNC_FLOWER_URL", "", url("http", "https"), "Flower's address, with user and password in it. Staff see it, read only, at /flower/. Empty: no link is shown.", secret=True),
@@ -247,6 +248,7 @@ class SyncSettings:
     sync_halt_deletes: int
     sync_halt_deletes_percent: int
     sync_halt_deletes_seconds: int
+    sync_clock_warning: int
     sync_socket_timeout: int
     sync_lease_duration: int
     sync_flower_url: str

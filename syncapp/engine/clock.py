@@ -31,20 +31,28 @@ class ClockOffsets:
     """The history of offsets, oldest first."""
 
     measurements: list[Measurement] = field(default_factory=list)
+    # When the newest measurement was made: (this process's monotonic seconds, Atlas's milliseconds, ± error)
+    anchor: tuple[float, float, float] | None = None
 
     @property
     def current(self) -> float:
         return self.measurements[-1].offset if self.measurements else 0.0
 
-    def to_atlas_time(self, local_time: int) -> int:
-        """A time of the local server's clock, in milliseconds, as Atlas's clock showed it."""
+    def to_atlas_time(self, local_time: int, now: float) -> int:
+        """A time of the local server's clock, in milliseconds, as Atlas's clock showed it; never later than
+        it shows at `now` (monotonic seconds): a change that is dated in the future must not win for ever."""
         if not self.measurements:
             return local_time
         after = bisect.bisect_right(self.measurements, local_time, key=lambda one: one.local_time)
-        return round(local_time + self.measurements[max(after - 1, 0)].offset)
+        corrected = local_time + self.measurements[max(after - 1, 0)].offset
+        if self.anchor is not None:
+            measured_at, atlas_time, error = self.anchor
+            corrected = min(corrected, atlas_time + (now - measured_at) * 1000 + error)
+        return round(corrected)
 
-    def add(self, measured: Measurement) -> bool:
+    def add(self, measured: Measurement, now: float) -> bool:
         """Keep a measurement if it says something new. True: the history changed."""
+        self.anchor = (now, measured.local_time + measured.offset, measured.error)
         if self.measurements:
             last = self.measurements[-1]
             if abs(measured.offset - last.offset) <= measured.error + last.error:

@@ -136,7 +136,9 @@ class Batch:
     items: tuple[WorkItem, ...]
     read_to: Mapping[Side, int]  # every event up to and including this position had been read
     hurry: bool = False  # the listener's memory is full: do not wait for the exact time of a push
+    halted: frozenset[Side] = frozenset()  # whose versions must not travel until an operator answers
     rules_version: int = 0
+    device: str = ""  # the instance id
     reply_to: str = ""  # the stream of reports that the listener reads
 
 

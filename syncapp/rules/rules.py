@@ -14,6 +14,7 @@ from syncapp.engine.values import UnknownTime
 from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.initial_choice import InitialChoice
 from syncapp.rules.validation import ValidationRules
+from syncapp.safety.halts import Halt, load_halts, stopped_sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Rules:
     version: int
     initial: InitialChoice | None = None
     validation: ValidationRules = field(default_factory=ValidationRules)
+    halts: tuple[Halt, ...] = ()
 
     def policy(self, collection: str) -> Policy:
         """An excluded collection is one-way, as everything is while sync is disabled."""
@@ -37,12 +39,13 @@ class Rules:
             excluded=excluded,
             unknown_time=UnknownTime(self.initial.differing) if self.initial else None,
             timestamp_field=self.initial.timestamp_field if self.initial else "",
+            halted=stopped_sides(self.halts, collection),
             check=self.validation.check_for(collection),
         )
 
 
 def load_rules(local: Database[Any]) -> Rules:
-    """Four small queries. Raises django.db.DatabaseError or PyMongoError."""
+    """Five small queries. Raises django.db.DatabaseError or PyMongoError."""
     from syncapp.models import ExcludedCollection, ValidationRule
     from syncapp.switches import get_switches
 
@@ -57,5 +60,6 @@ def load_rules(local: Database[Any]) -> Rules:
         exclusions=Exclusions.of(patterns),
         version=switches.version,
         initial=first_run_record.load(local).choice,
+        halts=load_halts(local),
         validation=ValidationRules.of(ValidationRule.objects.values_list("pattern", "schema")),
     )

@@ -8,7 +8,7 @@ halts with the rules: nothing that is halted is written.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -62,6 +62,14 @@ ANSWERS: Mapping[Kind, Mapping[Answer, str]] = {
 }  # fmt: skip
 
 
+DETAILS = {
+    Kind.ATLAS_RESTORED: "Atlas is older than what this device has seen of it: it was restored from a backup",
+    Kind.LOCAL_RESTORED: "The local database is older than what Atlas has seen of it: it was restored from a "
+    "backup, or copied from a device that goes on",
+    Kind.DEVICE_COPIED: "Another database uses this device's id: one of the two is a copy of the other",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Halt:
     """`side`: whose changes are halted; None: all transfers of the device. `collection`: empty: all."""
@@ -98,6 +106,11 @@ class Halt:
             "answers": {answer.value: text for answer, text in ANSWERS[self.kind].items()},
             "answer": self.answer.value if self.answer else None,
         }
+
+
+def stopped_sides(halts: Iterable[Halt], collection: str) -> frozenset[Side]:
+    """Whose versions of this collection's documents must not travel."""
+    return frozenset(halt_side for halt in halts for halt_side in Side if halt.stops(halt_side, collection))
 
 
 def halt_id(kind: Kind, side: Side | None = None, collection: str = "") -> str:

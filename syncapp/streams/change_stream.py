@@ -17,11 +17,13 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from syncapp.engine.errors import SyncError, translate
-from syncapp.engine.origin import BATCHES
+from syncapp.engine.origin import BATCHES, METADATA
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions
+from syncapp.safety.heartbeat import DEVICES, HEARTBEAT_ID
 
 DIRTY = "_sync_dirty"
+OWN = [BATCHES, DIRTY, METADATA, DEVICES]
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _PROJECTION = {
     "operationType": 1,
@@ -31,8 +33,9 @@ _PROJECTION = {
     "wallTime": 1,
     "lsid.id": 1,
     "txnNumber": 1,
+    "to": 1,
     # Only of the collections of sync itself
-    "fullDocument": {"$cond": [{"$in": ["$ns.coll", [BATCHES, DIRTY]]}, "$fullDocument", "$$REMOVE"]},
+    "fullDocument": {"$cond": [{"$in": ["$ns.coll", OWN]}, "$fullDocument", "$$REMOVE"]},
 }
 
 
@@ -50,8 +53,11 @@ class Fetched:
     token_is_event: bool
 
 
-def pipeline(side: Side, exclusions: Exclusions) -> list[dict[str, Any]]:
-    """What of a side's events is wanted. Excluded collections stay on the server; they still go up."""
+def pipeline(side: Side, exclusions: Exclusions, device: str = "") -> list[dict[str, Any]]:
+    """What of a side's events is wanted. Excluded collections stay on the server; they still go up.
+
+    `device`: whose heartbeats are wanted too.
+    """
     own = [BATCHES, DIRTY] if side is Side.LOCAL else [BATCHES]
     users: list[dict[str, Any]] = [{"ns.coll": {"$not": {"$regex": r"^(_sync_|system\.)"}}}]
     if side is Side.ATLAS and exclusions.patterns:
@@ -61,6 +67,10 @@ def pipeline(side: Side, exclusions: Exclusions) -> list[dict[str, Any]]:
         {"$and": users},
         {"operationType": {"$in": ["invalidate", "dropDatabase"]}},
     ]
+    if device:
+        name, one = (METADATA, HEARTBEAT_ID) if side is Side.LOCAL else (DEVICES, device)
+        beats = {"ns.coll": name, "documentKey._id": one, "operationType": {"$in": ["insert", "replace"]}}
+        wanted.append(beats)
     return [{"$match": {"$or": wanted}}, {"$project": _PROJECTION}]
 
 

@@ -13,9 +13,11 @@ from redis import RedisError
 from syncapp.conf import SyncSettings
 from syncapp.engine.values import Batch, Outcome
 from syncapp.rules.rules import Rules
+from syncapp.safety.halts import stopped_sides
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.reports import ReportReader
+from syncapp.streams.safeguards import Safeguards
 from syncapp.streams.stream_reader import StreamReader
 
 log = structlog.get_logger(__name__)
@@ -34,6 +36,7 @@ class Dispatcher:
         changed: threading.Condition,
         send: Callable[[Batch], None],
         reports: ReportReader,
+        safeguards: Safeguards,
     ) -> None:
         self._settings = settings
         self._dirty = dirty
@@ -41,6 +44,7 @@ class Dispatcher:
         self._changed = changed
         self._send = send
         self._reports = reports
+        self._safeguards = safeguards
         self._broker_down = False
 
     def room(self) -> bool:
@@ -86,7 +90,9 @@ class Dispatcher:
             tuple(items),
             read_to=dict(self._dirty.read_to),
             hurry=full,
+            halted=stopped_sides(self._safeguards.halts, collection),
             rules_version=rules.version,
+            device=self._safeguards.device,
             reply_to=self._reports.stream,
         )
 
@@ -106,6 +112,7 @@ class Dispatcher:
         with self._changed:
             for report in arrived:
                 self._metrics.add(report)
+                self._safeguards.moved(report.moved)
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
                 outcomes = [Outcome(key, end, seen=seen) for key, (end, seen) in report.endings.items()]
                 owed += self._dirty.finish(report.task_id, outcomes)

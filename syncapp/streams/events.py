@@ -10,8 +10,9 @@ from bson import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 
 from syncapp.engine.content import document_key
-from syncapp.engine.origin import BATCHES, Marker
+from syncapp.engine.origin import BATCHES, METADATA, Marker
 from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
+from syncapp.safety.heartbeat import DEVICES
 from syncapp.streams.change_stream import DIRTY, event_position
 
 _OPERATIONS = {operation.value: operation for operation in Operation}
@@ -31,6 +32,17 @@ class Structural:
 
     operation: str
     collection: str
+    renamed_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A heartbeat of this device, as it came by the stream."""
+
+    nonce: str
+
+
+Found = Change | Structural | Pulse
 
 
 @dataclass(slots=True)
@@ -47,7 +59,7 @@ class EventReader:
     _is_echo: bool = False
     _known: set[str] = field(default_factory=set)
 
-    def read(self, events: list[RawBSONDocument]) -> list[Change | Structural]:
+    def read(self, events: list[RawBSONDocument]) -> list[Found]:
         """Raises PyMongoError if the local database cannot be asked; then nothing was read."""
         markers = {id(event): Marker.decode(event["fullDocument"]) for event in events if _is_marker(event)}
         if self.side is Side.LOCAL:
@@ -67,9 +79,7 @@ class EventReader:
         """Does the first of these events belong to the transaction of the newest event read?"""
         return bool(events) and self.transaction is not None and _transaction(events[0]) == self.transaction
 
-    def _read_one(
-        self, event: RawBSONDocument, marker: Marker | None, known: set[str]
-    ) -> Change | Structural | None:
+    def _read_one(self, event: RawBSONDocument, marker: Marker | None, known: set[str]) -> Found | None:
         transaction = _transaction(event)
         if transaction != self.transaction or transaction is None:
             self.transaction, self._marker, self._is_echo = transaction, None, False
@@ -81,26 +91,36 @@ class EventReader:
         operation = _OPERATIONS.get(event["operationType"])
         collection = event["ns"].get("coll", "") if "ns" in event else ""
         if operation is None:
-            return Structural(event["operationType"], collection)
+            to = event["to"].get("coll", "") if "to" in event else ""
+            return Structural(event["operationType"], collection, to)
         if collection == BATCHES:
             return None  # a cancelled marker is no change; synced, it could be taken for a push that landed
         if collection == DIRTY:
             wanted = event["fullDocument"]
             return Change(document_key(wanted["c"], wanted["key"].raw), None)
+        if collection in (METADATA, DEVICES):
+            return _pulse(event["fullDocument"])
         key = document_key(collection, event["documentKey"].raw)
         return Change(key, self._fact(key, event, operation))
 
     def _fact(self, key: DocumentKey, event: RawBSONDocument, operation: Operation) -> Fact:
         position = event_position(event)
-        if self._marker is not None and key in self._marker.changes:
-            time, origin = self._marker.changes[key]  # another device's change
-            return Fact(position, time, origin, operation)
-        # Before MongoDB 6 an event has no wallTime; its cluster time is exact to the second
         wall = event.get("wallTime")
+        if self._marker is not None and key in self._marker.changes:
+            made, origin = self._marker.changes[key]  # another device's change
+            if made is not None and wall is not None:
+                made = min(made, int(DatetimeMS(wall)))  # by a clock that was ahead: it is here already
+            return Fact(position, made, origin, operation)
+        # Before MongoDB 6 an event has no wallTime; its cluster time is exact to the second
         time = int(DatetimeMS(wall)) if wall is not None else (position >> 32) * 1000
         if self.side is Side.LOCAL:
             return Fact(position, self.to_atlas_time(time), self.device, operation)
         return Fact(position, time, ATLAS_ORIGIN, operation)
+
+
+def _pulse(beat: RawBSONDocument) -> Pulse:
+    last = beat.get("last")  # in the local database a beat is kept inside
+    return Pulse(str((beat if last is None else last).get("nonce", "")))
 
 
 def _is_marker(event: RawBSONDocument) -> bool:

@@ -32,7 +32,9 @@ def encode_batch(batch: Batch) -> dict[str, Any]:
         "items": [_encode_item(item) for item in batch.items],
         "read_to": _by_side(batch.read_to),
         "hurry": batch.hurry,
+        "halted": [side.value for side in batch.halted],
         "rules": batch.rules_version,
+        "device": batch.device,
         "reply_to": batch.reply_to,
     }
 
@@ -45,7 +47,9 @@ def decode_batch(message: Mapping[str, Any]) -> Batch:
         items=tuple(_decode_item(message["collection"], item) for item in message["items"]),
         read_to=_sides(message["read_to"]),
         hurry=message["hurry"],
+        halted=frozenset(Side(side) for side in message["halted"]),
         rules_version=message["rules"],
+        device=message["device"],
         reply_to=message["reply_to"],
     )
 
@@ -98,6 +102,7 @@ class Report:
     task_id: str
     side: Side
     endings: dict[DocumentKey, tuple[Ending, Seen | None]] = field(default_factory=dict)
+    moved: frozenset[DocumentKey] = frozenset()  # those of them that were transferred
     counts: dict[str, int] = field(default_factory=dict)  # e.g. "local insert": 3, "conflicts": 1
     took_ms: float = 0.0
     silent_ms: int = 0  # the worker will not speak before this time has passed (it waits to retry)
@@ -109,7 +114,8 @@ class Report:
             for name in _names(outcome, batch.side):
                 counts[name] = counts.get(name, 0) + 1
         endings = {one.key: (one.ending, one.seen) for one in outcomes}
-        return cls(batch.task_id, batch.side, endings, counts, took_ms)
+        moved = frozenset(one.key for one in outcomes if one.ending is Ending.DONE and one.transfer)
+        return cls(batch.task_id, batch.side, endings, moved, counts, took_ms)
 
 
 def _names(outcome: Outcome, side: Side) -> list[str]:
@@ -125,7 +131,11 @@ def _names(outcome: Outcome, side: Side) -> list[str]:
 
 def encode_report(report: Report) -> bytes:
     # Most keys are done: only the others are named
-    done = [key.id_bson for key, (ending, _) in report.endings.items() if ending is Ending.DONE]
+    done = [
+        key.id_bson
+        for key, (ending, _) in report.endings.items()
+        if ending is Ending.DONE and key not in report.moved
+    ]
     others = [
         [key.id_bson, ending.value, _encode_seen(seen)]
         for key, (ending, seen) in report.endings.items()
@@ -138,6 +148,7 @@ def encode_report(report: Report) -> bytes:
             "side": report.side.value,
             "collection": collection,
             "done": done,
+            "moved": [key.id_bson for key in report.moved],
             "others": others,
             "counts": report.counts,
             "took_ms": report.took_ms,
@@ -149,15 +160,17 @@ def encode_report(report: Report) -> bytes:
 def decode_report(data: bytes) -> Report:
     message = bson.decode(data)
     collection = message["collection"]
-    endings: dict[DocumentKey, tuple[Ending, Seen | None]] = {
-        document_key(collection, one): (Ending.DONE, None) for one in message["done"]
-    }
+    moved = frozenset(document_key(collection, one) for one in message["moved"])
+    endings: dict[DocumentKey, tuple[Ending, Seen | None]] = dict.fromkeys(moved, (Ending.DONE, None))
+    for one in message["done"]:
+        endings[document_key(collection, one)] = (Ending.DONE, None)
     for id_bson, ending, seen in message["others"]:
         endings[document_key(collection, id_bson)] = (Ending(ending), _decode_seen(seen))
     return Report(
         message["task"],
         Side(message["side"]),
         endings,
+        moved,
         message["counts"],
         message["took_ms"],
         message["silent_ms"],

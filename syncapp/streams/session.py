@@ -16,8 +16,9 @@ import structlog
 from pymongo.database import Database
 
 from syncapp.bulk import start
+from syncapp.bulk.drive import drive
 from syncapp.conf import SyncSettings
-from syncapp.engine import clock, origin
+from syncapp.engine import origin
 from syncapp.engine.errors import HistoryLost, TransientError
 from syncapp.engine.values import BOTH, Batch, Side
 from syncapp.rules.exclusions import Exclusions
@@ -25,19 +26,23 @@ from syncapp.rules.refusals import RefusalWatch
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.streams import beginning, reports, status
 from syncapp.streams.change_stream import Fetched
+from syncapp.streams.clock_watch import ClockWatch
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.dispatcher import Dispatcher
-from syncapp.streams.events import Change, EventReader, Structural
+from syncapp.streams.events import Change, EventReader, Found
 from syncapp.streams.lease import Lease, LeaseLost
 from syncapp.streams.metrics import MetricsBuffer
+from syncapp.streams.resume import missing_tokens
+from syncapp.streams.safeguards import LOOK_SECONDS, Halted, Safeguards
 from syncapp.streams.stream_reader import StreamReader, StreamStatus
 from syncapp.streams.threads import Periodic
 
 log = structlog.get_logger(__name__)
 IDLE_TOKEN_SECONDS = 10.0  # how often an idle stream's token is saved, so that it stays young
 DRAIN_SECONDS = 3.0  # how long a stop waits for the reports of tasks that run
-CLOCK_SECONDS = 30.0
+CLOCK_SECONDS = 15.0
 REFUSALS_SECONDS = 60.0
+HEARTBEAT_SECONDS = 5.0
 FILTER_SECONDS = 10.0  # how long a change of the exclusions waits for the streams to take it up
 
 
@@ -63,7 +68,7 @@ class Session:
         self._readers: dict[Side, StreamReader] = {}
         self._events: dict[Side, EventReader] = {}
         self._metrics = MetricsBuffer()
-        self._offsets = clock.ClockOffsets()
+        self._clock = ClockWatch(databases, settings.sync_clock_warning)
         self._refusals = RefusalWatch(databases[Side.LOCAL], databases[Side.ATLAS])
         self._over = threading.Event()
         self._error: Exception | None = None
@@ -72,9 +77,12 @@ class Session:
         self._owed = False  # pulls are owed that only a comparison finds
         self._waiting_for = ""  # why the streams are not read yet
         self._started_at = dt.datetime.now(dt.UTC)
+        self._safeguards = Safeguards(settings, databases, device, self._about)
         report_stream = reports.stream_name(device, lease.epoch)
         reader = reports.ReportReader(reports.connect(settings.celery_broker_url), report_stream)
-        self._dispatcher = Dispatcher(settings, self._dirty, self._metrics, self._changed, send, reader)
+        self._dispatcher = Dispatcher(
+            settings, self._dirty, self._metrics, self._changed, send, reader, self._safeguards
+        )
 
     # Life
 
@@ -89,24 +97,31 @@ class Session:
         others = [
             self._periodic("reports", 0.0, self._take_reports),
             self._periodic("rules", 0.5, self._reload_rules),
-            self._periodic("clock", CLOCK_SECONDS, self._measure_clock),
+            self._periodic("clock", CLOCK_SECONDS, self._clock.measure),
+            self._periodic("comparison runs", 1.0, self._drive_runs),
             self._periodic("refusals", REFUSALS_SECONDS, self._refusals.look),
+            self._periodic("halts", LOOK_SECONDS, self._safeguards.read_halts),
+            self._periodic("heartbeat", HEARTBEAT_SECONDS, self._safeguards.beat),
         ]
+
+        def wait(seconds: float) -> bool:
+            return stopping.wait(seconds) or self._over.is_set()
+
         try:
-            self._offsets = clock.load(local)
+            self._clock.load()
             books.start()
-            begun = beginning.begin(
-                self._databases,
-                self._settings.sync_initial_choice,
-                say=self._say_waiting,
-                wait=lambda seconds: stopping.wait(seconds) or self._over.is_set(),
-            )
+            begun = None
+            if self._safeguards.wait_for_answers(
+                say=self._say_waiting, wait=wait, meanwhile=self._drive_runs
+            ):
+                choice = self._settings.sync_initial_choice
+                begun = beginning.begin(self._databases, choice, say=self._say_waiting, wait=wait)
             if begun is None:
                 if self._error is not None:
                     raise self._error
                 return
             self._rules = begun
-            self._try_to(self._measure_clock)
+            self._try_to(self._clock.measure)
             self._try_to(self._refusals.look)
             if self._rules.enabled:
                 start.pay_debts(self._databases, self._rules.exclusions)
@@ -133,7 +148,7 @@ class Session:
         return Periodic(name, seconds, act, self._is_fatal)
 
     def _is_fatal(self, error: Exception) -> bool:
-        if isinstance(error, LeaseLost | HistoryLost):
+        if isinstance(error, LeaseLost | HistoryLost | Halted):
             self._finish(error)
             return True
         return False
@@ -176,10 +191,11 @@ class Session:
         self,
         side: Side,
         fetched: Fetched,
-        changes: list[Change | Structural],
+        changes: list[Found],
         continues: bool,
         in_transaction: bool,
     ) -> None:
+        self._safeguards.look_at(side, changes)
         with self._changed:
             self._dirty.watermarks[side].take_in(
                 fetched.token, continues=continues, may_continue=in_transaction
@@ -187,6 +203,7 @@ class Session:
             for change in changes:
                 if isinstance(change, Change):
                     self._dirty.mark(change.key, side, change.fact)
+                    self._safeguards.changed(change.key, change.fact)
                     if change.fact is not None:
                         self._metrics.saw_event(side.other, change.fact.time)
             self._dirty.passed(side, fetched.read_to)
@@ -208,7 +225,7 @@ class Session:
         self._finish(error)
 
     def _to_atlas_time(self, local_time: int) -> int:
-        return self._offsets.to_atlas_time(local_time)
+        return self._clock.offsets.to_atlas_time(local_time, time.monotonic())
 
     def _start_reader(self, side: Side, token: dict[str, Any]) -> None:
         settings = self._settings
@@ -263,6 +280,18 @@ class Session:
         streams = {side: self._readers[side].status if side in self._readers else stopped for side in BOTH}
         status.publish(self._device, figures, streams)
 
+    def _about(self) -> dict[str, Any]:
+        """What other devices' operators may know of this one, in Atlas."""
+        with self._changed:
+            figures = self._figures()
+        return {
+            "host": self._lease.who,
+            "pending": figures.queue_size,
+            "pullLagMs": figures.pull_lag_ms,
+            "pushLagMs": figures.push_lag_ms,
+            "clockOffsetMs": figures.clock_offset_ms,
+        }
+
     def _figures(self) -> status.ListenerFigures:
         now = self._to_atlas_time(round(time.time() * 1000))
         lags = {}
@@ -277,16 +306,20 @@ class Session:
             in_flight=self._dirty.in_flight,
             pull_lag_ms=lags[Side.ATLAS],
             push_lag_ms=lags[Side.LOCAL],
-            clock_offset_ms=self._offsets.current,
+            clock_offset_ms=self._clock.offsets.current,
+            clock_warning=self._clock.warning,
             waiting_for=self._waiting_for,
+            halts=[halt.as_document() for halt in self._safeguards.halts],
+            heartbeat_ms=dict(self._safeguards.heartbeat.ages_ms),
+            loops=self._safeguards.loops,
+            loop_at=self._safeguards.loop_at,
             refused=self._refusals.found,
         )
 
-    def _measure_clock(self) -> None:
-        measured = clock.measure(self._databases[Side.LOCAL], self._databases[Side.ATLAS])
-        if self._offsets.add(measured):
-            clock.save(self._databases[Side.LOCAL], self._offsets)
-            log.info("Clock offset measured", event_name="clock_offset", offset_ms=round(measured.offset, 1))
+    def _drive_runs(self) -> None:
+        if missing_tokens(self._databases[Side.LOCAL], tuple(self._readers)):
+            raise HistoryLost("a resume token was deleted: both sides are compared")
+        drive(self._databases[Side.LOCAL], self._device, self._settings.sync_report_timeout)
 
     # Rules
 
@@ -306,6 +339,7 @@ class Session:
             self._follow(before, rules)
         except Exception:
             self._rules = before  # tried again, from the start: each step may be repeated
+            self._owed = True
             raise
         with self._changed:
             self._dirty.unpark()
@@ -323,9 +357,9 @@ class Session:
         if Side.ATLAS in self._readers and not self._wait_for_filter(rules.exclusions):
             # What the old filter hides until then would neither be compared nor be read
             raise TransientError("Atlas's stream is not open with the new exclusions yet")
+        self._owed = False  # first: what is owed from now on is paid next time
         start.pay_debts(self._databases, rules.exclusions)
         points = start.start_points(self._databases, rules.exclusions, True)
-        self._owed = False
         if Side.ATLAS not in self._readers:
             self._start_reader(Side.ATLAS, points[Side.ATLAS])
 

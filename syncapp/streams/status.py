@@ -24,6 +24,11 @@ class ListenerFigures:
     push_lag_ms: int
     clock_offset_ms: float
     waiting_for: str = ""  # why sync has not started yet
+    clock_warning: str = ""
+    halts: list[dict[str, Any]] = field(default_factory=list)
+    heartbeat_ms: Mapping[Side, float] = field(default_factory=dict)  # from a beat to its event
+    loops: int = 0
+    loop_at: float = 0.0  # seconds since 1970; 0: never
     refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
 
 
@@ -45,6 +50,12 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
         "last_error": "; ".join(errors),
         "waiting_for": figures.waiting_for,
         "refused": dict(figures.refused),
+        "clock_warning": figures.clock_warning,
+        "halts": figures.halts,
+        "local_heartbeat_ms": figures.heartbeat_ms.get(Side.LOCAL),
+        "atlas_heartbeat_ms": figures.heartbeat_ms.get(Side.ATLAS),
+        "loops": figures.loops,
+        "loop_at": _moment(figures.loop_at) if figures.loop_at else None,
         "queue_size": figures.queue_size,
         "in_flight": figures.in_flight,
         "pull_lag_ms": figures.pull_lag_ms,

@@ -16,7 +16,7 @@ from syncapp.engine.errors import HistoryLost, SyncError, translate
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.streams.change_stream import ChangeStream, Fetched, pipeline
-from syncapp.streams.events import Change, EventReader, Structural
+from syncapp.streams.events import EventReader, Found, Structural
 from syncapp.streams.reconnect import wait_ms
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class Sink(Protocol):
         self,
         side: Side,
         fetched: Fetched,
-        changes: list[Change | Structural],
+        changes: list[Found],
         continues: bool,
         in_transaction: bool,
     ) -> None:
@@ -129,7 +129,7 @@ class StreamReader(threading.Thread):
     def _read_stream(self) -> None:
         self._reopen.clear()
         exclusions = self._exclusions
-        stages = pipeline(self.side, exclusions)
+        stages = pipeline(self.side, exclusions, self._events.device)
         stream = ChangeStream.open(
             self._database, stages, self._batch_size, self._token, self._after_invalidate
         )

@@ -27,13 +27,13 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
     batch = decode_batch(message)
     try:
-        get_worker().apply(batch)
+        get_worker(batch.device).apply(batch)
     except (SyncError, PyMongoError, DatabaseError) as raised:
         error = translate(raised) if isinstance(raised, PyMongoError) else raised
         retries = self.request.retries
         if not isinstance(error, ConnectionDown) and retries >= TRANSIENT_RETRIES:
             log.error("Task given back", event_name="task_given_back", task=batch.task_id, error=str(error))
-            get_worker().hand_back(batch)
+            get_worker(batch.device).hand_back(batch)
             return
         seconds = backoff_seconds(retries)
         log.warning(
@@ -50,7 +50,7 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
 
 def _announce(batch: Any, seconds: float) -> None:
     try:
-        get_worker().will_retry(batch, seconds)
+        get_worker(batch.device).will_retry(batch, seconds)
     except (SyncError, PyMongoError):
         pass  # the worker has never reached its databases; the listener's time-out covers that
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import cache
 
 import structlog
@@ -14,13 +15,14 @@ from syncapp.conflicts.copying import copy_conflicts
 from syncapp.conflicts.rejections import clear_rejections, record_rejections
 from syncapp.conflicts.waiting import keep_in_step
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.connect import connect
+from syncapp.engine.connect import NewConnections, connect
 from syncapp.engine.errors import ConnectionDown, Misconfigured, SyncError
 from syncapp.engine.origin import instance_id
 from syncapp.engine.transaction import translated
 from syncapp.engine.values import Batch, Ending, Outcome, Side
 from syncapp.rules.refusals import RefusalCheck
 from syncapp.rules.rules import Rules, load_rules
+from syncapp.safety.travel_check import TravelCheck
 from syncapp.streams import reports
 from syncapp.streams.messages import Report
 
@@ -36,10 +38,13 @@ class Worker:
         settings = get_settings()
         settings.require("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
         self._max_attempts = settings.sync_apply_max_attempts
-        self._local = connect(settings.mongodb_uri, "worker", settings.sync_socket_timeout)
+        connections = NewConnections()
+        timeout = settings.sync_socket_timeout
+        self._local = connect(settings.mongodb_uri, "worker", timeout, connections)
         self._redis = reports.connect(settings.celery_broker_url)
         self.device = instance_id(self._local)
-        atlas = connect(settings.mongodb_atlas_uri, "worker", settings.sync_socket_timeout)
+        atlas = connect(settings.mongodb_atlas_uri, "worker", timeout, connections)
+        self._check_time_travel = TravelCheck(self._local, atlas, self.device, connections)
         self._refusals = RefusalCheck(self._local, atlas)
         self._processor = ChangeProcessor(
             self._local,
@@ -47,7 +52,7 @@ class Worker:
             self.device,
             max_bytes=settings.sync_apply_batch_bytes,
             marker_keep_hours=settings.origin_tracking_keep_hours,
-            at=lambda point: self._show_life(),
+            at=self._at,
         )
         self._rules: Rules | None = None
         self._rules_at = 0.0
@@ -59,6 +64,7 @@ class Worker:
         started = time.monotonic()
         self._batch, self._spoke_at = batch, started
         policy = self._rules_for(batch).policy(batch.collection)
+        policy = replace(policy, halted=policy.halted | batch.halted)
         try:
             outcomes = self._refuse(batch) or self._processor.process(batch, policy)
         except SyncError as error:
@@ -150,6 +156,11 @@ class Worker:
                     target=str(one.transfer),
                 )
 
+    def _at(self, point: str) -> None:
+        self._show_life()
+        if point == "atlas read":
+            self._check_time_travel()
+
     def _show_life(self) -> None:
         if self._batch is not None and time.monotonic() - self._spoke_at > ALIVE_SECONDS:
             self._send(Report(self._batch.task_id, self._batch.side))
@@ -164,6 +175,6 @@ class Worker:
 
 
 @cache
-def get_worker() -> Worker:
-    """The worker of this process."""
+def get_worker(device: str) -> Worker:
+    """The worker of this process. A database that becomes a device of its own gets a new one."""
     return Worker()

@@ -1,0 +1,100 @@
+"""Carries out what an operator answered. Each step may be repeated: a crash in between loses no answer, since
+the halt goes away in the transaction that notes the last of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+import structlog
+from pymongo.database import Database
+
+from syncapp.bulk import runs
+from syncapp.bulk.runs import Kind as RunKind
+from syncapp.bulk.runs import Treatment
+from syncapp.engine.origin import INSTANCE_ID, METADATA
+from syncapp.engine.transaction import transaction
+from syncapp.engine.values import Side, UnknownTime
+from syncapp.safety import heartbeat
+from syncapp.safety.halts import HALTS, Answer, Halt, Kind
+
+log = structlog.get_logger(__name__)
+BRING_BACK: dict[Side | None, Treatment] = {
+    Side.LOCAL: Treatment.BRING_BACK_TO_LOCAL,
+    Side.ATLAS: Treatment.BRING_BACK_TO_ATLAS,
+}
+PREFERRED: dict[Answer | None, UnknownTime] = {
+    Answer.TAKE_ATLAS: UnknownTime.ATLAS,
+    Answer.KEEP_LOCAL: UnknownTime.LOCAL,
+}
+
+
+def carry_out(local: Database[Any], atlas: Database[Any], halt: Halt, device: str) -> bool:
+    """Do what was answered. False: a comparison that must come first is not through; look again later.
+
+    Raises SyncError or PyMongoError.
+    """
+    if not halt.whole_device:
+        _compare_collection(local, halt)
+    elif halt.answer is Answer.NEW_ID:
+        _become_new(local, halt)
+    elif _unlearns(halt):
+        if not _unlearned(local, halt):
+            return False
+        _let_time_go_on(local, atlas, halt, device)
+    else:
+        _let_time_go_on(local, atlas, halt, device, compare=True)
+    log.warning("Answer carried out", event_name="answer_carried_out", halt=halt.id, answer=str(halt.answer))
+    return True
+
+
+def _compare_collection(local: Database[Any], halt: Halt) -> None:
+    names = [halt.collection, *filter(None, [halt.preview.get("renamedTo")])]
+    back = halt.answer is Answer.BRING_BACK
+    with transaction(local) as session:
+        runs.request(
+            local, kind=RunKind.RESYNC, why=_why(halt), collections=names, session=session,
+            treatment=BRING_BACK[halt.side] if back else Treatment.AS_AGREED,
+        )  # fmt: skip
+        local[HALTS].delete_one({"_id": halt.id}, session=session)
+
+
+def _unlearns(halt: Halt) -> bool:
+    """Does what was agreed on not count any more where the sides differ? A local database that was restored
+    holds ancestors of what Atlas holds, as agreed: it only has to be brought forward."""
+    return halt.kind is Kind.ATLAS_RESTORED or halt.answer is Answer.KEEP_LOCAL
+
+
+def _unlearned(local: Database[Any], halt: Halt) -> bool:
+    """While nothing else moves: otherwise an older version could be pulled as if it were a new one."""
+    run = runs.request(
+        local, kind=RunKind.RESYNC, why=_why(halt), treatment=Treatment.UNKNOWN,
+        prefer=PREFERRED[halt.answer], run_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{halt.id} {halt.at}")),
+    )  # fmt: skip
+    found = runs.load(local, run)
+    return found is None or found.state not in (runs.State.WAITING, runs.State.RUNNING)
+
+
+def _let_time_go_on(
+    local: Database[Any], atlas: Database[Any], halt: Halt, device: str, compare: bool = False
+) -> None:
+    with transaction(local) as session:
+        heartbeat.adopt(local, atlas, device, session)
+        if compare:
+            runs.request(local, kind=RunKind.RESYNC, why=_why(halt), session=session)
+        local[HALTS].delete_many({}, session=session)  # whatever else was halted: all was compared
+
+
+def _become_new(local: Database[Any], halt: Halt) -> None:
+    new = {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}
+    with transaction(local) as session:
+        local[METADATA].replace_one({"_id": INSTANCE_ID}, new, upsert=True, session=session)
+        local[METADATA].delete_one({"_id": heartbeat.HEARTBEAT_ID}, session=session)
+        runs.request(local, kind=RunKind.RESYNC, why=_why(halt), session=session)
+        local[HALTS].delete_one({"_id": halt.id}, session=session)
+
+
+def _why(halt: Halt) -> str:
+    where = f" of {halt.collection}" if halt.collection else ""
+    return f"{halt.kind}{where}: {halt.answer}"

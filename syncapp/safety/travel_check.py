@@ -1,0 +1,41 @@
+"""The worker's own look for time travel: whenever a connection is new. The listener's heartbeat notices it
+too, but seconds later, in which an old version could be taken for a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.database import Database
+
+from syncapp.engine.connect import NewConnections
+from syncapp.engine.errors import ConnectionDown
+from syncapp.safety import heartbeat
+from syncapp.safety.halts import DETAILS, raise_halt
+
+
+class TravelCheck:
+    """`connections`: of both databases' clients."""
+
+    def __init__(
+        self, local: Database[Any], atlas: Database[Any], device: str, connections: NewConnections
+    ) -> None:
+        self._local = local
+        self._atlas = atlas
+        self._device = device
+        self._connections = connections
+
+    def __call__(self) -> None:
+        """Called when both sides have been read, before anything is decided. Raises ConnectionDown, which
+        is no document's fault, or PyMongoError."""
+        if not self._connections.made:
+            return
+        self._connections.made = False
+        kind: object = "unknown"
+        try:
+            kind, _, _ = heartbeat.look(self._local, self._atlas, self._device)
+        finally:
+            if kind is not None:
+                self._connections.made = True  # looked at again before anything else is decided
+        if kind is not None:
+            raise_halt(self._local, kind, DETAILS[kind])
+            raise ConnectionDown(DETAILS[kind])
