@@ -13,6 +13,7 @@ from monitoring import figures
 from monitoring.facts import TEN_MINUTES, Snapshot, take_snapshot
 from monitoring.versions import compare
 from syncapp.conf import get_settings
+from syncapp.conflicts.waiting import waiting
 from syncapp.models import Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
 
@@ -46,6 +47,7 @@ def _short(snapshot: Snapshot, hour: figures.DirectionTotals) -> dict[str, Any]:
         "conflictRate": snapshot.facts.conflicts_last_hour,
         "errorRate": round(hour.error_share * 100, 2),
         "queueSize": instance.queue_size if instance else 0,
+        "halts": sum(not halt.answer for halt in snapshot.facts.safety.halts),
     }
 
 
@@ -69,6 +71,8 @@ def live_figures() -> dict[str, Any]:
         "inFlight": instance.in_flight if instance else 0,
         "clockOffsetMs": instance.clock_offset_ms if instance else 0,
         "rejected": RejectedChange.objects.count(),
+        "waiting": waiting().count(),
+        "halted": [{"detail": halt.detail, "answer": halt.answer} for halt in snapshot.facts.safety.halts],
         "directions": _directions(snapshot, hour),
         "conflicts": [_conflict(row) for row in _latest_conflicts()],
     }

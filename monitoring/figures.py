@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from monitoring.percentiles import percentile
-from syncapp.models import Conflict, Instance, MetricMinute, ProcessingTime
+from syncapp.models import ComparisonRun, Conflict, Instance, MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
 
 HOUR = timedelta(hours=1)
@@ -107,6 +107,11 @@ def conflict_totals(now: datetime, *, one_way_too: bool = True) -> ConflictTotal
 def conflicts_last_hour(now: datetime) -> int:
     """Conflicts that two-way sync met. While one-way, local wins on purpose: that alarms nobody."""
     return Conflict.objects.filter(at__gt=now - HOUR, one_way=False).count()
+
+
+def unfinished_runs() -> QuerySet[ComparisonRun]:
+    """Comparisons that wait or are under way."""
+    return ComparisonRun.objects.filter(state__in=(ComparisonRun.State.WAITING, ComparisonRun.State.RUNNING))
 
 
 def device() -> Instance | None:

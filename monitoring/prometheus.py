@@ -37,6 +37,7 @@ class SyncCollector(Collector):
         yield from _conflicts(snapshot)
         yield from _state(snapshot)
         yield from _streams(snapshot)
+        yield from _safety(snapshot)
 
     def describe(self) -> Iterator[Metric]:
         """Names are known only when asked: registering must not query the database."""
@@ -91,6 +92,9 @@ def _conflicts(snapshot: Snapshot) -> Iterator[Metric]:
         "isthmus_conflicts_last_hour", "Conflicts of two-way sync", value=snapshot.facts.conflicts_last_hour
     )
     yield GaugeMetricFamily(
+        "isthmus_conflicts_waiting", "Conflicts that wait for a person", value=found.waiting
+    )
+    yield GaugeMetricFamily(
         "isthmus_rejected_changes", "Documents set aside at present", value=RejectedChange.objects.count()
     )
 
@@ -129,6 +133,41 @@ def _streams(snapshot: Snapshot) -> Iterator[Metric]:
         connected.add_metric([side], float(status == "connected"))
         attempts.add_metric([side], stream.reconnects)
     yield from (connected, attempts)
+
+
+def _safety(snapshot: Snapshot) -> Iterator[Metric]:
+    instance, facts = snapshot.instance, snapshot.facts.safety
+    heartbeat = GaugeMetricFamily(
+        "isthmus_heartbeat_age_seconds", "Age of a heartbeat when its event was read", labels=["side"]
+    )
+    if instance is not None:
+        ages = {"local": instance.local_heartbeat_ms, "atlas": instance.atlas_heartbeat_ms}
+        for side, age_ms in ages.items():
+            if age_ms is not None:
+                heartbeat.add_metric([side], age_ms / 1000)
+    yield heartbeat
+    yield CounterMetricFamily("isthmus_loops", "Sync loops since the listener started", value=facts.loops)
+    gauges = {
+        "isthmus_halts": (
+            "Halts that wait for an operator's answer",
+            sum(not halt.answer for halt in facts.halts),
+        ),
+        "isthmus_clock_warning": ("1: a clock is far off, or has jumped", bool(facts.clock_warning)),
+        "isthmus_clock_offset_seconds": (
+            "Atlas's clock minus the local server's",
+            instance.clock_offset_ms / 1000 if instance else 0,
+        ),
+        "isthmus_refused_collections": (
+            "Collections that cannot be synced",
+            len(instance.refused) if instance else 0,
+        ),
+        "isthmus_comparison_running": (
+            "Comparison runs that wait or are under way",
+            figures.unfinished_runs().count(),
+        ),
+    }
+    for name, (text, value) in gauges.items():
+        yield GaugeMetricFamily(name, text, value=float(value))
 
 
 def exposition() -> bytes:

@@ -24,6 +24,7 @@ class DashboardOut(serializers.Serializer):
     conflictRate = serializers.IntegerField(help_text="Conflicts in the last hour")
     errorRate = serializers.FloatField(help_text="Percent of the last hour's changes that were rejected")
     queueSize = serializers.IntegerField()
+    halts = serializers.IntegerField(help_text="Halts that wait for an operator's answer")
 
 
 class DashboardFigures(APIView):

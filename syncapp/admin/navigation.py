@@ -25,6 +25,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "",
             [
                 {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")},
+                to("Halts", "front_hand", "admin:syncapp_halts", "syncapp.instance"),
                 to("Conflicts", "call_split", "admin:syncapp_conflict_changelist", "syncapp.conflict"),
                 to(
                     "Rejected changes",

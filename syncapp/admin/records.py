@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from syncapp.admin import halts
 from syncapp.admin.base import ReadOnlyAdmin, block, shorter
 from syncapp.models import AuditEntry, Instance, MetricMinute, ResumeToken
 
@@ -20,6 +22,7 @@ STREAM_LABELS = {
 @admin.register(Instance)
 class InstanceAdmin(ReadOnlyAdmin):
     list_display = ("instance_id", "holder", "seen_at", "local", "atlas", "queue_size")
+    readonly_fields = ("refused_collections",)
     fieldsets = (
         (None, {"fields": ("instance_id", "holder", ("epoch", "started_at", "seen_at"))}),
         (
@@ -34,9 +37,26 @@ class InstanceAdmin(ReadOnlyAdmin):
         ),
         (
             "Work",
-            {"fields": (("queue_size", "in_flight"), ("pull_lag_ms", "push_lag_ms", "clock_offset_ms"))},
+            {"fields": (("queue_size", "in_flight"), ("pull_lag_ms", "push_lag_ms"), "refused_collections")},
+        ),
+        (
+            "Clocks, heartbeats, loops",
+            {
+                "fields": (
+                    ("clock_offset_ms", "local_heartbeat_ms", "atlas_heartbeat_ms"),
+                    "clock_warning",
+                    ("loops", "loop_at"),
+                )
+            },
         ),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        return [path("halts/", self.admin_site.admin_view(halts.page), name=halts.NAME), *super().get_urls()]
+
+    @display(description="Refused collections")
+    def refused_collections(self, instance: Instance) -> SafeString | str:
+        return block(instance.refused) if instance.refused else "none"
 
     @display(description="Local stream", label=STREAM_LABELS)
     def local(self, instance: Instance) -> str:

@@ -12,9 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from monitoring import figures
 from monitoring.facts import Snapshot, take_snapshot
 from monitoring.health import Status
+from syncapp.api.halts import HaltOut
+from syncapp.api.metrics import HeartbeatOut, heartbeats
 from syncapp.api.permissions import may_read
+from syncapp.conflicts.waiting import waiting
+from syncapp.models import ComparisonRun, RejectedChange
 
 
 class ChangeStreamState(serializers.Serializer):
@@ -32,6 +37,12 @@ class ReasonOut(serializers.Serializer):
     text = serializers.CharField()
 
 
+class ComparisonOut(serializers.ModelSerializer):
+    class Meta:
+        model = ComparisonRun
+        fields = ("kind", "why", "documents", "expected")
+
+
 class HealthOut(serializers.Serializer):
     enabled = serializers.BooleanField()
     health = serializers.ChoiceField(choices=[str(status) for status in Status])
@@ -45,6 +56,15 @@ class HealthOut(serializers.Serializer):
     lagMs = serializers.IntegerField(required=False)
     listenerSeenAt = serializers.DateTimeField(required=False, allow_null=True)
     lastError = serializers.CharField(required=False)
+    halts = HaltOut(many=True, required=False, help_text="What stopped transfers, as GET halts has it")
+    clockWarning = serializers.CharField(required=False)
+    heartbeatMs = HeartbeatOut(required=False)
+    refusedCollections = serializers.DictField(
+        child=serializers.CharField(), required=False, help_text="Collections that cannot be synced, and why"
+    )
+    rejectedChanges = serializers.IntegerField(required=False, help_text="Documents set aside at present")
+    conflictsWaiting = serializers.IntegerField(required=False, help_text="For a person, who decides")
+    comparisons = ComparisonOut(many=True, required=False, help_text="Those that are not finished")
 
 
 def public_health(snapshot: Snapshot) -> dict[str, Any]:
@@ -70,6 +90,13 @@ def full_health(snapshot: Snapshot) -> dict[str, Any]:
         "lagMs": max(instance.pull_lag_ms, instance.push_lag_ms) if instance else 0,
         "listenerSeenAt": instance.seen_at.isoformat() if instance and instance.seen_at else None,
         "lastError": instance.last_error if instance else "",
+        "halts": instance.halts if instance else [],
+        "clockWarning": instance.clock_warning if instance else "",
+        "heartbeatMs": heartbeats(instance),
+        "refusedCollections": instance.refused if instance else {},
+        "rejectedChanges": RejectedChange.objects.count(),
+        "conflictsWaiting": waiting().count(),
+        "comparisons": ComparisonOut(figures.unfinished_runs(), many=True).data,
     }
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from monitoring import figures
+from syncapp.models import Instance
 from syncapp.models.choices import Direction
 
 
@@ -42,7 +43,15 @@ class ConflictTotalsOut(serializers.Serializer):
     lastHour = serializers.IntegerField()
 
 
+class HeartbeatOut(serializers.Serializer):
+    """How old a heartbeat was when its event was read (ms); null: none was read yet."""
+
+    local = serializers.FloatField(allow_null=True)
+    atlas = serializers.FloatField(allow_null=True)
+
+
 class MetricsOut(serializers.Serializer):
+    heartbeatMs = HeartbeatOut()
     atlasToLocal = DirectionOut()
     localToAtlas = DirectionOut()
     conflicts = ConflictTotalsOut()
@@ -66,7 +75,18 @@ def metrics() -> dict[str, Any]:
             "lastEventAt": counters.last_event_at.isoformat() if counters.last_event_at else None,
         }
 
-    return {**{str(which): direction(which) for which in Direction}, "conflicts": conflict_totals()}
+    return {
+        **{str(which): direction(which) for which in Direction},
+        "conflicts": conflict_totals(),
+        "heartbeatMs": heartbeats(instance),
+    }
+
+
+def heartbeats(instance: Instance | None) -> dict[str, float | None]:
+    return {
+        "local": instance.local_heartbeat_ms if instance else None,
+        "atlas": instance.atlas_heartbeat_ms if instance else None,
+    }
 
 
 def conflict_totals() -> dict[str, int]:

@@ -46,6 +46,12 @@ class DeviceOut(serializers.ModelSerializer):
     pullLagMs = serializers.IntegerField(source="pull_lag_ms")
     pushLagMs = serializers.IntegerField(source="push_lag_ms")
     clockOffsetMs = serializers.FloatField(source="clock_offset_ms")
+    localHeartbeatMs = serializers.FloatField(
+        source="local_heartbeat_ms", allow_null=True, help_text="Its age when its event was read"
+    )
+    atlasHeartbeatMs = serializers.FloatField(source="atlas_heartbeat_ms", allow_null=True)
+    clockWarning = serializers.CharField(source="clock_warning")
+    loops = serializers.IntegerField(help_text="Sync loops that were detected since the listener started")
     lastError = serializers.CharField(source="last_error")
     waitingFor = serializers.CharField(source="waiting_for", help_text="Why sync has not started yet")
 
@@ -54,6 +60,7 @@ class DeviceOut(serializers.ModelSerializer):
         fields = (
             "instanceId", "epoch", "holder", "startedAt", "seenAt", "localStream", "atlasStream",
             "queueSize", "inFlight", "pullLagMs", "pushLagMs", "clockOffsetMs", "lastError", "waitingFor",
+            "localHeartbeatMs", "atlasHeartbeatMs", "clockWarning", "loops", "halts", "refused",
         )  # fmt: skip
 
 

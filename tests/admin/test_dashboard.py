@@ -32,7 +32,7 @@ def test_a_script_gets_json(reader: Client, accept: str) -> None:
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=98, failed=1, skipped=1)
     rows.conflict({"_id": 1}, None)
     body = reader.get(PAGE, headers={"accept": accept} if accept else {}).json()
-    assert set(body) == {"timestamp", "health", "syncLag", "conflictRate", "errorRate", "queueSize"}
+    assert set(body) == {"timestamp", "health", "syncLag", "conflictRate", "errorRate", "queueSize", "halts"}
     assert (body["syncLag"], body["conflictRate"], body["errorRate"], body["queueSize"]) == (70, 1, 1.0, 3)
     assert dt.datetime.fromisoformat(body["timestamp"]).tzinfo
 

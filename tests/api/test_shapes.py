@@ -50,6 +50,20 @@ def test_health_with_login_has_reasons(reader: APIClient) -> None:
     assert set(body) > PUBLIC
 
 
+def test_health_with_login_has_what_is_not_judged_too(reader: APIClient) -> None:
+    rows.device(halts=[rows.halt()], refused={"logs": "it is capped"}, clock_warning="40 s ahead")
+    rows.rejected()
+    rows.conflict({"_id": 1}, None, winner="open")
+    rows.run("running", documents=40, expected=100)
+    answer = reader.get(f"{ROOT}/health")
+    assert answer.status_code == 503
+    body = answer.json()
+    assert [halt["id"] for halt in body["halts"]] == ["mass-delete:local:orders"]
+    assert body["refusedCollections"] == {"logs": "it is capped"}
+    assert (body["clockWarning"], body["rejectedChanges"], body["conflictsWaiting"]) == ("40 s ahead", 1, 1)
+    assert body["comparisons"] == [{"kind": "resync", "why": "asked for", "documents": 40, "expected": 100}]
+
+
 def test_health_before_anything_ran_is_critical_and_503(anybody: APIClient) -> None:
     answer = anybody.get(f"{ROOT}/health")
     assert answer.status_code == 503
@@ -86,7 +100,8 @@ def test_metrics_have_both_directions_and_conflicts(reader: APIClient) -> None:
     rows.processing_times(Direction.ATLAS_TO_LOCAL, {10: 8})
     rows.conflict({"_id": 1}, None)
     body = reader.get(f"{ROOT}/metrics").json()
-    assert set(body) == {"atlasToLocal", "localToAtlas", "conflicts"}
+    assert set(body) == {"atlasToLocal", "localToAtlas", "conflicts", "heartbeatMs"}
+    assert body["heartbeatMs"] == {"local": 12.5, "atlas": 40.0}
     assert set(body["atlasToLocal"]) == set(body["localToAtlas"]) == DIRECTION
     pull = body["atlasToLocal"]
     assert pull["totalProcessed"] == pull["succeeded"] + pull["failed"] + pull["skipped"] == 8

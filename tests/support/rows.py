@@ -13,7 +13,15 @@ from django.utils import timezone
 from syncapp.engine.conflict_records import open_record_id
 from syncapp.engine.content import content_hash, document_key, key_hash
 from syncapp.engine.values import Side
-from syncapp.models import Conflict, Instance, MetricMinute, ProcessingTime, RejectedChange, ResumeToken
+from syncapp.models import (
+    ComparisonRun,
+    Conflict,
+    Instance,
+    MetricMinute,
+    ProcessingTime,
+    RejectedChange,
+    ResumeToken,
+)
 from syncapp.models.choices import Direction
 from syncapp.safety.halts import Answer, Halt, Kind, halt_id
 
@@ -53,6 +61,15 @@ def halt(kind: Kind = Kind.MASS_DELETE, answer: str = "") -> dict[str, Any]:
         halt_id(kind, side, collection), kind, side, collection, timezone.now(), detail,
         {"deletes": 900} if one else {}, Answer(answer) if answer else None,
     ).as_document()  # fmt: skip
+
+
+def run(state: str, minutes_ago: int = 0, **values: Any) -> ComparisonRun:
+    """A comparison run that was asked for."""
+    started = timezone.now() - dt.timedelta(minutes=minutes_ago)
+    return ComparisonRun.objects.create(
+        run_id=str(uuid.uuid4()), instance_id=DEVICE, kind=ComparisonRun.Kind.RESYNC, why="asked for",
+        state=state, started_at=started, **values,
+    )  # fmt: skip
 
 
 def minute(

@@ -9,8 +9,6 @@ from django.utils import timezone
 
 from monitoring.facts import take_snapshot
 from monitoring.health import Status
-from syncapp.models import ComparisonRun
-from syncapp.models.comparison_run import ComparisonRun as Run
 from syncapp.switches import change_switches
 from tests.support import rows
 
@@ -21,14 +19,6 @@ def health() -> tuple[Status, list[str]]:
     change_switches(enabled=True)
     found = take_snapshot().health
     return found.status, [reason.text for reason in found.reasons]
-
-
-def run(state: str, minutes_ago: int, error: str = "") -> None:
-    started = timezone.now() - dt.timedelta(minutes=minutes_ago)
-    ComparisonRun.objects.create(
-        run_id=f"run {minutes_ago}", instance_id=rows.DEVICE, kind=Run.Kind.RESYNC, why="asked for",
-        state=state, error=error, started_at=started,
-    )  # fmt: skip
 
 
 def test_a_halt_that_the_listener_mirrors_is_critical() -> None:
@@ -62,8 +52,8 @@ def test_heartbeats_and_refused_collections_are_not_judged() -> None:
 
 def test_a_failed_comparison_counts_until_a_later_one_succeeds() -> None:
     rows.device()
-    run("failed", 30, "Atlas went away")
-    run("running", 5)
+    rows.run("failed", 30, error="Atlas went away")
+    rows.run("running", 5)
     assert health() == (Status.DEGRADED, ["The last comparison run failed: Atlas went away"])
-    run("done", 1)
+    rows.run("done", 1)
     assert health()[0] == Status.HEALTHY

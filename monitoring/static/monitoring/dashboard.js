@@ -26,6 +26,7 @@
 
   function show(data) {
     latest = data;
+    halted(data.halted);
     health(data);
     for (const [key, direction] of Object.entries(data.directions)) direction_(key, direction, data);
     cards(data);
@@ -33,6 +34,16 @@
     part("foot").textContent = data.instanceId
       ? `Device ${data.instanceId}${data.holder ? ` · listener ${data.holder}` : ""} · Atlas's clock ${signed(data.clockOffsetMs)} ms`
       : "";
+  }
+
+  function halted(halts) {
+    const box = part("halted");
+    const open = halts.filter((halt) => !halt.answer);
+    box.hidden = open.length === 0;
+    if (box.hidden) return;
+    const more = open.length > 1 ? ` (and ${open.length - 1} more)` : "";
+    box.replaceChildren(
+      el("b", {}, "Halted until you answer"), el("span", {}, open[0].detail + more), el("i", {}, "See what can be done →"));
   }
 
   function health(data) {
@@ -141,7 +152,7 @@
       ["Local stream", state(data.streams.local), ""],
       ["Atlas stream", state(data.streams.atlas), ""],
       ["Pending", number(data.queueSize), `${number(data.inFlight)} being applied`],
-      ["Conflicts, last hour", number(data.conflictRate), data.strategy, data.conflictRate > 20 ? "bad" : data.conflictRate >= 5 ? "warn" : ""],
+      ["Conflicts, last hour", number(data.conflictRate), data.waiting ? `${number(data.waiting)} wait for a person` : data.strategy, data.conflictRate > 20 ? "bad" : data.conflictRate >= 5 ? "warn" : ""],
       ["Error rate, last hour", `${number(data.errorRate)} %`, "", data.errorRate > 5 ? "bad" : data.errorRate >= 1 ? "warn" : ""],
       ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "set aside, waiting"],
     ];

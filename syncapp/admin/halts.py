@@ -1,0 +1,55 @@
+"""The page "Halts": what stopped transfers, and one button for each answer, which asks once more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from syncapp import halts
+from syncapp.admin.base import block
+from syncapp.databases import LocalUnreachable
+
+NAME = "syncapp_halts"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: HttpRequest) -> HttpResponse:
+    """For staff who may see the device; answering needs the operator's permission."""
+    if not request.user.has_perm("syncapp.view_instance"):
+        raise PermissionDenied
+    if request.method == "POST":
+        _answer(request)
+        return HttpResponseRedirect(reverse(f"admin:{NAME}"))
+    found: list[dict[str, Any]] = []
+    try:
+        found = [
+            {**halt.as_document(), "at": halt.at, "shown": block(dict(halt.preview)) if halt.preview else ""}
+            for halt in halts.show()
+        ]
+        problem = ""
+    except LocalUnreachable as error:
+        problem = str(error)
+    context = {
+        **admin.site.each_context(request),
+        "title": "Halts",
+        "halts": found,
+        "problem": problem,
+        "may_operate": request.user.has_perm("syncapp.operate_sync"),
+    }
+    return render(request, "syncapp/halts.html", context)
+
+
+def _answer(request: HttpRequest) -> None:
+    if not request.user.has_perm("syncapp.operate_sync"):
+        raise PermissionDenied
+    try:
+        halt = halts.answer(request.POST.get("id", ""), request.POST.get("answer", ""), request.user)
+        messages.success(request, f"Answered: {halt.answer}. The listener carries it out.")
+    except (halts.HaltError, LocalUnreachable) as error:
+        messages.error(request, str(error))

@@ -1,0 +1,145 @@
+"""The page "Halts": what happened, a button for each answer, and who may press it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from pymongo.database import Database
+
+from syncapp.embedded.mongod import Mongod
+from syncapp.engine.values import Side
+from syncapp.models import AuditEntry, Conflict
+from syncapp.safety.halts import ANSWERS, HALTS, Kind, raise_halt
+from tests.api.conftest import Change
+from tests.support import rows
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/syncapp/instance/halts/"
+DELETES = "mass-delete:local:<b>orders</b>"
+
+
+@pytest.fixture
+def halted(
+    everything: None, local_db: Database[Any], local_server: Mongod, change_settings: Change
+) -> Database[Any]:
+    change_settings(mongodb_uri=local_server.uri(local_db.name))
+    AuditEntry.objects.all().delete()
+    collection, preview = "<b>orders</b>", {"deletes": 900}
+    raise_halt(
+        local_db, Kind.MASS_DELETE, "900 deletes", side=Side.LOCAL, collection=collection, preview=preview
+    )
+    return local_db
+
+
+def text(client: Client) -> str:
+    answer = client.get(PAGE)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_it_shows_what_happened_and_each_answer_with_its_meaning(
+    superuser: Client, halted: Database[Any]
+) -> None:
+    page = text(superuser)
+    assert reverse("admin:syncapp_halts") == PAGE
+    assert "900 deletes" in page
+    assert "&quot;deletes&quot;: 900" in page
+    for answer, meaning in ANSWERS[Kind.MASS_DELETE].items():
+        assert f'value="{answer}"' in page
+        assert meaning in page
+    assert "<b>orders</b>" not in page.replace("<b>&lt;b&gt;", ""), "data is text, never markup"
+
+
+def test_looking_answers_nothing_and_pressing_does_once(superuser: Client, halted: Database[Any]) -> None:
+    superuser.get(PAGE, {"id": DELETES, "answer": "go-on"})
+    assert not halted[HALTS].find_one({"answer": {"$exists": True}})
+    for answer in ("bring-back", "go-on"):
+        assert superuser.post(PAGE, {"id": DELETES, "answer": answer}).headers["Location"] == PAGE
+    page = text(superuser)
+    assert "answered: bring-back" in page
+    assert "answered already: bring-back" in page
+    assert 'name="answer"' not in page
+    entry = AuditEntry.objects.get()
+    assert (str(entry.user), entry.detail) == ("root", f"{DELETES}: bring-back")
+
+
+def test_who_may_only_look_sees_it_and_cannot_answer(viewer: Client, halted: Database[Any]) -> None:
+    assert 'name="answer"' not in text(viewer)
+    assert viewer.post(PAGE, {"id": DELETES, "answer": "go-on"}).status_code == 403
+    assert not AuditEntry.objects.exists()
+    User.objects.get(username="viewer").user_permissions.add(Permission.objects.get(codename="operate_sync"))
+    assert viewer.post(PAGE, {"id": DELETES, "answer": "go-on"}).status_code == 302
+    assert AuditEntry.objects.exists()
+
+
+def test_it_is_closed_to_others(everything: None) -> None:
+    assert Client().get(PAGE).status_code == 302
+    guest = Client()
+    guest.force_login(User.objects.create_user("guest", is_staff=True))
+    assert guest.get(PAGE).status_code == 403
+
+
+def test_without_the_local_database_it_says_so(superuser: Client, change_settings: Change) -> None:
+    change_settings(mongodb_uri="")
+    assert "MONGODB_URI is not set" in text(superuser)
+
+
+def test_the_dashboard_leads_there(superuser: Client) -> None:
+    assert f'href="{PAGE}"' in superuser.get(reverse("admin:index")).content.decode()
+    live = superuser.get("/monitoring/live").json()
+    assert (live["halts"], live["halted"]) == (0, [])
+    rows.device(instance_id="another", halts=[rows.halt(), rows.halt(Kind.ATLAS_RESTORED, "keep-local")])
+    live = superuser.get("/monitoring/live").json()
+    assert live["halts"] == 1, "an answered one asks nobody"
+    assert [halt["answer"] for halt in live["halted"]] == ["", "keep-local"]
+
+
+@pytest.fixture
+def open_one(superuser: Client) -> Conflict:
+    return rows.conflict({"_id": 7, "v": "here"}, {"_id": 7, "v": "there"}, winner="open")
+
+
+def test_an_open_conflict_has_a_button_for_each_side(
+    superuser: Client, open_one: Conflict, local_db: Database[Any], atlas_db: Database[Any],
+    local_server: Mongod, atlas_server: Mongod, change_settings: Change,
+) -> None:  # fmt: skip
+    change_settings(
+        mongodb_uri=local_server.uri(local_db.name), mongodb_atlas_uri=atlas_server.uri(atlas_db.name)
+    )
+    local_db["orders"].insert_one({"_id": 7, "v": "here"})
+    atlas_db["orders"].insert_one({"_id": 7, "v": "there"})
+    change = reverse("admin:syncapp_conflict_change", args=[open_one.pk])
+    page = superuser.get(change).content.decode()
+    assert "Take local" in page
+    assert "Take Atlas" in page
+    assert "Restore the loser" not in page, "nobody has lost yet"
+    dialog = reverse("admin:syncapp_conflict_take_local", args=[open_one.pk])
+    assert "Let the local version count?" in superuser.get(dialog).content.decode()
+    open_one.refresh_from_db()
+    assert open_one.waits, "looking at the dialog changes nothing"
+    assert superuser.post(dialog, {"_form_submitted": "on"}).headers["HX-Redirect"] == change
+    assert atlas_db["orders"].find_one() == {"_id": 7, "v": "here"}
+    page = superuser.get(change).content.decode()
+    assert "Take local" not in page
+    assert "Restore the loser" in page
+    assert superuser.post(dialog, {"_form_submitted": "on"}).status_code == 403
+
+
+def test_what_goes_wrong_is_said(superuser: Client, open_one: Conflict, change_settings: Change) -> None:
+    change_settings(mongodb_uri="")
+    superuser.post(
+        reverse("admin:syncapp_conflict_take_atlas", args=[open_one.pk]), {"_form_submitted": "on"}
+    )
+    change = reverse("admin:syncapp_conflict_change", args=[open_one.pk])
+    assert "MONGODB_ATLAS_URI is not set" in superuser.get(change).content.decode()
+
+
+def test_whoever_may_only_look_cannot_decide(viewer: Client) -> None:
+    one = rows.conflict({"_id": 7}, None, winner="open")
+    for name in ("take_local", "take_atlas"):
+        address = reverse(f"admin:syncapp_conflict_{name}", args=[one.pk])
+        assert viewer.post(address, {"_form_submitted": "on"}).status_code == 403
