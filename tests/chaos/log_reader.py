@@ -4,47 +4,84 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests.chaos.device import PROGRAMS
+
 LOOP = "Sync loop detected"
-EXCEPTION = re.compile(
-    r"^([A-Za-z_][\w.]*(?:Error|Exception|Exit|Lost|Timeout|Interrupt|Down|Away|\w+))(?::|$)"
-)
-ERROR = re.compile(r"\[(error|critical)\s*\]\s*(.*)")
+BEGINS = "Traceback (most recent call last)"
+CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$")
+ERROR = re.compile(r"\[(?:error|critical)\s*\]\s*(.*)")
 EVENT = re.compile(r"event_name=(\S+)")
+CHANGING = re.compile(r"\[[0-9a-f-]{20,}\]|\d+")  # task ids, ports, process ids
+# What a fault of ours explains: somebody who was asked was away, full, locked or slow. By the exception's name
+EXPLAINED = re.compile(
+    r"pymongo\.errors\.(AutoReconnect|NetworkTimeout|ServerSelectionTimeoutError|NotPrimaryError"
+    r"|ExecutionTimeout|ConnectionFailure|_OperationCancelled|WaitQueueTimeoutError)"
+    r"|redis\.exceptions\.\w+"
+    r"|kombu\.exceptions\.OperationalError|amqp\.exceptions\.RecoverableConnectionError"
+    r"|celery\.beat\.SchedulingError|billiard\.exceptions\.(WorkerLostError|Terminated|TimeLimitExceeded)"
+    r"|django\.db\.utils\.OperationalError|sqlite3\.OperationalError"
+    r"|syncapp\.engine\.errors\.(ConnectionDown|TransientError|WriteConflict)"
+    r"|syncapp\.streams\.lease\.LeaseLost"
+    r"|ConnectionRefusedError|ConnectionResetError|BrokenPipeError|TimeoutError|ConnectionError"
+    r"|OSError: \[Errno 27\] File too large.*"
+    # kombu 5.6, when the broker goes while a worker acknowledges a task: the worker ends and is started again
+    r"|AttributeError: 'NoneType' object has no attribute 'hostname'"
+)
 
 
-def lines(logs: Path) -> Iterator[str]:
-    for path in sorted(logs.glob("*.log*")):
-        with path.open(errors="replace") as file:
-            yield from file
+def lines(logs: Path, names: Iterable[str]) -> Iterator[str]:
+    """Of these files and of those that were rotated."""
+    for name in names:
+        for path in sorted(logs.glob(f"{name}.log*"), reverse=True):
+            with path.open(errors="replace") as file:
+                yield from file
 
 
 def loops(logs: Path) -> list[str]:
-    return [line.strip() for line in lines(logs) if LOOP in line]
+    return [line.strip() for line in lines(logs, ["app"]) if LOOP in line]
 
 
-def tracebacks(logs: Path) -> Counter[str]:
-    """The class of the exception that ended each traceback."""
+def tracebacks(text: Iterable[str]) -> Counter[str]:
+    """The exception that ended each chain of tracebacks: its class; with the message if no fault explains it."""
     found: Counter[str] = Counter()
-    inside = False
-    for line in lines(logs):
-        if line.startswith("Traceback (most recent call last)"):
-            inside = True
+    inside, last = False, ""
+    for line in text:
+        if line.startswith(CHAINED):
+            last = ""  # what follows is what came of it
+        elif line.startswith(BEGINS):
+            found.update([last] if last else [])
+            inside, last = True, ""
         elif inside and not line.startswith((" ", "\t", "\n", "|", "+")):
-            match = EXCEPTION.match(line)
-            found[match[1] if match else line.strip()[:80]] += 1
+            match = EXCEPTION.match(line.rstrip())
+            last = _name(match[1], match[2] or "") if match else CHANGING.sub("", line.strip()[:100])
             inside = False
+    found.update([last] if last else [])
     return found
 
 
-def errors(logs: Path) -> Counter[str]:
-    """Lines of level ERROR and above in app.log: by event, or by the sentence's beginning."""
+def _name(exception: str, message: str) -> str:
+    full = CHANGING.sub("…", f"{exception}: {message}"[:140])
+    return exception if is_explained(exception) else full
+
+
+def is_explained(traceback: str) -> bool:
+    return EXPLAINED.fullmatch(traceback) is not None
+
+
+def errors(text: Iterable[str]) -> Counter[str]:
+    """Lines of level ERROR and above: by event, or by how the sentence begins."""
     found: Counter[str] = Counter()
-    for path in sorted(logs.glob("app.log*")):
-        for line in path.read_text(errors="replace").splitlines():
-            if match := ERROR.search(line):
-                event = EVENT.search(line)
-                found[event[1] if event else match[2][:60]] += 1
+    for line in text:
+        if match := ERROR.search(line):
+            event = EVENT.search(line)
+            found[event[1] if event else CHANGING.sub("…", match[1])[:70]] += 1
     return found
+
+
+def programs(logs: Path) -> Iterator[str]:
+    """Everything that the processes have printed."""
+    return lines(logs, PROGRAMS)

@@ -50,8 +50,8 @@ def run(options: Options, folder: Path, say: Callable[[str], None] = print) -> R
         schedule = _break_things(world, options, say)
         report.faults = schedule.counts
         say("All faults are over; waiting until all is equal")
-        _settle(world, options, report)
-        _judge(world, report)
+        if _settle(world, options, report):
+            _judge(world, report)
         _stop(world, report)
         _read_logs(world, report)
     finally:
@@ -77,7 +77,7 @@ def _break_things(world: World, options: Options, say: Callable[[str], None]) ->
     return schedule
 
 
-def _settle(world: World, options: Options, report: Report) -> None:
+def _settle(world: World, options: Options, report: Report) -> bool:
     """Equal, nothing pending, and so for some seconds in which every listener has reported again."""
     began = time.monotonic()
     quiet_since: float | None = None
@@ -93,11 +93,11 @@ def _settle(world: World, options: Options, report: Report) -> None:
         elif now - quiet_since > STAYS_EQUAL_SECONDS:
             if all(device.seen_at() != before for device, before in zip(world.devices, seen, strict=True)):
                 report.settled_after = quiet_since - began
-                return
+                return True
             unfinished = ["a listener has stopped reporting"]
         if unfinished and now - began > options.settle_seconds:
             report.problems += [f"after {options.settle_seconds:.0f} s: {one}" for one in unfinished]
-            return
+            return False
         time.sleep(0.5)
 
 
@@ -159,6 +159,8 @@ def _stop(world: World, report: Report) -> None:
 def _read_logs(world: World, report: Report) -> None:
     for device in world.devices:
         logs = device.home / "logs"
-        report.tracebacks += log_reader.tracebacks(logs)
-        report.errors += log_reader.errors(logs)
+        report.tracebacks += log_reader.tracebacks(log_reader.programs(logs))
+        report.errors += log_reader.errors(log_reader.programs(logs))
         report.problems += [f"{device.name}: {line}" for line in log_reader.loops(logs)[:SHOWN]]
+    unexplained = [one for one in report.tracebacks if not log_reader.is_explained(one)]
+    report.problems += [f"No fault explains this traceback: {one}" for one in unexplained]
