@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -89,7 +90,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": f"Discard {queryset.count():,} rejected changes?",
             "text": DISCARD,
-            "selected": request.POST.getlist(admin.helpers.ACTION_CHECKBOX_NAME),
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),
             "opts": self.opts,
         }
