@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from pymongo import MongoClient
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
@@ -40,14 +41,34 @@ class Workshop:
         return Device(home, addresses, self.template, **settings)
 
     @contextmanager
-    def running(self, folder: Path) -> Iterator[Device]:
+    def running(self, folder: Path, **settings: str) -> Iterator[Device]:
         """A device whose listener and worker are at work."""
-        device = self.make(folder / "device")
+        device = self.make(folder / "device", **settings)
         try:
             device.start()
             yield device
         finally:
             device.end()
+
+
+@contextmanager
+def mortal_workshop(template: Path, folder: Path, oplog_mb: int = 200) -> Iterator[Workshop]:
+    """Servers that may be killed and frozen: nobody else uses them."""
+    local = Mongod(folder / "local", replica_set="local", oplog_mb=oplog_mb)
+    atlas = Mongod(folder / "atlas", replica_set="atlas", oplog_mb=oplog_mb)
+    broker = Redis(folder / "redis")
+    servers = (local, atlas, broker)
+    try:
+        for server in servers:
+            server.start()
+        for server in (local, atlas):
+            # The documents of a killed worker's open transaction stay locked for as long as this
+            with MongoClient[dict[str, object]](server.uri()) as client:
+                client.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=4)
+        yield Workshop(template, local, atlas, broker)
+    finally:
+        for server in servers:
+            server.kill()
 
 
 @pytest.fixture(scope="session")

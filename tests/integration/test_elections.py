@@ -1,0 +1,131 @@
+"""Atlas as a replica set of three members: elections lose nothing, and what a deposed primary still holds is
+never taken for what Atlas holds."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from syncapp.bulk.start import prepare
+from syncapp.embedded.mongod import Mongod
+from syncapp.embedded.redis import Redis
+from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.engine.connect import connect
+from syncapp.engine.content import document_key
+from syncapp.engine.decide import Policy
+from syncapp.engine.errors import TransientError
+from syncapp.engine.values import ATLAS_ORIGIN, Batch, Ending, Fact, Outcome, Side, WorkItem
+from tests.integration.conftest import Workshop
+from tests.support import raw
+from tests.support.device import Device
+from tests.support.eventually import eventually
+from tests.support.replica_set import ReplicaSet
+from tests.support.trial import Trial
+
+WRITES = int(os.environ.get("SYNC_TEST_WRITES", "1000"))
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
+    replica_set = ReplicaSet(tmp_path_factory.mktemp("members"))
+    try:
+        replica_set.start()
+        yield replica_set
+    finally:
+        replica_set.kill()
+
+
+@pytest.fixture(scope="module")
+def module_device(
+    migrated_home: Path,
+    local_server: Mongod,
+    atlas: ReplicaSet,
+    redis_server: Redis,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Device]:
+    workshop = Workshop(migrated_home, local_server, atlas, redis_server)
+    with workshop.running(tmp_path_factory.mktemp("elections")) as device:
+        yield device
+
+
+def test_nothing_is_lost_when_the_primary_steps_down_twice(
+    atlas: ReplicaSet, device: Device, rng: random.Random
+) -> None:
+    with Trial(device, rng, "stepped down", WRITES, seconds=8) as trial:
+        atlas.step_down()
+        trial.burst.wait_until(0.7)
+        atlas.step_down()
+
+
+def test_nothing_is_lost_when_the_primary_is_killed(
+    atlas: ReplicaSet, device: Device, rng: random.Random
+) -> None:
+    with Trial(device, rng, "primary killed", WRITES, seconds=5):
+        killed = atlas.primary()
+        assert killed is not None
+        killed.kill()
+        eventually(atlas.primary, "another primary", timeout=30, every=0.1)
+        killed.start()
+
+
+def test_the_answer_of_a_deposed_primary_is_never_taken(
+    atlas: ReplicaSet, local_db: Database[dict[str, Any]]
+) -> None:
+    """It holds the version that both sides agreed on: to believe it would be to lose the change."""
+    eventually(atlas.all_ready, "all members are in the set", timeout=30, every=0.1)
+    database = connect(atlas.uri("deposed"), "test")
+    prepare(local_db, database, 24)
+    key = document_key("orders", raw.raw({"_id": 1}))
+
+    def process(through: Database[Any], position: int) -> list[Outcome]:
+        fact = Fact(position, 0, ATLAS_ORIGIN)
+        item = WorkItem(key, {Side.ATLAS: fact})
+        batch = Batch("t", Side.ATLAS, "orders", (item,), {Side.LOCAL: 2**63, Side.ATLAS: 2**63})
+        return ChangeProcessor(local_db, through, "device").process(batch, Policy())
+
+    def write(version: int) -> int:
+        with database.client.start_session() as session:
+            database["orders"].replace_one({"_id": 1}, {"v": version}, upsert=True, session=session)
+            at = session.operation_time
+            assert at is not None
+            return at.time << 32 | at.inc
+
+    process(database, write(1))
+    assert local_db["orders"].find_one() == {"_id": 1, "v": 1}
+    deposed = atlas.primary()
+    assert deposed is not None
+    others = [member for member in atlas.members if member is not deposed]
+    stale = connect(deposed.uri("deposed"), "test", 2_000)
+    stale.client.admin.command("ping")
+    try:
+        deposed.freeze()
+        eventually(lambda: atlas.primary(without=deposed), "another primary", timeout=30, every=0.1)
+        position = write(2)
+        # Now it cannot hear of what happened, and answers all the same
+        for member in others:
+            member.freeze()
+        deposed.thaw()
+        eventually(deposed.hello, "the deposed primary answers")
+        assert stale["orders"].find_one() == {"_id": 1, "v": 1}, "it still holds the old version"
+        try:
+            endings = [outcome.ending for outcome in process(stale, position)]
+        except TransientError as error:
+            print(f"seen: {error!r}")
+            endings = [Ending.AGAIN]
+        assert endings == [Ending.AGAIN], "the change was taken for done"
+        assert local_db["orders"].find_one() == {"_id": 1, "v": 1}
+    finally:
+        for member in atlas.members:
+            member.thaw()
+    eventually(atlas.all_ready, "all members are in the set", timeout=30, every=0.1)
+    (outcome,) = process(stale, position)
+    assert outcome.transfer is Side.LOCAL
+    assert local_db["orders"].find_one() == {"_id": 1, "v": 2}
+    stale.client.close()
+    database.client.close()
