@@ -70,6 +70,7 @@ def live_figures() -> dict[str, Any]:
         "lastError": instance.last_error if instance else "",
         "inFlight": instance.in_flight if instance else 0,
         "clockOffsetMs": instance.clock_offset_ms if instance else 0,
+        "refused": sorted(instance.refused) if instance else [],
         "rejected": RejectedChange.objects.count(),
         "waiting": waiting().count(),
         "halted": [{"detail": halt.detail, "answer": halt.answer} for halt in snapshot.facts.safety.halts],

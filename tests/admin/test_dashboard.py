@@ -93,3 +93,12 @@ def test_the_number_of_queries_does_not_grow_with_rows(reader: Client, django_as
         rows.conflict({"_id": n}, None)
     with django_assert_max_num_queries(20):
         reader.get("/monitoring/live")
+
+
+def test_collections_that_are_refused_are_named_and_nothing_is_wrong_with_that(reader: Client) -> None:
+    change_switches(enabled=True)
+    rows.device(
+        refused={"ring": "It is a capped collection on Atlas.", "names": "It has a default collation."}
+    )
+    body = reader.get("/monitoring/live").json()
+    assert (body["refused"], body["health"], body["reasons"]) == (["names", "ring"], "healthy", [])

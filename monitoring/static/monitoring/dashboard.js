@@ -60,6 +60,8 @@
         ? "Atlas's changes wait in Atlas until sync is enabled: here, or with `manage.py sync_toggle on`"
         : "Atlas's changes wait in Atlas until an operator enables sync")));
     }
+    // By design, so no reason to be anything but healthy: why is on the device's page
+    if (data.refused.length) lines.push(el("li", {}, el("span", {}, `Not synchronised: ${data.refused.join(", ")}`)));
     part("reasons").replaceChildren(...lines);
     actions(data);
   }
