@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from syncapp.engine.conflict_records import ConflictRecord, new_record, open_record_id, record_id
-from syncapp.engine.decide import Decision, Observation, Policy, fact_belongs, rule_of
+from syncapp.engine.decide import SOURCES, Decision, Observation, Policy, fact_belongs, rule_of
 from syncapp.engine.documents import DocumentWrite
 from syncapp.engine.values import (
     BOTH,
@@ -105,17 +105,12 @@ def refused_by_rule(
     key: DocumentKey, decision: Decision, versions: Mapping[Side, bytes | None], policy: Policy
 ) -> Outcome | None:
     """The end of a key whose version must not be carried over by a validation rule. A delete always may."""
-    if decision in (Decision.PULL, Decision.ATLAS_WINS):
-        target = Side.LOCAL
-    elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
-        target = Side.ATLAS
-    else:
-        return None
-    document = versions[target.other]
+    source = SOURCES.get(decision)
+    document = versions[source] if source else None
     reason = policy.check(document) if policy.check and document is not None else None
-    if not reason:
+    if not source or not reason:
         return None
-    return Outcome(key, Ending.REJECTED, transfer=target, reason=reason, document=document)
+    return Outcome(key, Ending.REJECTED, transfer=source.other, reason=reason, document=document)
 
 
 def wait_for(seen: Observation, item: WorkItem, sides: tuple[Side, ...], read_to: Mapping[Side, int]) -> Seen:
