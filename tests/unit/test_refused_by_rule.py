@@ -42,7 +42,7 @@ def test_what_a_rule_refuses_is_rejected_and_nothing_of_it_is_written(
     outcome = plan.outcomes[KEY]
     assert (outcome.ending, outcome.transfer, outcome.reason) == (Ending.REJECTED, target, "total is missing")
     assert outcome.document == BAD
-    assert not (plan.states or plan.pulls or plan.pushes or plan.conflicts or plan.in_conflict)
+    assert not any((plan.states, plan.pulls, plan.pushes, plan.conflicts, plan.in_conflict))
 
 
 @pytest.mark.parametrize(
