@@ -11,7 +11,7 @@ from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
 from syncapp.api.metrics import SyncMetrics
-from syncapp.api.records import Devices, ResumeTokens
+from syncapp.api.records import Devices
 from syncapp.api.rejected import (
     RejectedDiscard,
     RejectedDiscardMany,
@@ -20,6 +20,7 @@ from syncapp.api.rejected import (
     RejectedRetry,
     RejectedRetryMany,
 )
+from syncapp.api.runs import Resync, RunCancel, RunOne, Runs, Tokens, Verify
 from syncapp.api.switches import Pause, Toggle
 from syncapp.api.token import GetToken
 from syncapp.api.validation import Validation
@@ -36,7 +37,7 @@ sync = [
     path("pause", Pause.as_view(), name="sync-pause"),
     path("initial", Initial.as_view(), name="sync-initial"),
     path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
-    path("resume-token", ResumeTokens.as_view(), name="sync-resume-token"),
+    path("resume-token", Tokens.as_view(), name="sync-resume-token"),
     path("rules/validation", Validation.as_view(), name="sync-validation"),
     path("rejected", RejectedList.as_view(), name="sync-rejected"),
     path("rejected/retry", RejectedRetryMany.as_view(), name="sync-rejected-retry-many"),
@@ -46,6 +47,11 @@ sync = [
     path("rejected/<int:pk>/discard", RejectedDiscard.as_view(), name="sync-rejected-discard"),
     path("halts", Halts.as_view(), name="sync-halts"),
     path("halts/answer", HaltAnswer.as_view(), name="sync-halt-answer"),
+    path("runs", Runs.as_view(), name="sync-runs"),
+    path("runs/<str:run_id>", RunOne.as_view(), name="sync-run"),
+    path("runs/<str:run_id>/cancel", RunCancel.as_view(), name="sync-run-cancel"),
+    path("resync", Resync.as_view(), name="sync-resync"),
+    path("verify", Verify.as_view(), name="sync-verify"),
     path("devices", Devices.as_view(), name="sync-devices"),
 ]
 

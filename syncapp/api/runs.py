@@ -1,0 +1,195 @@
+"""Comparison runs: start, list, one, cancel; and the clearing of resume tokens, which forces a comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from syncapp import runs
+from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
+from syncapp.api.fields import Boolean, Choice, Named
+from syncapp.api.paging import PAGE_PARAMETERS, Pages
+from syncapp.api.records import ResumeTokens
+from syncapp.bulk.run import Kind
+from syncapp.databases import Unreachable
+from syncapp.engine.values import BOTH, Side
+from syncapp.models import ComparisonRun
+
+MOST_COLLECTIONS = 1_000
+NAMES = f"a list of at most {MOST_COLLECTIONS} names of collections that are synchronised"
+
+
+class Names(Named, serializers.ListField):
+    allowed = NAMES
+    child = serializers.CharField(max_length=255)
+
+
+class ResyncIn(serializers.Serializer):
+    collections = Names(
+        required=False, default=list, max_length=MOST_COLLECTIONS, help_text="Empty or missing: all"
+    )
+
+
+class VerifyIn(ResyncIn):
+    repair = Boolean(required=False, default=False, help_text="true: hand what differs to the listener")
+
+
+class RunQuery(serializers.Serializer):
+    kind = Choice(choices=ComparisonRun.Kind.values, required=False)
+    state = Choice(choices=ComparisonRun.State.values, required=False)
+
+
+class SampleOut(serializers.Serializer):
+    collection = serializers.CharField()
+    id = serializers.CharField(help_text="Canonical extended JSON")
+    what = serializers.ChoiceField(choices=["different", "onlyLocal", "onlyAtlas"])
+
+
+class RunOut(serializers.ModelSerializer):
+    id = serializers.CharField(source="run_id")
+    onlyLocal = serializers.IntegerField(source="only_local")
+    onlyAtlas = serializers.IntegerField(source="only_atlas")
+    asAgreed = serializers.SerializerMethodField(
+        help_text="Documents that differ as was agreed or as the rules say"
+    )
+    expected = serializers.IntegerField(help_text="About how many documents there are")
+    marked = serializers.IntegerField(help_text="Documents that were handed to the listener")
+    samples = SampleOut(many=True)
+    startedAt = serializers.DateTimeField(source="started_at")
+    updatedAt = serializers.DateTimeField(source="updated_at", allow_null=True)
+    endedAt = serializers.DateTimeField(source="ended_at", allow_null=True)
+
+    class Meta:
+        model = ComparisonRun
+        fields = (
+            "id", "kind", "why", "state", "collections", "collection", "expected", "documents", "equal",
+            "different", "onlyLocal", "onlyAtlas", "marked", "asAgreed", "samples", "error",
+            "startedAt", "updatedAt", "endedAt",
+        )  # fmt: skip
+
+    def get_asAgreed(self, row: ComparisonRun) -> int:
+        return max(0, row.documents - row.equal - row.different - row.only_local - row.only_atlas)
+
+
+class RunPage(serializers.Serializer):
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = RunOut(many=True)
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_runs", parameters=[RunQuery, *PAGE_PARAMETERS], responses=RunPage, tags=["runs"]
+    )
+)
+class Runs(APIView):
+    """Comparisons of both sides, newest first."""
+
+    def get(self, request: Request) -> Response:
+        pages = Pages()
+        query = RunQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        rows = pages.paginate_queryset(ComparisonRun.objects.filter(**query.validated_data), request, self)
+        return pages.get_paginated_response(RunOut(rows, many=True).data)
+
+
+@extend_schema_view(get=extend_schema(operation_id="show_run", responses=RunOut, tags=["runs"]))
+class RunOne(APIView):
+    """One comparison: how far it is, and what it found. At most about a second old."""
+
+    def get(self, request: Request, run_id: str) -> Response:
+        return Response(RunOut(get_object_or_404(ComparisonRun, run_id=run_id)).data)
+
+
+class _Start(APIView):
+    """What resync and verify share; they differ in what they take."""
+
+    takes: type[serializers.Serializer]
+
+    def kind(self, wanted: dict[str, Any]) -> Kind:
+        raise NotImplementedError
+
+    def post(self, request: Request) -> Response:
+        body = self.takes(data=request.data)
+        body.is_valid(raise_exception=True)
+        wanted = body.validated_data
+        try:
+            run = runs.start(self.kind(wanted), wanted["collections"], request.user)
+        except runs.UnknownCollections as error:
+            raise wrong("collections", error.names, NAMES) from error
+        except Unreachable as error:
+            raise ServiceUnavailable(str(error)) from error
+        return Response(runs.as_document(run), status=status.HTTP_202_ACCEPTED)
+
+
+@extend_schema_view(post=extend_schema(request=ResyncIn, responses={202: RunOut}, tags=["runs"]))
+class Resync(_Start):
+    """Compares both sides; what differs from what was agreed is brought together. The listener starts it."""
+
+    takes = ResyncIn
+
+    def kind(self, wanted: dict[str, Any]) -> Kind:
+        return Kind.RESYNC
+
+
+@extend_schema_view(post=extend_schema(request=VerifyIn, responses={202: RunOut}, tags=["runs"]))
+class Verify(_Start):
+    """Compares both sides and counts differences; with `repair` they are brought together."""
+
+    takes = VerifyIn
+
+    def kind(self, wanted: dict[str, Any]) -> Kind:
+        return Kind.REPAIR if wanted["repair"] else Kind.VERIFY
+
+
+@extend_schema_view(post=extend_schema(request=None, responses=RunOut, tags=["runs"]))
+class RunCancel(APIView):
+    """Stops a run. One that convergence depends on (after a lost token, say) cannot be cancelled."""
+
+    def post(self, request: Request, run_id: str) -> Response:
+        try:
+            return Response(runs.as_document(runs.cancel(run_id, request.user)))
+        except runs.UnknownRun as error:
+            raise NotFound(str(error)) from error
+        except runs.CannotCancel as error:
+            raise NotPossible(str(error)) from error
+        except Unreachable as error:
+            raise ServiceUnavailable(str(error)) from error
+
+
+class SideQuery(serializers.Serializer):
+    side = Choice(choices=[side.value for side in BOTH], required=False)
+
+
+class ClearedOut(serializers.Serializer):
+    cleared = serializers.ListField(child=serializers.CharField(), help_text="The sides that had a token")
+
+
+@extend_schema_view(
+    delete=extend_schema(
+        parameters=[OpenApiParameter("side", str, enum=[side.value for side in BOTH])],
+        responses=ClearedOut,
+        tags=["records"],
+    )
+)
+class Tokens(ResumeTokens):
+    """Where each change stream goes on after a restart. `DELETE` forgets it (of one `side`, or of both): the
+    listener compares both sides, at once or at its next start."""
+
+    def delete(self, request: Request) -> Response:
+        query = SideQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        side = query.validated_data.get("side")
+        try:
+            cleared = runs.clear_tokens([Side(side)] if side else BOTH, request.user)
+        except Unreachable as error:
+            raise ServiceUnavailable(str(error)) from error
+        return Response({"cleared": [one.value for one in cleared]})

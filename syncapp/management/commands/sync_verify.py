@@ -1,0 +1,45 @@
+"""`manage.py sync_verify`: are both sides equal? Exit status 0 yes, 1 no, 2 it could not be told."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from syncapp.bulk.run import Kind, Run
+from syncapp.management.following import RunCommand
+
+
+class Command(RunCommand):
+    help = (
+        "Compare both sides document by document, beside live sync. A document that is on its way is no "
+        "difference. Exit status: 0 equal, 1 different, 2 it could not be told."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--repair", action="store_true", help="have the listener look at what differs, as at any change"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        kind = Kind.REPAIR if options["repair"] else Kind.VERIFY
+        run = self.run(kind, options["collection"], options["json"])
+        if not options["json"]:
+            self.show(run)
+        sys.exit(1 if run.different else 0)
+
+    def show(self, run: Run) -> None:
+        counts = run.counts
+        left = f", {run.as_agreed:,} differ as agreed" if run.as_agreed else ""
+        if not run.different:
+            self.stdout.write(f"Equal: {counts['equal']:,} documents{left}")
+            return
+        self.stdout.write(
+            f"{run.different:,} of {counts['documents']:,} documents differ: {counts['different']:,} different, "
+            f"{counts['onlyLocal']:,} only here, {counts['onlyAtlas']:,} only on Atlas{left}"
+        )
+        self.show_samples(run)
+        if run.kind is Kind.REPAIR:
+            self.stdout.write(f"{counts['marked']:,} were handed to the listener")

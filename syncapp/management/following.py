@@ -1,0 +1,126 @@
+"""What the commands of comparison runs share: ask for a run, follow it with a progress bar, and say in one
+line what keeps it waiting."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from typing import IO, cast
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from syncapp import runs
+from syncapp.bulk.run import Kind, Run, State
+from syncapp.bulk.runs import load
+from syncapp.databases import Unreachable, local_database
+from syncapp.models import Instance
+from syncapp.streams.lease import is_held
+
+LOOK_SECONDS = 0.25
+PATIENCE_SECONDS = 5.0  # until it is said why a run does not begin
+CANNOT = 2
+INTERRUPTED = 130
+
+
+class RunCommand(BaseCommand):
+    """Asks for a run and follows it to its end."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--collection", action="append", default=[], metavar="NAME",
+            help="only this collection; may be given several times",
+        )  # fmt: skip
+        parser.add_argument("--json", action="store_true", help="for scripts: no progress, one document")
+
+    def run(self, kind: Kind, collections: Iterable[str], as_json: bool) -> Run:
+        """The run when it is over. Raises CommandError (exit status 2), or SystemExit after Ctrl-C."""
+        try:
+            run = runs.start(kind, collections)
+        except (runs.RunError, Unreachable) as error:
+            raise CommandError(str(error), returncode=CANNOT) from None
+        try:
+            run = self._follow(run, shown=not as_json)
+        except KeyboardInterrupt:
+            self.stderr.write(f"\nThe run goes on without you: {_address(run)}")
+            raise SystemExit(INTERRUPTED) from None
+        except Unreachable as error:
+            raise CommandError(f"{error}. The run goes on: {_address(run)}", returncode=CANNOT) from None
+        if as_json:
+            self.stdout.write(json.dumps(runs.as_document(run), indent=2))
+        if run.state is not State.DONE:
+            raise CommandError(f"The run was not finished: {run.error or run.state}", returncode=CANNOT)
+        return run
+
+    @property
+    def console(self) -> Console:
+        return Console(
+            file=cast(IO[str], self.stdout),
+            force_terminal=self.stdout.isatty(),
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _follow(self, run: Run, shown: bool) -> Run:
+        started, said = time.monotonic(), False
+        columns = (
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )  # fmt: skip
+        with (
+            local_database("comparison runs") as local,
+            Progress(
+                *columns, console=self.console, disable=not (shown and self.stdout.isatty())
+            ) as progress,
+        ):
+            bar = progress.add_task("waiting", total=None)
+            while run.open:
+                time.sleep(LOOK_SECONDS)
+                run = load(local, run.id) or run
+                progress.update(
+                    bar,
+                    description=_where(run),
+                    completed=run.counts["documents"],
+                    total=max(run.expected, run.counts["documents"]) or None,
+                )
+                late = time.monotonic() - started > PATIENCE_SECONDS
+                if run.state is State.WAITING and late and not said:
+                    said = True
+                    self.stderr.write(_what_keeps_it(is_held(local)))
+        return run
+
+    def show_samples(self, run: Run) -> None:
+        for one in run.samples:
+            self.console.print(Text(f"  {one['collection']}  {one['id']}  {WORDS[one['what']]}"))
+
+
+WORDS = {"different": "different", "onlyLocal": "only here", "onlyAtlas": "only on Atlas"}
+
+
+def _where(run: Run) -> str:
+    if run.state is State.WAITING:
+        return "waiting"
+    return run.collection or "looking again" if run.suspects else run.collection
+
+
+def _what_keeps_it(listener_is_active: bool) -> str:
+    if not listener_is_active:
+        return (
+            "No listener is active, and only a listener starts runs: it begins when one does (sync_listen)."
+        )
+    reason = Instance.objects.exclude(waiting_for="").values_list("waiting_for", flat=True).first()
+    return reason or "The listener has not started it yet: another run comes first, or it has just begun."
+
+
+def _address(run: Run) -> str:
+    return f"GET /api/sync/bidirectional/runs/{run.id}"
