@@ -114,8 +114,14 @@ def _server(world: World, rng: random.Random) -> tuple[str, str, MortalMongod]:
 def _mongod_away(verb: str) -> Kind:
     def make(world: World, rng: random.Random) -> Fault:
         kind, place, server = _server(world, rng)
-        away = server.kill if verb == "killed" else server.stop
-        return Fault(f"{kind} mongod {verb}", place, f"{place} mongod", away, rng.uniform(1, 8), server.start)
+        # A server that is asked to stop takes its time: meanwhile other things break
+        away = server.kill if verb == "killed" else lambda: server.signal(signal.SIGTERM)
+
+        def again() -> None:
+            server.stop()
+            server.start()
+
+        return Fault(f"{kind} mongod {verb}", place, f"{place} mongod", away, rng.uniform(1, 8), again)
 
     return make
 
@@ -137,7 +143,7 @@ def _clock(world: World, rng: random.Random) -> Fault:
     offset = rng.choice([-600, -60, -5, 5, 60, 600])
 
     def restart(with_offset: int) -> None:
-        server.stop()
+        server.kill()
         server.offset = with_offset
         server.start()
 

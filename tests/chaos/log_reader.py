@@ -23,11 +23,13 @@ EXPLAINED = re.compile(
     r"|redis\.exceptions\.\w+"
     r"|kombu\.exceptions\.OperationalError|amqp\.exceptions\.RecoverableConnectionError"
     r"|celery\.beat\.SchedulingError|billiard\.exceptions\.(WorkerLostError|Terminated|TimeLimitExceeded)"
+    r"|billiard\.einfo\.ExceptionWithTraceback.*"  # a killed process of the worker
+    r"|celery\.exceptions\.Reject: \(OperationalError.*"  # a retry that the broker could not take
     r"|django\.db\.utils\.OperationalError|sqlite3\.OperationalError"
     r"|syncapp\.engine\.errors\.(ConnectionDown|TransientError|WriteConflict)"
     r"|syncapp\.streams\.lease\.LeaseLost"
     r"|ConnectionRefusedError|ConnectionResetError|BrokenPipeError|TimeoutError|ConnectionError"
-    r"|OSError: \[Errno 27\] File too large.*"
+    r"|OSError: \[Errno …\] File too large.*"
     # kombu 5.6, when the broker goes while a worker acknowledges a task: the worker ends and is started again
     r"|AttributeError: 'NoneType' object has no attribute 'hostname'"
 )
@@ -65,7 +67,7 @@ def tracebacks(text: Iterable[str]) -> Counter[str]:
 
 def _name(exception: str, message: str) -> str:
     full = CHANGING.sub("…", f"{exception}: {message}"[:140])
-    return exception if is_explained(exception) else full
+    return exception if is_explained(exception) or is_explained(full) else full
 
 
 def is_explained(traceback: str) -> bool:

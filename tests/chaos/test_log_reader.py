@@ -33,6 +33,10 @@ def test_a_chain_of_tracebacks_counts_once_as_what_came_of_it() -> None:
 
 def test_what_a_fault_explains_is_told_from_what_none_does() -> None:
     assert log_reader.is_explained("redis.exceptions.ConnectionError")
+    assert log_reader.is_explained(
+        "celery.exceptions.Reject: (OperationalError('Connection refused'), False)"
+    )
+    assert not log_reader.is_explained("celery.exceptions.Reject: (KeyError('x'), False)")
     assert not log_reader.is_explained("KeyError: 'halted'")
     assert not log_reader.is_explained("pymongo.errors.OperationFailure: something else")
 
