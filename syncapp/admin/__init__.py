@@ -6,6 +6,7 @@ from syncapp.admin import (  # noqa: F401
     exclusions,
     records,
     rejected,
+    runs,
     site,
     switches,
     users,

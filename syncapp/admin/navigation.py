@@ -51,6 +51,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "admin:syncapp_validationrule_changelist",
                     "syncapp.validationrule",
                 ),
+                to(
+                    "Comparisons",
+                    "compare_arrows",
+                    "admin:syncapp_comparisonrun_changelist",
+                    "syncapp.comparisonrun",
+                ),
                 to("Device", "devices", "admin:syncapp_instance_changelist", "syncapp.instance"),
                 to(
                     "Resume tokens", "bookmark", "admin:syncapp_resumetoken_changelist", "syncapp.resumetoken"

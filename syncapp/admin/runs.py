@@ -1,0 +1,218 @@
+"""Comparison runs with their progress, and resume tokens: start, cancel, clear; each asks before it acts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from syncapp import runs
+from syncapp.admin.base import ReadOnlyAdmin, block, plain_id
+from syncapp.admin.records import ResumeTokenAdmin
+from syncapp.bulk.run import OPEN, Kind
+from syncapp.databases import Unreachable
+from syncapp.engine.values import Side
+from syncapp.models import ComparisonRun, ResumeToken
+
+STATE_LABELS = {
+    "Waiting": "info",
+    "Running": "info",
+    "Done": "success",
+    "Cancelled": "warning",
+    "Failed": "danger",
+}
+WORDS = {"different": "different", "onlyLocal": "only here", "onlyAtlas": "only on Atlas"}
+
+
+class StartForm(BaseDialogForm):
+    collections = forms.CharField(
+        required=False,
+        label="Collections",
+        help_text="Names separated by commas. Empty: all.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    @property
+    def names(self) -> list[str]:
+        return [name.strip() for name in self.cleaned_data["collections"].split(",") if name.strip()]
+
+
+def starting(title: str, text: str) -> Any:
+    """A dialog that asks for collections."""
+    return {"title": title, "description": text, "form_class": StartForm, "form_submit_text": "Start"}
+
+
+@admin.register(ComparisonRun)
+class ComparisonRunAdmin(ReadOnlyAdmin):
+    list_display = ("when", "what", "why", "progress", "differing", "how")
+    list_display_links = ("when",)
+    list_filter = ("kind", "state", "started_at")
+    actions_list = ("verify", "resync", "repair")
+    actions_detail = ("cancel_run",)
+    fieldsets = (
+        (None, {"fields": (("what", "how"), "why", ("progress", "collection"), "error")}),
+        (
+            "Found",
+            {
+                "fields": (
+                    ("documents", "equal", "as_agreed"),
+                    ("different", "only_local", "only_atlas"),
+                    "marked",
+                    "shown_samples",
+                )
+            },
+        ),
+        ("When", {"fields": (("started_at", "updated_at", "ended_at"), ("run_id", "instance_id"))}),
+    )
+    readonly_fields = ("what", "how", "progress", "as_agreed", "shown_samples")
+
+    @display(description="Asked for", ordering="started_at")
+    def when(self, run: ComparisonRun) -> str:
+        return f"{run.started_at:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="What")
+    def what(self, run: ComparisonRun) -> str:
+        return f"{run.get_kind_display()}: {', '.join(run.collections) or 'all collections'}"
+
+    @display(description="Documents")
+    def progress(self, run: ComparisonRun) -> str:
+        if run.state not in OPEN or not run.expected:
+            return f"{run.documents:,}"
+        return f"{run.documents:,} of about {max(run.expected, run.documents):,}"
+
+    @display(description="Differ")
+    def differing(self, run: ComparisonRun) -> str:
+        return f"{run.different + run.only_local + run.only_atlas:,}"
+
+    @display(description="State", label=STATE_LABELS, ordering="state")
+    def how(self, run: ComparisonRun) -> str:
+        return run.get_state_display()
+
+    @display(description="Differ as agreed")
+    def as_agreed(self, run: ComparisonRun) -> int:
+        return max(0, run.documents - run.equal - run.different - run.only_local - run.only_atlas)
+
+    @display(description="Samples")
+    def shown_samples(self, run: ComparisonRun) -> SafeString:
+        lines = [(one["collection"], plain_id(one["id"]), WORDS.get(one["what"], "")) for one in run.samples]
+        return block("\n".join("  ".join(line) for line in lines) or "none")
+
+    @action(
+        description="Verify",
+        url_path="verify",
+        icon="fact_check",
+        permissions=["operate"],
+        dialog=starting("Compare both sides?", "Differences are counted, and nothing is changed."),
+    )
+    def verify(self, request: HttpRequest, form: StartForm) -> HttpResponse:
+        return self._start(request, Kind.VERIFY, form)
+
+    @action(
+        description="Resync",
+        url_path="resync",
+        icon="sync",
+        permissions=["operate"],
+        dialog=starting(
+            "Resync?",
+            "Both sides are compared; what differs from what was agreed is brought together, as any change is.",
+        ),
+    )
+    def resync(self, request: HttpRequest, form: StartForm) -> HttpResponse:
+        return self._start(request, Kind.RESYNC, form)
+
+    @action(
+        description="Verify and repair",
+        url_path="repair",
+        icon="build",
+        permissions=["operate"],
+        dialog=starting("Verify and repair?", "What still differs at a second look is brought together."),
+    )
+    def repair(self, request: HttpRequest, form: StartForm) -> HttpResponse:
+        return self._start(request, Kind.REPAIR, form)
+
+    def _start(self, request: HttpRequest, kind: Kind, form: StartForm) -> HttpResponse:
+        try:
+            runs.start(kind, form.names, request.user)
+            messages.success(request, "Asked for; the listener starts it within a second or two.")
+        except (runs.RunError, Unreachable) as error:
+            messages.error(request, str(error))
+        return to("comparisonrun", "changelist")
+
+    @action(
+        description="Cancel",
+        url_path="cancel",
+        icon="cancel",
+        permissions=["cancel_run"],
+        dialog={
+            "title": "Cancel the comparison?",
+            "description": "It stops within a second. What it has handed to the listener is still looked at.",
+            "form_class": None,
+            "form_submit_text": "Cancel the comparison",
+        },
+    )
+    def cancel_run(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
+        row = get_object_or_404(ComparisonRun, pk=object_id)
+        try:
+            runs.cancel(row.run_id, request.user)
+            messages.success(request, "Cancelled.")
+        except (runs.RunError, Unreachable) as error:
+            messages.error(request, str(error))
+        return to("comparisonrun", "change", object_id)
+
+    def has_operate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
+        return request.user.has_perm("syncapp.operate_sync")
+
+    def has_cancel_run_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
+        if not request.user.has_perm("syncapp.operate_sync"):
+            return False
+        return not object_id or ComparisonRun.objects.filter(pk=object_id, state__in=OPEN).exists()
+
+
+admin.site.unregister(ResumeToken)
+
+
+@admin.register(ResumeToken)
+class ClearableTokenAdmin(ResumeTokenAdmin):
+    """A token can be cleared: that forces a comparison."""
+
+    actions_detail = ("clear_token",)
+
+    @action(
+        description="Clear",
+        url_path="clear",
+        icon="bookmark_remove",
+        permissions=["clear_token"],
+        dialog={
+            "title": "Clear this resume token?",
+            "description": "The stream is read from now on, and both sides are compared, beside live sync.",
+            "form_class": None,
+            "form_submit_text": "Clear and compare",
+        },
+    )
+    def clear_token(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
+        row = get_object_or_404(ResumeToken, pk=object_id)
+        try:
+            cleared = runs.clear_tokens([Side(row.side)], request.user)
+            text = "Cleared: both sides are compared." if cleared else "There was no token any more."
+            messages.success(request, text)
+        except Unreachable as error:
+            messages.error(request, str(error))
+        return to("resumetoken", "changelist")
+
+    def has_clear_token_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
+        return request.user.has_perm("syncapp.operate_sync")
+
+
+def to(model: str, page: str, *arguments: object) -> HttpResponse:
+    # htmx follows HX-Redirect in the page, not in the dialog
+    address = reverse(f"admin:syncapp_{model}_{page}", args=arguments)
+    return HttpResponse(status=200, headers={"HX-Redirect": address})

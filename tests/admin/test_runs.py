@@ -1,0 +1,105 @@
+"""Comparison runs and resume tokens in the admin: looking changes nothing, confirming acts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from pymongo.database import Database
+
+from syncapp.bulk import runs
+from syncapp.bulk.run import Kind, State
+from syncapp.embedded.mongod import Mongod
+from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
+from tests.api.conftest import Change
+from tests.support import rows
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:syncapp_comparisonrun_changelist"
+
+
+@pytest.fixture
+def local(
+    everything: None,
+    local_db: Database[Any],
+    atlas_db: Database[Any],
+    local_server: Mongod,
+    atlas_server: Mongod,
+    change_settings: Change,
+) -> Database[Any]:
+    change_settings(
+        mongodb_uri=local_server.uri(local_db.name), mongodb_atlas_uri=atlas_server.uri(atlas_db.name)
+    )
+    local_db["_sync_metadata"].insert_one({"_id": "instance", "instanceId": rows.DEVICE})
+    atlas_db["orders"].insert_one({"_id": 1})
+    AuditEntry.objects.all().delete()
+    return local_db
+
+
+def start_page(name: str) -> str:
+    return reverse(f"admin:syncapp_comparisonrun_{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("verify", Kind.VERIFY), ("resync", Kind.RESYNC), ("repair", Kind.REPAIR)]
+)
+def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, kind: Kind) -> None:
+    assert superuser.get(start_page(name)).status_code == 200
+    assert local[runs.RUNS].count_documents({}) == 0, "looking at the dialog changes nothing"
+    answer = superuser.post(start_page(name), {"_form_submitted": "on", "collections": "orders, "})
+    assert answer.headers["HX-Redirect"] == reverse(LIST)
+    found = local[runs.RUNS].find_one()
+    assert found is not None
+    assert (found["kind"], found["collections"]) == (kind.value, ["orders"])
+    page = superuser.get(reverse(LIST)).content.decode()
+    assert "orders" in page
+    assert AuditEntry.objects.get().action == f"start {kind}"
+
+
+def test_an_unknown_collection_is_said(superuser: Client, local: Database[Any]) -> None:
+    superuser.post(start_page("verify"), {"_form_submitted": "on", "collections": "ordres"})
+    assert "no collection that is synchronised: ordres" in superuser.get(reverse(LIST)).content.decode()
+    assert local[runs.RUNS].count_documents({}) == 0
+
+
+def test_a_run_is_cancelled_once(superuser: Client, local: Database[Any]) -> None:
+    superuser.post(start_page("verify"), {"_form_submitted": "on", "collections": ""})
+    row = ComparisonRun.objects.get(kind="verify")
+    cancel = reverse("admin:syncapp_comparisonrun_cancel_run", args=[row.pk])
+    assert superuser.get(cancel).status_code == 200
+    superuser.post(cancel, {"_form_submitted": "on"})
+    run = runs.load(local, row.run_id)
+    assert run is not None
+    assert (run.state, run.error) == (State.CANCELLED, "Cancelled by root")
+    assert superuser.post(cancel, {"_form_submitted": "on"}).status_code == 403
+
+
+def test_a_token_is_cleared(superuser: Client, local: Database[Any]) -> None:
+    local["_sync_metadata"].insert_one({"_id": "atlas-resume-token", "token": {}})
+    row = ResumeToken.objects.get(side="atlas")
+    clear = reverse("admin:syncapp_resumetoken_clear_token", args=[row.pk])
+    assert superuser.get(clear).status_code == 200
+    assert local["_sync_metadata"].find_one({"_id": "atlas-resume-token"})
+    superuser.post(clear, {"_form_submitted": "on"})
+    assert not local["_sync_metadata"].find_one({"_id": "atlas-resume-token"})
+    assert not ResumeToken.objects.exists()
+    assert AuditEntry.objects.get().action == "clear resume token"
+
+
+def test_whoever_may_only_look_cannot(viewer: Client, local: Database[Any]) -> None:
+    row = rows.run("running")
+    token = ResumeToken.objects.get()
+    pages = [
+        start_page("verify"),
+        reverse("admin:syncapp_comparisonrun_cancel_run", args=[row.pk]),
+        reverse("admin:syncapp_resumetoken_clear_token", args=[token.pk]),
+    ]
+    for page in pages:
+        assert viewer.post(page, {"_form_submitted": "on"}).status_code == 403
+    user = User.objects.get(username="viewer")
+    user.user_permissions.add(Permission.objects.get(codename="operate_sync"))
+    for page in pages:
+        assert viewer.get(page).status_code == 200
