@@ -89,3 +89,12 @@ def test_what_was_tried_again_lately_is_not_due() -> None:
     rows.rejected(ago=DAY, retried_at=now - dt.timedelta(minutes=9))
     late = rows.rejected(key=2, ago=DAY, retried_at=now - dt.timedelta(minutes=11))
     assert list(RejectedChange.objects.filter(due(now))) == [late]
+
+
+def test_the_periodic_task_waits_quietly_while_the_local_mongodb_is_away() -> None:
+    from syncapp.tasks.maintenance import retry_rejected_changes
+
+    row = rows.rejected(ago=DAY)
+    retry_rejected_changes()
+    row.refresh_from_db()
+    assert row.retried_at is None, "the next sweep takes it"
