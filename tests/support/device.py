@@ -136,6 +136,9 @@ class Device(DjangoRows):
     def signal(self, name: str, number: int) -> None:
         self._running[name].send_signal(number)
 
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
     def children(self, name: str = "worker") -> list[int]:
         pid = self._running[name].pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

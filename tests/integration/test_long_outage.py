@@ -1,0 +1,91 @@
+"""Atlas is away while a local application writes on: no process grows with what waits, since the local oplog
+is the queue, and all of it goes up afterwards. SYNC_TEST_OUTAGE_WRITES sets the size (200000 at full size;
+then with the product's own limit of keys in memory)."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import InsertOne, ReplaceOne
+
+from tests.integration.conftest import Workshop, mortal_workshop
+from tests.support.device import Device
+from tests.support.eventually import eventually
+from tests.support.memory import peak_mb
+
+IN_CI = 5_000
+WRITES = int(os.environ.get("SYNC_TEST_OUTAGE_WRITES", str(IN_CI)))
+# Many more keys than the listener may hold, also in CI
+MOST_KEYS = 1_000 if WRITES <= IN_CI else int(os.environ.get("SYNC_TEST_MOST_KEYS", "100000"))
+PEAK_MB = {"listener": 200, "worker": 200}
+
+
+@pytest.fixture(scope="module")
+def own(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    with mortal_workshop(migrated_home, tmp_path_factory.mktemp("outage"), oplog_mb=990) as workshop:
+        yield workshop
+
+
+@pytest.fixture(scope="module")
+def module_device(own: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    folder = tmp_path_factory.mktemp("device")
+    with own.running(folder, SYNC_MAX_DIRTY_KEYS=str(MOST_KEYS)) as device:
+        yield device
+
+
+def peaks(device: Device) -> dict[str, float]:
+    listener, worker = device.pid("listener"), device.pid("worker")
+    found = {"listener": peak_mb(listener), "worker": peak_mb(worker)}
+    return found | {f"worker child {n}": peak_mb(pid) for n, pid in enumerate(device.children())}
+
+
+def pending(device: Device) -> int:
+    (row,) = device.rows("SELECT queue_size FROM syncapp_instance")
+    return int(row[0])
+
+
+@pytest.mark.timeout(180 + WRITES / 50)
+def test_what_waits_for_atlas_takes_no_memory_and_arrives(
+    own: Workshop, device: Device, rng: random.Random
+) -> None:
+    before = peaks(device)
+    own.atlas.kill()
+    collection = device.local["tickets"]
+    for start in range(0, WRITES, 1_000):
+        inserts = [InsertOne({"_id": f"ticket {n}", "v": 0}) for n in range(start, start + 1_000)]
+        changed = [f"ticket {rng.randrange(start + 1_000)}" for _ in range(100)]
+        replaces = [ReplaceOne({"_id": key}, {"v": 1, "text": "x" * 100}) for key in changed]
+        collection.bulk_write([*inserts, *replaces])
+    full = min(MOST_KEYS, WRITES)
+    eventually(lambda: pending(device) >= full, "the listener has read as much as it may hold", 120, 0.2)
+    held = pending(device)
+    assert held <= MOST_KEYS + 1_000, "what waits is not bounded"
+    during = peaks(device)
+
+    started = time.monotonic()
+    own.atlas.start()
+    everything = {"_id": {"$regex": "^ticket"}}
+    eventually(
+        lambda: device.atlas["tickets"].estimated_document_count() == WRITES,
+        "all is there",
+        60 + WRITES / 200,
+        0.2,
+    )
+    drained = time.monotonic() - started
+    device.wait_until_settled(60 + WRITES / 200)
+    assert device.atlas["tickets"].count_documents(everything) == WRITES
+    after = peaks(device)
+    print(
+        f"{held} keys held; {WRITES} documents were there {drained:.1f} s after Atlas came back; peaks in MB:"
+    )
+    for name in after:
+        print(
+            f"  {name}: {before.get(name, 0):.0f} at first, {during[name]:.0f} while away, {after[name]:.0f} in all"
+        )
+    assert after["listener"] < PEAK_MB["listener"]
+    assert all(peak < PEAK_MB["worker"] for name, peak in after.items() if name != "listener")
