@@ -145,6 +145,7 @@ def _conflict(row: Any) -> dict[str, Any]:
         "documentId": row.document_id,
         "at": row.at.isoformat(),
         "winner": row.winner,
+        "waits": row.waits,
         "strategy": row.strategy,
         "oneWay": row.one_way,
         "restored": row.restored_at is not None,

@@ -57,7 +57,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "admin:syncapp_comparisonrun_changelist",
                     "syncapp.comparisonrun",
                 ),
-                to("Device", "devices", "admin:syncapp_instance_changelist", "syncapp.instance"),
+                to(
+                    "Device",
+                    "devices",
+                    "admin:syncapp_instance_changelist",
+                    "syncapp.instance",
+                    active=_is_device_page(request),
+                ),
                 to(
                     "Resume tokens", "bookmark", "admin:syncapp_resumetoken_changelist", "syncapp.resumetoken"
                 ),
@@ -91,6 +97,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": title, "separator": bool(title), "items": [item for item in items if item]}
         for title, items in groups
     ]
+
+
+def _is_device_page(request: HttpRequest) -> bool:
+    """The page of halts lies below the device's, and has a link of its own."""
+    below = request.path.startswith(reverse("admin:syncapp_instance_changelist"))
+    return below and request.path != reverse("admin:syncapp_halts")
 
 
 def _flower() -> dict[str, Any] | None:

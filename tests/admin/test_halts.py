@@ -98,6 +98,19 @@ def test_the_dashboard_leads_there(superuser: Client) -> None:
     assert [halt["answer"] for halt in live["halted"]] == ["", "keep-local"]
 
 
+def test_the_sidebar_marks_one_page_as_the_open_one(superuser: Client) -> None:
+    for address, title in ((PAGE, "Halts"), (reverse("admin:syncapp_instance_changelist"), "Device")):
+        groups = superuser.get(address).context["sidebar_navigation"]
+        active = [item["title"] for group in groups for item in group["items"] if item["active"]]
+        assert active == [title]
+
+
+def test_the_latest_conflicts_say_which_of_them_wait(superuser: Client) -> None:
+    rows.conflict({"_id": 7}, None, winner="open")
+    first = superuser.get("/monitoring/live").json()["conflicts"][0]
+    assert (first["winner"], first["waits"]) == ("open", True)
+
+
 @pytest.fixture
 def open_one(superuser: Client) -> Conflict:
     return rows.conflict({"_id": 7, "v": "here"}, {"_id": 7, "v": "there"}, winner="open")

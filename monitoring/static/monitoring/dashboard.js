@@ -166,7 +166,7 @@
   function conflicts(rows) {
     const box = part("conflicts");
     // Drawn again only when something is new, so that an open one stays open
-    const state = JSON.stringify(rows.map((row) => [row.id, row.restored]));
+    const state = JSON.stringify(rows.map((row) => [row.id, row.winner, row.waits, row.restored]));
     if (state !== conflictsShown) {
       conflictsShown = state;
       const open = new Set([...box.querySelectorAll("details[open]")].map((node) => node.dataset.id));
@@ -176,7 +176,7 @@
   }
 
   function conflict(row, open) {
-    const won = row.winner === "local" ? "Local won" : "Atlas won";
+    const won = { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Waits for a person" : "Settled by itself");
     const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("code", {}, plainId(row.documentId)),
       el("span", { class: `ist-tag ${row.winner}` }, row.restored ? `${won}, loser restored` : won));
     const body = el("div", { class: "ist-versions" });
