@@ -10,16 +10,23 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench requirements clean
+.PHONY: help run test test-long chaos lint format bench requirements clean
 
 help: ## List these targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/run.stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as in .env.example); Ctrl-C stops it
 	@exec "$(PY)" manage.py sync_run
 
 test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some)
 	@exec "$(PY)" -m pytest $(ARGS)
+
+test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, then a long chaos run
+	HYPOTHESIS_PROFILE=long "$(PY)" -m pytest tests/property --timeout=14400 $(ARGS)
+	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.chaos
+
+chaos: $(VENV)/dev.stamp ## Break everything, and see that nothing is lost (DEVICES=3 SECONDS=600 SEED=1)
+	@DEVICES="$(DEVICES)" SECONDS="$(SECONDS)" SEED="$(SEED)" exec "$(PY)" -m tests.chaos
 
 lint: $(VENV)/dev.stamp ## Check style, types, and which module imports which
 	$(PY) -m ruff check $(SOURCES)

@@ -59,6 +59,7 @@ class ChaosDevice(DjangoRows):
         self.output = folder / "sync_run.out"
         self.process: subprocess.Popen[bytes] | None = None
         self.starts = 0
+        self.is_off = False  # on purpose: not to be started again
         self._ended_at = 0.0
         # Not through the relay: applications and the test itself are on the server's side of the network
         self._client = MongoClient(
@@ -92,7 +93,7 @@ class ChaosDevice(DjangoRows):
 
     def revive(self) -> None:
         """What systemd does for a service that has ended."""
-        if self.process is None or self.process.poll() is None:
+        if self.is_off or self.process is None or self.process.poll() is None:
             self._ended_at = 0.0
             return
         now = time.monotonic()

@@ -101,6 +101,46 @@ def _forget_token(side: Side) -> Kind:
     return make
 
 
+def _off(device: ChaosDevice) -> None:
+    device.is_off = True
+    _signal(device, "starter", signal.SIGTERM)
+
+
+def _switched_off(world: World, rng: random.Random) -> Fault:
+    device = rng.choice(world.devices)
+
+    def on() -> None:
+        device.is_off = False
+
+    return Fault(
+        "switched off and on",
+        device.name,
+        f"{device.name} power",
+        lambda: _off(device),
+        rng.uniform(10, 40),
+        on,
+    )
+
+
+def _history_lost(world: World, rng: random.Random) -> Fault:
+    """Off for longer than the oplogs reach back, which no test has the time for: neither token can be resumed."""
+    device = rng.choice(world.devices)
+
+    def on() -> None:
+        device.is_off = False
+        with contextlib.suppress(PyMongoError):
+            device.local[METADATA].delete_many({"_id": {"$in": [token_id(side) for side in Side]}})
+
+    return Fault(
+        "switched off, both resume tokens lost",
+        device.name,
+        f"{device.name} power",
+        lambda: _off(device),
+        rng.uniform(10, 40),
+        on,
+    )
+
+
 # Servers
 
 
@@ -270,6 +310,8 @@ KINDS: tuple[tuple[int, Kind], ...] = (  # how often, and what
     (1, _kill("flower")),
     (1, _kill("manager")),
     (1, _kill("starter")),
+    (1, _switched_off),
+    (1, _history_lost),
     (3, _freeze("listener")),
     (2, _freeze("worker")),
     (3, _freeze("worker child")),
