@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 
 from tests.chaos.run import Options, run
 
@@ -16,7 +18,12 @@ def _number(name: str, default: int) -> int:
     return int(os.environ.get(name, "").strip() or default)
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)  # so that everything is stopped in order
+
+
 def main() -> int:
+    signal.signal(signal.SIGTERM, _stop)
     seed = _number("SEED", random.SystemRandom().getrandbits(32))
     options = Options(seed, devices=_number("DEVICES", 3), seconds=_number("SECONDS", 600))
     again = f"make chaos DEVICES={options.devices} SECONDS={options.seconds} SEED={seed}"

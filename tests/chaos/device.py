@@ -7,17 +7,20 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 from pymongo import MongoClient
 
+from syncapp.conf import BASE_DIR
 from syncapp.embedded.ports import free_port
 from syncapp.embedded.redis import Redis
+from syncapp.embedded.tether import tethered
 from syncapp.engine.conflict_records import read_uncopied
 from tests.chaos.mortal import MortalMongod
 from tests.support.django_rows import DjangoRows
-from tests.support.processes import Process, processes_of, start_manage
+from tests.support.processes import Process, processes_of, start
 from tests.support.raw import EXACT
 from tests.support.relay import Relay
 
@@ -77,10 +80,11 @@ class ChaosDevice(DjangoRows):
         """`make run`. Who is killed by a fault is started again by `revive`."""
         address = {name: f"mongodb://127.0.0.1:{self.links[name].port}" for name in ("local", "atlas")}
         self.starts += 1
-        self.process = start_manage(
-            "sync_run",
-            home=self.home,
-            output=self.output,
+        # Tied to the test: not even a kill -9 of it leaves anything behind
+        self.process = start(
+            tethered([sys.executable, str(BASE_DIR / "manage.py"), "sync_run"]),
+            self.home,
+            self.output,
             PORT=str(self.port),
             MONGODB_URI=f"{address['local']}/{DATABASE}?directConnection=true",
             MONGODB_ATLAS_URI=f"{address['atlas']}/{DATABASE}?directConnection=true",

@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from tests.chaos.faults import Fault, possible
+from tests.chaos.faults.fault import Fault
+from tests.chaos.faults.kinds import possible
 from tests.chaos.world import World
 
 Say = Callable[[str], None]
