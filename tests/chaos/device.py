@@ -18,6 +18,7 @@ from syncapp.embedded.ports import free_port
 from syncapp.embedded.redis import Redis
 from syncapp.embedded.tether import tethered
 from syncapp.engine.conflict_records import read_uncopied
+from syncapp.safety.halts import load_halts
 from tests.chaos.mortal import MortalMongod
 from tests.support.django_rows import DjangoRows
 from tests.support.processes import Process, processes_of, start
@@ -156,6 +157,10 @@ class ChaosDevice(DjangoRows):
         ((size, waiting_for),) = rows
         if size or waiting_for:
             return f"{size} keys are pending. {waiting_for}".strip()
+        for halt in load_halts(self.local):
+            return (
+                f"halted, though nobody did what halts are for: {halt.kind} {halt.collection}: {halt.detail}"
+            )
         left = len(read_uncopied(self.local))
         return f"{left} conflicts are not copied to Django yet" if left else ""
 
