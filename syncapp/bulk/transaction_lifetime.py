@@ -18,12 +18,12 @@ SECONDS = 20  # far more than one of our transactions takes
 
 def read_transaction_lifetime(database: Database[Any]) -> int:
     """In seconds. Raises PyMongoError, also if the login may not read it."""
-    return int(database.client.admin.command("getParameter", 1, **{PARAMETER: 1})[PARAMETER])
+    return int(database.client.admin.command({"getParameter": 1, PARAMETER: 1})[PARAMETER])
 
 
 def write_transaction_lifetime(database: Database[Any]) -> None:
     """Raises PyMongoError, also if the login may not set it. A restart of the server forgets it."""
-    database.client.admin.command("setParameter", 1, **{PARAMETER: SECONDS})
+    database.client.admin.command({"setParameter": 1, PARAMETER: SECONDS})
 
 
 def lower_transaction_lifetime(local: Database[Any]) -> None:

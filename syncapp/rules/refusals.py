@@ -10,12 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import structlog
 from pymongo.database import Database
 
 from syncapp.rules.exclusions import is_reserved
 
-log = structlog.get_logger(__name__)
 KEEP_SECONDS = 30.0
 
 
@@ -56,42 +54,24 @@ def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[s
 
 
 class RefusalCheck:
-    """Asks about one collection before documents of it are touched, and keeps the answer for a moment."""
+    """Asks about one collection before documents of it are touched. That it is not refused holds for a
+    moment; that it is refused is asked again each time, since what was skipped wrongly would be missing."""
 
     def __init__(
         self, local: Database[Any], atlas: Database[Any], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._databases = (local, atlas)
         self._clock = clock
-        self._answers: dict[str, tuple[float, str]] = {}
+        self._allowed_at: dict[str, float] = {}
 
     def why(self, name: str) -> str:
         """Why the collection is refused; empty: it is not. Raises PyMongoError."""
         now = self._clock()
-        asked_at, answer = self._answers.get(name, (float("-inf"), ""))
-        if now - asked_at < KEEP_SECONDS:
-            return answer
+        if now - self._allowed_at.get(name, float("-inf")) < KEEP_SECONDS:
+            return ""
         infos = [_collections(database, name).get(name) for database in self._databases]
         answer = why_refused(*infos)
         # A collection that is missing on a side may be created there at any moment, as anything
-        if answer or None not in infos:
-            self._answers[name] = (now, answer)
+        if not answer and None not in infos:
+            self._allowed_at[name] = now
         return answer
-
-
-class RefusalWatch:
-    """What is refused now, for those who show it; each collection is logged once."""
-
-    def __init__(self, local: Database[Any], atlas: Database[Any]) -> None:
-        self._databases = (local, atlas)
-        self.found: dict[str, str] = {}
-
-    def look(self) -> None:
-        """Ask both databases again. Raises PyMongoError."""
-        found = refusals(*self._databases)
-        for name, why in found.items():
-            if name not in self.found:
-                log.warning(
-                    "Collection is not synchronised", event_name="refused", collection=name, reason=why
-                )
-        self.found = found

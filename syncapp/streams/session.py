@@ -17,12 +17,12 @@ from pymongo.database import Database
 
 from syncapp.bulk import start
 from syncapp.bulk.drive import drive
+from syncapp.bulk.refusal_watch import RefusalWatch
 from syncapp.conf import SyncSettings
 from syncapp.engine import origin
 from syncapp.engine.errors import HistoryLost, TransientError
 from syncapp.engine.values import BOTH, Batch, Side
 from syncapp.rules.exclusions import Exclusions
-from syncapp.rules.refusals import RefusalWatch
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.streams import beginning, reports, status
 from syncapp.streams.change_stream import Fetched

@@ -10,6 +10,7 @@ import structlog
 from django.db import DatabaseError
 from redis import RedisError
 
+from syncapp.bulk.refusal_watch import note_refused
 from syncapp.conf import get_settings
 from syncapp.conflicts.copying import copy_conflicts
 from syncapp.conflicts.rejections import clear_rejections, record_rejections
@@ -90,6 +91,8 @@ class Worker:
         """Keys of a collection that cannot be synchronised are done, with nothing done (rules/refusals.py)."""
         with translated():
             refused = self._refusals.why(batch.collection)
+            if refused:
+                note_refused(self._local, batch.collection)
         return [Outcome(item.key, Ending.DONE) for item in batch.items] if refused else []
 
     def _park(self, batch: Batch, error: SyncError) -> list[Outcome]:

@@ -1,0 +1,85 @@
+"""Which collections are refused, and when a worker asks again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from syncapp.bulk.compare import shared_collections
+from syncapp.rules.refusals import KEEP_SECONDS, RefusalCheck, refusals, why_refused
+
+Databases = tuple[Database[Any], Database[Any]]
+
+
+@pytest.fixture
+def both(local_db: Database[Any], atlas_db: Database[Any]) -> Databases:
+    return local_db, atlas_db
+
+
+@pytest.mark.parametrize(
+    ("info", "word"),
+    [
+        ({"type": "view", "options": {"viewOn": "orders"}}, "view"),
+        ({"type": "timeseries", "options": {}}, "time-series"),
+        ({"type": "collection", "options": {"capped": True, "size": 4096}}, "capped"),
+        ({"type": "collection", "options": {"collation": {"locale": "de"}}}, "collation"),
+        ({"type": "collection", "options": {"collation": {"locale": "simple"}}}, ""),
+        ({"type": "collection", "options": {"validator": {"a": 1}}}, ""),
+        ({"type": "collection"}, ""),
+    ],
+)
+def test_each_kind_is_refused_on_either_side(info: dict[str, Any], word: str) -> None:
+    plain = {"type": "collection", "options": {}}
+    here, there = why_refused(info, plain), why_refused(plain, info)
+    assert bool(here) == bool(there) == bool(word)
+    if word:
+        assert word in here
+        assert "on the local side" in here
+        assert "on Atlas" in there
+    assert bool(why_refused(info, None)) == bool(word)
+
+
+def test_both_databases_are_asked(both: Databases) -> None:
+    local, atlas = both
+    local.create_collection("ring", capped=True, size=4096)
+    local.create_collection("plain")
+    local.create_collection("_sync_ring", capped=True, size=4096)
+    local.command("create", "open", viewOn="plain", pipeline=[])
+    atlas.create_collection("names", collation={"locale": "de"})
+    atlas.create_collection("weather", timeseries={"timeField": "at"})
+    found = refusals(local, atlas)
+    assert {name: why.partition(":")[0] for name, why in found.items()} == {
+        "names": "It has a default collation on Atlas",
+        "open": "It is a view on the local side",
+        "ring": "It is a capped collection on the local side",
+        "weather": "It is a time-series collection on Atlas",
+    }
+    assert shared_collections(local, atlas) == ["plain"], "a comparison leaves them out as well"
+
+
+def test_an_answer_is_kept_for_a_moment_only(both: Databases) -> None:
+    local, atlas = both
+    now = [0.0]
+    check = RefusalCheck(local, atlas, lambda: now[0])
+    for database in both:
+        database.create_collection("orders")
+    assert check.why("orders") == ""
+    atlas.drop_collection("orders")
+    atlas.create_collection("orders", capped=True, size=4096)
+    assert check.why("orders") == "", "the answer is kept"
+    now[0] = KEEP_SECONDS
+    assert "capped" in check.why("orders")
+    atlas.drop_collection("orders")
+    atlas.create_collection("orders")
+    assert check.why("orders") == "", "a refusal is not kept: what is skipped wrongly would be missing"
+
+
+def test_a_collection_that_is_missing_on_a_side_is_asked_about_again(both: Databases) -> None:
+    local, atlas = both
+    check = RefusalCheck(local, atlas)
+    local.create_collection("orders")
+    assert check.why("orders") == ""
+    atlas.create_collection("orders", collation={"locale": "de"})
+    assert "on Atlas" in check.why("orders")
