@@ -86,9 +86,10 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
         if "confirmed" in request.POST:
             told(request, rejected.discard, queryset, "{} discarded.")
             return None
+        count = queryset.count()
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Discard {queryset.count():,} rejected changes?",
+            "title": f"Discard {count:,} rejected change{'s' * (count != 1)}?",
             "text": DISCARD,
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),
