@@ -1,0 +1,55 @@
+"""The record of a conflict that waits for a person: one for the same contents, however often it is looked at."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import bson
+from pymongo.database import Database
+
+from syncapp.engine.conflict_records import (
+    CONFLICTS,
+    ConflictRecord,
+    mark_copied,
+    new_record,
+    open_record_id,
+    read_uncopied,
+    write_records,
+)
+from syncapp.engine.content import content_hash, document_key
+from syncapp.engine.transaction import transaction
+from syncapp.engine.values import Side
+
+KEY = document_key("orders", bson.encode({"_id": 1}))
+HERE, THERE = bson.encode({"_id": 1, "v": "here"}), bson.encode({"_id": 1, "v": "there"})
+
+
+def record(local: bytes | None = HERE, atlas: bytes | None = THERE) -> ConflictRecord:
+    return new_record(
+        open_record_id(KEY, content_hash(local), content_hash(atlas)), KEY,
+        at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), strategy="manual", winner=None, one_way=False,
+        versions={Side.LOCAL: local, Side.ATLAS: atlas}, facts={Side.LOCAL: None, Side.ATLAS: None},
+    )  # fmt: skip
+
+
+def write(local: Database[Any], *records: ConflictRecord) -> frozenset[str]:
+    with transaction(local) as session:
+        return write_records(local, records, session)
+
+
+def test_looking_again_writes_nothing_and_is_told_apart(local_db: Database[Any]) -> None:
+    first, other = record(), record(local=None)
+    assert write(local_db, first) == frozenset()
+    (read,) = read_uncopied(local_db)
+    assert (read.record_id, read.winner, read.versions) == (first.record_id, None, first.versions)
+    mark_copied(local_db, [read.record_id])
+    assert write(local_db, first, other) == {first.record_id}
+    assert [one.record_id for one in read_uncopied(local_db)] == [other.record_id], "copied once"
+    assert local_db[CONFLICTS].count_documents({"head": True}) == 2
+
+
+def test_other_contents_or_sides_exchanged_are_another_conflict() -> None:
+    names = {record(*versions).record_id for versions in ((HERE, THERE), (THERE, HERE), (None, THERE))}
+    assert len(names) == 3
+    assert max(map(len, names)) <= 100, "what the table's column holds"
