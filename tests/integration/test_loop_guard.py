@@ -1,0 +1,56 @@
+"""The guard that must never fire can fire: a key whose transfers go on and on without a new change."""
+
+from __future__ import annotations
+
+import threading
+
+import bson
+from pymongo.database import Database
+from structlog.testing import capture_logs
+
+from syncapp.conf import load
+from syncapp.embedded.redis import Redis
+from syncapp.engine.content import document_key
+from syncapp.engine.values import Batch, Ending, Fact, Outcome, Side
+from syncapp.rules.exclusions import Exclusions
+from syncapp.rules.rules import Rules
+from syncapp.safety.loop_guard import LIMIT
+from syncapp.streams import reports
+from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.dispatcher import Dispatcher
+from syncapp.streams.messages import Report
+from syncapp.streams.metrics import MetricsBuffer
+from syncapp.streams.safeguards import Safeguards
+
+KEY = document_key("orders", bson.encode({"_id": 1}))
+RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
+
+
+def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
+    local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], redis_server: Redis
+) -> None:
+    settings = load({"CELERY_BROKER_URL": redis_server.url})
+    guards = Safeguards(settings, {Side.LOCAL: local_db, Side.ATLAS: atlas_db}, "device", dict)
+    client = reports.connect(redis_server.url)
+    dirty, changed = DirtyKeys(), threading.Condition()
+
+    def work(batch: Batch) -> None:
+        outcomes = [Outcome(item.key, Ending.DONE, transfer=Side.LOCAL) for item in batch.items]
+        reports.send(client, batch.reply_to, Report.of(batch, outcomes, 1.0))
+
+    stream = reports.ReportReader(client, f"test:{local_db.name}:reports")
+    dispatcher = Dispatcher(settings, dirty, MetricsBuffer(), changed, work, stream, guards)
+    with capture_logs() as lines:
+        for position in range(LIMIT + 3):
+            with changed:
+                dirty.watermarks[Side.ATLAS].take_in({}, continues=False, may_continue=False)
+                fact = Fact(position, 1_000, "another device")
+                dirty.mark(KEY, Side.ATLAS, fact)
+                guards.changed(KEY, fact)
+            dispatcher.hand_out(RULES, [])
+            dispatcher.take_reports()
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["Sync loop detected"]
+    assert guards.loops == 1
+    assert guards.loop_at > 0
+    client.delete(stream.stream)
+    client.close()
