@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
-from syncapp.bulk.ranges import Range, read_range
+from syncapp.bulk.ranges import Range
 from syncapp.engine.content import content_hash, document_key, id_of, key_hash
 from syncapp.engine.documents import read_documents
 from syncapp.engine.state import read_states, write_states
@@ -73,16 +73,6 @@ def compare_range(local: Database[Any], name: str, found: Range) -> list[Compare
     """Every document of a range, with what was agreed about it. Raises PyMongoError."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
     return _compared(here, there, read_states(local, [*here, *(key for key in there if key not in here)]))
-
-
-def compare_collection(local: Database[Any], atlas: Database[Any], name: str) -> Iterator[list[Compared]]:
-    """All documents that exist on either side, range by range. Raises PyMongoError."""
-    start: bytes | None = None
-    while True:
-        found = read_range(local, atlas, name, start)
-        yield compare_range(local, name, found)
-        if (start := found.next) is None:
-            return
 
 
 def compare_unequal(local: Database[Any], name: str, found: Range) -> list[Compared]:

@@ -13,9 +13,10 @@ from typing import Any
 import structlog
 from pymongo.database import Database
 
-from syncapp.bulk import compare, first_run_record
-from syncapp.bulk.first_run_record import Counts, Report, State
-from syncapp.bulk.start import current_token, keep_exclusions, note_owed
+from syncapp.bulk import compare, first_run_record, first_run_walk
+from syncapp.bulk.first_run_record import Report, State
+from syncapp.bulk.first_run_walk import CarryOut
+from syncapp.bulk.start import keep_exclusions, note_owed
 from syncapp.engine import state
 from syncapp.engine.values import ABSENT, BOTH, Side, UnknownTime
 from syncapp.rules.initial_choice import InitialChoice
@@ -44,48 +45,44 @@ def attempt(
     """
     local = databases[Side.LOCAL]
     choice = first_run_record.load(local).choice or beforehand
-    # Start points first, comparison after: what changes meanwhile comes by the streams
-    points = {side: current_token(side, databases[side], rules.exclusions) for side in BOTH}
-    report = _walk(databases, rules, choice, progress)
-    if choice is None and report.differs:
-        if not report.one_side_empty:
-            first_run_record.save_waiting(local, report)
-            return report
-        _walk(databases, rules, COPY_ALL, progress)
+    walk = None if choice else first_run_walk.find(local, rules, COPY_ALL)
+    if walk is None:
+        walk = first_run_walk.find(local, rules, choice) or first_run_walk.begin(databases, rules, choice)
+        walk.go_on(databases, _page_by_page(local, rules, choice), progress)
+        if choice is None and walk.report.differs:
+            if not walk.report.one_side_empty:
+                first_run_record.save_waiting(local, walk.report)
+                walk.end(local)
+                return walk.report
+            walk.end(local)
+            walk = first_run_walk.begin(databases, rules, COPY_ALL)
+            walk.go_on(databases, _page_by_page(local, rules, COPY_ALL), progress)
+    else:
+        walk.go_on(databases, _page_by_page(local, rules, COPY_ALL), progress)
+    if walk.owed:
+        note_owed(local)
     keep_exclusions(local, rules.exclusions)
     for side in BOTH:
-        save_token(local, side, points[side])
-    first_run_record.finish(local, report, choice)
+        save_token(local, side, walk.points[side])
+    first_run_record.finish(local, walk.report, choice)
+    walk.end(local)
     log.info(
-        "First run", event_name="first_run", choice=str(choice or ""), **report.total.as_document()
+        "First run", event_name="first_run", choice=str(choice or ""), **walk.report.total.as_document()
     )  # fmt: skip
     return None
 
 
-def _walk(
-    databases: dict[Side, Database[Any]], rules: Rules, choice: InitialChoice | None, progress: Progress
-) -> Report:
-    """Look at every document of both sides, and act on the choice if there is one."""
-    local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
-    report = Report()
-    seen, owed = 0, False
-    for name in compare.shared_collections(local, atlas):
+def _page_by_page(local: Database[Any], rules: Rules, choice: InitialChoice | None) -> CarryOut:
+    """What is done with each page: agree on equal documents, and act on the choice if there is one."""
+
+    def carry_out(name: str, page: list[compare.Compared]) -> bool:
+        compare.agree_on_equal(local, page)
+        if choice is None:
+            return False
         excluded = rules.exclusions.excludes(name)
-        if excluded:
-            report.excluded.add(name)
-        counts = report.collections[name] = Counts()
-        for page in compare.compare_collection(local, atlas, name):
-            progress(seen)
-            seen += len(page)
-            for one in page:
-                _count(one, counts)
-            compare.agree_on_equal(local, page)
-            if choice is not None:
-                pulls = rules.enabled and not excluded
-                owed |= _carry_out(local, page, choice, pulls=pulls, excluded=excluded)
-    if owed:
-        note_owed(local)
-    return report
+        return _carry_out(local, page, choice, pulls=rules.enabled and not excluded, excluded=excluded)
+
+    return carry_out
 
 
 def _carry_out(
@@ -120,14 +117,3 @@ def _may_pull(one: compare.Compared, choice: InitialChoice, excluded: bool) -> b
     if one.local == ABSENT:
         return True
     return one.atlas != ABSENT and not excluded and choice.differing != UnknownTime.LOCAL
-
-
-def _count(one: compare.Compared, counts: Counts) -> None:
-    if one.local == one.atlas:
-        counts.equal += 1
-    elif one.local == ABSENT:
-        counts.only_atlas += 1
-    elif one.atlas == ABSENT:
-        counts.only_local += 1
-    else:
-        counts.different += 1

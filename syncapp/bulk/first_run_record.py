@@ -34,6 +34,10 @@ class Counts:
     only_local: int = 0
     only_atlas: int = 0
 
+    @property
+    def documents(self) -> int:
+        return self.equal + self.different + self.only_local + self.only_atlas
+
     def as_document(self) -> dict[str, int]:
         return {
             "equal": self.equal,
@@ -57,6 +61,17 @@ class Report:
 
     collections: dict[str, Counts] = field(default_factory=dict)
     excluded: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Report:
+        """The report that `as_document` made this of."""
+        report = cls()
+        for row in kept["collections"]:
+            numbers = (row[name] for name in ("equal", "different", "onlyLocal", "onlyAtlas"))
+            report.collections[row["collection"]] = Counts(*numbers)
+            if row["excluded"]:
+                report.excluded.add(row["collection"])
+        return report
 
     @property
     def total(self) -> Counts:

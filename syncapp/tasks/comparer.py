@@ -12,7 +12,7 @@ from syncapp.bulk.run import Kind, Run
 from syncapp.bulk.slices import Pace, Slice
 from syncapp.conf import get_settings
 from syncapp.engine.connect import connect
-from syncapp.engine.errors import ConnectionDown, SyncError, translate
+from syncapp.engine.errors import ConnectionDown, translate
 from syncapp.engine.origin import instance_id
 from syncapp.models import Instance
 from syncapp.rules.rules import load_rules
@@ -45,7 +45,7 @@ class Comparer:
         try:
             part = Slice(self._local, self._atlas, run, load_rules(self._local).policy)
             pause = part.work(self._pace())
-        except (SyncError, PyMongoError) as raised:
+        except Exception as raised:
             self._failed(run, translate(raised) if isinstance(raised, PyMongoError) else raised)
             raise
         saved = runs.save_progress(self._local, run, part.progress, pause)
@@ -60,10 +60,10 @@ class Comparer:
         row = Instance.objects.filter(instance_id=self._device).values_list("queue_size").first()
         return Pace(self._rate, pending=row[0] if row else 0, most_pending=self._most_pending)
 
-    def _failed(self, run: Run, error: SyncError) -> None:
+    def _failed(self, run: Run, error: Exception) -> None:
         given_up = not run.owes and run.failures >= MOST_FAILURES and not isinstance(error, ConnectionDown)
         try:
-            runs.note_failure(self._local, run, str(error), given_up)
+            runs.note_failure(self._local, run, str(error) or type(error).__name__, given_up)
         except PyMongoError:
             pass  # the local database is away: the run shows its last state
 

@@ -1,23 +1,24 @@
-"""Every step of the first run may be repeated: it dies at each page, the world changes, it starts again."""
+"""The first run goes on after a crash: it dies at each page, the world changes, the next listener finishes it."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
 from syncapp.bulk import first_run, first_run_record
-from syncapp.bulk.compare import PAGE
+from syncapp.bulk.ranges import PAGE
 from syncapp.bulk.start import prepare
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
 
+pytestmark = pytest.mark.django_db
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
 LEAVE = InitialChoice("local", "leave", "leave")
-PAGES = 4  # of documents that only one side has, two pages a side
 
 
 class Crash(Exception):
@@ -28,14 +29,17 @@ def keys(database: Database[Any]) -> set[str]:
     return {one["key"]["_id"] for one in database["_sync_dirty"].find()}
 
 
-@pytest.mark.parametrize("survived", range(PAGES))
-def test_what_was_left_and_changed_since_is_carried_and_the_rest_stays(
-    local_db: Database[Any], atlas_db: Database[Any], survived: int
-) -> None:
+@pytest.fixture
+def databases(local_db: Database[Any], atlas_db: Database[Any]) -> dict[Side, Database[Any]]:
+    """Two databases with documents that only one side has; Atlas's come first in the order of _id."""
     prepare(local_db, atlas_db, 24)
-    databases = {Side.LOCAL: local_db, Side.ATLAS: atlas_db}
-    for side, database in databases.items():
+    found = {Side.LOCAL: local_db, Side.ATLAS: atlas_db}
+    for side, database in found.items():
         database["shop"].insert_many([{"_id": f"{side} {number:04}"} for number in range(2 * PAGE)])
+    return found
+
+
+def interrupt(databases: dict[Side, Database[Any]], rules: Rules, survived: int) -> None:
     asked = iter(range(100))
 
     def dies(documents: int) -> None:
@@ -43,20 +47,47 @@ def test_what_was_left_and_changed_since_is_carried_and_the_rest_stays(
             raise Crash
 
     with pytest.raises(Crash):
-        first_run.attempt(databases, RULES, LEAVE, dies)
-    assert not first_run.is_done(local_db)
-    assert local_db["_sync_state"].count_documents({}) == survived * PAGE
+        first_run.attempt(databases, rules, LEAVE, dies)
+
+
+@pytest.mark.parametrize(("survived", "walked"), [(0, 0), (1, PAGE), (2, 3 * PAGE)])
+def test_it_goes_on_where_it_was_and_what_changed_since_comes_by_the_streams(
+    databases: dict[Side, Database[Any]], survived: int, walked: int
+) -> None:
+    local = databases[Side.LOCAL]
+    interrupt(databases, RULES, survived)
+    assert not first_run.is_done(local)
+    assert local["_sync_state"].count_documents({}) == walked
 
     # On each page one document changes while nobody runs
     for side, database in databases.items():
         for number in (0, PAGE):
             database["shop"].update_one({"_id": f"{side} {number:04}"}, {"$set": {"x": 1}})
-    assert first_run.attempt(databases, RULES, LEAVE, lambda documents: None) is None
-    assert first_run.is_done(local_db)
-    changed = [f"{side} {number:04}" for side in Side for number in (0, PAGE)]
-    assert keys(local_db) == set(changed[:survived])
-    assert local_db["_sync_state"].count_documents({}) == PAGES * PAGE
-    assert first_run_record.load(local_db).choice == LEAVE
+    steps: list[int] = []
+    assert first_run.attempt(databases, RULES, LEAVE, steps.append) is None
+    assert first_run.is_done(local)
+    assert steps[0] == walked, "nothing is compared twice"
+    assert keys(local) == set()
+    assert local["_sync_state"].count_documents({}) == 4 * PAGE
+    assert first_run_record.load(local).choice == LEAVE
+    (run,) = local["_sync_runs"].find()
+    assert (run["kind"], run["state"], run["counts"]["documents"]) == ("first run", "done", 4 * PAGE)
+    for side in Side:
+        token = local["_sync_metadata"].find_one({"_id": f"{side}-resume-token"})
+        assert token is not None
+        assert token["token"] == run["points"][side.value], (
+            "streams are read from before the first comparison"
+        )
+
+
+def test_under_other_rules_it_begins_anew(databases: dict[Side, Database[Any]]) -> None:
+    interrupt(databases, RULES, 1)
+    steps: list[int] = []
+    other = dataclasses.replace(RULES, enabled=False)
+    assert first_run.attempt(databases, other, LEAVE, steps.append) is None
+    assert steps[0] == 0
+    states = [run["state"] for run in databases[Side.LOCAL]["_sync_runs"].find().sort("requestedAt", 1)]
+    assert states == ["cancelled", "done"]
 
 
 def test_two_differing_sides_wait_and_nothing_is_marked(
