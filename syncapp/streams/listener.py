@@ -105,7 +105,7 @@ class Listener:
             paused=rules.paused,
             strategy=rules.strategy,
         )
-        Session(self._settings, self._databases, device, lease, rules, self._send).run(self._stopping)
+        Session(self._settings, self._databases, device, lease, self._send).run(self._stopping)
 
 
 def _holder() -> str:

@@ -10,17 +10,14 @@ from syncapp.conf import load
 from syncapp.engine.connect import connect
 from syncapp.engine.errors import HistoryLost
 from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
-from syncapp.rules.rules import Rules
 from syncapp.streams.lease import Lease
 from syncapp.streams.session import Session
 
 
 def session_on(local: Database[Any]) -> Session:
     settings = load({"CELERY_BROKER_URL": "redis://127.0.0.1:1"})
-    rules = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
     databases = dict.fromkeys(Side, local)
-    return Session(settings, databases, "device", Lease(local, "me", 1_000), rules, lambda batch: None)
+    return Session(settings, databases, "device", Lease(local, "me", 1_000), lambda batch: None)
 
 
 def test_lost_history_deletes_the_token_and_ends_the_session(local_db: Database[Any]) -> None:

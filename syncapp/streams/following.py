@@ -1,0 +1,91 @@
+"""Follows the rules while a session runs: the toggle, exclusions, and what is owed when they change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from pymongo.database import Database
+
+from syncapp.bulk import start
+from syncapp.engine.errors import TransientError
+from syncapp.engine.values import Side
+from syncapp.rules.rules import Rules, load_rules
+from syncapp.streams.readers import Readers
+from syncapp.streams.tokens import Tokens
+
+log = structlog.get_logger(__name__)
+
+
+class Following:
+    """`rules`: those that hold now. `changed` is called when they have changed and were followed."""
+
+    def __init__(
+        self,
+        databases: dict[Side, Database[Any]],
+        readers: Readers,
+        tokens: Tokens,
+        over: threading.Event,
+        changed: Callable[[], None],
+    ) -> None:
+        self._databases = databases
+        self._readers = readers
+        self._tokens = tokens
+        self._over = over
+        self._changed = changed
+        self._again = False  # something is owed, or could not be done: follow the same rules once more
+        self.rules: Rules | None = None
+
+    def begin(self, rules: Rules) -> None:
+        """Open the streams under these rules. Raises SyncError or PyMongoError."""
+        self.rules = rules
+        if rules.enabled:
+            start.pay_debts(self._databases, rules.exclusions)
+        points = start.start_points(self._databases, rules.exclusions, rules.enabled)
+        self._readers.start(points, rules.exclusions)
+
+    def note_owed(self) -> None:
+        """A pull was not allowed, and no stream will bring it again. Raises PyMongoError."""
+        start.note_owed(self._databases[Side.LOCAL])
+        self._again = True
+
+    def reload(self) -> None:
+        """Read the rules, and follow them if they changed. Raises SyncError, PyMongoError or DatabaseError:
+        then all of it is done again, which each step allows."""
+        rules = load_rules(self._databases[Side.LOCAL])
+        before, self.rules = self.rules, rules
+        if rules == before and not (self._again and rules.enabled):
+            return
+        log.info(
+            "Rules changed",
+            event_name="rules_changed",
+            enabled=rules.enabled,
+            paused=rules.paused,
+            version=rules.version,
+        )
+        try:
+            self._follow(rules)
+        except Exception:
+            self.rules, self._again = before, True
+            raise
+        self._changed()
+
+    def _follow(self, rules: Rules) -> None:
+        if not rules.enabled:
+            self._stop_pulling()
+        filtered = self._readers.filter(rules.exclusions, self._over)
+        if not rules.enabled:
+            return
+        if not filtered:
+            # What the old filter hides until then would neither be compared nor be read
+            raise TransientError("Atlas's stream is not open with the new exclusions yet")
+        self._again = False  # first: what is owed from now on is paid next time
+        self.begin(rules)
+
+    def _stop_pulling(self) -> None:
+        """One-way from now on: what Atlas's stream brought is read again when pulls are allowed."""
+        if Side.ATLAS in self._readers.sides:
+            self._readers.stop(Side.ATLAS)
+            self._tokens.give_up(Side.ATLAS)
