@@ -52,10 +52,12 @@ class Workshop:
 
 
 @contextmanager
-def mortal_workshop(template: Path, folder: Path, oplog_mb: int = 200) -> Iterator[Workshop]:
+def mortal_workshop(
+    template: Path, folder: Path, oplog_mb: int = 200, kind: type[Mongod] = Mongod
+) -> Iterator[Workshop]:
     """Servers that may be killed and frozen: nobody else uses them."""
-    local = Mongod(folder / "local", replica_set="local", oplog_mb=oplog_mb)
-    atlas = Mongod(folder / "atlas", replica_set="atlas", oplog_mb=oplog_mb)
+    local = kind(folder / "local", replica_set="local", oplog_mb=oplog_mb)
+    atlas = kind(folder / "atlas", replica_set="atlas", oplog_mb=oplog_mb)
     broker = Redis(folder / "redis")
     servers = (local, atlas, broker)
     try:
