@@ -1,0 +1,113 @@
+"""`sync_verify` and `sync_resync` on a device at work, and what they say when nobody works."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from syncapp.engine.values import Side
+from syncapp.rules.exclusions import Exclusions
+from syncapp.streams.change_stream import ChangeStream, pipeline
+from tests.support.device import Device
+from tests.support.eventually import eventually
+from tests.support.processes import manage, start_manage
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def verify(device: Device, *arguments: str) -> tuple[int, dict[str, Any]]:
+    done = manage("sync_verify", "--json", *arguments, home=device.home, timeout=120, **device.settings)
+    assert done.stdout.startswith("{"), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def make_a_gap(device: Device) -> None:
+    """Changes on Atlas that no stream will ever bring: the token is moved past them."""
+    device.atlas["shop"].update_one({"_id": 1}, {"$set": {"v": 1}})
+    device.atlas["shop"].delete_one({"_id": 2})
+    device.atlas["shop"].insert_one({"_id": "new"})
+    stream = ChangeStream.open(device.atlas, pipeline(Side.ATLAS, Exclusions()), 1, None)
+    stream.close()
+    device.local["_sync_metadata"].update_one(
+        {"_id": "atlas-resume-token"}, {"$set": {"token": stream.start_token}}
+    )
+
+
+def run_of(device: Device) -> Any:
+    return device.local["_sync_runs"].find_one({}, sort=[("requestedAt", -1)])
+
+
+def test_what_no_stream_brought_is_found_and_repaired(device: Device) -> None:
+    device.local["shop"].insert_many([{"_id": number, "v": 0} for number in range(300)])
+    device.wait_until_settled()
+    code, found = verify(device)
+    assert (code, found["state"], found["equal"]) == (0, "done", found["documents"])
+
+    device.stop("listener")
+    make_a_gap(device)
+    output = device.home / "verify.log"
+    waiting = start_manage("sync_verify", home=device.home, output=output, **device.settings)
+    eventually(lambda: "No listener is active" in output.read_text(), "it says what keeps it", 60)
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(20) == 130
+    assert "The run goes on without you" in output.read_text()
+    device.launch("listener")
+    device.wait_until_ready(60)
+    eventually(
+        lambda: run_of(device)["state"] == "done", "the run is done without anybody who follows it", 60
+    )
+    counts = run_of(device)["counts"]
+    assert (counts["different"], counts["onlyLocal"], counts["onlyAtlas"]) == (1, 1, 1)
+    assert counts["marked"] == 0
+    assert device.local["shop"].find_one({"_id": 1}) == {"_id": 1, "v": 0}, "verifying changes nothing"
+
+    code, found = verify(device, "--collection", "shop", "--repair")
+    assert (code, found["marked"]) == (1, 3)
+    samples = {(one["id"], one["what"]) for one in found["samples"]}
+    assert samples == {
+        ('{"$numberInt": "1"}', "different"),
+        ('{"$numberInt": "2"}', "onlyLocal"),
+        ('"new"', "onlyAtlas"),
+    }
+    device.wait_until_settled()
+    assert device.local["shop"].find_one({"_id": 2}) is None, "a deletion, told from a creation"
+    assert verify(device)[0] == 0
+
+
+def test_documents_on_their_way_are_no_differences(device: Device) -> None:
+    """Changes are made on both sides all the time while it compares."""
+    device.local["busy"].insert_many([{"_id": number, "v": 0} for number in range(2_000)])
+    device.wait_until_settled()
+    following = start_manage(
+        "sync_verify", "--collection", "busy", home=device.home, output=device.home / "busy.log",
+        **device.settings,
+    )  # fmt: skip
+    number = 0
+    while following.poll() is None:
+        number += 1
+        side = device.local if number % 2 else device.atlas
+        side["busy"].update_one({"_id": number % 2_000}, {"$inc": {"v": 1}})
+        time.sleep(0.02)
+    assert following.returncode == 0, (device.home / "busy.log").read_text()
+    assert run_of(device)["counts"]["documents"] == 2_000
+    device.wait_until_settled()
+
+
+def test_a_collection_that_does_not_exist_is_refused(device: Device) -> None:
+    done = manage("sync_resync", "--collection", "ordres", home=device.home, **device.settings)
+    assert (done.returncode, done.stderr.strip()) == (
+        2,
+        "CommandError: no collection that is synchronised: ordres",
+    )
+
+
+def test_a_resync_says_what_it_found(device: Device) -> None:
+    device.local["few"].insert_many([{"_id": number} for number in range(7)])
+    device.wait_until_settled()
+    done = manage("sync_resync", "--collection", "few", home=device.home, timeout=120, **device.settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "Compared 7 documents: 0 differ; 0 were handed to the listener"
