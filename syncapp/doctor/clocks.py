@@ -13,16 +13,16 @@ from syncapp.doctor.values import Finding, Level, Setup
 from syncapp.engine import clock
 from syncapp.engine.values import Side
 
-WARNING_MS = 1_000
 TODO = "Turn on time synchronisation (chrony, systemd-timesyncd, w32time) where the clock is wrong"
 
 
-def judge(atlas_ms: float, host_ms: float) -> Iterator[Finding]:
-    """Milliseconds that Atlas's clock, and this host's, are ahead of the local server's."""
+def judge(atlas_ms: float, host_ms: float, warning_ms: int) -> Iterator[Finding]:
+    """Milliseconds that Atlas's clock, and this host's, are ahead of the local server's, and how many are
+    a warning."""
     for name, offset in (("Atlas's clock", atlas_ms), ("This host's clock", host_ms)):
         way = "ahead of" if offset >= 0 else "behind"
         text = f"{name} is {abs(offset):,.0f} ms {way} the local server's"
-        far = abs(offset) > WARNING_MS
+        far = abs(offset) > warning_ms
         yield Finding(Level.WARNING if far else Level.OK, text, TODO if far else "")
 
 
@@ -32,4 +32,4 @@ def look(setup: Setup) -> Iterator[Finding]:
     before = time.time()
     server = local.client.admin.command("hello")["localTime"].timestamp()
     host_ms = ((before + time.time()) / 2 - server) * 1000
-    yield from judge(measured.offset, host_ms)
+    yield from judge(measured.offset, host_ms, setup.settings.sync_clock_warning)

@@ -72,7 +72,7 @@ def test_missing_privileges_name_the_role_to_grant() -> None:
     [(0, 0, [OK, OK]), (1_000, -1_000, [OK, OK]), (-1_001, 0, [WARNING, OK]), (0, 60_000, [OK, WARNING])],
 )
 def test_clocks(atlas_ms: float, host_ms: float, expected: list[Level]) -> None:
-    found = list(clocks.judge(atlas_ms, host_ms))
+    found = list(clocks.judge(atlas_ms, host_ms, 1_000))
     assert levels(found) == expected
     assert f"{abs(atlas_ms):,} ms" in found[0].text, "the size is said"
 
