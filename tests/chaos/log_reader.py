@@ -12,7 +12,10 @@ from tests.chaos.device import PROGRAMS
 LOOP = "Sync loop detected"
 BEGINS = "Traceback (most recent call last)"
 CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
-EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$")
+# With its module, or named as the built-in ones are: lines of other processes may stand in between
+EXCEPTION = re.compile(
+    r"^([A-Za-z_]\w*(?:\.\w+)+|\w+(?:Error|Exception|Exit|Interrupt|Warning))(?::(?: (.*))?)?$"
+)
 ERROR = re.compile(r"\[(?:error|critical)\s*\]\s*(.*)")
 EVENT = re.compile(r"event_name=(\S+)")
 CHANGING = re.compile(r"\[[0-9a-f-]{20,}\]|\d+")  # task ids, ports, process ids
@@ -57,17 +60,15 @@ def tracebacks(text: Iterable[str]) -> Counter[str]:
         elif line.startswith(BEGINS):
             found.update([last] if last else [])
             inside, last = True, ""
-        elif inside and not line.startswith((" ", "\t", "\n", "|", "+")):
-            match = EXCEPTION.match(line.rstrip())
-            last = _name(match[1], match[2] or "") if match else CHANGING.sub("", line.strip()[:100])
-            inside = False
+        elif inside and (match := EXCEPTION.match(line.rstrip())):
+            inside, last = False, _name(match[1], match[2] or "")
     found.update([last] if last else [])
     return found
 
 
 def _name(exception: str, message: str) -> str:
     full = CHANGING.sub("…", f"{exception}: {message}"[:140])
-    return exception if is_explained(exception) or is_explained(full) else full
+    return exception if is_explained(exception) else full
 
 
 def is_explained(traceback: str) -> bool:

@@ -21,6 +21,7 @@ redis.exceptions.ConnectionError: Error 111
 2026-01-01T00:00:01Z [info     ] All is well
 Traceback (most recent call last):
   File "one.py", line 1, in one
+--- a line of another process ---
 KeyError: 'halted'
 2026-01-01T00:00:01Z [error    ] Change rejected [worker] event_name=rejected code=1
 """
