@@ -194,7 +194,7 @@ SETTINGS = (
     Setting("SYNC_APPLY_WORKERS", "2", integer(1, 64), "Processes that apply changes."),
     Setting("SYNC_APPLY_MAX_ATTEMPTS", "8", integer(1, 1_000), "Attempts after which a document that keeps failing is set aside as a rejected change. A lost connection does not count."),
     Setting("SYNC_MAX_BATCHES_IN_FLIGHT", "8", integer(1, 1_000), "Celery tasks that wait or run at the same time."),
-    Setting("SYNC_MAX_DIRTY_KEYS", "100000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead."),
+    Setting("SYNC_MAX_DIRTY_KEYS", "20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead."),
     Setting("SYNC_REPORT_TIMEOUT", "30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again."),
     Setting("SYNC_COMPARE_RATE", "0", integer(0, 10_000_000), "Documents a second that a comparison of both sides looks at, at most. 0: as many as live sync leaves room for."),
     Setting("SYNC_HALT_DELETES", "100", integer(1, 1_000_000_000), "A circuit breaker: more deletes than this number, and than the share of SYNC_HALT_DELETES_PERCENT, halt a collection until an operator answers. They must come within SYNC_HALT_DELETES_SECONDS."),
@@ -202,7 +202,7 @@ SETTINGS = (
     Setting("SYNC_HALT_DELETES_SECONDS", "600", integer(1, 604_800), "The window in which deletes are counted, in seconds of the times at which they were made."),
     Setting("SYNC_CLOCK_WARNING", "2000", integer(1, 86_400_000), "Milliseconds that the clocks of the two servers may differ, or jump, before it is a warning."),
     Setting("SYNC_SOCKET_TIMEOUT", "20000", integer(1_000, 600_000), "Milliseconds that listener and workers wait for an answer of a database that has stopped answering without closing the connection."),
-    Setting("SYNC_LEASE_DURATION", "10000", integer(1_000, 600_000), "Milliseconds that a listener's lease lasts: how soon a stand-by takes over."),
+    Setting("SYNC_LEASE_DURATION", "8000", integer(1_000, 600_000), "Milliseconds that a listener's lease lasts: a stand-by takes over a second later at most."),
     Setting("SYNC_FLOWER_URL", "", url("http", "https"), "Flower's address, with user and password in it. Staff see it, read only, at /flower/. Empty: no link is shown.", secret=True),
 )  # fmt: skip
 

@@ -26,6 +26,8 @@ DUPLICATE_KEY = 11000
 NAMESPACE_EXISTS = 48
 # A position that the oplog does not hold any more, or a token that the server cannot use
 HISTORY_LOST = frozenset({286, 280, 260, 10334, 136})
+# Asked for a read after a time that this server has not reached: a primary that was deposed, or put back
+BEHIND = 72
 # Not the right login or privileges, or not a replica set: only a person can help
 MISCONFIGURED = frozenset({13, 18, 8000, 40573})
 # The primary stepped down, the server shuts down, the catalogue changed since the snapshot, …
@@ -83,6 +85,8 @@ def translate(error: PyMongoError) -> SyncError:
     if isinstance(error, OperationFailure) and not isinstance(error, ExecutionTimeout | WTimeoutError):
         if error.code in HISTORY_LOST:
             return HistoryLost(text)
+        if error.code == BEHIND:
+            return ConnectionDown(text)
         if error.code in MISCONFIGURED:
             return Misconfigured(text)
         if error.code in TRANSIENT or error.has_error_label("TransientTransactionError"):

@@ -6,6 +6,7 @@ import signal
 
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
+from tests.support.eventually import eventually
 
 STARTED = "Local Change Stream started successfully"
 STANDING_BY = "standing by"
@@ -58,3 +59,13 @@ def test_a_stand_by_takes_over_and_a_frozen_listener_that_wakes_up_does_no_harm(
     device.stop("listener")
     write(device, "given back")
     device.wait_until_equal()
+
+
+def test_with_default_settings_a_stand_by_takes_over_within_ten_seconds(make_device: MakeDevice) -> None:
+    device = make_device(SYNC_LEASE_DURATION="")
+    device.start()
+    device.launch("listener-2")
+    device.wait_for_line("listener-2", STANDING_BY)
+    before = epoch(device)
+    device.kill("listener")
+    eventually(lambda: epoch(device) > before, "the other one is active", timeout=10)
