@@ -54,6 +54,7 @@ class SampleOut(serializers.Serializer):
 
 class RunOut(serializers.ModelSerializer):
     id = serializers.CharField(source="run_id")
+    kind = serializers.CharField(help_text=", ".join(ComparisonRun.Kind.values))
     onlyLocal = serializers.IntegerField(source="only_local")
     onlyAtlas = serializers.IntegerField(source="only_atlas")
     asAgreed = serializers.SerializerMethodField(
