@@ -50,6 +50,7 @@ WRONG = [
     ("SYNC_MAX_DIRTY_KEYS", "10", "a whole number from 1000 to 10000000"),
     ("SYNC_REPORT_TIMEOUT", "1", "a whole number from 1000 to 3600000"),
     ("SYNC_SOCKET_TIMEOUT", "10", "a whole number from 1000 to 600000"),
+    ("SYNC_COMPARE_RATE", "-1", "a whole number from 0 to 10000000"),
     ("SYNC_HALT_DELETES", "0", "a whole number from 1 to 1000000000"),
     ("SYNC_HALT_DELETES_PERCENT", "101", "a whole number from 0 to 100"),
     ("SYNC_HALT_DELETES_SECONDS", "0", "a whole number from 1 to 604800"),
