@@ -28,8 +28,8 @@ class Comparer:
     def __init__(self) -> None:
         settings = get_settings()
         settings.require("MONGODB_URI", "MONGODB_ATLAS_URI")
-        self._local = connect(settings.mongodb_uri, "comparison")
-        self._atlas = connect(settings.mongodb_atlas_uri, "comparison")
+        self._local = connect(settings.mongodb_uri, "comparison", settings.sync_socket_timeout)
+        self._atlas = connect(settings.mongodb_atlas_uri, "comparison", settings.sync_socket_timeout)
         self._device = instance_id(self._local)
         self._rate = settings.sync_compare_rate
         self._most_pending = max(1, settings.sync_max_dirty_keys // 4)
