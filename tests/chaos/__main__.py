@@ -29,7 +29,11 @@ def main() -> int:
     again = f"make chaos DEVICES={options.devices} SECONDS={options.seconds} SEED={seed}"
     print(f"Seed {seed}. Again: {again}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="isthmus-chaos-"))
-    report = run(options, folder, lambda text: print(text, flush=True))
+    try:
+        report = run(options, folder, lambda text: print(text, flush=True))
+    except (KeyboardInterrupt, SystemExit):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     print("\n" + report.as_text())
     if report.problems:
         print(f"\nLogs and databases are kept in {folder}")
