@@ -73,7 +73,7 @@ def _unlearned(local: Database[Any], halt: Halt) -> bool:
         prefer=PREFERRED[halt.answer], run_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{halt.id} {halt.at}")),
     )  # fmt: skip
     found = runs.load(local, run)
-    return found is None or found.state not in (runs.State.WAITING, runs.State.RUNNING)
+    return found is not None and found.state is runs.State.DONE
 
 
 def _let_time_go_on(
