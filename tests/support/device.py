@@ -84,15 +84,7 @@ class Device(DjangoRows):
             assert name not in self._running, f"{name} runs already"
             if name.startswith("worker"):
                 command = [sys.executable, "-m", "celery", "--app=syncproject", "worker", "-Q", QUEUES]
-                command += [
-                    "-c",
-                    "2",
-                    "-E",
-                    "--without-gossip",
-                    "--without-mingle",
-                    "-n",
-                    f"{name}@{self.home.name}",
-                ]
+                command += ["-E", "--without-gossip", "--without-mingle", "-n", f"{name}@{self.home.name}"]
             else:
                 command = [sys.executable, "-m", "django", "sync_listen"]
             self._mark_log(name)

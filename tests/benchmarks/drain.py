@@ -1,0 +1,96 @@
+"""How fast a contender brings a backlog over: from the moment when its stream is open to the last write that the
+target's own oplog shows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass, field
+
+from pymongo import MongoClient
+
+from syncapp.engine.values import Side
+from tests.benchmarks.contenders import PRODUCT, Contender, contender
+from tests.benchmarks.meters import Meter
+from tests.benchmarks.workloads import STORIES, Documents, Step, fingerprint
+from tests.benchmarks.world import Document, World
+
+COLLECTION = "documents"
+TAIL_SECONDS = 1.0  # what is done after the last write counts as its cost too
+LOOK_SHARE = 10  # a look at the target may take a tenth of a core
+PATIENCE_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Drain:
+    """One measurement. CPU is microseconds a change, memory megabytes of the largest process of a kind."""
+
+    contender: str
+    workload: str
+    source: str
+    changes: int
+    seconds: float
+    workers: int = 0
+    round_trip_ms: int = 0
+    cpu_us: dict[str, float] = field(default_factory=dict)
+    memory_mb: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def per_second(self) -> float:
+        return self.changes / self.seconds
+
+
+def tell(
+    story: str, name: str, world: World, source: Side, count: int,
+    *, workers: int = 0, round_trip_ms: int = 0, atlas_port: int = 0,
+) -> list[Drain]:  # fmt: skip
+    """Play a story with one contender, step by step."""
+    drains = []
+    with contender(name, world, source, atlas_port, workers) as one:
+        for step in STORIES[story]:
+            drain = _drain(step, one, world, source, count, workers, round_trip_ms)
+            if step.measured:
+                drains.append(drain)
+    return drains
+
+
+def _drain(
+    step: Step, one: Contender, world: World, source: Side, count: int, workers: int, round_trip_ms: int
+) -> Drain:
+    documents, target = one.source[COLLECTION], one.target[COLLECTION]
+    changes = step.write(documents, count)
+    with Meter(lambda: {**one.pids(), **world.pids()}) as meter:
+        opened = one.start()
+        wait_until_equal(documents, target)
+        ended = last_write(target.database.client, f"{target.database.name}.{COLLECTION}")
+        time.sleep(TAIL_SECONDS)
+        memory = meter.most_memory()
+    cpu = meter.between(opened, ended + TAIL_SECONDS)
+    one.stop()
+    if one.name != PRODUCT:
+        cpu.pop("broker", None)
+    per_change = {kind: seconds / changes * 1e6 for kind, seconds in cpu.items()}
+    return Drain(
+        one.name, step.name, str(source), changes, ended - opened, workers, round_trip_ms, per_change, memory
+    )
+
+
+def wait_until_equal(source: Documents, target: Documents) -> None:
+    """A look costs the server that is measured, so there are few."""
+    wanted = fingerprint(source)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        began = time.monotonic()
+        if (there := fingerprint(target)) == wanted:
+            return
+        now = time.monotonic()
+        assert now < deadline, f"after {PATIENCE_SECONDS} s there is {there}, not {wanted}"
+        time.sleep(max(0.02, LOOK_SHARE * (now - began)))
+
+
+def last_write(client: MongoClient[Document], namespace: str) -> float:
+    """When a server wrote to a collection last, in seconds since 1970, by its oplog."""
+    query = {"$or": [{"ns": namespace}, {"o.applyOps.ns": namespace}]}
+    found = client["local"]["oplog.rs"].find_one(query, {"wall": 1}, sort=[("$natural", -1)])
+    assert found is not None, f"nothing was written to {namespace}"
+    return float(found["wall"].replace(tzinfo=dt.UTC).timestamp())
