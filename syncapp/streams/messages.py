@@ -47,9 +47,9 @@ def decode_batch(message: Mapping[str, Any]) -> Batch:
         items=tuple(_decode_item(message["collection"], item) for item in message["items"]),
         read_to=_sides(message["read_to"]),
         hurry=message["hurry"],
-        halted=frozenset(Side(side) for side in message["halted"]),
+        halted=frozenset(Side(side) for side in message.get("halted", ())),
         rules_version=message["rules"],
-        device=message["device"],
+        device=message.get("device", ""),
         reply_to=message["reply_to"],
     )
 
@@ -160,7 +160,7 @@ def encode_report(report: Report) -> bytes:
 def decode_report(data: bytes) -> Report:
     message = bson.decode(data)
     collection = message["collection"]
-    moved = frozenset(document_key(collection, one) for one in message["moved"])
+    moved = frozenset(document_key(collection, one) for one in message.get("moved", ()))
     endings: dict[DocumentKey, tuple[Ending, Seen | None]] = dict.fromkeys(moved, (Ending.DONE, None))
     for one in message["done"]:
         endings[document_key(collection, one)] = (Ending.DONE, None)
