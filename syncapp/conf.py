@@ -16,141 +16,32 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from syncapp.masking import mask_address
-from syncapp.rules.initial_choice import FORM, InitialChoice, WrongChoice
+from syncapp.rules.initial_choice import InitialChoice
+from syncapp.setting_types import (
+    WrongValue,
+    anything,
+    boolean,
+    collection_patterns,
+    database_url,
+    host_names,
+    initial_choice,
+    integer,
+    mongodb_uri,
+    one_of,
+    origins,
+    secret_key,
+    url,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins", "manual")
-HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
-SECRET_KEY_LENGTH = 20
-COLLECTION_PATTERN = re.compile(r"[^\s$\0,]+")
 
 
 class SettingsError(Exception):
     """A setting has a value that is not allowed. The text is the line that the operator reads."""
-
-
-class WrongValue(Exception):
-    """What a parser raises; its text says what is allowed."""
-
-
-def integer(low: int, high: int) -> Callable[[str], int]:
-    allowed = f"a whole number from {low} to {high}"
-
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[+-]?\d+", text) or not low <= int(text) <= high:
-            raise WrongValue(allowed)
-        return int(text)
-
-    return parse
-
-
-def boolean(text: str) -> bool:
-    if text.lower() in {"true", "1", "yes", "on"}:
-        return True
-    if text.lower() in {"false", "0", "no", "off"}:
-        return False
-    raise WrongValue("true or false")
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise WrongValue("one of " + ", ".join(words))
-        return text
-
-    return parse
-
-
-def words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def host_names(text: str) -> tuple[str, ...]:
-    """Host names or addresses, as Django's ALLOWED_HOSTS takes them."""
-    found = words(text)
-    for word in found:
-        if not HOST_NAME.fullmatch(word):
-            raise WrongValue(
-                "host names or addresses without scheme and port, separated by commas; .name for all below"
-            )
-    return found
-
-
-def secret_key(text: str) -> str:
-    if text and len(text) < SECRET_KEY_LENGTH:
-        raise WrongValue(f"{SECRET_KEY_LENGTH} characters or more, hard to guess")
-    return text
-
-
-def collection_patterns(text: str) -> tuple[str, ...]:
-    """Names of collections, or glob patterns of them, separated by commas."""
-    found = words(text)
-    for word in found:
-        check_collection_pattern(word)
-    return found
-
-
-def check_collection_pattern(word: str) -> None:
-    if not COLLECTION_PATTERN.fullmatch(word) or len(word) > 200:
-        raise WrongValue("names of collections or glob patterns, separated by commas, without spaces or $")
-
-
-def mongodb_uri(text: str) -> str:
-    """A MongoDB URI with the name of a database in its path; empty means: not set."""
-    allowed = "mongodb://host:port/database or mongodb+srv://host/database, with the database's name"
-    if not text:
-        return text
-    try:
-        # A mongodb+srv name is looked up when it is connected to, not here: the network may be away.
-        parsed = parse_uri(re.sub(r"^mongodb\+srv://", "mongodb://", text), warn=False)
-    except (InvalidURI, PyMongoError, ValueError):
-        raise WrongValue(allowed) from None
-    if not parsed["database"]:
-        raise WrongValue(allowed)
-    return text
-
-
-def url(*schemes: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text and not (text.split("://")[0] in schemes and "://" in text):
-            raise WrongValue("an address that starts with " + " or ".join(f"{s}://" for s in schemes))
-        return text
-
-    return parse
-
-
-def origins(text: str) -> tuple[str, ...]:
-    found = words(text)
-    if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in found):
-        raise WrongValue("addresses like https://sync.example.com, without a path, separated by commas")
-    return found
-
-
-def database_url(text: str) -> str:
-    url("sqlite", "postgres", "postgresql")(text)
-    if text:
-        try:
-            name = environ.Env.db_url_config(text).get("NAME")
-        except Exception:
-            name = None
-        if not name:
-            raise WrongValue("sqlite:///path or postgres://user:password@host:port/name")
-    return text
-
-
-def initial_choice(text: str) -> InitialChoice | None:
-    try:
-        return InitialChoice.parse(text) if text else None
-    except WrongChoice:
-        raise WrongValue(FORM) from None
-
-
-def anything(text: str) -> str:
-    return text
 
 
 @dataclass(frozen=True)

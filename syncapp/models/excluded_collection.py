@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from syncapp.conf import WrongValue, check_collection_pattern
+from syncapp.setting_types import WrongValue, check_collection_pattern
 
 
 def validate_pattern(value: str) -> None:
