@@ -21,7 +21,8 @@ from tests.property.world import Device, World
 Databases = tuple[Database[Any], Database[Any]]
 DEVICES = 2
 ATLAS = DEVICES
-OFFSETS = st.permutations([-20_000, 0, 20_000]).map(lambda found: found[:DEVICES])
+# Never ahead of Atlas, which shares their clock here: a change that is dated in the future is cut
+OFFSETS = st.permutations([-40_000, -20_000, 0]).map(lambda found: found[:DEVICES])
 
 
 @pytest.mark.timeout(3600)
