@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$p && break; done)
 PY = $(VENV)/bin/python
+JOBS ?= 2
 SOURCES = manage.py syncapp syncproject monitoring tests requirements
 REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
@@ -18,8 +19,8 @@ help: ## List these targets
 run: $(VENV)/run.stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as in .env.example); Ctrl-C stops it
 	@exec "$(PY)" manage.py sync_run
 
-test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some)
-	@exec "$(PY)" -m pytest $(ARGS)
+test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
+	@exec "$(PY)" -m pytest -n $(JOBS) --dist loadfile --durations=25 $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, then a long chaos run
 	HYPOTHESIS_PROFILE=long "$(PY)" -m pytest tests/property --timeout=14400 $(ARGS)
@@ -38,8 +39,8 @@ format: $(VENV)/dev.stamp ## Format the code and mend what can be mended
 	$(PY) -m ruff check --fix-only --quiet $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-bench: $(VENV)/dev.stamp ## Measure throughput and latency
-	@exec "$(PY)" -m pytest tests/benchmarks --timeout=1800 -s $(ARGS)
+bench: $(VENV)/dev.stamp ## Measure throughput, latency and cost beside baselines (ARGS="--quick", ARGS=--help)
+	@exec "$(PY)" -m tests.benchmarks $(ARGS)
 
 requirements: $(VENV)/dev.stamp ## Pin the packages again (UPGRADE=--upgrade for newer ones)
 	$(REQUIREMENT) base.in -o base.txt
