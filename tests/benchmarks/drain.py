@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pymongo import MongoClient
 
@@ -16,6 +16,7 @@ from tests.benchmarks.workloads import STORIES, Documents, Step, fingerprint
 from tests.benchmarks.world import Document, World
 
 COLLECTION = "documents"
+SETTLE_SECONDS = 2.0  # after the stream is open, before live writes begin
 TAIL_SECONDS = 1.0  # what is done after the last write counts as its cost too
 LOOK_SHARE = 10  # a look at the target may take a tenth of a core
 PATIENCE_SECONDS = 300
@@ -30,6 +31,7 @@ class Drain:
     source: str
     changes: int
     seconds: float
+    live: bool = False  # written while the contender reads, instead of before
     workers: int = 0
     round_trip_ms: int = 0
     cpu_us: dict[str, float] = field(default_factory=dict)
@@ -42,42 +44,43 @@ class Drain:
 
 def tell(
     story: str, name: str, world: World, source: Side, count: int,
-    *, workers: int = 0, round_trip_ms: int = 0, atlas_port: int = 0,
+    *, live: bool = False, workers: int = 0, round_trip_ms: int = 0, atlas_port: int = 0,
 ) -> list[Drain]:  # fmt: skip
     """Play a story with one contender, step by step."""
     drains = []
     with contender(name, world, source, atlas_port, workers) as one:
         for step in STORIES[story]:
-            drain = _drain(step, one, world, source, count, workers, round_trip_ms)
+            drain = _drain(step, one, world, count, live and step.measured)
             if step.measured:
-                drains.append(drain)
+                found = replace(drain, source=str(source), workers=workers, round_trip_ms=round_trip_ms)
+                drains.append(found)
     return drains
 
 
-def _drain(
-    step: Step, one: Contender, world: World, source: Side, count: int, workers: int, round_trip_ms: int
-) -> Drain:
+def _drain(step: Step, one: Contender, world: World, count: int, live: bool) -> Drain:
     documents, target = one.source[COLLECTION], one.target[COLLECTION]
-    changes = step.write(documents, count)
+    changes = 0 if live else step.write(documents, count)
     with Meter(lambda: {**one.pids(), **world.pids()}) as meter:
-        opened = one.start()
-        wait_until_equal(documents, target)
+        began = one.start()
+        if live:
+            time.sleep(SETTLE_SECONDS)
+            began = time.time()
+            changes = step.write(documents, count)
+        wait_until_equal(fingerprint(documents), target)
         ended = last_write(target.database.client, f"{target.database.name}.{COLLECTION}")
         time.sleep(TAIL_SECONDS)
         memory = meter.most_memory()
-    cpu = meter.between(opened, ended + TAIL_SECONDS)
+    cpu = meter.between(began, ended + TAIL_SECONDS)
     one.stop()
     if one.name != PRODUCT:
         cpu.pop("broker", None)
+        memory.pop("broker", None)
     per_change = {kind: seconds / changes * 1e6 for kind, seconds in cpu.items()}
-    return Drain(
-        one.name, step.name, str(source), changes, ended - opened, workers, round_trip_ms, per_change, memory
-    )
+    return Drain(one.name, step.name, "", changes, ended - began, live, cpu_us=per_change, memory_mb=memory)
 
 
-def wait_until_equal(source: Documents, target: Documents) -> None:
-    """A look costs the server that is measured, so there are few."""
-    wanted = fingerprint(source)
+def wait_until_equal(wanted: tuple[int, int], target: Documents) -> None:
+    """Until the target has this fingerprint. A look costs the server that is measured, so there are few."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         began = time.monotonic()

@@ -1,0 +1,212 @@
+"""Results as tables: ratios first, medians of all runs. Pure: text in cells, no servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tests.benchmarks.figures import median_of_maps, medians, ratio
+from tests.benchmarks.results import Results
+
+PRODUCT, LIMIT, NAIVE = "product", "limit", "naive"
+ARROWS = {"local": "local → Atlas", "atlas": "Atlas → local", "devices": "devices → all", "": ""}
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def as_markdown(self) -> str:
+        lines = [f"### {self.title}", "", _line(self.head), _line(["---"] * len(self.head))]
+        return "\n".join([*lines, *map(_line, self.rows)])
+
+    def as_text(self) -> str:
+        widths = [max(len(row[i]) for row in (self.head, *self.rows)) for i in range(len(self.head))]
+        lines = []
+        for row in (self.head, *self.rows):
+            # Words to the left, numbers to the right
+            cells = [
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            lines.append("  " + "  ".join(cells).rstrip())
+        return "\n".join([self.title, *lines])
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def times(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f} ×" if value < 10 else f"{value:.0f} ×"
+
+
+def all_tables(results: Results) -> list[Table]:
+    makers: list[Callable[[Results], Table]] = [
+        drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
+        first_run_table, idle_table, memory_table,
+    ]  # fmt: skip
+    return [table for table in (make(results) for make in makers) if table.rows]
+
+
+def drain_table(results: Results) -> Table:
+    return _throughput(results, "Draining a backlog", live=False)
+
+
+def live_table(results: Results) -> Table:
+    return _throughput(results, "Carrying writes while they are made", live=True)
+
+
+def _throughput(results: Results, title: str, live: bool) -> Table:
+    plain = [
+        one for one in results.drains
+        if one.live == live and not one.round_trip_ms and (one.contender != PRODUCT or not one.workers)
+    ]  # fmt: skip
+    rates = medians(((one.workload, one.source, one.contender), one.per_second) for one in plain)
+    rows = []
+    for workload, source in dict.fromkeys((one.workload, one.source) for one in plain):
+        mine, limit, naive = (rates.get((workload, source, name)) for name in (PRODUCT, LIMIT, NAIVE))
+        rows.append((
+            f"{workload}, {ARROWS[source]}", times(ratio(mine, limit)), times(ratio(mine, naive)),
+            number(mine), number(limit), number(naive),
+        ))  # fmt: skip
+    head = ("changes a second", "product / limit", "product / naive", "product", "limit", "naive")
+    return Table(title, head, rows)
+
+
+def cost_table(results: Results) -> Table:
+    plain = [one for one in results.drains if not (one.live or one.round_trip_ms or one.workers)]
+    kinds = ("listener", "worker", "broker", "local MongoDB", "Atlas", LIMIT, NAIVE)
+    rows = []
+    for workload, source in dict.fromkeys((one.workload, one.source) for one in plain):
+        cells = []
+        for contender in (PRODUCT, LIMIT, NAIVE):
+            costs = median_of_maps(
+                one.cpu_us
+                for one in plain
+                if (one.workload, one.source, one.contender) == (workload, source, contender)
+            )
+            own = kinds[:5] if contender == PRODUCT else (contender,)
+            cells += [number(costs.get(kind)) for kind in own]
+        rows.append((f"{workload}, {ARROWS[source]}", *cells))
+    return Table("CPU, µs a change, while a backlog is drained", ("", *kinds), rows)
+
+
+def latency_table(results: Results) -> Table:
+    rows = []
+    points = ("p50", "p95", "p99")
+    found = {
+        point: medians(
+            ((one.source, one.rate, one.round_trip_ms, one.contender), float(getattr(one, point)))
+            for one in results.latencies
+        )
+        for point in points
+    }
+    for source, rate, round_trip in dict.fromkeys(
+        (one.source, one.rate, one.round_trip_ms) for one in results.latencies
+    ):
+        of = {
+            (name, point): found[point].get((source, rate, round_trip, name))
+            for name in (PRODUCT, NAIVE, LIMIT)
+            for point in points
+        }
+        far = f", {round_trip} ms to Atlas" if round_trip else ""
+        rows.append((
+            f"{ARROWS[source]}, {rate:.0f} writes/s{far}",
+            times(ratio(of[PRODUCT, "p50"], of[NAIVE, "p50"])),
+            times(ratio(of[PRODUCT, "p99"], of[NAIVE, "p99"])),
+            *(" / ".join(number(of[name, point], 1) for point in points) for name in (PRODUCT, NAIVE, LIMIT)),
+        ))  # fmt: skip
+    head = ("milliseconds", "p50 / naive's", "p99 / naive's",
+            "product p50 / p95 / p99", "naive", "limit")  # fmt: skip
+    return Table("Latency", head, rows)
+
+
+def worker_table(results: Results) -> Table:
+    grown = [one for one in results.drains if one.contender == PRODUCT and one.workers]
+    rates = medians(((one.workload, one.source, one.workers), one.per_second) for one in grown)
+    limits = medians(
+        ((one.workload, one.source), one.per_second)
+        for one in results.drains
+        if one.contender == LIMIT and not one.live and not one.round_trip_ms
+    )
+    counts = sorted({one.workers for one in grown})
+    rows = []
+    for workload, source in dict.fromkeys((one.workload, one.source) for one in grown):
+        limit = limits.get((workload, source))
+        mine = [rates.get((workload, source, count)) for count in counts]
+        cells = [f"{number(one)} ({times(ratio(one, limit))})" for one in mine]
+        rows.append((f"{workload}, {ARROWS[source]}", *cells))
+    head = ("changes a second (of limit)", *(f"{count} worker processes" for count in counts))
+    return Table("Worker processes", head, rows)
+
+
+def distance_table(results: Results) -> Table:
+    far = [one for one in results.drains if one.round_trip_ms and not one.live]
+    trips = sorted({one.round_trip_ms for one in far})
+    names = {(one.workload, one.source) for one in far}
+    near = [one for one in results.drains if not (one.round_trip_ms or one.live or one.workers)]
+    rates = medians(
+        ((one.workload, one.source, one.contender, one.round_trip_ms), one.per_second) for one in near + far
+    )
+    rows = []
+    for workload, source in dict.fromkeys((one.workload, one.source) for one in near + far):
+        for contender in (PRODUCT, LIMIT) if (workload, source) in names else ():
+            cells = [rates.get((workload, source, contender, trip)) for trip in (0, *trips)]
+            shares = [
+                number(cells[0]),
+                *(f"{number(one)} ({times(ratio(one, cells[0]))})" for one in cells[1:]),
+            ]
+            rows.append((f"{contender}: {workload}, {ARROWS[source]}", *shares))
+    head = ("changes a second", *(f"{trip} ms to Atlas" for trip in (0, *trips)))
+    return Table("A long way to Atlas", head, rows)
+
+
+def fleet_table(results: Results) -> Table:
+    rates = medians(((one.source, one.devices), one.per_second) for one in results.fleets)
+    moved = medians(((one.source, one.devices), one.transfers_per_second) for one in results.fleets)
+    counts = sorted({one.devices for one in results.fleets})
+    rows = []
+    for source in dict.fromkeys(one.source for one in results.fleets):
+        name = "from Atlas" if source == "atlas" else "from the devices, each a part"
+        cells = [f"{number(rates.get((source, n)))} ({number(moved.get((source, n)))})" for n in counts]
+        rows.append((name, *cells))
+    head = ("changes that reach all (transfers), a second", *(f"{count} devices" for count in counts))
+    return Table("Devices", head, rows)
+
+
+def first_run_table(results: Results) -> Table:
+    found = results.first_runs
+    copied = medians((one.documents, one.documents / one.copy_seconds) for one in found)
+    verified = medians((one.documents, one.documents / one.verify_seconds) for one in found)
+    commands = medians((one.documents, one.command_seconds) for one in found)
+    head = ("documents", "copied, a second", "verified, a second", "`sync_verify` as one types it, s")
+    rows = [(number(n), number(copied[n]), number(verified[n]), number(commands[n], 1)) for n in copied]
+    return Table("First run, and a second look", head, rows)
+
+
+def idle_table(results: Results) -> Table:
+    percent = median_of_maps(one.percent for one in results.idles)
+    memory = median_of_maps(one.memory_mb for one in results.idles)
+    total = medians((0, one.product) for one in results.idles)
+    rows = [("the product in all", number(value, 2), "") for value in total.values()]
+    rows += [(kind, number(percent[kind], 2), number(memory.get(kind))) for kind in percent]
+    return Table("Idle", ("", "% of one core", "MB"), rows)
+
+
+def memory_table(results: Results) -> Table:
+    """The most of all runs, not the median."""
+    rows = []
+    kinds = ("listener", "worker", "broker", LIMIT, NAIVE)
+    most: dict[str, float] = {}
+    for one in (*results.drains, *results.first_runs, *results.idles):
+        for kind, megabytes in one.memory_mb.items():
+            most[kind] = max(most.get(kind, 0.0), megabytes)
+    rows = [(kind, number(most[kind])) for kind in kinds if kind in most]
+    return Table("Memory at its most, of one process", ("", "MB"), rows)

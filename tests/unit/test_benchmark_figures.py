@@ -1,0 +1,144 @@
+"""What `make bench` computes of its measurements. (The measurements themselves are no tests: no time fails one.)"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from syncapp.engine.values import Side
+from tests.benchmarks.drain import Drain
+from tests.benchmarks.figures import medians, percentile, ratio
+from tests.benchmarks.idle import Idle
+from tests.benchmarks.latency import Latency
+from tests.benchmarks.options import read_options
+from tests.benchmarks.plots import Group, all_plots, bars
+from tests.benchmarks.publish import BEGIN, END, put_between
+from tests.benchmarks.results import Results
+from tests.benchmarks.tables import Table, all_tables, drain_table, idle_table, latency_table, worker_table
+
+
+def drain(contender: str, changes: int, seconds: float, **more: int | bool) -> Drain:
+    return Drain(contender, "inserts", "local", changes, seconds, **more)  # type: ignore[arg-type]
+
+
+def test_percentile_is_a_measured_value_that_so_many_do_not_exceed() -> None:
+    values = [float(number) for number in range(1, 201)]
+    assert [percentile(values, percent) for percent in (0, 50, 95, 99, 100)] == [1, 100, 190, 198, 200]
+    assert percentile([7.0], 99) == 7
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 50)
+
+
+def test_one_slow_run_of_three_does_not_move_the_median() -> None:
+    assert medians([("a", 10.0), ("b", 1.0), ("a", 11.0), ("a", 900.0)]) == {"a": 11.0, "b": 1.0}
+
+
+def test_a_ratio_to_what_was_not_measured_is_none() -> None:
+    assert ratio(8.0, 4.0) == 2.0
+    assert ratio(8.0, None) is None
+    assert ratio(None, 4.0) is None
+    assert ratio(8.0, 0.0) is None
+
+
+def test_drains_are_shown_as_ratios_first() -> None:
+    results = Results(
+        drains=[drain("product", 8_000, 1.0), drain("limit", 10_000, 1.0), drain("naive", 200, 1.0)]
+    )
+    (row,) = drain_table(results).rows
+    assert row == ("inserts, local → Atlas", "0.80 ×", "40 ×", "8,000", "10,000", "200")
+
+
+def test_runs_with_other_settings_do_not_mix_into_the_drains() -> None:
+    results = Results(
+        drains=[
+            drain("product", 8_000, 1.0),
+            drain("product", 1, 1.0, workers=4),
+            drain("product", 2, 1.0, live=True),
+            drain("product", 3, 1.0, round_trip_ms=100),
+        ]
+    )
+    (row,) = drain_table(results).rows
+    assert row[1:] == ("–", "–", "8,000", "–", "–")
+
+
+def test_worker_processes_are_compared_with_the_limit() -> None:
+    results = Results(
+        drains=[
+            drain("product", 5_000, 1.0, workers=1),
+            drain("product", 9_000, 1.0, workers=2),
+            drain("limit", 10_000, 1.0),
+        ]
+    )
+    (row,) = worker_table(results).rows
+    assert row == ("inserts, local → Atlas", "5,000 (0.50 ×)", "9,000 (0.90 ×)")
+
+
+def test_latency_is_compared_with_the_naive_loop() -> None:
+    results = Results(
+        latencies=[
+            Latency("product", "atlas", 50, 9.0, 10.0, 30.0, 40.0),
+            Latency("naive", "atlas", 50, 6.0, 7.0, 10.0, 12.0),
+        ]
+    )
+    (row,) = latency_table(results).rows
+    assert row[:4] == ("Atlas → local, 50 writes/s", "1.50 ×", "3.00 ×", "9.0 / 10.0 / 30.0")
+
+
+def test_the_databases_do_not_count_as_idle_cost_of_the_product() -> None:
+    measured = Idle(
+        30.0, {"listener": 0.5, "worker": 0.25, "broker": 0.25, "Atlas": 3.0, "local MongoDB": 4.0}
+    )
+    assert measured.product == 1.0
+    assert idle_table(Results(idles=[measured])).rows[0] == ("the product in all", "1.00", "")
+
+
+def test_tables_line_up_for_terminals_and_are_markdown_for_pages() -> None:
+    table = Table("Title", ("", "a"), [("long name", "1"), ("b", "1,000")])
+    assert table.as_text() == "Title\n                 a\n  long name      1\n  b          1,000"
+    assert table.as_markdown() == "### Title\n\n|  | a |\n| --- | --- |\n| long name | 1 |\n| b | 1,000 |"
+
+
+def test_results_are_the_same_after_saving_and_loading(tmp_path: Path) -> None:
+    results = Results({"cores": 2}, {"runs": 3}, [drain("limit", 5, 1.0)], idles=[Idle(1.0, {"web": 1.0})])
+    results.save(tmp_path / "folder" / "results.json")
+    assert Results.load(tmp_path / "folder" / "results.json") == results
+
+
+def test_nothing_measured_gives_no_tables_and_no_plots() -> None:
+    assert all_tables(Results()) == []
+    assert all_plots(Results()) == {}
+
+
+def test_a_plot_is_well_formed_and_its_longest_bar_belongs_to_the_largest_value() -> None:
+    svg = bars("a < b", [Group("x & y", (("product", 10.0), ("limit", 40.0)))])
+    root = ElementTree.fromstring(svg)
+    widths = {
+        one.get("fill"): float(one.get("width", "0"))
+        for one in root.iter("{http://www.w3.org/2000/svg}rect")
+        if one.get("height") == "12"
+    }
+    assert widths["#94a3b8"] == pytest.approx(4 * widths["#2563eb"])
+
+
+def test_figures_are_put_between_their_marks_and_nothing_else_changes() -> None:
+    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    assert put_between(page, "new") == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    with pytest.raises(ValueError, match="no place"):
+        put_between("a page without marks", "new")
+
+
+def test_options_choose_what_is_measured() -> None:
+    options = read_options(["--quick", "--only", "basic,idle", "--from", "atlas"])
+    assert options.groups == ("basic", "idle")
+    assert options.sources == (Side.ATLAS,)
+    assert (options.runs, options.changes) == (1, 2_000)
+    assert read_options(["--full"]).changes == 100_000
+    assert read_options([]).runs >= 3
+
+
+def test_an_unknown_group_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_options(["--only", "basic,nonsense"])
+    assert "nonsense" in capsys.readouterr().err
