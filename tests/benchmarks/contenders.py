@@ -19,11 +19,13 @@ from tests.benchmarks.peers.naive import TOKENS
 from tests.benchmarks.world import Document, World
 from tests.support import processes
 from tests.support.device import QUICK, Addresses, Device
+from tests.support.eventually import eventually
 
 # Default settings: what makes tests quick is taken back
 DEFAULTS = {**dict.fromkeys(QUICK, ""), "BIDIRECTIONAL_SYNC_ENABLED": "true"}
 PRODUCT, LIMIT, NAIVE = "product", "limit", "naive"
 LINE_SECONDS = 60
+WARM_UP, WARM_UPS = "warm_up", 20
 
 
 class Product:
@@ -43,10 +45,19 @@ class Product:
         self.device = Device(world.folder / self._database, addresses, world.template, **settings)
         try:
             self.device.start()
+            self._warm_up()
             self.device.stop("listener")
         except BaseException:
             self.device.end()
             raise
+
+    def _warm_up(self) -> None:
+        """Every worker process has worked before, as after an outage in the field."""
+        for number in range(WARM_UPS):
+            self.source[WARM_UP].insert_one({"_id": number})
+            time.sleep(0.03)  # a task each
+        eventually(lambda: self.target[WARM_UP].count_documents({}) == WARM_UPS, "the device works", 60)
+        self.device.wait_until_idle(60)
 
     def start(self) -> float:
         """Read what waits. Returns when the source's stream was open, in seconds since 1970."""
