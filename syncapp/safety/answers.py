@@ -10,14 +10,16 @@ from typing import Any
 import structlog
 from pymongo.database import Database
 
-from syncapp.bulk import runs
+from syncapp.bulk import runs, start
 from syncapp.bulk.runs import Kind as RunKind
 from syncapp.bulk.runs import Treatment
 from syncapp.engine.origin import INSTANCE_ID, METADATA
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import Side, UnknownTime
+from syncapp.rules.exclusions import Exclusions
 from syncapp.safety import heartbeat
 from syncapp.safety.halts import HALTS, Answer, Halt, Kind
+from syncapp.streams.resume import save_token
 
 log = structlog.get_logger(__name__)
 BRING_BACK: dict[Side | None, Treatment] = {
@@ -40,7 +42,7 @@ def carry_out(local: Database[Any], atlas: Database[Any], halt: Halt, device: st
     elif halt.answer is Answer.NEW_ID:
         _become_new(local, halt)
     elif _unlearns(halt):
-        if not _unlearned(local, halt):
+        if not _unlearned(local, atlas, halt):
             return False
         _let_time_go_on(local, atlas, halt, device)
     else:
@@ -66,14 +68,25 @@ def _unlearns(halt: Halt) -> bool:
     return halt.kind is Kind.ATLAS_RESTORED or halt.answer is Answer.KEEP_LOCAL
 
 
-def _unlearned(local: Database[Any], halt: Halt) -> bool:
+def _unlearned(local: Database[Any], atlas: Database[Any], halt: Halt) -> bool:
     """While nothing else moves: otherwise an older version could be pulled as if it were a new one."""
-    run = runs.request(
-        local, kind=RunKind.RESYNC, why=_why(halt), treatment=Treatment.UNKNOWN,
-        prefer=PREFERRED[halt.answer], run_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{halt.id} {halt.at}")),
-    )  # fmt: skip
-    found = runs.load(local, run)
-    return found is not None and found.state is runs.State.DONE
+    run_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{halt.id} {halt.at}"))
+    found = runs.load(local, run_id)
+    if found is None:
+        # From here on the streams are read again: what was changed before goes by the answer, not by times
+        points = {
+            side: start.current_token(side, database, Exclusions())
+            for side, database in ((Side.LOCAL, local), (Side.ATLAS, atlas))
+        }
+        with transaction(local) as session:
+            runs.request(
+                local, kind=RunKind.RESYNC, why=_why(halt), treatment=Treatment.UNKNOWN,
+                prefer=PREFERRED[halt.answer], run_id=run_id, session=session,
+            )  # fmt: skip
+            for side, token in points.items():
+                save_token(local, side, token, session)
+        return False
+    return found.state is runs.State.DONE
 
 
 def _let_time_go_on(

@@ -106,7 +106,8 @@ def site(tmp_path: Path, filled_home: Path) -> Iterator[Site]:
             process.wait(10)
 
 
-@pytest.fixture(scope="session")
+# Not longer than its module: while Playwright runs, Django refuses to work in this thread
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     assert path, (
