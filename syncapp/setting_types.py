@@ -106,6 +106,13 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def redis_url(text: str) -> str:
+    url("redis", "rediss")(text)
+    if text and not re.fullmatch(r"[^?]*://[^/?]+(/\d*)?(\?.*)?", text):
+        raise WrongValue("redis://host:port/N or rediss://host:port/N, where N is the number of a database")
+    return text
+
+
 def origins(text: str) -> tuple[str, ...]:
     found = words(text)
     if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in found):

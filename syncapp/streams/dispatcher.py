@@ -23,6 +23,7 @@ from syncapp.streams.stream_reader import StreamReader
 log = structlog.get_logger(__name__)
 CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys are handed out
 BROKER_PAUSE_SECONDS = 0.5
+COMPLAIN_SECONDS = 30.0  # a broker that stays away is in the log now and then
 
 
 class Dispatcher:
@@ -46,6 +47,7 @@ class Dispatcher:
         self._reports = reports
         self._safeguards = safeguards
         self._broker_down = False
+        self._complained_at = float("-inf")
 
     def room(self) -> bool:
         """May more be read ahead? Keys that wait for a stream must not keep it from being read on."""
@@ -63,7 +65,9 @@ class Dispatcher:
             self._send(batch)
         except Exception as error:  # the broker's client has many
             self._broker_down = True
-            log.warning("The broker takes no task", event_name="broker_down", error=str(error)[:300])
+            if time.monotonic() - self._complained_at > COMPLAIN_SECONDS:
+                self._complained_at = time.monotonic()
+                log.warning("The broker takes no task", event_name="broker_down", error=str(error)[:300])
             with self._changed:
                 self._dirty.give_up([batch.task_id])
             time.sleep(BROKER_PAUSE_SECONDS)

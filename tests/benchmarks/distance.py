@@ -28,22 +28,39 @@ def distance(target: int, round_trip_ms: float) -> Iterator[int]:
     thread = threading.Thread(target=loop.run_forever, name=f"distance {port}", daemon=True)
     thread.start()
     far = _Far(target, round_trip_ms / 2000)
-    listening = asyncio.run_coroutine_threadsafe(asyncio.start_server(far.accept, "127.0.0.1", port), loop)
-    listening.result(10)
+    asyncio.run_coroutine_threadsafe(far.listen(port), loop).result(10)
     try:
         yield port
     finally:
+        asyncio.run_coroutine_threadsafe(far.close(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
 
 
 class _Far:
     def __init__(self, target: int, seconds: float) -> None:
         self._target, self._seconds = target, seconds
         self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+    async def listen(self, port: int) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.close()
+            return
         for one in (writer, there_writer):
             one.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for source, target in ((reader, there_writer), (there_reader, writer)):

@@ -30,6 +30,7 @@ WRONG = [
     ("CHANGE_STREAM_RECONNECT_INTERVAL", "5s", "a whole number from 10 to 3600000"),
     ("CHANGE_STREAM_MAX_RECONNECT_ATTEMPTS", "0", "a whole number from 1 to 100000"),
     ("CELERY_BROKER_URL", "amqp://localhost", "redis:// or rediss://"),
+    ("CELERY_BROKER_URL", "redis://localhost:6379/0/9", "number of a database"),
     ("DATABASE_URL", "mysql://localhost/db", "sqlite:// or postgres://"),
     ("DATABASE_URL", "postgres://localhost", "postgres://user:password@host:port/name"),
     ("DJANGO_DEBUG", "2", "true or false"),
