@@ -11,11 +11,13 @@ from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
 from syncapp.engine.errors import ConnectionDown, SyncError, translate
+from syncapp.engine.values import Batch
 from syncapp.streams.messages import decode_batch
 from syncapp.tasks.worker import get_worker
 
 log = structlog.get_logger(__name__)
 TRANSIENT_RETRIES = 3  # of the whole batch, before its keys are handed out again in smaller ones
+FOREIGN_RETRIES = 60  # of a task of another device, until it comes to a worker of that one
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
 
 
@@ -27,7 +29,11 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
     batch = decode_batch(message)
     try:
-        get_worker(batch.device).apply(batch)
+        worker = get_worker(batch.device)
+        if batch.device and batch.device != worker.device:
+            _pass_on(self, batch)
+        else:
+            worker.apply(batch)
     except (SyncError, PyMongoError, DatabaseError) as raised:
         error = translate(raised) if isinstance(raised, PyMongoError) else raised
         retries = self.request.retries
@@ -48,7 +54,19 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
         raise self.retry(exc=error, countdown=seconds) from raised
 
 
-def _announce(batch: Any, seconds: float) -> None:
+def _pass_on(task: Task[Any, Any], batch: Batch) -> None:
+    """Two devices use one broker: worked on here, the task would be done for the wrong databases, and its
+    keys would count as done."""
+    log.error(
+        "A task of another device came: each device needs a broker database of its own (CELERY_BROKER_URL)",
+        event_name="foreign_task",
+        device=batch.device,
+    )
+    if task.request.retries < FOREIGN_RETRIES:
+        raise task.retry(countdown=random.uniform(0.2, 1.0))
+
+
+def _announce(batch: Batch, seconds: float) -> None:
     try:
         get_worker(batch.device).will_retry(batch, seconds)
     except (SyncError, PyMongoError):

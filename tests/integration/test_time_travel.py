@@ -193,7 +193,7 @@ def test_a_device_that_is_copied_with_its_disk_becomes_a_device_of_its_own(
     copied.start()
     database = device.local.name
     addresses = Addresses(
-        copied.uri(database), servers.atlas.uri(device.atlas.name), servers.broker.url
+        copied.uri(database), servers.atlas.uri(device.atlas.name), servers.broker.url[:-1] + "9"
     )
     second = Device(tmp_path / "second", addresses, migrated_home)
     try:

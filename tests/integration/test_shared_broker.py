@@ -1,0 +1,27 @@
+"""Two devices that were given one broker by mistake: a task that comes to the wrong one is passed on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.conftest import MakeDevice
+
+WRONG = "A task of another device came"
+
+
+@pytest.mark.timeout(240)
+def test_tasks_that_come_to_another_device_are_passed_on_and_it_is_said(make_device: MakeDevice) -> None:
+    first = make_device()
+    second = make_device(CELERY_BROKER_URL=first.settings["CELERY_BROKER_URL"])
+    devices = (first, second)
+    for device in devices:
+        device.start()
+    for number in range(20):
+        for device in devices:
+            device.local["orders"].insert_one({"_id": number})
+            device.atlas["menu"].insert_one({"_id": number})
+    for device in devices:
+        device.wait_until_settled(90)
+        assert device.atlas["orders"].count_documents({}) == 20
+        assert device.local["menu"].count_documents({}) == 20
+    assert any(WRONG in device.lines("worker") for device in devices)
