@@ -50,10 +50,7 @@ def _raise(
     left = other[name].estimated_document_count()
     place = "the local database" if side is Side.LOCAL else "Atlas"
     to = f" to {renamed_to}" if renamed_to else ""
-    detail = (
-        f"{name} {WORDS[operation]}{to} on {place}; the other side holds {left:,} documents of it. "
-        f"Until an answer nothing of it travels from there"
-    )
+    detail = f"{name} {WORDS[operation]}{to} on {place}; the other side holds {left:,} documents of it"
     preview = {"documents": left, "operation": operation, "renamedTo": renamed_to}
     raised = raise_halt(local, Kind.STRUCTURAL, detail, side=side, collection=name, preview=preview)
     if raised:

@@ -154,6 +154,10 @@ class DirtyKeys:
                 count += 1
         return count
 
+    def at_work(self, since: float, now: float) -> int:
+        """Tasks that were handed out or gave a sign of life since then, and do not wait to retry."""
+        return sum(since <= task.alive_at <= now for task in self.tasks.values())
+
     def overdue(self, before: float) -> list[str]:
         return [task_id for task_id, task in self.tasks.items() if task.alive_at < before]
 

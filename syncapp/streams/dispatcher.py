@@ -23,6 +23,7 @@ from syncapp.streams.stream_reader import StreamReader
 log = structlog.get_logger(__name__)
 CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys are handed out
 BROKER_PAUSE_SECONDS = 0.5
+BUSY_SECONDS = 1.0  # a task that has not spoken for so long may be lost, and keeps no other one waiting
 COMPLAIN_SECONDS = 30.0  # a broker that stays away is in the log now and then
 
 
@@ -40,6 +41,7 @@ class Dispatcher:
         safeguards: Safeguards,
     ) -> None:
         self._settings = settings
+        self._workers = settings.sync_apply_workers
         self._dirty = dirty
         self._metrics = metrics
         self._changed = changed
@@ -82,8 +84,11 @@ class Dispatcher:
                 return None  # what is known of a key so early is mostly out of date: it would have to wait
             if self._dirty.fullest() < limit:
                 return None  # more comes at once, and larger batches cost less
+        now = time.monotonic()
+        if self._dirty.fullest() < limit and self._dirty.at_work(now - BUSY_SECONDS, now) >= self._workers:
+            return None  # every worker is busy: what waits here comes together in one batch
         task_id = uuid.uuid4().hex
-        taken = self._dirty.take(task_id, limit, time.monotonic())
+        taken = self._dirty.take(task_id, limit, now)
         if taken is None:
             return None
         side, collection, items = taken

@@ -155,8 +155,8 @@ class Safeguards:
             remaining = left(name)
             place = "the local database" if side is Side.LOCAL else "Atlas"
             detail = (
-                f"{total:,} documents of {name} were deleted on {place} within a short time; {remaining:,} are "
-                "left. Until an answer nothing of it travels from there"
+                f"{total:,} documents of {name} were deleted on {place} within a short time; {remaining:,} "
+                "are left"
             )
             preview = {"deletes": total, "left": remaining}
             local = self._databases[Side.LOCAL]

@@ -243,3 +243,13 @@ def test_forgetting_atlas_drops_owed_pulls(dirty: DirtyKeys) -> None:
     assert dirty.size == 0
     dirty.unpark()
     assert take(dirty) == []
+
+
+def test_a_task_that_is_silent_or_waits_to_retry_is_not_at_work(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, *map(key, range(3)))
+    for number in range(3):
+        take(dirty, f"t{number}", limit=1, now=10.0)
+    dirty.alive("t1", 15.0)  # it will not speak before
+    assert dirty.at_work(9.5, 10.5) == 2
+    assert dirty.at_work(10.5, 11.5) == 0
+    assert dirty.at_work(14.5, 15.5) == 1
