@@ -21,7 +21,7 @@ from tests.support.memory import peak_mb
 IN_CI = 5_000
 WRITES = int(os.environ.get("SYNC_TEST_OUTAGE_WRITES", str(IN_CI)))
 # Many more keys than the listener may hold, also in CI
-MOST_KEYS = 1_000 if WRITES <= IN_CI else int(os.environ.get("SYNC_TEST_MOST_KEYS", "100000"))
+MOST_KEYS = 1_000 if WRITES <= IN_CI else int(os.environ.get("SYNC_TEST_MOST_KEYS", "20000"))
 PEAK_MB = {"listener": 200, "worker": 200}
 
 
