@@ -21,6 +21,7 @@ from syncapp.engine import state
 from syncapp.engine.values import ABSENT, BOTH, Side, UnknownTime
 from syncapp.rules.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
+from syncapp.safety.halts import HALTS
 from syncapp.streams.resume import save_token
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,8 @@ def attempt(
     keep_exclusions(local, rules.exclusions)
     for side in BOTH:
         save_token(local, side, walk.points[side])
+    # Of the database that was here before and was dropped: all of it has just been compared
+    local[HALTS].delete_many({})
     first_run_record.finish(local, walk.report, choice)
     walk.end(local)
     log.info(
