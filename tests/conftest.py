@@ -18,6 +18,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
+from tests.support.servers import started
 
 FOLDERS_BY_COST = ("unit", "property", "integration", "api", "admin", "browser", "chaos")
 
@@ -48,26 +49,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    server = Mongod(tmp_path_factory.mktemp("local"), replica_set="local", oplog_mb=200)
-    server.start()
-    yield server
-    server.kill()
+    with started(Mongod(tmp_path_factory.mktemp("local"), replica_set="local", oplog_mb=200)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def atlas_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    server = Mongod(tmp_path_factory.mktemp("atlas"), replica_set="atlas", oplog_mb=200)
-    server.start()
-    yield server
-    server.kill()
+    with started(Mongod(tmp_path_factory.mktemp("atlas"), replica_set="atlas", oplog_mb=200)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    server = Redis(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
+    with started(Redis(tmp_path_factory.mktemp("redis"))) as server:
+        yield server
 
 
 @pytest.fixture

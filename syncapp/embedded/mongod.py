@@ -58,6 +58,8 @@ def mongod_command(folder: Path, port: int, replica_set: str, oplog_mb: int) -> 
         *("--replSet", replica_set),
         *("--oplogSize", str(oplog_mb)),
         *("--wiredTigerCacheSizeGB", "0.25"),
+        # 200 MB of journal files that wait to be used are much for a small disk
+        *("--wiredTigerEngineConfigString", "log=(prealloc=false)"),
         # A killed worker's open transaction blocks writes of the application for as long as this
         *("--setParameter", "transactionLifetimeLimitSeconds=20"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),

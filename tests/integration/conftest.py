@@ -18,6 +18,7 @@ from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.support.device import Addresses, Device
 from tests.support.processes import manage
+from tests.support.servers import started
 
 MakeDevice = Callable[..., Device]
 _broker_databases = itertools.cycle(range(16))
@@ -59,18 +60,12 @@ def mortal_workshop(
     local = kind(folder / "local", replica_set="local", oplog_mb=oplog_mb)
     atlas = kind(folder / "atlas", replica_set="atlas", oplog_mb=oplog_mb)
     broker = Redis(folder / "redis")
-    servers = (local, atlas, broker)
-    try:
-        for server in servers:
-            server.start()
+    with started(local, mortal=True), started(atlas, mortal=True), started(broker, mortal=True):
         for server in (local, atlas):
             # The documents of a killed worker's open transaction stay locked for as long as this
             with MongoClient[dict[str, object]](server.uri()) as client:
                 client.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=4)
         yield Workshop(template, local, atlas, broker)
-    finally:
-        for server in servers:
-            server.kill()
 
 
 @pytest.fixture(scope="session")
