@@ -4,7 +4,7 @@ side too: more than a number, and more than a share of the collection, within a 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from syncapp.engine.values import Side
@@ -64,6 +64,11 @@ class MassDeletes:
             if window.total > self._limit.share * (window.total + left(collection)):
                 exceeded[collection] = window.total
         return exceeded
+
+    def forget(self, side: Side, collections: Iterable[str]) -> None:
+        """What was counted of these could not be judged."""
+        for collection in collections:
+            self._windows.pop((side, collection), None)
 
     def allow(self, side: Side, collection: str, now_ms: int) -> None:
         """An operator has said that the deletes are meant: none of the next window is counted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bson import DatetimeMS
@@ -43,6 +43,7 @@ class Pulse:
 
 
 Found = Change | Structural | Pulse
+Place = tuple[tuple[Any, Any] | None, Marker | None, bool]
 
 
 @dataclass(slots=True)
@@ -57,7 +58,15 @@ class EventReader:
     transaction: tuple[Any, Any] | None = None  # the one that the newest event belongs to
     _marker: Marker | None = None  # it began with this
     _is_echo: bool = False
-    _known: set[str] = field(default_factory=set)
+
+    @property
+    def place(self) -> Place:
+        """Where it stands, for `go_back`."""
+        return self.transaction, self._marker, self._is_echo
+
+    def go_back(self, place: Place) -> None:
+        """What was read since then is read again: its first events must find the marker of their transaction."""
+        self.transaction, self._marker, self._is_echo = place
 
     def read(self, events: list[RawBSONDocument]) -> list[Found]:
         """Raises PyMongoError if the local database cannot be asked; then nothing was read."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from syncapp.conf import SyncSettings
 from syncapp.engine.errors import SyncError
@@ -130,7 +131,7 @@ class Safeguards:
                 halts = structural.ask(
                     self._databases, side, change.operation, change.collection, change.renamed_to
                 )
-                self.halts = halts or self.halts
+                self.halts = self.halts if halts is None else halts
             else:
                 fact = change.fact
                 # Another device's deletes were looked at where they were made
@@ -151,14 +152,19 @@ class Safeguards:
         def left(name: str) -> int:
             return there[name].estimated_document_count()
 
-        for name, total in self._deletes.add(side, open_ones, left).items():
-            remaining = left(name)
+        try:
+            exceeded = self._deletes.add(side, open_ones, left)
+            remaining = {name: left(name) for name in exceeded}
+        except PyMongoError:
+            self._deletes.forget(side, open_ones)  # they are read again, and must not count twice
+            raise
+        for name, total in exceeded.items():
             place = "the local database" if side is Side.LOCAL else "Atlas"
             detail = (
-                f"{total:,} documents of {name} were deleted on {place} within a short time; {remaining:,} "
-                "are left"
+                f"{total:,} documents of {name} were deleted on {place} within a short time; "
+                f"{remaining[name]:,} are left"
             )
-            preview = {"deletes": total, "left": remaining}
+            preview = {"deletes": total, "left": remaining[name]}
             local = self._databases[Side.LOCAL]
             if raise_halt(local, Kind.MASS_DELETE, detail, side=side, collection=name, preview=preview):
                 log.error(

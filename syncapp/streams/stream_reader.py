@@ -36,7 +36,9 @@ class Sink(Protocol):
         in_transaction: bool,
     ) -> None:
         """`continues`: the first event goes on with the transaction that the batch before
-        ended in. `in_transaction`: more events of the last one's transaction may follow."""
+        ended in. `in_transaction`: more events of the last one's transaction may follow.
+
+        Raises PyMongoError if it cannot be taken: then it is brought again."""
 
     def room(self) -> bool:
         """May more be read ahead?"""
@@ -157,9 +159,14 @@ class StreamReader(threading.Thread):
             max(0.0, (fetched.server_time >> 32) - (fetched.read_to >> 32)) if fetched.events else 0.0
         )
         continues = self._events.continues(fetched.events)
+        before = self._events.place
         changes = self._events.read(fetched.events)
         in_transaction = fetched.token_is_event and self._events.transaction is not None
-        self._sink.receive(self.side, fetched, changes, continues, in_transaction)
+        try:
+            self._sink.receive(self.side, fetched, changes, continues, in_transaction)
+        except Exception:
+            self._events.go_back(before)  # the stream is opened again where it was before this batch
+            raise
         self._token = fetched.token
         self._after_invalidate = False
         for change in changes:

@@ -68,6 +68,14 @@ def test_what_an_operator_meant_is_not_asked_again_in_the_same_window() -> None:
     assert shop.delete(1, 30 * MINUTE)
 
 
+def test_what_could_not_be_judged_does_not_count_twice_when_it_is_read_again() -> None:
+    shop = Shop(1_000)
+    assert not shop.delete(450)
+    shop.counter.forget(Side.LOCAL, ["orders"])
+    shop.documents += 450
+    assert not shop.delete(450)
+
+
 def test_the_collection_is_counted_now_and_then_only() -> None:
     shop = Shop(1_000_000)
     for _ in range(1_000):
