@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -37,12 +38,18 @@ def carry_out(local: Database[Any], atlas: Database[Any], halt: Halt, device: st
 
     Raises SyncError or PyMongoError.
     """
-    if not halt.whole_device:
-        _compare_collection(local, halt)
-    elif halt.answer is Answer.NEW_ID:
+    if halt.answer is Answer.NEW_ID:
         _become_new(local, halt)
+    elif halt.answer is Answer.GO_ON:
+        _compare_collection(local, halt)
+    elif halt.answer is Answer.BRING_BACK:
+        # Deletes that are still to be read must find their keys treated: otherwise they would be carried
+        if not _through(local, halt, BRING_BACK[halt.side], _collections(halt)):
+            return False
+        _compare_collection(local, halt)  # what else was held
     elif _unlearns(halt):
-        if not _unlearned(local, atlas, halt):
+        # Nothing else moves meanwhile: an older version could be pulled as if it were a new one
+        if not _through(local, halt, Treatment.UNKNOWN, atlas=atlas):
             return False
         _let_time_go_on(local, atlas, halt, device)
     else:
@@ -52,14 +59,15 @@ def carry_out(local: Database[Any], atlas: Database[Any], halt: Halt, device: st
 
 
 def _compare_collection(local: Database[Any], halt: Halt) -> None:
-    names = [halt.collection, *filter(None, [halt.preview.get("renamedTo")])]
-    back = halt.answer is Answer.BRING_BACK
     with transaction(local) as session:
         runs.request(
-            local, kind=RunKind.RESYNC, why=_why(halt), collections=names, session=session,
-            treatment=BRING_BACK[halt.side] if back else Treatment.AS_AGREED,
-        )  # fmt: skip
+            local, kind=RunKind.RESYNC, why=_why(halt), collections=_collections(halt), session=session
+        )
         local[HALTS].delete_one({"_id": halt.id}, session=session)
+
+
+def _collections(halt: Halt) -> list[str]:
+    return [halt.collection, *filter(None, [halt.preview.get("renamedTo")])]
 
 
 def _unlearns(halt: Halt) -> bool:
@@ -68,25 +76,31 @@ def _unlearns(halt: Halt) -> bool:
     return halt.kind is Kind.ATLAS_RESTORED or halt.answer is Answer.KEEP_LOCAL
 
 
-def _unlearned(local: Database[Any], atlas: Database[Any], halt: Halt) -> bool:
-    """While nothing else moves: otherwise an older version could be pulled as if it were a new one."""
+def _through(
+    local: Database[Any],
+    halt: Halt,
+    treatment: Treatment,
+    collections: Iterable[str] = (),
+    atlas: Database[Any] | None = None,
+) -> bool:
+    """Is the comparison through that the answer needs first? Requested once, while the halt stands.
+
+    `atlas`: read the streams on from now. What was changed before goes by the answer then, not by times.
+    """
     run_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{halt.id} {halt.at}"))
     found = runs.load(local, run_id)
-    if found is None:
-        # From here on the streams are read again: what was changed before goes by the answer, not by times
-        points = {
-            side: start.current_token(side, database, Exclusions())
-            for side, database in ((Side.LOCAL, local), (Side.ATLAS, atlas))
-        }
-        with transaction(local) as session:
-            runs.request(
-                local, kind=RunKind.RESYNC, why=_why(halt), treatment=Treatment.UNKNOWN,
-                prefer=PREFERRED[halt.answer], run_id=run_id, session=session,
-            )  # fmt: skip
-            for side, token in points.items():
-                save_token(local, side, token, session)
-        return False
-    return found.state is runs.State.DONE
+    if found is not None:
+        return found.state is runs.State.DONE
+    sides = {} if atlas is None else {Side.LOCAL: local, Side.ATLAS: atlas}
+    points = {side: start.current_token(side, database, Exclusions()) for side, database in sides.items()}
+    with transaction(local) as session:
+        runs.request(
+            local, kind=RunKind.RESYNC, why=_why(halt), collections=collections, treatment=treatment,
+            prefer=PREFERRED.get(halt.answer), run_id=run_id, session=session,
+        )  # fmt: skip
+        for side, token in points.items():
+            save_token(local, side, token, session)
+    return False
 
 
 def _let_time_go_on(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from syncapp.engine.connect import NewConnections
 from syncapp.engine.errors import ConnectionDown
@@ -30,12 +31,11 @@ class TravelCheck:
         if not self._connections.made:
             return
         self._connections.made = False
-        kind: object = "unknown"
         try:
             kind, _, _ = heartbeat.look(self._local, self._atlas, self._device)
-        finally:
             if kind is not None:
-                self._connections.made = True  # looked at again before anything else is decided
-        if kind is not None:
-            raise_halt(self._local, kind, DETAILS[kind])
-            raise ConnectionDown(DETAILS[kind])
+                raise_halt(self._local, kind, DETAILS[kind])
+                raise ConnectionDown(DETAILS[kind])
+        except (ConnectionDown, PyMongoError):
+            self._connections.made = True  # looked at again before anything else is decided
+            raise

@@ -23,6 +23,7 @@ from syncapp.engine.transaction import translated
 from syncapp.engine.values import Batch, Ending, Outcome, Side
 from syncapp.rules.refusals import RefusalCheck
 from syncapp.rules.rules import Rules, load_rules
+from syncapp.safety.halts import load_halts, stopped_sides
 from syncapp.safety.travel_check import TravelCheck
 from syncapp.streams import reports
 from syncapp.streams.messages import Report
@@ -65,7 +66,7 @@ class Worker:
         started = time.monotonic()
         self._batch, self._spoke_at = batch, started
         policy = self._rules_for(batch).policy(batch.collection)
-        policy = replace(policy, halted=policy.halted | batch.halted)
+        policy = replace(policy, halted=self._halted(batch, policy.halted))
         try:
             outcomes = self._refuse(batch) or self._processor.process(batch, policy)
         except SyncError as error:
@@ -106,6 +107,14 @@ class Worker:
         if item.attempts < self._max_attempts:
             return []
         return [Outcome(item.key, Ending.REJECTED, transfer=batch.side.other, reason=str(error))]
+
+    def _halted(self, batch: Batch, known: frozenset[Side]) -> frozenset[Side]:
+        """Whose versions must not travel. What is held is forgotten until the comparison that follows an
+        answer asks for it; that one must not be held by a view from before the answer."""
+        if not known and not batch.halted:
+            return known
+        with translated():
+            return stopped_sides(load_halts(self._local), batch.collection)
 
     def _rules_for(self, batch: Batch) -> Rules:
         now = time.monotonic()

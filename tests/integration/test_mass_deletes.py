@@ -3,6 +3,8 @@ operator answers; everything else goes on."""
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,3 +127,25 @@ def test_a_drop_of_what_the_other_side_does_not_hold_halts_nothing(device: Devic
     device.local["after"].insert_one({"_id": 1})
     device.wait_until_settled()
     assert load_halts(device.local) == ()
+
+
+def test_what_is_brought_back_stays_halted_until_every_key_was_compared(device: Device) -> None:
+    """Deletes that are read after the answer must not be carried."""
+    fill(device, "slow")
+    device.local["slow"].delete_many({"_id": {"$gte": 50}})
+    halt = wait_for_halt(device, Kind.MASS_DELETE, Side.LOCAL, "slow")
+    device.wait_until_idle()
+    held = ids(device.atlas["slow"])
+    for pid in device.children():
+        os.kill(pid, signal.SIGSTOP)  # nobody can compare now
+    try:
+        assert answer_halt(device.local, halt, Answer.BRING_BACK, "an operator")
+        run = {"kind": "resync", "state": "running", "collections": ["slow"]}
+        eventually(lambda: device.local["_sync_runs"].find_one(run), "the comparison is under way")
+        assert [one.answer for one in load_halts(device.local)] == [Answer.BRING_BACK]
+    finally:
+        for pid in device.children():
+            os.kill(pid, signal.SIGCONT)
+    eventually(lambda: not load_halts(device.local), "the answer is carried out", timeout=40)
+    device.wait_until_settled(60)
+    assert ids(device.local["slow"]) == ids(device.atlas["slow"]) == held

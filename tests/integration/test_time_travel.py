@@ -14,6 +14,7 @@ import pytest
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from syncapp.safety.halts import Answer, Kind, answer_halt, load_halts
+from syncapp.safety.heartbeat import Kept, read_kept
 from tests.integration.conftest import Workshop
 from tests.support.device import Addresses, Device
 from tests.support.eventually import eventually
@@ -86,13 +87,21 @@ def begin(device: Device) -> None:
 
 
 def go_on(device: Device) -> None:
-    """What happens after the backup was made, on both sides."""
+    """What happens after the backup was made, on both sides; until the heartbeat was raised: only by that is
+    it seen that a database is older."""
+    before = read_kept(device.local)
     for n in range(20):
         database = device.local if n % 2 else device.atlas
         database[NAME].update_one({"_id": f"changes {n}"}, {"$set": {"v": 2}})
         database[NAME].delete_one({"_id": f"goes {n}"})
         database[NAME].insert_one({"_id": f"comes {n}", "v": 2})
     device.wait_until_settled()
+    eventually(lambda: has_beaten(device, before), "the heartbeat was raised on both sides", timeout=30)
+
+
+def has_beaten(device: Device, before: Kept) -> bool:
+    kept = read_kept(device.local)
+    return kept.last not in (before.last, before.coming, None) and kept.coming is None
 
 
 BACKUP = {f"{act} {n}": 1 for n in range(20) for act in ("stays", "changes", "goes")}
@@ -216,6 +225,26 @@ def test_a_device_that_is_copied_with_its_disk_becomes_a_device_of_its_own(
         print(second.tails())
         second.end()
         copied.kill()
+
+
+@pytest.mark.timeout(240)
+def test_a_heartbeat_that_somebody_else_raises_halts_a_running_device(device: Device) -> None:
+    begin(device)
+    before = device.instance_id
+    devices = device.atlas["_sync_devices"]
+    assert devices.update_one(
+        {"_id": before}, {"$inc": {"counter": 1}, "$set": {"nonce": "a copy's"}}
+    ).matched_count
+    halt = wait_for_halt(device, Kind.DEVICE_COPIED)
+    device.local[NAME].insert_one({"_id": "here", "v": 2})
+    device.atlas[NAME].insert_one({"_id": "there", "v": 2})
+    time.sleep(3)
+    assert v(device.local) == BACKUP | {"here": 2}, "nothing is pulled"
+    assert v(device.atlas) == BACKUP | {"there": 2}, "nothing is pushed"
+    answer(device, halt, Answer.TAKE_ATLAS)
+    assert v(device.local) == v(device.atlas) == BACKUP | {"here": 2, "there": 2}
+    assert device.instance_id == before
+    assert losers(device) == {}
 
 
 def eventually_halted(devices: list[Device]) -> Device:
