@@ -15,7 +15,7 @@ from syncapp.bulk.compare import shared_collections
 from syncapp.bulk.mirror import mirror
 from syncapp.bulk.run import Kind, Run
 from syncapp.databases import database, local_database
-from syncapp.engine.origin import METADATA
+from syncapp.engine.origin import METADATA, known_instance_id
 from syncapp.engine.values import BOTH, Side
 from syncapp.models import ResumeToken
 from syncapp.streams.resume import token_id
@@ -95,7 +95,7 @@ def clear_tokens(sides: Iterable[Side] = BOTH, user: Actor = None) -> list[Side]
         cleared = [
             side for side in sides if local[METADATA].delete_one({"_id": token_id(side)}).deleted_count
         ]
-        device = _device(local)
+        device = known_instance_id(local)
     if cleared:
         names = [side.value for side in cleared]
         ResumeToken.objects.filter(instance_id=device, side__in=names).delete()
@@ -130,13 +130,8 @@ def _load(local: Database[Any], run_id: str) -> Run:
     return run
 
 
-def _device(local: Database[Any]) -> str:
-    found = local[METADATA].find_one({"_id": "instance"}) or {}
-    return str(found.get("instanceId", ""))
-
-
 def _mirror(local: Database[Any], run: Run) -> None:
     """At once, so that lists show it; the listener does it from here on."""
-    device = _device(local)
+    device = known_instance_id(local)
     if device:
         mirror(device, run)

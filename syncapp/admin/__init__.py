@@ -9,6 +9,7 @@ from syncapp.admin import (  # noqa: F401
     runs,
     site,
     switches,
+    tokens,
     users,
     validation,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -24,6 +25,11 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def redirect_to(page: str, *arguments: object) -> HttpResponse:
+    """The answer of a dialog: htmx follows this header in the page, and a usual redirect in the dialog."""
+    return HttpResponse(status=200, headers={"HX-Redirect": reverse(f"admin:{page}", args=arguments)})
 
 
 def block(value: object) -> SafeString:

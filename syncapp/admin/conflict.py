@@ -10,12 +10,11 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from monitoring.versions import compare
-from syncapp.admin.base import ReadOnlyAdmin, block, plain_id
+from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, redirect_to
 from syncapp.conflicts.resolve import ResolveRefused, resolve
 from syncapp.conflicts.restore import RestoreRefused, restore
 from syncapp.databases import Unreachable
@@ -125,9 +124,7 @@ class ConflictAdmin(ReadOnlyAdmin):
             )
         except (RestoreRefused, Unreachable) as error:
             messages.error(request, str(error))
-        page = reverse("admin:syncapp_conflict_change", args=[object_id])
-        # htmx follows HX-Redirect in the page, not in the dialog
-        return HttpResponse(status=200, headers={"HX-Redirect": page})
+        return redirect_to("syncapp_conflict_change", object_id)
 
     def has_restore_loser_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
         if not request.user.has_perm("syncapp.operate_sync"):
@@ -172,8 +169,7 @@ class ConflictAdmin(ReadOnlyAdmin):
             messages.success(request, f"The {winner} version counts; sync agrees on it.")
         except (ResolveRefused, Unreachable) as error:
             messages.error(request, str(error))
-        page = reverse("admin:syncapp_conflict_change", args=[object_id])
-        return HttpResponse(status=200, headers={"HX-Redirect": page})
+        return redirect_to("syncapp_conflict_change", object_id)
 
     def has_resolve_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
         if not request.user.has_perm("syncapp.operate_sync"):

@@ -1,4 +1,4 @@
-"""What the product records, to be read: device, resume tokens, metrics, audit log."""
+"""What the product records, to be read: device, metrics, audit log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from unfold.decorators import display
 
 from syncapp.admin import halts
 from syncapp.admin.base import ReadOnlyAdmin, block, shorter
-from syncapp.models import AuditEntry, Instance, MetricMinute, ResumeToken
+from syncapp.models import AuditEntry, Instance, MetricMinute
 
 STREAM_LABELS = {
     "Connected": "success",
@@ -65,17 +65,6 @@ class InstanceAdmin(ReadOnlyAdmin):
     @display(description="Atlas stream", label=STREAM_LABELS)
     def atlas(self, instance: Instance) -> str:
         return instance.get_atlas_stream_display()
-
-
-@admin.register(ResumeToken)
-class ResumeTokenAdmin(ReadOnlyAdmin):
-    list_display = ("side", "cluster_time", "saved_at", "instance_id")
-    fields = (("side", "instance_id"), ("cluster_time", "saved_at"), "token_text")
-    readonly_fields = ("token_text",)
-
-    @display(description="Token")
-    def token_text(self, token: ResumeToken) -> SafeString:
-        return block(token.token)
 
 
 @admin.register(MetricMinute)

@@ -11,12 +11,11 @@ from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from syncapp import rejected
-from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, shorter
+from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, redirect_to, shorter
 from syncapp.databases import LocalUnreachable
 from syncapp.models import RejectedChange
 
@@ -113,7 +112,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     )
     def retry_one(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
         told(request, rejected.retry, rejected.chosen([object_id]), "{} will be tried again.")
-        return self._to("change", object_id)
+        return redirect_to("syncapp_rejectedchange_change", object_id)
 
     @action(
         description="Discard",
@@ -129,13 +128,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     )
     def discard_one(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
         told(request, rejected.discard, rejected.chosen([object_id]), "{} discarded.")
-        return self._to("changelist")
+        return redirect_to("syncapp_rejectedchange_changelist")
 
     def has_operate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
         return request.user.has_perm("syncapp.operate_sync")
-
-    @staticmethod
-    def _to(page: str, *arguments: object) -> HttpResponse:
-        # htmx follows HX-Redirect in the page, not in the dialog
-        address = reverse(f"admin:syncapp_rejectedchange_{page}", args=arguments)
-        return HttpResponse(status=200, headers={"HX-Redirect": address})

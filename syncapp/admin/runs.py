@@ -1,4 +1,4 @@
-"""Comparison runs with their progress, and resume tokens: start, cancel, clear; each asks before it acts."""
+"""Comparison runs with their progress: start, cancel; each asks before it acts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from django.contrib import admin, messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from syncapp import runs
-from syncapp.admin.base import ReadOnlyAdmin, block, plain_id
-from syncapp.admin.records import ResumeTokenAdmin
-from syncapp.bulk.run import OPEN, Kind
+from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, redirect_to
+from syncapp.bulk.run import DIFFERENCES, OPEN, Kind
 from syncapp.databases import Unreachable
-from syncapp.engine.values import Side
-from syncapp.models import ComparisonRun, ResumeToken
+from syncapp.models import ComparisonRun
 
 STATE_LABELS = {
     "Waiting": "info",
@@ -30,7 +27,6 @@ STATE_LABELS = {
     "Cancelled": "warning",
     "Failed": "danger",
 }
-WORDS = {"different": "different", "onlyLocal": "only here", "onlyAtlas": "only on Atlas"}
 
 
 class StartForm(BaseDialogForm):
@@ -91,7 +87,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
 
     @display(description="Differ")
     def differing(self, run: ComparisonRun) -> str:
-        return f"{run.different + run.only_local + run.only_atlas:,}"
+        return f"{run.differing:,}"
 
     @display(description="State", label=STATE_LABELS, ordering="state")
     def how(self, run: ComparisonRun) -> str:
@@ -99,11 +95,13 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
 
     @display(description="Differ as agreed")
     def as_agreed(self, run: ComparisonRun) -> int:
-        return max(0, run.documents - run.equal - run.different - run.only_local - run.only_atlas)
+        return run.as_agreed
 
     @display(description="Samples")
     def shown_samples(self, run: ComparisonRun) -> SafeString:
-        lines = [(one["collection"], plain_id(one["id"]), WORDS.get(one["what"], "")) for one in run.samples]
+        lines = [
+            (one["collection"], plain_id(one["id"]), DIFFERENCES.get(one["what"], "")) for one in run.samples
+        ]
         return block("\n".join("  ".join(line) for line in lines) or "none")
 
     @action(
@@ -145,7 +143,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
             messages.success(request, "Asked for; the listener starts it within a second or two.")
         except (runs.RunError, Unreachable) as error:
             messages.error(request, str(error))
-        return to("comparisonrun", "changelist")
+        return redirect_to("syncapp_comparisonrun_changelist")
 
     @action(
         description="Cancel",
@@ -166,7 +164,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
             messages.success(request, "Cancelled.")
         except (runs.RunError, Unreachable) as error:
             messages.error(request, str(error))
-        return to("comparisonrun", "change", object_id)
+        return redirect_to("syncapp_comparisonrun_change", object_id)
 
     def has_operate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
         return request.user.has_perm("syncapp.operate_sync")
@@ -175,44 +173,3 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         if not request.user.has_perm("syncapp.operate_sync"):
             return False
         return not object_id or ComparisonRun.objects.filter(pk=object_id, state__in=OPEN).exists()
-
-
-admin.site.unregister(ResumeToken)
-
-
-@admin.register(ResumeToken)
-class ClearableTokenAdmin(ResumeTokenAdmin):
-    """A token can be cleared: that forces a comparison."""
-
-    actions_detail = ("clear_token",)
-
-    @action(
-        description="Clear",
-        url_path="clear",
-        icon="bookmark_remove",
-        permissions=["clear_token"],
-        dialog={
-            "title": "Clear this resume token?",
-            "description": "The stream is read from now on, and both sides are compared, beside live sync.",
-            "form_class": None,
-            "form_submit_text": "Clear and compare",
-        },
-    )
-    def clear_token(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
-        row = get_object_or_404(ResumeToken, pk=object_id)
-        try:
-            cleared = runs.clear_tokens([Side(row.side)], request.user)
-            text = "Cleared: both sides are compared." if cleared else "There was no token any more."
-            messages.success(request, text)
-        except Unreachable as error:
-            messages.error(request, str(error))
-        return to("resumetoken", "changelist")
-
-    def has_clear_token_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")
-
-
-def to(model: str, page: str, *arguments: object) -> HttpResponse:
-    # htmx follows HX-Redirect in the page, not in the dialog
-    address = reverse(f"admin:syncapp_{model}_{page}", args=arguments)
-    return HttpResponse(status=200, headers={"HX-Redirect": address})

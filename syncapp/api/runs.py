@@ -1,11 +1,11 @@
-"""Comparison runs: start, list, one, cancel; and the clearing of resume tokens, which forces a comparison."""
+"""Comparison runs: start, list, one, cancel."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -16,10 +16,8 @@ from syncapp import runs
 from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
 from syncapp.api.fields import Boolean, Choice, Named
 from syncapp.api.paging import PAGE_PARAMETERS, Pages
-from syncapp.api.records import ResumeTokens
 from syncapp.bulk.run import Kind
 from syncapp.databases import Unreachable
-from syncapp.engine.values import BOTH, Side
 from syncapp.models import ComparisonRun
 
 MOST_COLLECTIONS = 1_000
@@ -57,8 +55,8 @@ class RunOut(serializers.ModelSerializer):
     kind = serializers.CharField(help_text=", ".join(ComparisonRun.Kind.values))
     onlyLocal = serializers.IntegerField(source="only_local")
     onlyAtlas = serializers.IntegerField(source="only_atlas")
-    asAgreed = serializers.SerializerMethodField(
-        help_text="Documents that differ as was agreed or as the rules say"
+    asAgreed = serializers.IntegerField(
+        source="as_agreed", help_text="Documents that differ as was agreed or as the rules say"
     )
     expected = serializers.IntegerField(help_text="About how many documents there are")
     marked = serializers.IntegerField(help_text="Documents that were handed to the listener")
@@ -74,9 +72,6 @@ class RunOut(serializers.ModelSerializer):
             "different", "onlyLocal", "onlyAtlas", "marked", "asAgreed", "samples", "error",
             "startedAt", "updatedAt", "endedAt",
         )  # fmt: skip
-
-    def get_asAgreed(self, row: ComparisonRun) -> int:
-        return max(0, row.documents - row.equal - row.different - row.only_local - row.only_atlas)
 
 
 class RunPage(serializers.Serializer):
@@ -164,33 +159,3 @@ class RunCancel(APIView):
             raise NotPossible(str(error)) from error
         except Unreachable as error:
             raise ServiceUnavailable(str(error)) from error
-
-
-class SideQuery(serializers.Serializer):
-    side = Choice(choices=[side.value for side in BOTH], required=False)
-
-
-class ClearedOut(serializers.Serializer):
-    cleared = serializers.ListField(child=serializers.CharField(), help_text="The sides that had a token")
-
-
-@extend_schema_view(
-    delete=extend_schema(
-        parameters=[OpenApiParameter("side", str, enum=[side.value for side in BOTH])],
-        responses=ClearedOut,
-        tags=["records"],
-    )
-)
-class Tokens(ResumeTokens):
-    """Where each change stream goes on after a restart. `DELETE` forgets it (of one `side`, or of both): the
-    listener compares both sides, at once or at its next start."""
-
-    def delete(self, request: Request) -> Response:
-        query = SideQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        side = query.validated_data.get("side")
-        try:
-            cleared = runs.clear_tokens([Side(side)] if side else BOTH, request.user)
-        except Unreachable as error:
-            raise ServiceUnavailable(str(error)) from error
-        return Response({"cleared": [one.value for one in cleared]})

@@ -5,13 +5,13 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
+from syncapp.api.devices import Devices
 from syncapp.api.doctor import Doctor
 from syncapp.api.exclusions import Exclusions
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
 from syncapp.api.metrics import SyncMetrics
-from syncapp.api.records import Devices
 from syncapp.api.rejected import (
     RejectedDiscard,
     RejectedDiscardMany,
@@ -20,7 +20,8 @@ from syncapp.api.rejected import (
     RejectedRetry,
     RejectedRetryMany,
 )
-from syncapp.api.runs import Resync, RunCancel, RunOne, Runs, Tokens, Verify
+from syncapp.api.resume_tokens import ResumeTokens
+from syncapp.api.runs import Resync, RunCancel, RunOne, Runs, Verify
 from syncapp.api.switches import Pause, Toggle
 from syncapp.api.token import GetToken
 from syncapp.api.validation import Validation
@@ -37,7 +38,7 @@ sync = [
     path("pause", Pause.as_view(), name="sync-pause"),
     path("initial", Initial.as_view(), name="sync-initial"),
     path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
-    path("resume-token", Tokens.as_view(), name="sync-resume-token"),
+    path("resume-token", ResumeTokens.as_view(), name="sync-resume-token"),
     path("rules/validation", Validation.as_view(), name="sync-validation"),
     path("rejected", RejectedList.as_view(), name="sync-rejected"),
     path("rejected/retry", RejectedRetryMany.as_view(), name="sync-rejected-retry-many"),

@@ -17,7 +17,7 @@ from syncapp.bulk.mirror import mirror
 from syncapp.bulk.ranges import read_range
 from syncapp.bulk.run import Kind, State
 from syncapp.bulk.start import current_token
-from syncapp.engine.origin import METADATA
+from syncapp.engine.origin import known_instance_id
 from syncapp.engine.values import BOTH, Side
 from syncapp.rules.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
@@ -89,7 +89,7 @@ class Walk:
         self._mirror(local)
 
     def _mirror(self, local: Database[Any]) -> None:
-        device = (local[METADATA].find_one({"_id": "instance"}) or {}).get("instanceId")
+        device = known_instance_id(local)
         run = runs.load(local, self.id)
         if device and run is not None:
             mirror(device, run)

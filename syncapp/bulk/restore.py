@@ -33,7 +33,6 @@ from syncapp.engine.content import has_empty_timestamp
 from syncapp.engine.errors import DUPLICATE_KEY, NAMESPACE_EXISTS
 from syncapp.engine.origin import METADATA
 from syncapp.engine.values import Side
-from syncapp.streams.lease import LEASE_ID
 
 PORTION, PORTION_BYTES = 1_000, 8_000_000
 VALIDATION = ("validator", "validationLevel", "validationAction")
@@ -83,13 +82,6 @@ def _check(place: Path, manifest: Mapping[str, Any], side: Side) -> None:
                 raise DumpError(f"{path} is missing")
             if hash_of(path) != expected:
                 raise DumpError(f"{path} is not what was written: its hash differs from the manifest's")
-
-
-def active_listener(local: Database[Any]) -> str:
-    """Who holds the device's lease; empty: nobody. Raises PyMongoError."""
-    held = {"_id": LEASE_ID, "$expr": {"$gt": ["$until", "$$NOW"]}}
-    found = local[METADATA].find_one(held) or {}
-    return str(found.get("holder", ""))
 
 
 def restore(

@@ -10,6 +10,7 @@ from typing import Any
 
 from syncapp.engine.values import UnknownTime
 
+DIFFERENCES = {"different": "different", "onlyLocal": "only here", "onlyAtlas": "only on Atlas"}
 COUNTS = ("documents", "equal", "different", "onlyLocal", "onlyAtlas", "marked")
 
 

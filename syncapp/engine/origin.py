@@ -40,6 +40,12 @@ def instance_id(local: Database[Any]) -> str:
     return str(found["instanceId"]) if found else ""
 
 
+def known_instance_id(local: Database[Any]) -> str:
+    """The device's id; empty: sync has never run on this database. Raises PyMongoError."""
+    found = local[METADATA].find_one({"_id": INSTANCE_ID}) or {}
+    return str(found.get("instanceId", ""))
+
+
 def is_local_change(fact: Fact, device: str) -> bool:
     """Was the change made by an application on this device?"""
     return fact.origin == device

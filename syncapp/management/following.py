@@ -21,11 +21,11 @@ from rich.progress import (
 from rich.text import Text
 
 from syncapp import runs
-from syncapp.bulk.run import Kind, Run, State
+from syncapp.bulk.run import DIFFERENCES, Kind, Run, State
 from syncapp.bulk.runs import load
 from syncapp.databases import Unreachable, local_database
 from syncapp.models import Instance
-from syncapp.streams.lease import is_held
+from syncapp.streams.lease import active_listener
 
 LOOK_SECONDS = 0.25
 PATIENCE_SECONDS = 5.0  # until it is said why a run does not begin
@@ -96,15 +96,12 @@ class RunCommand(BaseCommand):
                 late = time.monotonic() - started > PATIENCE_SECONDS
                 if run.state is State.WAITING and late and not said:
                     said = True
-                    self.stderr.write(_what_keeps_it(is_held(local)))
+                    self.stderr.write(_what_keeps_it(bool(active_listener(local))))
         return run
 
     def show_samples(self, run: Run) -> None:
         for one in run.samples:
-            self.console.print(Text(f"  {one['collection']}  {one['id']}  {WORDS[one['what']]}"))
-
-
-WORDS = {"different": "different", "onlyLocal": "only here", "onlyAtlas": "only on Atlas"}
+            self.console.print(Text(f"  {one['collection']}  {one['id']}  {DIFFERENCES[one['what']]}"))
 
 
 def _where(run: Run) -> str:

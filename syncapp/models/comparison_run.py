@@ -40,5 +40,14 @@ class ComparisonRun(models.Model):
     class Meta:
         ordering = ["-started_at", "-id"]
 
+    @property
+    def differing(self) -> int:
+        return self.different + self.only_local + self.only_atlas
+
+    @property
+    def as_agreed(self) -> int:
+        """Documents that differ as was agreed, or as the rules say."""
+        return max(0, self.documents - self.equal - self.differing)
+
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.started_at:%Y-%m-%d %H:%M:%S}"

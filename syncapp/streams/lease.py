@@ -93,7 +93,8 @@ class Lease:
             pass
 
 
-def is_held(local: Database[Any]) -> bool:
-    """Is some listener active? Raises PyMongoError."""
+def active_listener(local: Database[Any]) -> str:
+    """Who holds a lease that has not run out; empty: nobody. Raises PyMongoError."""
     held = {"_id": LEASE_ID, "$expr": {"$gt": ["$until", "$$NOW"]}}
-    return local[METADATA].find_one(held, {"_id": 1}) is not None
+    found = local[METADATA].find_one(held) or {}
+    return str(found.get("holder", ""))

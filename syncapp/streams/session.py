@@ -81,7 +81,7 @@ class Session:
     # Life
 
     def run(self, stopping: threading.Event) -> None:
-        """Be the active listener. Raises LeaseLost or HistoryLost when this session has to end."""
+        """Be the active listener. Raises LeaseLost, HistoryLost or Halted when this session has to end."""
         keeper = self._periodic(
             "lease", max(0.2, self._settings.sync_lease_duration / 10_000), self._tokens.keep
         )

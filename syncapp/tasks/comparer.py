@@ -16,7 +16,7 @@ from syncapp.engine.errors import ConnectionDown, translate
 from syncapp.engine.origin import instance_id
 from syncapp.models import Instance
 from syncapp.rules.rules import load_rules
-from syncapp.streams.lease import is_held
+from syncapp.streams.lease import active_listener
 
 log = structlog.get_logger(__name__)
 MOST_FAILURES = 10  # of one slice, until a run that nothing depends on is given up
@@ -40,7 +40,7 @@ class Comparer:
         run = runs.load(self._local, run_id)
         if run is None or run.state is not runs.State.RUNNING or run.slice != number:
             return None  # cancelled, or done by another task
-        if not is_held(self._local):
+        if not active_listener(self._local):
             return None  # nobody would take the marks; the next listener sends it again
         try:
             part = Slice(self._local, self._atlas, run, load_rules(self._local).policy)

@@ -9,7 +9,7 @@ from pymongo.database import Database
 
 from syncapp.engine.errors import HistoryLost
 from syncapp.engine.values import BOTH, Side
-from syncapp.streams.lease import Lease, is_held
+from syncapp.streams.lease import Lease, active_listener
 from syncapp.streams.resume import load_token, missing_tokens, save_token
 
 OLD, NEW = {"_data": "82" + "0" * 16}, {"_data": "82" + "1" * 16}
@@ -35,9 +35,9 @@ def test_the_lease_does_not_bring_a_deleted_token_back(local_db: Database[Any]) 
 
 
 def test_whether_a_listener_is_active(local_db: Database[Any]) -> None:
-    assert not is_held(local_db)
+    assert not active_listener(local_db)
     lease = Lease(local_db, "me", 60_000)
     assert lease.acquire()
-    assert is_held(local_db)
+    assert active_listener(local_db)
     lease.give_back()
-    assert not is_held(local_db)
+    assert not active_listener(local_db)

@@ -14,12 +14,13 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from syncapp.bulk.dump_folder import DumpError
-from syncapp.bulk.restore import Dump, Restored, active_listener, open_dump, restore
+from syncapp.bulk.restore import Dump, Restored, open_dump, restore
 from syncapp.conf import SettingsError, get_settings
 from syncapp.engine.connect import connect
 from syncapp.engine.errors import translate
 from syncapp.engine.values import Side
 from syncapp.masking import mask_passwords
+from syncapp.streams.lease import active_listener
 from syncapp.switches import audit
 
 log = structlog.get_logger(__name__)

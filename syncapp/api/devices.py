@@ -1,4 +1,4 @@
-"""What can only be read: resume tokens and devices."""
+"""Devices, as their listeners last reported."""
 
 from __future__ import annotations
 
@@ -8,31 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from syncapp.models import Instance, ResumeToken
-
-
-class TokenOut(serializers.ModelSerializer):
-    instanceId = serializers.CharField(source="instance_id")
-    clusterTime = serializers.CharField(source="cluster_time")
-    savedAt = serializers.DateTimeField(source="saved_at")
-
-    class Meta:
-        model = ResumeToken
-        fields = ("instanceId", "side", "token", "clusterTime", "savedAt")
-
-
-class TokenList(serializers.Serializer):
-    results = TokenOut(many=True)
-
-
-@extend_schema_view(get=extend_schema(responses=TokenList, tags=["records"]))
-class ResumeTokens(APIView):
-    """Where each change stream goes on after a restart (a mirror; the truth is beside the local data)."""
-
-    def get(self, request: Request) -> Response:
-        return Response(
-            {"results": TokenOut(ResumeToken.objects.order_by("instance_id", "side"), many=True).data}
-        )
+from syncapp.models import Instance
 
 
 class DeviceOut(serializers.ModelSerializer):

@@ -1,0 +1,66 @@
+"""Resume tokens (a mirror; the truth is beside the local data), and clearing them, which forces a comparison."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from syncapp import runs
+from syncapp.api.errors import ServiceUnavailable
+from syncapp.api.fields import Choice
+from syncapp.databases import Unreachable
+from syncapp.engine.values import BOTH, Side
+from syncapp.models import ResumeToken
+
+
+class TokenOut(serializers.ModelSerializer):
+    instanceId = serializers.CharField(source="instance_id")
+    clusterTime = serializers.CharField(source="cluster_time")
+    savedAt = serializers.DateTimeField(source="saved_at")
+
+    class Meta:
+        model = ResumeToken
+        fields = ("instanceId", "side", "token", "clusterTime", "savedAt")
+
+
+class TokenList(serializers.Serializer):
+    results = TokenOut(many=True)
+
+
+class SideQuery(serializers.Serializer):
+    side = Choice(choices=[side.value for side in BOTH], required=False)
+
+
+class ClearedOut(serializers.Serializer):
+    cleared = serializers.ListField(child=serializers.CharField(), help_text="The sides that had a token")
+
+
+@extend_schema_view(
+    get=extend_schema(responses=TokenList, tags=["records"]),
+    delete=extend_schema(
+        parameters=[OpenApiParameter("side", str, enum=[side.value for side in BOTH])],
+        responses=ClearedOut,
+        tags=["records"],
+    ),
+)
+class ResumeTokens(APIView):
+    """Where each change stream goes on after a restart. `DELETE` forgets it (of one `side`, or of both): the
+    listener compares both sides, at once or at its next start."""
+
+    def get(self, request: Request) -> Response:
+        return Response(
+            {"results": TokenOut(ResumeToken.objects.order_by("instance_id", "side"), many=True).data}
+        )
+
+    def delete(self, request: Request) -> Response:
+        query = SideQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        side = query.validated_data.get("side")
+        try:
+            cleared = runs.clear_tokens([Side(side)] if side else BOTH, request.user)
+        except Unreachable as error:
+            raise ServiceUnavailable(str(error)) from error
+        return Response({"cleared": [one.value for one in cleared]})
