@@ -76,6 +76,9 @@ DATABASES: dict[str, dict[str, Any]] = {
     if SYNC.database_url
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": SYNC.home / "isthmus.sqlite3"}
 }
+# Tasks and requests are short: a new connection would be a good part of each
+DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Several processes write. IMMEDIATE takes the write lock at BEGIN, so that nobody fails half-way.
     DATABASES["default"]["OPTIONS"] = {

@@ -75,12 +75,14 @@ class Server:
     def check_alive(self, deadline: float) -> None:
         """Raise `ServerFailed` if the process has ended, or `deadline` (of time.monotonic) has passed."""
         if not self.running:
-            raise ServerFailed(f"{self.name} ended at its start: {self._last_lines()}")
+            raise ServerFailed(f"{self.name} has ended: {self._last_lines()}")
         if time.monotonic() > deadline:
             raise ServerFailed(f"{self.name} was not ready in time: {self._last_lines()}")
 
     def _last_lines(self, count: int = 5) -> str:
         try:
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+            lines = self.log.read_text(errors="replace").splitlines()
+            # After a crash mongod's last lines are a backtrace
+            return "\n".join([one for one in lines if '"s":"F"' in one][-count:] or lines[-count:])
         except OSError as error:
             return str(error)

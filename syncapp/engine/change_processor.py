@@ -55,7 +55,8 @@ class AtlasView:
 
     documents: Mapping[DocumentKey, bytes]
     position: int
-    counters: Mapping[DocumentKey, int]
+    states: Mapping[DocumentKey, SyncState]  # as they were
+    by_bytes: dict[bytes, SyncState]  # the same
     settled: Mapping[DocumentKey, SyncState]
 
 
@@ -114,7 +115,9 @@ class ChangeProcessor:
             work.next_round()
         for key in work.items:
             work.outcomes.setdefault(key, Outcome(key, left_over))
-        return [replace(one, conflict=key in work.in_conflict) for key, one in work.outcomes.items()]
+        for key in work.in_conflict:
+            work.outcomes[key] = replace(work.outcomes[key], conflict=True)
+        return list(work.outcomes.values())
 
     def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
         """Look at every key once. Keys that get no outcome have to be looked at again."""
@@ -158,7 +161,8 @@ class ChangeProcessor:
 
     def _observe_atlas(self, batch: Batch, items: Mapping[DocumentKey, WorkItem]) -> AtlasView:
         local, atlas = self.databases[Side.LOCAL], self.databases[Side.ATLAS]
-        states = read_states(local, items)
+        by_bytes: dict[bytes, SyncState] = {}
+        states = read_states(local, items, known=by_bytes)
         self.at("states read")
         landed = self._settle_intents(states)
         # Atlas is read after that: an intent that landed just now must not look like a foreign change
@@ -171,13 +175,12 @@ class ChangeProcessor:
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
             documents = read_documents(atlas[batch.collection], items, session, self.max_bytes)
             position = read_position(session)
-        counters = {key: state.counter for key, state in states.items()}
         settled = {
             key: self._settled(key, state, state.intent, landed, documents.get(key))
             for key, state in states.items()
             if state.intent
         }
-        return AtlasView(documents, position, counters, settled)
+        return AtlasView(documents, position, states, by_bytes, settled)
 
     def _settle_intents(self, states: Mapping[DocumentKey, SyncState]) -> dict[str, frozenset[DocumentKey]]:
         batch_ids = {state.intent.batch_id for state in states.values() if state.intent}
@@ -210,9 +213,9 @@ class ChangeProcessor:
         plan = Plan(new_batch_id(), batch.read_to)
         self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))
         with transaction(local) as session:
-            states = read_states(local, items, session)
+            states = read_states(local, items, session, view.by_bytes)
             current = {
-                key: item for key, item in items.items() if states[key].counter == view.counters[key]
+                key: item for key, item in items.items() if states[key].counter == view.states[key].counter
             }  # about the others somebody decided meanwhile: what was read of Atlas may be older
             documents = read_documents(local[batch.collection], current, session, self.max_bytes)
             read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
@@ -243,11 +246,8 @@ class ChangeProcessor:
         plan: Plan,
         session: ClientSession,
     ) -> None:
-        items = work.items
         if plan.pulls or plan.pushes:
-            facts = [(write.key, items[write.key].facts.get(Side.ATLAS)) for write in plan.pulls]
-            facts += [(write.key, items[write.key].facts.get(Side.LOCAL)) for write in plan.pushes]
-            insert_marker(local, plan.batch_id, self.device, facts, session)
+            insert_marker(local, plan.batch_id, self.device, session)
         write_documents(local[batch.collection], plan.pulls, session, work.exchanged)
         plan.count_once(write_records(local, plan.conflicts, session))
         write_states(local, plan.states, session)
@@ -289,7 +289,7 @@ class ChangeProcessor:
             unmoved = [write for write in writes if there.get(write.key) == write.before]
             if unmoved:
                 facts = [(write.key, work.items[write.key].facts.get(Side.LOCAL)) for write in unmoved]
-                insert_marker(atlas, batch_id, self.device, facts, session)
+                insert_marker(atlas, batch_id, self.device, session, facts)
                 write_documents(atlas[collection], unmoved, session, work.exchanged)
                 self.at("atlas written")
         return unmoved

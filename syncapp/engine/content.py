@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
+from functools import cache
 from hashlib import blake2b
 
 import bson
@@ -33,16 +35,23 @@ _EXACT: CodecOptions[dict[str, object]] = CodecOptions(
 )
 
 
+HASH_BYTES = 16
+
+
 def content_hash(document: bytes | None) -> bytes:
     """128 bit over the raw BSON: the order of fields and the types of numbers count."""
-    return ABSENT if document is None else blake2b(document, digest_size=16).digest()
+    return ABSENT if document is None else blake2b(document, digest_size=HASH_BYTES).digest()
 
 
 def key_hash(key: DocumentKey) -> bytes:
     """128 bit that stand for a key: the `_id` of its state."""
-    return blake2b(key.identity, digest_size=16, key=_collection_key(key.collection)).digest()
+    if not key.digest:
+        secret = _collection_key(key.collection)
+        key.digest = blake2b(key.identity, digest_size=HASH_BYTES, key=secret).digest()
+    return key.digest
 
 
+@cache
 def _collection_key(collection: str) -> bytes:
     return blake2b(collection.encode(), digest_size=32).digest()
 
@@ -83,14 +92,38 @@ def has_empty_timestamp(document: bytes) -> bool:
     """Is there a Timestamp(0, 0) at the top level, which the server would fill in on insert?"""
     if b"\x11" not in document or bytes(8) not in document:
         return False  # by far the most documents
+    return any(kind == _TIMESTAMP and value == bytes(8) for kind, _, value in elements(document))
+
+
+def repeats_a_name(document: bytes) -> bool:
+    """Has the document, or one inside it, two fields of one name? BSON allows that."""
+    names = set()
+    for kind, name, value in elements(document):
+        if name in names or (kind in (_DOCUMENT, _ARRAY) and repeats_a_name(value)):
+            return True
+        names.add(name)
+    return False
+
+
+def split_documents(raw: bytes) -> list[bytes]:
+    """BSON documents that stand one after the other."""
+    documents, position = [], 0
+    while position < len(raw):
+        end = position + int.from_bytes(raw[position : position + 4], "little")
+        documents.append(raw[position:end])
+        position = end
+    return documents
+
+
+def elements(document: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Type, name and value of each element of a document or an array, undecoded and in their order."""
     position = 4
     while document[position]:
         kind = document[position]
         start = document.index(b"\0", position + 1) + 1
-        position = start + _value_size(kind, document, start)
-        if kind == _TIMESTAMP and document[start:position] == bytes(8):
-            return True
-    return False
+        end = start + _value_size(kind, document, start)
+        yield kind, document[position + 1 : start - 1], document[start:end]
+        position = end
 
 
 def _value_size(kind: int, data: bytes, start: int) -> int:
@@ -127,14 +160,10 @@ def _canonical(kind: int, value: bytes) -> bytes:
 
 
 def _canonical_elements(document: bytes) -> bytes:
-    parts, position = [], 4
-    while document[position]:
-        kind = document[position]
-        start = document.index(b"\0", position + 1) + 1
-        end = start + _value_size(kind, document, start)
-        canonical = _canonical(kind, document[start:end])
-        parts += [document[position + 1 : start], _INT32.pack(len(canonical)), canonical]
-        position = end
+    parts = []
+    for kind, name, value in elements(document):
+        canonical = _canonical(kind, value)
+        parts += [name, b"\0", _INT32.pack(len(canonical)), canonical]
     return b"".join(parts)
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure
 
-from syncapp.engine.content import document_key, has_empty_timestamp, id_of, ids_filter
+from syncapp.engine import write_commands
+from syncapp.engine.content import (
+    document_key,
+    has_empty_timestamp,
+    id_of,
+    ids_filter,
+    repeats_a_name,
+    split_documents,
+)
 from syncapp.engine.errors import NAMESPACE_EXISTS, BatchTooLarge, DocumentRefused
 from syncapp.engine.refusals import reason_of
 from syncapp.engine.values import DocumentKey, Operation
@@ -41,26 +49,20 @@ def read_documents(
 ) -> dict[DocumentKey, bytes]:
     """The documents that exist, as raw BSON. Raises BatchTooLarge if several have more than `max_bytes`."""
     found: dict[DocumentKey, bytes] = {}
+    by_id = {key.id_bson: key for key in keys}
     size = 0
-    for ids in _portions([key.id_bson for key in keys]):
+    for ids in _portions(list(by_id)):
         query = RawBSONDocument(ids_filter(ids))
         for raw in collection.find_raw_batches(query, session=session, batch_size=len(ids) + 1):
             for document in split_documents(raw):
-                found[document_key(collection.name, id_of(document))] = document
+                id_bson = id_of(document)
+                # The server takes 1 and 1.0 for one `_id`
+                key = by_id.get(id_bson) or document_key(collection.name, id_bson)
+                found[key] = document
             size += len(raw)
             if size > max_bytes and len(found) > 1:
                 raise BatchTooLarge
     return found
-
-
-def split_documents(raw: bytes) -> list[bytes]:
-    """BSON documents that stand one after the other."""
-    documents, position = [], 0
-    while position < len(raw):
-        end = position + int.from_bytes(raw[position : position + 4], "little")
-        documents.append(raw[position:end])
-        position = end
-    return documents
 
 
 def _portions(ids: list[bytes]) -> Iterable[list[bytes]]:
@@ -82,45 +84,61 @@ def write_documents(
     session: ClientSession,
     exchanged: Container[DocumentKey] = (),
 ) -> None:
-    """Write documents exactly as they are, in one ordered bulk, deletes before replaces before inserts.
+    """Write documents exactly as they are: deletes, then replaces, then inserts.
 
-    Ordered, because in an unordered bulk one document's error is masked by a later transient one.
     `exchanged`: documents that give each other unique values: deleted and inserted again, so that no two
     hold one value at any moment. Raises DocumentRefused for the first that the server does not take.
     """
-    deletes: list[tuple[DocumentKey, Any]] = []
-    replaces: list[tuple[DocumentKey, Any]] = []
-    inserts: list[tuple[DocumentKey, Any]] = []
+    deletes: list[DocumentKey] = []
+    replaces: dict[DocumentKey, dict[str, Any]] = {}
+    inserts: dict[DocumentKey, RawBSONDocument] = {}
     for write in writes:
-        there = write.before
-        query = RawBSONDocument(write.key.id_bson)
-        # An _id that is equal to the server but other bytes (1 and 1.0) cannot be changed in place
-        if there is not None and (
-            write.after is None or write.key in exchanged or id_of(there) != id_of(write.after)
-        ):
-            deletes.append((write.key, DeleteOne(query)))
+        there, after = write.before, write.after
+        if there is not None and (after is None or write.key in exchanged or not _can_change(there, after)):
+            deletes.append(write.key)
             there = None
-        if write.after is None:
+        if after is None:
             continue
-        if there is None and not has_empty_timestamp(write.after):
+        document = RawBSONDocument(after)
+        if there is None and not has_empty_timestamp(after):
             # Never an upsert: that is seven times slower than an insert
-            inserts.append((write.key, InsertOne(RawBSONDocument(write.after))))
+            inserts[write.key] = document
         else:
-            # The server would fill in a Timestamp(0, 0) of a plain replace or insert; a literal stays
-            # as it is, and no field name that starts with $ is taken for an operator
-            literal = [{"$replaceWith": {"$literal": RawBSONDocument(write.after)}}]
-            replaces.append((write.key, UpdateOne(query, literal, upsert=there is None)))
-    operations = [*deletes, *replaces, *inserts]
-    if not operations:
-        return
+            change = [{"$replaceWith": {"$literal": document}}] if _needs_literal(after) else document
+            query = RawBSONDocument(write.key.id_bson)
+            replaces[write.key] = {"q": query, "u": change, "upsert": there is None}
+    for ids in _portions([key.id_bson for key in deletes]):
+        write_commands.delete(collection, RawBSONDocument(ids_filter(ids)), session)
+    with _refusals_of(replaces):
+        write_commands.update(collection, [*replaces.values()], session)
+    with _refusals_of(inserts):
+        write_commands.insert(collection, [*inserts.values()], session)
+
+
+def _can_change(there: bytes, after: bytes) -> bool:
+    """May the server change the one into the other? Else the document is deleted and inserted."""
+    if id_of(there) != id_of(after):
+        return False  # an _id that is equal to the server but other bytes (1 and 1.0) stays as it is
+    # What a pipeline changes is logged as a difference, and MongoDB (6.0.5) ends itself with "Invariant
+    # failure" over one of two documents with fields of the same name
+    return not _needs_literal(after) or not (repeats_a_name(there) or repeats_a_name(after))
+
+
+def _needs_literal(document: bytes) -> bool:
+    """The server fills in a Timestamp(0, 0), and may take a name that starts with $ for an operator."""
+    return b"$" in document or has_empty_timestamp(document)
+
+
+@contextmanager
+def _refusals_of(keys: Iterable[DocumentKey]) -> Iterator[None]:
     try:
-        collection.bulk_write([operation for _, operation in operations], ordered=True, session=session)
+        yield
     except BulkWriteError as error:
         details: dict[str, Any] = dict(error.details or {})
         if not details.get("writeErrors"):
             raise
         wrong = details["writeErrors"][0]
-        key = operations[wrong["index"]][0]
+        key = list(keys)[wrong["index"]]
         raise DocumentRefused(key, reason_of(wrong), wrong.get("code"), wrong.get("keyValue")) from error
 
 

@@ -20,8 +20,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.engine.content import document_key
-from syncapp.engine.documents import split_documents
+from syncapp.engine.content import document_key, split_documents
 from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact
 
 BATCHES = "_sync_batches"
@@ -65,10 +64,13 @@ def insert_marker(
     database: Database[Any],
     batch_id: str,
     origin: str,
-    facts: Iterable[tuple[DocumentKey, Fact | None]],
     session: ClientSession,
+    facts: Iterable[tuple[DocumentKey, Fact | None]] = (),
 ) -> None:
-    """Write a batch's marker. Raises DuplicateKeyError if its intents were settled without us."""
+    """Write a batch's marker. Raises DuplicateKeyError if its intents were settled without us.
+
+    `facts`: what other devices have to know. Nobody else reads the local database's stream.
+    """
     docs, collection = [], ""
     for key, fact in facts:
         collection = key.collection

@@ -11,28 +11,43 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
+import bson
 from bson.raw_bson import RawBSONDocument
-from pymongo import InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from syncapp.engine.content import key_hash
+from syncapp.engine import write_commands
+from syncapp.engine.content import HASH_BYTES, key_hash, split_documents
 from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState, UnknownTime
 
 STATE = "_sync_state"
 KEEP_GONE_SECONDS = 14 * 86_400
 _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
+_FIELDS = frozenset(("n", "h", "l", "a", "p", "i", "gone"))  # that change
+_ID_AT = 14  # where a state's `_id` begins: after lengths, types, name and subtype
 
 
 def read_states(
-    local: Database[Any], keys: Iterable[DocumentKey], session: ClientSession | None = None
+    local: Database[Any],
+    keys: Iterable[DocumentKey],
+    session: ClientSession | None = None,
+    known: dict[bytes, SyncState] | None = None,
 ) -> dict[DocumentKey, SyncState]:
-    """The state of every key; a key that was never decided about has the state of an absent document."""
+    """The state of every key; a key that was never decided about has the state of an absent document.
+
+    `known`: states as they were read before, by their bytes: most are still the same, and decoded once.
+    """
     by_hash = {key_hash(key): key for key in keys}
     states = dict.fromkeys(by_hash.values(), SyncState())
+    known = {} if known is None else known
     query = {"_id": {"$in": list(by_hash)}}
-    for found in local[STATE].find(query, _WITHOUT_KEY, session=session, batch_size=len(by_hash) + 1):
-        states[by_hash[found["_id"]]] = _decode(found)
+    batches = local[STATE].find_raw_batches(query, _WITHOUT_KEY, session=session, batch_size=len(by_hash) + 1)
+    for raw in batches:
+        for found in split_documents(raw):
+            state = known.get(found)
+            if state is None:
+                state = known[found] = _decode(bson.decode(found))
+            states[by_hash[found[_ID_AT : _ID_AT + HASH_BYTES]]] = state
     return states
 
 
@@ -41,16 +56,24 @@ def write_states(
     changes: Iterable[tuple[DocumentKey, SyncState, SyncState]],
     session: ClientSession | None = None,
 ) -> None:
-    """Write (key, state as read, new state). New ones are inserted, since an upsert is much slower."""
-    operations: list[Any] = []
+    """Write (key, state as read, new state). New ones are inserted, since an upsert is much slower.
+
+    A state about which somebody else has decided since it was read stays. Raises BulkWriteError if a new one
+    is there already.
+    """
+    updates, inserts = [], []
     for key, before, after in changes:
-        document = _encode(key, after)
+        fields = _encode(after)
         if before.counter:
-            operations.append(ReplaceOne({"_id": document["_id"]}, document))
+            change: dict[str, Any] = {"$set": fields}
+            if gone := _FIELDS - fields.keys():
+                change["$unset"] = dict.fromkeys(gone, "")
+            updates.append({"q": {"_id": key_hash(key), "n": before.counter}, "u": change})
         else:
-            operations.append(InsertOne(document))
-    if operations:
-        local[STATE].bulk_write(operations, ordered=session is not None, session=session)
+            head = {"_id": key_hash(key), "c": key.collection, "key": RawBSONDocument(key.id_bson)}
+            inserts.append(head | fields)
+    write_commands.update(local[STATE], updates, session)
+    write_commands.insert(local[STATE], inserts, session)
 
 
 def record_pushed(local: Database[Any], keys: Iterable[DocumentKey], batch_id: str) -> None:
@@ -81,21 +104,17 @@ def _decode(found: dict[str, Any]) -> SyncState:
     )
 
 
-def _encode(key: DocumentKey, state: SyncState) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "_id": key_hash(key),
-        "c": key.collection,
-        "key": RawBSONDocument(key.id_bson),
-    }
+def _encode(state: SyncState) -> dict[str, Any]:
+    """All but what names the key."""
+    fields: dict[str, Any] = {"n": state.counter}
     if state.local == state.atlas:
-        document["h"] = state.local
+        fields["h"] = state.local
     else:
-        document |= {"l": state.local, "a": state.atlas}
-    document["n"] = state.counter
+        fields |= {"l": state.local, "a": state.atlas}
     if state.prefer:
-        document["p"] = state.prefer.value
+        fields["p"] = state.prefer.value
     if state.intent:
-        document["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
+        fields["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
     elif state.local == state.atlas == ABSENT:
-        document["gone"] = dt.datetime.now(dt.UTC)
-    return document
+        fields["gone"] = dt.datetime.now(dt.UTC)
+    return fields

@@ -13,8 +13,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from syncapp.engine.content import document_key, id_of, ids_filter
-from syncapp.engine.documents import split_documents
+from syncapp.engine.content import document_key, id_of, ids_filter, split_documents
 from syncapp.engine.errors import DUPLICATE_KEY, DocumentRefused
 from syncapp.engine.values import Fact, Side, WorkItem
 

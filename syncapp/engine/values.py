@@ -37,13 +37,32 @@ class Operation(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True)
 class DocumentKey:
-    """A collection and an `_id`. Two keys are equal if the server takes their `_id`s for one."""
+    """A collection and an `_id`. Two keys are equal if the server takes their `_id`s for one.
 
-    collection: str
-    identity: bytes  # canonical form of the `_id` (see content.py)
-    id_bson: bytes = field(compare=False)  # BSON of {_id: …}, as one side stores it
+    `identity`: canonical form of the `_id`; `id_bson`: BSON of {_id: …}, as one side stores it (content.py).
+    """
+
+    # Not a dataclass: each key is made once and hashed some thirty times on its way
+    __slots__ = ("_hash", "collection", "digest", "id_bson", "identity")
+
+    def __init__(self, collection: str, identity: bytes, id_bson: bytes) -> None:
+        self.collection = collection
+        self.identity = identity
+        self.id_bson = id_bson
+        self.digest = b""  # what `content.key_hash` found
+        self._hash = hash(identity)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DocumentKey):
+            return NotImplemented
+        return self.identity == other.identity and self.collection == other.collection
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"DocumentKey({self.collection!r}, {self.id_bson!r})"
 
 
 @dataclass(frozen=True, slots=True)

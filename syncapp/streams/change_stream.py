@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import bson
 from bson import Timestamp
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from syncapp.engine.content import elements
 from syncapp.engine.errors import SyncError, translate
 from syncapp.engine.origin import BATCHES, METADATA
 from syncapp.engine.state import STATE
@@ -28,7 +30,6 @@ OWN = [BATCHES, DIRTY, METADATA, DEVICES]
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _PROJECTION = {
     "operationType": 1,
-    "ns": 1,
     "documentKey": 1,
     "clusterTime": 1,
     "wallTime": 1,
@@ -48,7 +49,7 @@ class Fetched:
     `token_is_event`: the token is the last event's own, so that more of its transaction may follow.
     """
 
-    events: list[RawBSONDocument]
+    events: list[bytes]  # BSON of each
     token: dict[str, Any]
     read_to: int
     server_time: int  # the server's cluster time when it answered
@@ -113,7 +114,7 @@ class ChangeStream:
             "readConcern": {"level": "majority"},
         }
         try:
-            stream._first = stream._fetched(stream._run(command), "firstBatch")
+            stream._first = stream._fetched(stream._run(command))
             stream.start_token = stream._first.token
         except SyncError:
             stream.close()
@@ -132,7 +133,7 @@ class ChangeStream:
             "batchSize": self._batch_size,
             "maxTimeMS": wait_ms,
         }
-        return self._fetched(self._run(command), "nextBatch")
+        return self._fetched(self._run(command))
 
     def close(self) -> None:
         """End the stream on the server, if it can be reached."""
@@ -145,20 +146,21 @@ class ChangeStream:
             pass  # the server drops it by itself
         self._cursor_id = 0
 
-    def _run(self, command: dict[str, Any]) -> Any:
+    def _run(self, command: dict[str, Any]) -> RawBSONDocument:
         try:
-            reply = self._database.command(command, session=self._session, codec_options=_RAW)
+            return self._database.command(command, session=self._session, codec_options=_RAW)
         except PyMongoError as error:
             raise translate(error) from error
-        self._cursor_id = int(reply["cursor"]["id"])
-        return reply
 
-    def _fetched(self, reply: Any, batch: str) -> Fetched:
-        cursor = reply["cursor"]
-        events = cursor[batch]
-        token = dict(cursor["postBatchResumeToken"])
+    def _fetched(self, reply: RawBSONDocument) -> Fetched:
+        # Taken apart by hand: the driver would make an object of every event
+        cursor = {name: value for _, name, value in elements(reply["cursor"].raw)}
+        self._cursor_id = int.from_bytes(cursor[b"id"], "little", signed=True)
+        batch = cursor[b"firstBatch"] if b"firstBatch" in cursor else cursor[b"nextBatch"]
+        events = [event for _, _, event in elements(batch)]
+        token = bson.decode(cursor[b"postBatchResumeToken"])
         proved = token_position(token)
-        is_event = bool(events) and events[-1]["_id"]["_data"] == token["_data"]
+        is_event = bool(events) and RawBSONDocument(events[-1])["_id"]["_data"] == token["_data"]
         # An event at T proves what was before T; the token of an empty batch proves T itself
         read_to = proved - 1 if events else proved
         return Fetched(events, token, read_to, _position(reply["operationTime"]), is_event)
@@ -175,7 +177,3 @@ def token_position(token: Mapping[str, Any]) -> int:
 
 def _position(timestamp: Timestamp) -> int:
     return timestamp.time << 32 | timestamp.inc
-
-
-def event_position(event: RawBSONDocument) -> int:
-    return _position(event["clusterTime"])

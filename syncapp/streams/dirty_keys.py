@@ -10,8 +10,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from syncapp.engine.values import BOTH, DocumentKey, Ending, Fact, Outcome, Seen, Side, WorkItem
+from syncapp.engine.values import BOTH, DocumentKey, Ending, Fact, Seen, Side, WorkItem
 from syncapp.streams.watermark import Watermark
+
+_OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +110,12 @@ class DirtyKeys:
 
     # What comes back
 
-    def finish(self, task_id: str, outcomes: Iterable[Outcome]) -> int:
+    def keys_of(self, task_id: str) -> list[DocumentKey]:
+        """The keys of a task in the order of its batch; none if it was given up."""
+        task = self.tasks.get(task_id)
+        return list(task.keys) if task else []
+
+    def finish(self, task_id: str, ends: Iterable[tuple[DocumentKey, Ending, Seen | None]]) -> int:
         """A task reports. A late report, of a task that was given up, is ignored.
 
         Returns how many pulls are owed of which no event of Atlas's stream is held back.
@@ -117,23 +124,23 @@ class DirtyKeys:
         owed = 0
         if task is None:
             return owed
-        for outcome in outcomes:
-            work = task.keys.pop(outcome.key, None)
+        for key, ending, seen in ends:
+            work = task.keys.pop(key, None)
             if work is None:
                 continue
-            self._busy.discard(outcome.key)
-            if outcome.ending is Ending.OWED and Side.ATLAS in work.held:
-                self._park(outcome.key, work)
-            elif outcome.ending in (Ending.DONE, Ending.REJECTED, Ending.OWED):
-                owed += outcome.ending is Ending.OWED
+            self._busy.discard(key)
+            if ending is Ending.OWED and Side.ATLAS in work.held:
+                self._park(key, work)
+            elif ending in _OVER:
+                owed += ending is Ending.OWED
                 self._release(work)
-                newer = self._dirty.get(outcome.key)
+                newer = self._dirty.get(key)
                 if newer is not None:
-                    self._make_ready(outcome.key, newer)
+                    self._make_ready(key, newer)
             else:
-                work.seen = outcome.seen if outcome.ending is Ending.WAIT else work.seen
-                work.attempts += outcome.ending is Ending.RETRY
-                self._put_back(outcome.key, work)
+                work.seen = seen if ending is Ending.WAIT else work.seen
+                work.attempts += ending is Ending.RETRY
+                self._put_back(key, work)
         if not task.keys:
             del self.tasks[task_id]
         return owed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import uuid
@@ -11,7 +12,7 @@ import structlog
 from redis import RedisError
 
 from syncapp.conf import SyncSettings
-from syncapp.engine.values import Batch, Outcome
+from syncapp.engine.values import Batch
 from syncapp.rules.rules import Rules
 from syncapp.safety.halts import stopped_sides
 from syncapp.streams.dirty_keys import DirtyKeys
@@ -121,10 +122,11 @@ class Dispatcher:
         with self._changed:
             for report in arrived:
                 self._metrics.add(report)
-                self._safeguards.moved(report.moved)
+                keys = self._dirty.keys_of(report.task_id)
+                self._safeguards.moved(keys[place] for place in report.moved if keys)
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
-                outcomes = [Outcome(key, end, seen=seen) for key, (end, seen) in report.endings.items()]
-                owed += self._dirty.finish(report.task_id, outcomes)
+                ends = zip(keys, report.endings, map(report.seen.get, itertools.count()), strict=False)
+                owed += self._dirty.finish(report.task_id, ends)
             if arrived:
                 self._changed.notify_all()
         if self._broker_down:

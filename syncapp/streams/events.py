@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from bson import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 
 from syncapp.engine.content import document_key
 from syncapp.engine.origin import BATCHES, METADATA, Marker
 from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
 from syncapp.safety.heartbeat import DEVICES
-from syncapp.streams.change_stream import DIRTY, event_position
+from syncapp.streams.change_stream import DIRTY
+from syncapp.streams.raw_event import RawEvent, cut, decode, may_be_marker, transaction_of
 
 _OPERATIONS = {operation.value: operation for operation in Operation}
 
@@ -43,7 +42,7 @@ class Pulse:
 
 
 Found = Change | Structural | Pulse
-Place = tuple[tuple[Any, Any] | None, Marker | None, bool]
+Place = tuple[bytes | None, Marker | None, bool]
 
 
 @dataclass(slots=True)
@@ -55,7 +54,7 @@ class EventReader:
     device: str  # the instance id
     to_atlas_time: Callable[[int], int]  # of a local time in milliseconds
     remembers: Callable[[Iterable[str]], set[str]]  # which batch ids this database knows as its own
-    transaction: tuple[Any, Any] | None = None  # the one that the newest event belongs to
+    transaction: bytes | None = None  # the one that the newest event belongs to
     _marker: Marker | None = None  # it began with this
     _is_echo: bool = False
 
@@ -68,63 +67,68 @@ class EventReader:
         """What was read since then is read again: its first events must find the marker of their transaction."""
         self.transaction, self._marker, self._is_echo = place
 
-    def read(self, events: list[RawBSONDocument]) -> list[Found]:
+    def read(self, events: list[bytes]) -> list[Found]:
         """Raises PyMongoError if the local database cannot be asked; then nothing was read."""
-        markers = {id(event): Marker.decode(event["fullDocument"]) for event in events if _is_marker(event)}
-        if self.side is Side.LOCAL:
-            # Whatever stands in this database's own stream was written by it
-            known = {marker.batch_id for marker in markers.values()}
-        else:
-            ours = [marker.batch_id for marker in markers.values() if marker.origin == self.device]
-            known = self.remembers(ours) if ours else set()
-        found = []
-        for event in events:
-            change = self._read_one(event, markers.get(id(event)), known)
-            if change is not None:
+        markers = {at: marker for at, event in enumerate(events) if (marker := _marker(event)) is not None}
+        echoes = self._echoes(markers.values())
+        found: list[Found] = []
+        for at, event in enumerate(events):
+            transaction = transaction_of(event)
+            if transaction != self.transaction or transaction is None:
+                self.transaction, self._marker, self._is_echo = transaction, None, False
+            if at in markers:
+                raw = markers[at]
+                self._is_echo = raw["_id"] in echoes
+                self._marker = None if self._is_echo else Marker.decode(raw)
+            elif not self._is_echo and (change := self._read_one(event)) is not None:
                 found.append(change)
         return found
 
-    def continues(self, events: list[RawBSONDocument]) -> bool:
+    def continues(self, events: list[bytes]) -> bool:
         """Does the first of these events belong to the transaction of the newest event read?"""
-        return bool(events) and self.transaction is not None and _transaction(events[0]) == self.transaction
+        return bool(events) and self.transaction is not None and transaction_of(events[0]) == self.transaction
 
-    def _read_one(self, event: RawBSONDocument, marker: Marker | None, known: set[str]) -> Found | None:
-        transaction = _transaction(event)
-        if transaction != self.transaction or transaction is None:
-            self.transaction, self._marker, self._is_echo = transaction, None, False
-        if marker is not None:
-            self._marker, self._is_echo = marker, marker.batch_id in known
-            return None
-        if self._is_echo:
-            return None
-        operation = _OPERATIONS.get(event["operationType"])
-        collection = event["ns"].get("coll", "") if "ns" in event else ""
-        if operation is None:
-            to = event["to"].get("coll", "") if "to" in event else ""
-            return Structural(event["operationType"], collection, to)
-        if collection == BATCHES:
-            return None  # a cancelled marker is no change; synced, it could be taken for a push that landed
-        if collection == DIRTY:
-            wanted = event["fullDocument"]
-            return Change(document_key(wanted["c"], wanted["key"].raw), None)
-        if collection in (METADATA, DEVICES):
-            return _pulse(event["fullDocument"])
-        key = document_key(collection, event["documentKey"].raw)
-        return Change(key, self._fact(key, event, operation))
+    def _echoes(self, markers: Iterable[RawBSONDocument]) -> set[str]:
+        """Which of these batches are our own."""
+        if self.side is Side.LOCAL:
+            # Whatever stands in this database's own stream was written by it
+            return {marker["_id"] for marker in markers}
+        ours = [marker["_id"] for marker in markers if marker["origin"] == self.device]
+        return self.remembers(ours) if ours else set()
 
-    def _fact(self, key: DocumentKey, event: RawBSONDocument, operation: Operation) -> Fact:
-        position = event_position(event)
-        wall = event.get("wallTime")
+    def _read_one(self, event: bytes) -> Found | None:
+        plain = cut(event)
+        if plain is None:
+            decoded = RawBSONDocument(event)
+            operation, collection = decoded["operationType"], decoded["c"]
+            if operation not in _OPERATIONS:
+                to = decoded["to"].get("coll", "") if "to" in decoded else ""
+                return Structural(operation, collection, to)
+            if collection == BATCHES:
+                return (
+                    None  # a cancelled marker is no change; synced, it could be taken for a push that landed
+                )
+            if collection == DIRTY:
+                wanted = decoded["fullDocument"]
+                return Change(document_key(wanted["c"], wanted["key"].raw), None)
+            if collection in (METADATA, DEVICES):
+                return _pulse(decoded["fullDocument"])
+            plain = decode(decoded)
+        key = document_key(plain.collection, plain.id_bson)
+        return Change(key, self._fact(key, plain))
+
+    def _fact(self, key: DocumentKey, event: RawEvent) -> Fact:
+        operation = _OPERATIONS[event.operation]
         if self._marker is not None and key in self._marker.changes:
             made, origin = self._marker.changes[key]  # another device's change
-            if made is not None and wall is not None:
-                made = min(made, int(DatetimeMS(wall)))  # by a clock that was ahead: it is here already
-            return Fact(position, made, origin, operation)
+            if made is not None and event.wall is not None:
+                made = min(made, event.wall)  # by a clock that was ahead: it is here already
+            return Fact(event.position, made, origin, operation)
         # Before MongoDB 6 an event has no wallTime; its cluster time is exact to the second
-        time = int(DatetimeMS(wall)) if wall is not None else (position >> 32) * 1000
+        time = (event.position >> 32) * 1000 if event.wall is None else event.wall
         if self.side is Side.LOCAL:
-            return Fact(position, self.to_atlas_time(time), self.device, operation)
-        return Fact(position, time, ATLAS_ORIGIN, operation)
+            return Fact(event.position, self.to_atlas_time(time), self.device, operation)
+        return Fact(event.position, time, ATLAS_ORIGIN, operation)
 
 
 def _pulse(beat: RawBSONDocument) -> Pulse:
@@ -132,12 +136,15 @@ def _pulse(beat: RawBSONDocument) -> Pulse:
     return Pulse(str((beat if last is None else last).get("nonce", "")))
 
 
-def _is_marker(event: RawBSONDocument) -> bool:
-    if event["operationType"] != "insert" or event["ns"]["coll"] != BATCHES:
-        return False
-    return "cancelled" not in event["fullDocument"]
-
-
-def _transaction(event: RawBSONDocument) -> tuple[Any, Any] | None:
-    number = event.get("txnNumber")
-    return None if number is None else (bytes(event["lsid"]["id"]), int(number))
+def _marker(event: bytes) -> RawBSONDocument | None:
+    """The marker of a batch that this event brings; None: it brings none."""
+    if not may_be_marker(event):
+        return None
+    decoded = RawBSONDocument(event)
+    if (
+        decoded["operationType"] != "insert"
+        or decoded["c"] != BATCHES
+        or "cancelled" in decoded["fullDocument"]
+    ):
+        return None
+    return RawBSONDocument(decoded["fullDocument"].raw)

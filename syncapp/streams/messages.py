@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import bson
 
-from syncapp.engine.content import document_key
+from syncapp.engine.content import document_key, split_documents
 from syncapp.engine.values import (
     BOTH,
     Batch,
-    DocumentKey,
     Ending,
     Fact,
     Operation,
@@ -22,14 +23,27 @@ from syncapp.engine.values import (
     WorkItem,
 )
 
+_ENDINGS = tuple(Ending)  # one byte each in a report
+_OPERATIONS = tuple(Operation)
+_FACT = struct.Struct("<QqBH")  # position, time, operation, origin
+_UNKNOWN_TIME = -(1 << 63)
+_NONE = 255  # for an operation: nothing is known of this side
+_NO_FACT = _FACT.pack(0, 0, _NONE, 0)
+
 
 def encode_batch(batch: Batch) -> dict[str, Any]:
-    """A batch as values that BSON knows. `_id`s stay bytes, so that no type is lost on the way."""
+    """A batch as values that BSON knows. Keys and facts are packed: a list for each would cost ten times as
+    much. `_id`s stay BSON, so that no type is lost on the way."""
+    origins: dict[str, int] = {}
     return {
         "task": batch.task_id,
         "side": batch.side.value,
         "collection": batch.collection,
-        "items": [_encode_item(item) for item in batch.items],
+        "keys": b"".join(item.key.id_bson for item in batch.items),
+        "facts": [_pack_facts(batch.items, side, origins) for side in BOTH],
+        "origins": list(origins),
+        "seen": [[place, _encode_seen(item.seen)] for place, item in enumerate(batch.items) if item.seen],
+        "attempts": [item.attempts for item in batch.items] if any(i.attempts for i in batch.items) else [],
         "read_to": _by_side(batch.read_to),
         "hurry": batch.hurry,
         "halted": [side.value for side in batch.halted],
@@ -44,33 +58,51 @@ def decode_batch(message: Mapping[str, Any]) -> Batch:
         task_id=message["task"],
         side=Side(message["side"]),
         collection=message["collection"],
-        items=tuple(_decode_item(message["collection"], item) for item in message["items"]),
+        items=tuple(_decode_items(message)),
         read_to=_sides(message["read_to"]),
         hurry=message["hurry"],
-        halted=frozenset(Side(side) for side in message.get("halted", ())),
+        halted=frozenset(Side(side) for side in message["halted"]),
         rules_version=message["rules"],
-        device=message.get("device", ""),
+        device=message["device"],
         reply_to=message["reply_to"],
     )
 
 
-def _encode_item(item: WorkItem) -> list[Any]:
-    facts = [_encode_fact(item.facts.get(side)) for side in BOTH]
-    return [item.key.id_bson, *facts, _encode_seen(item.seen), item.attempts]
+def _decode_items(message: Mapping[str, Any]) -> Iterator[WorkItem]:
+    ids = split_documents(message["keys"])
+    local, atlas = (_unpack_facts(packed, message["origins"]) for packed in message["facts"])
+    seen = {place: _decode_seen(one) for place, one in message["seen"]}
+    attempts = message["attempts"] or itertools.repeat(0)
+    for place, (id_bson, here, there, tried) in enumerate(zip(ids, local, atlas, attempts, strict=False)):
+        facts = {}
+        if here is not None:
+            facts[Side.LOCAL] = here
+        if there is not None:
+            facts[Side.ATLAS] = there
+        yield WorkItem(document_key(message["collection"], id_bson), facts, seen.get(place), tried)
 
 
-def _decode_item(collection: str, item: list[Any]) -> WorkItem:
-    id_bson, local, atlas, seen, attempts = item
-    facts = {side: _decode_fact(fact) for side, fact in zip(BOTH, (local, atlas), strict=True) if fact}
-    return WorkItem(document_key(collection, id_bson), facts, _decode_seen(seen), attempts)
+def _pack_facts(items: Iterable[WorkItem], side: Side, origins: dict[str, int]) -> bytes:
+    """A record a key; `origins` is filled with what the records refer to."""
+    packed = []
+    for item in items:
+        fact = item.facts.get(side)
+        if fact is None:
+            packed.append(_NO_FACT)
+        else:
+            time = _UNKNOWN_TIME if fact.time is None else fact.time
+            origin = origins.setdefault(fact.origin, len(origins))
+            packed.append(_FACT.pack(fact.position, time, _OPERATIONS.index(fact.operation), origin))
+    return b"".join(packed)
 
 
-def _encode_fact(fact: Fact | None) -> list[Any] | None:
-    return None if fact is None else [fact.position, fact.time, fact.origin, fact.operation.value]
-
-
-def _decode_fact(fact: list[Any]) -> Fact:
-    return Fact(fact[0], fact[1], fact[2], Operation(fact[3]))
+def _unpack_facts(packed: bytes, origins: Sequence[str]) -> Iterator[Fact | None]:
+    for position, time, operation, origin in _FACT.iter_unpack(packed):
+        if operation == _NONE:
+            yield None
+        else:
+            known = None if time == _UNKNOWN_TIME else time
+            yield Fact(position, known, origins[origin], _OPERATIONS[operation])
 
 
 def _encode_seen(seen: Seen | None) -> list[Any] | None:
@@ -97,12 +129,13 @@ def _sides(values: list[Any]) -> dict[Side, Any]:
 
 @dataclass(slots=True)
 class Report:
-    """What a worker tells the listener about a task. Without outcomes it is only a sign of life."""
+    """What a worker tells the listener about a task. Without endings it is only a sign of life."""
 
     task_id: str
     side: Side
-    endings: dict[DocumentKey, tuple[Ending, Seen | None]] = field(default_factory=dict)
-    moved: frozenset[DocumentKey] = frozenset()  # those of them that were transferred
+    endings: tuple[Ending, ...] = ()  # of the batch's keys, in their order
+    seen: dict[int, Seen] = field(default_factory=dict)  # place in the batch → what was read
+    moved: frozenset[int] = frozenset()  # places of the keys that were transferred
     counts: dict[str, int] = field(default_factory=dict)  # e.g. "local insert": 3, "conflicts": 1
     took_ms: float = 0.0
     silent_ms: int = 0  # the worker will not speak before this time has passed (it waits to retry)
@@ -113,9 +146,17 @@ class Report:
         for outcome in outcomes:
             for name in _names(outcome, batch.side):
                 counts[name] = counts.get(name, 0) + 1
-        endings = {one.key: (one.ending, one.seen) for one in outcomes}
-        moved = frozenset(one.key for one in outcomes if one.ending is Ending.DONE and one.transfer)
-        return cls(batch.task_id, batch.side, endings, moved, counts, took_ms)
+        by_key = {one.key: one for one in outcomes}
+        ends = [by_key[item.key] for item in batch.items]
+        return cls(
+            batch.task_id,
+            batch.side,
+            tuple(one.ending for one in ends),
+            {place: one.seen for place, one in enumerate(ends) if one.seen},
+            frozenset(place for place, one in enumerate(ends) if one.ending is Ending.DONE and one.transfer),
+            counts,
+            took_ms,
+        )
 
 
 def _names(outcome: Outcome, side: Side) -> list[str]:
@@ -130,26 +171,13 @@ def _names(outcome: Outcome, side: Side) -> list[str]:
 
 
 def encode_report(report: Report) -> bytes:
-    # Most keys are done: only the others are named
-    done = [
-        key.id_bson
-        for key, (ending, _) in report.endings.items()
-        if ending is Ending.DONE and key not in report.moved
-    ]
-    others = [
-        [key.id_bson, ending.value, _encode_seen(seen)]
-        for key, (ending, seen) in report.endings.items()
-        if ending is not Ending.DONE
-    ]
-    collection = next((key.collection for key in report.endings), "")
     return bson.encode(
         {
             "task": report.task_id,
             "side": report.side.value,
-            "collection": collection,
-            "done": done,
-            "moved": [key.id_bson for key in report.moved],
-            "others": others,
+            "endings": bytes(_ENDINGS.index(ending) for ending in report.endings),
+            "seen": [[place, _encode_seen(seen)] for place, seen in report.seen.items()],
+            "moved": bytes(place in report.moved for place in range(len(report.endings))),
             "counts": report.counts,
             "took_ms": report.took_ms,
             "silent_ms": report.silent_ms,
@@ -159,18 +187,13 @@ def encode_report(report: Report) -> bytes:
 
 def decode_report(data: bytes) -> Report:
     message = bson.decode(data)
-    collection = message["collection"]
-    moved = frozenset(document_key(collection, one) for one in message.get("moved", ()))
-    endings: dict[DocumentKey, tuple[Ending, Seen | None]] = dict.fromkeys(moved, (Ending.DONE, None))
-    for one in message["done"]:
-        endings[document_key(collection, one)] = (Ending.DONE, None)
-    for id_bson, ending, seen in message["others"]:
-        endings[document_key(collection, id_bson)] = (Ending(ending), _decode_seen(seen))
+    seen = {place: _decode_seen(found) for place, found in message["seen"]}
     return Report(
         message["task"],
         Side(message["side"]),
-        endings,
-        moved,
+        tuple(_ENDINGS[code] for code in message["endings"]),
+        {place: found for place, found in seen.items() if found},
+        frozenset(place for place, moved in enumerate(message["moved"]) if moved),
         message["counts"],
         message["took_ms"],
         message["silent_ms"],

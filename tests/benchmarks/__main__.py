@@ -10,7 +10,7 @@ from types import FrameType
 
 from syncapp.conf import BASE_DIR
 from syncapp.engine.values import Side
-from tests.benchmarks.contenders import LIMIT, NAIVE, PRODUCT
+from tests.benchmarks.contenders import CEILING, LIMIT, NAIVE, PRODUCT
 from tests.benchmarks.devices import fleet
 from tests.benchmarks.distance import distance
 from tests.benchmarks.drain import tell
@@ -69,7 +69,7 @@ def _drains(group: str, servers: World, options: Options, results: Results) -> N
 
 def _latency(group: str, servers: World, options: Options, results: Results) -> None:
     for source in options.sources:
-        for name in options.peers:
+        for name in (one for one in options.peers if one != CEILING):
             found = latencies(name, servers, source, list(options.rates), options.rate_seconds)
             results.latencies += found
 
@@ -85,12 +85,12 @@ def _distance(group: str, servers: World, options: Options, results: Results) ->
     for milliseconds in options.round_trips:
         with distance(servers.atlas.port, milliseconds) as port:
             for source in options.sources:
-                for name in (one for one in options.peers if one != NAIVE):
+                for name in (one for one in options.peers if one in (PRODUCT, LIMIT)):
                     results.drains += tell(
                         "basic", name, servers, source, options.changes, round_trip_ms=milliseconds, atlas_port=port
                     )  # fmt: skip
                 # A loop that waits for every write on Atlas can follow only a few a second
-                for name in (one for one in options.peers if one != LIMIT):
+                for name in (one for one in options.peers if one in (PRODUCT, NAIVE)):
                     rate = first if name == PRODUCT or source is Side.ATLAS else 1.0
                     results.latencies += latencies(
                         name, servers, source, [rate], options.rate_seconds, round_trip_ms=milliseconds, atlas_port=port

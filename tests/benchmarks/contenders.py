@@ -11,6 +11,7 @@ from typing import Any
 
 from pymongo.database import Database
 
+from syncapp.conf import SETTINGS
 from syncapp.embedded.mongod import mongod_uri
 from syncapp.embedded.tether import tethered
 from syncapp.engine.values import Side
@@ -23,7 +24,12 @@ from tests.support.eventually import eventually
 
 # Default settings: what makes tests quick is taken back
 DEFAULTS = {**dict.fromkeys(QUICK, ""), "BIDIRECTIONAL_SYNC_ENABLED": "true"}
-PRODUCT, LIMIT, NAIVE = "product", "limit", "naive"
+PRODUCT, LIMIT, CEILING, NAIVE = "product", "limit", "ceiling", "naive"
+PEERS = {
+    LIMIT: ("limit", next(one.default for one in SETTINGS if one.name == "ATLAS_CHANGE_STREAM_BATCH_SIZE")),
+    CEILING: ("limit", "1000"),
+    NAIVE: ("naive",),
+}
 LINE_SECONDS = 60
 WARM_UP, WARM_UPS = "warm_up", 20
 
@@ -111,8 +117,9 @@ class Peer:
         clients = {Side.LOCAL: world.local_client, Side.ATLAS: world.atlas_client}
         self.source: Database[Document] = clients[source][self._database]
         self.target: Database[Document] = clients[source.other][self._database]
-        program = [sys.executable, "-m", f"tests.benchmarks.peers.{name}", uris[source], uris[source.other]]
-        self._command = tethered(program)
+        module, *arguments = PEERS[name]
+        command = [sys.executable, "-m", f"tests.benchmarks.peers.{module}"]
+        self._command = tethered([*command, uris[source], uris[source.other], *arguments])
         self._process: subprocess.Popen[bytes] | None = None
         with self.source.watch() as stream:
             self.target[TOKENS].insert_one({"_id": "token", "token": stream.resume_token})

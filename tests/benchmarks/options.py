@@ -55,7 +55,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     size.add_argument("--full", action="store_true", help="100,000 changes and 200,000 documents")
     parser.add_argument("--only", default=",".join(GROUPS), help="what to measure, separated by commas")
     parser.add_argument("--from", dest="sources", default="local,atlas", help="where the writes are made")
-    parser.add_argument("--peers", default="product,limit,naive", help="who is measured")
+    parser.add_argument("--peers", default="product,limit,ceiling,naive", help="who is measured")
     parser.add_argument("--changes", type=int, help="of a drain; default 20,000")
     parser.add_argument("--documents", type=int, help="of a first run; default 200,000")
     parser.add_argument("--runs", type=int, help="default 3")

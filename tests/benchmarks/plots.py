@@ -7,9 +7,9 @@ from html import escape
 
 from tests.benchmarks.figures import medians
 from tests.benchmarks.results import Results
-from tests.benchmarks.tables import ARROWS, LIMIT, NAIVE, PRODUCT, number
+from tests.benchmarks.tables import ARROWS, CEILING, LIMIT, NAIVE, PRODUCT, number
 
-COLOURS = {PRODUCT: "#2563eb", LIMIT: "#94a3b8", NAIVE: "#f59e0b"}
+COLOURS = {PRODUCT: "#2563eb", LIMIT: "#94a3b8", CEILING: "#cbd5e1", NAIVE: "#f59e0b"}
 WIDTH, NAMES, RIGHT = 760, 230, 70  # pixels: all, for the names, for the figures behind the bars
 BAR, GAP, HEAD = 14, 10, 52
 
@@ -76,7 +76,7 @@ def _drains(results: Results) -> list[Group]:
     rates = medians(
         ((f"{one.workload}, {ARROWS[one.source]}", one.contender), one.per_second) for one in plain
     )
-    return _groups(rates, (PRODUCT, LIMIT, NAIVE))
+    return _groups(rates, (PRODUCT, LIMIT, CEILING, NAIVE))
 
 
 def _workers(results: Results) -> list[Group]:

@@ -126,6 +126,42 @@ def test_every_id_type_and_every_value_type_arrives_as_the_same_bytes(device: De
     assert device.rejected() == []
 
 
+def twins(key: int, field: str, *values: object) -> bytes:
+    """A document with one name for several fields, as BSON allows and some drivers write."""
+    elements = b"".join(raw({field: value})[4:-1] for value in ("x" * 300, *values))
+    body = raw({"_id": key})[4:-1] + elements
+    return (len(body) + 5).to_bytes(4, "little") + body + b"\0"
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_fields_of_the_same_name_are_changed_without_harm(device: Device, side: str) -> None:
+    """MongoDB 6.0.5 ends itself when a pipeline changes them."""
+    here, name = databases(device)[side], f"twins of {side}"
+    before = [
+        twins(1, "a", 1, 2),
+        twins(2, "$a", 1, 2),
+        twins(3, "a", Timestamp(0, 0), 2),
+        raw({"_id": 4, "$a": 1}),
+    ]
+    after = [
+        twins(1, "a", 3, 4),
+        twins(2, "$a", 3, 4),
+        twins(3, "a", Timestamp(0, 0), 4),
+        twins(4, "$a", 1, 2),
+    ]
+    for versions in (before, after):
+        with here.client.start_session() as session, session.start_transaction():
+            here[name].delete_many({}, session=session)
+            for version in versions:
+                literal = [{"$replaceWith": {"$literal": RawBSONDocument(version)}}]
+                here[name].update_one(
+                    {"_id": bson.decode(version)["_id"]}, literal, upsert=True, session=session
+                )
+        device.wait_until_settled()
+        assert documents(other(device, side), name) == versions
+    assert device.conflicts() == device.rejected() == []
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_an_id_that_changes_its_number_type_arrives_as_it_is(device: Device, side: str) -> None:
     here = databases(device)[side][f"numbers of {side}"]

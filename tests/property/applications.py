@@ -11,8 +11,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import WriteError
 
-from syncapp.engine.content import id_of
-from syncapp.engine.documents import split_documents
+from syncapp.engine.content import id_of, repeats_a_name, split_documents
 from tests.property.documents import id_filter
 
 
@@ -37,6 +36,9 @@ def write(database: Database[Any], collection: str, raw: bytes, *, delete: bool 
             there = None
         if there is None:
             target.insert_one(RawBSONDocument(raw))
+        elif b"$" not in raw or repeats_a_name(raw) or repeats_a_name(there):
+            # Over fields of one name the server ends itself when a pipeline changes them
+            target.replace_one(query, RawBSONDocument(raw))
         else:
             # A plain replace takes a field that is named like an operator for one
             target.update_one(query, [{"$replaceWith": {"$literal": RawBSONDocument(raw)}}])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import bson
 import pytest
 from bson import Int64
 from hypothesis import given
@@ -44,7 +45,8 @@ def transfers(stream: ChangeStream) -> Counter[str]:
     """Documents that sync wrote: its writes are in transactions, those of applications are not."""
     found: Counter[str] = Counter()
     while events := stream.fetch(1).events:
-        found.update(event["operationType"] for event in events if "txnNumber" in event)
+        decoded = map(bson.decode, events)
+        found.update(event["operationType"] for event in decoded if "txnNumber" in event)
     return found
 
 

@@ -16,8 +16,8 @@ from pymongo.database import Database
 from syncapp.bulk.start import prepare
 from syncapp.engine import conflict_records, origin
 from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.engine.content import split_documents
 from syncapp.engine.decide import Policy
-from syncapp.engine.documents import split_documents
 from syncapp.engine.values import BOTH, Batch, Outcome, Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.rules import Rules
@@ -113,7 +113,7 @@ class Device:
         self.pulls += sum(one.transfer is Side.LOCAL for one in task.outcomes)
         self.pushes += sum(one.transfer is Side.ATLAS for one in task.outcomes)
         if report and dirty is self.dirty:
-            dirty.finish(task.batch.task_id, task.outcomes)
+            dirty.finish(task.batch.task_id, [(one.key, one.ending, one.seen) for one in task.outcomes])
 
     def save_tokens(self) -> None:
         for side in BOTH:

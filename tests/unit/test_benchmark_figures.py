@@ -47,7 +47,7 @@ def test_drains_are_shown_as_ratios_first() -> None:
         drains=[drain("product", 8_000, 1.0), drain("limit", 10_000, 1.0), drain("naive", 200, 1.0)]
     )
     (row,) = drain_table(results).rows
-    assert row == ("inserts, local → Atlas", "0.80 ×", "40 ×", "8,000", "10,000", "200")
+    assert row == ("inserts, local → Atlas", "0.80 ×", "40 ×", "8,000", "10,000", "–", "200")
 
 
 def test_runs_with_other_settings_do_not_mix_into_the_drains() -> None:
@@ -60,7 +60,7 @@ def test_runs_with_other_settings_do_not_mix_into_the_drains() -> None:
         ]
     )
     (row,) = drain_table(results).rows
-    assert row[1:] == ("–", "–", "8,000", "–", "–")
+    assert row[1:] == ("–", "–", "8,000", "–", "–", "–")
 
 
 def test_worker_processes_are_compared_with_the_limit() -> None:

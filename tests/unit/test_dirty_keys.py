@@ -6,7 +6,7 @@ import bson
 import pytest
 
 from syncapp.engine.content import document_key
-from syncapp.engine.values import DocumentKey, Ending, Fact, Outcome, Seen, Side
+from syncapp.engine.values import DocumentKey, Ending, Fact, Seen, Side
 from syncapp.streams.dirty_keys import DirtyKeys
 
 L, A = Side.LOCAL, Side.ATLAS
@@ -40,7 +40,7 @@ def take(dirty: DirtyKeys, task: str = "t", limit: int = 10, now: float = 0.0) -
 
 
 def done(dirty: DirtyKeys, *keys: DocumentKey, task: str = "t", ending: Ending = Ending.DONE) -> None:
-    dirty.finish(task, [Outcome(one, ending) for one in keys])
+    dirty.finish(task, [(one, ending, None) for one in keys])
 
 
 def test_a_key_waits_once_however_often_it_changes(dirty: DirtyKeys) -> None:
@@ -121,7 +121,7 @@ def test_a_waiting_key_holds_the_watermark_and_comes_back_when_its_streams_are_p
     fetch(dirty, L, key(1), position=1)
     take(dirty)
     seen = Seen({L: HASH, A: HASH}, {L: 5, A: 7}, 1)
-    dirty.finish("t", [Outcome(key(1), Ending.WAIT, seen=seen)])
+    dirty.finish("t", [(key(1), Ending.WAIT, seen)])
     assert dirty.waiting == 1
     dirty.passed(L, 5)
     assert take(dirty) == []
@@ -136,7 +136,7 @@ def test_a_waiting_key_holds_the_watermark_and_comes_back_when_its_streams_are_p
 def test_a_push_waits_for_its_own_stream_only(dirty: DirtyKeys) -> None:
     fetch(dirty, L, key(1), position=1)
     take(dirty)
-    dirty.finish("t", [Outcome(key(1), Ending.WAIT, seen=Seen({}, {L: 5, A: 7}, 1, (L,)))])
+    dirty.finish("t", [(key(1), Ending.WAIT, Seen({}, {L: 5, A: 7}, 1, (L,)))])
     dirty.passed(L, 5)
     assert take(dirty) == [key(1)]
 
@@ -210,7 +210,7 @@ def test_an_owed_pull_keeps_its_event_until_pulls_are_allowed(dirty: DirtyKeys) 
     fetch(dirty, A, key(1), position=1)
     fetch(dirty, L, key(1), position=2)
     take(dirty)
-    assert dirty.finish("t", [Outcome(key(1), Ending.OWED)]) == 0
+    assert dirty.finish("t", [(key(1), Ending.OWED, None)]) == 0
     assert take(dirty) == []
     assert dirty.watermarks[A].advance() is None
     assert dirty.watermarks[L].advance() == "local2"
@@ -231,7 +231,7 @@ def test_an_owed_pull_is_looked_at_again_when_the_document_changes(dirty: DirtyK
 def test_an_owed_pull_without_an_event_of_atlas_is_counted_and_let_go(dirty: DirtyKeys) -> None:
     fetch(dirty, L, key(1), position=1)
     take(dirty)
-    assert dirty.finish("t", [Outcome(key(1), Ending.OWED)]) == 1
+    assert dirty.finish("t", [(key(1), Ending.OWED, None)]) == 1
     assert dirty.size == 0
 
 

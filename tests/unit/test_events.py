@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import datetime as dt
+import struct
 from typing import Any
 
 import bson
 import pytest
-from bson import Binary, Timestamp
+from bson import Binary, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from syncapp.engine.values import Side
 from syncapp.streams.events import EventReader
+from syncapp.streams.raw_event import cut, decode, transaction_of
 
 DEVICE = "device"
 
 
 def event(
-    collection: str, key: Any, document: dict[str, Any] | None = None, transaction: int = 0
-) -> RawBSONDocument:
+    collection: str,
+    key: Any,
+    document: dict[str, Any] | None = None,
+    transaction: int = 0,
+    shuffled: bool = False,
+) -> bytes:
+    """An event as the server lays it out; `shuffled`: in another order."""
+    first = (
+        {"txnNumber": Int64(transaction), "lsid": {"id": Binary(b"0123456789abcdef", 4)}}
+        if transaction
+        else {}
+    )
     found: dict[str, Any] = {
-        "_id": {"_data": "82"},
+        "_id": {"_data": "82AF"},
         "operationType": "insert",
-        "ns": {"db": "shop", "coll": collection},
-        "documentKey": {"_id": key},
         "clusterTime": Timestamp(5, 1),
         "wallTime": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        "documentKey": {"_id": key},
+        "c": collection,
     }
     if document is not None:
         found["fullDocument"] = document
-    if transaction:
-        found |= {"lsid": {"id": Binary(b"0123456789abcdef", 4)}, "txnNumber": transaction}
-    return RawBSONDocument(bson.encode(found))
+    if shuffled:
+        return bson.encode(dict(sorted((first | found).items(), reverse=True)))
+    elements = bson.encode(first)[4:-1] + bson.encode(found)[4:-1]  # else `_id` would come first
+    return struct.pack("<i", len(elements) + 5) + elements + b"\0"
 
 
 def marker(batch_id: str, origin: str, **more: Any) -> dict[str, Any]:
@@ -62,3 +75,41 @@ def test_a_transaction_that_begins_with_a_remembered_marker_is_an_echo() -> None
     events = [own, event("orders", 1, transaction=7)]
     assert reader(Side.ATLAS, "b1").read(events) == []
     assert len(reader(Side.ATLAS).read(events)) == 1, "forgotten: it is somebody's change"
+
+
+KEYS = [1, Int64(1), 1.5, "x\0\x02c\0", {"c": 1, "documentKey": {"_id": 1}}, Binary(b"\x02c\0\1\0\0\0\0")]
+
+
+@pytest.mark.parametrize("transaction", [0, 7])
+@pytest.mark.parametrize("key", KEYS, ids=repr)
+def test_a_plain_event_is_cut_apart_as_it_would_be_decoded(key: Any, transaction: int) -> None:
+    plain, shuffled = (event("orders", key, transaction=transaction, shuffled=one) for one in (False, True))
+    found = cut(plain)
+    assert found is not None
+    assert found == decode(RawBSONDocument(plain)) == decode(RawBSONDocument(shuffled))
+    assert found.id_bson == bson.encode({"_id": key})
+    assert found.position == 5 << 32 | 1
+    assert cut(shuffled) is None
+    assert (transaction_of(plain) is None) == (transaction_of(shuffled) is None) == (not transaction)
+    assert reader(Side.ATLAS).read([plain]) == reader(Side.ATLAS).read([shuffled])
+
+
+def test_an_event_that_carries_a_document_is_not_plain() -> None:
+    assert cut(event("orders", 1, {"c": "other"})) is None
+
+
+def test_before_mongodb_6_the_time_is_that_of_the_cluster() -> None:
+    old = bson.decode(event("orders", 1))
+    del old["wallTime"]
+    (change,) = reader(Side.ATLAS).read([bson.encode(old)])
+    assert cut(bson.encode(old)) is not None
+    assert getattr(change, "fact").time == 5_000  # noqa: B009
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_events_of_one_transaction_are_known_by_what_they_have_in_common(shuffled: bool) -> None:
+    one, other, next_one = (
+        event("orders", key, transaction=number, shuffled=shuffled)
+        for key, number in ((1, 7), (2, 7), (3, 8))
+    )
+    assert transaction_of(one) == transaction_of(other) != transaction_of(next_one)

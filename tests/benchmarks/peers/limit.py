@@ -4,7 +4,9 @@ nothing safe. It overwrites what the target holds, knows no conflicts, no loops 
 Two threads. One reads a stream projected to keys; the other brings each fetched batch over: one read of the
 source, plain inserts (replaces where the target has the document already), replaces, deletes, and one saved token.
 
-python -m tests.benchmarks.peers.limit SOURCE_URI TARGET_URI
+Events a fetch: as many as the product's default setting fetches (`limit`), or 1,000 (`ceiling`).
+
+python -m tests.benchmarks.peers.limit SOURCE_URI TARGET_URI EVENTS
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from pymongo.errors import BulkWriteError
 
 from tests.benchmarks.peers.naive import TOKENS
 
-BATCH = 1_000  # events a fetch
 AHEAD = 4  # fetched batches that wait
 DUPLICATE_KEY = 11_000
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -33,18 +34,18 @@ Document = dict[str, Any]
 Fetched = tuple[list[Document], Document]  # events, and the token after them
 
 
-def fetches(source: Database[Document], token: Document | None) -> Iterator[Fetched]:
+def fetches(source: Database[Document], token: Document | None, batch: int) -> Iterator[Fetched]:
     """Batches of events. Each comes as soon as it is there, full or not."""
     start = {"resumeAfter": token} if token else {}
     pipeline = [{"$changeStream": start}, {"$project": PROJECTION}]
     with source.client.start_session() as session:
         reply = source.command(
-            "aggregate", 1, pipeline=pipeline, cursor={"batchSize": BATCH}, session=session
+            "aggregate", 1, pipeline=pipeline, cursor={"batchSize": batch}, session=session
         )
         cursor = reply["cursor"]
         print("reading", flush=True)
         yield cursor["firstBatch"], cursor["postBatchResumeToken"]
-        more = {"getMore": cursor["id"], "collection": "$cmd.aggregate", "batchSize": BATCH}
+        more = {"getMore": cursor["id"], "collection": "$cmd.aggregate", "batchSize": batch}
         while True:
             reply = source.command(more, session=session)
             yield reply["cursor"]["nextBatch"], reply["cursor"]["postBatchResumeToken"]
@@ -91,14 +92,14 @@ def carry(source: Collection[Any], target: Collection[Any], keys: dict[Any, str]
         target.bulk_write(again, ordered=False)
 
 
-def main(source_uri: str, target_uri: str) -> None:
+def main(source_uri: str, target_uri: str, events_a_fetch: str) -> None:
     source = MongoClient[Document](source_uri).get_default_database()
     target = MongoClient[Document](target_uri).get_default_database()
     saved = target[TOKENS].find_one({"_id": "token"})
     batches: queue.Queue[Fetched] = queue.Queue(AHEAD)
 
     def read() -> None:
-        for fetched in fetches(source, saved and saved["token"]):
+        for fetched in fetches(source, saved and saved["token"], int(events_a_fetch)):
             batches.put(fetched)
 
     threading.Thread(target=read, daemon=True).start()
