@@ -154,7 +154,7 @@ class ChangeStream:
 
     def _fetched(self, reply: RawBSONDocument) -> Fetched:
         # Taken apart by hand: the driver would make an object of every event
-        cursor = {name: value for _, name, value in elements(reply["cursor"].raw)}
+        cursor = {name: value for _, name, value in elements(bytes(reply["cursor"].raw))}
         self._cursor_id = int.from_bytes(cursor[b"id"], "little", signed=True)
         batch = cursor[b"firstBatch"] if b"firstBatch" in cursor else cursor[b"nextBatch"]
         events = [event for _, _, event in elements(batch)]
