@@ -9,8 +9,11 @@ from typing import Any
 
 import bson
 from celery import Celery
+from celery.signals import worker_before_create_process
 from kombu import Queue
 from kombu.serialization import register
+
+from syncapp import garbage
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
 
@@ -38,3 +41,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name) for name in (PULL_QUEUE, PUSH_QUEUE, MAINTENANCE_QUEUE)]
 app.conf.task_default_queue = MAINTENANCE_QUEUE
 app.autodiscover_tasks(["syncapp"])
+
+
+@worker_before_create_process.connect
+def _relax_collector(**kwargs: Any) -> None:
+    garbage.relax()

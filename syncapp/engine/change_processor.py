@@ -116,7 +116,7 @@ class ChangeProcessor:
         for key in work.items:
             work.outcomes.setdefault(key, Outcome(key, left_over))
         for key in work.in_conflict:
-            work.outcomes[key] = replace(work.outcomes[key], conflict=True)
+            work.outcomes[key] = work.outcomes[key]._replace(conflict=True)
         return list(work.outcomes.values())
 
     def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
@@ -202,8 +202,8 @@ class ChangeProcessor:
         # A marker that may have expired proves nothing by its absence: then what Atlas holds must tell
         expired = now_ms() - intent.at > self.marker_keep_ms
         if key in landed[intent.batch_id] or (expired and content_hash(on_atlas) == intent.content):
-            return replace(state, local=intent.content, atlas=intent.content, intent=None)
-        return replace(state, intent=None)
+            return state._replace(local=intent.content, atlas=intent.content, intent=None)
+        return state._replace(intent=None)
 
     # Step 2
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from syncapp.engine.values import Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
 
@@ -38,14 +40,13 @@ SOURCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """What a task read: contents as hashes, the agreed pair, and the positions of the reads."""
 
     contents: Mapping[Side, bytes]
     state: SyncState
     read_at: Mapping[Side, int]
-    stamps: Mapping[Side, Stamp | None] = field(default_factory=dict)  # only where the times are unknown
+    stamps: Mapping[Side, Stamp | None] = MappingProxyType({})  # only where the times are unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
@@ -29,8 +28,7 @@ from syncapp.engine.values import DocumentKey, Operation
 FILTER_BYTES = 8_000_000  # of `_id`s in one $in: a query must stay below 16 MB
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentWrite:
+class DocumentWrite(NamedTuple):
     """One document of the target: what is there, and what shall be there. None: absent."""
 
     key: DocumentKey

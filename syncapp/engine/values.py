@@ -1,15 +1,18 @@
 """The values that cross boundaries: frozen, comparable, and free of Django, Celery and PyMongo.
 
 Positions are cluster times as one integer (seconds << 32 | increment). Times are milliseconds since
-1970 by Atlas's clock.
+1970 by Atlas's clock. What there is one of for each document is a named tuple: it is made three times as fast
+as a frozen dataclass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 ABSENT = bytes(16)  # the content hash of a document that does not exist
 UNKNOWN = b"\xff" * 16  # as an agreed content: equals none, so that a difference is a conflict
@@ -65,8 +68,7 @@ class DocumentKey:
         return f"DocumentKey({self.collection!r}, {self.id_bson!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """The last native change of a key on one side, last in the order of its stream."""
 
     position: int
@@ -97,8 +99,7 @@ class Stamp:
     value: int | float | Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """A push whose outcome is not recorded."""
 
     batch_id: str
@@ -106,8 +107,7 @@ class Intent:
     at: int  # milliseconds by the local clock
 
 
-@dataclass(frozen=True, slots=True)
-class SyncState:
+class SyncState(NamedTuple):
     """What a device remembers about one key: the contents of both sides that were last agreed on."""
 
     local: bytes = ABSENT
@@ -124,8 +124,7 @@ class SyncState:
         return SyncState(local, atlas, intent, self.counter + 1, prefer)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """Contents that an earlier task read, the positions of its reads, how many decisions had been made
     about the key by then, and the sides whose streams must have been read past the reads."""
 
@@ -135,12 +134,11 @@ class Seen:
     waits_for: tuple[Side, ...] = BOTH
 
 
-@dataclass(frozen=True, slots=True)
-class WorkItem:
+class WorkItem(NamedTuple):
     """A key that is handed to a task, with what the listener knows about it."""
 
     key: DocumentKey
-    facts: Mapping[Side, Fact] = field(default_factory=dict)
+    facts: Mapping[Side, Fact] = MappingProxyType({})
     seen: Seen | None = None
     attempts: int = 0  # failed ones; a lost connection does not count
 
@@ -172,8 +170,7 @@ class Ending(StrEnum):
     REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The end of one key's work."""
 
     key: DocumentKey

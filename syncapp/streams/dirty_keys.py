@@ -45,7 +45,8 @@ class DirtyKeys:
         self.tasks: dict[str, Task] = {}
         self._dirty: dict[DocumentKey, Work] = {}
         self._busy: set[DocumentKey] = set()
-        self._ready: OrderedDict[tuple[Side, str], dict[DocumentKey, None]] = OrderedDict()
+        # Ordered ones inside too: a dict that is emptied from its head is searched from its old head every time
+        self._ready: OrderedDict[tuple[Side, str], OrderedDict[DocumentKey, None]] = OrderedDict()
         self._waits: dict[Side, list[tuple[int, int, DocumentKey, Work]]] = {side: [] for side in BOTH}
         self._waiting = 0
         self._order = itertools.count()
@@ -266,7 +267,7 @@ class DirtyKeys:
         self._make_ready(key, work)
 
     def _make_ready(self, key: DocumentKey, work: Work) -> None:
-        self._ready.setdefault((work.side, key.collection), {})[key] = None
+        self._ready.setdefault((work.side, key.collection), OrderedDict())[key] = None
 
     def _drop(self, key: DocumentKey, work: Work) -> None:
         del self._dirty[key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bson.raw_bson import RawBSONDocument
 
@@ -17,16 +18,14 @@ from syncapp.streams.raw_event import RawEvent, cut, decode, may_be_marker, tran
 _OPERATIONS = {operation.value: operation for operation in Operation}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A key to look at. No fact: somebody only asks for a look."""
 
     key: DocumentKey
     fact: Fact | None
 
 
-@dataclass(frozen=True, slots=True)
-class Structural:
+class Structural(NamedTuple):
     """A drop, a rename, an invalidation: it names no document."""
 
     operation: str
@@ -34,8 +33,7 @@ class Structural:
     renamed_to: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pulse:
+class Pulse(NamedTuple):
     """A heartbeat of this device, as it came by the stream."""
 
     nonce: str

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from django.core.management.base import BaseCommand
 
+from syncapp import garbage
 from syncapp.conf import SettingsError, get_settings
 from syncapp.engine.errors import Misconfigured
 from syncapp.engine.values import Batch, Side
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: listener.stop())
             apply_environment(settings)
+            garbage.relax()
             listener.run()
         except (SettingsError, Misconfigured) as error:
             log.error("Listener cannot start", event_name="misconfigured", error=str(error))
