@@ -1,8 +1,8 @@
 """Observe, decide, write a batch: every transfer of a document goes through here.
 
 1. Read states, settle open intents, then read Atlas. Nothing is open locally across that round trip.
-2. Local transaction: read states and documents; leave out keys about which somebody else decided
-   since 1; decide; write marker, pulls, conflict records, states, and the intents of pushes.
+2. Local transaction: read documents; decide; write marker, pulls, conflict records, states, and the intents
+   of pushes. If somebody else has decided about one of the keys since 1, start over.
 3. Atlas transaction: read again; leave out what moved; write marker and documents.
 4. Local: agree on what 3 wrote, where the state still holds this intent.
 
@@ -56,7 +56,6 @@ class AtlasView:
     documents: Mapping[DocumentKey, bytes]
     position: int
     states: Mapping[DocumentKey, SyncState]  # as they were
-    by_bytes: dict[bytes, SyncState]  # the same
     settled: Mapping[DocumentKey, SyncState]
 
 
@@ -161,8 +160,7 @@ class ChangeProcessor:
 
     def _observe_atlas(self, batch: Batch, items: Mapping[DocumentKey, WorkItem]) -> AtlasView:
         local, atlas = self.databases[Side.LOCAL], self.databases[Side.ATLAS]
-        by_bytes: dict[bytes, SyncState] = {}
-        states = read_states(local, items, known=by_bytes)
+        states = read_states(local, items)
         self.at("states read")
         landed = self._settle_intents(states)
         # Atlas is read after that: an intent that landed just now must not look like a foreign change
@@ -180,7 +178,7 @@ class ChangeProcessor:
             for key, state in states.items()
             if state.intent
         }
-        return AtlasView(documents, position, states, by_bytes, settled)
+        return AtlasView(documents, position, states, settled)
 
     def _settle_intents(self, states: Mapping[DocumentKey, SyncState]) -> dict[str, frozenset[DocumentKey]]:
         batch_ids = {state.intent.batch_id for state in states.values() if state.intent}
@@ -213,15 +211,11 @@ class ChangeProcessor:
         plan = Plan(new_batch_id(), batch.read_to)
         self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))
         with transaction(local) as session:
-            states = read_states(local, items, session, view.by_bytes)
-            current = {
-                key: item for key, item in items.items() if states[key].counter == view.states[key].counter
-            }  # about the others somebody decided meanwhile: what was read of Atlas may be older
-            documents = read_documents(local[batch.collection], current, session, self.max_bytes)
+            documents = read_documents(local[batch.collection], items, session, self.max_bytes)
             read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
             self.at("local read")
-            for key, item in current.items():
-                state = view.settled.get(key, states[key])
+            for key, item in items.items():
+                state = view.settled.get(key, view.states[key])
                 rules = policy_for(state, policy)
                 versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
                 contents = {side: content_hash(version) for side, version in versions.items()}

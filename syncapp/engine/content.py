@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import blake2b
+from typing import Any
 
 import bson
 from bson import Decimal128
@@ -76,16 +77,22 @@ def element(id_bson: bytes, name: bytes) -> bytes:
 
 def ids_filter(ids: list[bytes]) -> bytes:
     """BSON of {_id: {$in: […]}}; the values keep their types and bytes."""
-    return _wrap(b"\x03_id\0" + _wrap(b"\x04$in\0" + array(ids)))
+    return wrap(b"\x03_id\0" + wrap(b"\x04$in\0" + array(ids)))
 
 
 def array(ids: list[bytes]) -> bytes:
     """A BSON array of `_id`s."""
-    return _wrap(b"".join(element(one, b"%d" % index) for index, one in enumerate(ids)))
+    return wrap(b"".join(element(one, b"%d" % index) for index, one in enumerate(ids)))
 
 
-def _wrap(elements: bytes) -> bytes:
+def wrap(elements: bytes) -> bytes:
+    """A BSON document or array of elements that stand one after the other."""
     return _INT32.pack(len(elements) + 5) + elements + b"\0"
+
+
+def elements_of(document: Mapping[str, Any]) -> bytes:
+    """The BSON elements of a document, one after the other."""
+    return bson.encode(document)[4:-1]
 
 
 def has_empty_timestamp(document: bytes) -> bool:

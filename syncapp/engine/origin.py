@@ -8,6 +8,7 @@ A marker: {_id: batch id, origin: instance id, at: date, c: collection, docs: [{
 from __future__ import annotations
 
 import datetime as dt
+import struct
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,12 +21,13 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.engine.content import document_key, split_documents
+from syncapp.engine.content import document_key, elements_of, split_documents, wrap
 from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact
 
 BATCHES = "_sync_batches"
 METADATA = "_sync_metadata"
 INSTANCE_ID = "instance"
+_MILLISECONDS = struct.Struct("<q")
 
 
 def instance_id(local: Database[Any]) -> str:
@@ -71,17 +73,19 @@ def insert_marker(
 
     `facts`: what other devices have to know. Nobody else reads the local database's stream.
     """
-    docs, collection = [], ""
-    for key, fact in facts:
+    entries, collection = [], ""
+    for place, (key, fact) in enumerate(facts):
         collection = key.collection
-        entry: dict[str, Any] = {"k": RawBSONDocument(key.id_bson)}
+        # Put together by hand: to encode so many small documents would cost more than to write the batch
+        entry = b"\x03k\0" + key.id_bson
         if fact is not None and fact.time is not None:
-            entry["t"] = DatetimeMS(fact.time)
+            entry += b"\x09t\0" + _MILLISECONDS.pack(fact.time)
         if fact is not None and fact.origin != origin:
-            entry["o"] = fact.origin
-        docs.append(entry)
-    marker = {"_id": batch_id, "origin": origin, "at": dt.datetime.now(dt.UTC), "c": collection, "docs": docs}
-    database[BATCHES].insert_one(marker, session=session)
+            entry += elements_of({"o": fact.origin})
+        entries.append(b"\x03%d\0" % place + wrap(entry))
+    head = {"_id": batch_id, "origin": origin, "at": dt.datetime.now(dt.UTC), "c": collection}
+    marker = wrap(elements_of(head) + b"\x04docs\0" + wrap(b"".join(entries)))
+    database[BATCHES].insert_one(RawBSONDocument(marker), session=session)
 
 
 def settle(atlas: Database[Any], batch_ids: Iterable[str], origin: str) -> dict[str, frozenset[DocumentKey]]:

@@ -11,43 +11,28 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.engine import write_commands
-from syncapp.engine.content import HASH_BYTES, key_hash, split_documents
+from syncapp.engine.content import key_hash
+from syncapp.engine.errors import TransientError
 from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState, UnknownTime
 
 STATE = "_sync_state"
 KEEP_GONE_SECONDS = 14 * 86_400
 _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
 _FIELDS = frozenset(("n", "h", "l", "a", "p", "i", "gone"))  # that change
-_ID_AT = 14  # where a state's `_id` begins: after lengths, types, name and subtype
 
 
-def read_states(
-    local: Database[Any],
-    keys: Iterable[DocumentKey],
-    session: ClientSession | None = None,
-    known: dict[bytes, SyncState] | None = None,
-) -> dict[DocumentKey, SyncState]:
-    """The state of every key; a key that was never decided about has the state of an absent document.
-
-    `known`: states as they were read before, by their bytes: most are still the same, and decoded once.
-    """
+def read_states(local: Database[Any], keys: Iterable[DocumentKey]) -> dict[DocumentKey, SyncState]:
+    """The state of every key; a key that was never decided about has the state of an absent document."""
     by_hash = {key_hash(key): key for key in keys}
     states = dict.fromkeys(by_hash.values(), SyncState())
-    known = {} if known is None else known
     query = {"_id": {"$in": list(by_hash)}}
-    batches = local[STATE].find_raw_batches(query, _WITHOUT_KEY, session=session, batch_size=len(by_hash) + 1)
-    for raw in batches:
-        for found in split_documents(raw):
-            state = known.get(found)
-            if state is None:
-                state = known[found] = _decode(bson.decode(found))
-            states[by_hash[found[_ID_AT : _ID_AT + HASH_BYTES]]] = state
+    for found in local[STATE].find(query, _WITHOUT_KEY, batch_size=len(by_hash) + 1):
+        states[by_hash[found["_id"]]] = _decode(found)
     return states
 
 
@@ -58,8 +43,8 @@ def write_states(
 ) -> None:
     """Write (key, state as read, new state). New ones are inserted, since an upsert is much slower.
 
-    A state about which somebody else has decided since it was read stays. Raises BulkWriteError if a new one
-    is there already.
+    A state about which somebody else has decided since it was read is never overwritten: in a transaction that
+    raises TransientError; without a session that one stays, but BulkWriteError is raised for a new one.
     """
     updates, inserts = [], []
     for key, before, after in changes:
@@ -72,7 +57,9 @@ def write_states(
         else:
             head = {"_id": key_hash(key), "c": key.collection, "key": RawBSONDocument(key.id_bson)}
             inserts.append(head | fields)
-    write_commands.update(local[STATE], updates, session)
+    unchanged = write_commands.update(local[STATE], updates, session)
+    if session is not None and unchanged < len(updates):
+        raise TransientError("somebody else has decided about these documents")
     write_commands.insert(local[STATE], inserts, session)
 
 

@@ -19,9 +19,10 @@ def insert(
     _run(collection, "insert", "documents", documents, session)
 
 
-def update(collection: Collection[Any], updates: Sequence[Statement], session: ClientSession | None) -> None:
-    """`updates`: {q: query, u: update, upsert: …}, in their order. Raises as `insert` does."""
-    _run(collection, "update", "updates", updates, session)
+def update(collection: Collection[Any], updates: Sequence[Statement], session: ClientSession | None) -> int:
+    """`updates`: {q: query, u: update, upsert: …}, in their order. Returns how many found their document, or
+    made it. Raises as `insert` does."""
+    return _run(collection, "update", "updates", updates, session)
 
 
 def delete(collection: Collection[Any], query: Statement, session: ClientSession | None) -> None:
@@ -35,12 +36,13 @@ def _run(
     field: str,
     statements: Sequence[Statement],
     session: ClientSession | None,
-) -> None:
+) -> int:
     if not statements:
-        return
+        return 0
     command: dict[str, Any] = {name: collection.name, field: list(statements), "ordered": True}
     if session is None or not session.in_transaction:
         command["writeConcern"] = collection.write_concern.document
     reply = collection.database.command(command, session=session)
     if reply.get("writeErrors") or reply.get("writeConcernError"):
         raise BulkWriteError(reply)
+    return int(reply["n"])

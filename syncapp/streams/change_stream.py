@@ -76,9 +76,9 @@ def pipeline(side: Side, exclusions: Exclusions, device: str = "") -> list[dict[
         wanted.append(beats)
     # By a computed name, after the projection: the server would turn a match on ns.coll into expressions over
     # every entry of the oplog, which cost it three times as much as all the rest. Only the collection that
-    # sync writes most is worth a stage of its own
+    # sync writes most is worth a stage of its own, by $expr, which is left as it is
     return [
-        {"$match": {"ns.coll": {"$ne": STATE}}},
+        {"$match": {"$expr": {"$ne": ["$ns.coll", STATE]}}},
         {"$project": _PROJECTION},
         {"$match": {"$or": wanted}},
     ]

@@ -19,7 +19,7 @@ from typing import Any
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import InsertOne, MongoClient, ReplaceOne
+from pymongo import DeleteOne, InsertOne, MongoClient, ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
@@ -63,17 +63,12 @@ def by_collection(events: list[Document]) -> dict[str, dict[Any, str]]:
 
 
 def carry(source: Collection[Any], target: Collection[Any], keys: dict[Any, str]) -> None:
-    gone = [key for key, operation in keys.items() if operation == "delete"]
-    if gone:
-        target.delete_many({"_id": {"$in": gone}})
+    writes: list[Any] = [DeleteOne({"_id": key}) for key, operation in keys.items() if operation == "delete"]
     wanted = [key for key, operation in keys.items() if operation != "delete"]
-    if not wanted:
-        return
     documents = source.with_options(codec_options=RAW).find(
         {"_id": {"$in": wanted}}, batch_size=len(wanted) + 1
     )
-    writes: list[Any] = []
-    for document in documents:
+    for document in documents if wanted else ():
         key = document["_id"]
         writes.append(
             InsertOne(document) if keys[key] == "insert" else ReplaceOne({"_id": key}, document, upsert=True)
