@@ -20,6 +20,7 @@ from syncapp.bulk.ranges import Range
 from syncapp.engine.content import content_hash, document_key, id_of, key_hash
 from syncapp.engine.documents import read_documents
 from syncapp.engine.state import read_states, write_states
+from syncapp.engine.transaction import transaction
 from syncapp.engine.values import ABSENT, DocumentKey, SyncState
 from syncapp.rules.exclusions import is_reserved
 from syncapp.rules.refusals import refusals
@@ -123,7 +124,9 @@ def agree_on_equal(local: Database[Any], page: Iterable[Compared]) -> None:
         if one.local == one.atlas and (one.state.local, one.state.atlas) != (one.local, one.atlas)
         and one.state.intent is None
     ]  # fmt: skip
-    write_states(local, fresh)
+    if fresh:
+        with transaction(local) as session:
+            write_states(local, fresh, session)
 
 
 def mark_dirty(local: Database[Any], keys: Iterable[DocumentKey], why: str) -> int:

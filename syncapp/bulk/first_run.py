@@ -18,6 +18,7 @@ from syncapp.bulk.first_run_record import Report, State
 from syncapp.bulk.first_run_walk import CarryOut
 from syncapp.bulk.start import keep_exclusions, note_owed
 from syncapp.engine import state
+from syncapp.engine.transaction import transaction
 from syncapp.engine.values import ABSENT, BOTH, Side, UnknownTime
 from syncapp.rules.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
@@ -104,7 +105,9 @@ def _carry_out(
             owed |= not excluded  # a collection that is let in is compared anyway
         else:
             dirty.append(one.key)
-    state.write_states(local, left)
+    if left:
+        with transaction(local) as session:
+            state.write_states(local, left, session)
     compare.mark_dirty(local, dirty, WHY)
     return owed
 

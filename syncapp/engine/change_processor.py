@@ -228,7 +228,7 @@ class ChangeProcessor:
                 decision = decide(seen, item, batch.read_to, rules, batch.hurry)
                 plan.add(item, seen, decision, versions, rules)
             if plan.states:
-                self._write_plan(local, batch, work, plan, session)
+                self._write_plan(local, batch, work, view, plan, session)
                 self.at("local written")
         return plan
 
@@ -237,6 +237,7 @@ class ChangeProcessor:
         local: Database[Any],
         batch: Batch,
         work: Work,
+        view: AtlasView,
         plan: Plan,
         session: ClientSession,
     ) -> None:
@@ -244,7 +245,7 @@ class ChangeProcessor:
             insert_marker(local, plan.batch_id, self.device, session)
         write_documents(local[batch.collection], plan.pulls, session, work.exchanged)
         plan.count_once(write_records(local, plan.conflicts, session))
-        write_states(local, plan.states, session)
+        write_states(local, [(key, view.states[key], after) for key, after in plan.states.items()], session)
 
     # Steps 3 and 4
 

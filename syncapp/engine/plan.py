@@ -35,7 +35,7 @@ class Plan:
     batch_id: str
     read_to: Mapping[Side, int]  # as the batch says
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
-    states: list[tuple[DocumentKey, SyncState, SyncState]] = field(default_factory=list)
+    states: dict[DocumentKey, SyncState] = field(default_factory=dict)
     pulls: list[DocumentWrite] = field(default_factory=list)
     pushes: list[DocumentWrite] = field(default_factory=list)
     conflicts: list[ConflictRecord] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Plan:
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             prefer = None if decision is Decision.EQUAL else state.prefer
             after = state.next(*agreed, prefer=prefer)
-        self.states.append((key, state, after))
+        self.states[key] = after
 
     def count_once(self, there: frozenset[str]) -> None:
         """These open conflicts were recorded before: looking at one again is no further conflict."""

@@ -23,7 +23,6 @@ from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState, Unknow
 STATE = "_sync_state"
 KEEP_GONE_SECONDS = 14 * 86_400
 _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
-_FIELDS = frozenset(("n", "h", "l", "a", "p", "i", "gone"))  # that change
 
 
 def read_states(local: Database[Any], keys: Iterable[DocumentKey]) -> dict[DocumentKey, SyncState]:
@@ -39,27 +38,31 @@ def read_states(local: Database[Any], keys: Iterable[DocumentKey]) -> dict[Docum
 def write_states(
     local: Database[Any],
     changes: Iterable[tuple[DocumentKey, SyncState, SyncState]],
-    session: ClientSession | None = None,
+    session: ClientSession,
 ) -> None:
-    """Write (key, state as read, new state). New ones are inserted, since an upsert is much slower.
+    """Write, in a transaction, (key, state as read, new state). New ones are inserted, since an upsert is much slower.
 
-    A state about which somebody else has decided since it was read is never overwritten: in a transaction that
-    raises TransientError; without a session that one stays, but BulkWriteError is raised for a new one.
+    Raises TransientError if somebody else has decided about one of them since it was read, or BulkWriteError if
+    a new one is there already.
     """
     updates, inserts = [], []
+    counters: dict[bytes, int] = {}
     for key, before, after in changes:
         fields = _encode(after)
         if before.counter:
             change: dict[str, Any] = {"$set": fields}
-            if gone := _FIELDS - fields.keys():
+            if gone := _encode(before).keys() - fields.keys():
                 change["$unset"] = dict.fromkeys(gone, "")
-            updates.append({"q": {"_id": key_hash(key), "n": before.counter}, "u": change})
+            counters[key_hash(key)] = before.counter
+            updates.append({"q": {"_id": key_hash(key)}, "u": change})
         else:
             head = {"_id": key_hash(key), "c": key.collection, "key": RawBSONDocument(key.id_bson)}
             inserts.append(head | fields)
-    unchanged = write_commands.update(local[STATE], updates, session)
-    if session is not None and unchanged < len(updates):
+    # Looked at in one read: a counter in each query would have the server plan each of them
+    found = local[STATE].find({"_id": {"$in": list(counters)}}, {"n": 1}, session=session) if counters else ()
+    if {one["_id"]: one["n"] for one in found} != counters:
         raise TransientError("somebody else has decided about these documents")
+    write_commands.update(local[STATE], updates, session)
     write_commands.insert(local[STATE], inserts, session)
 
 

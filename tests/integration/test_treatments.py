@@ -15,6 +15,7 @@ from syncapp.bulk.run import Treatment
 from syncapp.engine.content import content_hash, document_key
 from syncapp.engine.errors import TransientError
 from syncapp.engine.state import STATE, read_states, write_states
+from syncapp.engine.transaction import transaction
 from syncapp.engine.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
 
 A, B, C = (bytes([number]) * 16 for number in (1, 2, 3))
@@ -59,7 +60,8 @@ def differing(local_db: Database[Any], atlas_db: Database[Any]) -> list[Document
         (key, SyncState(), SyncState(content, content, open_push if number == 2 else None, 5))
         for number, (key, content) in enumerate(zip(keys, pair, strict=True))
     ]
-    write_states(local_db, fresh)
+    with transaction(local_db) as session:
+        write_states(local_db, fresh, session)
     return keys
 
 
