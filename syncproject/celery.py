@@ -16,6 +16,7 @@ from kombu.serialization import register
 from syncapp import garbage
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they are about pages
 
 PULL_QUEUE, PUSH_QUEUE, MAINTENANCE_QUEUE = "atlas_to_local", "local_to_atlas", "maintenance"
 

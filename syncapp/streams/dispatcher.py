@@ -23,6 +23,7 @@ from syncapp.streams.stream_reader import StreamReader
 
 log = structlog.get_logger(__name__)
 CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys are handed out
+IDLE_SECONDS = 0.25  # between two looks while nothing changes
 BROKER_PAUSE_SECONDS = 0.5
 BUSY_SECONDS = 1.0  # a task that has not spoken for so long may be lost, and keeps no other one waiting
 COMPLAIN_SECONDS = 30.0  # a broker that stays away is in the log now and then
@@ -62,7 +63,7 @@ class Dispatcher:
         with self._changed:
             batch = self._next_batch(rules, [reader for reader in readers if reader.is_alive()])
             if batch is None:
-                self._changed.wait(0.1)
+                self._changed.wait(IDLE_SECONDS)
                 return
         try:
             self._send(batch)
@@ -106,7 +107,7 @@ class Dispatcher:
             reply_to=self._reports.stream,
         )
 
-    def take_reports(self, wait_ms: int = 500) -> int:
+    def take_reports(self, wait_ms: int = 1_000) -> int:
         """Wait for reports and act on them. Returns how many pulls are owed that no event stands for.
 
         Raises RedisError if the broker is away.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,10 @@ from syncapp.engine.values import Side
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.streams.readers import Readers
 from syncapp.streams.tokens import Tokens
+from syncapp.switches import get_switches
 
 log = structlog.get_logger(__name__)
+ALL_SECONDS = 5.0  # between two looks at all rules; a change of their version is seen at once
 
 
 class Following:
@@ -37,6 +40,7 @@ class Following:
         self._changed = changed
         self._again = False  # something is owed, or could not be done: follow the same rules once more
         self.rules: Rules | None = None
+        self._loaded_at = float("-inf")
 
     def begin(self, rules: Rules) -> None:
         """Open the streams under these rules. Raises SyncError or PyMongoError."""
@@ -54,7 +58,12 @@ class Following:
     def reload(self) -> None:
         """Read the rules, and follow them if they changed. Raises SyncError, PyMongoError or DatabaseError:
         then all of it is done again, which each step allows."""
+        now = time.monotonic()
+        recent = now - self._loaded_at < ALL_SECONDS
+        if recent and not self._again and self.rules and get_switches().version == self.rules.version:
+            return
         rules = load_rules(self._databases[Side.LOCAL])
+        self._loaded_at = now
         before, self.rules = self.rules, rules
         if rules == before and not (self._again and rules.enabled):
             return

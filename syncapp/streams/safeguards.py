@@ -115,7 +115,7 @@ class Safeguards:
                     raise Halted("this database is a device of its own now")
                 if halt.side is not None and halt.answer is Answer.GO_ON:
                     self._deletes.allow(halt.side, halt.collection, round(time.time() * 1000))
-        self.halts = load_halts(local)
+                self.halts = load_halts(local)
 
     # What the streams bring
 

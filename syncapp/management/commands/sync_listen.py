@@ -32,6 +32,7 @@ def send(batch: Batch) -> None:
 
 class Command(BaseCommand):
     help = "Read both change streams and hand their changes to the apply workers, until stopped."
+    requires_system_checks = ()  # those are about pages
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings = get_settings()
