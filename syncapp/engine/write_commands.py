@@ -1,4 +1,5 @@
-"""Write commands as they go over the wire. The driver's bulk API takes two to three times as long a document."""
+"""Write commands as they go over the wire, inside a transaction. The driver's bulk API takes two to three times
+as long a document."""
 
 from __future__ import annotations
 
@@ -12,20 +13,17 @@ from pymongo.errors import BulkWriteError
 Statement = Mapping[str, Any]
 
 
-def insert(
-    collection: Collection[Any], documents: Sequence[Statement], session: ClientSession | None
-) -> None:
+def insert(collection: Collection[Any], documents: Sequence[Statement], session: ClientSession) -> None:
     """Insert documents in their order. Raises BulkWriteError, with the place of the first that is refused."""
     _run(collection, "insert", "documents", documents, session)
 
 
-def update(collection: Collection[Any], updates: Sequence[Statement], session: ClientSession | None) -> int:
-    """`updates`: {q: query, u: update, upsert: …}, in their order. Returns how many found their document, or
-    made it. Raises as `insert` does."""
-    return _run(collection, "update", "updates", updates, session)
+def update(collection: Collection[Any], updates: Sequence[Statement], session: ClientSession) -> None:
+    """`updates`: {q: query, u: update, upsert: …}, in their order. Raises as `insert` does."""
+    _run(collection, "update", "updates", updates, session)
 
 
-def delete(collection: Collection[Any], query: Statement, session: ClientSession | None) -> None:
+def delete(collection: Collection[Any], query: Statement, session: ClientSession) -> None:
     """Delete all documents that a query finds."""
     _run(collection, "delete", "deletes", [{"q": query, "limit": 0}], session)
 
@@ -35,14 +33,11 @@ def _run(
     name: str,
     field: str,
     statements: Sequence[Statement],
-    session: ClientSession | None,
-) -> int:
+    session: ClientSession,
+) -> None:
     if not statements:
-        return 0
-    command: dict[str, Any] = {name: collection.name, field: list(statements), "ordered": True}
-    if session is None or not session.in_transaction:
-        command["writeConcern"] = collection.write_concern.document
+        return
+    command = {name: collection.name, field: list(statements), "ordered": True}
     reply = collection.database.command(command, session=session)
-    if reply.get("writeErrors") or reply.get("writeConcernError"):
+    if reply.get("writeErrors"):
         raise BulkWriteError(reply)
-    return int(reply["n"])

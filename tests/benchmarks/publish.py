@@ -6,6 +6,7 @@ python -m tests.benchmarks.publish bench-results/FILE.json
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from syncapp.conf import BASE_DIR
@@ -18,20 +19,34 @@ PLOTS = BASE_DIR / "docs" / "performance"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
-def publish(results: Results) -> None:
+def publish(*measured: Results) -> None:
+    """Write what one or more runs of the benchmark measured into the page, with its plots."""
     PLOTS.mkdir(exist_ok=True)
+    results = together(measured)
     plots = all_plots(results)
     for name, svg in plots.items():
         (PLOTS / name).write_text(svg)
-    machine, options = results.machine, results.options
+    machine = results.machine
     said = (
-        f"Measured {machine['date']} by `{options['command']}` on {machine['cores']} cores "
-        f"({machine['processor']}) that everything shared, MongoDB {machine['mongodb']}, "
-        f"Python {machine['python']}. Medians of {options['runs']} runs."
+        f"Measured {machine['date']} on {machine['cores']} cores ({machine['processor']}) that everything shared, "
+        f"MongoDB {machine['mongodb']}, Python {machine['python']}. Medians, each command's runs in brackets:"
     )
-    parts = [said, *(f"![{name}](performance/{name})" for name in plots)]
+    commands = [f"    {one.options['command']}  ({one.options['runs']})" for one in measured]
+    parts = [said, "\n".join(commands), *(f"![{name}](performance/{name})" for name in plots)]
     parts += [table.as_markdown() for table in all_tables(results)]
     PAGE.write_text(put_between(PAGE.read_text(), "\n\n".join(parts)))
+
+
+def together(measured: Sequence[Results]) -> Results:
+    """What was measured on one machine, as if in one run."""
+    results = Results(measured[0].machine, measured[0].options)
+    for one in measured:
+        results.drains += one.drains
+        results.latencies += one.latencies
+        results.fleets += one.fleets
+        results.idles += one.idles
+        results.first_runs += one.first_runs
+    return results
 
 
 def put_between(page: str, text: str) -> str:
@@ -44,4 +59,4 @@ def put_between(page: str, text: str) -> str:
 
 
 if __name__ == "__main__":
-    publish(Results.load(Path(sys.argv[1])))
+    publish(*(Results.load(Path(one)) for one in sys.argv[1:]))

@@ -14,7 +14,7 @@ from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.options import read_options
 from tests.benchmarks.plots import Group, all_plots, bars
-from tests.benchmarks.publish import BEGIN, END, put_between
+from tests.benchmarks.publish import BEGIN, END, put_between, together
 from tests.benchmarks.results import Results
 from tests.benchmarks.tables import Table, all_tables, drain_table, idle_table, latency_table, worker_table
 
@@ -142,3 +142,12 @@ def test_an_unknown_group_is_refused_by_name(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         read_options(["--only", "basic,nonsense"])
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_runs_of_several_commands_are_put_together() -> None:
+    first = Results({"cores": 2}, {"runs": 3}, [drain("product", 8_000, 1.0)])
+    second = Results({"cores": 2}, {"runs": 1}, [drain("limit", 10_000, 1.0)], idles=[Idle(1.0)])
+    results = together([first, second])
+    assert (len(results.drains), len(results.idles)) == (2, 1)
+    (row,) = drain_table(results).rows
+    assert row[1] == "0.80 ×"
