@@ -31,6 +31,7 @@ PEERS = {
     NAIVE: ("naive",),
 }
 LINE_SECONDS = 60
+STANDS_SECONDS = 0.5  # a token that does not change for so long is the last
 WARM_UP, WARM_UPS = "warm_up", 20
 
 
@@ -38,6 +39,7 @@ class Product:
     """A device between databases of its own, whose worker waits and whose listener is started and stopped."""
 
     name = PRODUCT
+    own_collections: tuple[str, ...] = ()
 
     def __init__(self, world: World, source: Side, atlas_port: int, workers: int = 0) -> None:
         """`workers`: processes that apply; 0: the default."""
@@ -76,6 +78,9 @@ class Product:
             time.sleep(0.002)
         return time.time()
 
+    def wait_until_read(self) -> None:
+        """What it has written last is the end of its work: it looks at each document when it is handed out."""
+
     def stop(self) -> None:
         """Stop reading, when all is done."""
         self.device.wait_until_idle(120)
@@ -106,6 +111,8 @@ class Product:
 class Peer:
     """A one-way program of `peers/`. Its resume token is in the target database."""
 
+    own_collections = (TOKENS,)
+
     def __init__(self, name: str, world: World, source: Side, atlas_port: int) -> None:
         self.name = name
         self._world = world
@@ -131,6 +138,13 @@ class Peer:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"reading\n", f"{self.name} does not read"
         return time.time()
+
+    def wait_until_read(self) -> None:
+        """The target can be equal long before: the rest writes again what is there, which no oplog shows."""
+        before, token = None, self.target[TOKENS].find_one()
+        while token != before:
+            time.sleep(STANDS_SECONDS)
+            before, token = token, self.target[TOKENS].find_one()
 
     def stop(self) -> None:
         if self._process is not None:

@@ -63,7 +63,7 @@ def fleet(world: World, devices: int, count: int) -> list[Fleet]:
             wanted = (count_all, count_all)
             for one in everybody:
                 wait_until_equal(wanted, one)
-            ended = max(last_write(one.database.client, f"{one.database.name}.{source}") for one in everybody)
+            ended = max(last_write(one.database, [source]) for one in everybody)
             found.append(Fleet(devices, source, count_all, ended - began))
     for name in [atlas_name, *names]:
         world.drop(name)

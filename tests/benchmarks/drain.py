@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pymongo import MongoClient
+from pymongo.database import Database
 
 from syncapp.engine.values import Side
 from tests.benchmarks.contenders import PRODUCT, Contender, contender
@@ -67,7 +68,8 @@ def _drain(step: Step, one: Contender, world: World, count: int, live: bool) -> 
             began = time.time()
             changes = step.write(documents, count)
         wait_until_equal(fingerprint(documents), target)
-        ended = last_write(target.database.client, f"{target.database.name}.{COLLECTION}")
+        one.wait_until_read()
+        ended = last_write(target.database, [COLLECTION, *one.own_collections])
         time.sleep(TAIL_SECONDS)
         memory = meter.most_memory()
     cpu = meter.between(began, ended + TAIL_SECONDS)
@@ -91,9 +93,10 @@ def wait_until_equal(wanted: tuple[int, int], target: Documents) -> None:
         time.sleep(max(0.02, LOOK_SHARE * (now - began)))
 
 
-def last_write(client: MongoClient[Document], namespace: str) -> float:
-    """When a server wrote to a collection last, in seconds since 1970, by its oplog."""
-    query = {"$or": [{"ns": namespace}, {"o.applyOps.ns": namespace}]}
-    found = client["local"]["oplog.rs"].find_one(query, {"wall": 1}, sort=[("$natural", -1)])
-    assert found is not None, f"nothing was written to {namespace}"
+def last_write(database: Database[Document], collections: Sequence[str]) -> float:
+    """When a server wrote to one of these last, in seconds since 1970, by its oplog."""
+    names = {"$in": [f"{database.name}.{name}" for name in collections]}
+    query = {"$or": [{"ns": names}, {"o.applyOps.ns": names}]}
+    found = database.client["local"]["oplog.rs"].find_one(query, {"wall": 1}, sort=[("$natural", -1)])
+    assert found is not None, f"nothing was written to {collections}"
     return float(found["wall"].replace(tzinfo=dt.UTC).timestamp())

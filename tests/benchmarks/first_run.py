@@ -44,7 +44,7 @@ def first_run(world: World, documents: int) -> FirstRun:
             device.wait_for_line("listener", "Instance ID", 60)
             began = time.time()
             wait_until_equal((documents, documents), local[COLLECTION])
-            copied = last_write(world.local_client, f"{name}.{COLLECTION}")
+            copied = last_write(local, [COLLECTION])
             cpu = meter.between(began, copied)
             device.wait_until_idle(120)
             command = time.monotonic()

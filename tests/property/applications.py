@@ -37,8 +37,12 @@ def write(database: Database[Any], collection: str, raw: bytes, *, delete: bool 
         if there is None:
             target.insert_one(RawBSONDocument(raw))
         elif b"$" not in raw or repeats_a_name(raw) or repeats_a_name(there):
-            # Over fields of one name the server ends itself when a pipeline changes them
-            target.replace_one(query, RawBSONDocument(raw))
+            # Over fields of one name the server ends itself when a pipeline changes them. By the command: the
+            # driver would decode the document, and cannot decode every date
+            statement = {"q": query, "u": RawBSONDocument(raw)}
+            reply = database.command({"update": collection, "updates": [statement]})
+            if reply.get("writeErrors"):
+                raise WriteError("", reply["writeErrors"][0]["code"])
         else:
             # A plain replace takes a field that is named like an operator for one
             target.update_one(query, [{"$replaceWith": {"$literal": RawBSONDocument(raw)}}])
