@@ -35,6 +35,8 @@ EXPLAINED = re.compile(
     r"|OSError: \[Errno …\] File too large.*"
     # kombu 5.6, when the broker goes while a worker acknowledges a task: the worker ends and is started again
     r"|AttributeError: 'NoneType' object has no attribute 'hostname'"
+    # Celery 5.7, when the broker comes back while one of its processes has ended: likewise
+    r"|ValueError: file descriptor is None"
 )
 
 

@@ -38,6 +38,8 @@ def test_what_a_fault_explains_is_told_from_what_none_does() -> None:
         "celery.exceptions.Reject: (OperationalError('Connection refused'), False)"
     )
     assert not log_reader.is_explained("celery.exceptions.Reject: (KeyError('x'), False)")
+    assert log_reader.is_explained("ValueError: file descriptor is None")
+    assert not log_reader.is_explained("ValueError: something else")
     assert not log_reader.is_explained("KeyError: 'halted'")
     assert not log_reader.is_explained("pymongo.errors.OperationFailure: something else")
 
