@@ -47,7 +47,7 @@ def check_server(side: Side, database: Database[Any]) -> None:
 
 def prepare(local: Database[Any], atlas: Database[Any], keep_hours: int) -> None:
     """Create sync's own collections and indexes. Raises PyMongoError."""
-    own = (origin.METADATA, origin.BATCHES, state.STATE, conflict_records.CONFLICTS, DIRTY, runs.RUNS)
+    own = (origin.METADATA, origin.BATCHES, origin.STATE, conflict_records.CONFLICTS, DIRTY, runs.RUNS)
     for name in own:
         ensure_collection(local, name)
     ensure_collection(atlas, origin.BATCHES)

@@ -17,7 +17,7 @@ from syncapp.bulk.compare import Compared, compare_keys
 from syncapp.bulk.run import Treatment
 from syncapp.engine.content import key_hash
 from syncapp.engine.errors import TransientError
-from syncapp.engine.state import STATE
+from syncapp.engine.origin import STATE
 from syncapp.engine.values import ABSENT, UNKNOWN, DocumentKey, UnknownTime
 
 ROUNDS = 20  # looks at keys about which somebody decides at the same time
@@ -68,5 +68,10 @@ def _replace_pair(one: Compared, content: bytes, prefer: UnknownTime | None) -> 
     values: dict[str, Any] = {"h": content, "n": one.state.counter + 1}
     if content == UNKNOWN and prefer is not None:
         values["p"] = prefer.value
-    change = {"$set": values, "$unset": {"l": "", "a": "", "gone": ""}}
+    over = ["l", "a", "gone"]
+    if one.state.intent is None:
+        over.append(
+            "i"
+        )  # it may stand there, and be noted to have landed: then it would still say what is agreed
+    change = {"$set": values, "$unset": dict.fromkeys(over, "")}
     return UpdateOne({"_id": key_hash(one.key), "n": one.state.counter}, change)

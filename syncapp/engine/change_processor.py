@@ -27,10 +27,11 @@ from syncapp.engine.content import content_hash, id_of
 from syncapp.engine.decide import Observation, Policy, decide, needs_stamps, policy_for
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused, TransientError
+from syncapp.engine.landings import record_landed
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.plan import Plan, now_ms, transferred
 from syncapp.engine.stamps import stamp_of
-from syncapp.engine.state import read_states, record_pushed, write_states
+from syncapp.engine.state import read_states, write_states
 from syncapp.engine.transaction import read_position, transaction, translated
 from syncapp.engine.unique_values import holder_of, partner_of
 from syncapp.engine.values import (
@@ -200,7 +201,7 @@ class ChangeProcessor:
         # A marker that may have expired proves nothing by its absence: then what Atlas holds must tell
         expired = now_ms() - intent.at > self.marker_keep_ms
         if key in landed[intent.batch_id] or (expired and content_hash(on_atlas) == intent.content):
-            return state._replace(local=intent.content, atlas=intent.content, intent=None)
+            return state.landed(intent)
         return state._replace(intent=None)
 
     # Step 2
@@ -269,7 +270,9 @@ class ChangeProcessor:
         self.at("atlas committed")
         if landed:
             with translated():
-                record_pushed(self.databases[Side.LOCAL], [write.key for write in landed], plan.batch_id)
+                keys = [write.key for write in landed]
+                whole = len(landed) == len(plan.pushes)
+                record_landed(self.databases[Side.LOCAL], plan.batch_id, keys, whole)
             self.at("push recorded")
 
     def _write_to_atlas(self, batch_id: str, writes: list[DocumentWrite], work: Work) -> list[DocumentWrite]:

@@ -26,6 +26,7 @@ from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact
 
 BATCHES = "_sync_batches"
 METADATA = "_sync_metadata"
+STATE = "_sync_state"
 INSTANCE_ID = "instance"
 _MILLISECONDS = struct.Struct("<q")
 

@@ -2,7 +2,8 @@
 
 {_id: 16 bytes that stand for the key, c: collection, key: {_id}, h: hash of both sides' agreed content
 (or l and a, where they differ by agreement), n: counter, p: who is preferred, i: {b: batch id, h: hash, at: ms}, gone: date}.
-`gone` is there when the document is agreed to be absent; a TTL index removes such states later.
+`gone` is there when the document is agreed to be absent; a TTL index removes such states later. An intent of a batch
+that is noted to have landed (landings.py) is none any more: its content is what is agreed on.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.engine import write_commands
-from syncapp.engine.content import key_hash
+from syncapp.engine.content import elements_of, key_hash, wrap
 from syncapp.engine.errors import TransientError
+from syncapp.engine.landings import landed_batches
+from syncapp.engine.origin import STATE
 from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState, UnknownTime
 
-STATE = "_sync_state"
 KEEP_GONE_SECONDS = 14 * 86_400
 _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
 
@@ -30,8 +32,17 @@ def read_states(local: Database[Any], keys: Iterable[DocumentKey]) -> dict[Docum
     by_hash = {key_hash(key): key for key in keys}
     states = dict.fromkeys(by_hash.values(), SyncState())
     query = {"_id": {"$in": list(by_hash)}}
+    intents: dict[DocumentKey, Intent] = {}
     for found in local[STATE].find(query, _WITHOUT_KEY, batch_size=len(by_hash) + 1):
-        states[by_hash[found["_id"]]] = _decode(found)
+        key = by_hash[found["_id"]]
+        states[key] = state = _decode(found)
+        if state.intent:
+            intents[key] = state.intent
+    if intents:
+        landed = landed_batches(local, {intent.batch_id for intent in intents.values()})
+        for key, intent in intents.items():
+            if intent.batch_id in landed:
+                states[key] = states[key].landed(intent)
     return states
 
 
@@ -48,34 +59,18 @@ def write_states(
     updates, inserts = [], []
     counters: dict[bytes, int] = {}
     for key, before, after in changes:
-        fields = _encode(after)
+        document = RawBSONDocument(_encode(key, after))
         if before.counter:
-            change: dict[str, Any] = {"$set": fields}
-            if gone := _encode(before).keys() - fields.keys():
-                change["$unset"] = dict.fromkeys(gone, "")
             counters[key_hash(key)] = before.counter
-            updates.append({"q": {"_id": key_hash(key)}, "u": change})
+            updates.append({"q": {"_id": key_hash(key)}, "u": document})
         else:
-            head = {"_id": key_hash(key), "c": key.collection, "key": RawBSONDocument(key.id_bson)}
-            inserts.append(head | fields)
+            inserts.append(document)
     # Looked at in one read: a counter in each query would have the server plan each of them
     found = local[STATE].find({"_id": {"$in": list(counters)}}, {"n": 1}, session=session) if counters else ()
     if {one["_id"]: one["n"] for one in found} != counters:
         raise TransientError("somebody else has decided about these documents")
     write_commands.update(local[STATE], updates, session)
     write_commands.insert(local[STATE], inserts, session)
-
-
-def record_pushed(local: Database[Any], keys: Iterable[DocumentKey], batch_id: str) -> None:
-    """Agree on what a batch pushed, for each key that still holds this batch's intent.
-
-    One conditional update: a key about which somebody else decided meanwhile is left alone.
-    """
-    gone = {"$cond": [{"$eq": ["$i.h", ABSENT]}, "$$NOW", "$$REMOVE"]}
-    local[STATE].update_many(
-        {"_id": {"$in": [key_hash(key) for key in keys]}, "i.b": batch_id},
-        [{"$set": {"h": "$i.h", "n": {"$add": ["$n", 1]}, "gone": gone}}, {"$unset": ["i", "l", "a"]}],
-    )
 
 
 def ensure_indexes(local: Database[Any]) -> None:
@@ -94,9 +89,9 @@ def _decode(found: dict[str, Any]) -> SyncState:
     )
 
 
-def _encode(state: SyncState) -> dict[str, Any]:
-    """All but what names the key."""
-    fields: dict[str, Any] = {"n": state.counter}
+def _encode(key: DocumentKey, state: SyncState) -> bytes:
+    """The whole document, an intent that counts as landed left out. By hand where a key's `_id` comes in."""
+    fields: dict[str, Any] = {"_id": key_hash(key), "c": key.collection, "n": state.counter}
     if state.local == state.atlas:
         fields["h"] = state.local
     else:
@@ -107,4 +102,4 @@ def _encode(state: SyncState) -> dict[str, Any]:
         fields["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
     elif state.local == state.atlas == ABSENT:
         fields["gone"] = dt.datetime.now(dt.UTC)
-    return fields
+    return wrap(elements_of(fields) + b"\x03key\0" + key.id_bson)

@@ -123,6 +123,10 @@ class SyncState(NamedTuple):
         """The state after one more decision."""
         return SyncState(local, atlas, intent, self.counter + 1, prefer)
 
+    def landed(self, intent: Intent) -> SyncState:
+        """The state once its open push is known to have landed: that was decided before."""
+        return self._replace(local=intent.content, atlas=intent.content, intent=None)
+
 
 class Seen(NamedTuple):
     """Contents that an earlier task read, the positions of its reads, how many decisions had been made

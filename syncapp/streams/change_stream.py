@@ -19,8 +19,7 @@ from pymongo.errors import PyMongoError
 
 from syncapp.engine.content import elements
 from syncapp.engine.errors import SyncError, translate
-from syncapp.engine.origin import BATCHES, METADATA
-from syncapp.engine.state import STATE
+from syncapp.engine.origin import BATCHES, METADATA, STATE
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.safety.heartbeat import DEVICES, HEARTBEAT_ID

@@ -1,5 +1,5 @@
-"""Periodic work: folding and pruning old metrics, copying conflicts that were left behind, and trying rejected
-changes again."""
+"""Periodic work: folding and pruning old metrics, copying conflicts that were left behind, trying rejected
+changes again, and writing into the states which pushes landed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import structlog
 from celery import shared_task
 
 QUEUE = "maintenance"  # also where tasks go that name no queue
+FOLD_SECONDS = 90
 log = structlog.get_logger(__name__)
 
 
@@ -40,3 +41,18 @@ def retry_rejected_changes() -> None:
         return
     if count:
         log.info("Rejected changes are tried again", event_name="rejected_retried", count=count)
+
+
+@shared_task(name="syncapp.maintenance.fold_landed_pushes", soft_time_limit=120, time_limit=150)
+def fold_landed_pushes() -> None:
+    from syncapp.databases import LocalUnreachable, local_database
+    from syncapp.engine.landings import fold
+
+    try:
+        with local_database("maintenance") as local:
+            count = fold(local, FOLD_SECONDS)
+    except LocalUnreachable as error:
+        log.warning("Landed pushes stay to be folded later", event_name="fold_waits", error=str(error))
+        return
+    if count:
+        log.info("Landed pushes folded into their states", event_name="pushes_folded", count=count)

@@ -40,6 +40,14 @@ def seed(cleanup_interval_ms: int) -> None:
             "queue": maintenance.QUEUE,
         },
     )
+    PeriodicTask.objects.get_or_create(
+        name="Fold landed pushes into their states",
+        defaults={
+            "task": maintenance.fold_landed_pushes.name,
+            "interval": _every(3_600_000),
+            "queue": maintenance.QUEUE,
+        },
+    )
     # The description keeps the variable's value of the last start
     mark = f"{VARIABLE}={cleanup_interval_ms}"
     task, made = PeriodicTask.objects.get_or_create(

@@ -14,7 +14,8 @@ from syncapp.bulk.compare import Compared
 from syncapp.bulk.run import Treatment
 from syncapp.engine.content import content_hash, document_key
 from syncapp.engine.errors import TransientError
-from syncapp.engine.state import STATE, read_states, write_states
+from syncapp.engine.origin import STATE
+from syncapp.engine.state import read_states, write_states
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
 

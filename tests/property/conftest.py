@@ -9,7 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine import decide
+from syncapp.engine import decide, landings
 from syncapp.engine.connect import connect
 from tests.property import world
 from tests.property.world import forget_prepared
@@ -22,6 +22,12 @@ def exact_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """A push may carry the time of a change that is up to a second older; here everything happens within
     a second, so the time must be exact."""
     monkeypatch.setattr(decide, "PUSH_LAG_SECONDS", -1)
+
+
+@pytest.fixture
+def few_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedules choose how many keys a batch may have whose landing is written into the states at once."""
+    monkeypatch.setattr(landings, "FEW", landings.FEW)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from pymongo.database import Database
 
+from syncapp.engine import landings
 from syncapp.engine.decide import Policy
 from syncapp.engine.values import Side
 from tests.property.world import Device, World
@@ -33,6 +34,7 @@ class Schedule:
         self.world = world
         self.policy = policy
         self.rng = random.Random(seed)
+        landings.FEW = self.rng.choice((0, 0, 1, KEYS))  # some pushes are noted to have landed, some written
 
     def run(self, writes: int) -> None:
         """Go on until so many writes were made; what is unfinished then stays so."""
@@ -53,6 +55,11 @@ class Schedule:
             (2, f"{device.name} reads atlas", lambda: device.read(Side.ATLAS)),
             (0.3, f"{device.name} saves its tokens", device.save_tokens),
             (0.1, f"{device.name} starts its listener again", device.open),
+            (
+                0.2,
+                f"{device.name} folds what landed",
+                lambda: landings.fold(device.local, 60, lambda _: None),
+            ),
         ]
         if device.dirty.ready_keys():
             limit = rng.randint(1, KEYS)
@@ -84,7 +91,7 @@ class Schedule:
 @pytest.mark.timeout(3600)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_devices_converge_and_nothing_is_lost(
-    databases: tuple[Database[Any], Database[Any]], exact_times: None, seed: int
+    databases: tuple[Database[Any], Database[Any]], exact_times: None, few_kept: None, seed: int
 ) -> None:
     policy = Policy()
     world = World.build(*databases, DEVICES, policy)

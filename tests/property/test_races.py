@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from syncapp.engine import landings
 from syncapp.engine.decide import Policy
 from syncapp.engine.values import BOTH, Ending
 from tests.property.stepped_task import HOLDING
@@ -28,8 +29,12 @@ SCENARIOS: dict[str, list[tuple[int, bool]]] = {
     "deleted here, changed there": [(LOCAL, True), (ATLAS, False)],
     "pushed insert": [(LOCAL, False)],
     "pulled insert": [(ATLAS, False)],
+    # The same, noted to have landed instead of written into the state
+    "noted push": [(LOCAL, False)],
+    "noted delete": [(LOCAL, True)],
+    "noted insert": [(LOCAL, False)],
 }
-FROM_NOTHING = {"pushed insert", "pulled insert"}
+FROM_NOTHING = {"pushed insert", "pulled insert", "noted insert"}
 POINTS = [
     "states read",
     "atlas read",
@@ -44,7 +49,15 @@ POINTS = [
 
 
 @pytest.fixture
-def world(databases: tuple[Database[Any], Database[Any]], exact_times: None) -> Iterator[World]:
+def world(
+    databases: tuple[Database[Any], Database[Any]],
+    exact_times: None,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    chosen = getattr(request.node, "callspec", None)
+    if chosen and chosen.params.get("scenario", "").startswith("noted"):
+        monkeypatch.setattr(landings, "FEW", 0)
     world = World.build(*databases, 1, POLICY)
     world.native_write(LOCAL, KEY, delete=False)
     world.settle()

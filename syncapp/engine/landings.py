@@ -1,0 +1,73 @@
+"""Pushes that landed as a whole: one note in the batch's local marker instead of one more write a document, which
+would cost the local server more than the document itself costs Atlas.
+
+`landed: true` in the local `_sync_batches`: every state that still holds this batch's intent counts as agreed on the
+intent's content. Such a marker has no `at`, so that it does not expire, until `fold` has written it into the states.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from pymongo.database import Database
+
+from syncapp.engine.content import key_hash
+from syncapp.engine.origin import BATCHES, STATE
+from syncapp.engine.values import ABSENT, DocumentKey
+
+FEW = 50  # as many states are written at once: a note would have to be folded later, at the same price
+FOLD_AT_ONCE = 1_000  # states
+FOLD_PAUSE_SECONDS = 0.1  # between them: whoever syncs goes first
+FOLD_MARKERS = 20_000  # whose ids fit into one query
+
+
+def record_landed(local: Database[Any], batch_id: str, keys: Collection[DocumentKey], whole: bool) -> None:
+    """Agree on what a batch pushed. `whole`: nothing else holds an intent of this batch."""
+    if whole and len(keys) > FEW:
+        noted = local[BATCHES].update_one({"_id": batch_id}, {"$set": {"landed": True}, "$unset": {"at": ""}})
+        if noted.matched_count:
+            return
+    _agree(local, [key_hash(key) for key in keys], [batch_id])
+
+
+def landed_batches(local: Database[Any], batch_ids: Iterable[str]) -> set[str]:
+    """Those of the batches of which a note says that they landed."""
+    query = {"_id": {"$in": list(batch_ids)}, "landed": True}
+    return {one["_id"] for one in local[BATCHES].find(query, {"_id": 1})}
+
+
+def fold(local: Database[Any], seconds: float, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Write what landed into the states, for so long at most; the next call goes on. Returns how many states.
+
+    Raises PyMongoError.
+    """
+    deadline = time.monotonic() + seconds
+    noted = local[BATCHES].find({"at": None, "landed": True}, {"_id": 1}).limit(FOLD_MARKERS)
+    batch_ids = [one["_id"] for one in noted]
+    if not batch_ids:
+        return 0
+    count = 0
+    found = iter(local[STATE].find({"i.b": {"$in": batch_ids}}, {"_id": 1}, batch_size=FOLD_AT_ONCE))
+    while hashes := [one["_id"] for one in itertools.islice(found, FOLD_AT_ONCE)]:
+        if time.monotonic() > deadline:
+            return count
+        count += _agree(local, hashes, batch_ids)
+        sleep(FOLD_PAUSE_SECONDS)
+    # From now on it may expire; as long as it is there it goes on saying what is true
+    local[BATCHES].update_many({"_id": {"$in": batch_ids}}, {"$set": {"at": dt.datetime.now(dt.UTC)}})
+    return count
+
+
+def _agree(local: Database[Any], hashes: list[bytes], batch_ids: list[str]) -> int:
+    """One conditional update: a key about which somebody else decided meanwhile is left alone."""
+    gone = {"$cond": [{"$eq": ["$i.h", ABSENT]}, "$$NOW", "$$REMOVE"]}
+    change: list[dict[str, Any]] = [
+        {"$set": {"h": "$i.h", "n": {"$add": ["$n", 1]}, "gone": gone}},
+        {"$unset": ["i", "l", "a"]},
+    ]
+    agreed = local[STATE].update_many({"_id": {"$in": hashes}, "i.b": {"$in": batch_ids}}, change)
+    return agreed.modified_count
