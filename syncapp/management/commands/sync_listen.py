@@ -16,7 +16,7 @@ from syncapp.streams.listener import Listener
 from syncapp.streams.messages import encode_batch
 from syncapp.switches import apply_environment
 from syncapp.tasks.apply import apply_changes
-from syncproject.celery import PULL_QUEUE, PUSH_QUEUE
+from syncproject.celery import PULL_QUEUE, PUSH_QUEUE, app
 
 log = structlog.get_logger(__name__)
 MISCONFIGURED = 2
@@ -41,6 +41,8 @@ class Command(BaseCommand):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: listener.stop())
             apply_environment(settings)
+            # Loads the broker's client, which takes longer than to carry a hundred changes; it connects later
+            assert app.connection_for_write().transport
             garbage.relax()
             listener.run()
         except (SettingsError, Misconfigured) as error:
