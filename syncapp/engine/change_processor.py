@@ -252,14 +252,18 @@ class ChangeProcessor:
 
     def _push(self, plan: Plan, work: Work) -> None:
         """Push what the plan intends. Keys whose document on Atlas moved get no outcome."""
+        read_all = False
         while True:
             left = work.left()
             writes = [write for write in plan.pushes if write.key in left]
             try:
                 with translated():
-                    landed = self._write_to_atlas(plan.batch_id, writes, work)
+                    landed = self._write_to_atlas(plan.batch_id, writes, work, read_all)
                 break
             except DocumentRefused as error:
+                if error.is_there and not read_all:
+                    read_all = True  # more of them may be there
+                    continue
                 document = next(write.after for write in writes if write.key == error.key)
                 self._refused(work, error, Side.ATLAS, document)
             except DuplicateKeyError:
@@ -275,16 +279,22 @@ class ChangeProcessor:
                 record_landed(self.databases[Side.LOCAL], plan.batch_id, keys, whole)
             self.at("push recorded")
 
-    def _write_to_atlas(self, batch_id: str, writes: list[DocumentWrite], work: Work) -> list[DocumentWrite]:
+    def _write_to_atlas(
+        self, batch_id: str, writes: list[DocumentWrite], work: Work, read_all: bool
+    ) -> list[DocumentWrite]:
+        """Returns what was written. A new document need not be read again: its unique `_id` refuses it if
+        another one came there meanwhile."""
         if not writes:
             return []
         atlas = self.databases[Side.ATLAS]
         collection = writes[0].key.collection
         self._ensure_exists(Side.ATLAS, collection, any(write.after is not None for write in writes))
         with transaction(atlas) as session:
-            there = read_documents(atlas[collection], [w.key for w in writes], session, 2 * self.max_bytes)
+            trusted = set() if read_all else {write.key for write in writes if write.is_guarded}
+            keys = [write.key for write in writes if write.key not in trusted]
+            there = read_documents(atlas[collection], keys, session, 2 * self.max_bytes)
             self.at("atlas read again")
-            unmoved = [write for write in writes if there.get(write.key) == write.before]
+            unmoved = [w for w in writes if w.key in trusted or there.get(w.key) == w.before]
             if unmoved:
                 facts = [(write.key, work.items[write.key].facts.get(Side.LOCAL)) for write in unmoved]
                 insert_marker(atlas, batch_id, self.device, session, facts)

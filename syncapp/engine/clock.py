@@ -43,8 +43,11 @@ class ClockOffsets:
         it shows at `now` (monotonic seconds): a change that is dated in the future must not win for ever."""
         if not self.measurements:
             return local_time
-        after = bisect.bisect_right(self.measurements, local_time, key=lambda one: one.local_time)
-        corrected = local_time + self.measurements[max(after - 1, 0)].offset
+        held = self.measurements[-1]
+        if local_time < held.local_time:
+            after = bisect.bisect_right(self.measurements, local_time, key=lambda one: one.local_time)
+            held = self.measurements[max(after - 1, 0)]
+        corrected = local_time + held.offset
         if self.anchor is not None:
             measured_at, atlas_time, error = self.anchor
             corrected = min(corrected, atlas_time + (now - measured_at) * 1000 + error)

@@ -41,6 +41,11 @@ class DocumentWrite(NamedTuple):
             return Operation.DELETE
         return Operation.INSERT if self.before is None else Operation.UPDATE
 
+    @property
+    def is_guarded(self) -> bool:
+        """Is it inserted, so that it fails if a document is there?"""
+        return self.before is None and self.after is not None and not has_empty_timestamp(self.after)
+
 
 def read_documents(
     collection: Collection[Any], keys: Iterable[DocumentKey], session: ClientSession, max_bytes: int

@@ -72,6 +72,11 @@ class DocumentRefused(SyncError):
         super().__init__(reason)
         self.key, self.reason, self.code, self.unique_value = key, reason, code, unique_value
 
+    @property
+    def is_there(self) -> bool:
+        """Is it refused because a document with its `_id` is there?"""
+        return self.code == DUPLICATE_KEY and list(self.unique_value or ()) == ["_id"]
+
 
 class BatchTooLarge(SyncError):
     """The documents of a batch have more bytes than one transaction should write: halve it."""

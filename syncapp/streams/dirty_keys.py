@@ -6,28 +6,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from syncapp.engine.values import BOTH, DocumentKey, Ending, Fact, Seen, Side, WorkItem
+from syncapp.streams.ready_keys import Brought, ReadyKeys, Work
 from syncapp.streams.watermark import Watermark
 
 _OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """A dirty key: the last change of each side in the order of its stream (not the one with the
-    greatest time: the content is the last one's), what it holds back, and what it waits for."""
-
-    side: Side  # whose stream brought it
-    facts: dict[Side, Fact] = field(default_factory=dict)
-    held: dict[Side, int] = field(default_factory=dict)  # oldest fetched batch that waits for it
-    seen: Seen | None = None
-    waiting: bool = False
-    parked: bool = False  # a pull that is not allowed now
-    attempts: int = 0
 
 
 @dataclass(slots=True)
@@ -45,8 +31,7 @@ class DirtyKeys:
         self.tasks: dict[str, Task] = {}
         self._dirty: dict[DocumentKey, Work] = {}
         self._busy: set[DocumentKey] = set()
-        # Ordered ones inside too: a dict that is emptied from its head is searched from its old head every time
-        self._ready: OrderedDict[tuple[Side, str], OrderedDict[DocumentKey, None]] = OrderedDict()
+        self._ready = ReadyKeys()
         self._waits: dict[Side, list[tuple[int, int, DocumentKey, Work]]] = {side: [] for side in BOTH}
         self._waiting = 0
         self._order = itertools.count()
@@ -59,13 +44,15 @@ class DirtyKeys:
         if work is None:
             work = self._dirty[key] = Work(side)
             if key not in self._busy:
-                self._make_ready(key, work)
+                self._ready.add(key, work)
         elif work.parked:
             work.parked = False
-            self._make_ready(key, work)
-        self._hold(work, side, self.watermarks[side].newest)
-        if fact is not None:
-            work.facts[side] = fact
+            self._ready.add(key, work)
+        brought = work.of(side)
+        if brought is None:
+            work.put(side, Brought(self.watermarks[side].hold_newest(), fact))
+        elif fact is not None:
+            brought.fact = fact
 
     def passed(self, side: Side, position: int) -> None:
         """A stream has been read up to and including this position."""
@@ -81,33 +68,23 @@ class DirtyKeys:
     # What goes out
 
     def ready_keys(self) -> int:
-        return sum(map(len, self._ready.values()))
+        return len(self._ready)
 
     def fullest(self) -> int:
         """The number of keys in the largest group that could go out as one batch."""
-        return max(map(len, self._ready.values()), default=0)
+        return self._ready.fullest()
 
     def take(self, task_id: str, limit: int, now: float) -> tuple[Side, str, list[WorkItem]] | None:
         """Up to `limit` ready keys of one collection, for one task. Groups take turns."""
-        while self._ready:
-            (side, collection), keys = self._ready.popitem(last=False)
-            first = next(iter(keys), None)
-            if first is None:
-                continue
-            attempts = self._dirty[first].attempts
-            # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
-            limit = max(1, limit // 8 ** min(attempts, 4))
-            chosen = [key for key in itertools.islice(keys, limit) if self._dirty[key].attempts == attempts]
-            for key in chosen:
-                del keys[key]
-            taken = {key: self._dirty.pop(key) for key in chosen}
-            if keys:
-                self._ready[side, collection] = keys  # at the end: the others come first
-            self._busy.update(taken)
-            self.tasks[task_id] = Task(taken, now)
-            items = [WorkItem(key, dict(w.facts), w.seen, w.attempts) for key, w in taken.items()]
-            return side, collection, items
-        return None
+        found = self._ready.take(limit, self._dirty)
+        if found is None:
+            return None
+        side, collection, chosen = found
+        taken = {key: self._dirty.pop(key) for key in chosen}
+        self._busy.update(chosen)
+        self.tasks[task_id] = Task(taken, now)
+        items = [WorkItem(key, work.facts, work.seen, work.attempts) for key, work in taken.items()]
+        return side, collection, items
 
     # What comes back
 
@@ -130,14 +107,14 @@ class DirtyKeys:
             if work is None:
                 continue
             self._busy.discard(key)
-            if ending is Ending.OWED and Side.ATLAS in work.held:
+            if ending is Ending.OWED and work.atlas is not None:
                 self._park(key, work)
             elif ending in _OVER:
                 owed += ending is Ending.OWED
                 self._release(work)
                 newer = self._dirty.get(key)
                 if newer is not None:
-                    self._make_ready(key, newer)
+                    self._ready.add(key, newer)
             else:
                 work.seen = seen if ending is Ending.WAIT else work.seen
                 work.attempts += ending is Ending.RETRY
@@ -174,21 +151,19 @@ class DirtyKeys:
         for key, work in self._dirty.items():
             if work.parked:
                 work.parked = False
-                self._make_ready(key, work)
+                self._ready.add(key, work)
 
     def forget(self, side: Side) -> None:
         """Pulls are not allowed any more: drop what a side's stream brought. Its saved token stays
         before all of it, so that it is read again later."""
         for key, work in list(self._dirty.items()):
-            work.held.pop(side, None)
-            work.facts.pop(side, None)
+            work.put(side, None)
             work.seen = None
-            if not work.held:
+            if work.of(side.other) is None:
                 self._drop(key, work)
         for task in self.tasks.values():
             for work in task.keys.values():
-                work.held.pop(side, None)
-                work.facts.pop(side, None)
+                work.put(side, None)
         self.watermarks[side] = Watermark()
 
     # Figures
@@ -209,30 +184,22 @@ class DirtyKeys:
     def oldest_time(self, side: Side) -> int | None:
         """The time of the oldest unfinished change that a side's stream brought."""
         works = itertools.chain(self._dirty.values(), *(task.keys.values() for task in self.tasks.values()))
-        times = (w.facts[side].time for w in works if side in w.facts)
-        return min((time for time in times if time is not None), default=None)
+        found = (brought.fact for work in works if (brought := work.of(side)) is not None)
+        return min((fact.time for fact in found if fact is not None and fact.time is not None), default=None)
 
     # Inside
 
-    def _hold(self, work: Work, side: Side, batch: int) -> None:
-        held = work.held.get(side)
-        if held is None or batch < held:
-            self.watermarks[side].hold(batch)
-            if held is not None:
-                self.watermarks[side].release(held)
-            work.held[side] = batch
-
     def _release(self, work: Work) -> None:
-        for side, batch in work.held.items():
-            self.watermarks[side].release(batch)
-        work.held = {}
+        for side in BOTH:
+            brought = work.of(side)
+            if brought is not None:
+                self.watermarks[side].release(brought.held)
 
     def _park(self, key: DocumentKey, work: Work) -> None:
         """Keep a pull that is not allowed: its event of Atlas's stream stays unfinished."""
-        held = work.held.pop(Side.LOCAL, None)
-        if held is not None:
-            self.watermarks[Side.LOCAL].release(held)
-        work.facts.pop(Side.LOCAL, None)
+        if work.local is not None:
+            self.watermarks[Side.LOCAL].release(work.local.held)
+            work.local = None
         if key in self._dirty:
             self._put_back(key, work)  # it changed meanwhile
         else:
@@ -243,13 +210,13 @@ class DirtyKeys:
         """A key that is not done: what came for it meanwhile is newer."""
         newer = self._dirty.get(key)
         if newer is not None:
-            for side, fact in newer.facts.items():
-                work.facts[side] = fact
-            for side, batch in newer.held.items():
-                if side in work.held:
-                    self.watermarks[side].release(batch)  # the older one holds more
-                else:
-                    work.held[side] = batch
+            for side in BOTH:
+                before, after = work.of(side), newer.of(side)
+                if before is None:
+                    work.put(side, after)
+                elif after is not None:
+                    self.watermarks[side].release(after.held)  # the older one holds more
+                    before.fact = after.fact or before.fact
         self._dirty[key] = work
         self._wait_or_ready(key, work)
 
@@ -264,15 +231,10 @@ class DirtyKeys:
                 return
         self._waiting -= work.waiting
         work.waiting = False
-        self._make_ready(key, work)
-
-    def _make_ready(self, key: DocumentKey, work: Work) -> None:
-        self._ready.setdefault((work.side, key.collection), OrderedDict())[key] = None
+        self._ready.add(key, work)
 
     def _drop(self, key: DocumentKey, work: Work) -> None:
         del self._dirty[key]
         self._waiting -= work.waiting
         work.waiting = False
-        group = self._ready.get((work.side, key.collection))
-        if group is not None:
-            group.pop(key, None)
+        self._ready.drop(key, work)

@@ -41,11 +41,11 @@ class Watermark:
         self._batches.append(batch)
         self.newest += 1
 
-    def hold(self, number: int) -> None:
-        """One more key holds a batch back. A batch that was passed already is not held."""
-        batch = self._find(number)
-        if batch is not None:
-            batch.held += 1
+    def hold_newest(self) -> int:
+        """One more key holds the newest batch back. Returns its number, to release it by."""
+        if self._batches:
+            self._batches[-1].held += 1
+        return self.newest
 
     def release(self, number: int) -> None:
         batch = self._find(number)

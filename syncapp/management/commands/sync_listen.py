@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 signal.signal(number, lambda *_: listener.stop())
             apply_environment(settings)
             # Loads the broker's client, which takes longer than to carry a hundred changes; it connects later
-            assert app.connection_for_write().transport
+            app.connection_for_write().get_transport_cls()
             garbage.relax()
             listener.run()
         except (SettingsError, Misconfigured) as error:

@@ -1,0 +1,119 @@
+"""The dirty keys that may go out now, in groups of one side and one collection that take turns."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from syncapp.engine.values import DocumentKey, Fact, Seen, Side
+
+
+@dataclass(slots=True)
+class Brought:
+    """What one side's stream brought for a key."""
+
+    held: int  # the oldest fetched batch that waits for it
+    fact: Fact | None  # the last change
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A dirty key: the last change of each side in the order of its stream (not the one with the
+    greatest time: the content is the last one's), what it holds back, and what it waits for.
+
+    There may be a hundred thousand of them: no dictionary in any.
+    """
+
+    side: Side  # whose stream brought it
+    local: Brought | None = None
+    atlas: Brought | None = None
+    seen: Seen | None = None
+    ready: bool = False
+    waiting: bool = False
+    parked: bool = False  # a pull that is not allowed now
+    attempts: int = 0
+
+    def of(self, side: Side) -> Brought | None:
+        return self.local if side is Side.LOCAL else self.atlas
+
+    def put(self, side: Side, brought: Brought | None) -> None:
+        if side is Side.LOCAL:
+            self.local = brought
+        else:
+            self.atlas = brought
+
+    @property
+    def facts(self) -> dict[Side, Fact]:
+        found = {}
+        if self.local is not None and self.local.fact is not None:
+            found[Side.LOCAL] = self.local.fact
+        if self.atlas is not None and self.atlas.fact is not None:
+            found[Side.ATLAS] = self.atlas.fact
+        return found
+
+
+@dataclass(slots=True)
+class _Group:
+    keys: deque[DocumentKey] = field(default_factory=deque)  # and such as were dropped since
+    ready: int = 0
+
+
+class ReadyKeys:
+    def __init__(self) -> None:
+        self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
+
+    def __len__(self) -> int:
+        return sum(group.ready for group in self._groups.values())
+
+    def fullest(self) -> int:
+        """The number of keys in the largest group."""
+        return max((group.ready for group in self._groups.values()), default=0)
+
+    def add(self, key: DocumentKey, work: Work) -> None:
+        if work.ready:
+            return
+        work.ready = True
+        group = self._groups.get((work.side, key.collection))
+        if group is None:
+            group = self._groups[work.side, key.collection] = _Group()
+        group.keys.append(key)
+        group.ready += 1
+
+    def drop(self, key: DocumentKey, work: Work) -> None:
+        if work.ready:
+            work.ready = False
+            self._groups[work.side, key.collection].ready -= 1  # its place in the queue is passed over later
+
+    def take(
+        self, limit: int, works: Mapping[DocumentKey, Work]
+    ) -> tuple[Side, str, list[DocumentKey]] | None:
+        """Up to `limit` keys of the group whose turn it is, all of as many attempts."""
+        while self._groups:
+            (side, collection), group = self._groups.popitem(last=False)
+            if not group.ready:
+                continue
+            keys = group.keys
+            chosen: list[DocumentKey] = []
+            others: list[DocumentKey] = []
+            attempts = -1
+            while keys and len(chosen) + len(others) < limit:
+                key = keys.popleft()
+                work = works.get(key)
+                if work is None or not work.ready or work.side is not side:
+                    continue
+                if attempts < 0:
+                    attempts = work.attempts
+                    # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
+                    limit = max(1, limit // 8 ** min(attempts, 4))
+                if work.attempts == attempts:
+                    work.ready = False
+                    chosen.append(key)
+                else:
+                    others.append(key)
+            group.ready -= len(chosen)
+            keys.extendleft(reversed(others))
+            if group.ready:
+                self._groups[side, collection] = group  # at the end: the others come first
+            return side, collection, chosen
+        return None
