@@ -22,6 +22,11 @@ def get_switches() -> SyncSwitches:
     return SyncSwitches.objects.get_or_create(id=1)[0]
 
 
+def switches_version() -> int:
+    """Raised by every change of what can be changed at run time. Raises DatabaseError."""
+    return SyncSwitches.objects.filter(id=1).values_list("version", flat=True).first() or 0
+
+
 @transaction.atomic
 def change_switches(user: Actor = None, **values: Any) -> SyncSwitches:
     """Set `enabled`, `paused` or `strategy`. What is so already is left alone, and not in the audit log."""

@@ -16,7 +16,7 @@ from syncapp.engine.values import Side
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.streams.readers import Readers
 from syncapp.streams.tokens import Tokens
-from syncapp.switches import get_switches
+from syncapp.switches import switches_version
 
 log = structlog.get_logger(__name__)
 ALL_SECONDS = 5.0  # between two looks at all rules; a change of their version is seen at once
@@ -60,7 +60,7 @@ class Following:
         then all of it is done again, which each step allows."""
         now = time.monotonic()
         recent = now - self._loaded_at < ALL_SECONDS
-        if recent and not self._again and self.rules and get_switches().version == self.rules.version:
+        if recent and not self._again and self.rules and switches_version() == self.rules.version:
             return
         rules = load_rules(self._databases[Side.LOCAL])
         self._loaded_at = now

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
@@ -67,20 +68,26 @@ class Lease:
         """Go on being active, and save these tokens, of which there are older ones. Raises LeaseLost,
         HistoryLost if a token was deleted, or another SyncError."""
         try:
+            if not tokens:
+                self._extend(None)  # every second on an idle machine: a transaction would cost twice as much
+                return
             with transaction(self._local) as session:
-                renewed = self._local[METADATA].update_one(
-                    {"_id": LEASE_ID, "holder": self._holder, "epoch": self.epoch},
-                    [{"$set": {"until": {"$add": ["$$NOW", self._duration_ms]}}}],
-                    session=session,
-                )
-                if not renewed.matched_count:
-                    raise LeaseLost("another listener has taken over")
+                self._extend(session)
                 for side, token in tokens.items():
                     # A token that a person deleted, to force a comparison, must not come back
                     if not save_token(self._local, side, token, session, anew=False):
                         raise HistoryLost(f"the {side} resume token was deleted: both sides are compared")
         except PyMongoError as error:
             raise translate(error) from error
+
+    def _extend(self, session: ClientSession | None) -> None:
+        renewed = self._local[METADATA].update_one(
+            {"_id": LEASE_ID, "holder": self._holder, "epoch": self.epoch},
+            [{"$set": {"until": {"$add": ["$$NOW", self._duration_ms]}}}],
+            session=session,
+        )
+        if not renewed.matched_count:
+            raise LeaseLost("another listener has taken over")
 
     def give_back(self) -> None:
         """Let another listener take over at once. Raises nothing: the lease runs out by itself."""

@@ -39,6 +39,8 @@ from syncapp.streams.tokens import Tokens
 
 log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 3.0  # how long a stop waits for the reports of tasks that run
+RULES_SECONDS = 1.0
+RUNS_SECONDS = 2.0
 CLOCK_SECONDS = 15.0
 REFUSALS_SECONDS = 60.0
 HEARTBEAT_SECONDS = 5.0
@@ -89,9 +91,9 @@ class Session:
         books = self._periodic("book-keeping", 1.0, self._keep_books)
         others = [
             self._periodic("reports", 0.0, self._take_reports),
-            self._periodic("rules", 0.5, self._following.reload),
+            self._periodic("rules", RULES_SECONDS, self._following.reload),
             self._periodic("clock", CLOCK_SECONDS, self._clock.measure),
-            self._periodic("comparison runs", 1.0, self._drive_runs),
+            self._periodic("comparison runs", RUNS_SECONDS, self._drive_runs),
             self._periodic("refusals", REFUSALS_SECONDS, self._refusals.look),
             self._periodic("halts", LOOK_SECONDS, self._safeguards.read_halts),
             self._periodic("heartbeat", HEARTBEAT_SECONDS, self._safeguards.beat),
