@@ -16,7 +16,7 @@ from syncapp.rules.exclusions import Exclusions
 from syncapp.streams.events import EventReader
 from syncapp.streams.stream_reader import Sink, StreamReader, StreamStatus
 
-LOCAL_FETCH = 1_000  # events; a fetch's own price is a tenth of that of a hundred events
+LOCAL_FETCH = 300  # events; a fetch's own price counts three times as much with a hundred
 FILTER_SECONDS = 10.0  # how long a change of the exclusions waits for the streams to take it up
 
 

@@ -17,6 +17,7 @@ from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.streams.change_stream import ChangeStream, Fetched, pipeline
 from syncapp.streams.events import EventReader, Found, Structural
+from syncapp.streams.fetch_ahead import FetchAhead
 from syncapp.streams.reconnect import wait_ms
 
 log = structlog.get_logger(__name__)
@@ -143,14 +144,21 @@ class StreamReader(threading.Thread):
             event_name="stream_started",
             side=str(self.side),
         )
+        ahead = FetchAhead(stream, self._batch_size, BUSY_WAIT_MS)
         try:
             while not self._stopping.is_set() and not self._reopen.is_set():
                 if not self._sink.room():
                     self._stopping.wait(0.02)  # backpressure: the stream itself is the queue
                     continue
+                if ahead.active:
+                    self._take(ahead.next())
+                    continue
                 waited_for = self._sink.somebody_waits(self.side)
                 self._take(stream.fetch(BUSY_WAIT_MS if waited_for else IDLE_WAIT_MS))
+                if self.more:
+                    ahead.begin()
         finally:
+            ahead.end()
             stream.close()
 
     def _take(self, fetched: Fetched) -> None:

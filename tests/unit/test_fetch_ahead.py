@@ -1,0 +1,79 @@
+"""Batches that are fetched while those before are worked on: in order, until one is not full, and never lost
+silently."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, cast
+
+import pytest
+
+from syncapp.engine.errors import ConnectionDown
+from syncapp.streams.change_stream import Fetched
+from syncapp.streams.fetch_ahead import AHEAD, FetchAhead
+
+FULL = 3
+
+
+class Stream:
+    """Brings batches with so many events each; then it fails."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.sizes = list(sizes)
+        self.asked = threading.Semaphore(0)
+
+    def fetch(self, wait_ms: int) -> Fetched:
+        self.asked.release()
+        if not self.sizes:
+            raise ConnectionDown("the server is away")
+        size = self.sizes.pop(0)
+        return Fetched([b"event"] * size, {"_data": str(len(self.sizes))}, 0, 0, False)
+
+
+def ahead_of(*sizes: int) -> tuple[FetchAhead, Stream]:
+    stream = Stream(*sizes)
+    return FetchAhead(cast(Any, stream), FULL, 10), stream
+
+
+def read(ahead: FetchAhead) -> list[int]:
+    sizes = []
+    while ahead.active:
+        sizes.append(len(ahead.next().events))
+    return sizes
+
+
+def test_it_goes_on_until_a_batch_is_not_full() -> None:
+    ahead, stream = ahead_of(FULL, FULL, FULL, FULL, 1, FULL)
+    ahead.begin()
+    assert read(ahead) == [FULL, FULL, FULL, FULL, 1]
+    assert stream.sizes == [FULL]  # the stream is its reader's again
+    ahead.begin()
+    with pytest.raises(ConnectionDown):
+        read(ahead)
+    assert not ahead.active
+    ahead.end()
+
+
+def test_it_does_not_run_far_ahead_and_ends_though_nobody_takes_what_it_fetched() -> None:
+    ahead, stream = ahead_of(*[FULL] * 100)
+    ahead.begin()
+    for _ in range(AHEAD + 1):
+        assert stream.asked.acquire(timeout=10)
+    assert not stream.asked.acquire(timeout=0.2)
+    ahead.end()
+    assert len(stream.sizes) >= 100 - 2 * (AHEAD + 1)
+
+
+def test_an_error_comes_after_what_was_fetched_before_it() -> None:
+    ahead, _ = ahead_of(FULL)
+    ahead.begin()
+    assert len(ahead.next().events) == FULL
+    with pytest.raises(ConnectionDown):
+        ahead.next()
+    ahead.end()
+
+
+def test_ending_without_a_beginning_is_nothing() -> None:
+    ahead, _ = ahead_of()
+    ahead.end()
+    assert not ahead.active
