@@ -32,11 +32,8 @@ def record_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
 
 def clear_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
     """These documents went through, or nothing is to be done about them any more: their rows are gone."""
-    # Every batch comes here, and hardly ever is there a row. A delete that finds none would still take
-    # SQLite's one lock for writing.
+    # A delete that finds nothing would still take SQLite's one lock for writing
     here = RejectedChange.objects.filter(instance_id=device)
-    if not here.exists():
-        return
     hashes = [key_hash(outcome.key).hex() for outcome in outcomes]
     found = list(here.filter(key_hash__in=hashes).values_list("pk", flat=True))
     if found:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from syncapp.engine.values import Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
+from syncapp.engine.values import Fact, Side, Stamp, SyncState, UnknownTime, Word, WorkItem
 
 # A push takes the fact that is there if its stream lags at most this far behind the read
 PUSH_LAG_SECONDS = 1
@@ -17,7 +16,7 @@ FACT_LAG_SECONDS = 1
 MANUAL = "manual"  # the strategy that lets a person decide
 
 
-class Decision(StrEnum):
+class Decision(Word):
     EQUAL = "equal"  # both sides hold the same: agree on it
     AGREED = "agreed"  # the sides differ, as agreed
     PULL = "pull"
@@ -73,7 +72,9 @@ def decide(
     `hurry`: take the fact that is there for a push, however far its stream lags.
     """
     decision = _decide(seen, item, read_to, policy, hurry)
-    return Decision.HALTED if SOURCES.get(decision) in policy.halted else decision
+    if policy.halted and SOURCES.get(decision) in policy.halted:
+        return Decision.HALTED
+    return decision
 
 
 def _decide(

@@ -19,7 +19,13 @@ UNKNOWN = b"\xff" * 16  # as an agreed content: equals none, so that a differenc
 ATLAS_ORIGIN = "atlas"  # the origin of a change that was made on Atlas itself
 
 
-class Side(StrEnum):
+class Word(StrEnum):
+    """A word out of a few, as a key of mappings on the hot path: an Enum's own hash is a Python function."""
+
+    __hash__ = str.__hash__
+
+
+class Side(Word):
     LOCAL = "local"
     ATLAS = "atlas"
 
@@ -31,7 +37,7 @@ class Side(StrEnum):
 BOTH = (Side.LOCAL, Side.ATLAS)
 
 
-class Operation(StrEnum):
+class Operation(Word):
     """What an application did; for counting only, since decisions look at contents."""
 
     INSERT = "insert"
@@ -163,7 +169,7 @@ class Batch:
     reply_to: str = ""  # the stream of reports that the listener reads
 
 
-class Ending(StrEnum):
+class Ending(Word):
     """What becomes of a key when its task ends."""
 
     DONE = "done"

@@ -13,8 +13,8 @@ from redis import RedisError
 from syncapp.bulk.refusal_watch import note_refused
 from syncapp.conf import get_settings
 from syncapp.conflicts.copying import copy_conflicts
-from syncapp.conflicts.rejections import clear_rejections, record_rejections
-from syncapp.conflicts.waiting import keep_in_step
+from syncapp.conflicts.kept import end_kept
+from syncapp.conflicts.rejections import record_rejections
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.connect import NewConnections, connect
 from syncapp.engine.errors import ConnectionDown, Misconfigured, SyncError
@@ -129,7 +129,6 @@ class Worker:
         rejected = [one for one in outcomes if one.ending is Ending.REJECTED]
         if rejected:
             record_rejections(self.device, rejected)
-        clear_rejections(self.device, [one for one in outcomes if one.ending is Ending.DONE])
         if any(one.conflict for one in outcomes):
             try:
                 copy_conflicts(self._local, self.device)
@@ -137,7 +136,7 @@ class Worker:
                 log.warning(
                     "Conflicts stay to be copied later", event_name="conflicts_left", error=str(error)
                 )
-        keep_in_step(self.device, outcomes)
+        end_kept(self.device, outcomes)
 
     def _log(self, batch: Batch, outcomes: list[Outcome], took_ms: float) -> None:
         for target in Side:

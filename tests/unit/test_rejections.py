@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from syncapp.conflicts.kept import end_kept
 from syncapp.conflicts.rejections import clear_rejections, record_rejections
 from syncapp.engine.content import document_key
 from syncapp.engine.values import Ending, Outcome, Side
@@ -63,14 +64,26 @@ def test_what_went_through_is_cleared_and_nothing_else() -> None:
     assert set(left) == {(rows.DEVICE, '{"$numberInt": "2"}'), ("another device", '{"$numberInt": "1"}')}
 
 
-def test_clearing_costs_one_question_while_nothing_is_rejected(
+def test_a_batch_costs_one_question_while_nothing_is_kept(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
+    done = [outcome(1)._replace(ending=Ending.DONE)]
+    record_rejections("another device", [outcome(1)])
     with django_assert_num_queries(1):
-        clear_rejections(rows.DEVICE, [outcome(1)])
+        end_kept(rows.DEVICE, done)
     record_rejections(rows.DEVICE, [outcome(2)])
-    with django_assert_num_queries(2):  # and never a write that removes nothing
-        clear_rejections(rows.DEVICE, [outcome(1)])
+    with django_assert_num_queries(3):  # and never a write that removes nothing
+        end_kept(rows.DEVICE, done)
+    record_rejections(rows.DEVICE, [outcome(1)])
+    end_kept(rows.DEVICE, done)
+    assert RejectedChange.objects.get(instance_id=rows.DEVICE).document_id == '{"$numberInt": "2"}'
+
+
+def test_a_batch_ends_a_conflict_that_waits_and_nothing_else_is_kept() -> None:
+    waiting = rows.conflict({"_id": 1, "v": 1}, {"_id": 1, "v": 2}, winner="open")
+    end_kept(rows.DEVICE, [outcome(1)._replace(ending=Ending.DONE)])
+    waiting.refresh_from_db()
+    assert waiting.resolved_at
 
 
 @pytest.mark.parametrize(
