@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -93,23 +93,25 @@ def write_documents(
     hold one value at any moment. Raises DocumentRefused for the first that the server does not take.
     """
     deletes: list[DocumentKey] = []
-    replaces: dict[DocumentKey, dict[str, Any]] = {}
+    replaces: dict[DocumentKey, Mapping[str, Any]] = {}
     inserts: dict[DocumentKey, RawBSONDocument] = {}
     for write in writes:
         there, after = write.before, write.after
-        if there is not None and (after is None or write.key in exchanged or not _can_change(there, after)):
+        if there is not None and (
+            after is None or write.key in exchanged or not _can_change(write.key, there, after)
+        ):
             deletes.append(write.key)
             there = None
         if after is None:
             continue
-        document = RawBSONDocument(after)
         if there is None and not has_empty_timestamp(after):
             # Never an upsert: that is seven times slower than an insert
-            inserts[write.key] = document
+            inserts[write.key] = RawBSONDocument(after)
+        elif _needs_literal(after):
+            query, change = RawBSONDocument(write.key.id_bson), {"$literal": RawBSONDocument(after)}
+            replaces[write.key] = {"q": query, "u": [{"$replaceWith": change}], "upsert": there is None}
         else:
-            change = [{"$replaceWith": {"$literal": document}}] if _needs_literal(after) else document
-            query = RawBSONDocument(write.key.id_bson)
-            replaces[write.key] = {"q": query, "u": change, "upsert": there is None}
+            replaces[write.key] = write_commands.replacement(write.key.id_bson, after)
     for ids in _portions([key.id_bson for key in deletes]):
         write_commands.delete(collection, RawBSONDocument(ids_filter(ids)), session)
     with _refusals_of(replaces):
@@ -118,9 +120,10 @@ def write_documents(
         write_commands.insert(collection, [*inserts.values()], session)
 
 
-def _can_change(there: bytes, after: bytes) -> bool:
+def _can_change(key: DocumentKey, there: bytes, after: bytes) -> bool:
     """May the server change the one into the other? Else the document is deleted and inserted."""
-    if id_of(there) != id_of(after):
+    start = key.id_bson[4:-1]
+    if not (there.startswith(start, 4) and after.startswith(start, 4)):
         return False  # an _id that is equal to the server but other bytes (1 and 1.0) stays as it is
     # What a pipeline changes is logged as a difference, and MongoDB (6.0.5) ends itself with "Invariant
     # failure" over one of two documents with fields of the same name

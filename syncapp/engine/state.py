@@ -17,13 +17,14 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.engine import write_commands
-from syncapp.engine.content import elements_of, key_hash, wrap
+from syncapp.engine.content import HASH_BYTES, elements_of, key_hash, wrap
 from syncapp.engine.errors import TransientError
 from syncapp.engine.landings import landed_batches
 from syncapp.engine.origin import STATE
 from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState, UnknownTime
 
 KEEP_GONE_SECONDS = 14 * 86_400
+_ID_OF_HASH = b"\x05_id\0" + HASH_BYTES.to_bytes(4, "little") + b"\0"  # the element, up to its 16 bytes
 _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
 
 
@@ -59,12 +60,12 @@ def write_states(
     updates, inserts = [], []
     counters: dict[bytes, int] = {}
     for key, before, after in changes:
-        document = RawBSONDocument(_encode(key, after))
+        document = _encode(key, after)
         if before.counter:
             counters[key_hash(key)] = before.counter
-            updates.append({"q": {"_id": key_hash(key)}, "u": document})
+            updates.append(write_commands.replacement(wrap(_ID_OF_HASH + key_hash(key)), document))
         else:
-            inserts.append(document)
+            inserts.append(RawBSONDocument(document))
     # Looked at in one read: a counter in each query would have the server plan each of them
     found = local[STATE].find({"_id": {"$in": list(counters)}}, {"n": 1}, session=session) if counters else ()
     if {one["_id"]: one["n"] for one in found} != counters:

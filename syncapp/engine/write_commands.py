@@ -6,11 +6,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+from syncapp.engine.content import wrap
+
 Statement = Mapping[str, Any]
+
+
+def replacement(query: bytes, document: bytes) -> RawBSONDocument:
+    """A statement for `update`, of BSON."""
+    return RawBSONDocument(wrap(b"\x03q\0" + query + b"\x03u\0" + document))
 
 
 def insert(collection: Collection[Any], documents: Sequence[Statement], session: ClientSession) -> None:
