@@ -53,6 +53,7 @@ class Fetched:
     read_to: int
     server_time: int  # the server's cluster time when it answered
     token_is_event: bool
+    full: bool = False  # as many events as were asked for: more are there
 
 
 def pipeline(side: Side, exclusions: Exclusions, device: str = "") -> list[dict[str, Any]]:
@@ -120,8 +121,8 @@ class ChangeStream:
             raise
         return stream
 
-    def fetch(self, wait_ms: int) -> Fetched:
-        """The next batch of events; after `wait_ms` without any, an empty one."""
+    def fetch(self, wait_ms: int, times: int = 1) -> Fetched:
+        """The next batch of events, `times` as large as usual; after `wait_ms` without any, an empty one."""
         if self._first is not None:
             first, self._first = self._first, None
             if first.events:
@@ -129,10 +130,10 @@ class ChangeStream:
         command = {
             "getMore": self._cursor_id,
             "collection": "$cmd.aggregate",
-            "batchSize": self._batch_size,
+            "batchSize": times * self._batch_size,
             "maxTimeMS": wait_ms,
         }
-        return self._fetched(self._run(command))
+        return self._fetched(self._run(command), times)
 
     def close(self) -> None:
         """End the stream on the server, if it can be reached."""
@@ -151,7 +152,7 @@ class ChangeStream:
         except PyMongoError as error:
             raise translate(error) from error
 
-    def _fetched(self, reply: RawBSONDocument) -> Fetched:
+    def _fetched(self, reply: RawBSONDocument, times: int = 1) -> Fetched:
         # Taken apart by hand: the driver would make an object of every event
         cursor = {name: value for _, name, value in elements(bytes(reply["cursor"].raw))}
         self._cursor_id = int.from_bytes(cursor[b"id"], "little", signed=True)
@@ -162,7 +163,8 @@ class ChangeStream:
         is_event = bool(events) and RawBSONDocument(events[-1])["_id"]["_data"] == token["_data"]
         # An event at T proves what was before T; the token of an empty batch proves T itself
         read_to = proved - 1 if events else proved
-        return Fetched(events, token, read_to, _position(reply["operationTime"]), is_event)
+        full = len(events) >= times * self._batch_size
+        return Fetched(events, token, read_to, _position(reply["operationTime"]), is_event, full)
 
 
 def token_position(token: Mapping[str, Any]) -> int:

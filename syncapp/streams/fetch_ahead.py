@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from queue import Empty, Queue
 
 from syncapp.streams.change_stream import ChangeStream, Fetched
 
 AHEAD = 2  # batches that wait
+FAR_SECONDS = 0.02  # a fetch that takes longer goes a long way, on which it can bring more at the same price
+FAR_TIMES = 10
 END_SECONDS = 0.05
 
 
 class FetchAhead:
     """For whoever reads one open stream, as long as there is a backlog."""
 
-    def __init__(self, stream: ChangeStream, batch_size: int, wait_ms: int) -> None:
+    def __init__(self, stream: ChangeStream, wait_ms: int) -> None:
         self.active = False  # then nobody else may use the stream
         self._stream = stream
-        self._batch_size = batch_size
         self._wait_ms = wait_ms
         self._found: Queue[Fetched | Exception] = Queue(AHEAD)
         self._ended = False
@@ -33,7 +35,7 @@ class FetchAhead:
     def next(self) -> Fetched:
         """The next batch; the last one ends it, and so does an error, which is raised."""
         found = self._found.get()
-        self.active = self._goes_on(found)
+        self.active = _goes_on(found)
         if isinstance(found, Exception):
             raise found
         return found
@@ -49,14 +51,19 @@ class FetchAhead:
 
     def _run(self) -> None:
         found: Fetched | Exception
+        times = 1
         while not self._ended:
+            began = time.monotonic()
             try:
-                found = self._stream.fetch(self._wait_ms)
+                found = self._stream.fetch(self._wait_ms, times)
             except Exception as error:
                 found = error
+            if time.monotonic() - began > FAR_SECONDS:
+                times = FAR_TIMES
             self._found.put(found)
-            if not self._goes_on(found):
+            if not _goes_on(found):
                 return
 
-    def _goes_on(self, found: Fetched | Exception) -> bool:
-        return isinstance(found, Fetched) and len(found.events) >= self._batch_size
+
+def _goes_on(found: Fetched | Exception) -> bool:
+    return isinstance(found, Fetched) and found.full

@@ -144,7 +144,7 @@ class StreamReader(threading.Thread):
             event_name="stream_started",
             side=str(self.side),
         )
-        ahead = FetchAhead(stream, self._batch_size, BUSY_WAIT_MS)
+        ahead = FetchAhead(stream, BUSY_WAIT_MS)
         try:
             while not self._stopping.is_set() and not self._reopen.is_set():
                 if not self._sink.room():
@@ -162,7 +162,7 @@ class StreamReader(threading.Thread):
             stream.close()
 
     def _take(self, fetched: Fetched) -> None:
-        self.more = len(fetched.events) >= self._batch_size
+        self.more = fetched.full
         self.lag_seconds = (
             max(0.0, (fetched.server_time >> 32) - (fetched.read_to >> 32)) if fetched.events else 0.0
         )

@@ -4,13 +4,14 @@ silently."""
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, cast
 
 import pytest
 
 from syncapp.engine.errors import ConnectionDown
 from syncapp.streams.change_stream import Fetched
-from syncapp.streams.fetch_ahead import AHEAD, FetchAhead
+from syncapp.streams.fetch_ahead import AHEAD, FAR_SECONDS, FAR_TIMES, FetchAhead
 
 FULL = 3
 
@@ -21,18 +22,22 @@ class Stream:
     def __init__(self, *sizes: int) -> None:
         self.sizes = list(sizes)
         self.asked = threading.Semaphore(0)
+        self.times: list[int] = []
+        self.seconds = 0.0
 
-    def fetch(self, wait_ms: int) -> Fetched:
+    def fetch(self, wait_ms: int, times: int) -> Fetched:
         self.asked.release()
+        self.times.append(times)
+        time.sleep(self.seconds)
         if not self.sizes:
             raise ConnectionDown("the server is away")
         size = self.sizes.pop(0)
-        return Fetched([b"event"] * size, {"_data": str(len(self.sizes))}, 0, 0, False)
+        return Fetched([b"event"] * size, {"_data": str(len(self.sizes))}, 0, 0, False, size >= FULL)
 
 
 def ahead_of(*sizes: int) -> tuple[FetchAhead, Stream]:
     stream = Stream(*sizes)
-    return FetchAhead(cast(Any, stream), FULL, 10), stream
+    return FetchAhead(cast(Any, stream), 10), stream
 
 
 def read(ahead: FetchAhead) -> list[int]:
@@ -71,6 +76,14 @@ def test_an_error_comes_after_what_was_fetched_before_it() -> None:
     with pytest.raises(ConnectionDown):
         ahead.next()
     ahead.end()
+
+
+def test_a_long_way_is_gone_with_more_at_once() -> None:
+    ahead, stream = ahead_of(FULL, FULL, 1)
+    stream.seconds = 2 * FAR_SECONDS
+    ahead.begin()
+    read(ahead)
+    assert stream.times == [1, FAR_TIMES, FAR_TIMES]
 
 
 def test_ending_without_a_beginning_is_nothing() -> None:
