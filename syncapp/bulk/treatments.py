@@ -68,10 +68,7 @@ def _replace_pair(one: Compared, content: bytes, prefer: UnknownTime | None) -> 
     values: dict[str, Any] = {"h": content, "n": one.state.counter + 1}
     if content == UNKNOWN and prefer is not None:
         values["p"] = prefer.value
-    over = ["l", "a", "gone"]
-    if one.state.intent is None:
-        over.append(
-            "i"
-        )  # it may stand there, and be noted to have landed: then it would still say what is agreed
+    # An intent that is noted to have landed may stand there: it would go on saying what is agreed
+    over = ("l", "a", "gone", "i") if one.state.intent is None else ("l", "a", "gone")
     change = {"$set": values, "$unset": dict.fromkeys(over, "")}
     return UpdateOne({"_id": key_hash(one.key), "n": one.state.counter}, change)

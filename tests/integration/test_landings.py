@@ -1,0 +1,157 @@
+"""Pushes that are noted to have landed: what a state then means, and how the note ends up in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bson
+import pytest
+from pymongo.database import Database
+
+from syncapp.bulk import treatments
+from syncapp.bulk.run import Treatment
+from syncapp.engine import landings
+from syncapp.engine.content import content_hash, document_key, key_hash
+from syncapp.engine.landings import fold, landed_batches, record_landed
+from syncapp.engine.origin import BATCHES, STATE, ensure_indexes, insert_marker
+from syncapp.engine.state import read_states, write_states
+from syncapp.engine.transaction import transaction
+from syncapp.engine.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
+
+MANY = landings.FEW + 1
+Keys = list[DocumentKey]
+
+
+def pause(seconds: float) -> None:
+    """None in tests."""
+
+
+def content(key: DocumentKey) -> bytes:
+    return content_hash(key.id_bson)
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return [document_key("shop", bson.encode({"_id": number})) for number in range(MANY)]
+
+
+def push(local: Database[Any], keys: Keys, batch_id: str = "b1", contents: bytes | None = None) -> None:
+    """What step 2 of a push leaves in the local database."""
+    states = read_states(local, keys)
+    with transaction(local) as session:
+        insert_marker(local, batch_id, "device", session)
+        changes = [
+            (
+                key,
+                states[key],
+                states[key].next(ABSENT, ABSENT, Intent(batch_id, contents or content(key), 1)),
+            )
+            for key in keys
+        ]
+        write_states(local, changes, session)
+
+
+def stored(local: Database[Any]) -> list[dict[str, Any]]:
+    return list(local[STATE].find())
+
+
+def test_one_note_says_that_all_of_a_batch_landed(local_db: Database[Any], keys: Keys) -> None:
+    push(local_db, keys)
+    assert all(state.intent for state in read_states(local_db, keys).values())
+    record_landed(local_db, "b1", keys, whole=True)
+    assert landed_batches(local_db, ["b1", "b2"]) == {"b1"}
+    for key, state in read_states(local_db, keys).items():
+        assert state == SyncState(content(key), content(key), None, 1)
+    assert all("i" in one for one in stored(local_db)), "no state was written"
+    assert "at" not in (local_db[BATCHES].find_one() or {}), "a note does not expire"
+
+
+def test_a_few_keys_are_written_at_once(local_db: Database[Any], keys: Keys) -> None:
+    few = keys[: landings.FEW]
+    push(local_db, few)
+    record_landed(local_db, "b1", few, whole=True)
+    assert not landed_batches(local_db, ["b1"])
+    assert all("i" not in one for one in stored(local_db))
+    assert all(state.local == content(key) for key, state in read_states(local_db, few).items())
+
+
+def test_what_was_left_out_of_a_batch_keeps_its_intent(local_db: Database[Any], keys: Keys) -> None:
+    more = [*keys, document_key("shop", bson.encode({"_id": "left out"}))]
+    push(local_db, more)
+    record_landed(local_db, "b1", keys, whole=False)
+    states = read_states(local_db, more)
+    assert states.pop(more[-1]).intent
+    assert all(state == SyncState(content(key), content(key), None, 2) for key, state in states.items())
+
+
+def test_without_its_marker_a_batch_is_written(local_db: Database[Any], keys: Keys) -> None:
+    push(local_db, keys)
+    local_db[BATCHES].delete_many({})
+    record_landed(local_db, "b1", keys, whole=True)
+    assert all("i" not in one for one in stored(local_db))
+
+
+def test_folding_writes_it_into_the_states_and_lets_the_note_expire(
+    local_db: Database[Any], keys: Keys
+) -> None:
+    ensure_indexes(local_db, 24)
+    push(local_db, keys)
+    push(local_db, keys[:1], "b2", ABSENT)  # decided anew since then, and that is still open
+    record_landed(local_db, "b1", keys, whole=True)
+    before = read_states(local_db, keys)
+    assert fold(local_db, 60, pause) == MANY - 1
+    assert "at" in (local_db[BATCHES].find_one({"_id": "b1"}) or {})
+    local_db[BATCHES].delete_many({})
+    after = read_states(local_db, keys)
+    assert after[keys[0]] == before[keys[0]]
+    for key in keys[1:]:
+        assert after[key] == before[key]._replace(counter=2)
+    assert fold(local_db, 60, pause) == 0
+
+
+def test_a_pushed_delete_begins_to_age_when_it_is_folded(local_db: Database[Any], keys: Keys) -> None:
+    push(local_db, keys, contents=ABSENT)
+    record_landed(local_db, "b1", keys, whole=True)
+    fold(local_db, 60, pause)
+    assert all("gone" in one and one["h"] == ABSENT for one in stored(local_db))
+
+
+def test_folding_that_runs_out_of_time_goes_on_later(
+    local_db: Database[Any], keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landings, "FOLD_AT_ONCE", 10)
+    push(local_db, keys)
+    record_landed(local_db, "b1", keys, whole=True)
+    assert fold(local_db, 0, pause) == 0
+    assert landed_batches(local_db, ["b1"])
+    assert {state.local for state in read_states(local_db, keys[:1]).values()} == {content(keys[0])}
+    assert fold(local_db, 60, pause) == MANY
+
+
+def test_the_next_decision_leaves_nothing_of_a_noted_intent(local_db: Database[Any], keys: Keys) -> None:
+    push(local_db, keys)
+    record_landed(local_db, "b1", keys, whole=True)
+    states = read_states(local_db, keys)
+    new = bytes([7]) * 16
+    with transaction(local_db) as session:
+        write_states(local_db, [(key, state, state.next(new, new)) for key, state in states.items()], session)
+    assert all("i" not in one for one in stored(local_db))
+    assert all(state == SyncState(new, new, None, 2) for state in read_states(local_db, keys).values())
+
+
+def test_a_treatment_unlearns_what_was_noted(
+    local_db: Database[Any], atlas_db: Database[Any], keys: Keys
+) -> None:
+    push(local_db, keys)
+    record_landed(local_db, "b1", keys, whole=True)
+    atlas_db["shop"].insert_many([{"_id": number, "changed": True} for number in range(MANY)])
+    treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, UnknownTime.ATLAS, "shop", keys)
+    for state in read_states(local_db, keys).values():
+        assert state == SyncState(UNKNOWN, UNKNOWN, None, 2, UnknownTime.ATLAS)
+
+
+def test_a_state_names_its_document(local_db: Database[Any], keys: Keys) -> None:
+    """For whoever looks into the collection."""
+    push(local_db, keys[:1])
+    (one,) = stored(local_db)
+    assert (one["_id"], one["c"], one["key"]) == (key_hash(keys[0]), "shop", {"_id": 0})
