@@ -3,8 +3,9 @@
 1. Read states, settle open intents, then read Atlas. Nothing is open locally across that round trip.
 2. Local transaction: read documents; decide; write marker, pulls, conflict records, states, and the intents
    of pushes. If somebody else has decided about one of the keys since 1, start over.
-3. Atlas transaction: read again; leave out what moved; write marker and documents.
-4. Local: agree on what 3 wrote, where the state still holds this intent.
+3. Atlas transaction: read again; leave out what moved; write marker and documents. A new document need not be
+   read again: its unique `_id` refuses it.
+4. Local: agree on what 3 wrote, where the state still holds this intent (landings.py).
 
 A crash between any two steps leaves something that the next attempt understands. DESIGN, section 6.
 """

@@ -111,7 +111,7 @@ def write_documents(
             query, change = RawBSONDocument(write.key.id_bson), {"$literal": RawBSONDocument(after)}
             replaces[write.key] = {"q": query, "u": [{"$replaceWith": change}], "upsert": there is None}
         else:
-            replaces[write.key] = write_commands.replacement(write.key.id_bson, after)
+            replaces[write.key] = write_commands.statement(write.key.id_bson, after)
     for ids in _portions([key.id_bson for key in deletes]):
         write_commands.delete(collection, RawBSONDocument(ids_filter(ids)), session)
     with _refusals_of(replaces):

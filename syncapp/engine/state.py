@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -24,6 +25,7 @@ from syncapp.engine.origin import STATE
 from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState, UnknownTime
 
 KEEP_GONE_SECONDS = 14 * 86_400
+_FIELDS = frozenset(("h", "l", "a", "n", "p", "i", "gone"))
 _ID_OF_HASH = b"\x05_id\0" + HASH_BYTES.to_bytes(4, "little") + b"\0"  # the element, up to its 16 bytes
 _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
 
@@ -60,12 +62,15 @@ def write_states(
     updates, inserts = [], []
     counters: dict[bytes, int] = {}
     for key, before, after in changes:
-        document = _encode(key, after)
+        fields = _encode(after)
         if before.counter:
             counters[key_hash(key)] = before.counter
-            updates.append(write_commands.replacement(wrap(_ID_OF_HASH + key_hash(key)), document))
+            # Not as a whole document: to look after the index on `gone` would cost the server twice as much
+            change = b"\x03$set\0" + wrap(elements_of(fields)) + _unset_others(frozenset(fields))
+            updates.append(write_commands.statement(wrap(_ID_OF_HASH + key_hash(key)), wrap(change)))
         else:
-            inserts.append(RawBSONDocument(document))
+            fields = {"_id": key_hash(key), "c": key.collection, **fields}
+            inserts.append(RawBSONDocument(wrap(elements_of(fields) + b"\x03key\0" + key.id_bson)))
     # Looked at in one read: a counter in each query would have the server plan each of them
     found = local[STATE].find({"_id": {"$in": list(counters)}}, {"n": 1}, session=session) if counters else ()
     if {one["_id"]: one["n"] for one in found} != counters:
@@ -90,9 +95,9 @@ def _decode(found: dict[str, Any]) -> SyncState:
     )
 
 
-def _encode(key: DocumentKey, state: SyncState) -> bytes:
-    """The whole document, an intent that counts as landed left out. By hand where a key's `_id` comes in."""
-    fields: dict[str, Any] = {"_id": key_hash(key), "c": key.collection, "n": state.counter}
+def _encode(state: SyncState) -> dict[str, Any]:
+    """All but what names the key."""
+    fields: dict[str, Any] = {"n": state.counter}
     if state.local == state.atlas:
         fields["h"] = state.local
     else:
@@ -103,4 +108,10 @@ def _encode(key: DocumentKey, state: SyncState) -> bytes:
         fields["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
     elif state.local == state.atlas == ABSENT:
         fields["gone"] = dt.datetime.now(dt.UTC)
-    return wrap(elements_of(fields) + b"\x03key\0" + key.id_bson)
+    return fields
+
+
+@cache
+def _unset_others(fields: frozenset[str]) -> bytes:
+    """What is not among these fields goes: also an intent that is noted to have landed, which `before` does not show."""
+    return b"\x03$unset\0" + wrap(elements_of(dict.fromkeys(sorted(_FIELDS - fields), "")))

@@ -16,9 +16,9 @@ from syncapp.engine.content import wrap
 Statement = Mapping[str, Any]
 
 
-def replacement(query: bytes, document: bytes) -> RawBSONDocument:
-    """A statement for `update`, of BSON."""
-    return RawBSONDocument(wrap(b"\x03q\0" + query + b"\x03u\0" + document))
+def statement(query: bytes, change: bytes) -> RawBSONDocument:
+    """One for `update`, of BSON: a whole document, or {$set: …}."""
+    return RawBSONDocument(wrap(b"\x03q\0" + query + b"\x03u\0" + change))
 
 
 def insert(collection: Collection[Any], documents: Sequence[Statement], session: ClientSession) -> None:
