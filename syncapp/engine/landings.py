@@ -46,20 +46,22 @@ def fold(local: Database[Any], seconds: float, sleep: Callable[[float], None] = 
     Raises PyMongoError.
     """
     deadline = time.monotonic() + seconds
-    noted = local[BATCHES].find({"at": None, "landed": True}, {"_id": 1}).limit(FOLD_MARKERS)
-    batch_ids = [one["_id"] for one in noted]
-    if not batch_ids:
-        return 0
     count = 0
-    found = iter(local[STATE].find({"i.b": {"$in": batch_ids}}, {"_id": 1}, batch_size=FOLD_AT_ONCE))
-    while hashes := [one["_id"] for one in itertools.islice(found, FOLD_AT_ONCE)]:
-        if time.monotonic() > deadline:
-            return count
-        count += _agree(local, hashes, batch_ids)
-        sleep(FOLD_PAUSE_SECONDS)
-    # From now on it may expire; as long as it is there it goes on saying what is true
-    local[BATCHES].update_many({"_id": {"$in": batch_ids}}, {"$set": {"at": dt.datetime.now(dt.UTC)}})
+    while batch_ids := _noted(local):
+        found = iter(local[STATE].find({"i.b": {"$in": batch_ids}}, {"i.b": 1}, batch_size=FOLD_AT_ONCE))
+        while states := list(itertools.islice(found, FOLD_AT_ONCE)):
+            if time.monotonic() > deadline:
+                return count
+            count += _agree(local, [one["_id"] for one in states], list({one["i"]["b"] for one in states}))
+            sleep(FOLD_PAUSE_SECONDS)
+        # From now on they may expire; as long as they are there they go on saying what is true
+        local[BATCHES].update_many({"_id": {"$in": batch_ids}}, {"$set": {"at": dt.datetime.now(dt.UTC)}})
     return count
+
+
+def _noted(local: Database[Any]) -> list[str]:
+    found = local[BATCHES].find({"at": None, "landed": True}, {"_id": 1}).limit(FOLD_MARKERS)
+    return [one["_id"] for one in found]
 
 
 def _agree(local: Database[Any], hashes: list[bytes], batch_ids: list[str]) -> int:

@@ -194,6 +194,7 @@ class StreamReader(threading.Thread):
             self._reopen.set()
 
     def _failed(self, error: SyncError) -> None:
+        self.more = False  # nothing of it comes at once
         self.status.failures += 1
         self.status.change("disconnected", str(error))
         delay = wait_ms(self.status.failures, self._interval_ms)
