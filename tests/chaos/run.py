@@ -132,12 +132,13 @@ def _judge(world: World, report: Report) -> None:
 def losers_of(conflicts: list[dict[str, object]]) -> list[Loser]:
     found = []
     for conflict in conflicts:
-        stamps = {}
-        for side in ("local", "atlas"):
+        stamps: dict[str, str | None] = {"local": None, "atlas": None}
+        key = None
+        for side in stamps:
             version = conflict[f"{side}_raw"]
-            document = bson.decode(version) if version else None  # type: ignore[arg-type]
-            stamps[side] = document["v"] if document else None
-            key = document["_id"] if document else key  # noqa: F821
+            if version:  # else the document was deleted there
+                document = bson.decode(version)  # type: ignore[arg-type]
+                key, stamps[side] = document["_id"], document["v"]
         winner = str(conflict["winner"])
         loser = "atlas" if winner == "local" else "local"
         found.append(Loser((str(conflict["collection"]), key), stamps[loser], stamps[winner]))
