@@ -20,6 +20,7 @@ from tests.benchmarks.latency import latencies
 from tests.benchmarks.options import GROUPS, Options, read_options
 from tests.benchmarks.publish import publish
 from tests.benchmarks.results import Results, machine
+from tests.benchmarks.steps import steps
 from tests.benchmarks.tables import all_tables
 from tests.benchmarks.workloads import STORIES
 from tests.benchmarks.world import World, world
@@ -110,6 +111,11 @@ def _idle(group: str, servers: World, options: Options, results: Results) -> Non
     results.idles.append(idle(servers, options.idle_seconds))
 
 
+def _steps(group: str, servers: World, options: Options, results: Results) -> None:
+    for source in options.sources:
+        results.steps += steps(servers, source)
+
+
 Measure = Callable[[str, World, Options, Results], None]
 MEASURES: dict[str, Measure] = {
     **dict.fromkeys(("basic", "hot", "mix", "large", "live"), _drains),
@@ -119,6 +125,7 @@ MEASURES: dict[str, Measure] = {
     "devices": _devices,
     "first-run": _first_run,
     "idle": _idle,
+    "steps": _steps,
 }
 
 

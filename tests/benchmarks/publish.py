@@ -46,6 +46,7 @@ def together(measured: Sequence[Results]) -> Results:
         results.fleets += one.fleets
         results.idles += one.idles
         results.first_runs += one.first_runs
+        results.steps += one.steps
     return results
 
 

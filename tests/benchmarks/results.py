@@ -15,6 +15,7 @@ from tests.benchmarks.drain import Drain
 from tests.benchmarks.first_run import FirstRun
 from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency
+from tests.benchmarks.steps import Step
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Results:
     fleets: list[Fleet] = field(default_factory=list)
     idles: list[Idle] = field(default_factory=list)
     first_runs: list[FirstRun] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,7 @@ class Results:
             [Fleet(**one) for one in found["fleets"]],
             [Idle(**one) for one in found["idles"]],
             [FirstRun(**one) for one in found["first_runs"]],
+            [Step(**one) for one in found.get("steps", ())],
         )
 
 

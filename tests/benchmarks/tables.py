@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.figures import median_of_maps, medians, ratio
 from tests.benchmarks.results import Results
+from tests.benchmarks.steps import LARGE_BATCH, SINGLE
 
 PRODUCT, LIMIT, CEILING, NAIVE = "product", "limit", "ceiling", "naive"
 ARROWS = {"local": "local → Atlas", "atlas": "Atlas → local", "devices": "devices → all", "": ""}
@@ -50,7 +51,7 @@ def times(value: float | None) -> str:
 def all_tables(results: Results) -> list[Table]:
     makers: list[Callable[[Results], Table]] = [
         drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
-        first_run_table, idle_table, memory_table,
+        first_run_table, idle_table, memory_table, step_table,
     ]  # fmt: skip
     return [table for table in (make(results) for make in makers) if table.rows]
 
@@ -212,3 +213,32 @@ def memory_table(results: Results) -> Table:
             most[kind] = max(most.get(kind, 0.0), megabytes)
     rows = [(kind, number(most[kind])) for kind in kinds if kind in most]
     return Table("Memory at its most, of one process", ("", "MB"), rows)
+
+
+def step_table(results: Results) -> Table:
+    """Of a large batch what all costs a document, of a single document how long it takes."""
+    columns = ("wall_us", "client_us", "local_us", "atlas_us")
+    found = {
+        column: medians(
+            ((one.source, one.operation, one.name, one.batch), float(getattr(one, column)))
+            for one in results.steps
+        )
+        for column in columns
+    }
+    rows = []
+    for source, operation in dict.fromkeys((one.source, one.operation) for one in results.steps):
+        names = dict.fromkeys(
+            one.name for one in results.steps if (one.source, one.operation) == (source, operation)
+        )
+        total = [0.0] * (len(columns) + 1)
+        for name in names:
+            large = [found[column].get((source, operation, name, LARGE_BATCH)) for column in columns]
+            single = found["wall_us"].get((source, operation, name, SINGLE))
+            values = [*large, None if single is None else single / 1e3]
+            total = [before + (value or 0.0) for before, value in zip(total, values, strict=True)]
+            rows.append((name, *(number(value, 1) for value in values)))
+        sums = (f"**{operation}, {ARROWS[source]}**", *(number(value, 1) for value in total))
+        rows.insert(len(rows) - len(names), sums)
+    head = (f"µs a document, in batches of {LARGE_BATCH:,}", "time", "CPU of the engine",
+            "local MongoDB", "Atlas", "alone, ms")  # fmt: skip
+    return Table("Step by step, the engine alone", head, rows)

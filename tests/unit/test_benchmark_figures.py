@@ -16,11 +16,31 @@ from tests.benchmarks.options import read_options
 from tests.benchmarks.plots import Group, all_plots, bars
 from tests.benchmarks.publish import BEGIN, END, put_between, together
 from tests.benchmarks.results import Results
-from tests.benchmarks.tables import Table, all_tables, drain_table, idle_table, latency_table, worker_table
+from tests.benchmarks.steps import Step
+from tests.benchmarks.tables import (
+    Table,
+    all_tables,
+    drain_table,
+    idle_table,
+    latency_table,
+    step_table,
+    worker_table,
+)
 
 
 def drain(contender: str, changes: int, seconds: float, **more: int | bool) -> Drain:
     return Drain(contender, "inserts", "local", changes, seconds, **more)  # type: ignore[arg-type]
+
+
+def test_steps_are_added_up_for_each_kind_of_transfer() -> None:
+    names = ("states read", "local commit")
+    measured = [Step("local", "inserts", name, 1_000, 10.0, 4.0, 5.0, 1.0) for name in names]
+    single = [Step("local", "inserts", name, 1, 1_500.0, 0.0, 0.0, 0.0) for name in names]
+    assert step_table(Results(steps=[*measured, *single])).rows == [
+        ("**inserts, local → Atlas**", "20.0", "8.0", "10.0", "2.0", "3.0"),
+        ("states read", "10.0", "4.0", "5.0", "1.0", "1.5"),
+        ("local commit", "10.0", "4.0", "5.0", "1.0", "1.5"),
+    ]
 
 
 def test_percentile_is_a_measured_value_that_so_many_do_not_exceed() -> None:

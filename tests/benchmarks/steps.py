@@ -1,0 +1,177 @@
+"""What each step of a transfer costs: the engine alone in this process, without listener, broker and workers.
+
+Between two of the engine's named points: time, this process's CPU, and both servers' CPU as the kernel counts it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+
+from syncapp.bulk.start import prepare
+from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.engine.connect import connect
+from syncapp.engine.content import document_key
+from syncapp.engine.decide import Policy
+from syncapp.engine.origin import instance_id
+from syncapp.engine.values import BOTH, Batch, Ending, Fact, Side, WorkItem
+from syncapp.rules.exclusions import Exclusions
+from syncapp.streams.change_stream import ChangeStream, pipeline
+from syncapp.streams.readers import LOCAL_FETCH
+from tests.benchmarks.drain import COLLECTION
+from tests.benchmarks.workloads import SMALL
+from tests.benchmarks.world import Document, World
+
+LARGE_BATCH, SINGLE = 1_000, 1
+ROUNDS = {LARGE_BATCH: 10, SINGLE: 200}
+READ = 1 << 62  # the streams have been read up to here: nothing has to wait
+OPERATIONS = ("inserts", "updates", "deletes")
+EVENT = "its event, read from the stream"
+# The engine's points, as what has been done when they are reached
+NAMES = {
+    "states read": "states read",
+    "intents settled": "open pushes settled",
+    "atlas read": "documents read on Atlas",
+    "local read": "documents read locally",
+    "local written": "decided; marker, documents and states written",
+    "local committed": "local commit",
+    "atlas read again": "documents read on Atlas again",
+    "atlas written": "marker and documents written",
+    "atlas committed": "commit on Atlas",
+    "push recorded": "noted that it landed",
+    "end": "the rest",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Microseconds a document, averaged over all rounds."""
+
+    source: str
+    operation: str
+    name: str
+    batch: int  # documents
+    wall_us: float
+    client_us: float
+    local_us: float
+    atlas_us: float
+
+
+class Stopwatch:
+    """Adds up what passes between named points."""
+
+    def __init__(self, world: World) -> None:
+        self.spent: dict[str, list[float]] = defaultdict(lambda: [0.0] * 4)
+        self._servers = [world.local.process, world.atlas.process]
+        self._last = self._now()
+
+    def start(self) -> None:
+        self._last = self._now()
+
+    def at(self, point: str) -> None:
+        now = self._now()
+        spent = self.spent[point]
+        for index, (after, before) in enumerate(zip(now, self._last, strict=True)):
+            spent[index] += after - before
+        self._last = self._now()  # what this method costs is nobody's
+
+    def _now(self) -> tuple[float, ...]:
+        servers = [_server_us(process.pid) if process else 0.0 for process in self._servers]
+        return (time.perf_counter() * 1e6, time.process_time() * 1e6, *servers)
+
+
+def _server_us(pid: int) -> float:
+    """CPU of all threads of a process so far."""
+    total = 0
+    for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total += int(stat.read_text().split()[0])
+        except OSError:
+            continue  # the thread has just ended
+    return total / 1e3
+
+
+def steps(world: World, source: Side) -> list[Step]:
+    found = []
+    for size in (LARGE_BATCH, SINGLE):
+        name = world.new_name()
+        local, atlas = connect(world.local.uri(name), "bench"), connect(world.atlas.uri(name), "bench")
+        try:
+            prepare(local, atlas, 24)
+            for database in (local, atlas):
+                database.create_collection(COLLECTION)
+            databases = {Side.LOCAL: local, Side.ATLAS: atlas}
+            for operation in OPERATIONS:
+                found += _measure(world, databases, source, operation, size)
+        finally:
+            local.client.close()
+            atlas.client.close()
+            world.drop(name)
+    return found
+
+
+def _measure(
+    world: World, databases: dict[Side, Database[Document]], source: Side, operation: str, size: int
+) -> list[Step]:
+    watch = Stopwatch(world)
+    device = instance_id(databases[Side.LOCAL])
+    processor = ChangeProcessor(databases[Side.LOCAL], databases[Side.ATLAS], device, at=watch.at)
+    stream = ChangeStream.open(databases[source], pipeline(source, Exclusions()), LOCAL_FETCH, None)
+    write = WRITES[operation]
+    try:
+        for number in range(ROUNDS[size]):
+            ids = range(number * size, (number + 1) * size)
+            write(databases[source], ids)
+            watch.start()
+            read = 0
+            while read < size:
+                read += len(stream.fetch(500).events)
+            watch.at(EVENT)
+            batch = _batch(source, ids, device)
+            watch.start()
+            outcomes = processor.process(batch, Policy())
+            watch.at("end")
+            assert all(one.ending is Ending.DONE and one.transfer for one in outcomes), outcomes[0]
+            while stream.fetch(10).events:
+                pass  # what the transfer itself has brought
+    finally:
+        stream.close()
+    documents = ROUNDS[size] * size
+    return [
+        Step(str(source), operation, NAMES.get(point, point), size, *(one / documents for one in spent))
+        for point, spent in watch.spent.items()
+    ]
+
+
+def _batch(source: Side, ids: range, device: str) -> Batch:
+    fact = Fact(1, 1_700_000_000_000, device if source is Side.LOCAL else "atlas")
+    keys = [document_key(COLLECTION, bson.encode({"_id": one})) for one in ids]
+    items = tuple(WorkItem(key, {source: fact}) for key in keys)
+    return Batch("steps", source, COLLECTION, items, dict.fromkeys(BOTH, READ))
+
+
+def _insert(database: Database[Document], ids: range) -> None:
+    documents = [bson.encode({"_id": one, "v": 1, "text": "x" * (SMALL - 60)}) for one in ids]
+    database[COLLECTION].insert_many([RawBSONDocument(one) for one in documents])
+
+
+def _update(database: Database[Document], ids: range) -> None:
+    database[COLLECTION].update_many({"_id": {"$gte": ids.start, "$lt": ids.stop}}, {"$inc": {"v": 1}})
+
+
+def _delete(database: Database[Document], ids: range) -> None:
+    database[COLLECTION].delete_many({"_id": {"$gte": ids.start, "$lt": ids.stop}})
+
+
+WRITES: dict[str, Callable[[Database[Document], range], None]] = {
+    "inserts": _insert,
+    "updates": _update,
+    "deletes": _delete,
+}
