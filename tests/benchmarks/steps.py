@@ -31,7 +31,7 @@ from tests.benchmarks.world import Document, World
 
 LARGE_BATCH, SINGLE = 1_000, 1
 ROUNDS = {LARGE_BATCH: 10, SINGLE: 200}
-READ = 1 << 62  # the streams have been read up to here: nothing has to wait
+READ = 1 << 63  # the streams have been read up to here: nothing has to wait
 OPERATIONS = ("inserts", "updates", "deletes")
 EVENT = "its event, read from the stream"
 # The engine's points, as what has been done when they are reached
