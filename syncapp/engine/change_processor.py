@@ -88,12 +88,13 @@ class ChangeProcessor:
         """Work on a batch until every key has an outcome. Raises SyncError for what stops all of it."""
         try:
             return self._process(batch, policy)
-        except BatchTooLarge:
-            half = len(batch.items) // 2
+        except BatchTooLarge as error:
+            # At most half, since a document that was not read yet may be larger
+            size = max(1, min(error.fitting * 3 // 4, len(batch.items) // 2))
             return [
                 outcome
-                for items in (batch.items[:half], batch.items[half:])
-                for outcome in self.process(replace(batch, items=items), policy)
+                for start in range(0, len(batch.items), size)
+                for outcome in self.process(replace(batch, items=batch.items[start : start + size]), policy)
             ]
 
     def _process(self, batch: Batch, policy: Policy) -> list[Outcome]:

@@ -64,7 +64,7 @@ def read_documents(
                 found[key] = document
             size += len(raw)
             if size > max_bytes and len(found) > 1:
-                raise BatchTooLarge
+                raise BatchTooLarge(len(found) * max_bytes // size)
     return found
 
 

@@ -79,7 +79,14 @@ class DocumentRefused(SyncError):
 
 
 class BatchTooLarge(SyncError):
-    """The documents of a batch have more bytes than one transaction should write: halve it."""
+    """The documents of a batch have more bytes than one transaction should write: cut it in smaller ones.
+
+    `fitting`: so many of them had not too many bytes.
+    """
+
+    def __init__(self, fitting: int) -> None:
+        super().__init__(f"{fitting} documents fit")
+        self.fitting = fitting
 
 
 def translate(error: PyMongoError) -> SyncError:
