@@ -82,7 +82,7 @@ SETTINGS = (
     Setting("SYNC_LOG_FORMAT", "plain", one_of("plain", "json"), "How log lines are written."),
     Setting("SYNC_LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "The least important log lines that are written."),
     Setting("SYNC_APPLY_BATCH_SIZE", "1000", integer(1, 5_000), "Keys that one Celery task carries at most."),
-    Setting("SYNC_APPLY_BATCH_BYTES", "16777216", integer(1_000_000, 64_000_000), "Bytes of documents that one transaction writes at most (one document may be larger)."),
+    Setting("SYNC_APPLY_BATCH_BYTES", "4194304", integer(1_000_000, 64_000_000), "Bytes of documents that one transaction writes at most (one document may be larger)."),
     Setting("SYNC_APPLY_WORKERS", "2", integer(1, 64), "Processes that apply changes."),
     Setting("SYNC_APPLY_MAX_ATTEMPTS", "8", integer(1, 1_000), "Attempts after which a document that keeps failing is set aside as a rejected change. A lost connection does not count."),
     Setting("SYNC_MAX_BATCHES_IN_FLIGHT", "8", integer(1, 1_000), "Celery tasks that wait or run at the same time."),
