@@ -1,4 +1,4 @@
-"""What Django must keep of a batch's outcomes, and what of it has ended with them."""
+"""What Django keeps about documents, and what of it has ended with a batch."""
 
 from __future__ import annotations
 

@@ -43,10 +43,10 @@ from syncapp.engine.values import (
     Outcome,
     Side,
     SyncState,
-    WorkItem,
 )
 from syncapp.engine.work import Work
 
+UNLIMITED = 1 << 62
 ROUNDS = 12  # looks at a key in one task before it is handed back
 BACKOFF_SECONDS = (0.005, 0.4)  # first and longest wait after a write conflict
 
@@ -98,7 +98,9 @@ class ChangeProcessor:
             ]
 
     def _process(self, batch: Batch, policy: Policy) -> list[Outcome]:
-        work = Work({item.key: item for item in batch.items})
+        # One document, with those that it exchanges unique values with, cannot be cut any more
+        max_bytes = self.max_bytes if len(batch.items) > 1 else UNLIMITED
+        work = Work({item.key: item for item in batch.items}, max_bytes)
         left_over = Ending.AGAIN  # also for a document that never stands still
         for attempt in range(ROUNDS):
             if not work.items:
@@ -124,7 +126,7 @@ class ChangeProcessor:
     def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
         """Look at every key once. Keys that get no outcome have to be looked at again."""
         with translated():
-            view = self._observe_atlas(batch, work.items)
+            view = self._observe_atlas(batch, work)
         self.at("atlas read")
         while True:
             try:
@@ -161,8 +163,9 @@ class ChangeProcessor:
 
     # Step 1
 
-    def _observe_atlas(self, batch: Batch, items: Mapping[DocumentKey, WorkItem]) -> AtlasView:
+    def _observe_atlas(self, batch: Batch, work: Work) -> AtlasView:
         local, atlas = self.databases[Side.LOCAL], self.databases[Side.ATLAS]
+        items = work.items
         states = read_states(local, items)
         self.at("states read")
         landed = self._settle_intents(states)
@@ -174,7 +177,7 @@ class ChangeProcessor:
             if newest:
                 # A deposed primary that has not heard of the event cannot answer
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
-            documents = read_documents(atlas[batch.collection], items, session, self.max_bytes)
+            documents = read_documents(atlas[batch.collection], items, session, work.max_bytes)
             position = read_position(session)
         settled = {
             key: self._settled(key, state, state.intent, landed, documents.get(key))
@@ -214,7 +217,7 @@ class ChangeProcessor:
         plan = Plan(new_batch_id(), batch.read_to)
         self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))
         with transaction(local) as session:
-            documents = read_documents(local[batch.collection], items, session, self.max_bytes)
+            documents = read_documents(local[batch.collection], items, session, work.max_bytes)
             read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
             self.at("local read")
             for key, item in items.items():
@@ -294,7 +297,7 @@ class ChangeProcessor:
         with transaction(atlas) as session:
             trusted = set() if read_all else {write.key for write in writes if write.is_guarded}
             keys = [write.key for write in writes if write.key not in trusted]
-            there = read_documents(atlas[collection], keys, session, 2 * self.max_bytes)
+            there = read_documents(atlas[collection], keys, session, 2 * work.max_bytes)
             self.at("atlas read again")
             unmoved = [w for w in writes if w.key in trusted or there.get(w.key) == w.before]
             if unmoved:

@@ -12,6 +12,7 @@ class Work:
     """Where the work on a batch stands."""
 
     items: dict[DocumentKey, WorkItem]  # without an outcome when the round began
+    max_bytes: int  # of documents, or the batch is cut
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
     in_conflict: set[DocumentKey] = field(default_factory=set)
     exchanged: set[DocumentKey] = field(default_factory=set)  # documents that exchange unique values

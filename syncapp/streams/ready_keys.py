@@ -22,7 +22,7 @@ class Work:
     """A dirty key: the last change of each side in the order of its stream (not the one with the
     greatest time: the content is the last one's), what it holds back, and what it waits for.
 
-    There may be a hundred thousand of them: no dictionary in any.
+    There may be tens of thousands of them: no dictionary in any.
     """
 
     side: Side  # whose stream brought it

@@ -32,22 +32,14 @@ def seed(cleanup_interval_ms: int) -> None:
         name="Fold and prune old metrics",
         defaults={"task": maintenance.prune.name, "crontab": night, "queue": maintenance.QUEUE},
     )
-    PeriodicTask.objects.get_or_create(
-        name="Try rejected changes again",
-        defaults={
-            "task": maintenance.retry_rejected_changes.name,
-            "interval": _every(600_000),
-            "queue": maintenance.QUEUE,
-        },
-    )
-    PeriodicTask.objects.get_or_create(
-        name="Fold landed pushes into their states",
-        defaults={
-            "task": maintenance.fold_landed_pushes.name,
-            "interval": _every(3_600_000),
-            "queue": maintenance.QUEUE,
-        },
-    )
+    for name, task, milliseconds in (
+        ("Try rejected changes again", maintenance.retry_rejected_changes, 600_000),
+        ("Fold landed pushes into their states", maintenance.fold_landed_pushes, 3_600_000),
+    ):
+        PeriodicTask.objects.get_or_create(
+            name=name,
+            defaults={"task": task.name, "interval": _every(milliseconds), "queue": maintenance.QUEUE},
+        )
     # The description keeps the variable's value of the last start
     mark = f"{VARIABLE}={cleanup_interval_ms}"
     task, made = PeriodicTask.objects.get_or_create(

@@ -10,9 +10,11 @@ from pymongo.database import Database
 
 from syncapp.bulk.start import prepare
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.content import document_key
+from syncapp.engine.content import content_hash, document_key
 from syncapp.engine.decide import Policy
-from syncapp.engine.values import BOTH, Batch, Ending, Fact, Side, WorkItem
+from syncapp.engine.state import write_states
+from syncapp.engine.transaction import transaction
+from syncapp.engine.values import BOTH, Batch, Ending, Fact, Side, SyncState, WorkItem
 
 COUNT, BYTES = 40, 1_000
 READ = 1 << 63  # the streams have been read up to here
@@ -40,3 +42,25 @@ def test_all_of_them_are_transferred_in_smaller_ones(
         databases[source]["shop"].find().sort("_id")
     )
     assert COUNT * BYTES // (10 * BYTES) < reads.count("local committed") <= COUNT
+
+
+def test_two_that_exchange_a_unique_value_are_written_though_they_are_too_many_bytes_together(
+    local_db: Database[Any], atlas_db: Database[Any]
+) -> None:
+    prepare(local_db, atlas_db, 24)
+    for database, values in ((atlas_db, "ab"), (local_db, "ba")):
+        database["shop"].create_index("code", unique=True)
+        documents = [{"_id": n, "code": code, "text": "x" * 8_000} for n, code in enumerate(values)]
+        database["shop"].insert_many(documents)
+    before = [
+        {**one, "code": code} for one, code in zip(local_db["shop"].find().sort("_id"), "ab", strict=True)
+    ]
+    keys = [document_key("shop", bson.encode({"_id": number})) for number in range(2)]
+    with transaction(local_db) as session:  # what both sides held before the exchange
+        agreed = [content_hash(bson.encode(one)) for one in before]
+        fresh = [(k, SyncState(), SyncState(c, c, None, 1)) for k, c in zip(keys, agreed, strict=True)]
+        write_states(local_db, fresh, session)
+    items = tuple(WorkItem(key, {Side.LOCAL: Fact(1, 1, "device")}) for key in keys)
+    processor = ChangeProcessor(local_db, atlas_db, "device", max_bytes=10_000)
+    processor.process(Batch("task", Side.LOCAL, "shop", items, dict.fromkeys(BOTH, READ)), Policy())
+    assert [one["code"] for one in atlas_db["shop"].find().sort("_id")] == ["b", "a"]
