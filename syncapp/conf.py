@@ -87,7 +87,7 @@ SETTINGS = (
     Setting("SYNC_APPLY_MAX_ATTEMPTS", "8", integer(1, 1_000), "Attempts after which a document that keeps failing is set aside as a rejected change. A lost connection does not count."),
     Setting("SYNC_MAX_BATCHES_IN_FLIGHT", "8", integer(1, 1_000), "Celery tasks that wait or run at the same time."),
     Setting("SYNC_MAX_DIRTY_KEYS", "20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead."),
-    Setting("SYNC_REPORT_TIMEOUT", "30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again."),
+    Setting("SYNC_REPORT_TIMEOUT", "30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again. Twice as many each time until one ends, 32 times at most."),
     Setting("SYNC_COMPARE_RATE", "0", integer(0, 10_000_000), "Documents a second that a comparison of both sides looks at, at most. 0: as many as live sync leaves room for."),
     Setting("SYNC_HALT_DELETES", "100", integer(1, 1_000_000_000), "A circuit breaker: more deletes than this number, and than the share of SYNC_HALT_DELETES_PERCENT, halt a collection until an operator answers. They must come within SYNC_HALT_DELETES_SECONDS."),
     Setting("SYNC_HALT_DELETES_PERCENT", "50", integer(0, 100), "The share of a collection's documents, in percent. 100: the breaker never trips."),

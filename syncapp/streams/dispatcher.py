@@ -26,6 +26,9 @@ CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys a
 IDLE_SECONDS = 0.25  # between two looks while nothing changes
 BROKER_PAUSE_SECONDS = 0.5
 BUSY_SECONDS = 1.0  # a task that has not spoken for so long may be lost, and keeps no other one waiting
+# How many times SYNC_REPORT_TIMEOUT a task may take at most. Where tasks wait for longer than the timeout, each would be
+# given up before its turn, and nothing would ever be done
+MOST_PATIENCE = 32
 COMPLAIN_SECONDS = 30.0  # a broker that stays away is in the log now and then
 
 
@@ -50,6 +53,7 @@ class Dispatcher:
         self._send = send
         self._reports = reports
         self._safeguards = safeguards
+        self._patience = 1
         self._broker_down = False
         self._complained_at = float("-inf")
 
@@ -128,6 +132,8 @@ class Dispatcher:
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
                 ends = zip(keys, report.endings, map(report.seen.get, itertools.count()), strict=False)
                 owed += self._dirty.finish(report.task_id, ends)
+                if keys and report.endings:
+                    self._patience = 1
             if arrived:
                 self._changed.notify_all()
         if self._broker_down:
@@ -139,16 +145,30 @@ class Dispatcher:
         self._reports.come_back()
         self._broker_down = False
         with self._changed:
-            count = self._dirty.give_up(list(self._dirty.tasks))
+            tasks = list(self._dirty.tasks)
+            count = self._dirty.give_up(tasks)
             self._changed.notify_all()
         log.warning("The broker is back", event_name="broker_back", keys_asked_again=count)
+        self._tell_workers(tasks)
 
     def give_up_overdue(self) -> None:
         """Tasks that show no sign of life are taken for lost."""
-        before = time.monotonic() - self._settings.sync_report_timeout / 1000
+        before = time.monotonic() - self._patience * self._settings.sync_report_timeout / 1000
         with self._changed:
-            count = self._dirty.give_up(self._dirty.overdue(before))
-            if count:
+            overdue = self._dirty.overdue(before)
+            count = self._dirty.give_up(overdue)
+            if overdue:
+                self._patience = min(MOST_PATIENCE, 2 * self._patience)
                 self._changed.notify_all()
-        if count:
+        if overdue:
             log.warning("Tasks did not report and are asked again", event_name="tasks_overdue", keys=count)
+            self._tell_workers(overdue)
+
+    def _tell_workers(self, given_up: list[str]) -> None:
+        """What was not lost, but waits or is tried again and again, must not pile up in the broker."""
+        try:
+            if given_up:
+                self._reports.give_up(given_up)
+        except RedisError as error:
+            # Then it is done twice, which changes nothing
+            log.warning("Workers could not be told", event_name="give_up_lost", error=str(error)[:300])

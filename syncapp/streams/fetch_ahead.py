@@ -10,17 +10,18 @@ from syncapp.streams.change_stream import ChangeStream, Fetched
 
 AHEAD = 2  # batches that wait
 FAR_SECONDS = 0.02  # a fetch that takes longer goes a long way, on which it can bring more at the same price
-FAR_TIMES = 10
 END_SECONDS = 0.05
 
 
 class FetchAhead:
     """For whoever reads one open stream, as long as there is a backlog."""
 
-    def __init__(self, stream: ChangeStream, wait_ms: int) -> None:
+    def __init__(self, stream: ChangeStream, wait_ms: int, far_times: int) -> None:
+        """`far_times`: how many times as much a fetch brings that goes a long way."""
         self.active = False  # then nobody else may use the stream
         self._stream = stream
         self._wait_ms = wait_ms
+        self._far_times = far_times
         self._found: Queue[Fetched | Exception] = Queue(AHEAD)
         self._ended = False
         self._thread: threading.Thread | None = None
@@ -59,7 +60,7 @@ class FetchAhead:
             except Exception as error:
                 found = error
             if time.monotonic() - began > FAR_SECONDS:
-                times = FAR_TIMES
+                times = self._far_times
             self._found.put(found)
             if not _goes_on(found):
                 return

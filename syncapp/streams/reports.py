@@ -1,10 +1,12 @@
 """How workers tell the listener what became of a task: a capped Redis stream, one an epoch.
 
-Nothing depends on it: a report that is lost means that the listener asks again.
+Nothing depends on it: a report that is lost means that the listener asks again. Beside it, the tasks that the
+listener has given up: whoever comes to one of them leaves it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import redis
@@ -32,6 +34,15 @@ def send(client: redis.Redis, stream: str, report: Report) -> None:
     pipe.execute()
 
 
+def is_given_up(client: redis.Redis, stream: str, task_id: str) -> bool:
+    """Have a task's keys been handed out again meanwhile? Raises redis.RedisError."""
+    return bool(client.sismember(_given_up(stream), task_id))
+
+
+def _given_up(stream: str) -> str:
+    return f"{stream}:given-up"
+
+
 class ReportReader:
     """Reads the reports of one epoch, each once, in their order."""
 
@@ -49,6 +60,13 @@ class ReportReader:
                 self._last = entry_id
                 reports.append(decode_report(fields[b"report"]))
         return reports
+
+    def give_up(self, task_ids: Collection[str]) -> None:
+        """Have workers leave these tasks. Raises redis.RedisError."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.sadd(_given_up(self.stream), *task_ids)
+        pipe.expire(_given_up(self.stream), KEEP_SECONDS)
+        pipe.execute()
 
     def come_back(self) -> None:
         """The broker was away. If it came back without the stream, entry ids may start again.

@@ -23,6 +23,9 @@ from syncapp.streams.reconnect import wait_ms
 log = structlog.get_logger(__name__)
 IDLE_WAIT_MS = 500  # how long the server may keep a fetch that finds nothing
 BUSY_WAIT_MS = 10  # the same while a key waits for the stream to be read past a position
+# How many times as much is fetched of a backlog that comes a long way. The local database is never far: where it is
+# slow, more at once would only be more than the listener may hold
+FAR_TIMES = {Side.LOCAL: 1, Side.ATLAS: 10}
 
 
 class Sink(Protocol):
@@ -144,7 +147,7 @@ class StreamReader(threading.Thread):
             event_name="stream_started",
             side=str(self.side),
         )
-        ahead = FetchAhead(stream, BUSY_WAIT_MS)
+        ahead = FetchAhead(stream, BUSY_WAIT_MS, FAR_TIMES[self.side])
         try:
             while not self._stopping.is_set() and not self._reopen.is_set():
                 if not self._sink.room():
@@ -157,6 +160,10 @@ class StreamReader(threading.Thread):
                 self._take(stream.fetch(BUSY_WAIT_MS if waited_for else IDLE_WAIT_MS))
                 if self.more:
                     ahead.begin()
+        except Exception as error:
+            # Said at once: to end a stream of a frozen server takes as long again as it took to notice
+            self.status.change("disconnected", str(error))
+            raise
         finally:
             ahead.end()
             stream.close()

@@ -64,6 +64,8 @@ class Worker:
     def apply(self, batch: Batch) -> list[Outcome]:
         """Work on a batch and report. Raises SyncError: try the task again."""
         started = time.monotonic()
+        if self._is_given_up(batch):
+            return []
         self._batch, self._spoke_at = batch, started
         policy = self._rules_for(batch).policy(batch.collection)
         policy = replace(policy, halted=self._halted(batch, policy.halted))
@@ -87,6 +89,16 @@ class Worker:
         """Give up on the task: the listener hands its keys out again, in smaller batches."""
         outcomes = [Outcome(item.key, Ending.RETRY) for item in batch.items]
         self._send(Report.of(batch, outcomes, 0.0))
+
+    def _is_given_up(self, batch: Batch) -> bool:
+        """While a database is away such tasks would pile up, and come before what is wanted."""
+        try:
+            given_up = reports.is_given_up(self._redis, batch.reply_to, batch.task_id)
+        except RedisError:
+            return False
+        if given_up:
+            log.info("Task left: its keys are handed out again", event_name="task_left", task=batch.task_id)
+        return given_up
 
     def _refuse(self, batch: Batch) -> list[Outcome]:
         """Keys of a collection that cannot be synchronised are done, with nothing done (rules/refusals.py)."""

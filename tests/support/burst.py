@@ -28,9 +28,12 @@ class Burst:
         self._seconds = seconds
         self._done = {"local": 0, "atlas": 0}
         self._errors: list[BaseException] = []
+        self._abandoned = False
         self._threads = [
             threading.Thread(
-                target=self._write, args=(side, database[collection], random.Random(rng.random()))
+                target=self._write,
+                args=(side, database[collection], random.Random(rng.random())),
+                daemon=True,
             )
             for side, database in databases(device).items()
         ]
@@ -47,6 +50,10 @@ class Burst:
             time.sleep(0.01)
         self._check()
 
+    def abandon(self) -> None:
+        """Write no more, whatever was written. Does not wait: a server may be frozen."""
+        self._abandoned = True
+
     def finish(self, timeout: float = 90) -> None:
         for thread in self._threads:
             thread.join(timeout)
@@ -62,6 +69,8 @@ class Burst:
             own: list[str] = []
             started = time.monotonic()
             for number in range(self.writes):
+                if self._abandoned:
+                    return
                 self._write_one(side, collection, rng, own, number)
                 self._done[side] = number + 1
                 ahead = number / self.writes * self._seconds - (time.monotonic() - started)

@@ -163,6 +163,10 @@ class Device(DjangoRows):
             self._console = Console(self.home, self.settings)
         return self._console
 
+    def copy_left_conflicts(self) -> None:
+        """What beat does, which does not run here: a worker that was killed after its decision left them."""
+        self.console.run("from syncapp.conflicts.copying import copy_left_conflicts\ncopy_left_conflicts()")
+
     # Logs
 
     def log(self, name: str) -> Path:

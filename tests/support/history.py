@@ -106,6 +106,7 @@ def _stamp(event: dict[str, Any]) -> str | None:
 
 def _losers(device: Device, collection: str) -> set[tuple[Any, str | None]]:
     """(`_id`, stamp) of every version that lost a recorded conflict."""
+    device.copy_left_conflicts()
     found = set()
     for conflict in device.conflicts(collection):
         raws = {side: conflict[f"{side}_raw"] for side in ("local", "atlas")}

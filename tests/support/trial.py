@@ -35,9 +35,11 @@ class Trial:
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is not None:
+            self.burst.abandon()  # what went wrong must be seen, not that the burst cannot end now
+            return
         self.burst.finish()
-        if kind is None:
-            self.check()
+        self.check()
 
     def check(self) -> None:
         wrote = time.monotonic() - self.started

@@ -11,9 +11,10 @@ import pytest
 
 from syncapp.engine.errors import ConnectionDown
 from syncapp.streams.change_stream import Fetched
-from syncapp.streams.fetch_ahead import AHEAD, FAR_SECONDS, FAR_TIMES, FetchAhead
+from syncapp.streams.fetch_ahead import AHEAD, FAR_SECONDS, FetchAhead
 
 FULL = 3
+FAR_TIMES = 10
 
 
 class Stream:
@@ -37,7 +38,7 @@ class Stream:
 
 def ahead_of(*sizes: int) -> tuple[FetchAhead, Stream]:
     stream = Stream(*sizes)
-    return FetchAhead(cast(Any, stream), 10), stream
+    return FetchAhead(cast(Any, stream), 10, FAR_TIMES), stream
 
 
 def read(ahead: FetchAhead) -> list[int]:
