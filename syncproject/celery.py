@@ -13,7 +13,7 @@ from celery.signals import worker_before_create_process
 from kombu import Queue
 from kombu.serialization import register
 
-from syncapp import garbage
+from syncapp import memory
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they are about pages
@@ -46,4 +46,4 @@ app.autodiscover_tasks(["syncapp"])
 
 @worker_before_create_process.connect
 def _relax_collector(**kwargs: Any) -> None:
-    garbage.relax()
+    memory.settle()

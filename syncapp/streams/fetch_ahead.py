@@ -16,12 +16,12 @@ END_SECONDS = 0.05
 class FetchAhead:
     """For whoever reads one open stream, as long as there is a backlog."""
 
-    def __init__(self, stream: ChangeStream, wait_ms: int, far_times: int) -> None:
-        """`far_times`: how many times as much a fetch brings that goes a long way."""
+    def __init__(self, stream: ChangeStream, wait_ms: int, times: int, far_times: int) -> None:
+        """`times`: how many times as much a fetch brings; `far_times`: one that goes a long way."""
         self.active = False  # then nobody else may use the stream
         self._stream = stream
         self._wait_ms = wait_ms
-        self._far_times = far_times
+        self._times, self._far_times = times, far_times
         self._found: Queue[Fetched | Exception] = Queue(AHEAD)
         self._ended = False
         self._thread: threading.Thread | None = None
@@ -52,7 +52,7 @@ class FetchAhead:
 
     def _run(self) -> None:
         found: Fetched | Exception
-        times = 1
+        times = self._times
         while not self._ended:
             began = time.monotonic()
             try:

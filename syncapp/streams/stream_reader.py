@@ -23,9 +23,9 @@ from syncapp.streams.reconnect import wait_ms
 log = structlog.get_logger(__name__)
 IDLE_WAIT_MS = 500  # how long the server may keep a fetch that finds nothing
 BUSY_WAIT_MS = 10  # the same while a key waits for the stream to be read past a position
-# How many times as much is fetched of a backlog that comes a long way. The local database is never far: where it is
-# slow, more at once would only be more than the listener may hold
-FAR_TIMES = {Side.LOCAL: 1, Side.ATLAS: 10}
+# How many times as much one fetch brings of a backlog, and of one that comes a long way. The local database is never
+# far: where it is slow, more at once would only be more than the listener may hold
+AHEAD_TIMES = {Side.LOCAL: (1, 1), Side.ATLAS: (3, 10)}
 
 
 class Sink(Protocol):
@@ -147,7 +147,7 @@ class StreamReader(threading.Thread):
             event_name="stream_started",
             side=str(self.side),
         )
-        ahead = FetchAhead(stream, BUSY_WAIT_MS, FAR_TIMES[self.side])
+        ahead = FetchAhead(stream, BUSY_WAIT_MS, *AHEAD_TIMES[self.side])
         try:
             while not self._stopping.is_set() and not self._reopen.is_set():
                 if not self._sink.room():

@@ -14,7 +14,7 @@ from syncapp.streams.change_stream import Fetched
 from syncapp.streams.fetch_ahead import AHEAD, FAR_SECONDS, FetchAhead
 
 FULL = 3
-FAR_TIMES = 10
+TIMES, FAR_TIMES = 3, 10
 
 
 class Stream:
@@ -38,7 +38,7 @@ class Stream:
 
 def ahead_of(*sizes: int) -> tuple[FetchAhead, Stream]:
     stream = Stream(*sizes)
-    return FetchAhead(cast(Any, stream), 10, FAR_TIMES), stream
+    return FetchAhead(cast(Any, stream), 10, TIMES, FAR_TIMES), stream
 
 
 def read(ahead: FetchAhead) -> list[int]:
@@ -84,7 +84,7 @@ def test_a_long_way_is_gone_with_more_at_once() -> None:
     stream.seconds = 2 * FAR_SECONDS
     ahead.begin()
     read(ahead)
-    assert stream.times == [1, FAR_TIMES, FAR_TIMES]
+    assert stream.times == [TIMES, FAR_TIMES, FAR_TIMES]
 
 
 def test_ending_without_a_beginning_is_nothing() -> None:

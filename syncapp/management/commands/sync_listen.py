@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from django.core.management.base import BaseCommand
 
-from syncapp import garbage
+from syncapp import memory
 from syncapp.conf import SettingsError, get_settings
 from syncapp.engine.errors import Misconfigured
 from syncapp.engine.values import Batch, Side
@@ -35,6 +35,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # those are about pages
 
     def handle(self, *args: Any, **options: Any) -> None:
+        memory.share_one_arena()
         settings = get_settings()
         try:
             listener = Listener(settings, send)
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             apply_environment(settings)
             # Loads the broker's client, which takes longer than to carry a hundred changes; it connects later
             app.connection_for_write().get_transport_cls()
-            garbage.relax()
+            memory.settle()
             listener.run()
         except (SettingsError, Misconfigured) as error:
             log.error("Listener cannot start", event_name="misconfigured", error=str(error))
