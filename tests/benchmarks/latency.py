@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pymongo.errors import PyMongoError
 
 from syncapp.engine.values import Side
-from tests.benchmarks.contenders import contender
+from tests.benchmarks.contenders import Product, contender
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.workloads import SMALL, Documents
 from tests.benchmarks.world import World
@@ -30,6 +31,7 @@ class Latency:
     p99: float
     most: float
     round_trip_ms: int = 0
+    worked: float | None = None  # of p50, in the task of the product's worker
 
 
 def latencies(
@@ -43,8 +45,15 @@ def latencies(
             collection = f"rate_{rate:.0f}"
             values = measure(one.source[collection], one.target[collection], rate, seconds)
             points = [percentile(values, percent) for percent in (50, 95, 99)]
-            found.append(Latency(name, str(source), rate, *points, values[-1], round_trip_ms))
+            worked = worked_ms(one.device.lines("worker"), collection) if isinstance(one, Product) else None
+            found.append(Latency(name, str(source), rate, *points, values[-1], round_trip_ms, worked))
     return found
+
+
+def worked_ms(log: str, collection: str) -> float:
+    """The median time of the worker's tasks for a collection."""
+    pattern = rf"collection={collection} .*took_ms=([\d.]+)"
+    return percentile(sorted(float(taken) for taken in re.findall(pattern, log)), 50)
 
 
 def measure(source: Documents, target: Documents, rate: float, seconds: float) -> list[float]:

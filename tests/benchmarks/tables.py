@@ -111,6 +111,11 @@ def latency_table(results: Results) -> Table:
         )
         for point in points
     }
+    worked = medians(
+        ((one.source, one.rate, one.round_trip_ms), one.worked)
+        for one in results.latencies
+        if one.worked is not None
+    )
     for source, rate, round_trip in dict.fromkeys(
         (one.source, one.rate, one.round_trip_ms) for one in results.latencies
     ):
@@ -125,9 +130,10 @@ def latency_table(results: Results) -> Table:
             times(ratio(of[PRODUCT, "p50"], of[NAIVE, "p50"])),
             times(ratio(of[PRODUCT, "p99"], of[NAIVE, "p99"])),
             *(" / ".join(number(of[name, point], 1) for point in points) for name in (PRODUCT, NAIVE, LIMIT)),
+            number(worked.get((source, rate, round_trip)), 1),
         ))  # fmt: skip
     head = ("milliseconds", "p50 / naive's", "p99 / naive's",
-            "product p50 / p95 / p99", "naive", "limit")  # fmt: skip
+            "product p50 / p95 / p99", "naive", "limit", "of the product's p50, in the worker's task")  # fmt: skip
     return Table("Latency", head, rows)
 
 

@@ -11,7 +11,7 @@ from syncapp.engine.values import Side
 from tests.benchmarks.drain import Drain
 from tests.benchmarks.figures import medians, percentile, ratio
 from tests.benchmarks.idle import Idle
-from tests.benchmarks.latency import Latency
+from tests.benchmarks.latency import Latency, worked_ms
 from tests.benchmarks.options import read_options
 from tests.benchmarks.plots import Group, all_plots, bars
 from tests.benchmarks.publish import BEGIN, END, put_between, together
@@ -98,12 +98,21 @@ def test_worker_processes_are_compared_with_the_limit() -> None:
 def test_latency_is_compared_with_the_naive_loop() -> None:
     results = Results(
         latencies=[
-            Latency("product", "atlas", 50, 9.0, 10.0, 30.0, 40.0),
+            Latency("product", "atlas", 50, 9.0, 10.0, 30.0, 40.0, worked=5.5),
             Latency("naive", "atlas", 50, 6.0, 7.0, 10.0, 12.0),
         ]
     )
     (row,) = latency_table(results).rows
     assert row[:4] == ("Atlas → local, 50 writes/s", "1.50 ×", "3.00 ×", "9.0 / 10.0 / 30.0")
+    assert row[-1] == "5.5"
+
+
+def test_the_time_in_the_worker_is_the_median_of_the_tasks_of_one_collection() -> None:
+    log = "\n".join(
+        f"… collection={collection} documents=1 event_name=pulled took_ms={taken}"
+        for collection, taken in (("rate_50", 4.0), ("rate_500", 90.0), ("rate_50", 12.0), ("rate_50", 6.5))
+    )
+    assert worked_ms(log, "rate_50") == 6.5
 
 
 def test_the_databases_do_not_count_as_idle_cost_of_the_product() -> None:
