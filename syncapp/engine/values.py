@@ -178,6 +178,7 @@ class Ending(Word):
     RETRY = "retry"  # a transient error that may be the document's own: hand it out again, and count
     OWED = "owed"  # a pull that is not allowed while sync is disabled: keep it until it is
     REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
+    LATER = "later"  # decided by rules that the listener does not know yet: again when it does
 
 
 class Outcome(NamedTuple):

@@ -108,6 +108,9 @@ class DirtyKeys:
                 continue
             self._busy.discard(key)
             if ending is Ending.OWED and work.atlas is not None:
+                self._release_local(work)
+                self._park(key, work)
+            elif ending is Ending.LATER:
                 self._park(key, work)
             elif ending in _OVER:
                 owed += ending is Ending.OWED
@@ -195,11 +198,14 @@ class DirtyKeys:
             if brought is not None:
                 self.watermarks[side].release(brought.held)
 
-    def _park(self, key: DocumentKey, work: Work) -> None:
-        """Keep a pull that is not allowed: its event of Atlas's stream stays unfinished."""
+    def _release_local(self, work: Work) -> None:
+        """Of a pull that is not allowed only its event of Atlas's stream stays unfinished."""
         if work.local is not None:
             self.watermarks[Side.LOCAL].release(work.local.held)
             work.local = None
+
+    def _park(self, key: DocumentKey, work: Work) -> None:
+        """Keep it until the rules change: its events stay unfinished."""
         if key in self._dirty:
             self._put_back(key, work)  # it changed meanwhile
         else:

@@ -12,10 +12,11 @@ import structlog
 from redis import RedisError
 
 from syncapp.conf import SyncSettings
-from syncapp.engine.values import Batch
+from syncapp.engine.values import Batch, Ending
 from syncapp.rules.rules import Rules
 from syncapp.safety.halts import stopped_sides
 from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.messages import Report
 from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.reports import ReportReader
 from syncapp.streams.safeguards import Safeguards
@@ -54,6 +55,7 @@ class Dispatcher:
         self._reports = reports
         self._safeguards = safeguards
         self._patience = 1
+        self._rules_version = 0
         self._broker_down = False
         self._complained_at = float("-inf")
 
@@ -61,6 +63,13 @@ class Dispatcher:
         """May more be read ahead? Keys that wait for a stream must not keep it from being read on."""
         with self._changed:  # the count walks through the map, which other threads change
             return self._dirty.size - self._dirty.waiting < self._settings.sync_max_dirty_keys
+
+    def follow(self, rules: Rules) -> None:
+        """These rules hold now: what was not allowed may be allowed."""
+        with self._changed:
+            self._rules_version = rules.version
+            self._dirty.unpark()
+            self._changed.notify_all()
 
     def hand_out(self, rules: Rules, readers: Iterable[StreamReader]) -> None:
         """Send one batch if one should go out now; else wait until something changes."""
@@ -130,7 +139,8 @@ class Dispatcher:
                 keys = self._dirty.keys_of(report.task_id)
                 self._safeguards.moved(keys[place] for place in report.moved if keys)
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
-                ends = zip(keys, report.endings, map(report.seen.get, itertools.count()), strict=False)
+                endings = self._endings(report)
+                ends = zip(keys, endings, map(report.seen.get, itertools.count()), strict=False)
                 owed += self._dirty.finish(report.task_id, ends)
                 if keys and report.endings:
                     self._patience = 1
@@ -139,6 +149,17 @@ class Dispatcher:
         if self._broker_down:
             self._ask_again()
         return owed
+
+    def _endings(self, report: Report) -> Iterable[Ending]:
+        """That nothing was to be done, or that a pull was not allowed, holds for the rules that said so. A worker may
+        have older ones than the listener, or newer ones, which may even be gone before the listener sees them."""
+        if report.rules_version == self._rules_version:
+            return report.endings
+        other = Ending.AGAIN if report.rules_version < self._rules_version else Ending.LATER
+        return [
+            other if ending in (Ending.DONE, Ending.OWED) and place not in report.moved else ending
+            for place, ending in enumerate(report.endings)
+        ]
 
     def _ask_again(self) -> None:
         """A broker that was away may have lost tasks and reports: hand all keys out again."""

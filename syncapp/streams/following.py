@@ -31,7 +31,7 @@ class Following:
         readers: Readers,
         tokens: Tokens,
         over: threading.Event,
-        changed: Callable[[], None],
+        changed: Callable[[Rules], None],
     ) -> None:
         self._databases = databases
         self._readers = readers
@@ -79,7 +79,7 @@ class Following:
         except Exception:
             self.rules, self._again = before, True
             raise
-        self._changed()
+        self._changed(rules)
 
     def _follow(self, rules: Rules) -> None:
         if not rules.enabled:

@@ -139,9 +139,10 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)  # e.g. "local insert": 3, "conflicts": 1
     took_ms: float = 0.0
     silent_ms: int = 0  # the worker will not speak before this time has passed (it waits to retry)
+    rules_version: int = 0  # by which it was decided
 
     @classmethod
-    def of(cls, batch: Batch, outcomes: list[Outcome], took_ms: float) -> Report:
+    def of(cls, batch: Batch, outcomes: list[Outcome], took_ms: float, rules_version: int = 0) -> Report:
         counts: dict[str, int] = {}
         for outcome in outcomes:
             for name in _names(outcome, batch.side):
@@ -156,6 +157,7 @@ class Report:
             frozenset(place for place, one in enumerate(ends) if one.ending is Ending.DONE and one.transfer),
             counts,
             took_ms,
+            rules_version=rules_version,
         )
 
 
@@ -181,6 +183,7 @@ def encode_report(report: Report) -> bytes:
             "counts": report.counts,
             "took_ms": report.took_ms,
             "silent_ms": report.silent_ms,
+            "rules": report.rules_version,
         }
     )
 
@@ -197,4 +200,5 @@ def decode_report(data: bytes) -> Report:
         message["counts"],
         message["took_ms"],
         message["silent_ms"],
+        message["rules"],
     )

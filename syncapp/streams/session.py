@@ -22,6 +22,7 @@ from syncapp.bulk.refusal_watch import RefusalWatch
 from syncapp.conf import SyncSettings
 from syncapp.engine.errors import HistoryLost
 from syncapp.engine.values import BOTH, Batch, Side
+from syncapp.rules.rules import Rules
 from syncapp.streams import beginning, reports, status
 from syncapp.streams.change_stream import Fetched
 from syncapp.streams.clock_watch import ClockWatch
@@ -118,6 +119,7 @@ class Session:
             self._try_to(self._clock.measure)
             self._try_to(self._refusals.look)
             self._following.begin(rules)
+            self._dispatcher.follow(rules)
             for thread in others:
                 thread.start()
             while not stopping.is_set() and not self._over.is_set():
@@ -210,10 +212,8 @@ class Session:
         if self._dispatcher.take_reports():
             self._following.note_owed()
 
-    def _rules_changed(self) -> None:
-        with self._changed:
-            self._dirty.unpark()
-            self._changed.notify_all()
+    def _rules_changed(self, rules: Rules) -> None:
+        self._dispatcher.follow(rules)
 
     # Book-keeping
 

@@ -67,7 +67,8 @@ class Worker:
         if self._is_given_up(batch):
             return []
         self._batch, self._spoke_at = batch, started
-        policy = self._rules_for(batch).policy(batch.collection)
+        rules = self._rules_for(batch)
+        policy = rules.policy(batch.collection)
         policy = replace(policy, halted=self._halted(batch, policy.halted))
         try:
             outcomes = self._refuse(batch) or self._processor.process(batch, policy)
@@ -78,7 +79,7 @@ class Worker:
         self._keep(outcomes)
         took_ms = (time.monotonic() - started) * 1000
         self._log(batch, outcomes, took_ms)
-        self._send(Report.of(batch, outcomes, took_ms))
+        self._send(Report.of(batch, outcomes, took_ms, rules.version))
         return outcomes
 
     def will_retry(self, batch: Batch, seconds: float) -> None:

@@ -1,0 +1,148 @@
+"""What the listener makes of reports: of tasks that are slow, and of those that were decided by other rules than hold
+now."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import bson
+import pytest
+from pymongo.database import Database
+
+from syncapp.conf import load
+from syncapp.embedded.redis import Redis
+from syncapp.engine.content import document_key
+from syncapp.engine.values import Batch, Ending, Outcome, Side
+from syncapp.rules.exclusions import Exclusions
+from syncapp.rules.rules import Rules
+from syncapp.streams import reports
+from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.dispatcher import MOST_PATIENCE, Dispatcher
+from syncapp.streams.messages import Report
+from syncapp.streams.metrics import MetricsBuffer
+from syncapp.streams.safeguards import Safeguards
+
+RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
+TIMEOUT = 1.0  # seconds, as SYNC_REPORT_TIMEOUT
+
+
+class Listener:
+    """Its part that hands out: one key, and tasks that are as old as a test wants."""
+
+    def __init__(
+        self, local: Database[dict[str, object]], atlas: Database[dict[str, object]], url: str
+    ) -> None:
+        settings = load({"CELERY_BROKER_URL": url, "SYNC_REPORT_TIMEOUT": str(round(TIMEOUT * 1000))})
+        self.client = reports.connect(url)
+        self.dirty = DirtyKeys()
+        self.sent: list[Batch] = []
+        guards = Safeguards(settings, {Side.LOCAL: local, Side.ATLAS: atlas}, "device", dict)
+        reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
+        self.dispatcher = Dispatcher(
+            settings, self.dirty, MetricsBuffer(), threading.Condition(), self.sent.append, reader, guards
+        )
+
+    def change(self) -> None:
+        self.dirty.watermarks[Side.ATLAS].take_in({}, continues=False, may_continue=False)
+        self.dirty.mark(document_key("orders", bson.encode({"_id": 1})), Side.ATLAS)
+
+    def hand_out(self) -> Batch | None:
+        count = len(self.sent)
+        self.dispatcher.hand_out(RULES, [])
+        return self.sent[-1] if len(self.sent) > count else None
+
+    def report(self, batch: Batch, outcome: Outcome, rules: int = 0) -> None:
+        reports.send(self.client, batch.reply_to, Report.of(batch, [outcome], 1.0, rules))
+        self.dispatcher.take_reports()
+
+    def is_given_up(self, batch: Batch, seconds: float) -> bool:
+        """Is it after so long without a sign of life?"""
+        if batch.task_id in self.dirty.tasks:
+            self.dirty.tasks[batch.task_id].alive_at = time.monotonic() - seconds
+        self.dispatcher.give_up_overdue()
+        return reports.is_given_up(self.client, batch.reply_to, batch.task_id)
+
+
+@pytest.fixture
+def listener(
+    local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], redis_server: Redis
+) -> Iterator[Listener]:
+    one = Listener(local_db, atlas_db, redis_server.url)
+    yield one
+    one.client.close()
+
+
+def task(listener: Listener) -> Batch:
+    """One for a document that has just changed."""
+    listener.change()
+    batch = listener.hand_out()
+    assert batch is not None
+    return batch
+
+
+def done(batch: Batch, transfer: Side | None = None) -> Outcome:
+    return Outcome(batch.items[0].key, Ending.DONE, transfer=transfer)
+
+
+def test_tasks_may_take_longer_when_they_were_given_up_before_their_turn(listener: Listener) -> None:
+    allowed = TIMEOUT
+    for _ in range(8):
+        batch = task(listener)
+        assert not listener.is_given_up(batch, 0.9 * allowed)
+        assert listener.is_given_up(batch, 1.1 * allowed)
+        allowed = min(2 * allowed, MOST_PATIENCE * TIMEOUT)
+    batch = task(listener)
+    listener.report(batch, done(batch))
+    assert listener.is_given_up(task(listener), 1.1 * TIMEOUT), (
+        "one that is done shows that all is well again"
+    )
+
+
+def test_a_late_report_does_not_show_that_all_is_well(listener: Listener) -> None:
+    late = task(listener)
+    assert listener.is_given_up(late, 1.1 * TIMEOUT)
+    listener.report(late, done(late))
+    assert not listener.is_given_up(task(listener), 1.1 * TIMEOUT)
+
+
+@pytest.mark.parametrize("ending", [Ending.OWED, Ending.DONE])
+def test_what_older_rules_did_not_allow_is_looked_at_again_at_once(
+    listener: Listener, ending: Ending
+) -> None:
+    batch = task(listener)
+    listener.dispatcher.follow(replace(RULES, version=8))
+    listener.report(batch, Outcome(batch.items[0].key, ending), rules=7)
+    again = listener.hand_out()
+    assert again is not None
+    assert again.items[0].key == batch.items[0].key
+
+
+@pytest.mark.parametrize("ending", [Ending.OWED, Ending.DONE])
+def test_what_rules_did_not_allow_that_the_listener_never_saw_is_looked_at_again(
+    listener: Listener, ending: Ending
+) -> None:
+    listener.dispatcher.follow(replace(RULES, version=6))
+    batch = task(listener)
+    listener.report(batch, Outcome(batch.items[0].key, ending), rules=7)
+    assert listener.hand_out() is None, "round and round, until the listener follows"
+    assert listener.dirty.watermarks[Side.ATLAS].advance() is None, "a crash would lose it"
+    listener.dispatcher.follow(replace(RULES, version=8))
+    assert listener.hand_out() is not None
+
+
+@pytest.mark.parametrize("version", [5, 6, 7])
+def test_what_was_transferred_is_done_by_whatever_rules(listener: Listener, version: int) -> None:
+    listener.dispatcher.follow(replace(RULES, version=6))
+    batch = task(listener)
+    listener.report(batch, done(batch, Side.LOCAL), rules=version)
+    assert listener.dirty.size == 0
+
+
+def test_what_needs_nothing_by_the_rules_that_hold_is_done(listener: Listener) -> None:
+    listener.dispatcher.follow(replace(RULES, version=6))
+    batch = task(listener)
+    listener.report(batch, done(batch), rules=6)
+    assert listener.dirty.size == 0
