@@ -26,13 +26,15 @@ from syncapp.rules.exclusions import Exclusions
 from syncapp.streams.change_stream import ChangeStream, pipeline
 from syncapp.streams.readers import LOCAL_FETCH
 from tests.benchmarks.drain import COLLECTION
-from tests.benchmarks.workloads import SMALL
+from tests.benchmarks.workloads import LARGE, SMALL
 from tests.benchmarks.world import Document, World
 
 LARGE_BATCH, SINGLE = 1_000, 1
-ROUNDS = {LARGE_BATCH: 10, SINGLE: 100}
+LARGE_DOCUMENTS = 60  # in a batch: SYNC_APPLY_BATCH_BYTES by default
+ROUNDS = {LARGE_BATCH: 10, LARGE_DOCUMENTS: 20, SINGLE: 100}
 READ = 1 << 63  # the streams have been read up to here: nothing has to wait
-OPERATIONS = ("inserts", "updates", "deletes")
+OPERATIONS = {SMALL: ("inserts", "updates", "deletes"), LARGE: ("inserts", "updates")}
+BATCHES = ((SMALL, LARGE_BATCH), (SMALL, SINGLE), (LARGE, LARGE_DOCUMENTS), (LARGE, SINGLE))
 EVENT = "its event, read from the stream"
 # The engine's points, as what has been done when they are reached
 NAMES = {
@@ -104,7 +106,7 @@ def _server_us(pid: int) -> float:
 
 def steps(world: World, source: Side) -> list[Step]:
     found = []
-    for size in (LARGE_BATCH, SINGLE):
+    for document_bytes, size in BATCHES:
         name = world.new_name()
         local, atlas = connect(world.local.uri(name), "bench"), connect(world.atlas.uri(name), "bench")
         try:
@@ -112,8 +114,8 @@ def steps(world: World, source: Side) -> list[Step]:
             for database in (local, atlas):
                 database.create_collection(COLLECTION)
             databases = {Side.LOCAL: local, Side.ATLAS: atlas}
-            for operation in OPERATIONS:
-                found += _measure(world, databases, source, operation, size)
+            for operation in OPERATIONS[document_bytes]:
+                found += _measure(world, databases, source, operation, size, document_bytes)
         finally:
             local.client.close()
             atlas.client.close()
@@ -122,7 +124,12 @@ def steps(world: World, source: Side) -> list[Step]:
 
 
 def _measure(
-    world: World, databases: dict[Side, Database[Document]], source: Side, operation: str, size: int
+    world: World,
+    databases: dict[Side, Database[Document]],
+    source: Side,
+    operation: str,
+    size: int,
+    document_bytes: int,
 ) -> list[Step]:
     watch = Stopwatch(world)
     device = instance_id(databases[Side.LOCAL])
@@ -132,7 +139,7 @@ def _measure(
     try:
         for number in range(ROUNDS[size]):
             ids = range(number * size, (number + 1) * size)
-            write(databases[source], ids)
+            write(databases[source], ids, document_bytes)
             watch.start()
             read = 0
             while read < size:
@@ -148,8 +155,9 @@ def _measure(
     finally:
         stream.close()
     documents = ROUNDS[size] * size
+    named = f"{operation} of 64 KB" if document_bytes == LARGE else operation
     return [
-        Step(str(source), operation, NAMES.get(point, point), size, *(one / documents for one in spent))
+        Step(str(source), named, NAMES.get(point, point), size, *(one / documents for one in spent))
         for point, spent in watch.spent.items()
     ]
 
@@ -161,20 +169,20 @@ def _batch(source: Side, ids: range, device: str) -> Batch:
     return Batch("steps", source, COLLECTION, items, dict.fromkeys(BOTH, READ))
 
 
-def _insert(database: Database[Document], ids: range) -> None:
-    documents = [bson.encode({"_id": one, "v": 1, "text": "x" * (SMALL - 60)}) for one in ids]
+def _insert(database: Database[Document], ids: range, document_bytes: int) -> None:
+    documents = [bson.encode({"_id": one, "v": 1, "text": "x" * (document_bytes - 60)}) for one in ids]
     database[COLLECTION].insert_many([RawBSONDocument(one) for one in documents])
 
 
-def _update(database: Database[Document], ids: range) -> None:
+def _update(database: Database[Document], ids: range, document_bytes: int) -> None:
     database[COLLECTION].update_many({"_id": {"$gte": ids.start, "$lt": ids.stop}}, {"$inc": {"v": 1}})
 
 
-def _delete(database: Database[Document], ids: range) -> None:
+def _delete(database: Database[Document], ids: range, document_bytes: int) -> None:
     database[COLLECTION].delete_many({"_id": {"$gte": ids.start, "$lt": ids.stop}})
 
 
-WRITES: dict[str, Callable[[Database[Document], range], None]] = {
+WRITES: dict[str, Callable[[Database[Document], range, int], None]] = {
     "inserts": _insert,
     "updates": _update,
     "deletes": _delete,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.figures import median_of_maps, medians, ratio
 from tests.benchmarks.results import Results
-from tests.benchmarks.steps import LARGE_BATCH, SINGLE
+from tests.benchmarks.steps import LARGE_BATCH, LARGE_DOCUMENTS, SINGLE
 
 PRODUCT, LIMIT, CEILING, NAIVE = "product", "limit", "ceiling", "naive"
 ARROWS = {"local": "local → Atlas", "atlas": "Atlas → local", "devices": "devices → all", "": ""}
@@ -84,21 +84,31 @@ def _throughput(results: Results, title: str, live: bool) -> Table:
 
 
 def cost_table(results: Results) -> Table:
+    """Beside what the product spends: what all cores together have for a change at the rate of `limit`."""
     plain = [one for one in results.drains if not (one.live or one.round_trip_ms or one.workers)]
-    kinds = ("listener", "worker", "broker", "local MongoDB", "Atlas", LIMIT, NAIVE)
+    kinds = ("listener", "worker", "broker", "local MongoDB", "Atlas")
+    rates = medians(((one.workload, one.source, one.contender), one.per_second) for one in plain)
     rows = []
     for workload, source in dict.fromkeys((one.workload, one.source) for one in plain):
-        cells = []
-        for contender in (PRODUCT, LIMIT, NAIVE):
-            costs = median_of_maps(
+        product, limit, naive = (
+            median_of_maps(
                 one.cpu_us
                 for one in plain
                 if (one.workload, one.source, one.contender) == (workload, source, contender)
             )
-            own = kinds[:5] if contender == PRODUCT else (contender,)
-            cells += [number(costs.get(kind)) for kind in own]
-        rows.append((f"{workload}, {ARROWS[source]}", *cells))
-    return Table("CPU, µs a change, while a backlog is drained", ("", *kinds), rows)
+            for contender in (PRODUCT, LIMIT, NAIVE)
+        )
+        rate = rates.get((workload, source, LIMIT))
+        rows.append((
+            f"{workload}, {ARROWS[source]}",
+            *(number(product.get(kind)) for kind in kinds),
+            number(sum(product.values()) or None),
+            number(ratio(results.machine.get("cores", 0) * 1e6, rate)),
+            number(limit.get(LIMIT)),
+            number(naive.get(NAIVE)),
+        ))  # fmt: skip
+    head = ("", *kinds, "product in all", "all cores at limit's rate", LIMIT, NAIVE)
+    return Table("CPU, µs a change, while a backlog is drained", head, rows)
 
 
 def latency_table(results: Results) -> Table:
@@ -226,7 +236,7 @@ def step_table(results: Results) -> Table:
     columns = ("wall_us", "client_us", "local_us", "atlas_us")
     found = {
         column: medians(
-            ((one.source, one.operation, one.name, one.batch), float(getattr(one, column)))
+            ((one.source, one.operation, one.name, one.batch == SINGLE), float(getattr(one, column)))
             for one in results.steps
         )
         for column in columns
@@ -238,13 +248,13 @@ def step_table(results: Results) -> Table:
         )
         total = [0.0] * (len(columns) + 1)
         for name in names:
-            large = [found[column].get((source, operation, name, LARGE_BATCH)) for column in columns]
-            single = found["wall_us"].get((source, operation, name, SINGLE))
+            large = [found[column].get((source, operation, name, False)) for column in columns]
+            single = found["wall_us"].get((source, operation, name, True))
             values = [*large, None if single is None else single / 1e3]
             total = [before + (value or 0.0) for before, value in zip(total, values, strict=True)]
             rows.append((name, *(number(value, 1) for value in values)))
         sums = (f"**{operation}, {ARROWS[source]}**", *(number(value, 1) for value in total))
         rows.insert(len(rows) - len(names), sums)
-    head = (f"µs a document, in batches of {LARGE_BATCH:,}", "time", "CPU of the engine",
+    head = (f"µs a document, in batches of {LARGE_BATCH:,} (64 KB: {LARGE_DOCUMENTS})", "time", "CPU of the engine",
             "local MongoDB", "Atlas", "alone, ms")  # fmt: skip
     return Table("Step by step, the engine alone", head, rows)

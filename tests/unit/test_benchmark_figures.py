@@ -20,6 +20,7 @@ from tests.benchmarks.steps import Step
 from tests.benchmarks.tables import (
     Table,
     all_tables,
+    cost_table,
     drain_table,
     idle_table,
     latency_table,
@@ -81,6 +82,19 @@ def test_runs_with_other_settings_do_not_mix_into_the_drains() -> None:
     )
     (row,) = drain_table(results).rows
     assert row[1:] == ("–", "–", "8,000", "–", "–", "–")
+
+
+def test_what_a_change_costs_stands_beside_what_there_is_at_the_rate_of_the_limit() -> None:
+    spent = {"listener": 30.0, "worker": 40.0, "broker": 1.0, "local MongoDB": 35.0, "Atlas": 25.0}
+    results = Results(
+        machine={"cores": 2},
+        drains=[
+            drain("product", 8_000, 1.0, cpu_us=spent),
+            drain("limit", 10_000, 1.0, cpu_us={"limit": 25.0, "local MongoDB": 15.0}),
+        ],
+    )
+    (row,) = cost_table(results).rows
+    assert row == ("inserts, local → Atlas", "30", "40", "1", "35", "25", "131", "200", "25", "–")
 
 
 def test_worker_processes_are_compared_with_the_limit() -> None:
