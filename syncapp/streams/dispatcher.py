@@ -56,6 +56,7 @@ class Dispatcher:
         self._safeguards = safeguards
         self._patience = 1
         self._rules_version = 0
+        self._awaited_version = 0  # of workers, and not seen here yet
         self._broker_down = False
         self._complained_at = float("-inf")
 
@@ -155,7 +156,15 @@ class Dispatcher:
         have older ones than the listener, or newer ones, which may even be gone before the listener sees them."""
         if report.rules_version == self._rules_version:
             return report.endings
-        other = Ending.AGAIN if report.rules_version < self._rules_version else Ending.LATER
+        newer = report.rules_version > self._rules_version
+        if newer and report.rules_version != self._awaited_version:
+            self._awaited_version = report.rules_version
+            log.info(
+                "A worker has newer rules: what they do not allow waits for the listener to read them",
+                event_name="newer_rules",
+                version=report.rules_version,
+            )
+        other = Ending.LATER if newer else Ending.AGAIN
         return [
             other if ending in (Ending.DONE, Ending.OWED) and place not in report.moved else ending
             for place, ending in enumerate(report.endings)

@@ -21,15 +21,14 @@ from syncapp.engine.errors import ConnectionDown, Misconfigured, SyncError
 from syncapp.engine.origin import instance_id
 from syncapp.engine.transaction import translated
 from syncapp.engine.values import Batch, Ending, Outcome, Side
+from syncapp.rules.current import CurrentRules
 from syncapp.rules.refusals import RefusalCheck
-from syncapp.rules.rules import Rules, load_rules
 from syncapp.safety.halts import load_halts, stopped_sides
 from syncapp.safety.travel_check import TravelCheck
 from syncapp.streams import reports
 from syncapp.streams.messages import Report
 
 log = structlog.get_logger(__name__)
-RULES_SECONDS = 1.0
 ALIVE_SECONDS = 5.0
 
 
@@ -56,8 +55,7 @@ class Worker:
             marker_keep_hours=settings.origin_tracking_keep_hours,
             at=self._at,
         )
-        self._rules: Rules | None = None
-        self._rules_at = 0.0
+        self._rules = CurrentRules(self._local)
         self._batch: Batch | None = None
         self._spoke_at = 0.0
 
@@ -67,7 +65,7 @@ class Worker:
         if self._is_given_up(batch):
             return []
         self._batch, self._spoke_at = batch, started
-        rules = self._rules_for(batch)
+        rules = self._rules.at_least(batch.rules_version)
         policy = rules.policy(batch.collection)
         policy = replace(policy, halted=self._halted(batch, policy.halted))
         try:
@@ -128,13 +126,6 @@ class Worker:
             return known
         with translated():
             return stopped_sides(load_halts(self._local), batch.collection)
-
-    def _rules_for(self, batch: Batch) -> Rules:
-        now = time.monotonic()
-        stale = self._rules is None or self._rules.version < batch.rules_version
-        if self._rules is None or stale or now - self._rules_at > RULES_SECONDS:
-            self._rules, self._rules_at = load_rules(self._local), now
-        return self._rules
 
     def _keep(self, outcomes: list[Outcome]) -> None:
         """What must be in Django. Rejections must be durable before the listener hears that they are done;

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncapp.engine.content import document_key
-from syncapp.engine.values import BOTH, Batch, Fact, Operation, Seen, Side, WorkItem
-from syncapp.streams.messages import decode_batch, encode_batch
+from syncapp.engine.values import BOTH, Batch, Ending, Fact, Operation, Seen, Side, WorkItem
+from syncapp.streams.messages import Report, decode_batch, decode_report, encode_batch, encode_report
 
 positions = st.integers(0, (1 << 64) - 1)
 times = st.none() | st.integers(-(1 << 62), 1 << 62)
@@ -41,3 +41,19 @@ def test_a_batch_arrives_as_it_was_sent(chosen: list[WorkItem]) -> None:
     arrived = decode_batch(bson.decode(bson.encode(encode_batch(batch))))
     assert arrived == batch
     assert [item.key.id_bson for item in arrived.items] == [item.key.id_bson for item in chosen]
+
+
+@given(st.lists(st.tuples(st.sampled_from(Ending), st.none() | seen, st.booleans()), max_size=6))
+def test_a_report_arrives_as_it_was_sent(ends: list[tuple[Ending, Seen | None, bool]]) -> None:
+    report = Report(
+        "task",
+        Side.ATLAS,
+        tuple(ending for ending, _, _ in ends),
+        {place: found for place, (_, found, _) in enumerate(ends) if found},
+        frozenset(place for place, (_, _, moved) in enumerate(ends) if moved),
+        {"local insert": 3},
+        took_ms=1.5,
+        silent_ms=200,
+        rules_version=7,
+    )
+    assert decode_report(encode_report(report)) == report

@@ -1,0 +1,35 @@
+"""The rules as a worker's process keeps them from batch to batch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pymongo.database import Database
+
+from syncapp.engine.errors import TransientError
+from syncapp.rules.rules import Rules, load_rules
+
+KEEP_SECONDS = 1.0
+
+
+class CurrentRules:
+    def __init__(self, local: Database[Any]) -> None:
+        self._local = local
+        self._rules: Rules | None = None
+        self._read_at = 0.0
+
+    def at_least(self, version: int) -> Rules:
+        """Rules that are a second old at most, and not older than this version.
+
+        Raises TransientError if there are none so new, PyMongoError or DatabaseError.
+        """
+        now = time.monotonic()
+        if self._rules is None or self._rules.version < version or now - self._read_at > KEEP_SECONDS:
+            self._rules, self._read_at = load_rules(self._local), now
+        if self._rules.version < version:
+            raise TransientError(
+                f"rules of version {self._rules.version} were read instead of {version}: listener and workers need "
+                "the same DATABASE_URL"
+            )
+        return self._rules
