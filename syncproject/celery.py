@@ -46,4 +46,5 @@ app.autodiscover_tasks(["syncapp"])
 
 @worker_before_create_process.connect
 def _relax_collector(**kwargs: Any) -> None:
+    memory.set_up_allocator()
     memory.settle()

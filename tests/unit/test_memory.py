@@ -9,9 +9,9 @@ import pytest
 
 PROGRAM = """
 import ctypes, sys, threading
-from syncapp.memory import share_one_arena
+from syncapp.memory import set_up_allocator
 if sys.argv[1] == "share":
-    share_one_arena()
+    set_up_allocator()
 held = []
 threads = [threading.Thread(target=lambda: held.append(bytes(100_000))) for _ in range(4)]
 for thread in threads:

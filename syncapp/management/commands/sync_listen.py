@@ -35,7 +35,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # those are about pages
 
     def handle(self, *args: Any, **options: Any) -> None:
-        memory.share_one_arena()
+        memory.set_up_allocator()
         settings = get_settings()
         try:
             listener = Listener(settings, send)
