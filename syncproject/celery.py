@@ -45,6 +45,6 @@ app.autodiscover_tasks(["syncapp"])
 
 
 @worker_before_create_process.connect
-def _relax_collector(**kwargs: Any) -> None:
+def _set_up_memory(**kwargs: Any) -> None:
     memory.set_up_allocator()
     memory.settle()
