@@ -17,6 +17,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.engine.content import id_of
+from syncapp.engine.transaction import ready_connections
 
 PAGE = 1_000  # documents of one side
 PAGE_BYTES = 8_000_000
@@ -94,7 +95,8 @@ def read_page(
         command["min"] = RawBSONDocument(start)
     if end is not None:
         command["max"] = RawBSONDocument(end)
-    with database.client.start_session(causal_consistency=False) as session:
+    client = database.client
+    with ready_connections(client), client.start_session(causal_consistency=False) as session:
         found = _fetch(database, name, command, session, page, max_bytes)
     if len(found) > 1 and (len(found) > page or sum(map(len, found)) > max_bytes):
         return Page(found[:-1], id_of(found[-1]))

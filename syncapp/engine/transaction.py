@@ -6,18 +6,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import AutoReconnect, ConfigurationError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from syncapp.engine.errors import translate
 
+NO_SESSIONS = "Sessions are not supported"
+
+
+@contextmanager
+def ready_connections(client: MongoClient[Any]) -> Iterator[None]:
+    """Around what needs a session. A server that has just started belongs to no replica set for a moment, and a direct
+    connection that is made then refuses sessions for as long as it lives, which can be for ever. Such connections
+    are dropped. Raises AutoReconnect for one."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if NO_SESSIONS not in str(error):
+            raise
+        for server in list(client._topology._servers.values()):  # the driver has no public way
+            server.pool.reset_without_pause()
+        raise AutoReconnect("The connection was made before the server was ready") from error
+
 
 @contextmanager
 def transaction(database: Database[Any]) -> Iterator[ClientSession]:
-    with database.client.start_session(causal_consistency=False) as session:
+    client = database.client
+    with ready_connections(client), client.start_session(causal_consistency=False) as session:
         session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
         try:
             yield session

@@ -20,6 +20,7 @@ from pymongo.errors import PyMongoError
 from syncapp.engine.content import elements
 from syncapp.engine.errors import SyncError, translate
 from syncapp.engine.origin import BATCHES, METADATA, STATE
+from syncapp.engine.transaction import ready_connections
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.safety.heartbeat import DEVICES, HEARTBEAT_ID
@@ -148,7 +149,8 @@ class ChangeStream:
 
     def _run(self, command: dict[str, Any]) -> RawBSONDocument:
         try:
-            return self._database.command(command, session=self._session, codec_options=_RAW)
+            with ready_connections(self._database.client):
+                return self._database.command(command, session=self._session, codec_options=_RAW)
         except PyMongoError as error:
             raise translate(error) from error
 

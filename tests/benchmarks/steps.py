@@ -15,6 +15,7 @@ import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
+from syncapp import memory
 from syncapp.bulk.start import prepare
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.connect import connect
@@ -105,6 +106,7 @@ def _server_us(pid: int) -> float:
 
 
 def steps(world: World, source: Side) -> list[Step]:
+    memory.set_up_allocator()  # as in a worker's process
     found = []
     for document_bytes, size in BATCHES:
         name = world.new_name()
