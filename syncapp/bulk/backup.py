@@ -31,6 +31,7 @@ from syncapp.bulk.dump_folder import (
     open_to_write,
     write_metadata,
 )
+from syncapp.engine.transaction import session_of
 from syncapp.engine.values import Side
 
 FORMAT = 1
@@ -178,7 +179,7 @@ class SnapshotReader:
         if at_one_moment and self.at is not None:
             concern["atClusterTime"] = self.at
         # A cursor without a session of its own would be ended after half an hour
-        with self.database.client.start_session(causal_consistency=False) as session:
+        with session_of(self.database) as session:
             cursor = self._run({"find": name, "batchSize": FETCH, "readConcern": concern}, session)
             if at_one_moment and self.at is None:
                 self.at = cursor["atClusterTime"]

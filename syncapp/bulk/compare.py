@@ -20,7 +20,7 @@ from syncapp.bulk.ranges import Range
 from syncapp.engine.content import content_hash, document_key, id_of, key_hash
 from syncapp.engine.documents import read_documents
 from syncapp.engine.state import read_states, write_states
-from syncapp.engine.transaction import ready_connections, transaction
+from syncapp.engine.transaction import session_of, transaction
 from syncapp.engine.values import ABSENT, DocumentKey, SyncState
 from syncapp.rules.exclusions import is_reserved
 from syncapp.rules.refusals import refusals
@@ -95,7 +95,7 @@ def compare_keys(
         states = read_states(local, some)
         versions = []
         for database in (local, atlas):
-            with ready_connections(database.client), database.client.start_session() as session:
+            with session_of(database, causal=True) as session:
                 versions.append(read_documents(database[name], some, session, 1 << 62))
         found += _compared(versions[0], versions[1], states)
     return found

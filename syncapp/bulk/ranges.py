@@ -17,7 +17,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.engine.content import id_of
-from syncapp.engine.transaction import ready_connections
+from syncapp.engine.transaction import session_of
 
 PAGE = 1_000  # documents of one side
 PAGE_BYTES = 8_000_000
@@ -95,8 +95,7 @@ def read_page(
         command["min"] = RawBSONDocument(start)
     if end is not None:
         command["max"] = RawBSONDocument(end)
-    client = database.client
-    with ready_connections(client), client.start_session(causal_consistency=False) as session:
+    with session_of(database) as session:
         found = _fetch(database, name, command, session, page, max_bytes)
     if len(found) > 1 and (len(found) > page or sum(map(len, found)) > max_bytes):
         return Page(found[:-1], id_of(found[-1]))

@@ -33,7 +33,7 @@ from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.plan import Plan, now_ms, transferred
 from syncapp.engine.stamps import stamp_of
 from syncapp.engine.state import read_states, write_states
-from syncapp.engine.transaction import read_position, ready_connections, transaction, translated
+from syncapp.engine.transaction import read_position, session_of, transaction, translated
 from syncapp.engine.unique_values import holder_of, partner_of
 from syncapp.engine.values import (
     Batch,
@@ -173,7 +173,7 @@ class ChangeProcessor:
         newest = max(
             (i.facts[Side.ATLAS].position for i in items.values() if Side.ATLAS in i.facts), default=0
         )
-        with ready_connections(atlas.client), atlas.client.start_session() as session:
+        with session_of(atlas, causal=True) as session:
             if newest:
                 # A deposed primary that has not heard of the event cannot answer
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))

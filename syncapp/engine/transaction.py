@@ -34,9 +34,15 @@ def ready_connections(client: MongoClient[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(database: Database[Any]) -> Iterator[ClientSession]:
+def session_of(database: Database[Any], *, causal: bool = False) -> Iterator[ClientSession]:
     client = database.client
-    with ready_connections(client), client.start_session(causal_consistency=False) as session:
+    with ready_connections(client), client.start_session(causal_consistency=causal) as session:
+        yield session
+
+
+@contextmanager
+def transaction(database: Database[Any]) -> Iterator[ClientSession]:
+    with session_of(database) as session:
         session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
         try:
             yield session

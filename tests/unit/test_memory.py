@@ -24,7 +24,6 @@ c.fflush(None)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="malloc_info is glibc's")
 @pytest.mark.parametrize(("how", "several"), [("share", False), ("", True)])
 def test_threads_share_one_arena(how: str, several: bool) -> None:
     done = subprocess.run(
