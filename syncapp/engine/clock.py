@@ -7,9 +7,11 @@ clock right, is corrected by the offset *as it was then*.
 from __future__ import annotations
 
 import bisect
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pymongo.database import Database
@@ -17,6 +19,11 @@ from pymongo.database import Database
 HISTORY_ID = "clock-offsets"
 HISTORY_LENGTH = 2_000
 PROBES = 5
+DRIFT = 200e-6  # two clocks that nobody sets run apart by this part of the time at most
+# Its seconds go on while the machine is suspended; those of time.monotonic() do not, on Linux
+monotonic_clock: Callable[[], float] = time.monotonic
+if sys.platform == "linux":
+    monotonic_clock = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,13 @@ class Measurement:
     local_time: int  # milliseconds, by the local server's clock
     offset: float  # milliseconds: Atlas's clock minus the local server's
     error: float  # milliseconds: the true offset lies within ± this
+    made_at: float = field(
+        default=0.0, compare=False
+    )  # seconds of monotonic_clock; means nothing when loaded
+
+    def agrees_with(self, other: Measurement) -> bool:
+        """Both may have measured the same offset."""
+        return abs(self.offset - other.offset) <= self.error + other.error
 
 
 @dataclass(slots=True)
@@ -31,8 +45,7 @@ class ClockOffsets:
     """The history of offsets, oldest first."""
 
     measurements: list[Measurement] = field(default_factory=list)
-    # When the newest measurement was made: (this process's monotonic seconds, Atlas's milliseconds, ± error)
-    anchor: tuple[float, float, float] | None = None
+    newest: Measurement | None = None  # by this process
 
     @property
     def current(self) -> float:
@@ -40,7 +53,8 @@ class ClockOffsets:
 
     def to_atlas_time(self, local_time: int, now: float) -> int:
         """A time of the local server's clock, in milliseconds, as Atlas's clock showed it; never later than
-        it shows at `now` (monotonic seconds): a change that is dated in the future must not win for ever."""
+        it can show at `now` (seconds of `monotonic_clock`): a change that is dated in the future must not
+        win for ever."""
         if not self.measurements:
             return local_time
         held = self.measurements[-1]
@@ -48,18 +62,24 @@ class ClockOffsets:
             after = bisect.bisect_right(self.measurements, local_time, key=lambda one: one.local_time)
             held = self.measurements[max(after - 1, 0)]
         corrected = local_time + held.offset
-        if self.anchor is not None:
-            measured_at, atlas_time, error = self.anchor
-            corrected = min(corrected, atlas_time + (now - measured_at) * 1000 + error)
+        if self.newest is not None:
+            since = (now - self.newest.made_at) * 1000
+            then = self.newest.local_time + self.newest.offset + self.newest.error
+            corrected = min(corrected, then + since * (1 + DRIFT))
         return round(corrected)
 
-    def add(self, measured: Measurement, now: float) -> bool:
-        """Keep a measurement if it says something new. True: the history changed."""
-        self.anchor = (now, measured.local_time + measured.offset, measured.error)
+    def add(self, measured: Measurement) -> bool:
+        """Keep a measurement if it says something new, or the same with half the error. True: the history
+        changed."""
+        self.newest = measured
         if self.measurements:
             last = self.measurements[-1]
-            if abs(measured.offset - last.offset) <= measured.error + last.error:
-                return False
+            if measured.agrees_with(last):
+                if measured.error > last.error / 2:
+                    return False
+                # Measured badly then: the machine was busy, the link slow
+                self.measurements[-1] = replace(last, offset=measured.offset, error=measured.error)
+                return True
         # A clock that was set back: what it showed before it is shown again, and means the new offset now
         while self.measurements and self.measurements[-1].local_time >= measured.local_time:
             self.measurements.pop()
@@ -69,7 +89,7 @@ class ClockOffsets:
 
 
 def measure(
-    local: Database[Any], atlas: Database[Any], clock: Callable[[], float] = time.monotonic
+    local: Database[Any], atlas: Database[Any], clock: Callable[[], float] = monotonic_clock
 ) -> Measurement:
     """Ask both servers for their time, a few times, and take the answer with the shortest round trip.
 
@@ -87,8 +107,9 @@ def _probe(local: Database[Any], atlas: Database[Any], clock: Callable[[], float
     after = _server_time(local)
     ended = clock()
     error = (ended - started) * 1000 / 2 + 1  # servers answer in whole milliseconds
-    middle = before + (after - before) * ((asked + answered) / 2 - started) / max(ended - started, 1e-9)
-    return Measurement(round(middle), there - middle, error)
+    made_at = (asked + answered) / 2
+    middle = before + (after - before) * (made_at - started) / max(ended - started, 1e-9)
+    return Measurement(round(middle), there - middle, error, made_at)
 
 
 def _server_time(database: Database[Any]) -> float:

@@ -31,19 +31,22 @@ class ClockWatch:
     def measure(self) -> None:
         """Raises PyMongoError."""
         measured = clock.measure(self._local, self._atlas)
-        before = self.offsets.current if self.offsets.measurements else None
-        changed = self.offsets.add(measured, time.monotonic())
+        before = self.offsets.measurements[-1] if self.offsets.measurements else measured
+        changed = self.offsets.add(measured)
         if not changed:
             return
         clock.save(self._local, self.offsets)
         log.info("Clock offset measured", event_name="clock_offset", offset_ms=round(measured.offset, 1))
-        if before is not None and abs(measured.offset - before) > self._threshold_ms:
-            jumped_ms = measured.offset - before
+        jumped_ms = measured.offset - before.offset
+        if abs(jumped_ms) > self._threshold_ms and not measured.agrees_with(before):
             self._jump = (
                 f"A clock has jumped by {abs(jumped_ms) / 1000:,.1f} s: Atlas's is now {self._ahead()}"
             )
             self._jumped_at = time.monotonic()
             log.warning("A clock has jumped", event_name="clock_jumped", by_ms=round(jumped_ms))
+
+    def to_atlas_time(self, local_time: int) -> int:
+        return self.offsets.to_atlas_time(local_time, clock.monotonic_clock())
 
     @property
     def warning(self) -> str:

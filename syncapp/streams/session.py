@@ -73,7 +73,7 @@ class Session:
         self._started_at = dt.datetime.now(dt.UTC)
         self._safeguards = Safeguards(settings, databases, device, self._about)
         self._tokens = Tokens(lease, device, self._dirty, self._changed)
-        self._readers = Readers(settings, databases, device, self, self._to_atlas_time)
+        self._readers = Readers(settings, databases, device, self, self._clock.to_atlas_time)
         self._following = Following(databases, self._readers, self._tokens, self._over, self._rules_changed)
         report_stream = reports.stream_name(device, lease.epoch)
         reader = reports.ReportReader(reports.connect(settings.celery_broker_url), report_stream)
@@ -205,9 +205,6 @@ class Session:
         self._try_to(partial(start.forget_token, self._databases[Side.LOCAL], side))
         self._finish(error)
 
-    def _to_atlas_time(self, local_time: int) -> int:
-        return self._clock.offsets.to_atlas_time(local_time, time.monotonic())
-
     def _take_reports(self) -> None:
         if self._dispatcher.take_reports():
             self._following.note_owed()
@@ -243,7 +240,7 @@ class Session:
         }
 
     def _figures(self) -> status.ListenerFigures:
-        now = self._to_atlas_time(round(time.time() * 1000))
+        now = self._clock.to_atlas_time(round(time.time() * 1000))
         lags = {}
         for side in BOTH:
             oldest = self._dirty.oldest_time(side)
