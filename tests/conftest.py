@@ -6,6 +6,7 @@ A server that cannot be started is an error, never a skip.
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,11 @@ settings.register_profile("long", max_examples=2_000, **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 Document = dict[str, Any]
+
+
+def pytest_configure() -> None:
+    # A shell that starts this in the background has it ignored, by every process that a test starts too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -122,6 +122,16 @@ def split_documents(raw: bytes) -> list[bytes]:
     return documents
 
 
+def documents_in(array: bytes) -> list[bytes]:
+    """The elements of a BSON array of nothing but documents."""
+    documents, position, end = [], 4, len(array) - 1
+    while position < end:
+        start = array.index(0, position + 1) + 1
+        position = start + _length(array, start)
+        documents.append(array[start:position])
+    return documents
+
+
 def elements(document: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Type, name and value of each element of a document or an array, undecoded and in their order."""
     position = 4

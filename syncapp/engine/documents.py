@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from bson.raw_bson import RawBSONDocument
@@ -12,14 +12,13 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure
 
-from syncapp.engine import write_commands
+from syncapp.engine import read_commands, write_commands
 from syncapp.engine.content import (
     document_key,
     has_empty_timestamp,
     id_of,
     ids_filter,
     repeats_a_name,
-    split_documents,
 )
 from syncapp.engine.errors import NAMESPACE_EXISTS, BatchTooLarge, DocumentRefused
 from syncapp.engine.refusals import reason_of
@@ -56,15 +55,16 @@ def read_documents(
     size = 0
     for ids in _portions(list(by_id)):
         query = RawBSONDocument(ids_filter(ids))
-        for raw in collection.find_raw_batches(query, session=session, batch_size=len(ids) + 1):
-            for document in split_documents(raw):
-                id_bson = id_of(document)
-                # The server takes 1 and 1.0 for one `_id`
-                key = by_id.get(id_bson) or document_key(collection.name, id_bson)
-                found[key] = document
-            size += len(raw)
-            if size > max_bytes and len(found) > 1:
-                raise BatchTooLarge(len(found) * max_bytes // size)
+        with closing(read_commands.find(collection, query, session, len(ids))) as portions:
+            for documents in portions:
+                for document in documents:
+                    id_bson = id_of(document)
+                    # The server takes 1 and 1.0 for one `_id`
+                    key = by_id.get(id_bson) or document_key(collection.name, id_bson)
+                    found[key] = document
+                size += sum(map(len, documents))
+                if size > max_bytes and len(found) > 1:
+                    raise BatchTooLarge(len(found) * max_bytes // size)
     return found
 
 

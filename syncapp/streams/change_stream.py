@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import bson
 from bson import Timestamp
-from bson.codec_options import CodecOptions
+from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from syncapp.engine.content import elements
 from syncapp.engine.errors import SyncError, translate
 from syncapp.engine.origin import BATCHES, METADATA, STATE
+from syncapp.engine.read_commands import RAW, portion_of
 from syncapp.engine.transaction import ready_connections
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions
@@ -27,7 +26,6 @@ from syncapp.safety.heartbeat import DEVICES, HEARTBEAT_ID
 
 DIRTY = "_sync_dirty"
 OWN = [BATCHES, DIRTY, METADATA, DEVICES]
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _PROJECTION = {
     "operationType": 1,
     "documentKey": 1,
@@ -92,7 +90,7 @@ class ChangeStream:
         self._database = database
         self._batch_size = batch_size
         self._session = database.client.start_session(causal_consistency=False)
-        self._cursor_id = 0
+        self._cursor_id = Int64(0)
         self._first: Fetched | None = None
         self.start_token: dict[str, Any] = {}  # where the stream was opened
 
@@ -145,22 +143,17 @@ class ChangeStream:
             self._session.end_session()
         except PyMongoError:
             pass  # the server drops it by itself
-        self._cursor_id = 0
+        self._cursor_id = Int64(0)
 
     def _run(self, command: dict[str, Any]) -> RawBSONDocument:
         try:
             with ready_connections(self._database.client):
-                return self._database.command(command, session=self._session, codec_options=_RAW)
+                return self._database.command(command, session=self._session, codec_options=RAW)
         except PyMongoError as error:
             raise translate(error) from error
 
     def _fetched(self, reply: RawBSONDocument, times: int = 1) -> Fetched:
-        # Taken apart by hand: the driver would make an object of every event
-        cursor = {name: value for _, name, value in elements(bytes(reply["cursor"].raw))}
-        self._cursor_id = int.from_bytes(cursor[b"id"], "little", signed=True)
-        batch = cursor[b"firstBatch"] if b"firstBatch" in cursor else cursor[b"nextBatch"]
-        events = [event for _, _, event in elements(batch)]
-        token = bson.decode(cursor[b"postBatchResumeToken"])
+        self._cursor_id, events, token = portion_of(reply)
         proved = token_position(token)
         is_event = bool(events) and RawBSONDocument(events[-1])["_id"]["_data"] == token["_data"]
         # An event at T proves what was before T; the token of an empty batch proves T itself

@@ -121,3 +121,9 @@ def test_a_filter_holds_the_ids_in_their_order_and_bytes(values: list[Any]) -> N
 def test_a_document_with_what_is_no_utf8_can_be_shown() -> None:
     broken = bson.encode({"_id": 1, "s": "ab"}).replace(b"ab", b"\xff\xfe")
     assert content.decode_for_people(broken) == {"_id": 1, "s": "\ufffd\ufffd"}
+
+
+@given(st.lists(st.dictionaries(st.text("abc", max_size=3), st.integers(0, 9)), max_size=200))
+def test_documents_are_cut_out_of_an_array(documents: list[dict[str, int]]) -> None:
+    array = bson.encode({"a": documents})[7:-1]
+    assert content.documents_in(array) == [bson.encode(one) for one in documents]

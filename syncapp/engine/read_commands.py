@@ -1,0 +1,73 @@
+"""Read commands as they go over the wire, and their replies taken apart by hand. The driver makes an object of each
+document, which costs several times as much as to cut it out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+from syncapp.engine.content import documents_in, elements
+
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+
+
+class Portion(NamedTuple):
+    """What one reply brought of a cursor's documents, as BSON. `cursor_id` 0: there are no more."""
+
+    cursor_id: Int64
+    documents: list[bytes]
+    token: dict[str, Any]  # of a change stream: where the portion ends
+
+
+def portion_of(reply: RawBSONDocument) -> Portion:
+    """Of the reply to find, aggregate or getMore."""
+    cursor = {name: value for _, name, value in elements(bytes(reply["cursor"].raw))}
+    batch = cursor[b"firstBatch"] if b"firstBatch" in cursor else cursor[b"nextBatch"]
+    token = cursor.get(b"postBatchResumeToken")
+    cursor_id = Int64(int.from_bytes(cursor[b"id"], "little", signed=True))
+    return Portion(cursor_id, documents_in(batch), bson.decode(token) if token else {})
+
+
+def find(
+    collection: Collection[Any], query: RawBSONDocument, session: ClientSession, count: int
+) -> Generator[list[bytes], None, None]:
+    """The documents that a query finds, `count` of them or what fits into 16 MB at a time. Outside a transaction they
+    are what a majority has, and not older than what a causal session has seen. To be closed if it is left early.
+
+    Raises PyMongoError; nothing is tried again.
+    """
+    database, name = collection.database, collection.name
+    command: dict[str, Any] = {"find": name, "filter": query, "batchSize": count + 1}
+    if not session.in_transaction:
+        concern: dict[str, Any] = {"level": "majority"}
+        if session.options.causal_consistency and session.operation_time is not None:
+            concern["afterClusterTime"] = session.operation_time
+        command["readConcern"] = concern
+    cursor_id = Int64(0)
+    try:
+        while True:
+            cursor_id, documents, _ = portion_of(
+                database.command(command, session=session, codec_options=RAW)
+            )
+            yield documents
+            if not cursor_id:
+                return
+            command = {"getMore": cursor_id, "collection": name}
+    finally:
+        if cursor_id:
+            _kill(collection, cursor_id, session)
+
+
+def _kill(collection: Collection[Any], cursor_id: Int64, session: ClientSession) -> None:
+    try:
+        collection.database.command("killCursors", collection.name, cursors=[cursor_id], session=session)
+    except PyMongoError:
+        pass  # the server drops it by itself
