@@ -58,7 +58,7 @@ SETTINGS = (
     Setting("MONGODB_URI", "", mongodb_uri, "The local MongoDB (a replica set; one node is enough) with the database's name as path. Empty: `make run` starts an embedded demo.", secret=True),
     Setting("MONGODB_ATLAS_URI", "", mongodb_uri, "MongoDB Atlas, with the database's name as path. It may differ from the local one.", secret=True),
     Setting("BIDIRECTIONAL_SYNC_ENABLED", "false", boolean, "true: changes travel both ways. false: one-way sync, local to Atlas. A value that differs from the last start's wins over what was set at run time."),
-    Setting("ATLAS_CHANGE_STREAM_BATCH_SIZE", "100", integer(1, 10_000), "Events that one fetch from Atlas's change stream brings. Three times as many while there is a backlog, ten times if it comes a long way."),
+    Setting("ATLAS_CHANGE_STREAM_BATCH_SIZE", "100", integer(1, 10_000), "Events that one fetch from Atlas's change stream brings. Three times as many while there is a backlog, twenty times if it comes a long way."),
     Setting("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They still go up."),
     Setting("CONFLICT_RESOLUTION_STRATEGY", "last-write-wins", one_of(*STRATEGIES), f"Who wins when a document was changed on both sides: {', '.join(STRATEGIES)} (it waits for a person)."),
     Setting("SYNC_INITIAL_CHOICE", "", initial_choice, "For unattended installs: what happens at the first start if both databases hold documents, for instance differing=newest:updatedAt,only-atlas=pull,only-local=push. Empty: the operator is asked (docs/first-run.md)."),
