@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bson import Timestamp
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -48,6 +49,7 @@ from syncapp.engine.work import Work
 
 UNLIMITED = 1 << 62
 ROUNDS = 12  # looks at a key in one task before it is handed back
+FIRST_READ = 100  # documents of a collection whose sizes are not known yet, before more of them are asked for
 BACKOFF_SECONDS = (0.005, 0.4)  # first and longest wait after a write conflict
 
 
@@ -83,19 +85,28 @@ class ChangeProcessor:
         self.at = at
         self.sleep = sleep
         self._known: set[tuple[Side, str]] = set()
+        # Documents of a collection that have three quarters of max_bytes, by what was read last
+        self._fitting: dict[str, int] = {}
 
     def process(self, batch: Batch, policy: Policy) -> list[Outcome]:
         """Work on a batch until every key has an outcome. Raises SyncError for what stops all of it."""
-        try:
-            return self._process(batch, policy)
-        except BatchTooLarge as error:
-            # At most half, since a document that was not read yet may be larger
-            size = max(1, min(error.fitting * 3 // 4, len(batch.items) // 2))
-            return [
-                outcome
-                for start in range(0, len(batch.items), size)
-                for outcome in self.process(replace(batch, items=batch.items[start : start + size]), policy)
-            ]
+        outcomes: list[Outcome] = []
+        left = batch.items
+        while left:
+            portion = left[: self._portion(batch.collection, len(left))]
+            try:
+                outcomes += self._process(replace(batch, items=portion), policy)
+            except BatchTooLarge as error:
+                # At most half, since a document that was not read yet may be larger
+                self._fitting[batch.collection] = max(1, min(error.fitting * 3 // 4, len(portion) // 2))
+            else:
+                left = left[len(portion) :]
+        return outcomes
+
+    def _portion(self, collection: str, count: int) -> int:
+        """How many of so many documents to take at once."""
+        fitting = self._fitting.get(collection, count)
+        return count if count <= fitting * 4 // 3 else fitting
 
     def _process(self, batch: Batch, policy: Policy) -> list[Outcome]:
         # One document, with those that it exchanges unique values with, cannot be cut any more
@@ -161,6 +172,12 @@ class ChangeProcessor:
                 document=document, other_id=other, other_document=holder,
             )  # fmt: skip
 
+    def _read(
+        self, collection: Collection[Any], work: Work, keys: Iterable[DocumentKey], session: ClientSession
+    ) -> dict[DocumentKey, bytes]:
+        first = None if collection.name in self._fitting else FIRST_READ
+        return read_documents(collection, keys, session, work.max_bytes, first)
+
     # Step 1
 
     def _observe_atlas(self, batch: Batch, work: Work) -> AtlasView:
@@ -177,7 +194,7 @@ class ChangeProcessor:
             if newest:
                 # A deposed primary that has not heard of the event cannot answer
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
-            documents = read_documents(atlas[batch.collection], items, session, work.max_bytes)
+            documents = self._read(atlas[batch.collection], work, items, session)
             position = read_position(session)
         settled = {
             key: self._settled(key, state, state.intent, landed, documents.get(key))
@@ -217,7 +234,10 @@ class ChangeProcessor:
         plan = Plan(new_batch_id(), batch.read_to)
         self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))
         with transaction(local) as session:
-            documents = read_documents(local[batch.collection], items, session, work.max_bytes)
+            documents = self._read(local[batch.collection], work, items, session)
+            if items:
+                size = max(sum(map(len, found.values())) for found in (documents, view.documents))
+                self._fitting[batch.collection] = max(1, self.max_bytes * 3 // 4 * len(items) // max(size, 1))
             read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
             self.at("local read")
             for key, item in items.items():

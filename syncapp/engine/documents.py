@@ -47,15 +47,20 @@ class DocumentWrite(NamedTuple):
 
 
 def read_documents(
-    collection: Collection[Any], keys: Iterable[DocumentKey], session: ClientSession, max_bytes: int
+    collection: Collection[Any],
+    keys: Iterable[DocumentKey],
+    session: ClientSession,
+    max_bytes: int,
+    first: int | None = None,
 ) -> dict[DocumentKey, bytes]:
-    """The documents that exist, as raw BSON. Raises BatchTooLarge if several have more than `max_bytes`."""
+    """The documents that exist, as raw BSON; `first`: how many the first reply may bring, if not all. Raises
+    BatchTooLarge if several have more than `max_bytes`."""
     found: dict[DocumentKey, bytes] = {}
     by_id = {key.id_bson: key for key in keys}
     size = 0
     for ids in _portions(list(by_id)):
         query = RawBSONDocument(ids_filter(ids))
-        with closing(read_commands.find(collection, query, session, len(ids))) as portions:
+        with closing(read_commands.find(collection, query, session, first or len(ids) + 1)) as portions:
             for documents in portions:
                 for document in documents:
                     id_bson = id_of(document)

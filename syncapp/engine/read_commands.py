@@ -37,15 +37,15 @@ def portion_of(reply: RawBSONDocument) -> Portion:
 
 
 def find(
-    collection: Collection[Any], query: RawBSONDocument, session: ClientSession, count: int
+    collection: Collection[Any], query: RawBSONDocument, session: ClientSession, first: int
 ) -> Generator[list[bytes], None, None]:
-    """The documents that a query finds, `count` of them or what fits into 16 MB at a time. Outside a transaction they
+    """The documents that a query finds: at most `first` of them, then as many at a time as fit into 16 MB. Outside a transaction they
     are what a majority has, and not older than what a causal session has seen. To be closed if it is left early.
 
     Raises PyMongoError; nothing is tried again.
     """
     database, name = collection.database, collection.name
-    command: dict[str, Any] = {"find": name, "filter": query, "batchSize": count + 1}
+    command: dict[str, Any] = {"find": name, "filter": query, "batchSize": first}
     if not session.in_transaction:
         concern: dict[str, Any] = {"level": "majority"}
         if session.options.causal_consistency and session.operation_time is not None:

@@ -18,6 +18,7 @@ from tests.benchmarks.first_run import first_run
 from tests.benchmarks.idle import idle
 from tests.benchmarks.latency import latencies
 from tests.benchmarks.options import GROUPS, Options, read_options
+from tests.benchmarks.profile import profile
 from tests.benchmarks.publish import publish
 from tests.benchmarks.results import Results, machine
 from tests.benchmarks.steps import steps
@@ -116,6 +117,11 @@ def _steps(group: str, servers: World, options: Options, results: Results) -> No
         results.steps += steps(servers, source)
 
 
+def _profile(group: str, servers: World, options: Options, results: Results) -> None:
+    for source in options.sources:
+        results.parts += profile(servers, source, options.changes)
+
+
 Measure = Callable[[str, World, Options, Results], None]
 MEASURES: dict[str, Measure] = {
     **dict.fromkeys(("basic", "hot", "mix", "large", "live"), _drains),
@@ -125,6 +131,7 @@ MEASURES: dict[str, Measure] = {
     "devices": _devices,
     "first-run": _first_run,
     "idle": _idle,
+    "profile": _profile,
     "steps": _steps,
 }
 

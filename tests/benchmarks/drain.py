@@ -51,14 +51,15 @@ def tell(
     drains = []
     with contender(name, world, source, atlas_port, workers) as one:
         for step in STORIES[story]:
-            drain = _drain(step, one, world, count, live and step.measured)
+            measured = drain(step, one, world, count, live=live and step.measured)
             if step.measured:
-                found = replace(drain, source=str(source), workers=workers, round_trip_ms=round_trip_ms)
+                found = replace(measured, source=str(source), workers=workers, round_trip_ms=round_trip_ms)
                 drains.append(found)
     return drains
 
 
-def _drain(step: Step, one: Contender, world: World, count: int, live: bool) -> Drain:
+def drain(step: Step, one: Contender, world: World, count: int, *, live: bool) -> Drain:
+    """Write one step of a story, and see it carried."""
     documents, target = one.source[COLLECTION], one.target[COLLECTION]
     changes = 0 if live else step.write(documents, count)
     with Meter(lambda: {**one.pids(), **world.pids()}) as meter:

@@ -21,6 +21,7 @@ GROUPS = {
     "devices": "1, 3 and 6 devices on one Atlas",
     "first-run": "the first run of a device, and sync_verify",
     "idle": "CPU and memory while nobody writes",
+    "profile": "what the listener and the workers spend their time on (py-spy; needs the right to look at processes)",
     "steps": "what each step of a transfer costs servers and engine",
 }
 

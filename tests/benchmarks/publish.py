@@ -47,6 +47,7 @@ def together(measured: Sequence[Results]) -> Results:
         results.idles += one.idles
         results.first_runs += one.first_runs
         results.steps += one.steps
+        results.parts += one.parts
     return results
 
 

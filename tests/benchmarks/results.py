@@ -15,6 +15,7 @@ from tests.benchmarks.drain import Drain
 from tests.benchmarks.first_run import FirstRun
 from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency
+from tests.benchmarks.profile import Part
 from tests.benchmarks.steps import Step
 
 
@@ -28,6 +29,7 @@ class Results:
     idles: list[Idle] = field(default_factory=list)
     first_runs: list[FirstRun] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +47,7 @@ class Results:
             [Idle(**one) for one in found["idles"]],
             [FirstRun(**one) for one in found["first_runs"]],
             [Step(**one) for one in found.get("steps", ())],
+            [Part(**one) for one in found.get("parts", ())],
         )
 
 

@@ -51,7 +51,7 @@ def times(value: float | None) -> str:
 def all_tables(results: Results) -> list[Table]:
     makers: list[Callable[[Results], Table]] = [
         drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
-        first_run_table, idle_table, memory_table, step_table,
+        first_run_table, idle_table, memory_table, part_table, step_table,
     ]  # fmt: skip
     return [table for table in (make(results) for make in makers) if table.rows]
 
@@ -229,6 +229,23 @@ def memory_table(results: Results) -> Table:
             most[kind] = max(most.get(kind, 0.0), megabytes)
     rows = [(kind, number(most[kind])) for kind in kinds if kind in most]
     return Table("Memory at its most, of one process", ("", "MB"), rows)
+
+
+def part_table(results: Results) -> Table:
+    """Columns: what is carried; rows: what is done for it, the dearest first."""
+    columns = list(dict.fromkeys((one.source, one.operation) for one in results.parts))
+    found = medians(((one.process, one.name, one.source, one.operation), one.cpu_us) for one in results.parts)
+    rows = []
+    for process in dict.fromkeys(one.process for one in results.parts):
+        names = {one.name for one in results.parts if one.process == process}
+        lines = {name: [found.get((process, name, *column)) or 0.0 for column in columns] for name in names}
+        rows.append(
+            (f"**{process}**", *(number(sum(values), 1) for values in zip(*lines.values(), strict=True)))
+        )
+        for name, values in sorted(lines.items(), key=lambda line: -sum(line[1])):
+            rows.append((name, *(number(value, 1) for value in values)))
+    head = ("µs of CPU a change", *(f"{operation}, {ARROWS[source]}" for source, operation in columns))
+    return Table("What the listener and the workers spend it on", head, rows)
 
 
 def step_table(results: Results) -> Table:

@@ -44,6 +44,33 @@ def test_all_of_them_are_transferred_in_smaller_ones(
     assert COUNT * BYTES // (10 * BYTES) < reads.count("local committed") <= COUNT
 
 
+def test_what_is_known_to_be_too_large_is_cut_before_it_is_read(
+    local_db: Database[Any], atlas_db: Database[Any]
+) -> None:
+    prepare(local_db, atlas_db, 24)
+    points: list[str] = []
+    processor = ChangeProcessor(local_db, atlas_db, "device", max_bytes=10 * BYTES, at=points.append)
+
+    def push(numbers: range, length: int) -> tuple[int, int]:
+        """How often it looked at both sides, and how often it wrote."""
+        points.clear()
+        local_db["shop"].insert_many([{"_id": number, "text": "x" * length} for number in numbers])
+        keys = [document_key("shop", bson.encode({"_id": number})) for number in numbers]
+        items = tuple(WorkItem(key, {Side.LOCAL: Fact(1, 1, "device")}) for key in keys)
+        outcomes = processor.process(
+            Batch("task", Side.LOCAL, "shop", items, dict.fromkeys(BOTH, READ)), Policy()
+        )
+        assert [one.ending for one in outcomes] == [Ending.DONE] * len(numbers)
+        return points.count("states read"), points.count("local committed")
+
+    looks, writes = push(range(40), BYTES)
+    assert looks > writes  # it was read to find that it is too much
+    assert push(range(40, 80), BYTES) == (6, 6)
+    # Small ones now: the first portion is as small as before, and tells the rest
+    assert push(range(80, 120), 1) == (2, 2)
+    assert push(range(120, 160), 1) == (1, 1)
+
+
 def test_two_that_exchange_a_unique_value_are_written_though_they_are_too_many_bytes_together(
     local_db: Database[Any], atlas_db: Database[Any]
 ) -> None:

@@ -9,6 +9,7 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 from pymongo.monitoring import CommandListener, CommandStartedEvent
@@ -23,6 +24,7 @@ from tests.conftest import Document
 
 ALL = RawBSONDocument(bson.encode({}))
 MEGABYTE = 1_000_000
+LARGE = "large_documents"
 
 
 class Sent(CommandListener):
@@ -45,27 +47,40 @@ def sent() -> Sent:
 
 
 @pytest.fixture
-def database(local_server: Mongod, local_db: Database[Document], sent: Sent) -> Iterator[Database[Document]]:
-    with MongoClient[Document](local_server.uri(local_db.name), event_listeners=[sent]) as client:
-        yield client[local_db.name]
+def client(local_server: Mongod, sent: Sent) -> Iterator[MongoClient[Document]]:
+    with MongoClient[Document](local_server.uri(""), event_listeners=[sent]) as client:
+        yield client
 
 
 @pytest.fixture
-def large(local_db: Database[Document]) -> list[bytes]:
-    """40 MB, so that one reply cannot hold them."""
+def database(client: MongoClient[Document], local_db: Database[Document]) -> Database[Document]:
+    return client[local_db.name]
+
+
+@pytest.fixture(scope="module")
+def large(local_server: Mongod) -> Iterator[list[bytes]]:
+    """More than two replies can hold. Once: other tests look at how full the server's oplog is."""
     documents = [bson.encode({"_id": number, "text": "x" * MEGABYTE}) for number in range(40)]
-    for number in range(0, 40, 10):
-        local_db["goods"].insert_many([RawBSONDocument(one) for one in documents[number : number + 10]])
-    return documents
+    with MongoClient[Document](local_server.uri("")) as client:
+        for number in range(0, 40, 10):
+            some = [RawBSONDocument(one) for one in documents[number : number + 10]]
+            client[LARGE]["goods"].insert_many(some)
+        yield documents
+        client.drop_database(LARGE)
+
+
+@pytest.fixture
+def goods(client: MongoClient[Document], large: list[bytes]) -> Collection[Document]:
+    return client[LARGE]["goods"]
 
 
 @pytest.mark.parametrize("begin", [session_of, transaction])
 def test_more_than_one_reply_can_hold_is_read_to_its_end(
-    database: Database[Document], sent: Sent, large: list[bytes], begin: Any
+    goods: Collection[Document], sent: Sent, large: list[bytes], begin: Any
 ) -> None:
     keys = [document_key("goods", bson.encode({"_id": number})) for number in range(41)]
-    with begin(database) as session:
-        found = read_documents(database["goods"], keys, session, 1 << 62)
+    with begin(goods.database) as session:
+        found = read_documents(goods, keys, session, 1 << 62)
     assert found == dict(zip(keys, large, strict=False))
     assert sent.names().count("getMore") == 2
     assert "killCursors" not in sent.names()
@@ -73,7 +88,7 @@ def test_more_than_one_reply_can_hold_is_read_to_its_end(
 
 @pytest.mark.parametrize("begin", [session_of, transaction])
 def test_a_cursor_that_is_left_early_is_not_left_open(
-    database: Database[Document], local_db: Database[Document], large: list[bytes], begin: Any
+    goods: Collection[Document], local_db: Database[Document], large: list[bytes], begin: Any
 ) -> None:
     def still_open() -> int:
         status = local_db.client.admin.command("serverStatus")
@@ -81,10 +96,20 @@ def test_a_cursor_that_is_left_early_is_not_left_open(
 
     before = still_open()
     keys = [document_key("goods", bson.encode({"_id": number})) for number in range(len(large))]
-    with pytest.raises(BatchTooLarge) as caught, begin(database) as session:
-        read_documents(database["goods"], keys, session, 3 * MEGABYTE)
+    with pytest.raises(BatchTooLarge) as caught, begin(goods.database) as session:
+        read_documents(goods, keys, session, 3 * MEGABYTE)
     assert still_open() == before
     assert caught.value.fitting == 2
+
+
+def test_a_first_reply_can_be_kept_small(goods: Collection[Document], sent: Sent, large: list[bytes]) -> None:
+    keys = [document_key("goods", bson.encode({"_id": number})) for number in range(len(large))]
+    with transaction(goods.database) as session:
+        assert list(read_documents(goods, keys, session, 1 << 62, first=3).values()) == large
+    assert [one["batchSize"] for one in sent.commands if "find" in one] == [3]
+    with transaction(goods.database) as session, pytest.raises(BatchTooLarge) as caught:
+        read_documents(goods, keys, session, 2 * MEGABYTE, first=3)
+    assert caught.value.fitting == 1
 
 
 def test_outside_a_transaction_it_reads_what_a_majority_has_and_nothing_older_than_was_seen(

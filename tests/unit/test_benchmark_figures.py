@@ -14,6 +14,7 @@ from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency, worked_ms
 from tests.benchmarks.options import read_options
 from tests.benchmarks.plots import Group, all_plots, bars
+from tests.benchmarks.profile import Part, part_of, parts_of
 from tests.benchmarks.publish import BEGIN, END, put_between, together
 from tests.benchmarks.results import Results
 from tests.benchmarks.steps import Step
@@ -24,6 +25,7 @@ from tests.benchmarks.tables import (
     drain_table,
     idle_table,
     latency_table,
+    part_table,
     step_table,
     worker_table,
 )
@@ -41,6 +43,46 @@ def test_steps_are_added_up_for_each_kind_of_transfer() -> None:
         ("**inserts, local → Atlas**", "20.0", "8.0", "10.0", "2.0", "3.0"),
         ("states read", "10.0", "4.0", "5.0", "1.0", "1.5"),
         ("local commit", "10.0", "4.0", "5.0", "1.0", "1.5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stack", "part"),
+    [
+        (
+            "run (syncapp/streams/threads.py:9);sendall (pymongo/network_layer.py:217)",
+            "tokens, lease, metrics, health",
+        ),
+        (
+            "read_states (/a path/syncapp/engine/state.py:39);<dictcomp> (/a path/syncapp/engine/state.py:39)",
+            "states read",
+        ),
+        ("write_states (syncapp/engine/state.py:60);wrap (syncapp/engine/content.py:90)", "states written"),
+        ("add (syncapp/engine/plan.py:4);content_hash (syncapp/engine/content.py:44)", "hashes"),
+        (
+            "process 7:python;main (celery/bin/celery.py:232);poll (kombu/utils/eventio.py:80)",
+            "Celery and the broker",
+        ),
+        ("Thread._bootstrap (threading.py:1002)", "the rest"),
+    ],
+)
+def test_a_stack_counts_for_the_innermost_place_that_is_known(stack: str, part: str) -> None:
+    assert part_of(stack.split(";")) == part
+    assert parts_of(f"{stack} 3\n{stack} 2\n") == {part: 5}
+
+
+def test_what_processes_spend_is_shown_for_each_kind_of_transfer() -> None:
+    parts = [
+        Part("local", "inserts", "worker", "hashes", 1.0),
+        Part("local", "inserts", "worker", "states read", 4.0),
+        Part("atlas", "inserts", "worker", "hashes", 2.0),
+    ]
+    table = part_table(Results(parts=parts))
+    assert table.head[1:] == ("inserts, local → Atlas", "inserts, Atlas → local")
+    assert table.rows == [
+        ("**worker**", "5.0", "2.0"),
+        ("states read", "4.0", "0.0"),
+        ("hashes", "1.0", "2.0"),
     ]
 
 
@@ -145,6 +187,7 @@ def test_tables_line_up_for_terminals_and_are_markdown_for_pages() -> None:
 
 def test_results_are_the_same_after_saving_and_loading(tmp_path: Path) -> None:
     results = Results({"cores": 2}, {"runs": 3}, [drain("limit", 5, 1.0)], idles=[Idle(1.0, {"web": 1.0})])
+    results.parts.append(Part("local", "inserts", "worker", "hashes", 1.0))
     results.save(tmp_path / "folder" / "results.json")
     assert Results.load(tmp_path / "folder" / "results.json") == results
 

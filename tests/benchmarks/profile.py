@@ -1,0 +1,151 @@
+"""What the product's own processes spend their time on while a backlog is drained: py-spy looks at their stacks, from
+outside, and what counts is the innermost place in the stack that PARTS knows."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncapp.engine.values import Side
+from tests.benchmarks.contenders import Product
+from tests.benchmarks.drain import drain
+from tests.benchmarks.workloads import STORIES
+from tests.benchmarks.world import World
+
+PER_SECOND = 200
+LONGEST_SECONDS = 600
+STOP_SECONDS = 30
+REST = "the rest"
+# Files, or functions in them, and what is done there. What is not listed (content.py, say) counts as what it is done for
+PARTS = {
+    "syncapp/streams/change_stream.py": "events fetched",
+    "syncapp/streams/fetch_ahead.py": "events fetched",
+    "syncapp/streams/events.py": "events understood",
+    "syncapp/streams/raw_event.py": "events understood",
+    "syncapp/streams/stream_reader.py": "events understood",
+    "syncapp/streams/session.py": "dirty keys",
+    "syncapp/streams/dirty_keys.py": "dirty keys",
+    "syncapp/streams/ready_keys.py": "dirty keys",
+    "syncapp/streams/watermark.py": "dirty keys",
+    "syncapp/safety/loop_guard.py": "loop guard",
+    "syncapp/streams/safeguards.py": "loop guard",
+    "syncapp/streams/dispatcher.py": "tasks handed out",
+    "syncapp/management/commands/sync_listen.py": "tasks handed out",
+    "syncapp/streams/messages.py": "tasks and reports, as bytes",
+    "syncapp/streams/reports.py": "tasks and reports, as bytes",
+    "syncapp/streams/threads.py": "tokens, lease, metrics, health",
+    "syncapp/tasks/worker.py": "tasks and reports, as bytes",
+    "syncapp/rules/current.py": "rules looked up",
+    "read_states syncapp/engine/state.py": "states read",
+    "_decode syncapp/engine/state.py": "states read",
+    "syncapp/engine/state.py": "states written",
+    "read_documents syncapp/engine/documents.py": "documents read",
+    "syncapp/engine/documents.py": "documents written",
+    "content_hash syncapp/engine/content.py": "hashes",
+    "syncapp/engine/origin.py": "markers written",
+    "syncapp/engine/landings.py": "landings looked up and noted",
+    "syncapp/engine/transaction.py": "transactions begun and committed",
+    "syncapp/engine/change_processor.py": "decided",
+    "syncapp/memory.py": "memory tidied up",
+    "celery/": "Celery and the broker",
+    "kombu/": "Celery and the broker",
+    "billiard/": "Celery and the broker",
+}
+_FRAME = re.compile(r"(?P<function>[\w<>.]+) \((?P<file>[^():]+)(:\d+)?\)$")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Microseconds of CPU a change that a kind of process spends on one thing."""
+
+    source: str
+    operation: str
+    process: str
+    name: str
+    cpu_us: float
+
+
+class Sampled(Product):
+    """The product, looked at while it reads a backlog."""
+
+    def __init__(self, world: World, source: Side) -> None:
+        super().__init__(world, source, world.atlas.port)
+        self.samples: dict[str, Counter[str]] = {}
+        self._samplers: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
+
+    def start(self) -> float:
+        began = super().start()
+        py_spy = str(Path(sys.executable).parent / "py-spy")
+        for name, (pid,) in self.pids().items():
+            output = self.device.home / f"{name}.stacks"
+            command = [
+                py_spy,
+                "record",
+                "--pid",
+                str(pid),
+                "--subprocesses",
+                "--format",
+                "raw",
+                "--output",
+                str(output),
+            ]
+            command += ["--rate", str(PER_SECOND), "--duration", str(LONGEST_SECONDS)]
+            sampler = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            self._samplers[name] = sampler, output
+        return began
+
+    def stop(self) -> None:
+        for name, (sampler, output) in self._samplers.items():
+            sampler.send_signal(signal.SIGINT)
+            _, said = sampler.communicate(timeout=STOP_SECONDS)
+            # Without the right to look at other processes (root, or kernel.yama.ptrace_scope=0) there is no file
+            assert output.exists(), f"py-spy: {said.decode()}"
+            self.samples[name] = parts_of(output.read_text())
+        self._samplers.clear()
+        super().stop()
+
+
+def parts_of(stacks: str) -> Counter[str]:
+    """How often each part was seen. A line: frames from the outermost in, each "function (file:line)", and a count."""
+    seen: Counter[str] = Counter()
+    for line in stacks.splitlines():
+        stack, _, count = line.rpartition(" ")
+        seen[part_of(stack.split(";"))] += int(count)
+    return seen
+
+
+def part_of(frames: list[str]) -> str:
+    for frame in reversed(frames):
+        found = _FRAME.match(frame)
+        if found is None:
+            continue
+        function, file = found["function"].rpartition(".")[2], found["file"]
+        if function.startswith("<"):
+            continue  # a comprehension belongs to the function around it
+        for place, name in PARTS.items():
+            wanted, _, path = place.rpartition(" ")
+            inside = file.endswith(path) or (path.endswith("/") and path in file)
+            if inside and wanted in ("", function):
+                return name
+    return REST
+
+
+def profile(world: World, source: Side, count: int) -> list[Part]:
+    one = Sampled(world, source)
+    parts = []
+    try:
+        for step in STORIES["basic"]:
+            measured = drain(step, one, world, count, live=False)
+            if not step.measured:
+                continue
+            for process, seen in one.samples.items():
+                spent = measured.cpu_us[process] / seen.total()
+                parts += [Part(str(source), step.name, process, name, spent * n) for name, n in seen.items()]
+    finally:
+        one.end()
+    return parts
