@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 import uuid
@@ -27,6 +28,7 @@ CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys a
 IDLE_SECONDS = 0.25  # between two looks while nothing changes
 BROKER_PAUSE_SECONDS = 0.5
 BUSY_SECONDS = 1.0  # a task that has not spoken for so long may be lost, and keeps no other one waiting
+LEAST_SHARE = 100  # keys that are not shared out among workers who have nothing else to do
 # How many times SYNC_REPORT_TIMEOUT a task may take at most. Where tasks wait for longer than the timeout, each would be
 # given up before its turn, and nothing would ever be done
 MOST_PATIENCE = 32
@@ -101,7 +103,10 @@ class Dispatcher:
             if self._dirty.fullest() < limit:
                 return None  # more comes at once, and larger batches cost less
         now = time.monotonic()
-        if self._dirty.fullest() < limit and self._dirty.at_work(now - BUSY_SECONDS, now) >= self._workers:
+        idle = self._workers - self._dirty.at_work(now - BUSY_SECONDS, now)
+        if idle > 0:
+            limit = min(limit, max(LEAST_SHARE, math.ceil(self._dirty.fullest() / idle)))
+        elif self._dirty.fullest() < limit:
             return None  # every worker is busy: what waits here comes together in one batch
         task_id = uuid.uuid4().hex
         taken = self._dirty.take(task_id, limit, now)

@@ -45,9 +45,10 @@ class Listener:
             settings, self.dirty, MetricsBuffer(), threading.Condition(), self.sent.append, reader, guards
         )
 
-    def change(self) -> None:
+    def change(self, count: int = 1) -> None:
         self.dirty.watermarks[Side.ATLAS].take_in({}, continues=False, may_continue=False)
-        self.dirty.mark(document_key("orders", bson.encode({"_id": 1})), Side.ATLAS)
+        for number in range(count):
+            self.dirty.mark(document_key("orders", bson.encode({"_id": number})), Side.ATLAS)
 
     def hand_out(self) -> Batch | None:
         count = len(self.sent)
@@ -85,6 +86,25 @@ def task(listener: Listener) -> Batch:
 
 def done(batch: Batch, transfer: Side | None = None) -> Outcome:
     return Outcome(batch.items[0].key, Ending.DONE, transfer=transfer)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sizes"),
+    [
+        (60, [60]),
+        (150, [100, 50]),
+        (801, [401, 400]),
+        (1_500, [750, 750]),
+        (2_600, [1_000, 1_000]),  # SYNC_APPLY_BATCH_SIZE; the rest waits for a worker
+    ],
+)
+def test_workers_who_have_nothing_to_do_share_what_there_is(
+    listener: Listener, changes: int, sizes: list[int]
+) -> None:
+    listener.change(changes)
+    while listener.hand_out():
+        pass
+    assert [len(batch.items) for batch in listener.sent] == sizes
 
 
 def test_tasks_may_take_longer_when_they_were_given_up_before_their_turn(listener: Listener) -> None:
