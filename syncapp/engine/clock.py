@@ -31,9 +31,8 @@ class Measurement:
     local_time: int  # milliseconds, by the local server's clock
     offset: float  # milliseconds: Atlas's clock minus the local server's
     error: float  # milliseconds: the true offset lies within ± this
-    made_at: float = field(
-        default=0.0, compare=False
-    )  # seconds of monotonic_clock; means nothing when loaded
+    # Seconds of monotonic_clock; of one that was loaded it means nothing
+    made_at: float = field(default=0.0, compare=False)
 
     def agrees_with(self, other: Measurement) -> bool:
         """Both may have measured the same offset."""

@@ -39,8 +39,9 @@ def portion_of(reply: RawBSONDocument) -> Portion:
 def find(
     collection: Collection[Any], query: RawBSONDocument, session: ClientSession, first: int
 ) -> Generator[list[bytes], None, None]:
-    """The documents that a query finds: at most `first` of them, then as many at a time as fit into 16 MB. Outside a transaction they
-    are what a majority has, and not older than what a causal session has seen. To be closed if it is left early.
+    """The documents that a query finds: at most `first` of them, then as many at a time as fit into 16 MB. Outside a
+    transaction they are what a majority has, and not older than what a causal session has seen. To be closed if it is
+    left early.
 
     Raises PyMongoError; nothing is tried again.
     """
