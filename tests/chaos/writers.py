@@ -16,6 +16,8 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure
 
+from syncapp.engine.transaction import session_of
+
 Document = dict[str, Any]
 COLLECTIONS = ("orders", "customers", "stock")
 SHARED = 40  # documents of each collection that everybody writes
@@ -98,7 +100,7 @@ class Writer(threading.Thread):
 
     def _write_several(self, collection: Collection[Document]) -> None:
         """A transaction of an application: its events look like those of sync's own, but for the marker."""
-        with self._client.start_session() as session, session.start_transaction():
+        with session_of(collection.database) as session, session.start_transaction():
             for _ in range(self._rng.randrange(2, 5)):
                 document = {"_id": self._new_key(collection.name), **self._version()}
                 collection.insert_one(document, session=session)
