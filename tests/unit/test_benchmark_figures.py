@@ -63,7 +63,7 @@ def test_steps_are_added_up_for_each_kind_of_transfer() -> None:
             "process 7:python;main (celery/bin/celery.py:232);poll (kombu/utils/eventio.py:80)",
             "Celery and the broker",
         ),
-        ("Thread._bootstrap (threading.py:1002)", "the rest"),
+        ("Thread._bootstrap (threading.py:1002)", "other Python"),
     ],
 )
 def test_a_stack_counts_for_the_innermost_place_that_is_known(stack: str, part: str) -> None:
