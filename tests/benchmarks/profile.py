@@ -1,6 +1,6 @@
 """What the product's own processes spend their CPU on while a backlog is drained: py-spy looks from outside at the stack
-of whichever thread holds the interpreter's lock, and what counts is the innermost place in it that PARTS knows. What the
-kernel counts beyond that is spent without the lock."""
+of whichever thread holds the interpreter's lock, and what counts is the innermost place in it that PARTS knows. A process's
+CPU is divided in the proportions that were seen; what a part spends in the kernel is taken to be in proportion too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ PER_SECOND = 100
 LONGEST_SECONDS = 600
 STOP_SECONDS = 30
 REST = "other Python"
-UNLOCKED = "outside the interpreter: sockets, kernel, waking threads"
 # Files, or functions in them, and what is done there. What is not listed (content.py, say) counts as what it is done for
 PARTS = {
     "syncapp/streams/change_stream.py": "events fetched",
@@ -146,9 +145,10 @@ def profile(world: World, source: Side, count: int) -> list[Part]:
             if not step.measured:
                 continue
             for process, seen in one.samples.items():
-                spent = {name: n / PER_SECOND / measured.changes * 1e6 for name, n in seen.items()}
-                spent[UNLOCKED] = max(0.0, measured.cpu_us[process] - sum(spent.values()))
-                parts += [Part(str(source), step.name, process, name, us) for name, us in spent.items()]
+                one_sample = measured.cpu_us[process] / max(seen.total(), 1)
+                parts += [
+                    Part(str(source), step.name, process, name, n * one_sample) for name, n in seen.items()
+                ]
     finally:
         one.end()
     return parts
