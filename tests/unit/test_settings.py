@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncapp.conf import BASE_DIR, SETTINGS, SettingsError, SyncSettings, kept_secret, load
+from syncapp.embedded.ports import free_port
 from tests.support.processes import manage
 
 URI = "mongodb://127.0.0.1:27017/shop"
@@ -198,7 +199,7 @@ def test_one_database_of_ones_own_needs_the_other(tmp_path: Path, given: str, mi
     "url", ["postgres://user:hidden@127.0.0.1:1/x", "sqlite:////no/such/folder/x.sqlite3"]
 )
 def test_a_database_that_cannot_be_used_gives_one_line(tmp_path: Path, url: str) -> None:
-    done = manage("sync_run", home=tmp_path, DATABASE_URL=url)
+    done = manage("sync_run", home=tmp_path, DATABASE_URL=url, PORT=str(free_port()))
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("DATABASE_URL: Django's database cannot be used: ")
