@@ -56,11 +56,7 @@ def test_findings_are_told(
         celery_broker_url=redis_server.url,
     )
     body = reader.get(f"{ROOT}/doctor").json()
-    # Earlier tests may have filled the servers' small oplogs
-    wrong = [
-        one for one in body["findings"] if one["level"] not in ("ok", "note") and one["check"] != "oplog"
-    ]
-    assert wrong == []
+    assert body["status"] == "ok", body
     assert all(set(finding) == {"check", "level", "text", "todo"} for finding in body["findings"])
     notes = [finding["text"] for finding in body["findings"] if finding["check"] == "refused"]
     assert len(notes) == 1

@@ -21,10 +21,10 @@ from syncapp.engine.errors import BatchTooLarge
 from syncapp.engine.read_commands import find
 from syncapp.engine.transaction import session_of, transaction
 from tests.conftest import Document
+from tests.support.servers import started
 
 ALL = RawBSONDocument(bson.encode({}))
 MEGABYTE = 1_000_000
-LARGE = "large_documents"
 
 
 class Sent(CommandListener):
@@ -47,31 +47,33 @@ def sent() -> Sent:
 
 
 @pytest.fixture
-def client(local_server: Mongod, sent: Sent) -> Iterator[MongoClient[Document]]:
-    with MongoClient[Document](local_server.uri(""), event_listeners=[sent]) as client:
-        yield client
-
-
-@pytest.fixture
-def database(client: MongoClient[Document], local_db: Database[Document]) -> Database[Document]:
-    return client[local_db.name]
+def database(local_server: Mongod, local_db: Database[Document], sent: Sent) -> Iterator[Database[Document]]:
+    with MongoClient[Document](local_server.uri(local_db.name), event_listeners=[sent]) as client:
+        yield client[local_db.name]
 
 
 @pytest.fixture(scope="module")
-def large(local_server: Mongod) -> Iterator[list[bytes]]:
-    """More than two replies can hold. Once: other tests look at how full the server's oplog is."""
+def large_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """One of its own: other tests look at how full the oplogs of theirs are."""
+    with started(Mongod(tmp_path_factory.mktemp("large"), replica_set="large")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def large(large_server: Mongod) -> list[bytes]:
+    """More than two replies can hold."""
     documents = [bson.encode({"_id": number, "text": "x" * MEGABYTE}) for number in range(40)]
-    with MongoClient[Document](local_server.uri("")) as client:
+    with MongoClient[Document](large_server.uri("shop")) as client:
         for number in range(0, 40, 10):
             some = [RawBSONDocument(one) for one in documents[number : number + 10]]
-            client[LARGE]["goods"].insert_many(some)
-        yield documents
-        client.drop_database(LARGE)
+            client["shop"]["goods"].insert_many(some)
+    return documents
 
 
 @pytest.fixture
-def goods(client: MongoClient[Document], large: list[bytes]) -> Collection[Document]:
-    return client[LARGE]["goods"]
+def goods(large_server: Mongod, large: list[bytes], sent: Sent) -> Iterator[Collection[Document]]:
+    with MongoClient[Document](large_server.uri("shop"), event_listeners=[sent]) as client:
+        yield client["shop"]["goods"]
 
 
 @pytest.mark.parametrize("begin", [session_of, transaction])
@@ -88,10 +90,10 @@ def test_more_than_one_reply_can_hold_is_read_to_its_end(
 
 @pytest.mark.parametrize("begin", [session_of, transaction])
 def test_a_cursor_that_is_left_early_is_not_left_open(
-    goods: Collection[Document], local_db: Database[Document], large: list[bytes], begin: Any
+    goods: Collection[Document], large: list[bytes], begin: Any
 ) -> None:
     def still_open() -> int:
-        status = local_db.client.admin.command("serverStatus")
+        status = goods.database.client.admin.command("serverStatus")
         return int(status["metrics"]["cursor"]["open"]["total"])
 
     before = still_open()
