@@ -6,22 +6,21 @@ A range starts at an `_id` (inclusive) and ends before another. The server order
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import bson
 from bson import MaxKey
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.engine.content import id_of
+from syncapp.engine.read_commands import RAW, portions
 from syncapp.engine.transaction import session_of
 
 PAGE = 1_000  # documents of one side
 PAGE_BYTES = 8_000_000
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _LAST = bson.encode({"_id": MaxKey()})  # the greatest _id that there can be
 
 
@@ -95,8 +94,13 @@ def read_page(
         command["min"] = RawBSONDocument(start)
     if end is not None:
         command["max"] = RawBSONDocument(end)
-    with session_of(database) as session:
-        found = _fetch(database, name, command, session, page, max_bytes)
+    found: list[bytes] = []
+    with session_of(database) as session, closing(portions(database, command, session)) as replies:
+        # One document more than the page takes: where the next one starts. A reply holds 16 MB at most
+        for documents in replies:
+            found += documents
+            if len(found) > 1 and sum(map(len, found)) > max_bytes:
+                break
     if len(found) > 1 and (len(found) > page or sum(map(len, found)) > max_bytes):
         return Page(found[:-1], id_of(found[-1]))
     if start is not None and end is None:
@@ -104,26 +108,6 @@ def read_page(
     return Page(found, None)
 
 
-def _fetch(
-    database: Database[Any],
-    name: str,
-    command: dict[str, Any],
-    session: ClientSession,
-    page: int,
-    max_bytes: int,
-) -> list[bytes]:
-    """One document more than the page takes: where the next one starts. A reply holds 16 MB at most."""
-    cursor = database.command(command, codec_options=_RAW, session=session)["cursor"]
-    found = [bytes(document.raw) for document in cursor["firstBatch"]]
-    while cursor["id"] and not (len(found) > 1 and sum(map(len, found)) > max_bytes):
-        more = {"getMore": cursor["id"], "collection": name, "batchSize": page + 1 - len(found)}
-        cursor = database.command(more, codec_options=_RAW, session=session)["cursor"]
-        found += [bytes(document.raw) for document in cursor["nextBatch"]]
-    if cursor["id"]:
-        database.command({"killCursors": name, "cursors": [cursor["id"]]}, session=session)
-    return found
-
-
 def _the_last(database: Database[Any], name: str) -> list[bytes]:
-    found = database[name].with_options(codec_options=_RAW).find_one({"_id": MaxKey()})
+    found = database[name].with_options(codec_options=RAW).find_one({"_id": MaxKey()})
     return [] if found is None else [bytes(found.raw)]

@@ -12,6 +12,7 @@ from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from syncapp.engine.content import documents_in, elements
@@ -40,35 +41,40 @@ def find(
     collection: Collection[Any], query: RawBSONDocument, session: ClientSession, first: int
 ) -> Generator[list[bytes], None, None]:
     """The documents that a query finds: at most `first` of them, then as many at a time as fit into 16 MB. Outside a
-    transaction they are what a majority has, and not older than what a causal session has seen. To be closed if it is
-    left early.
-
-    Raises PyMongoError; nothing is tried again.
-    """
-    database, name = collection.database, collection.name
-    command: dict[str, Any] = {"find": name, "filter": query, "batchSize": first}
+    transaction they are what a majority has, and not older than what a causal session has seen. As `portions`."""
+    command: dict[str, Any] = {"find": collection.name, "filter": query, "batchSize": first}
     if not session.in_transaction:
         concern: dict[str, Any] = {"level": "majority"}
         if session.options.causal_consistency and session.operation_time is not None:
             concern["afterClusterTime"] = session.operation_time
         command["readConcern"] = concern
+    return portions(collection.database, command, session)
+
+
+def portions(
+    database: Database[Any], command: dict[str, Any], session: ClientSession
+) -> Generator[list[bytes], None, None]:
+    """What a find command brings, reply by reply. To be closed if it is left early.
+
+    Raises PyMongoError; nothing is tried again.
+    """
+    name = command["find"]
     cursor_id = Int64(0)
     try:
         while True:
-            cursor_id, documents, _ = portion_of(
-                database.command(command, session=session, codec_options=RAW)
-            )
+            reply = database.command(command, session=session, codec_options=RAW)
+            cursor_id, documents, _ = portion_of(reply)
             yield documents
             if not cursor_id:
                 return
             command = {"getMore": cursor_id, "collection": name}
     finally:
         if cursor_id:
-            _kill(collection, cursor_id, session)
+            _kill(database, name, cursor_id, session)
 
 
-def _kill(collection: Collection[Any], cursor_id: Int64, session: ClientSession) -> None:
+def _kill(database: Database[Any], name: str, cursor_id: Int64, session: ClientSession) -> None:
     try:
-        collection.database.command("killCursors", collection.name, cursors=[cursor_id], session=session)
+        database.command("killCursors", name, cursors=[cursor_id], session=session)
     except PyMongoError:
         pass  # the server drops it by itself
