@@ -29,7 +29,7 @@ _FIXED_SIZES = {
 _STRING, _DOCUMENT, _ARRAY, _BINARY, _REGEX, _DBPOINTER, _CODE, _SYMBOL, _SCOPED = (
     0x02, 0x03, 0x04, 0x05, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F,
 )  # fmt: skip
-_TIMESTAMP = 0x11
+_OBJECT_ID, _TIMESTAMP = 0x07, 0x11
 _ID_START = 9  # length (4), type (1), "_id\0" (4)
 _EXACT: CodecOptions[dict[str, object]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="replace"
@@ -167,6 +167,8 @@ def _length(data: bytes, start: int) -> int:
 
 def _canonical(kind: int, value: bytes) -> bytes:
     """Equal for two values if, and only if, the server compares them as equal."""
+    if kind == _OBJECT_ID:  # by far the most
+        return b"\x07" + value
     if kind in (0x10, 0x12, 0x01, 0x13):
         return b"n" + _canonical_number(kind, value)
     if kind in (_STRING, _SYMBOL):

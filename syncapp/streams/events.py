@@ -10,12 +10,18 @@ from bson.raw_bson import RawBSONDocument
 
 from syncapp.engine.content import document_key
 from syncapp.engine.origin import BATCHES, METADATA, Marker
-from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
+from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Side
 from syncapp.safety.heartbeat import DEVICES
 from syncapp.streams.change_stream import DIRTY
-from syncapp.streams.raw_event import RawEvent, cut, decode, may_be_marker, transaction_of
-
-_OPERATIONS = {operation.value: operation for operation in Operation}
+from syncapp.streams.raw_event import (
+    OF_BATCHES,
+    OPERATIONS,
+    TRANSACTION_AT,
+    RawEvent,
+    cut,
+    decode,
+    transaction_of,
+)
 
 
 class Change(NamedTuple):
@@ -67,18 +73,27 @@ class EventReader:
 
     def read(self, events: list[bytes]) -> list[Found]:
         """Raises PyMongoError if the local database cannot be asked; then nothing was read."""
-        markers = {at: marker for at, event in enumerate(events) if (marker := _marker(event)) is not None}
+        markers = {
+            at: marker
+            for at, event in enumerate(events)
+            if OF_BATCHES in event and (marker := _marker(event)) is not None
+        }
         echoes = self._echoes(markers.values())
         found: list[Found] = []
         for at, event in enumerate(events):
-            transaction = transaction_of(event)
-            if transaction != self.transaction or transaction is None:
-                self.transaction, self._marker, self._is_echo = transaction, None, False
+            goes_on = self.transaction is not None and event.startswith(self.transaction, TRANSACTION_AT)
+            if goes_on and self._is_echo and at not in markers:
+                continue
+            plain = cut(event)
+            if not goes_on:
+                transaction = transaction_of(event) if plain is None else plain.transaction
+                if transaction is None or transaction != self.transaction:
+                    self.transaction, self._marker, self._is_echo = transaction, None, False
             if at in markers:
                 raw = markers[at]
                 self._is_echo = raw["_id"] in echoes
                 self._marker = None if self._is_echo else Marker.decode(raw)
-            elif not self._is_echo and (change := self._read_one(event)) is not None:
+            elif not self._is_echo and (change := self._change(event, plain)) is not None:
                 found.append(change)
         return found
 
@@ -94,12 +109,11 @@ class EventReader:
         ours = [marker["_id"] for marker in markers if marker["origin"] == self.device]
         return self.remembers(ours) if ours else set()
 
-    def _read_one(self, event: bytes) -> Found | None:
-        plain = cut(event)
+    def _change(self, event: bytes, plain: RawEvent | None) -> Found | None:
         if plain is None:
             decoded = RawBSONDocument(event)
             operation, collection = decoded["operationType"], decoded["c"]
-            if operation not in _OPERATIONS:
+            if operation not in OPERATIONS:
                 to = decoded["to"].get("coll", "") if "to" in decoded else ""
                 return Structural(operation, collection, to)
             if collection == BATCHES:
@@ -116,17 +130,16 @@ class EventReader:
         return Change(key, self._fact(key, plain))
 
     def _fact(self, key: DocumentKey, event: RawEvent) -> Fact:
-        operation = _OPERATIONS[event.operation]
         if self._marker is not None and key in self._marker.changes:
             made, origin = self._marker.changes[key]  # another device's change
             if made is not None and event.wall is not None:
                 made = min(made, event.wall)  # by a clock that was ahead: it is here already
-            return Fact(event.position, made, origin, operation)
+            return Fact(event.position, made, origin, event.operation)
         # Before MongoDB 6 an event has no wallTime; its cluster time is exact to the second
         time = (event.position >> 32) * 1000 if event.wall is None else event.wall
         if self.side is Side.LOCAL:
-            return Fact(event.position, self.to_atlas_time(time), self.device, operation)
-        return Fact(event.position, time, ATLAS_ORIGIN, operation)
+            return Fact(event.position, self.to_atlas_time(time), self.device, event.operation)
+        return Fact(event.position, time, ATLAS_ORIGIN, event.operation)
 
 
 def _pulse(beat: RawBSONDocument) -> Pulse:
@@ -136,8 +149,6 @@ def _pulse(beat: RawBSONDocument) -> Pulse:
 
 def _marker(event: bytes) -> RawBSONDocument | None:
     """The marker of a batch that this event brings; None: it brings none."""
-    if not may_be_marker(event):
-        return None
     decoded = RawBSONDocument(event)
     if (
         decoded["operationType"] != "insert"

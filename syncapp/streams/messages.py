@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -143,10 +144,11 @@ class Report:
 
     @classmethod
     def of(cls, batch: Batch, outcomes: list[Outcome], took_ms: float, rules_version: int = 0) -> Report:
-        counts: dict[str, int] = {}
-        for outcome in outcomes:
-            for name in _names(outcome, batch.side):
-                counts[name] = counts.get(name, 0) + 1
+        # Most outcomes of a batch are alike: each kind is named once
+        kinds = Counter((one.ending, one.transfer, one.operation, one.conflict) for one in outcomes)
+        counts: Counter[str] = Counter()
+        for kind, number in kinds.items():
+            counts.update(dict.fromkeys(_names(*kind, batch.side), number))
         by_key = {one.key: one for one in outcomes}
         ends = [by_key[item.key] for item in batch.items]
         return cls(
@@ -161,13 +163,15 @@ class Report:
         )
 
 
-def _names(outcome: Outcome, side: Side) -> list[str]:
+def _names(
+    ending: Ending, transfer: Side | None, operation: Operation | None, conflict: bool, side: Side
+) -> list[str]:
     """What an outcome counts as: "<side that is written> <operation>", "… failed" or "… skipped"."""
-    names = ["conflicts"] if outcome.conflict else []
-    target = outcome.transfer or side.other
-    if outcome.ending is Ending.DONE:
-        names.append(f"{target} {outcome.operation or 'skipped'}")
-    elif outcome.ending is Ending.REJECTED:
+    names = ["conflicts"] if conflict else []
+    target = transfer or side.other
+    if ending is Ending.DONE:
+        names.append(f"{target} {operation or 'skipped'}")
+    elif ending is Ending.REJECTED:
         names.append(f"{target} failed")
     return names
 

@@ -25,7 +25,7 @@ IDLE_WAIT_MS = 500  # how long the server may keep a fetch that finds nothing
 BUSY_WAIT_MS = 10  # the same while a key waits for the stream to be read past a position
 # How many times as much one fetch brings of a backlog, and of one that comes a long way. The local database is never
 # far: where it is slow, more at once would only be more than the listener may hold
-AHEAD_TIMES = {Side.LOCAL: (1, 1), Side.ATLAS: (3, 20)}
+AHEAD_TIMES = {Side.LOCAL: (5, 5), Side.ATLAS: (5, 20)}
 
 
 class Sink(Protocol):

@@ -106,10 +106,23 @@ def test_before_mongodb_6_the_time_is_that_of_the_cluster() -> None:
     assert getattr(change, "fact").time == 5_000  # noqa: B009
 
 
-@pytest.mark.parametrize("shuffled", [False, True])
-def test_events_of_one_transaction_are_known_by_what_they_have_in_common(shuffled: bool) -> None:
+def test_events_of_one_transaction_are_known_by_what_they_have_in_common() -> None:
     one, other, next_one = (
-        event("orders", key, transaction=number, shuffled=shuffled)
+        [event("orders", key, transaction=number, shuffled=shuffled) for shuffled in (False, True)]
         for key, number in ((1, 7), (2, 7), (3, 8))
     )
-    assert transaction_of(one) == transaction_of(other) != transaction_of(next_one)
+    (common,) = {transaction_of(found) for found in one + other}
+    (next_common,) = {transaction_of(found) for found in next_one}
+    assert common
+    assert common != next_common
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("then", [False, True])
+def test_a_transaction_goes_on_in_events_of_another_layout(first: bool, then: bool) -> None:
+    own = event("_sync_batches", "b1", marker("b1", DEVICE), transaction=7, shuffled=first)
+    reads = reader(Side.ATLAS, "b1")
+    assert reads.read([own, event("orders", 1, transaction=7, shuffled=then)]) == []
+    assert len(reads.read([event("orders", 1, transaction=8, shuffled=then)])) == 1
+    reads.read([own])
+    assert len(reads.read([event("orders", 1, shuffled=then)])) == 1, "it belongs to no transaction"
