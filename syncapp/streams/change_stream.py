@@ -6,6 +6,7 @@ Events are projected to what is needed, so that none can be too large: no docume
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -51,6 +52,7 @@ class Fetched:
     token: dict[str, Any]
     read_to: int
     server_time: int  # the server's cluster time when it answered
+    at: float  # when that was, in seconds of time.monotonic
     token_is_event: bool
     full: bool = False  # as many events as were asked for: more are there
 
@@ -159,7 +161,8 @@ class ChangeStream:
         # An event at T proves what was before T; the token of an empty batch proves T itself
         read_to = proved - 1 if events else proved
         full = len(events) >= times * self._batch_size
-        return Fetched(events, token, read_to, _position(reply["operationTime"]), is_event, full)
+        server_time = _position(reply["operationTime"])
+        return Fetched(events, token, read_to, server_time, time.monotonic(), is_event, full)
 
 
 def token_position(token: Mapping[str, Any]) -> int:

@@ -98,7 +98,7 @@ class Dispatcher:
             return None
         full = not self.room()
         if not full and any(reader.more for reader in readers):
-            if any(reader.more and reader.lag_seconds > CATCHING_UP_SECONDS for reader in readers):
+            if any(reader.lag_seconds > CATCHING_UP_SECONDS for reader in readers):
                 return None  # what is known of a key so early is mostly out of date: it would have to wait
             if self._dirty.fullest() < limit:
                 return None  # more comes at once, and larger batches cost less
@@ -106,8 +106,10 @@ class Dispatcher:
         idle = self._workers - self._dirty.at_work(now - BUSY_SECONDS, now)
         if idle > 0:
             limit = min(limit, max(LEAST_SHARE, math.ceil(self._dirty.fullest() / idle)))
-        elif self._dirty.fullest() < limit:
-            return None  # every worker is busy: what waits here comes together in one batch
+        elif self._dirty.fullest() < limit or idle <= -self._workers:
+            # Every worker is busy: what waits here comes together in one batch. One more for each may wait; of what
+            # waits for longer too little is known when its turn comes
+            return None
         task_id = uuid.uuid4().hex
         taken = self._dirty.take(task_id, limit, now)
         if taken is None:

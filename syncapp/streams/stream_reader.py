@@ -25,7 +25,7 @@ IDLE_WAIT_MS = 500  # how long the server may keep a fetch that finds nothing
 BUSY_WAIT_MS = 10  # the same while a key waits for the stream to be read past a position
 # How many times as much one fetch brings of a backlog, and of one that comes a long way. The local database is never
 # far: where it is slow, more at once would only be more than the listener may hold
-AHEAD_TIMES = {Side.LOCAL: (5, 5), Side.ATLAS: (5, 20)}
+AHEAD_TIMES = {Side.LOCAL: (1, 1), Side.ATLAS: (5, 20)}
 
 
 class Sink(Protocol):
@@ -88,8 +88,8 @@ class StreamReader(threading.Thread):
         super().__init__(name=f"{side} stream", daemon=True)
         self.side = side
         self.status = StreamStatus(since=time.time())
-        self.lag_seconds = 0.0  # how far what was read lies behind the server's newest operation
         self.more = False  # the last fetch was full: more is there
+        self._read_until = 0.0  # all that was written by then is read; in seconds of time.monotonic
         self._database = database
         self._events = events
         self._sink = sink
@@ -105,6 +105,12 @@ class StreamReader(threading.Thread):
 
     def stop(self) -> None:
         self._stopping.set()
+
+    @property
+    def lag_seconds(self) -> float:
+        """How far what was read lies behind the server's clock, while more is there. Not only behind its newest
+        operation: what is handed out is read later, after sync itself has written."""
+        return max(0.0, time.monotonic() - self._read_until) if self.more else 0.0
 
     def change_exclusions(self, exclusions: Exclusions) -> None:
         """Read on with another filter, from where the stream is now."""
@@ -169,10 +175,8 @@ class StreamReader(threading.Thread):
             stream.close()
 
     def _take(self, fetched: Fetched) -> None:
+        self._read_until = fetched.at - ((fetched.server_time >> 32) - (fetched.read_to >> 32))
         self.more = fetched.full
-        self.lag_seconds = (
-            max(0.0, (fetched.server_time >> 32) - (fetched.read_to >> 32)) if fetched.events else 0.0
-        )
         continues = self._events.continues(fetched.events)
         before = self._events.place
         changes = self._events.read(fetched.events)

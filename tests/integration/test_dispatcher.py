@@ -96,6 +96,7 @@ def done(batch: Batch, transfer: Side | None = None) -> Outcome:
         (801, [401, 400]),
         (1_500, [750, 750]),
         (5_100, [2_000, 2_000]),  # SYNC_APPLY_BATCH_SIZE; the rest waits for a worker
+        (13_000, [2_000] * 4),  # one task more for each worker
     ],
 )
 def test_workers_who_have_nothing_to_do_share_what_there_is(

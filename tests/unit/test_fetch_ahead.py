@@ -33,7 +33,7 @@ class Stream:
         if not self.sizes:
             raise ConnectionDown("the server is away")
         size = self.sizes.pop(0)
-        return Fetched([b"event"] * size, {"_data": str(len(self.sizes))}, 0, 0, False, size >= FULL)
+        return Fetched([b"event"] * size, {"_data": str(len(self.sizes))}, 0, 0, 0.0, False, size >= FULL)
 
 
 def ahead_of(*sizes: int) -> tuple[FetchAhead, Stream]:
