@@ -110,7 +110,7 @@ class StreamReader(threading.Thread):
     def lag_seconds(self) -> float:
         """How far what was read lies behind the server's clock, while more is there. Not only behind its newest
         operation: what is handed out is read later, after sync itself has written."""
-        return max(0.0, time.monotonic() - self._read_until) if self.more else 0.0
+        return time.monotonic() - self._read_until if self.more else 0.0
 
     def change_exclusions(self, exclusions: Exclusions) -> None:
         """Read on with another filter, from where the stream is now."""
