@@ -7,6 +7,7 @@ what gets through. A long way does not.)
 from __future__ import annotations
 
 import asyncio
+import selectors
 import socket
 import threading
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ def distance(target: int, round_trip_ms: float) -> Iterator[int]:
     if not round_trip_ms:
         yield target
         return
-    loop = asyncio.new_event_loop()
+    # The default selector rounds every wait up to a whole millisecond
+    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
     port = free_port()
     thread = threading.Thread(target=loop.run_forever, name=f"distance {port}", daemon=True)
     thread.start()
