@@ -83,9 +83,8 @@ SETTINGS = (
     Setting("SYNC_LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "The least important log lines that are written."),
     Setting("SYNC_APPLY_BATCH_SIZE", "2000", integer(1, 5_000), "Keys that one Celery task carries at most. A push of a task takes five round trips to Atlas, however many they are."),
     Setting("SYNC_APPLY_BATCH_BYTES", "4194304", integer(1_000_000, 64_000_000), "Bytes of documents that one transaction writes at most (one document may be larger)."),
-    Setting("SYNC_APPLY_WORKERS", "2", integer(1, 64), "Processes that apply changes."),
+    Setting("SYNC_APPLY_WORKERS", "2", integer(1, 64), "Processes of a worker that apply changes. There may be several workers."),
     Setting("SYNC_APPLY_MAX_ATTEMPTS", "8", integer(1, 1_000), "Attempts after which a document that keeps failing is set aside as a rejected change. A lost connection does not count."),
-    Setting("SYNC_MAX_BATCHES_IN_FLIGHT", "8", integer(1, 1_000), "Celery tasks that wait or run at the same time."),
     Setting("SYNC_MAX_DIRTY_KEYS", "20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead."),
     Setting("SYNC_REPORT_TIMEOUT", "30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again. Twice as many each time until one ends, 32 times at most."),
     Setting("SYNC_COMPARE_RATE", "0", integer(0, 10_000_000), "Documents a second that a comparison of both sides looks at, at most. 0: as many as live sync leaves room for."),
@@ -133,7 +132,6 @@ class SyncSettings:
     sync_apply_batch_bytes: int
     sync_apply_workers: int
     sync_apply_max_attempts: int
-    sync_max_batches_in_flight: int
     sync_max_dirty_keys: int
     sync_report_timeout: int
     sync_compare_rate: int

@@ -28,6 +28,8 @@ CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys a
 IDLE_SECONDS = 0.25  # between two looks while nothing changes
 BROKER_PAUSE_SECONDS = 0.5
 BUSY_SECONDS = 1.0  # a task that has not spoken for so long may be lost, and keeps no other one waiting
+WORKER_SECONDS = 60.0  # a worker's process that has not reported for so long is not counted
+TASKS_PER_WORKER = 4  # that wait or run, or are silent, at most
 LEAST_SHARE = 100  # keys that are not shared out among workers who have nothing else to do
 # How many times SYNC_REPORT_TIMEOUT a task may take at most. Where tasks wait for longer than the timeout, each would be
 # given up before its turn, and nothing would ever be done
@@ -49,13 +51,13 @@ class Dispatcher:
         safeguards: Safeguards,
     ) -> None:
         self._settings = settings
-        self._workers = settings.sync_apply_workers
         self._dirty = dirty
         self._metrics = metrics
         self._changed = changed
         self._send = send
         self._reports = reports
         self._safeguards = safeguards
+        self._heard: dict[str, float] = {}  # worker's process → when it reported last
         self._patience = 1
         self._rules_version = 0
         self._awaited_version = 0  # of workers, and not seen here yet
@@ -94,7 +96,9 @@ class Dispatcher:
 
     def _next_batch(self, rules: Rules, readers: list[StreamReader]) -> Batch | None:
         limit = self._settings.sync_apply_batch_size
-        if rules.paused or len(self._dirty.tasks) >= self._settings.sync_max_batches_in_flight:
+        now = time.monotonic()
+        workers = self._count_workers(now)
+        if rules.paused or len(self._dirty.tasks) >= TASKS_PER_WORKER * workers:
             return None
         full = not self.room()
         if not full and any(reader.more for reader in readers):
@@ -102,11 +106,10 @@ class Dispatcher:
                 return None  # what is known of a key so early is mostly out of date: it would have to wait
             if self._dirty.fullest() < limit:
                 return None  # more comes at once, and larger batches cost less
-        now = time.monotonic()
-        idle = self._workers - self._dirty.at_work(now - BUSY_SECONDS, now)
+        idle = workers - self._dirty.at_work(now - BUSY_SECONDS, now)
         if idle > 0:
             limit = min(limit, max(LEAST_SHARE, math.ceil(self._dirty.fullest() / idle)))
-        elif self._dirty.fullest() < limit or idle <= -self._workers:
+        elif self._dirty.fullest() < limit or idle <= -workers:
             # Every worker is busy: what waits here comes together in one batch. One more for each may wait; of what
             # waits for longer too little is known when its turn comes
             return None
@@ -128,6 +131,11 @@ class Dispatcher:
             reply_to=self._reports.stream,
         )
 
+    def _count_workers(self, now: float) -> int:
+        """The processes that apply changes: as many as a worker has, or as report, where there are several workers."""
+        self._heard = {name: at for name, at in self._heard.items() if at > now - WORKER_SECONDS}
+        return max(self._settings.sync_apply_workers, len(self._heard))
+
     def take_reports(self, wait_ms: int = 1_000) -> int:
         """Wait for reports and act on them. Returns how many pulls are owed that no event stands for.
 
@@ -144,6 +152,7 @@ class Dispatcher:
         with self._changed:
             for report in arrived:
                 self._metrics.add(report)
+                self._heard[report.worker] = now
                 keys = self._dirty.keys_of(report.task_id)
                 self._safeguards.moved(keys[place] for place in report.moved if keys)
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)

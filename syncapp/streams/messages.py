@@ -141,6 +141,7 @@ class Report:
     took_ms: float = 0.0
     silent_ms: int = 0  # the worker will not speak before this time has passed (it waits to retry)
     rules_version: int = 0  # by which it was decided
+    worker: str = ""  # the process that says so
 
     @classmethod
     def of(cls, batch: Batch, outcomes: list[Outcome], took_ms: float, rules_version: int = 0) -> Report:
@@ -188,6 +189,7 @@ def encode_report(report: Report) -> bytes:
             "took_ms": report.took_ms,
             "silent_ms": report.silent_ms,
             "rules": report.rules_version,
+            "worker": report.worker,
         }
     )
 
@@ -205,4 +207,5 @@ def decode_report(data: bytes) -> Report:
         message["took_ms"],
         message["silent_ms"],
         message["rules"],
+        message["worker"],
     )

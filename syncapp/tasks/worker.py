@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from dataclasses import replace
 from functools import cache
@@ -56,6 +58,7 @@ class Worker:
             at=self._at,
         )
         self._rules = CurrentRules(self._local)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._batch: Batch | None = None
         self._spoke_at = 0.0
 
@@ -183,7 +186,8 @@ class Worker:
     def _send(self, report: Report) -> None:
         self._spoke_at = time.monotonic()
         try:
-            reports.send(self._redis, self._batch.reply_to if self._batch else "", report)
+            reply_to = self._batch.reply_to if self._batch else ""
+            reports.send(self._redis, reply_to, replace(report, worker=self._name))
         except RedisError as error:
             # The listener asks again; the second task finds the work done
             log.warning("The listener could not be told", event_name="report_lost", error=str(error))

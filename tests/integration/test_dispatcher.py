@@ -18,7 +18,7 @@ from syncapp.engine.content import document_key
 from syncapp.engine.values import Batch, Ending, Outcome, Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.rules import Rules
-from syncapp.streams import reports
+from syncapp.streams import dispatcher, reports
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.dispatcher import MOST_PATIENCE, Dispatcher
 from syncapp.streams.messages import Report
@@ -55,8 +55,9 @@ class Listener:
         self.dispatcher.hand_out(RULES, [])
         return self.sent[-1] if len(self.sent) > count else None
 
-    def report(self, batch: Batch, outcome: Outcome, rules: int = 0) -> None:
-        reports.send(self.client, batch.reply_to, Report.of(batch, [outcome], 1.0, rules))
+    def report(self, batch: Batch, outcome: Outcome, rules: int = 0, worker: str = "") -> None:
+        report = replace(Report.of(batch, [outcome], 1.0, rules), worker=worker)
+        reports.send(self.client, batch.reply_to, report)
         self.dispatcher.take_reports()
 
     def is_given_up(self, batch: Batch, seconds: float) -> bool:
@@ -106,6 +107,22 @@ def test_workers_who_have_nothing_to_do_share_what_there_is(
     while listener.hand_out():
         pass
     assert [len(batch.items) for batch in listener.sent] == sizes
+
+
+def test_several_workers_are_all_kept_busy(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one:1", "one:2", "two:1", "two:2"):
+        batch = task(listener)
+        listener.report(batch, done(batch), worker=name)
+    listener.change(20_000)
+    while listener.hand_out():
+        pass
+    assert len(listener.sent) - 4 == 2 * 4, "for four processes, though each worker's settings say two"
+    listener.dirty.give_up(list(listener.dirty.tasks))
+    monkeypatch.setattr(dispatcher, "WORKER_SECONDS", 0.0)
+    del listener.sent[:]
+    while listener.hand_out():
+        pass
+    assert len(listener.sent) == 2 * 2, "one of them has gone"
 
 
 def test_tasks_may_take_longer_when_they_were_given_up_before_their_turn(listener: Listener) -> None:

@@ -55,5 +55,6 @@ def test_a_report_arrives_as_it_was_sent(ends: list[tuple[Ending, Seen | None, b
         took_ms=1.5,
         silent_ms=200,
         rules_version=7,
+        worker="shop:17",
     )
     assert decode_report(encode_report(report)) == report

@@ -48,7 +48,6 @@ WRONG = [
     ("SYNC_APPLY_BATCH_BYTES", "1", "a whole number from 1000000 to 64000000"),
     ("SYNC_APPLY_WORKERS", "0", "a whole number from 1 to 64"),
     ("SYNC_APPLY_MAX_ATTEMPTS", "x", "a whole number from 1 to 1000"),
-    ("SYNC_MAX_BATCHES_IN_FLIGHT", "0", "a whole number from 1 to 1000"),
     ("SYNC_MAX_DIRTY_KEYS", "10", "a whole number from 1000 to 10000000"),
     ("SYNC_REPORT_TIMEOUT", "1", "a whole number from 1000 to 3600000"),
     ("SYNC_SOCKET_TIMEOUT", "10", "a whole number from 1000 to 600000"),
