@@ -52,7 +52,7 @@ def _changes(snapshot: Snapshot) -> Iterator[Metric]:
         "isthmus_operations", "Changes that were written", labels=["direction", "operation"]
     )
     time = SummaryMetricFamily(
-        "isthmus_processing_seconds", "Processing time of all changes", labels=["direction"]
+        "isthmus_processing_seconds", "Workers' time for all changes", labels=["direction"]
     )
     quantile = GaugeMetricFamily(
         "isthmus_processing_quantile_seconds",

@@ -41,7 +41,12 @@ class MetricsBuffer:
     last_event: dict[Side, int] = field(default_factory=dict)
 
     def add(self, report: Report) -> None:
-        """Every report counts, a late one too: it tells of work that was done."""
+        """Every report counts, a late one too: it tells of work that was done.
+
+        A batch's time is divided among its changes: else a backlog in large batches would look like a slow worker.
+        """
+        ended = sum(number for name, number in report.counts.items() if name != "conflicts")
+        each_ms = report.took_ms / max(1, ended)
         for name, number in report.counts.items():
             if name == "conflicts":
                 self.counts[report.side.other, "conflicts"] += number
@@ -52,9 +57,9 @@ class MetricsBuffer:
             self.counts[side, "processed"] += number
             if column in _SUCCESSES:
                 self.counts[side, "succeeded"] += number
-            bound = TIME_BOUNDS_MS[bisect.bisect_left(TIME_BOUNDS_MS, report.took_ms)]
+            bound = TIME_BOUNDS_MS[bisect.bisect_left(TIME_BOUNDS_MS, each_ms)]
             self.times[side, bound] += number
-            self.milliseconds[side] += report.took_ms * number  # type: ignore[assignment]
+            self.milliseconds[side] += each_ms * number  # type: ignore[assignment]
 
     def saw_event(self, target: Side, time_ms: int | None) -> None:
         """A change that will be written to `target` was made at this time."""
