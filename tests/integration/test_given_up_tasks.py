@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from syncapp.streams.dispatcher import TASKS_PER_WORKER
 from tests.integration.conftest import Workshop, mortal_workshop
 from tests.support.device import Device
 from tests.support.eventually import eventually
 
 COLLECTIONS = 10
-IN_FLIGHT = TASKS_PER_WORKER * 2
+IN_FLIGHT = 8
 
 
 @pytest.fixture(scope="module")
