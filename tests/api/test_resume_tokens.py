@@ -42,7 +42,7 @@ def test_a_token_is_shown_as_it_is_whatever_the_id(
     token = token_of(atlas_db, document_id)
     assert ("_typeBits" in token) is isinstance(document_id, float | Int64 | Decimal128)
     mirror_tokens("device", {Side.ATLAS: token})
-    (shown,) = reader.get(f"{ROOT}/resume-tokens").json()["results"]
+    (shown,) = reader.get(f"{ROOT}/resume-token").json()["results"]
     assert json_util.loads(json.dumps(shown["token"])) == token
     row = ResumeToken.objects.get()
     page = admin_client.get(f"/admin/syncapp/resumetoken/{row.pk}/change/")
