@@ -1,12 +1,14 @@
-"""Connections to both sides, with the options that the protocol relies on."""
+"""Connections to both sides, with the options that the protocol relies on: a URI's own never weaken them."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
+from pymongo.errors import ConfigurationError
 from pymongo.monitoring import ConnectionPoolListener
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
@@ -15,6 +17,27 @@ from pymongo.write_concern import WriteConcern
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+LEAST_POOL = 32  # connections; each thread of a listener or worker needs one of its own, and some two
+# Whatever the URI says. An application's URI may ask for secondaries, which no transaction reads and which lag; for
+# writes that nobody confirms; for a time limit that is shorter than a change stream waits; for other decoding
+ENFORCED: dict[str, Any] = {
+    "readPreference": "primary",
+    "readPreferenceTags": "",
+    "maxStalenessSeconds": -1,
+    "readConcernLevel": "majority",
+    "w": "majority",
+    "wTimeoutMS": 0,
+    "retryWrites": True,
+    "retryReads": True,
+    "timeoutMS": None,
+    "waitQueueTimeoutMS": None,
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    "tz_aware": True,
+    "datetime_conversion": "DATETIME_AUTO",
+    "uuidRepresentation": "unspecified",
+    "unicode_decode_error_handler": "strict",
+}
 
 
 class NewConnections(ConnectionPoolListener):
@@ -44,18 +67,19 @@ def connect(
 ) -> Database[dict[str, Any]]:
     """The database that the URI names. Nothing is sent yet. `process` shows in the server's log.
 
-    A frozen server neither answers nor closes: only `socket_timeout_ms` ends that wait.
+    A frozen server neither answers nor closes: only `socket_timeout_ms` ends that wait. Raises ConfigurationError
+    for a URI that cannot work.
     """
+    options = _options(uri)
+    if options.get("loadbalanced", "").lower() == "true":
+        raise ConfigurationError("loadBalanced=true: change streams and transactions need a replica set's own address")
     client: MongoClient[dict[str, Any]] = MongoClient(
         uri,
         appname=f"isthmus {process}",
-        tz_aware=True,
-        datetime_conversion="DATETIME_AUTO",
-        retryWrites=True,
-        serverSelectionTimeoutMS=5_000,
-        connectTimeoutMS=5_000,
         socketTimeoutMS=socket_timeout_ms,
+        maxPoolSize=_pool_size(options),
         event_listeners=[listener] if listener else [],
+        **ENFORCED,
     )
     return client.get_database(
         parse_uri(uri)["database"] if not uri.startswith("mongodb+srv://") else None,
@@ -64,3 +88,17 @@ def connect(
         read_concern=ReadConcern("majority"),
         write_concern=WriteConcern("majority"),
     )
+
+
+def _options(uri: str) -> dict[str, str]:
+    """As the URI has them, their names in lower case."""
+    query = urlsplit(uri).query.replace(";", "&")
+    return {name.lower(): value for name, value in parse_qsl(query)}
+
+
+def _pool_size(options: dict[str, str]) -> int:
+    """What the URI says, if that is enough; 0 is no limit. With fewer, threads wait for each other's connections."""
+    wanted = options.get("maxpoolsize", "")
+    if not wanted.isdecimal():
+        return 100  # the driver's own; what is no number the driver refuses by itself
+    return max(LEAST_POOL, int(wanted)) if int(wanted) else 0

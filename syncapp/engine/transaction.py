@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, ConfigurationError, DuplicateKeyError, PyMongoError
@@ -43,7 +43,7 @@ def session_of(database: Database[Any], *, causal: bool = False) -> Iterator[Cli
 @contextmanager
 def transaction(database: Database[Any]) -> Iterator[ClientSession]:
     with session_of(database) as session:
-        session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+        session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"), ReadPreference.PRIMARY)
         try:
             yield session
         except BaseException:

@@ -13,6 +13,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.rules.exclusions import is_reserved
+from syncapp.rules.reserved import reserved
 
 KEEP_SECONDS = 30.0
 
@@ -21,7 +22,8 @@ def refusals(local: Database[Any], atlas: Database[Any]) -> dict[str, str]:
     """Collection → why it cannot be synchronised: one sentence that names the side. Raises PyMongoError."""
     here, there = _collections(local), _collections(atlas)
     found = {name: why_refused(here.get(name), there.get(name)) for name in sorted({*here, *there})}
-    return {name: why for name, why in found.items() if why}
+    refused = {name: why for name, why in found.items() if why}
+    return refused | reserved(atlas) | reserved(local)
 
 
 def why_refused(local: Mapping[str, Any] | None, atlas: Mapping[str, Any] | None) -> str:

@@ -4,7 +4,6 @@ deletes, structural events, loops."""
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,11 +19,12 @@ from syncapp.safety.answers import carry_out
 from syncapp.safety.halts import DETAILS, Answer, Halt, Kind, load_halts, raise_halt
 from syncapp.safety.heartbeat import Heartbeat
 from syncapp.safety.loop_guard import LoopGuard
-from syncapp.safety.mass_deletes import Limit, MassDeletes
-from syncapp.streams.events import Found, Pulse, Structural
+from syncapp.safety.mass_deletes import Count, Limit, Loss, MassDeletes
+from syncapp.streams.events import Change, Found, Pulse
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0  # how often it is looked whether an operator has answered
+_COMES_OR_GOES = frozenset({Operation.INSERT, Operation.DELETE})
 HOW_TO_ANSWER = "answer with `manage.py sync_halts` or in the admin"
 
 
@@ -121,56 +121,63 @@ class Safeguards:
 
     def look_at(self, side: Side, changes: Iterable[Found]) -> None:
         """Raises PyMongoError if a halt cannot be noted: then nothing of it counts as read."""
-        deletes: Counter[str] = Counter()
-        newest: dict[str, int] = {}
+        counts: dict[tuple[str, int], Count] = {}
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
+        name, second, count = "", 0, Count()
         for change in changes:
-            if isinstance(change, Pulse):
+            if isinstance(change, Change):
+                fact = change.fact
+                if fact is None or fact.operation not in _COMES_OR_GOES:
+                    continue
+                if change.key.collection != name or fact.position >> 32 != second:
+                    name, second = change.key.collection, fact.position >> 32
+                    count = counts.setdefault((name, self._part_of(side, fact)), Count())
+                if fact.operation is Operation.INSERT:
+                    count.came += 1
+                else:
+                    count.gone += 1
+                    # Another device's deletes were looked at where they were made
+                    count.deleted += fact.origin == native
+            elif isinstance(change, Pulse):
                 self.heartbeat.arrived(side, change.nonce)
-            elif isinstance(change, Structural):
+            else:
                 halts = structural.ask(
                     self._databases, side, change.operation, change.collection, change.renamed_to
                 )
                 self.halts = self.halts if halts is None else halts
-            else:
-                fact = change.fact
-                # Another device's deletes were looked at where they were made
-                if fact is not None and fact.operation is Operation.DELETE and fact.origin == native:
-                    deletes[change.key.collection] += 1
-                    newest[change.key.collection] = fact.time or 0
-        if deletes:
-            self._count(side, {name: (number, newest[name]) for name, number in deletes.items()})
+        if counts:
+            self._count(side, counts)
 
-    def _count(self, side: Side, deletes: Mapping[str, tuple[int, int]]) -> None:
+    def _part_of(self, side: Side, fact: Fact) -> int:
+        # What another device carried to Atlas happens there now, however long ago it was made
+        made_ms = fact.time if side is Side.LOCAL and fact.time is not None else (fact.position >> 32) * 1000
+        return made_ms // self._deletes.part_ms
+
+    def _count(self, side: Side, counts: Mapping[tuple[str, int], Count]) -> None:
         there = self._databases[side]
-        open_ones = {
-            name: found
-            for name, found in deletes.items()
-            if not any(halt.stops(side, name) for halt in self.halts)
-        }
-
-        def left(name: str) -> int:
-            return there[name].estimated_document_count()
-
+        halted = {name for name, _ in counts if any(halt.stops(side, name) for halt in self.halts)}
+        open_ones = {place: count for place, count in counts.items() if place[0] not in halted}
+        exceeded = self._deletes.add(side, open_ones, lambda name: there[name].estimated_document_count())
         try:
-            exceeded = self._deletes.add(side, open_ones, left)
-            remaining = {name: left(name) for name in exceeded}
+            for name, loss in exceeded.items():
+                self._halt_deletes(side, name, loss)
         except PyMongoError:
-            self._deletes.forget(side, open_ones)  # they are read again, and must not count twice
+            self._deletes.take_back(side, open_ones)
             raise
-        for name, total in exceeded.items():
-            place = "the local database" if side is Side.LOCAL else "Atlas"
-            detail = (
-                f"{total:,} documents of {name} were deleted on {place} within a short time; "
-                f"{remaining[name]:,} are left"
-            )
-            preview = {"deletes": total, "left": remaining[name]}
-            local = self._databases[Side.LOCAL]
-            if raise_halt(local, Kind.MASS_DELETE, detail, side=side, collection=name, preview=preview):
-                log.error(
-                    "Sync is halted for a collection", event_name="halted", collection=name, side=str(side)
-                )
-            self.halts = load_halts(local)
+        for name in exceeded:
+            self._deletes.forget(name)
+
+    def _halt_deletes(self, side: Side, name: str, loss: Loss) -> None:
+        place = "the local database" if side is Side.LOCAL else "Atlas"
+        detail = (
+            f"{loss.lost:,} documents of {name} were deleted on {place} within a short time; "
+            f"{loss.left:,} are left"
+        )
+        preview = {"deletes": loss.lost, "left": loss.left}
+        local = self._databases[Side.LOCAL]
+        if raise_halt(local, Kind.MASS_DELETE, detail, side=side, collection=name, preview=preview):
+            log.error("Sync is halted for a collection", event_name="halted", collection=name, side=str(side))
+        self.halts = load_halts(local)
 
     # Loops: the caller holds the lock of the map of dirty keys
 

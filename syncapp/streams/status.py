@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from bson import json_util
 
 from syncapp.engine.values import Side
 from syncapp.models import Instance, ResumeToken
@@ -67,14 +70,14 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
 
 
 def mirror_tokens(device: str, tokens: Mapping[Side, Mapping[str, Any]]) -> None:
-    """Raises DatabaseError."""
+    """As canonical extended JSON: a token has bytes where an `_id` is a number. Raises DatabaseError."""
     for side, token in tokens.items():
         position = token_position(token)
         ResumeToken.objects.update_or_create(
             instance_id=device,
             side=side.value,
             defaults={
-                "token": dict(token),
+                "token": json.loads(json_util.dumps(token, json_options=json_util.CANONICAL_JSON_OPTIONS)),
                 "cluster_time": f"{position >> 32}:{position & 0xFFFFFFFF}",
                 "saved_at": dt.datetime.now(dt.UTC),
             },

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import bson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from syncapp.engine.content import document_key
 from syncapp.engine.values import Fact, Side
 from syncapp.safety.loop_guard import LoopGuard
-from syncapp.safety.mass_deletes import Limit, MassDeletes
+from syncapp.safety.mass_deletes import MOST_WINDOWS, PARTS, Count, Limit, MassDeletes
 
 LIMIT = Limit(number=100, share=0.5, window_ms=600_000)
 MINUTE = 60_000
 
 
 class Shop:
-    """A collection that is deleted from."""
+    """A collection in which documents come and go."""
 
     def __init__(self, documents: int) -> None:
         self.documents = documents
@@ -25,9 +30,17 @@ class Shop:
         self.asked += 1
         return self.documents
 
-    def delete(self, number: int, at_ms: int = 0) -> bool:
-        self.documents -= number
-        return "orders" in self.counter.add(Side.LOCAL, {"orders": (number, at_ms)}, self.left)
+    def change(self, count: Count, at_ms: int, side: Side = Side.LOCAL) -> bool:
+        """True: it is to be halted."""
+        self.documents += count.came - count.gone
+        part = at_ms // self.counter.part_ms
+        return "orders" in self.counter.add(side, {("orders", part): count}, self.left)
+
+    def delete(self, number: int, at_ms: int = 0, side: Side = Side.LOCAL) -> bool:
+        return self.change(Count(gone=number, deleted=number), at_ms, side)
+
+    def insert(self, number: int, at_ms: int = 0, side: Side = Side.LOCAL) -> bool:
+        return self.change(Count(came=number), at_ms, side)
 
 
 def test_more_than_half_of_a_collection_is_too_much() -> None:
@@ -50,13 +63,15 @@ def test_a_backlog_counts_by_the_times_of_its_changes() -> None:
     assert not any(Shop(200).delete(20, hour * 60 * MINUTE) for hour in range(10))
     shop = Shop(200)
     assert any(shop.delete(20, minute * MINUTE) for minute in range(10))
+    hours = {("orders", hour * 360): Count(gone=20, deleted=20) for hour in range(10)}
+    assert not MassDeletes(LIMIT).add(Side.LOCAL, hours, lambda collection: 0), "read by one fetch"
 
 
 def test_collections_and_sides_are_counted_apart() -> None:
     counter = MassDeletes(LIMIT)
     for side in Side:
         for name in ("a", "b"):
-            assert not counter.add(side, {name: (90, 0)}, lambda collection: 0)
+            assert not counter.add(side, {(name, 0): Count(gone=90, deleted=90)}, lambda collection: 0)
 
 
 def test_what_an_operator_meant_is_not_asked_again_in_the_same_window() -> None:
@@ -69,11 +84,18 @@ def test_what_an_operator_meant_is_not_asked_again_in_the_same_window() -> None:
 
 
 def test_what_could_not_be_judged_does_not_count_twice_when_it_is_read_again() -> None:
-    shop = Shop(1_000)
-    assert not shop.delete(450)
-    shop.counter.forget(Side.LOCAL, ["orders"])
-    shop.documents += 450
-    assert not shop.delete(450)
+    counter = MassDeletes(LIMIT)
+
+    def away(collection: str) -> int:
+        raise ConnectionError
+
+    deletes = {("orders", 0): Count(gone=450, deleted=450)}
+    with pytest.raises(ConnectionError):
+        counter.add(Side.LOCAL, deletes, away)
+    assert not counter.add(Side.LOCAL, deletes, lambda collection: 550)
+    counter.take_back(Side.LOCAL, deletes)
+    assert not counter.add(Side.LOCAL, deletes, lambda collection: 550)
+    assert counter.add(Side.LOCAL, {("orders", 0): Count(gone=60, deleted=60)}, lambda collection: 490)
 
 
 def test_the_collection_is_counted_now_and_then_only() -> None:
@@ -81,6 +103,98 @@ def test_the_collection_is_counted_now_and_then_only() -> None:
     for _ in range(1_000):
         shop.delete(100)
     assert shop.asked < 100
+
+
+def test_what_is_kept_does_not_grow_with_the_changes() -> None:
+    counter = MassDeletes(LIMIT)
+    for part in range(10 * PARTS):
+        for number in range(300):
+            counter.add(Side.LOCAL, {(f"c{part % 20}.{number}", part): Count(came=9)}, lambda name: 0)
+    assert len(counter._windows) <= MOST_WINDOWS
+    assert all(len(window.parts) <= PARTS + 1 for window in counter._windows.values())
+
+
+def test_a_clock_that_is_set_back_starts_a_new_window() -> None:
+    shop = Shop(1_000)
+    shop.delete(90, 900 * MINUTE)
+    assert not shop.delete(90, 0)
+    assert not shop.delete(90, 60 * MINUTE)
+
+
+# Both kinds of work, by random schedules. Each step: after how many seconds, on which side, how many
+
+
+SIDES = st.sampled_from(list(Side))
+STEPS = st.lists(st.tuples(st.integers(0, 90), SIDES, SIDES, st.integers(1, 60)), max_size=60)
+
+
+def churn(shop: Shop, steps: list[tuple[int, Side, Side, int]], start_ms: int = 0) -> tuple[bool, int]:
+    """As many come as go, on any side. Was it halted, and when did it end?"""
+    halted, at_ms = False, start_ms
+    for seconds, comes_on, goes_on, number in steps:
+        at_ms += seconds * 1000
+        halted |= shop.insert(number, at_ms, comes_on)
+        halted |= shop.delete(number, at_ms + 900, goes_on)
+    return halted, at_ms
+
+
+@given(STEPS, st.integers(0, 10_000), st.integers(1, 50))
+def test_documents_that_come_and_go_are_ordinary_work(
+    steps: list[tuple[int, Side, Side, int]], documents: int, often: int
+) -> None:
+    halted, _ = churn(Shop(documents), steps * often)
+    assert not halted
+
+
+@given(st.integers(2, 2_000), st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 1), st.integers(0, 2_000))))
+def test_a_collection_that_keeps_its_size_is_never_halted(
+    most: int, steps: list[tuple[int, float, int]]
+) -> None:
+    """Sessions that live for minutes: all that were there have gone, and others are there instead."""
+    shop, at_ms = Shop(most), 0
+    for seconds, share, turnover in steps:
+        at_ms += seconds * 1000
+        wanted = math.ceil(most * share)
+        shop.insert(turnover + max(0, wanted - shop.documents), at_ms)
+        assert not shop.delete(shop.documents - wanted, at_ms)
+
+
+@given(
+    STEPS,
+    st.integers(101, 10_000),
+    SIDES,
+    st.lists(st.tuples(st.integers(0, 100), st.floats(0, 0.4)), min_size=1, max_size=20),
+)
+def test_an_emptying_is_noticed_whatever_comes_and_goes_beside_it(
+    before: list[tuple[int, Side, Side, int]],
+    documents: int,
+    side: Side,
+    deletes: list[tuple[int, float]],
+) -> None:
+    """At once, by a TTL, or slowly within a window; new documents come meanwhile, fewer than go."""
+    shop = Shop(documents)
+    halted, at_ms = churn(shop, before)
+    assert not halted
+    window_ms, each = LIMIT.window_ms * 9 // 10, -(-documents // len(deletes))
+    pause = max(sum(seconds for seconds, _ in deletes) * 1000, 1)
+    for seconds, share in deletes:
+        at_ms += seconds * 1000 * min(window_ms, pause) // pause
+        halted |= shop.insert(int(each * share), at_ms)
+        halted |= shop.delete(min(each, shop.documents), at_ms, side)
+    # What came meanwhile is still there: the loss counts if it is more than both limits say
+    lost = documents - shop.documents
+    assert halted or lost <= max(100, 0.5 * documents)
+    halted |= shop.delete(shop.documents, at_ms, side)
+    assert halted, "in the end nothing is left"
+
+
+def test_a_mass_delete_beside_the_work_of_the_other_side_is_noticed() -> None:
+    """A queue is filled here and emptied there; then somebody deletes everything here."""
+    shop = Shop(500)
+    for minute in range(30):
+        shop.insert(100, minute * MINUTE, Side.LOCAL)
+        assert not shop.delete(100, minute * MINUTE, Side.ATLAS)
+    assert shop.delete(500, 30 * MINUTE, Side.LOCAL)
 
 
 KEY = document_key("orders", bson.encode({"_id": 1}))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
 from syncapp.bulk.compare import shared_collections
+from syncapp.conf import BASE_DIR
 from syncapp.rules.refusals import KEEP_SECONDS, RefusalCheck, refusals, why_refused
+from syncapp.rules.reserved import OWN, SCRATCH
 
 Databases = tuple[Database[Any], Database[Any]]
 
@@ -83,3 +86,27 @@ def test_a_collection_that_is_missing_on_a_side_is_asked_about_again(both: Datab
     assert check.why("orders") == ""
     atlas.create_collection("orders", collation={"locale": "de"})
     assert "on Atlas" in check.why("orders")
+
+
+def test_what_people_keep_under_reserved_names_is_named(both: Databases) -> None:
+    local, atlas = both
+    local["system.js"].insert_one({"_id": "twice", "value": 2})
+    atlas["_sync_notes"].insert_one({"_id": 1})
+    local["plain"].insert_one({"_id": 1})
+    local.command("create", "open", viewOn="plain", pipeline=[])  # makes system.views
+    atlas.create_collection("weather", timeseries={"timeField": "at"})  # makes system.buckets.weather
+    for name in OWN | {f"{SCRATCH}1"}:
+        local[name].insert_one({"_id": 1})
+    local.command("profile", 2)
+    local["plain"].find_one()
+    local.command("profile", 0)
+    found = refusals(local, atlas)
+    assert set(found) == {"system.js", "_sync_notes", "open", "weather"}
+    assert "JavaScript" in found["system.js"]
+    assert "rename it" in found["_sync_notes"]
+
+
+def test_syncs_own_collections_are_known_by_their_names() -> None:
+    files = (BASE_DIR / "syncapp").rglob("*.py")
+    used = {name for file in files for name in re.findall(r'"(_sync_[a-z]+)"', file.read_text())}
+    assert used == OWN

@@ -1,0 +1,43 @@
+"""Collections under the names that sync and the server keep for themselves, but that hold something of people's:
+never synced, and therefore named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from pymongo.database import Database
+
+_READABLE: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
+OWN = frozenset(
+    f"_sync_{name}"
+    for name in ("batches", "conflicts", "devices", "dirty", "halts", "metadata", "runs", "state")
+)
+SCRATCH = "_sync_doctor_"
+# The server's own logs and descriptions. Views and time series are named as what they are
+_OF_THE_SERVER = frozenset({"system.indexes", "system.namespaces", "system.profile", "system.views"})
+_BUCKETS = "system.buckets."
+
+
+def why_reserved(name: str) -> str:
+    """Why what people keep under this name is not synced; empty: it is nothing of theirs."""
+    if name == "system.js":
+        return "It holds the server's stored JavaScript functions: changes of system collections are not reported."
+    if name.startswith("system.") and name not in _OF_THE_SERVER and not name.startswith(_BUCKETS):
+        return "It is a system collection: each server keeps its own."
+    if name.startswith("_sync_") and name not in OWN and not name.startswith(SCRATCH):
+        return "Names that begin with _sync_ are sync's own, and never travel: rename it."
+    return ""
+
+
+def reserved(database: Database[Any]) -> dict[str, str]:
+    """Collection → why, of those that are there. Raises PyMongoError."""
+    answer = database.command(
+        "listCollections",
+        nameOnly=True,
+        filter={"name": {"$regex": r"^(_sync_|system\.)"}},
+        cursor={"batchSize": 10_000},
+        codec_options=_READABLE,
+    )
+    names = [info["name"] for info in answer["cursor"]["firstBatch"]]
+    return {name: why for name in names if (why := why_reserved(name))}

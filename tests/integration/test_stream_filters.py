@@ -1,0 +1,124 @@
+"""No change of what a stream is filtered by loses its place."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import bson
+import pytest
+from pymongo.database import Database
+
+from syncapp.embedded.mongod import Mongod
+from syncapp.engine.connect import connect
+from syncapp.engine.errors import HistoryLost
+from syncapp.engine.transaction import transaction
+from syncapp.engine.values import Side
+from syncapp.rules.exclusions import Exclusions
+from syncapp.safety.heartbeat import DEVICES
+from syncapp.streams.change_stream import ChangeStream, pipeline
+from tests.support.eventually import eventually
+
+NOTHING = pipeline(Side.ATLAS, Exclusions(), "old id")
+BUSY = pipeline(Side.ATLAS, Exclusions.of(["busy*"]), "old id")
+OTHER_ID = pipeline(Side.ATLAS, Exclusions(), "new id")
+# The filter of the stream that read until now, the new one, and a collection that only the first one wants
+CHANGES = [(NOTHING, BUSY, "busy"), (NOTHING, OTHER_ID, DEVICES), (BUSY, NOTHING, "shop")]
+
+
+@pytest.fixture
+def database(atlas_server: Mongod) -> Iterator[Database[Any]]:
+    found = connect(atlas_server.uri(f"test_{uuid.uuid4().hex[:12]}"), "test")
+    yield found
+    found.client.drop_database(found.name)
+    found.client.close()
+
+
+def read(stream: ChangeStream, count: int) -> list[Any]:
+    """The `_id`s that come, in their order; the stream's last token."""
+    found: list[Any] = []
+
+    def enough() -> bool:
+        fetched = stream.fetch(50)
+        found.extend(bson.decode(event)["documentKey"]["_id"] for event in fetched.events)
+        return len(found) >= count
+
+    eventually(enough, f"{count} events come", every=0.01)
+    return found
+
+
+def token_after(database: Database[Any], stages: list[dict[str, Any]], collection: str) -> dict[str, Any]:
+    """Of a stream whose last event is one of this collection."""
+    stream = ChangeStream.open(database, stages, 100, None)
+    database[collection].insert_one({"_id": "old id"})
+    tokens: list[dict[str, Any]] = []
+
+    def came() -> bool:
+        fetched = stream.fetch(50)
+        tokens.append(fetched.token)
+        return bool(fetched.events)
+
+    eventually(came, "the event comes", every=0.01)
+    stream.close()
+    return tokens[-1]
+
+
+@pytest.mark.parametrize(("before", "after", "collection"), CHANGES)
+@pytest.mark.parametrize("events_wait", [True, False])
+def test_a_stream_goes_on_behind_an_event_that_its_new_filter_hides(
+    database: Database[Any],
+    before: list[dict[str, Any]],
+    after: list[dict[str, Any]],
+    collection: str,
+    events_wait: bool,
+) -> None:
+    token = token_after(database, before, collection)
+    if events_wait:
+        database["shop"].insert_one({"_id": 1})
+    stream = ChangeStream.open(database, after, 100, token)
+    if not events_wait:
+        stream.fetch(1)
+        database["shop"].insert_one({"_id": 1})
+    database["shop"].insert_one({"_id": 2})
+    assert read(stream, 2) == [1, 2]
+    stream.close()
+
+
+def test_nothing_of_the_last_transaction_comes_twice(database: Database[Any]) -> None:
+    database.create_collection("shop")
+    database.create_collection("busy")
+    stream = ChangeStream.open(database, NOTHING, 100, None)
+    with transaction(database) as session:
+        database["shop"].insert_one({"_id": 1}, session=session)
+        database["busy"].insert_one({"_id": 2}, session=session)
+        database["shop"].insert_one({"_id": 3}, session=session)
+    events: list[bytes] = []
+    eventually(lambda: events.extend(stream.fetch(50).events) or len(events) == 3, "it comes", every=0.01)
+    stream.close()
+    token = bson.decode(events[1])["_id"]
+    stream = ChangeStream.open(database, BUSY, 100, token)
+    database["shop"].insert_one({"_id": 4})
+    assert read(stream, 2) == [3, 4]
+    stream.close()
+
+
+@pytest.mark.parametrize("stages", [NOTHING, BUSY])
+def test_a_place_that_the_server_does_not_know_is_lost(
+    database: Database[Any], stages: list[dict[str, Any]]
+) -> None:
+    token = token_after(database, NOTHING, "busy")
+    # The event of another document at the same time: a database that was put back has written something else
+    data = token["_data"]
+    token["_data"] = data[:-8] + f"{int(data[-8:], 16) ^ 0x10000:08X}"
+    database["shop"].insert_one({"_id": 1})
+
+    def reads() -> bool:
+        stream = ChangeStream.open(database, stages, 100, token)
+        try:
+            return bool(stream.fetch(50).events)
+        finally:
+            stream.close()
+
+    with pytest.raises(HistoryLost):
+        eventually(reads, "it is lost", every=0.01)
