@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Setting:
 SETTINGS = (
     Setting("MONGODB_URI", "", mongodb_uri, "The local MongoDB (a replica set; one node is enough) with the database's name as path. Empty: `make run` starts an embedded demo.", secret=True),
     Setting("MONGODB_ATLAS_URI", "", mongodb_uri, "MongoDB Atlas, with the database's name as path. It may differ from the local one.", secret=True),
-    Setting("BIDIRECTIONAL_SYNC_ENABLED", "false", boolean, "true: changes travel both ways. false: one-way sync, local to Atlas. A value that differs from the last start's wins over what was set at run time."),
+    Setting("BIDIRECTIONAL_SYNC_ENABLED", "false", boolean, "true: changes travel both ways. false: one-way sync, local to Atlas. A line that is new, or says something else than at the last start, wins over what was set at run time."),
     Setting("ATLAS_CHANGE_STREAM_BATCH_SIZE", "100", integer(1, 10_000), "Events that one fetch from Atlas's change stream brings. Five times as many while there is a backlog, twenty times if it comes a long way."),
     Setting("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They still go up."),
     Setting("CONFLICT_RESOLUTION_STRATEGY", "last-write-wins", one_of(*STRATEGIES), f"Who wins when a document was changed on both sides: {', '.join(STRATEGIES)} (it waits for a person)."),
@@ -142,6 +142,8 @@ class SyncSettings:
     sync_socket_timeout: int
     sync_lease_duration: int
     sync_flower_url: str
+    # Names of the variables that say something; of the others the values above are defaults
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def home(self) -> Path:
@@ -180,8 +182,9 @@ def _database_name(uri: str) -> str:
 
 def load(environment: Mapping[str, str]) -> SyncSettings:
     """Read and check all settings. Raises `SettingsError` at the first wrong value."""
-    values = {s.name.lower(): _parse(s, _text(s, environment)) for s in SETTINGS}
-    settings = SyncSettings(**values)
+    texts = {s.name: _given(s, environment) for s in SETTINGS}
+    values = {s.name.lower(): _parse(s, texts[s.name] or s.default) for s in SETTINGS}
+    settings = SyncSettings(**values, given=frozenset(name for name, text in texts.items() if text))
     if settings.mongodb_uri and settings.mongodb_uri == settings.mongodb_atlas_uri:
         raise SettingsError(
             "MONGODB_ATLAS_URI names the same database as MONGODB_URI: two different ones are needed"
@@ -189,11 +192,11 @@ def load(environment: Mapping[str, str]) -> SyncSettings:
     return settings
 
 
-def _text(setting: Setting, environment: Mapping[str, str]) -> str:
+def _given(setting: Setting, environment: Mapping[str, str]) -> str:
     file = environment.get(f"{setting.name}_FILE", "") if setting.secret else ""
     if not file:
         # An empty value means "not set", as in a line `NAME=` of .env
-        return environment.get(setting.name, "").strip() or setting.default
+        return environment.get(setting.name, "").strip()
     try:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

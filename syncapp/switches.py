@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import F
 
 from syncapp.conf import SyncSettings
+from syncapp.environment import Environment, values_in_force
 from syncapp.models import AuditEntry, ExcludedCollection, SyncSwitches
+
+log = structlog.get_logger(__name__)
 
 # Who changes something; None: the product itself. Callers have checked the permission
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -70,19 +74,17 @@ def audit(user: Actor, action: str, detail: str = "") -> None:
 
 @transaction.atomic
 def apply_environment(settings: SyncSettings) -> SyncSwitches:
-    """At a start: what differs in the environment from the last start wins over what was set since."""
+    """At a start: what differs in the environment from the last start wins over what was set since, as does a
+    line that was not there at the last start, whatever it says."""
     get_switches()
     switches = SyncSwitches.objects.select_for_update().get(id=1)
-    now = {
-        "BIDIRECTIONAL_SYNC_ENABLED": settings.bidirectional_sync_enabled,
-        "CONFLICT_RESOLUTION_STRATEGY": settings.conflict_resolution_strategy,
-        "BIDIRECTIONAL_EXCLUDED_COLLECTIONS": sorted(settings.bidirectional_excluded_collections),
-    }
-    changed = {name: value for name, value in now.items() if switches.environment.get(name) != value}
-    if not changed:
-        return switches
-    for name, value in changed.items():
-        audit(None, "environment changed", f"{name}: {switches.environment.get(name, 'not set')} → {value}")
+    now, last = Environment.of(settings), Environment.kept(switches.environment)
+    changed = now.changed_since(last)
+    if not last.values:  # the first start: a default does not win over what somebody has chosen before it
+        undecided = () if ExcludedCollection.objects.exists() else ("BIDIRECTIONAL_EXCLUDED_COLLECTIONS",)
+        changed = [name for name in changed if name in settings.given or name in undecided]
+    for name in changed:
+        audit(None, "environment changed", f"{name}: {last.shown(name)} → {now.shown(name)}")
     if "BIDIRECTIONAL_SYNC_ENABLED" in changed:
         switches.enabled = settings.bidirectional_sync_enabled
     if "CONFLICT_RESOLUTION_STRATEGY" in changed:
@@ -93,9 +95,14 @@ def apply_environment(settings: SyncSettings) -> SyncSwitches:
             ExcludedCollection(pattern=pattern)
             for pattern in dict.fromkeys(settings.bidirectional_excluded_collections)
         )
-    switches.environment = now
-    switches.version += 1
-    switches.save()
+    switches.environment = now.as_document()
+    if changed:
+        switches.version += 1
+        switches.save()
+    else:
+        SyncSwitches.objects.filter(id=1).update(environment=switches.environment)
+    in_force = {one.name: f"{one.text} ({one.source})" for one in values_in_force(switches)}
+    log.info("Values that can be changed at run time", event_name="values_in_force", **in_force)
     return switches
 
 

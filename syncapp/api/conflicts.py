@@ -10,13 +10,13 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from monitoring.versions import parsed
 from syncapp.api.errors import NotPossible, ServiceUnavailable
-from syncapp.api.fields import Boolean, Choice, Moment
+from syncapp.api.fields import Boolean, Choice, CollectionName, Moment
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
-from syncapp.api.paging import PAGE_PARAMETERS, Pages
+from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.views import SyncView
 from syncapp.conflicts.resolve import ResolveRefused, resolve
 from syncapp.conflicts.restore import RestoreRefused, restore
 from syncapp.conflicts.waiting import waiting
@@ -29,8 +29,8 @@ from syncapp.models.choices import SideChoices
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
 
 
-class ConflictQuery(serializers.Serializer):
-    collection = serializers.CharField(required=False)
+class ConflictQuery(PageQuery):
+    collection = CollectionName(required=False)
     winner = Choice(choices=Conflict.Winner.values, required=False)
     restored = Boolean(required=False)
     waiting = Boolean(required=False, help_text="true: those that wait for a person")
@@ -99,25 +99,25 @@ def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
 @extend_schema_view(
     get=extend_schema(
         operation_id="list_conflicts",
-        parameters=[ConflictQuery, *PAGE_PARAMETERS],
+        parameters=[ConflictQuery],
         responses=ConflictPage,
         tags=["conflicts"],
     )
 )
-class ConflictList(APIView):
+class ConflictList(SyncView):
     """Totals of all conflicts, and those that the filters leave, newest first."""
+
+    asks = {"GET": ConflictQuery}
 
     def get(self, request: Request) -> Response:
         pages = Pages()
-        query = ConflictQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        rows = pages.paginate_queryset(filtered(query.validated_data), request, self)
+        rows = pages.paginate_queryset(filtered(self.asked), request, self)
         page = pages.get_paginated_response(ConflictHead(rows, many=True).data).data
         return Response({**conflict_totals(), **page})
 
 
 @extend_schema_view(get=extend_schema(responses=ConflictDetail, tags=["conflicts"]))
-class ConflictOne(APIView):
+class ConflictOne(SyncView):
     """One conflict with both versions in full."""
 
     def get(self, request: Request, pk: int) -> Response:
@@ -125,7 +125,7 @@ class ConflictOne(APIView):
 
 
 @extend_schema_view(post=extend_schema(request=None, responses=ConflictHead, tags=["conflicts"]))
-class ConflictRestore(APIView):
+class ConflictRestore(SyncView):
     """Brings the loser back as a new local change, which sync then carries."""
 
     def post(self, request: Request, pk: int) -> Response:
@@ -143,13 +143,13 @@ class ResolveIn(serializers.Serializer):
 
 
 @extend_schema_view(post=extend_schema(request=ResolveIn, responses=ConflictHead, tags=["conflicts"]))
-class ConflictResolve(APIView):
+class ConflictResolve(SyncView):
     """Decides a conflict that waits for a person: that side's version is written to the other side."""
 
+    takes = {"POST": ResolveIn}
+
     def post(self, request: Request, pk: int) -> Response:
-        wanted = ResolveIn(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        winner = Side(wanted.validated_data["winner"])
+        winner = Side(self.wanted["winner"])
         try:
             conflict = resolve(get_object_or_404(Conflict, pk=pk), winner, request.user)
         except ResolveRefused as error:

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from syncapp.api.views import SyncView
 from syncapp.models import Instance
 
 
@@ -45,7 +45,7 @@ class DeviceList(serializers.Serializer):
 
 
 @extend_schema_view(get=extend_schema(responses=DeviceList, tags=["records"]))
-class Devices(APIView):
+class Devices(SyncView):
     """The device's listener as it last reported."""
 
     def get(self, request: Request) -> Response:

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from syncapp.api.views import SyncView
 from syncapp.conf import get_settings
 from syncapp.doctor.examine import as_document, examine
 from syncapp.doctor.values import Level
@@ -27,7 +27,7 @@ class DoctorOut(serializers.Serializer):
 
 
 @extend_schema_view(get=extend_schema(responses=DoctorOut, tags=["health"]))
-class Doctor(APIView):
+class Doctor(SyncView):
     """Is everything as sync needs it, and how to mend what is not. Takes seconds, more if a server is away."""
 
     permission_classes = [

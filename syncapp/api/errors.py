@@ -27,7 +27,12 @@ class NotPossible(APIException):
 
 def shown(value: Any) -> str:
     """A value as the caller wrote it, cut to a length that can be read."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        text = "nested too deeply"
+    # Halves of a character, control characters: a line that can be sent and printed
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= 100 else text[:100] + "…"
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from django.core.exceptions import ValidationError as ModelError
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from syncapp.api.errors import wrong
 from syncapp.api.fields import Pattern
+from syncapp.api.views import SyncView
 from syncapp.models import ExcludedCollection
 from syncapp.switches import exclude, include
 
@@ -33,32 +33,44 @@ class ExclusionList(serializers.Serializer):
     results = ExclusionOut(many=True)
 
 
-def wanted_pattern(request: Request) -> str:
-    given = request.data
-    data = given if isinstance(given, dict) and "pattern" in given else request.query_params
-    wanted = ExclusionIn(data=data)
-    wanted.is_valid(raise_exception=True)
-    return str(wanted.validated_data["pattern"])
+class PatternQuery(serializers.Serializer):
+    """Of a DELETE, in the query or in the body: not every client sends a body with it."""
+
+    pattern = Pattern(required=False, help_text="In the query or in the body")
+
+
+def the_pattern(view: SyncView) -> str:
+    """The one that a DELETE names."""
+    found = {part["pattern"] for part in (view.asked, view.wanted) if part}
+    if len(found) > 1:
+        raise serializers.ValidationError("pattern is one thing in the query and another in the body")
+    if not found:
+        raise serializers.ValidationError(f"pattern is missing; allowed: {Pattern.allowed}")
+    return str(found.pop())
 
 
 @extend_schema_view(
     get=extend_schema(responses=ExclusionList, tags=["exclusions"]),
     post=extend_schema(request=ExclusionIn, responses={201: ExclusionOut}, tags=["exclusions"]),
     delete=extend_schema(
-        parameters=[OpenApiParameter("pattern", str, description="Here or in the body")],
+        parameters=[PatternQuery],
+        request=PatternQuery,
         responses={204: None},
         tags=["exclusions"],
     ),
 )
-class Exclusions(APIView):
+class Exclusions(SyncView):
     """Asking twice for the same is no error: what is so already is answered as if it were new."""
+
+    takes = {"POST": ExclusionIn, "DELETE": PatternQuery}
+    asks = {"DELETE": PatternQuery}
 
     def get(self, request: Request) -> Response:
         rows = ExclusionOut(ExcludedCollection.objects.all(), many=True).data
         return Response({"count": len(rows), "results": rows})
 
     def post(self, request: Request) -> Response:
-        pattern = wanted_pattern(request)
+        pattern = self.wanted["pattern"]
         try:
             entry = exclude(pattern, request.user)
         except ModelError:
@@ -66,7 +78,7 @@ class Exclusions(APIView):
         return Response(ExclusionOut(entry).data, status=status.HTTP_201_CREATED)
 
     def delete(self, request: Request) -> Response:
-        pattern = wanted_pattern(request)
+        pattern = the_pattern(self)
         if not include(pattern, request.user):
             raise NotFound(f"{pattern} is not among the excluded patterns")
         return Response(status=status.HTTP_204_NO_CONTENT)

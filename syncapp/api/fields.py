@@ -1,8 +1,11 @@
-"""Fields whose refusal says the field's name, the value, and what is allowed."""
+"""Fields whose refusal says the field's name, the value, and what is allowed.
+
+JSON has types, so there a field takes its own type only; in a form or a query everything is text.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import datetime as dt
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -17,6 +20,8 @@ class Named:
 
     allowed = ""
     field_name: Any
+    # A form without a checkbox's name means "off" to the framework: here, what is absent is not said
+    default_empty_html = serializers.empty
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is serializers.empty and self.required:  # type: ignore[attr-defined]
@@ -26,18 +31,21 @@ class Named:
         except serializers.ValidationError:
             raise wrong(self.field_name, data, self.allowed) from None
 
+    @property
+    def from_text(self) -> bool:
+        """Does the value come from a form or a query."""
+        return bool(self.context.get("text"))  # type: ignore[attr-defined]
+
 
 class Boolean(Named, serializers.BooleanField):
-    """JSON's true or false (and the words, for forms and queries): no "yes", no 1."""
+    """true or false: no "yes", no 1."""
 
     allowed = "true or false"
-    TRUE_VALUES = {True, "true", "True"}
-    FALSE_VALUES = {False, "false", "False"}
 
     def to_internal_value(self, data: Any) -> bool:
         if isinstance(data, bool):
             return data
-        if isinstance(data, str) and data.lower() in ("true", "false"):
+        if self.from_text and isinstance(data, str) and data.lower() in ("true", "false"):
             return data.lower() == "true"
         raise serializers.ValidationError(self.allowed)
 
@@ -47,22 +55,22 @@ class Choice(Named, serializers.ChoiceField):
     def allowed(self) -> str:  # type: ignore[override]
         return ", ".join(str(choice) for choice in self.choices)
 
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            raise serializers.ValidationError(self.allowed)
+        return super().to_internal_value(data)
+
 
 class Moment(Named, serializers.DateTimeField):
     allowed = "a time such as 2026-03-01T12:00:00Z"
 
-    def to_internal_value(self, value: Any) -> datetime:
+    def to_internal_value(self, value: Any) -> dt.datetime:
         try:
             found = parse_datetime(value) if isinstance(value, str) else None
-        except ValueError:  # well formed, but no such day
-            found = None
-        if found is None:
-            raise serializers.ValidationError(self.allowed)
-        return make_aware(found) if is_naive(found) else found
-
-
-class Pattern(Named, serializers.CharField):
-    allowed = "the name of a collection or a glob pattern such as temp_*, without spaces, commas or $"
+            # In UTC: at either end of the calendar a time may have none, and a database asks for it
+            return (make_aware(found) if is_naive(found) else found).astimezone(dt.UTC)  # type: ignore[arg-type,union-attr]
+        except (ValueError, OverflowError, AttributeError):  # no such day, or no time at all
+            raise serializers.ValidationError(self.allowed) from None
 
 
 class Text(Named, serializers.CharField):
@@ -71,3 +79,35 @@ class Text(Named, serializers.CharField):
     def __init__(self, allowed: str, **options: Any) -> None:
         super().__init__(**options)
         self.allowed = allowed
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):  # the framework would take 0 for "0"
+            raise serializers.ValidationError(self.allowed)
+        return str(super().to_internal_value(data))
+
+
+class Pattern(Text):
+    allowed = "the name of a collection or a glob pattern such as temp_*, without spaces, commas or $"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(self.allowed, **options)
+
+
+class CollectionName(Text):
+    def __init__(self, **options: Any) -> None:
+        super().__init__("the name of a collection", **{"max_length": 255, **options})
+
+
+class Whole(Named, serializers.IntegerField):
+    """A whole number, of which `allowed` says what it is."""
+
+    def __init__(self, allowed: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.allowed = allowed
+
+    def to_internal_value(self, data: Any) -> int:
+        plain = isinstance(data, int) and not isinstance(data, bool)
+        digits = self.from_text and isinstance(data, str) and data.isascii() and data.isdigit()
+        if not (plain or digits):
+            raise serializers.ValidationError(self.allowed)
+        return int(super().to_internal_value(data))

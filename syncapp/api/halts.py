@@ -7,11 +7,11 @@ from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from syncapp import halts
 from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
 from syncapp.api.fields import Text
+from syncapp.api.views import SyncView
 from syncapp.databases import LocalUnreachable
 from syncapp.safety.halts import Kind
 
@@ -38,7 +38,7 @@ class AnswerIn(serializers.Serializer):
 
 
 @extend_schema_view(get=extend_schema(responses=HaltList, tags=["halts"]))
-class Halts(APIView):
+class Halts(SyncView):
     """What stopped transfers before harm was done, and the answers that let them go on."""
 
     def get(self, request: Request) -> Response:
@@ -49,13 +49,13 @@ class Halts(APIView):
 
 
 @extend_schema_view(post=extend_schema(request=AnswerIn, responses=HaltOut, tags=["halts"]))
-class HaltAnswer(APIView):
+class HaltAnswer(SyncView):
     """Answers a halt; the listener carries the answer out and lets transfers go on."""
 
+    takes = {"POST": AnswerIn}
+
     def post(self, request: Request) -> Response:
-        wanted = AnswerIn(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        given = wanted.validated_data
+        given = self.wanted
         try:
             return Response(halts.answer(given["id"], given["answer"], request.user).as_document())
         except halts.UnknownHalt as error:

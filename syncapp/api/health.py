@@ -18,6 +18,7 @@ from monitoring.health import Status
 from syncapp.api.halts import HaltOut
 from syncapp.api.metrics import HeartbeatOut, heartbeats
 from syncapp.api.permissions import may_read
+from syncapp.api.views import SyncView
 from syncapp.conflicts.waiting import waiting
 from syncapp.models import ComparisonRun, RejectedChange
 
@@ -101,7 +102,7 @@ def full_health(snapshot: Snapshot) -> dict[str, Any]:
 
 
 @extend_schema_view(get=extend_schema(responses={200: HealthOut, 503: HealthOut}, tags=["health"]))
-class SyncHealth(APIView):
+class SyncHealth(SyncView):
     """How sync stands. 503 when critical. Reasons and details only with login."""
 
     permission_classes = [AllowAny]

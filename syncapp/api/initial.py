@@ -6,11 +6,11 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from syncapp import first_run
 from syncapp.api.errors import NotPossible, ServiceUnavailable
-from syncapp.api.fields import Choice
+from syncapp.api.fields import Choice, Text
+from syncapp.api.views import SyncView
 from syncapp.bulk.first_run_record import State
 from syncapp.rules.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
 
@@ -34,8 +34,12 @@ class ReportOut(serializers.Serializer):
 
 class InitialIn(serializers.Serializer):
     differing = Choice(choices=DIFFERING, help_text="Who wins where both sides hold a document and differ")
-    timestampField = serializers.CharField(
-        required=False, default="", allow_blank=True, help_text="With newest: the documents' own timestamp"
+    timestampField = Text(
+        "the name of a field, or nothing",
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="With newest: the documents' own timestamp",
     )
     onlyAtlas = Choice(choices=ONLY_ATLAS)
     onlyLocal = Choice(choices=ONLY_LOCAL)
@@ -52,8 +56,10 @@ class InitialOut(serializers.Serializer):
     get=extend_schema(responses=InitialOut, tags=["first run"]),
     post=extend_schema(request=InitialIn, responses=InitialOut, tags=["first run"]),
 )
-class Initial(APIView):
+class Initial(SyncView):
     """What sync found when it started between two databases that both held documents, and what to keep."""
+
+    takes = {"POST": InitialIn}
 
     def get(self, request: Request) -> Response:
         try:
@@ -62,10 +68,8 @@ class Initial(APIView):
             raise ServiceUnavailable(str(error)) from error
 
     def post(self, request: Request) -> Response:
-        wanted = InitialIn(data=request.data)
-        wanted.is_valid(raise_exception=True)
         try:
-            choice = InitialChoice.from_document(wanted.validated_data)
+            choice = InitialChoice.from_document(self.wanted)
             return Response(first_run.as_document(first_run.choose(choice, request.user)))
         except WrongChoice as error:
             raise serializers.ValidationError(str(error)) from error

@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from monitoring import figures
+from syncapp.api.views import SyncView
 from syncapp.models import Instance
 from syncapp.models.choices import Direction
 
@@ -102,7 +102,7 @@ def conflict_totals() -> dict[str, int]:
 
 
 @extend_schema_view(get=extend_schema(responses=MetricsOut, tags=["figures"]))
-class SyncMetrics(APIView):
+class SyncMetrics(SyncView):
     """Counters, processing times and lag of both directions, and conflicts."""
 
     def get(self, request: Request) -> Response:

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
 from syncapp.api.errors import wrong
+from syncapp.api.fields import Whole
 
-PAGE_PARAMETERS = [
-    OpenApiParameter("page", int, description="From 1 on"),
-    OpenApiParameter("page_size", int, description="From 1 to 500; 50 if not given"),
-]
+PAGE_SIZE, LARGEST_PAGE = 50, 500
+
+
+class PageQuery(serializers.Serializer):
+    """What every list's query takes."""
+
+    page = Whole("a whole number from 1 on", required=False, min_value=1, help_text="From 1 on")
+    page_size = Whole(
+        f"a whole number from 1 to {LARGEST_PAGE}",
+        required=False,
+        min_value=1,
+        max_value=LARGEST_PAGE,
+        help_text=f"From 1 to {LARGEST_PAGE}; {PAGE_SIZE} if not given",
+    )
 
 
 class Pages(PageNumberPagination):
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 500
+    """The query has been checked by `PageQuery`; here it is known how many pages there are."""
 
-    def get_page_size(self, request: Request) -> int:
-        return self._number(request, "page_size", self.page_size, self.max_page_size)
+    page_size = PAGE_SIZE
+    page_size_query_param = "page_size"
+    max_page_size = LARGEST_PAGE
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        size = self.get_page_size(request)
+        size = int(self.get_page_size(request) or PAGE_SIZE)
         last = max(1, -(-queryset.count() // size))
-        self._number(request, self.page_query_param, 1, last)
+        page = request.query_params.get(self.page_query_param, "1")
+        if int(page) > last:
+            raise wrong(self.page_query_param, page, f"a whole number from 1 to {last}")
         return super().paginate_queryset(queryset, request, view)
-
-    @staticmethod
-    def _number(request: Request, name: str, default: int, high: int) -> int:
-        text = request.query_params.get(name, str(default))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= high):
-            raise wrong(name, text, f"a whole number from 1 to {high}")
-        return int(text)

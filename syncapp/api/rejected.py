@@ -10,13 +10,13 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from monitoring.versions import parsed
 from syncapp import rejected
 from syncapp.api.errors import NotPossible, ServiceUnavailable
-from syncapp.api.fields import Boolean, Choice, Named
-from syncapp.api.paging import PAGE_PARAMETERS, Pages
+from syncapp.api.fields import Boolean, Choice, CollectionName, Named, Text, Whole
+from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.views import SyncView
 from syncapp.databases import LocalUnreachable
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
@@ -25,34 +25,31 @@ LARGEST_ID = 2**63 - 1
 MOST_IDS = 1_000
 
 
-class Code(Named, serializers.IntegerField):
-    allowed = "an error code of the server, such as 121"
-
-
 class Ids(Named, serializers.ListField):
     allowed = f"a list of 1 to {MOST_IDS} ids, such as [3, 5]"
-    child = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    child = Whole("an id", min_value=1, max_value=LARGEST_ID)
 
 
-class RejectedQuery(serializers.Serializer):
-    collection = serializers.CharField(required=False)
+class RejectedFilter(serializers.Serializer):
+    collection = CollectionName(required=False)
     direction = Choice(choices=Direction.choices, required=False)
-    code = Code(required=False, min_value=0, max_value=2**31 - 1)
-    reason = serializers.CharField(required=False, help_text="A part of it")
+    code = Whole("an error code of the server, such as 121", required=False, min_value=0, max_value=2**31 - 1)
+    reason = Text("a part of the reason", required=False, help_text="A part of it")
 
 
-class RejectedSelection(RejectedQuery):
+class RejectedQuery(RejectedFilter, PageQuery):
+    pass
+
+
+class RejectedSelection(RejectedFilter):
     """What fits all that is given."""
 
     ids = Ids(required=False, min_length=1, max_length=MOST_IDS)
     all = Boolean(required=False, help_text="Every rejected change")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        # A misspelt filter must not be taken for one that everything passes
-        unknown = [name for name in self.initial_data if name not in self.fields]
-        if unknown or not any(attrs.values()):
-            problem = f"{unknown[0]} is unknown" if unknown else "nothing is chosen"
-            raise serializers.ValidationError(f"{problem}; allowed: {', '.join(self.fields)}")
+        if all(value is False for value in attrs.values()):
+            raise serializers.ValidationError(f"nothing is chosen; allowed: {', '.join(self.fields)}")
         return attrs
 
 
@@ -109,24 +106,25 @@ class CountOut(serializers.Serializer):
 @extend_schema_view(
     get=extend_schema(
         operation_id="list_rejected_changes",
-        parameters=[RejectedQuery, *PAGE_PARAMETERS],
+        parameters=[RejectedQuery],
         responses=RejectedPage,
         tags=["rejected changes"],
     )
 )
-class RejectedList(APIView):
+class RejectedList(SyncView):
     """Documents that their target or a validation rule refuses, with the reason, newest first."""
+
+    asks = {"GET": RejectedQuery}
 
     def get(self, request: Request) -> Response:
         pages = Pages()
-        query = RejectedQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        rows = pages.paginate_queryset(rejected.chosen(**query.validated_data), request, self)
+        filters = {name: value for name, value in self.asked.items() if name in RejectedFilter().fields}
+        rows = pages.paginate_queryset(rejected.chosen(**filters), request, self)
         return pages.get_paginated_response(RejectedHead(rows, many=True).data)
 
 
 @extend_schema_view(get=extend_schema(responses=RejectedDetail, tags=["rejected changes"]))
-class RejectedOne(APIView):
+class RejectedOne(SyncView):
     """One rejected change with its document, and the one that holds its unique value."""
 
     def get(self, request: Request, pk: int) -> Response:
@@ -147,12 +145,8 @@ def of_one(service: Callable[..., int], request: Request, pk: int) -> Response:
     return act(service, request, ids=[pk])
 
 
-def of_many(service: Callable[..., int], request: Request) -> Response:
-    wanted = RejectedSelection(data=request.data)
-    wanted.is_valid(raise_exception=True)
-    return act(
-        service, request, **{name: one for name, one in wanted.validated_data.items() if name != "all"}
-    )
+def of_many(service: Callable[..., int], request: Request, wanted: dict[str, Any]) -> Response:
+    return act(service, request, **{name: one for name, one in wanted.items() if name != "all"})
 
 
 def _described(operation: str, request: Any = None) -> Any:
@@ -163,7 +157,7 @@ def _described(operation: str, request: Any = None) -> Any:
 
 
 @_described("retry_rejected_change")
-class RejectedRetry(APIView):
+class RejectedRetry(SyncView):
     """Has sync look at the document again, as if it had changed just now."""
 
     def post(self, request: Request, pk: int) -> Response:
@@ -171,7 +165,7 @@ class RejectedRetry(APIView):
 
 
 @_described("discard_rejected_change")
-class RejectedDiscard(APIView):
+class RejectedDiscard(SyncView):
     """Forgets the rejected change; the document stays as it is on both sides."""
 
     def post(self, request: Request, pk: int) -> Response:
@@ -179,16 +173,20 @@ class RejectedDiscard(APIView):
 
 
 @_described("retry_rejected_changes", RejectedSelection)
-class RejectedRetryMany(APIView):
+class RejectedRetryMany(SyncView):
     """Has sync look at all documents again that fit what is given."""
 
+    takes = {"POST": RejectedSelection}
+
     def post(self, request: Request) -> Response:
-        return of_many(rejected.retry, request)
+        return of_many(rejected.retry, request, self.wanted)
 
 
 @_described("discard_rejected_changes", RejectedSelection)
-class RejectedDiscardMany(APIView):
+class RejectedDiscardMany(SyncView):
     """Forgets all rejected changes that fit what is given."""
 
+    takes = {"POST": RejectedSelection}
+
     def post(self, request: Request) -> Response:
-        return of_many(rejected.discard, request)
+        return of_many(rejected.discard, request, self.wanted)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from syncapp import runs
 from syncapp.api.errors import ServiceUnavailable
 from syncapp.api.fields import Choice
+from syncapp.api.views import SyncView
 from syncapp.databases import Unreachable
 from syncapp.engine.values import BOTH, Side
 from syncapp.models import ResumeToken
@@ -41,14 +41,16 @@ class ClearedOut(serializers.Serializer):
 @extend_schema_view(
     get=extend_schema(responses=TokenList, tags=["records"]),
     delete=extend_schema(
-        parameters=[OpenApiParameter("side", str, enum=[side.value for side in BOTH])],
+        parameters=[SideQuery],
         responses=ClearedOut,
         tags=["records"],
     ),
 )
-class ResumeTokens(APIView):
+class ResumeTokens(SyncView):
     """Where each change stream goes on after a restart. `DELETE` forgets it (of one `side`, or of both): the
     listener compares both sides, at once or at its next start."""
+
+    asks = {"DELETE": SideQuery}
 
     def get(self, request: Request) -> Response:
         return Response(
@@ -56,9 +58,7 @@ class ResumeTokens(APIView):
         )
 
     def delete(self, request: Request) -> Response:
-        query = SideQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        side = query.validated_data.get("side")
+        side = self.asked.get("side")
         try:
             cleared = runs.clear_tokens([Side(side)] if side else BOTH, request.user)
         except Unreachable as error:

@@ -10,12 +10,12 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from syncapp import runs
 from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
-from syncapp.api.fields import Boolean, Choice, Named
-from syncapp.api.paging import PAGE_PARAMETERS, Pages
+from syncapp.api.fields import Boolean, Choice, CollectionName, Named
+from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.views import SyncView
 from syncapp.bulk.run import Kind
 from syncapp.databases import Unreachable
 from syncapp.models import ComparisonRun
@@ -26,7 +26,7 @@ NAMES = f"a list of at most {MOST_COLLECTIONS} names of collections that are syn
 
 class Names(Named, serializers.ListField):
     allowed = NAMES
-    child = serializers.CharField(max_length=255)
+    child = CollectionName()
 
 
 class ResyncIn(serializers.Serializer):
@@ -39,9 +39,13 @@ class VerifyIn(ResyncIn):
     repair = Boolean(required=False, default=False, help_text="true: hand what differs to the listener")
 
 
-class RunQuery(serializers.Serializer):
+class RunFilter(serializers.Serializer):
     kind = Choice(choices=ComparisonRun.Kind.values, required=False)
     state = Choice(choices=ComparisonRun.State.values, required=False)
+
+
+class RunQuery(RunFilter, PageQuery):
+    pass
 
 
 class SampleOut(serializers.Serializer):
@@ -83,40 +87,37 @@ class RunPage(serializers.Serializer):
 
 @extend_schema_view(
     get=extend_schema(
-        operation_id="list_runs", parameters=[RunQuery, *PAGE_PARAMETERS], responses=RunPage, tags=["runs"]
+        operation_id="list_runs", parameters=[RunQuery], responses=RunPage, tags=["runs"]
     )
 )
-class Runs(APIView):
+class Runs(SyncView):
     """Comparisons of both sides, newest first."""
+
+    asks = {"GET": RunQuery}
 
     def get(self, request: Request) -> Response:
         pages = Pages()
-        query = RunQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        rows = pages.paginate_queryset(ComparisonRun.objects.filter(**query.validated_data), request, self)
+        filters = {name: value for name, value in self.asked.items() if name in RunFilter().fields}
+        rows = pages.paginate_queryset(ComparisonRun.objects.filter(**filters), request, self)
         return pages.get_paginated_response(RunOut(rows, many=True).data)
 
 
 @extend_schema_view(get=extend_schema(operation_id="show_run", responses=RunOut, tags=["runs"]))
-class RunOne(APIView):
+class RunOne(SyncView):
     """One comparison: how far it is, and what it found. At most about a second old."""
 
     def get(self, request: Request, run_id: str) -> Response:
         return Response(RunOut(get_object_or_404(ComparisonRun, run_id=run_id)).data)
 
 
-class _Start(APIView):
+class _Start(SyncView):
     """What resync and verify share; they differ in what they take."""
-
-    takes: type[serializers.Serializer]
 
     def kind(self, wanted: dict[str, Any]) -> Kind:
         raise NotImplementedError
 
     def post(self, request: Request) -> Response:
-        body = self.takes(data=request.data)
-        body.is_valid(raise_exception=True)
-        wanted = body.validated_data
+        wanted = self.wanted
         try:
             run = runs.start(self.kind(wanted), wanted["collections"], request.user)
         except runs.UnknownCollections as error:
@@ -130,7 +131,7 @@ class _Start(APIView):
 class Resync(_Start):
     """Compares both sides; what differs from what was agreed is brought together. The listener starts it."""
 
-    takes = ResyncIn
+    takes = {"POST": ResyncIn}
 
     def kind(self, wanted: dict[str, Any]) -> Kind:
         return Kind.RESYNC
@@ -140,14 +141,14 @@ class Resync(_Start):
 class Verify(_Start):
     """Compares both sides and counts differences; with `repair` they are brought together."""
 
-    takes = VerifyIn
+    takes = {"POST": VerifyIn}
 
     def kind(self, wanted: dict[str, Any]) -> Kind:
         return Kind.REPAIR if wanted["repair"] else Kind.VERIFY
 
 
 @extend_schema_view(post=extend_schema(request=None, responses=RunOut, tags=["runs"]))
-class RunCancel(APIView):
+class RunCancel(SyncView):
     """Stops a run. One that convergence depends on (after a lost token, say) cannot be cancelled."""
 
     def post(self, request: Request, run_id: str) -> Response:

@@ -6,9 +6,9 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from syncapp.api.fields import Boolean
+from syncapp.api.views import SyncView
 from syncapp.models import SyncSwitches
 from syncapp.switches import change_switches
 
@@ -29,19 +29,15 @@ class SwitchesOut(serializers.ModelSerializer):
         fields = ("enabled", "paused", "strategy", "version", "changedAt")
 
 
-class SwitchesView(APIView):
+class SwitchesView(SyncView):
     """What the toggle and the pause share; the two differ in what they take."""
-
-    takes: type[serializers.Serializer]
 
     def get(self, request: Request) -> Response:
         switches = SyncSwitches.objects.filter(id=1).first() or SyncSwitches(id=1)
         return Response(SwitchesOut(switches).data)
 
     def post(self, request: Request) -> Response:
-        wanted = self.takes(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        return Response(SwitchesOut(change_switches(request.user, **wanted.validated_data)).data)
+        return Response(SwitchesOut(change_switches(request.user, **self.wanted)).data)
 
 
 @extend_schema_view(
@@ -51,7 +47,7 @@ class SwitchesView(APIView):
 class Toggle(SwitchesView):
     """Two-way sync on or off. Off: one-way sync from local to Atlas; nothing is lost meanwhile."""
 
-    takes = ToggleIn
+    takes = {"POST": ToggleIn}
 
 
 @extend_schema_view(
@@ -61,4 +57,4 @@ class Toggle(SwitchesView):
 class Pause(SwitchesView):
     """Stops both directions, or lets them go on."""
 
-    takes = PauseIn
+    takes = {"POST": PauseIn}

@@ -6,16 +6,16 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from syncapp.api.errors import wrong
-from syncapp.api.exclusions import wanted_pattern
+from syncapp.api.exclusions import PatternQuery, the_pattern
 from syncapp.api.fields import Pattern
+from syncapp.api.views import SyncView
 from syncapp.models import ValidationRule
 from syncapp.validation import WrongSchema, remove_rule, set_rule
 
@@ -49,22 +49,24 @@ class RuleList(serializers.Serializer):
     get=extend_schema(responses=RuleList, tags=["validation rules"]),
     put=extend_schema(request=RuleIn, responses=RuleOut, tags=["validation rules"]),
     delete=extend_schema(
-        parameters=[OpenApiParameter("pattern", str, description="Here or in the body")],
+        parameters=[PatternQuery],
+        request=PatternQuery,
         responses={204: None},
         tags=["validation rules"],
     ),
 )
-class Validation(APIView):
+class Validation(SyncView):
     """A rule counts for documents that travel after it was made; those that are there already stay."""
+
+    takes = {"PUT": RuleIn, "DELETE": PatternQuery}
+    asks = {"DELETE": PatternQuery}
 
     def get(self, request: Request) -> Response:
         rows = RuleOut(ValidationRule.objects.all(), many=True).data
         return Response({"count": len(rows), "results": rows})
 
     def put(self, request: Request) -> Response:
-        wanted = RuleIn(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        given: dict[str, Any] = wanted.validated_data
+        given: dict[str, Any] = self.wanted
         try:
             rule = set_rule(given["pattern"], given["schema"], request.user)
         except WrongSchema as error:
@@ -74,7 +76,7 @@ class Validation(APIView):
         return Response(RuleOut(rule).data)
 
     def delete(self, request: Request) -> Response:
-        pattern = wanted_pattern(request)
+        pattern = the_pattern(self)
         if not remove_rule(pattern, request.user):
             raise NotFound(f"There is no validation rule for {pattern}")
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,7 +1,7 @@
 """The periodic tasks that are there from the start: made once, then they belong to the operators.
 
 What an operator edits in the admin (period, on or off) stays. Only the interval that an environment variable
-names follows that variable, and only when its value is another than at the last start.
+names follows that variable, and only when it says something else than at the last start, or is new.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from syncapp.conf import get_settings
 from syncapp.tasks import maintenance
 
 VARIABLE = "ORIGIN_TRACKING_CLEANUP_INTERVAL"
+BY_DEFAULT = " (default)"
 
 
 def after_migrate(using: str, **kwargs: Any) -> None:
     """Signal handler: every start migrates first."""
     if PeriodicTask._meta.db_table in connections[using].introspection.table_names():
-        seed(get_settings().origin_tracking_cleanup_interval)
+        settings = get_settings()
+        seed(settings.origin_tracking_cleanup_interval, given=VARIABLE in settings.given)
 
 
 @transaction.atomic
-def seed(cleanup_interval_ms: int) -> None:
+def seed(cleanup_interval_ms: int, given: bool = False) -> None:
+    """`given`: the interval stands in the environment, and is no default."""
     night, _ = CrontabSchedule.objects.get_or_create(
         minute="17", hour="3", day_of_week="*", day_of_month="*", month_of_year="*", timezone="UTC"
     )
@@ -40,8 +43,9 @@ def seed(cleanup_interval_ms: int) -> None:
             name=name,
             defaults={"task": task.name, "interval": _every(milliseconds), "queue": maintenance.QUEUE},
         )
-    # The description keeps the variable's value of the last start
-    mark = f"{VARIABLE}={cleanup_interval_ms}"
+    # The description keeps what the variable said at the last start
+    value = f"{VARIABLE}={cleanup_interval_ms}"
+    mark = value if given else f"{value}{BY_DEFAULT}"
     task, made = PeriodicTask.objects.get_or_create(
         name="Copy conflicts that were left behind",
         defaults={
@@ -51,9 +55,13 @@ def seed(cleanup_interval_ms: int) -> None:
             "description": mark,
         },
     )
-    if not made and task.description != mark:
-        task.interval, task.crontab, task.description = _every(cleanup_interval_ms), None, mark
-        task.save()
+    if made or task.description == mark:
+        return
+    new_line = given and task.description.endswith(BY_DEFAULT)
+    if new_line or task.description.removesuffix(BY_DEFAULT) != value:
+        task.interval, task.crontab = _every(cleanup_interval_ms), None
+    task.description = mark
+    task.save()
 
 
 def _every(milliseconds: int) -> IntervalSchedule:

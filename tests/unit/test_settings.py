@@ -124,7 +124,14 @@ def test_defaults_are_allowed_and_those_of_the_requirements() -> None:
 
 
 def test_every_setting_is_a_field() -> None:
-    assert [field.name for field in fields(SyncSettings)] == [setting.name.lower() for setting in SETTINGS]
+    *names, given = [field.name for field in fields(SyncSettings)]
+    assert names == [setting.name.lower() for setting in SETTINGS]
+    assert given == "given"
+
+
+def test_it_is_known_what_the_environment_says_and_what_is_a_default() -> None:
+    said = {"PORT": "5000", "SYNC_LOG_LEVEL": " ", "BIDIRECTIONAL_SYNC_ENABLED": "false"}
+    assert load(said).given == {"PORT", "BIDIRECTIONAL_SYNC_ENABLED"}
 
 
 def test_an_empty_value_means_not_set() -> None:

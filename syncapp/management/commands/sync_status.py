@@ -15,6 +15,8 @@ from monitoring.facts import Snapshot, take_snapshot
 from monitoring.health import Status, duration
 from syncapp.api.health import full_health
 from syncapp.api.metrics import metrics
+from syncapp.conf import get_settings
+from syncapp.environment import values_in_force
 
 COLOURS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.CRITICAL: "red"}
 ROWS = {
@@ -43,9 +45,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         snapshot, figures = take_snapshot(), metrics()
         if options["json"]:
-            self.stdout.write(
-                json.dumps({**full_health(snapshot), "metrics": figures}, indent=2, default=str)
-            )
+            values = [one.as_document() for one in values_in_force(snapshot.switches, get_settings())]
+            everything = {**full_health(snapshot), "metrics": figures, "settings": values}
+            self.stdout.write(json.dumps(everything, indent=2, default=str))
         else:
             self.show(snapshot, figures)
         sys.exit(snapshot.health.status.exit_code)
@@ -74,6 +76,10 @@ class Command(BaseCommand):
         for name, field in ROWS.items():
             table.add_row(name, *(self.text(figures[d][field]) for d in ("atlasToLocal", "localToAtlas")))
         console.print(table)
+        console.print()
+        for one in values_in_force(snapshot.switches, get_settings()):
+            later = f"; the next start takes {one.next} from the environment" if one.next else ""
+            console.print(f"{one.name} = {one.text or '(none)'}  ({one.source}{later})", markup=False)
 
     @staticmethod
     def text(value: Any) -> str:

@@ -1,0 +1,81 @@
+"""What every address of the API shares: a request is checked as a whole against what its view declares, before
+anything is done. What a view does not declare is refused, so that a misspelt name never counts as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http import QueryDict
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from syncapp.api.errors import shown, wrong
+
+
+class Nothing(serializers.Serializer):
+    """No field is taken."""
+
+
+class SyncView(APIView):
+    """`takes`: the fields of the body, by method. `asks`: the names in the query. What was given and is right
+    stands in `self.wanted` and `self.asked`."""
+
+    takes: ClassVar[Mapping[str, type[serializers.Serializer]]] = {}
+    asks: ClassVar[Mapping[str, type[serializers.Serializer]]] = {}
+    wanted: dict[str, Any]
+    asked: dict[str, Any]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # login and permission come first
+        method = str(request.method)
+        if method != "OPTIONS" and hasattr(self, method.lower()):
+            self.asked = checked(self.asks.get(self._like(method), Nothing), request.query_params)
+            self.wanted = checked(self.takes.get(method, Nothing), body_of(request))
+
+    @staticmethod
+    def _like(method: str) -> str:
+        return "GET" if method == "HEAD" else method
+
+
+def body_of(request: Request) -> Mapping[str, Any]:
+    """The body's fields. Raises ParseError or UnsupportedMediaType if it is not what its header says."""
+    try:
+        body = request.data
+    except RecursionError:
+        raise ParseError("The body is nested too deeply") from None
+    if not isinstance(body, Mapping):
+        raise ValidationError(f"The body is {shown(body)}; allowed: a JSON object")
+    if isinstance(body, QueryDict) and any(name.lstrip().startswith(("{", "[")) for name in body):
+        # What `curl -d '{…}'` sends without a header: taken as a form, it would be fields with strange names
+        raise ValidationError(
+            "The body is JSON, but its header says that it is a form; "
+            "send the header Content-Type: application/json"
+        )
+    return body
+
+
+def checked(kind: type[serializers.Serializer], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as `kind` has them. Raises ValidationError for a name that it does not know, too."""
+    serializer = kind(data=given, context={"text": isinstance(given, QueryDict)})
+    fields = serializer.fields
+    for name in given:
+        if name not in fields:
+            allowed = ", ".join(fields) or "none here"
+            plain = name if name.isidentifier() and len(name) < 50 else shown(name)
+            raise ValidationError(f"{plain} is unknown; allowed: {allowed}")
+    if isinstance(given, QueryDict):
+        for name, values in given.lists():
+            _one_that_says_something(fields[name], name, values)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _one_that_says_something(field: serializers.Field, name: str, values: list[Any]) -> None:
+    """Of a form or a query. The framework takes an empty value for an absent one, and the last of several."""
+    if len(values) > 1 and not isinstance(field, serializers.ListField):
+        raise ValidationError(f"{name} is given {len(values)} times; allowed: once")
+    if "" in values and not getattr(field, "allow_blank", False):
+        raise wrong(name, "", getattr(field, "allowed", "") or "a value that is not empty")
