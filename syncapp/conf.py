@@ -18,7 +18,9 @@ from typing import Any
 import environ
 from pymongo.uri_parser import parse_uri
 
+from syncapp.broker import broker_url
 from syncapp.masking import mask_address
+from syncapp.mongodb_uri import mongodb_uri
 from syncapp.rules.initial_choice import InitialChoice
 from syncapp.setting_types import (
     WrongValue,
@@ -29,10 +31,8 @@ from syncapp.setting_types import (
     host_names,
     initial_choice,
     integer,
-    mongodb_uri,
     one_of,
     origins,
-    redis_url,
     secret_key,
     url,
 )
@@ -66,7 +66,7 @@ SETTINGS = (
     Setting("ORIGIN_TRACKING_KEEP_HOURS", "336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window."),
     Setting("CHANGE_STREAM_RECONNECT_INTERVAL", "5000", integer(10, 3_600_000), "Milliseconds: the longest first wait before a lost change stream is opened again; later waits double, with jitter."),
     Setting("CHANGE_STREAM_MAX_RECONNECT_ATTEMPTS", "10", integer(1, 100_000), "Attempts after which health turns critical. Trying goes on at the longest interval."),
-    Setting("CELERY_BROKER_URL", "", redis_url, "Redis. Empty: `make run` starts an embedded one.", secret=True),
+    Setting("CELERY_BROKER_URL", "", broker_url, "Redis. rediss:// is TLS: the server is verified by the system's authorities, or by those of a file (rediss://host:6379/0?ssl_ca_certs=/path/ca.pem). Empty: `make run` starts an embedded one.", secret=True),
     Setting("DATABASE_URL", "", database_url, "Django's database. Empty: SQLite in SYNC_HOME.", secret=True),
     Setting("DJANGO_SECRET_KEY", "", secret_key, "Django's secret key. Empty: made once and kept in SYNC_HOME.", secret=True),
     Setting("DJANGO_DEBUG", "false", boolean, "Django's debug pages. Never in production."),

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 
 import environ
-from pymongo.errors import InvalidURI, PyMongoError
-from pymongo.uri_parser import parse_uri
 
 from syncapp.rules.initial_choice import FORM, InitialChoice, WrongChoice
 
@@ -82,21 +80,6 @@ def check_collection_pattern(word: str) -> None:
         raise WrongValue("names of collections or glob patterns, separated by commas, without spaces or $")
 
 
-def mongodb_uri(text: str) -> str:
-    """A MongoDB URI with the name of a database in its path; empty means: not set."""
-    allowed = "mongodb://host:port/database or mongodb+srv://host/database, with the database's name"
-    if not text:
-        return text
-    try:
-        # A mongodb+srv name is looked up when it is connected to, not here: the network may be away.
-        parsed = parse_uri(re.sub(r"^mongodb\+srv://", "mongodb://", text), warn=False)
-    except (InvalidURI, PyMongoError, ValueError):
-        raise WrongValue(allowed) from None
-    if not parsed["database"]:
-        raise WrongValue(allowed)
-    return text
-
-
 def url(*schemes: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text and not (text.split("://")[0] in schemes and "://" in text):
@@ -104,13 +87,6 @@ def url(*schemes: str) -> Callable[[str], str]:
         return text
 
     return parse
-
-
-def redis_url(text: str) -> str:
-    url("redis", "rediss")(text)
-    if text and not re.fullmatch(r"[^?]*://[^/?]+(/\d*)?(\?.*)?", text):
-        raise WrongValue("redis://host:port/N or rediss://host:port/N, where N is the number of a database")
-    return text
 
 
 def origins(text: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import environ
 from django.templatetags.static import static
 
 from syncapp import logs
+from syncapp.broker import ANSWER_SECONDS, CONNECT_SECONDS, broker_of
 from syncapp.conf import get_settings, kept_secret
 
 SYNC = get_settings()
@@ -165,7 +166,9 @@ UNFOLD = {
     },
 }
 
-CELERY_BROKER_URL = SYNC.celery_broker_url or "redis://127.0.0.1:6379/0"
+_BROKER = broker_of(SYNC.celery_broker_url or "redis://127.0.0.1:6379/0")
+CELERY_BROKER_URL = _BROKER.url
+CELERY_BROKER_USE_SSL = dict(_BROKER.tls) or None  # by itself Celery would not verify a rediss:// server
 CELERY_TASK_SERIALIZER = "bson"
 CELERY_ACCEPT_CONTENT = ["bson", "json"]
 CELERY_TASK_IGNORE_RESULT = True
@@ -183,8 +186,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 900,  # longer than the longest task
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
-    "socket_timeout": 10,
-    "socket_connect_timeout": 5,
+    "socket_timeout": ANSWER_SECONDS,
+    "socket_connect_timeout": CONNECT_SECONDS,
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"

@@ -11,6 +11,7 @@ from typing import Any
 
 import redis
 
+from syncapp.broker import broker_of
 from syncapp.streams.messages import Report, decode_report, encode_report
 
 MAX_ENTRIES = 20_000
@@ -22,8 +23,9 @@ def stream_name(instance_id: str, epoch: int) -> str:
     return f"isthmus:{instance_id}:{epoch}:reports"
 
 
-def connect(url: str, socket_timeout: float = 10) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=socket_timeout, socket_connect_timeout=5)
+def connect(url: str) -> redis.Redis:
+    """`url`: as CELERY_BROKER_URL has it."""
+    return broker_of(url).client()
 
 
 def send(client: redis.Redis, stream: str, report: Report) -> None:

@@ -11,6 +11,7 @@ and slowed while both ends live.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -25,8 +26,9 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Relay:
     """Runs in a thread of its own until `close`. Its port stays the same through every fault."""
 
-    def __init__(self, target: int) -> None:
-        self.target, self.port = target, free_port()
+    def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
+        """`tls`: what clients have to speak; the server behind it speaks without."""
+        self.target, self.port, self._tls = target, free_port(), tls
         self.latency, self.rate = 0.0, 0.0  # seconds a chunk; bytes a second, 0: as fast as it goes
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()  # closed while the network is a black hole
@@ -67,7 +69,9 @@ class Relay:
 
     async def _listen(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=CHUNK)
+            self._server = await asyncio.start_server(
+                self._accept, "127.0.0.1", self.port, limit=CHUNK, ssl=self._tls
+            )
 
     async def _cut(self) -> None:
         if self._server is not None:
