@@ -27,6 +27,7 @@ from syncapp.programs import DEMO, PROGRAMS
 from syncapp.switches import get_switches
 
 SERVERS_TIMEOUT = 60.0  # seconds
+ENDING_TIMEOUT = 8.0  # a killed run's server may hold the folder for seconds
 HEALTH_TIMEOUT = 60.0
 DEGRADED_TIMEOUT = 20.0
 STOP_TIMEOUT = 9.0
@@ -104,10 +105,18 @@ def _wait_for_servers(plan: Plan, supervisor: Supervisor) -> None:
 
 def _wait(is_ready: Callable[[], bool], name: str, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + SERVERS_TIMEOUT
+    has_ended = False
     while not is_ready():
+        if not has_ended and supervisor.ends_again(name):
+            has_ended, deadline = True, time.monotonic() + ENDING_TIMEOUT
         if supervisor.has_ended or time.monotonic() > deadline:
-            raise StartFailed(f"{name} did not start; see the files in {supervisor.logs}")
+            raise StartFailed(f"{name} did not start: {supervisor.why(name)}\n{_where(name, supervisor)}")
         time.sleep(0.05)
+
+
+def _where(name: str, supervisor: Supervisor) -> str:
+    log = supervisor.log(name)
+    return f"More is in {log if log.exists() else supervisor.logs}"
 
 
 def _answers(supervisor: Supervisor) -> bool:
