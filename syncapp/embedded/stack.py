@@ -14,6 +14,7 @@ from monitoring.facts import take_snapshot
 from syncapp.conf import SyncSettings, get_settings
 from syncapp.embedded import orphans
 from syncapp.embedded.block import Addresses, describe
+from syncapp.embedded.last_words import hint
 from syncapp.embedded.lock import RunLock
 from syncapp.embedded.mongod import direct_client, make_primary
 from syncapp.embedded.plan import Plan, make_plan
@@ -110,13 +111,18 @@ def _wait(is_ready: Callable[[], bool], name: str, supervisor: Supervisor) -> No
         if not has_ended and supervisor.ends_again(name):
             has_ended, deadline = True, time.monotonic() + ENDING_TIMEOUT
         if supervisor.has_ended or time.monotonic() > deadline:
-            raise StartFailed(f"{name} did not start: {supervisor.why(name)}\n{_where(name, supervisor)}")
+            raise StartFailed(_why(name, supervisor))
         time.sleep(0.05)
 
 
-def _where(name: str, supervisor: Supervisor) -> str:
-    log = supervisor.log(name)
-    return f"More is in {log if log.exists() else supervisor.logs}"
+def _why(name: str, supervisor: Supervisor) -> str:
+    words, log = supervisor.why(name), supervisor.log(name)
+    lines = [
+        f"{name} did not start: {words}",
+        hint(words),
+        f"More is in {log if log.exists() else supervisor.logs}",
+    ]
+    return "\n".join(filter(None, lines))
 
 
 def _answers(supervisor: Supervisor) -> bool:
