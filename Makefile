@@ -11,7 +11,7 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long chaos lint format bench requirements clean
+.PHONY: help run test test-fresh test-long chaos lint format bench requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -20,7 +20,11 @@ run: $(VENV)/run.stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as
 	@exec "$(PY)" manage.py sync_run
 
 test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
+	@"$(PY)" -m tests.support.parts
 	@exec "$(PY)" -m pytest -n $(JOBS) --dist loadfile --durations=25 $(ARGS)
+
+test-fresh: ## Try `make run` and `make test` in a minimal Debian (as root; FRESH_HOME=folder, USERS="tester root")
+	@exec python3 -m tests.fresh $(USERS)
 
 test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, then a long chaos run
 	HYPOTHESIS_PROFILE=long "$(PY)" -m pytest tests/property --timeout=14400 $(ARGS)

@@ -1,6 +1,7 @@
 """Real servers for all tests, Hypothesis profiles, and the order of the folders.
 
-A server that cannot be started is an error, never a skip.
+A server that cannot be started is an error, never a skip. One that is not installed fails
+`test_needed_parts`, once; what needs it is skipped.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
+from tests.support.parts import CHROMIUM, MONGOD, POSTGRES, REDIS, Part, find_chromium
+from tests.support.postgres import Postgres
 from tests.support.servers import started
 
+PARTS_TEST = "test_needed_parts.py"
 FOLDERS_BY_COST = ("unit", "property", "integration", "api", "admin", "browser", "chaos")
 
 # Examples differ at every run; a failing one is printed with the line that repeats it
@@ -51,6 +55,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return FOLDERS_BY_COST.index(folder) if folder in FOLDERS_BY_COST else len(FOLDERS_BY_COST)
 
     items.sort(key=cost)
+    _skip_without_servers(items)
+
+
+def _skip_without_servers(items: list[pytest.Item]) -> None:
+    """Nearly everything needs these two: hundreds of errors would hide the one line that helps."""
+    for part in (MONGOD, REDIS):
+        if part.why_missing():
+            for item in items:
+                if item.path.name != PARTS_TEST:
+                    item.add_marker(pytest.mark.skip(reason=f"{part.name} is missing, see {PARTS_TEST}"))
+
+
+def _need(part: Part) -> None:
+    if part.why_missing():
+        pytest.skip(f"{part.name} is missing, see {PARTS_TEST}")
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +88,20 @@ def atlas_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     with started(Redis(tmp_path_factory.mktemp("redis"))) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    _need(POSTGRES)
+    with started(Postgres()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program."""
+    _need(CHROMIUM)
+    return find_chromium() or ""
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from syncapp.embedded.binaries import find_mongod
+from syncapp.embedded.libraries import runnable_here
 from syncapp.embedded.server import Server
 
 NOT_YET_INITIALIZED = 94
@@ -51,7 +52,7 @@ def mongod_command(folder: Path, port: int, replica_set: str, oplog_mb: int) -> 
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     return [
-        find_mongod(),
+        *runnable_here(find_mongod(), folder),
         *("--dbpath", str(data)),
         *("--port", str(port)),
         *("--bind_ip", "127.0.0.1"),

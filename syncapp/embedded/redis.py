@@ -9,6 +9,7 @@ from redis import Redis as Client
 from redis.exceptions import BusyLoadingError, ConnectionError
 
 from syncapp.embedded.binaries import find_redis
+from syncapp.embedded.libraries import runnable_here
 from syncapp.embedded.server import Server
 
 READY_TIMEOUT = 20.0  # seconds
@@ -40,7 +41,7 @@ def redis_url(port: int) -> str:
 def redis_command(folder: Path, port: int) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     return [
-        find_redis(),
+        *runnable_here(find_redis(), folder),
         *("--port", str(port)),
         *("--bind", "127.0.0.1"),
         *("--dir", str(folder)),

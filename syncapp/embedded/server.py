@@ -6,12 +6,13 @@ import subprocess
 import time
 from pathlib import Path
 
+from syncapp.embedded.last_words import last_words, size
 from syncapp.embedded.ports import free_port, is_free
 from syncapp.embedded.tether import tethered
 
 
 class ServerFailed(Exception):
-    """The server did not start. The text ends with the last lines of its log."""
+    """The server did not start. The text ends with its last words."""
 
 
 class Server:
@@ -23,6 +24,7 @@ class Server:
         self.folder = Path(folder)
         self.port = port or free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self._log_size = 0  # when it was started
 
     @property
     def log(self) -> Path:
@@ -40,6 +42,7 @@ class Server:
         if not is_free(self.port):
             raise ServerFailed(f"{self.name} cannot start: port {self.port} is taken")
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._log_size = size(self.log)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 tethered(self.command()), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
@@ -75,14 +78,10 @@ class Server:
     def check_alive(self, deadline: float) -> None:
         """Raise `ServerFailed` if the process has ended, or `deadline` (of time.monotonic) has passed."""
         if not self.running:
-            raise ServerFailed(f"{self.name} has ended: {self._last_lines()}")
+            raise ServerFailed(f"{self.name} has ended: {self._last_words()}")
         if time.monotonic() > deadline:
-            raise ServerFailed(f"{self.name} was not ready in time: {self._last_lines()}")
+            raise ServerFailed(f"{self.name} was not ready in time: {self._last_words()}")
 
-    def _last_lines(self, count: int = 5) -> str:
-        try:
-            lines = self.log.read_text(errors="replace").splitlines()
-            # After a crash mongod's last lines are a backtrace
-            return "\n".join([one for one in lines if '"s":"F"' in one][-count:] or lines[-count:])
-        except OSError as error:
-            return str(error)
+    def _last_words(self) -> str:
+        status = self.process.poll() if self.process is not None else None
+        return last_words(self.log, self._log_size) or f"it said nothing (exit status {status})"

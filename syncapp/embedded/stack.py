@@ -14,6 +14,7 @@ from monitoring.facts import take_snapshot
 from syncapp.conf import SyncSettings, get_settings
 from syncapp.embedded import orphans
 from syncapp.embedded.block import Addresses, describe
+from syncapp.embedded.last_words import hint
 from syncapp.embedded.lock import RunLock
 from syncapp.embedded.mongod import direct_client, make_primary
 from syncapp.embedded.plan import Plan, make_plan
@@ -27,6 +28,7 @@ from syncapp.programs import DEMO, PROGRAMS
 from syncapp.switches import get_switches
 
 SERVERS_TIMEOUT = 60.0  # seconds
+ENDING_TIMEOUT = 8.0  # a killed run's server may hold the folder for seconds
 HEALTH_TIMEOUT = 60.0
 DEGRADED_TIMEOUT = 20.0
 STOP_TIMEOUT = 9.0
@@ -104,10 +106,23 @@ def _wait_for_servers(plan: Plan, supervisor: Supervisor) -> None:
 
 def _wait(is_ready: Callable[[], bool], name: str, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + SERVERS_TIMEOUT
+    has_ended = False
     while not is_ready():
+        if not has_ended and supervisor.ends_again(name):
+            has_ended, deadline = True, time.monotonic() + ENDING_TIMEOUT
         if supervisor.has_ended or time.monotonic() > deadline:
-            raise StartFailed(f"{name} did not start; see the files in {supervisor.logs}")
+            raise StartFailed(_why(name, supervisor))
         time.sleep(0.05)
+
+
+def _why(name: str, supervisor: Supervisor) -> str:
+    words, log = supervisor.why(name), supervisor.log(name)
+    lines = [
+        f"{name} did not start: {words}",
+        hint(words),
+        f"More is in {log if log.exists() else supervisor.logs}",
+    ]
+    return "\n".join(filter(None, lines))
 
 
 def _answers(supervisor: Supervisor) -> bool:

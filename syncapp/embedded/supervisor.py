@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM, Signals
 from typing import Any
-from xmlrpc.client import ServerProxy
+from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
 from syncapp.conf import BASE_DIR
+from syncapp.embedded.last_words import last_words, size
 from syncapp.embedded.tether import tethered
 
 SERVERS, APP = "servers", "app"
@@ -48,11 +49,14 @@ class Supervisor:
         self.home, self.programs = home, programs
         self.logs = home / "logs"
         self.process: subprocess.Popen[bytes] | None = None
+        self._log_sizes: dict[str, int] = {}  # at the start
 
     def start(self, environment: Mapping[str, str], lock: int) -> None:
         """Start it, and with it the group of servers. `lock` is a file descriptor that it keeps open."""
         self.logs.mkdir(parents=True, exist_ok=True)
         socket_path(self.home).unlink(missing_ok=True)
+        names = ["supervisord", *(program.name for program in self.programs)]
+        self._log_sizes = {name: size(self.log(name)) for name in names}
         config = self.home / "supervisord.conf"
         config.write_text(configuration(self.programs))
         command = [
@@ -84,6 +88,31 @@ class Supervisor:
         transport = SupervisorTransport("", "", f"unix://{socket_path(self.home)}")
         with ServerProxy("http://supervisor", transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def ends_again(self, name: str) -> bool:
+        """Has this program ended right after its start, and waits for its next one?"""
+        if name not in self._log_sizes:
+            return False
+        try:
+            state = self.call("getProcessInfo", self._full_name(name))["statename"]
+        except (OSError, Fault):
+            return False
+        return state in {"BACKOFF", "FATAL"}
+
+    def why(self, name: str) -> str:
+        """What this program said last since the start, or how Supervisor saw it end, or its own end."""
+        if self.has_ended and (words := last_words(self.logs / "supervisord.err")):
+            return words
+        own_words = last_words(self.log(name), self._log_sizes.get(name, 0))
+        seen = last_words(self.log("supervisord"), self._log_sizes["supervisord"], count=200).splitlines()
+        ends = [line.partition(" exited: ")[2] for line in seen if f" exited: {name} " in line]
+        return own_words or next(reversed(ends), "it said nothing")
+
+    def _full_name(self, name: str) -> str:
+        return next(f"{program.group}:{name}" for program in self.programs if program.name == name)
 
     def stop(self) -> None:
         """Ask it to stop everything: the applications first, then the servers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -108,13 +107,9 @@ def site(tmp_path: Path, filled_home: Path) -> Iterator[Site]:
 
 # Not longer than its module: while Playwright runs, Django refuses to work in this thread
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    assert path, (
-        "Chromium is needed: install it (on Debian: apt-get install chromium), or name it in CHROMIUM"
-    )
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
 

@@ -250,3 +250,48 @@ def test_with_databases_of_ones_own_there_is_no_demo_and_sync_is_one_way(
         run.wait_until_nothing_is_left()
     finally:
         run.clean_up()
+
+
+def a_mongod(folder: Path, script: str) -> str:
+    """A PATH on which this comes first."""
+    folder.mkdir()
+    program = folder / "mongod"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_a_server_that_does_not_start_says_why_on_the_screen(tmp_path: Path) -> None:
+    path = a_mongod(tmp_path / "bin", "echo 'this disk is not what it was' >&2; exit 3")
+    run = Running(tmp_path / "home", PATH=path)
+    try:
+        assert run.process.wait(40) == 1
+        assert run.printed == (
+            "local did not start: this disk is not what it was\n"
+            f"More is in {run.home / 'logs' / 'local.log'}\n"
+        )
+        run.wait_until_nothing_is_left()
+    finally:
+        run.clean_up()
+
+
+def test_a_server_that_ends_without_a_word_is_named_with_how_it_ended(tmp_path: Path) -> None:
+    # As a processor does with instructions that it does not know
+    run = Running(tmp_path / "home", PATH=a_mongod(tmp_path / "bin", "kill -ILL $$"))
+    try:
+        assert run.process.wait(40) == 1
+        assert "local did not start: local (terminated by SIGILL" in run.printed
+        assert "need a processor with AVX" in run.printed
+    finally:
+        run.clean_up()
+
+
+def test_a_server_whose_libraries_are_missing_is_not_even_started(tmp_path: Path) -> None:
+    path = a_mongod(tmp_path / "bin", "")
+    program = tmp_path / "bin" / "mongod"
+    program.write_bytes(Path("/bin/true").read_bytes().replace(b"libc.so.6", b"libq.so.6"))
+    done = manage("sync_run", home=tmp_path / "home", PATH=path, PORT=str(free_port()))
+    assert done.returncode == 1
+    assert "mongod cannot start: it needs libq.so.6" in done.stderr
+    assert "apt-get install libq6" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

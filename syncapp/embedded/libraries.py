@@ -1,0 +1,90 @@
+"""The shared libraries that a server's program asks for: those that this system lacks are taken from wheels,
+for that program alone, or named with the package that holds them.
+
+A minimal Debian has no libcurl.so.4, without which mongod does not start; the wheel pycurl carries one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from syncapp.embedded.binaries import ServerMissing
+
+# library: the module whose wheel carries it, and what the file is called there
+IN_WHEELS = {"libcurl.so.4": ("pycurl", "libcurl-*.so.4*")}
+OTHER_NAMES = {"libcrypto": "libssl"}  # OpenSSL's two libraries are in one package
+
+
+def runnable_here(program: str, folder: Path) -> list[str]:
+    """The command line that starts `program`. `folder`: where links to borrowed libraries are put, if any are.
+
+    Raises `ServerMissing` for a library that is nowhere.
+    """
+    missing = missing_libraries(program)
+    if not missing:
+        return [program]
+    wheels = {library: _in_wheel(library) for library in missing}
+    absent = [library for library, found in wheels.items() if found is None]
+    if absent:
+        raise ServerMissing(_what_to_install(program, absent))
+    _link(folder / "lib", [(library, found) for library, found in wheels.items() if found])
+    # Relative: the variable takes a colon or a semicolon of the folder's path for the end of a path
+    path = ":".join(filter(None, ("lib", os.environ.get("LD_LIBRARY_PATH"))))
+    return ["env", "-C", str(folder), f"LD_LIBRARY_PATH={path}", program]
+
+
+@cache
+def missing_libraries(program: str) -> tuple[str, ...]:
+    """What the dynamic loader does not find, as `ldd` would say it (Linux with glibc; elsewhere nothing)."""
+    if sys.platform != "linux":
+        return ()
+    # A program that is not loaded dynamically really runs: it must only say its version
+    done = subprocess.run(
+        [program, "--version"],
+        env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"},
+        capture_output=True, text=True, errors="replace", timeout=20, check=False,
+    )  # fmt: skip
+    return tuple(re.findall(r"^\s*(\S+) => not found", done.stdout, re.MULTILINE))
+
+
+def _in_wheel(library: str) -> Path | None:
+    module, pattern = IN_WHEELS.get(library, ("", ""))
+    spec = find_spec(module) if module else None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    beside = Path(next(iter(spec.submodule_search_locations))).parent / f"{module}.libs"
+    return next(iter(sorted(beside.glob(pattern))), None)
+
+
+def _link(folder: Path, found: Sequence[tuple[str, Path]]) -> None:
+    """Each library under the name that is asked for, beside all that its wheel carries: it looks for them there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for library, path in found:
+        links = {path.name: path for path in path.parent.iterdir()} | {library: path}
+        for name, target in links.items():
+            link = folder / name
+            if not link.is_symlink() or link.readlink() != target:
+                link.unlink(missing_ok=True)
+                link.symlink_to(target)
+
+
+def _what_to_install(program: str, libraries: Sequence[str]) -> str:
+    packages = sorted({_debian_package(library) for library in libraries})
+    return (
+        f"{Path(program).name} cannot start: it needs {', '.join(libraries)}, which this system does not have"
+        f" (on Debian: apt-get install {' '.join(packages)})"
+    )
+
+
+def _debian_package(library: str) -> str:
+    """As Debian names the package of a library: libcurl.so.4 is in libcurl4."""
+    name, _, version = library.partition(".so.")
+    name = OTHER_NAMES.get(name, name)
+    return f"{name}{'-' if name[-1:].isdigit() else ''}{version}".lower().replace("_", "-")

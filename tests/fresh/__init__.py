@@ -1,0 +1,1 @@
+"""`make test-fresh`: the two commands on a machine that has nothing yet."""

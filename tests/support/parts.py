@@ -1,0 +1,84 @@
+"""The programs that the tests need beside Python's packages, and where each comes from.
+
+    python -m tests.support.parts      # as root on Debian: installs those that are missing
+
+A part that is missing fails one test, which says how to install it; what needs the part is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncapp.embedded.binaries import ServerMissing, find_mongod, find_redis
+from syncapp.embedded.libraries import runnable_here
+from tests.support.postgres import find_postgres
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    package: str  # Debian's; empty: it comes from a wheel
+    why_missing: Callable[[], str]  # empty: it is there
+
+    @property
+    def advice(self) -> str:
+        how = f" (on Debian, as root: apt-get install {self.package})" if self.package else ""
+        return f"{self.why_missing()}{how}"
+
+
+def find_chromium() -> str | None:
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def _why_no_server(find: Callable[[], str]) -> str:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            runnable_here(find(), Path(folder))
+    except ServerMissing as missing:
+        return str(missing)
+    return ""
+
+
+MONGOD = Part("mongod", "", lambda: _why_no_server(find_mongod))
+REDIS = Part("Redis or Valkey", "", lambda: _why_no_server(find_redis))
+CHROMIUM = Part(
+    "Chromium",
+    "chromium",
+    lambda: "" if find_chromium() else "Chromium was not found: install it, or name it in CHROMIUM",
+)
+POSTGRES = Part(
+    "PostgreSQL",
+    "postgresql",
+    lambda: "" if find_postgres() else "PostgreSQL's server was not found: install it",
+)
+PARTS = (MONGOD, REDIS, CHROMIUM, POSTGRES)
+
+
+def install_packages(names: list[str]) -> None:
+    """By apt-get. What does not work is said, and the tests say it again."""
+    print(f"Installing Debian's packages that the tests need: {', '.join(names)} …", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *names]):
+        done = subprocess.run(
+            ["apt-get", "-qq", *command], env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            print(f"apt-get {' '.join(command)} failed:\n{done.stdout[-2_000:]}", file=sys.stderr)
+
+
+def main() -> None:
+    missing = [part.package for part in PARTS if part.package and part.why_missing()]
+    if missing and os.getuid() == 0 and shutil.which("apt-get"):
+        install_packages(missing)
+
+
+if __name__ == "__main__":
+    main()
