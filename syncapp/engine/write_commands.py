@@ -3,7 +3,7 @@ as long a document."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -14,6 +14,7 @@ from pymongo.errors import BulkWriteError
 from syncapp.engine.content import wrap
 
 Statement = Mapping[str, Any]
+COMMAND_BYTES = 12_000_000  # a command may have 16 MB, and one document as many
 
 
 def statement(query: bytes, change: bytes) -> RawBSONDocument:
@@ -43,9 +44,26 @@ def _run(
     statements: Sequence[Statement],
     session: ClientSession,
 ) -> None:
-    if not statements:
-        return
-    command = {name: collection.name, field: list(statements), "ordered": True}
-    reply = collection.database.command(command, session=session)
-    if reply.get("writeErrors"):
-        raise BulkWriteError(reply)
+    done = 0
+    for portion in _portions(statements):
+        command = {name: collection.name, field: portion, "ordered": True}
+        reply = collection.database.command(command, session=session)
+        if reply.get("writeErrors"):
+            reply["writeErrors"][0]["index"] += done
+            raise BulkWriteError(reply)
+        done += len(portion)
+
+
+def _portions(statements: Sequence[Statement]) -> Iterator[list[Statement]]:
+    """As many at once as a command may hold. What exchanges unique values can be more."""
+    portion: list[Statement] = []
+    size = 0
+    for one in statements:
+        length = len(one.raw) if isinstance(one, RawBSONDocument) else 0
+        if portion and size + length > COMMAND_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(one)
+        size += length + 8
+    if portion:
+        yield portion
