@@ -24,11 +24,12 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from syncapp.engine.collisions import Collision
 from syncapp.engine.conflict_records import write_records
-from syncapp.engine.content import content_hash, id_of
+from syncapp.engine.content import content_hash
+from syncapp.engine.cutting import MOST_GUILTY, fitting_ids, halves, may_be_cut
 from syncapp.engine.decide import Observation, Policy, decide, needs_stamps, policy_for
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
-from syncapp.engine.cutting import MOST_GUILTY, fitting_ids, halves, may_be_cut
 from syncapp.engine.errors import (
     BatchTooLarge,
     CollectionRefused,
@@ -40,10 +41,10 @@ from syncapp.engine.errors import (
 from syncapp.engine.landings import record_landed
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.plan import Plan, now_ms, transferred
+from syncapp.engine.probe import find_refused
 from syncapp.engine.stamps import stamp_of
 from syncapp.engine.state import read_states, write_states
 from syncapp.engine.transaction import read_position, session_of, transaction, translated
-from syncapp.engine.unique_values import holder_of, partner_of
 from syncapp.engine.values import (
     Batch,
     DocumentKey,
@@ -58,6 +59,8 @@ from syncapp.engine.work import Work
 
 UNLIMITED = 1 << 62
 ROUNDS = 12  # looks at a key in one task before it is handed back
+EXCHANGE_BYTES = 64 * 1024 * 1024  # of documents that give each other unique values, in one transaction
+PROBE_AFTER = 4  # documents that were refused one by one: from then on it is tried who will be
 FIRST_READ = 100  # documents of a collection whose sizes are not known yet, before more of them are asked for
 BACKOFF_SECONDS = (0.005, 0.4)  # first and longest wait after a write conflict
 
@@ -105,21 +108,24 @@ class ChangeProcessor:
         that it fails for is alone: RETRY, with the reason. Raises SyncError for what stops all of it."""
         outcomes: list[Outcome] = []
         guilty = 0
+        gathered = batch.gathered  # as one, if it can be
         parts = [batch.items]  # the last one is next
         while parts:
             items = parts.pop()
-            portion = items[: self._portion(batch.collection, items)]
+            portion = items if gathered else items[: self._portion(batch.collection, items)]
             if len(portion) < len(items):
                 parts.append(items[len(portion) :])
             try:
-                outcomes += self._process(replace(batch, items=portion), policy)
+                outcomes += self._process(replace(batch, items=portion, gathered=gathered), policy)
             except BatchTooLarge as error:
+                gathered = False
                 # At most half, since a document that was not read yet may be larger
                 self._fitting[batch.collection] = max(1, min(error.fitting * 3 // 4, len(portion) // 2))
                 parts.append(portion)
             except self.interrupts:
                 raise
             except Exception as raised:
+                gathered = False
                 error = cause_of(raised)
                 if not may_be_cut(error):
                     raise error from raised
@@ -141,7 +147,9 @@ class ChangeProcessor:
     def _process(self, batch: Batch, policy: Policy) -> list[Outcome]:
         # One document, with those that it exchanges unique values with, cannot be cut any more
         max_bytes = self.max_bytes if len(batch.items) > 1 else UNLIMITED
-        work = Work({item.key: item for item in batch.items}, max_bytes)
+        if batch.gathered:
+            max_bytes = max(max_bytes, EXCHANGE_BYTES)
+        work = Work({item.key: item for item in batch.items}, max_bytes, batch.gathered)
         left_over = Ending.AGAIN  # also for a document that never stands still
         for attempt in range(ROUNDS):
             if not work.items:
@@ -170,41 +178,61 @@ class ChangeProcessor:
             view = self._observe_atlas(batch, work)
         self.at("atlas read")
         while True:
+            plan = Plan(new_batch_id(), batch.read_to)
             try:
                 with translated():
-                    plan = self._decide_locally(batch, work, view, policy)
+                    self._decide_locally(batch, work, view, policy, plan)
                 break
             except DocumentRefused as error:
-                self._refused(work, error, Side.LOCAL, view.documents.get(error.key))
+                self._refused(batch.collection, work, plan, error, Side.LOCAL, plan.pulls)
             except CollectionRefused as error:
-                self._reject(work, error, Side.LOCAL, {k: view.documents.get(k) for k in work.left()})
+                self._reject_all(work, error, Side.LOCAL, {k: view.documents.get(k) for k in work.left()})
         work.outcomes |= plan.outcomes
         work.in_conflict |= plan.in_conflict
         self.at("local committed")
         if plan.pushes:
             self._push(plan, work)
 
-    def _refused(self, work: Work, error: DocumentRefused, target: Side, document: bytes | None) -> None:
-        """The target takes everything but this document: reject it, or look at it again with another one."""
-        key = error.key
-        with translated():
-            holder = holder_of(self.databases[target][key.collection], error)
-            if error.unique_value and holder is None and key not in work.looked:
-                work.looked.add(key)  # one of this batch gets the value: it holds it next time
-                work.postponed.add(key)
+    def _refused(
+        self,
+        collection: str,
+        work: Work,
+        plan: Plan,
+        error: DocumentRefused,
+        target: Side,
+        writes: list[DocumentWrite],
+    ) -> None:
+        """The target takes everything but this document: reject it, or look at it again with others."""
+        by_key = {write.key: write for write in writes}
+        if error.is_taken:
+            exchanged = error.key in work.exchanged
+            if target not in work.untangled:
+                work.untangled.add(target)
+                self.at("value taken")
+                with translated():
+                    Collision(self.databases, collection, work, plan, target, by_key).settle()
+                decided = error.key in work.outcomes or error.key in work.postponed
+                if decided or (error.key in work.exchanged and not exchanged):
+                    return
+            if work.look_once_more(error.key, by_key):
                 return
-            partner = None
-            if holder is not None:
-                fact = work.items[key].facts.get(target.other)
-                partner = partner_of(self.databases[target.other], holder, error, target.other, fact)
-        if partner is None or not work.exchange(key, partner):
-            other = id_of(holder) if holder else None
-            work.outcomes[key] = Outcome(
-                key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code,
-                document=document, other_id=other, other_document=holder,
-            )  # fmt: skip
+        self._reject(work, error, target, by_key[error.key])
+        work.refusals += 1
+        if work.refusals == PROBE_AFTER:
+            left = work.left()
+            rest = [write for key, write in by_key.items() if key in left and key not in work.exchanged]
+            with translated():
+                for one in find_refused(self.databases[target][collection], rest):
+                    if not one.is_taken:  # the holder may be about to change
+                        self._reject(work, one, target, by_key[one.key])
 
-    def _reject(
+    def _reject(self, work: Work, error: DocumentRefused, target: Side, write: DocumentWrite) -> None:
+        work.outcomes[error.key] = Outcome(
+            error.key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code,
+            document=write.after,
+        )  # fmt: skip
+
+    def _reject_all(
         self,
         work: Work,
         error: CollectionRefused,
@@ -274,10 +302,11 @@ class ChangeProcessor:
 
     # Step 2
 
-    def _decide_locally(self, batch: Batch, work: Work, view: AtlasView, policy: Policy) -> Plan:
+    def _decide_locally(
+        self, batch: Batch, work: Work, view: AtlasView, policy: Policy, plan: Plan
+    ) -> None:
         local = self.databases[Side.LOCAL]
         items = work.left()
-        plan = Plan(new_batch_id(), batch.read_to)
         self._ensure_exists(Side.LOCAL, batch.collection, any(key in view.documents for key in items))
         with transaction(local) as session:
             documents = self._read(local[batch.collection], work, items, session)
@@ -302,7 +331,6 @@ class ChangeProcessor:
             if plan.states:
                 self._write_plan(local, batch, work, view, plan, session)
                 self.at("local written")
-        return plan
 
     def _write_plan(
         self,
@@ -335,10 +363,9 @@ class ChangeProcessor:
                 if error.is_there and not read_all:
                     read_all = True  # more of them may be there
                     continue
-                document = next(write.after for write in writes if write.key == error.key)
-                self._refused(work, error, Side.ATLAS, document)
+                self._refused(writes[0].key.collection, work, plan, error, Side.ATLAS, writes)
             except CollectionRefused as error:
-                self._reject(work, error, Side.ATLAS, {write.key: write.after for write in writes})
+                self._reject_all(work, error, Side.ATLAS, {write.key: write.after for write in writes})
             except DuplicateKeyError:
                 return  # our intents were settled without us
         work.outcomes |= {

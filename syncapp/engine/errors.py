@@ -73,6 +73,11 @@ class DocumentRefused(SyncError):
         self.key, self.reason, self.code, self.unique_value = key, reason, code, unique_value
 
     @property
+    def is_taken(self) -> bool:
+        """Is it refused because another document holds a unique value that it brings?"""
+        return self.code == DUPLICATE_KEY and not self.is_there
+
+    @property
     def is_there(self) -> bool:
         """Is it refused because a document with its `_id` is there?"""
         if self.code != DUPLICATE_KEY or not self.unique_value:

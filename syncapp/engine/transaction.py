@@ -53,6 +53,17 @@ def transaction(database: Database[Any]) -> Iterator[ClientSession]:
 
 
 @contextmanager
+def aborted_transaction(database: Database[Any]) -> Iterator[ClientSession]:
+    """To try what the server says: nothing of it stays."""
+    with session_of(database) as session:
+        session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+        try:
+            yield session
+        finally:
+            session.abort_transaction()
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """The driver's errors as ours, but for a duplicate key, which is protocol."""
     try:

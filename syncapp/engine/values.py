@@ -163,6 +163,7 @@ class Batch:
     items: tuple[WorkItem, ...]
     read_to: Mapping[Side, int]  # every event up to and including this position had been read
     hurry: bool = False  # the listener's memory is full: do not wait for the exact time of a push
+    gathered: bool = False  # all that is dirty in the collection, since unique values move between documents
     halted: frozenset[Side] = frozenset()  # whose versions must not travel until an operator answers
     rules_version: int = 0
     device: str = ""  # the instance id
@@ -179,6 +180,7 @@ class Ending(Word):
     OWED = "owed"  # a pull that is not allowed while sync is disabled: keep it until it is
     REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
     LATER = "later"  # decided by rules that the listener does not know yet: again when it does
+    GATHER = "gather"  # hand it out again in one batch with all that is dirty in its collection
 
 
 class Outcome(NamedTuple):

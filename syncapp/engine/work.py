@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from syncapp.engine.values import DocumentKey, Ending, Outcome, WorkItem
+from syncapp.engine.values import DocumentKey, Outcome, Side, WorkItem
 
 
 @dataclass(slots=True)
@@ -13,34 +14,40 @@ class Work:
 
     items: dict[DocumentKey, WorkItem]  # without an outcome when the round began
     max_bytes: int  # of documents, or the batch is cut
+    gathered: bool = False  # as the batch says
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
     in_conflict: set[DocumentKey] = field(default_factory=set)
     exchanged: set[DocumentKey] = field(default_factory=set)  # documents that exchange unique values
+    partners: set[DocumentKey] = field(default_factory=set)  # that nobody had asked for
     postponed: set[DocumentKey] = field(default_factory=set)  # to the next round
     looked: set[DocumentKey] = field(default_factory=set)  # postponed since nobody held their value
+    untangled: set[Side] = field(default_factory=set)  # where it was asked in this round who holds what
+    refusals: int = 0  # of single documents in this round
 
     def next_round(self) -> None:
         """Look again at what has no outcome, the postponed too."""
         self.items = {key: item for key, item in self.items.items() if key not in self.outcomes}
         self.postponed.clear()
+        self.untangled.clear()
+        self.refusals = 0
 
     def left(self) -> dict[DocumentKey, WorkItem]:
         done = self.outcomes.keys() | self.postponed
         return {key: item for key, item in self.items.items() if key not in done}
 
-    def exchange(self, key: DocumentKey, partner: WorkItem) -> bool:
-        """Look at a refused document again, together with the holder of its unique value, which changes
-        too. False: they were looked at together, and the holder kept the value."""
-        ended = self.outcomes.get(partner.key)
-        if ended is not None and ended.ending is not Ending.WAIT:
+    def take_in(self, partner: WorkItem) -> None:
+        """Look at this one too, from the next round on: nothing of it was read in this one."""
+        self.partners.add(partner.key)
+        self.items.setdefault(partner.key, partner)
+        self.postponed.add(partner.key)
+
+    def look_once_more(self, key: DocumentKey, together: Collection[DocumentKey]) -> bool:
+        """Nobody seems to hold what it wants: the holder may have been left out of this round, or have changed just
+        now. False: that was tried."""
+        if key in self.looked:
             return False
-        if ended is not None:
-            self.outcomes[key] = Outcome(key, Ending.RETRY)
-            return True
-        if {key, partner.key} <= self.exchanged:
-            self.postponed.add(key)  # the holder was left out of this round
-        self.exchanged |= {key, partner.key}
-        if partner.key not in self.items:
-            self.items[partner.key] = partner
-            self.postponed |= {key, partner.key}  # nothing of it was read in this round
+        self.looked.add(key)
+        self.postponed.add(key)
+        if key in self.exchanged:
+            self.postponed |= self.exchanged.intersection(together)
         return True

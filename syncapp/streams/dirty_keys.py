@@ -20,8 +20,10 @@ _OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
 class Task:
     """Keys in a Celery task."""
 
+    collection: str
     keys: dict[DocumentKey, Work]
     alive_at: float
+    gathered: bool = False  # all that was ready in the collection
 
 
 class DirtyKeys:
@@ -34,6 +36,7 @@ class DirtyKeys:
         self._ready = ReadyKeys()
         self._waits: dict[Side, list[tuple[int, int, DocumentKey, Work]]] = {side: [] for side in BOTH}
         self._waiting = 0
+        self._gathered: set[str] = set()  # collections whose keys go out together, and one batch at a time
         self._order = itertools.count()
 
     # What the streams bring
@@ -72,17 +75,27 @@ class DirtyKeys:
 
     def fullest(self) -> int:
         """The number of keys in the largest group that could go out as one batch."""
-        return self._ready.fullest()
+        return self._ready.fullest(self._held())
+
+    def _held(self) -> set[str]:
+        """Collections of which nothing goes out until what is out is back."""
+        return {
+            task.collection
+            for task in self.tasks.values()
+            if task.gathered or task.collection in self._gathered
+        }
 
     def take(self, task_id: str, limit: int, now: float) -> tuple[Side, str, list[WorkItem]] | None:
         """Up to `limit` ready keys of one collection, for one task. Groups take turns."""
-        found = self._ready.take(limit, self._dirty)
+        found = self._ready.take(limit, self._dirty, self._held(), self._gathered)
         if found is None:
             return None
         side, collection, chosen = found
         taken = {key: self._dirty.pop(key) for key in chosen}
         self._busy.update(chosen)
-        self.tasks[task_id] = Task(taken, now)
+        gathered = collection in self._gathered
+        self._gathered.discard(collection)  # what is ready later is asked for again if it must be
+        self.tasks[task_id] = Task(collection, taken, now, gathered)
         items = [WorkItem(key, work.facts, work.seen, work.attempts) for key, work in taken.items()]
         return side, collection, items
 
@@ -120,7 +133,10 @@ class DirtyKeys:
                     self._ready.add(key, newer)
             else:
                 work.seen = seen if ending is Ending.WAIT else work.seen
-                work.attempts += ending is Ending.RETRY
+                if ending is Ending.GATHER:
+                    self._gathered.add(key.collection)
+                # What was gathered once in vain must not be for ever
+                work.attempts += ending is Ending.RETRY or (ending is Ending.GATHER and task.gathered)
                 self._put_back(key, work)
         if not task.keys:
             del self.tasks[task_id]

@@ -125,6 +125,7 @@ class Dispatcher:
             tuple(items),
             read_to=dict(self._dirty.read_to),
             hurry=full,
+            gathered=self._dirty.tasks[task_id].gathered,
             halted=stopped_sides(self._safeguards.halts, collection),
             rules_version=rules.version,
             device=self._safeguards.device,

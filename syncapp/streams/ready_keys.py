@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from syncapp.engine.values import DocumentKey, Fact, Seen, Side
+
+GATHERED_KEYS = 20_000  # in one batch, of a collection in which unique values move between documents
 
 
 @dataclass(slots=True)
@@ -66,9 +68,9 @@ class ReadyKeys:
     def __len__(self) -> int:
         return sum(group.ready for group in self._groups.values())
 
-    def fullest(self) -> int:
-        """The number of keys in the largest group."""
-        return max((group.ready for group in self._groups.values()), default=0)
+    def fullest(self, held: Container[str] = ()) -> int:
+        """The number of keys in the largest group. `held`: collections that are left out."""
+        return max((group.ready for (_, name), group in self._groups.items() if name not in held), default=0)
 
     def add(self, key: DocumentKey, work: Work) -> None:
         if work.ready:
@@ -86,13 +88,24 @@ class ReadyKeys:
             self._groups[work.side, key.collection].ready -= 1  # its place in the queue is passed over later
 
     def take(
-        self, limit: int, works: Mapping[DocumentKey, Work]
+        self,
+        limit: int,
+        works: Mapping[DocumentKey, Work],
+        held: Container[str] = (),
+        gathered: Container[str] = (),
     ) -> tuple[Side, str, list[DocumentKey]] | None:
-        """Up to `limit` keys of the group whose turn it is, all of as many attempts."""
-        while self._groups:
+        """Up to `limit` keys of the group whose turn it is, all of as many attempts. Of the collections in `gathered`
+        many more, so that all that is ready comes together; of those in `held` none."""
+        for _ in range(len(self._groups)):
             (side, collection), group = self._groups.popitem(last=False)
             if not group.ready:
                 continue
+            if collection in held:
+                self._groups[side, collection] = group
+                continue
+            together = collection in gathered
+            if together:
+                limit = GATHERED_KEYS
             keys = group.keys
             chosen: list[DocumentKey] = []
             others: list[DocumentKey] = []
@@ -105,7 +118,7 @@ class ReadyKeys:
                 if attempts < 0:
                     attempts = work.attempts
                     # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
-                    limit = max(1, limit // 8 ** min(attempts, 4))
+                    limit = limit if together else max(1, limit // 8 ** min(attempts, 4))
                 if work.attempts == attempts:
                     work.ready = False
                     chosen.append(key)

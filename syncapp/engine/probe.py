@@ -1,0 +1,32 @@
+"""Which of many documents a target refuses, found out without writing any: each is tried in a transaction that is
+aborted. To repeat a whole batch for each refused one would take the square of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo.collection import Collection
+
+from syncapp.engine.documents import DocumentWrite, write_documents
+from syncapp.engine.errors import DocumentRefused
+from syncapp.engine.transaction import aborted_transaction
+
+
+def find_refused(collection: Collection[Any], writes: Sequence[DocumentWrite]) -> list[DocumentRefused]:
+    """The error of each document that is refused even alone. Raises PyMongoError."""
+    refused: list[DocumentRefused] = []
+    left = list(writes)
+    size = 1  # more where all goes well
+    while left:
+        try:
+            with aborted_transaction(collection.database) as session:
+                write_documents(collection, left[:size], session)
+        except DocumentRefused as error:
+            refused.append(error)
+            left = [write for write in left[:size] if write.key != error.key] + left[size:]
+            size = max(1, size // 4)
+        else:
+            left = left[size:]
+            size *= 2
+    return refused

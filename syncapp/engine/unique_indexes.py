@@ -1,0 +1,215 @@
+"""The unique indexes of a collection, and what the server itself says of values in them: which documents hold them,
+which are equal there (a collation, numbers of several types), and which documents a partial index takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from syncapp.engine import read_commands
+from syncapp.engine.content import elements, wrap
+from syncapp.engine.index_keys import UNDEFINED, Path, Unsure, index_keys, values_of
+from syncapp.engine.transaction import session_of
+
+NAMESPACE_NOT_FOUND = 26
+BRANCHES = 1_000  # of one query
+LITERAL_BYTES = 4_000_000  # of documents that are sent to be looked at
+_REGEX, _DOCUMENT = 0x0B, 0x03
+_EMPTY_ARRAY = b"\x04" + wrap(b"")
+_NUMBER = "_sync_number"
+
+
+class UniqueIndex(NamedTuple):
+    name: str
+    paths: tuple[Path, ...]
+    sparse: bool
+    hidden: bool
+    collation: RawBSONDocument | None
+    partial: RawBSONDocument | None
+
+    def keys(self, document: bytes | None) -> set[bytes]:
+        """What it would hold of a document, if it is not partial. None where that is not known for certain."""
+        try:
+            return set() if document is None else index_keys(document, self.paths, self.sparse)
+        except Unsure:
+            return set()
+
+
+def unique_indexes(database: Database[Any], collection: str) -> list[UniqueIndex]:
+    """All but the one on `_id`, and those (2dsphere, text) whose keys are not values. Raises PyMongoError."""
+    try:
+        # More than 64 indexes there cannot be: one reply brings them all
+        reply = database.command({"listIndexes": collection}, codec_options=read_commands.RAW)
+    except OperationFailure as error:
+        if error.code == NAMESPACE_NOT_FOUND:
+            return []
+        raise
+    found = read_commands.portion_of(reply).documents
+    return [index for one in found if (index := _index(one)) is not None]
+
+
+def _index(raw: bytes) -> UniqueIndex | None:
+    fields = {name: (kind, value) for kind, name, value in elements(raw)}
+    if b"unique" not in fields or fields[b"unique"][1] == b"\0":
+        return None
+    pattern = RawBSONDocument(fields[b"key"][1])
+    try:
+        if any(way not in (1, -1) for way in pattern.values()) or b"_id" in _names(pattern.raw):
+            return None
+        name = str(RawBSONDocument(raw)["name"])
+    except BSONError:
+        return None
+    collation, partial = fields.get(b"collation"), fields.get(b"partialFilterExpression")
+    return UniqueIndex(
+        name,
+        tuple(tuple(path.split(b".")) for path in _names(pattern.raw)),
+        b"sparse" in fields and fields[b"sparse"][1] != b"\0",
+        b"hidden" in fields and fields[b"hidden"][1] != b"\0",
+        RawBSONDocument(collation[1]) if collation else None,
+        RawBSONDocument(partial[1]) if partial else None,
+    )
+
+
+def _names(document: bytes) -> list[bytes]:
+    return [name for _, name, _ in elements(document)]
+
+
+def documents_with(
+    database: Database[Any], collection: str, index: UniqueIndex, keys: Sequence[bytes]
+) -> Iterator[bytes]:
+    """The documents in an index that have one of these keys, and perhaps some more. Raises PyMongoError."""
+    for start, end in _portions([len(key) for key in keys], BRANCHES):
+        query = _query(index, keys[start:end])
+        if index.partial is not None:
+            query = wrap(b"\x04$and\0" + wrap(b"\x030\0" + query + b"\x031\0" + index.partial.raw))
+        command: dict[str, Any] = {
+            "find": collection,
+            "filter": RawBSONDocument(query),
+            "readConcern": {"level": "local"},
+        }
+        if not index.hidden:
+            command["hint"] = index.name
+        if index.collation is not None:
+            command["collation"] = index.collation
+        with (
+            session_of(database) as session,
+            closing(read_commands.portions(database, command, session)) as portions,
+        ):
+            for portion in portions:
+                yield from portion
+
+
+def _query(index: UniqueIndex, keys: Sequence[bytes]) -> bytes:
+    wanted = [[_EMPTY_ARRAY if one == UNDEFINED else one for one in values_of(key)] for key in keys]
+    paths = [b".".join(path) for path in index.paths]
+    if len(paths) == 1 and not any(_is_operator(value) for (value,) in wanted):
+        values = b"".join(one[:1] + b"%d\0" % place + one[1:] for place, (one,) in enumerate(wanted))
+        return wrap(b"\x03" + paths[0] + b"\0" + wrap(b"\x04$in\0" + wrap(values)))
+    branches = []
+    for place, values_ in enumerate(wanted):
+        # $eq: a value that is a regular expression is meant as a value, not as a pattern
+        conditions = [
+            b"\x03" + path + b"\0" + wrap(one[:1] + b"$eq\0" + one[1:])
+            for path, one in zip(paths, values_, strict=True)
+        ]
+        branches.append(b"\x03%d\0" % place + wrap(b"".join(conditions)))
+    return wrap(b"\x04$or\0" + wrap(b"".join(branches)))
+
+
+def _is_operator(value: bytes) -> bool:
+    """Would $in take the value for something else?"""
+    return value[0] == _REGEX or (value[0] == _DOCUMENT and value[6:7] == b"$")
+
+
+def classes_of(
+    database: Database[Any], collection: str, index: UniqueIndex, keys: Sequence[bytes]
+) -> dict[bytes, int]:
+    """A number for each key: the same for those that are equal by the server's own comparison. Keys that the
+    server was not asked about (the collection is empty) are all different. Raises PyMongoError."""
+    found = {key: place for place, key in enumerate(keys)}
+    if sum(map(len, keys)) > 2 * LITERAL_BYTES:
+        return found  # more than one command may hold: equal are those of the same bytes
+    pipeline = [
+        *_literally([b"\x03v\0" + key for key in keys]),
+        {"$group": {"_id": "$v", "places": {"$push": f"${_NUMBER}"}}},
+        {"$project": {"_id": 0, "places": 1}},
+    ]
+    for group in _aggregate(database, collection, pipeline, index):
+        first, *others = group["places"]
+        for place in others:
+            found[keys[place]] = first
+    return found
+
+
+def taken_by(
+    database: Database[Any], collection: str, index: UniqueIndex, documents: Sequence[bytes]
+) -> list[bool]:
+    """Which of these versions of documents a partial index takes. Raises PyMongoError."""
+    if index.partial is None:
+        return [True] * len(documents)
+    names = _fields_of(index.partial.raw)
+    parts = [
+        b"".join(bytes([kind]) + name + b"\0" + value for kind, name, value in elements(one) if name in names)
+        for one in documents
+    ]
+    taken = [False] * len(documents)
+    for start, end in _portions([len(part) for part in parts]):
+        pipeline = [
+            *_literally(parts[start:end]),
+            {"$match": index.partial},
+            {"$project": {"_id": 0, _NUMBER: 1}},
+        ]
+        for one in _aggregate(database, collection, pipeline, index):
+            taken[start + one[_NUMBER]] = True
+    return taken
+
+
+def _fields_of(expression: bytes) -> set[bytes]:
+    """The top-level fields that a filter may look at."""
+    found = set()
+    for kind, name, value in elements(expression):
+        if not name.startswith(b"$"):
+            found.add(name.partition(b".")[0])
+        elif kind in (0x03, 0x04):
+            for _, _, part in (one for one in elements(value) if one[0] == _DOCUMENT):
+                found |= _fields_of(part)
+    return found
+
+
+def _portions(sizes: Sequence[int], most: int = 1 << 30) -> Iterator[tuple[int, int]]:
+    start, size = 0, 0
+    for place, one in enumerate(sizes):
+        if place > start and (size + one > LITERAL_BYTES or place - start >= most):
+            yield start, place
+            start, size = place, 0
+        size += one + 40
+    if sizes:
+        yield start, len(sizes)
+
+
+def _literally(documents: Sequence[bytes]) -> list[Any]:
+    """Stages that bring these documents (as BSON elements), numbered, whatever the collection holds."""
+    numbered = [
+        b"\x03%d\0" % place + wrap(one + b"\x10" + _NUMBER.encode() + b"\0" + place.to_bytes(4, "little"))
+        for place, one in enumerate(documents)
+    ]
+    literal = RawBSONDocument(wrap(b"\x04$literal\0" + wrap(b"".join(numbered))))
+    return [
+        {"$limit": 1},
+        {"$project": {"_id": 0, "one": literal}},
+        {"$unwind": "$one"},
+        {"$replaceRoot": {"newRoot": "$one"}},
+    ]
+
+
+def _aggregate(
+    database: Database[Any], collection: str, pipeline: list[Any], index: UniqueIndex
+) -> Iterator[dict[str, Any]]:
+    options: dict[str, Any] = {} if index.collation is None else {"collation": dict(index.collation)}
+    yield from database[collection].aggregate(pipeline, **options)
