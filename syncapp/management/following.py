@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import IO, cast
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,6 +24,7 @@ from syncapp import runs
 from syncapp.bulk.run import DIFFERENCES, Kind, Run, State
 from syncapp.bulk.runs import load
 from syncapp.databases import Unreachable, local_database
+from syncapp.management.command import SyncCommand
 from syncapp.models import Instance
 from syncapp.streams.lease import active_listener
 
@@ -33,7 +34,7 @@ CANNOT = 2
 INTERRUPTED = 130
 
 
-class RunCommand(BaseCommand):
+class RunCommand(SyncCommand):
     """Asks for a run and follows it to its end."""
 
     def add_arguments(self, parser: CommandParser) -> None:

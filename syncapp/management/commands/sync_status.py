@@ -7,7 +7,7 @@ import json
 import sys
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +15,7 @@ from monitoring.facts import Snapshot, take_snapshot
 from monitoring.health import Status, duration
 from syncapp.api.health import full_health
 from syncapp.api.metrics import metrics
+from syncapp.management.command import SyncCommand
 
 COLOURS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.CRITICAL: "red"}
 ROWS = {
@@ -34,8 +35,12 @@ ROWS = {
 }
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "How sync stands: health with its reasons, and the figures of both directions."
+    examples = {
+        "": "health with its reasons, and the figures",
+        "--json": "for scripts",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="for scripts")
