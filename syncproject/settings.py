@@ -7,7 +7,7 @@ import environ
 from django.templatetags.static import static
 
 from syncapp import logs
-from syncapp.conf import get_settings, kept_secret
+from syncapp.conf import BASE_DIR, get_settings, kept_secret
 
 SYNC = get_settings()
 SYNC.home.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ ASGI_APPLICATION = "syncproject.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [BASE_DIR / "syncapp" / "templates"],  # before unfold's, of which one is ours
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -145,6 +145,7 @@ UNFOLD = {
     ],
     "STYLES": [lambda request: static("monitoring/isthmus.css")],
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_HISTORY": False,  # Django's own log of the admin: what counts is in the audit log
     "BORDER_RADIUS": "8px",
     "DASHBOARD_CALLBACK": "monitoring.dashboard.page_context",
     "SIDEBAR": {"navigation": "syncapp.admin.navigation.sidebar"},

@@ -100,9 +100,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _is_device_page(request: HttpRequest) -> bool:
-    """The page of halts lies below the device's, and has a link of its own."""
+    """Pages with links of their own, and those that others lead to, lie below the device's."""
     below = request.path.startswith(reverse("admin:syncapp_instance_changelist"))
-    return below and request.path != reverse("admin:syncapp_halts")
+    return below and request.path not in {
+        reverse(f"admin:{name}") for name in ("syncapp_halts", "syncapp_document")
+    }
 
 
 def _flower() -> dict[str, Any] | None:

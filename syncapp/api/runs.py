@@ -19,6 +19,7 @@ from syncapp.api.paging import PAGE_PARAMETERS, Pages
 from syncapp.bulk.run import Kind
 from syncapp.databases import Unreachable
 from syncapp.models import ComparisonRun
+from syncapp.reasons import Code, with_reasons
 
 MOST_COLLECTIONS = 1_000
 NAMES = f"a list of at most {MOST_COLLECTIONS} names of collections that are synchronised"
@@ -44,10 +45,16 @@ class RunQuery(serializers.Serializer):
     state = Choice(choices=ComparisonRun.State.values, required=False)
 
 
+class DifferenceReasonOut(serializers.Serializer):
+    code = serializers.ChoiceField(choices=[code.value for code in Code])
+    text = serializers.CharField()
+
+
 class SampleOut(serializers.Serializer):
     collection = serializers.CharField()
     id = serializers.CharField(help_text="Canonical extended JSON")
     what = serializers.ChoiceField(choices=["different", "onlyLocal", "onlyAtlas"])
+    reason = DifferenceReasonOut(required=False, help_text="Why it differs; in the answer for one run")
 
 
 class RunOut(serializers.ModelSerializer):
@@ -102,7 +109,8 @@ class RunOne(APIView):
     """One comparison: how far it is, and what it found. At most about a second old."""
 
     def get(self, request: Request, run_id: str) -> Response:
-        return Response(RunOut(get_object_or_404(ComparisonRun, run_id=run_id)).data)
+        run = get_object_or_404(ComparisonRun, run_id=run_id)
+        return Response({**RunOut(run).data, "samples": with_reasons(run.samples)})
 
 
 class _Start(APIView):
