@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from syncapp.admin import document, halts
+from syncapp.admin import document, first_run, halts
 from syncapp.admin.base import ReadOnlyAdmin, block, shorter
 from syncapp.models import AuditEntry, Instance, MetricMinute
 
@@ -55,6 +55,8 @@ class InstanceAdmin(ReadOnlyAdmin):
         view = self.admin_site.admin_view
         return [
             path("halts/", view(halts.page), name=halts.NAME),
+            path("first-run/", view(first_run.page), name=first_run.NAME),
+            path("first-run/progress/", view(first_run.progress), name=first_run.PROGRESS),
             path("document/", view(document.page), name=document.NAME),
             *super().get_urls(),
         ]
