@@ -129,7 +129,11 @@ def _found() -> dict[str, Any]:
 def _rows(found: FirstRun) -> list[dict[str, Any]]:
     if found.report is None:
         return []
-    return [*found.report["collections"], {"collection": "Total", "total": True, **found.report["total"]}]
+    total = {"collection": "Total", "total": True, **found.report["total"]}
+    numbers = ("equal", "different", "onlyLocal", "onlyAtlas")
+    return [
+        row | {name: f"{row[name]:,}" for name in numbers} for row in (*found.report["collections"], total)
+    ]
 
 
 def _choose(request: HttpRequest, choice: InitialChoice) -> HttpResponse:
