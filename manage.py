@@ -7,7 +7,7 @@ import sys
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
-    from django.db.utils import OperationalError
+    from django.db.utils import OperationalError, ProgrammingError
 
     from syncapp.conf import SettingsError, get_settings
 
@@ -17,10 +17,10 @@ def main() -> int:
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(sys.argv)
-    except OperationalError as error:
-        print(
-            f"DATABASE_URL: Django's database cannot be used: {str(error).splitlines()[0]}", file=sys.stderr
-        )
+    except (OperationalError, ProgrammingError) as error:
+        from syncapp.preparation import why_unusable
+
+        print(why_unusable(error, settings), file=sys.stderr)
         return 1
     except SettingsError as error:
         print(error, file=sys.stderr)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from bson import json_util
-from bson.errors import BSONError
-from bson.json_util import JSONOptions
+from monitoring.shown_values import shown, typed
 
-_LINE = 48
-_EXACT = json_util.CANONICAL_JSON_OPTIONS
-_READABLE: JSONOptions = json_util.RELAXED_JSON_OPTIONS
+_WORDS = re.compile(r"\w+|\s+|[^\w\s]")
+_MOST_WORDS = 2_000  # longer texts are only compared from both ends: the time grows with the square
+
+
+class Part(NamedTuple):
+    """A piece of a text; does it differ from the other side's?"""
+
+    text: str
+    differs: bool
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,8 @@ class FieldPair:
     name: str
     local: str | None
     atlas: str | None
+    local_parts: Sequence[Part] = field(default=(), compare=False)
+    atlas_parts: Sequence[Part] = field(default=(), compare=False)
 
     @property
     def differs(self) -> bool:
@@ -30,47 +40,57 @@ class FieldPair:
 def compare(local: str, atlas: str) -> list[FieldPair]:
     """Fields of two documents in canonical extended JSON, in the order of the local one, then the others.
 
-    Texts are relaxed extended JSON; where only the types differ (1 and 1.0), they are canonical, so that
-    the difference is seen. Empty text means: the document was absent.
+    Where only the types differ (1 and 1.0) the texts name them, so that the difference is seen. Empty text
+    means: the document was absent.
     """
     sides = [json.loads(text) if text else {} for text in (local, atlas)]
     names = list(dict.fromkeys([*sides[0], *sides[1]]))
     return [_pair(name, *sides) for name in names]
 
 
-def _pair(name: str, local: dict, atlas: dict) -> FieldPair:
+def _pair(name: str, local: dict[str, Any], atlas: dict[str, Any]) -> FieldPair:
     values = [side.get(name) for side in (local, atlas)]
     present = [name in side for side in (local, atlas)]
-    texts = [readable(value) if there else None for value, there in zip(values, present, strict=True)]
+    texts = [shown(value) if there else None for value, there in zip(values, present, strict=True)]
     if all(present) and texts[0] == texts[1] and json.dumps(values[0]) != json.dumps(values[1]):
-        texts = [_laid_out(value) for value in values]
-    return FieldPair(name, texts[0], texts[1])
+        texts = [typed(value) for value in values]
+    left, right = texts
+    if left is None or right is None or left == right:
+        whole = left != right
+        return FieldPair(name, left, right, _whole(left, whole), _whole(right, whole))
+    return FieldPair(name, left, right, *marked(left, right))
 
 
-def readable(canonical: object) -> str:
-    """A value of canonical extended JSON in the relaxed form: plain numbers and dates."""
-    try:
-        value = json_util.loads(json.dumps(canonical), json_options=_EXACT)
-        return _laid_out(json.loads(json_util.dumps(value, json_options=_READABLE)))
-    except (ValueError, TypeError, OverflowError, BSONError):
-        # A value that Python cannot hold (a date in the year 20000) is shown as it is kept
-        return _laid_out(canonical)
+def _whole(text: str | None, differs: bool) -> Sequence[Part]:
+    return () if text is None else (Part(text, differs),)
 
 
-def _laid_out(value: object, indent: str = "") -> str:
-    """JSON in which what fits on one line stands on one line: `{"$numberDecimal": "11.50"}`."""
-    flat = json.dumps(value, ensure_ascii=False)
-    if len(flat) + len(indent) <= _LINE or not isinstance(value, dict | list) or not value:
-        return flat
-    inner = indent + "  "
-    if isinstance(value, list):
-        rows = [inner + _laid_out(item, inner) for item in value]
-        return "[\n" + ",\n".join(rows) + f"\n{indent}]"
-    rows = [
-        f"{inner}{json.dumps(name, ensure_ascii=False)}: {_laid_out(item, inner)}"
-        for name, item in value.items()
-    ]
-    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+def marked(left: str, right: str) -> tuple[list[Part], list[Part]]:
+    """Two texts in parts, word by word, those marked in which they differ."""
+    ours, theirs = _WORDS.findall(left), _WORDS.findall(right)
+    if max(len(ours), len(theirs)) > _MOST_WORDS:
+        return _from_both_ends(ours, theirs)
+    found: tuple[list[Part], list[Part]] = ([], [])
+    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        for parts, words in ((found[0], ours[a:b]), (found[1], theirs[c:d])):
+            if words:
+                parts.append(Part("".join(words), tag != "equal"))
+    return found
+
+
+def _from_both_ends(ours: list[str], theirs: list[str]) -> tuple[list[Part], list[Part]]:
+    shorter = min(len(ours), len(theirs))
+    start = next((place for place in range(shorter) if ours[place] != theirs[place]), shorter)
+    most = shorter - start
+    end = next((place for place in range(most) if ours[-1 - place] != theirs[-1 - place]), most)
+
+    def parts(words: list[str]) -> list[Part]:
+        cut = len(words) - end
+        pieces = (words[:start], False), (words[start:cut], True), (words[cut:], False)
+        return [Part("".join(piece), differs) for piece, differs in pieces if piece]
+
+    return parts(ours), parts(theirs)
 
 
 def parsed(canonical: str) -> object | None:

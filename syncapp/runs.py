@@ -1,11 +1,13 @@
-"""Comparison runs as people start, follow and cancel them, and the clearing of resume tokens.
+"""Comparison runs as people start, follow and cancel them; resume tokens as people look at them and clear them.
 
 Commands, API and admin call it. The listener starts what is requested here. Changes are in the audit log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo.database import Database
@@ -18,6 +20,7 @@ from syncapp.databases import database, local_database
 from syncapp.engine.origin import METADATA, known_instance_id
 from syncapp.engine.values import BOTH, Side
 from syncapp.models import ResumeToken
+from syncapp.streams.change_stream import token_position
 from syncapp.streams.resume import token_id
 from syncapp.switches import Actor, audit
 
@@ -84,6 +87,48 @@ def cancel(run_id: str, user: Actor = None) -> Run:
         audit(user, f"cancel {run.kind}", run_id)
         _mirror(local, run)
         return run
+
+
+@dataclass(frozen=True, slots=True)
+class SavedToken:
+    """A resume token as it is saved beside the local data."""
+
+    token: str  # the server's own text; whoever needs it passes it on unchanged
+    cluster_time: dt.datetime | None  # everything before it is finished; None: it is no resume token
+    saved_at: dt.datetime | None
+
+    def as_document(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        return {
+            "token": self.token,
+            "clusterTime": self.cluster_time.isoformat() if self.cluster_time else None,
+            "savedAt": self.saved_at.isoformat() if self.saved_at else None,
+        }
+
+    def __str__(self) -> str:
+        if self.cluster_time is None:
+            return "what is saved is not a resume token: the listener compares both sides when it starts"
+        saved = f", saved {self.saved_at:%Y-%m-%d %H:%M:%S} UTC" if self.saved_at else ""
+        return f"finished up to {self.cluster_time:%Y-%m-%d %H:%M:%S} UTC{saved}"
+
+
+def saved_tokens(sides: Iterable[Side] = BOTH) -> dict[Side, SavedToken | None]:
+    """What is saved of each side. Raises LocalUnreachable."""
+    with local_database(PROCESS) as local:
+        found = {side: local[METADATA].find_one({"_id": token_id(side)}) for side in sides}
+    return {side: _saved(one) if one else None for side, one in found.items()}
+
+
+def _saved(found: Mapping[str, Any]) -> SavedToken:
+    token = found.get("token")
+    token = token if isinstance(token, Mapping) else {}
+    try:
+        reached = dt.datetime.fromtimestamp(token_position(token) >> 32, dt.UTC)
+    except ValueError:
+        reached = None
+    saved_at = found.get("savedAt")
+    saved_at = saved_at.replace(tzinfo=dt.UTC) if isinstance(saved_at, dt.datetime) else None
+    return SavedToken(str(token.get("_data", "")), reached, saved_at)
 
 
 def clear_tokens(sides: Iterable[Side] = BOTH, user: Actor = None) -> list[Side]:

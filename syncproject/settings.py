@@ -8,7 +8,7 @@ from django.templatetags.static import static
 
 from syncapp import logs
 from syncapp.broker import ANSWER_SECONDS, CONNECT_SECONDS, broker_of
-from syncapp.conf import get_settings, kept_secret
+from syncapp.conf import BASE_DIR, get_settings, kept_secret
 
 SYNC = get_settings()
 SYNC.home.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ ASGI_APPLICATION = "syncproject.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [BASE_DIR / "syncapp" / "templates"],  # before unfold's, of which one is ours
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -146,6 +146,7 @@ UNFOLD = {
     ],
     "STYLES": [lambda request: static("monitoring/isthmus.css")],
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_HISTORY": False,  # Django's own log of the admin: what counts is in the audit log
     "BORDER_RADIUS": "8px",
     "DASHBOARD_CALLBACK": "monitoring.dashboard.page_context",
     "SIDEBAR": {"navigation": "syncapp.admin.navigation.sidebar"},

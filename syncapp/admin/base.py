@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+
+from monitoring.shown_values import shown
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -38,11 +41,26 @@ def block(value: object) -> SafeString:
     return format_html('<pre class="isthmus-pre">{}</pre>', text)
 
 
+def extended_json(documents: Mapping[str, str]) -> SafeString:
+    """Documents in canonical extended JSON, for whoever asks; an empty text: there is none."""
+    parts = [(title, block(json.loads(text) if text else "deleted")) for title, text in documents.items()]
+    shown = format_html_join("", "<h4>{}</h4>{}", parts)
+    return format_html('<details class="isthmus-more"><summary>Show</summary>{}</details>', shown)
+
+
 def shorter(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 _WRAPPINGS = ("$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid")
+
+
+def shown_id(canonical: str) -> str:
+    """An _id in full, as a person reads it."""
+    try:
+        return shown(json.loads(canonical))
+    except ValueError:
+        return canonical
 
 
 def plain_id(canonical: str) -> str:

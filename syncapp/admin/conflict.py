@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from monitoring.versions import compare
-from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, redirect_to
+from syncapp.admin.base import ReadOnlyAdmin, extended_json, plain_id, redirect_to, shown_id
+from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.conflicts.resolve import ResolveRefused, resolve
-from syncapp.conflicts.restore import RestoreRefused, restore
+from syncapp.conflicts.restore import RestoreRefused, restore, version_now
 from syncapp.databases import Unreachable
 from syncapp.engine.values import Side
 from syncapp.models import Conflict
 
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
+SIDES = {"local": "Local", "atlas": "Atlas"}
+NOW = "syncapp_conflict_now"
 
 
 def exact(moment: dt.datetime | None) -> str:
     """A time to the millisecond, which is what decides."""
-    return "unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
+    return "unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03} UTC"
 
 
 @admin.register(Conflict)
@@ -37,7 +43,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     search_fields = ("collection", "document_id")
     actions_detail = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
-        (None, {"fields": ("headline", "versions")}),
+        (None, {"fields": ("headline", "decisions", "versions", "as_json")}),
         ("How it was decided", {"fields": (("at", "strategy"), ("changed_here", "changed_there"))}),
         (
             "Where it came from",
@@ -50,15 +56,25 @@ class ConflictAdmin(ReadOnlyAdmin):
             },
         ),
     )
-    readonly_fields = ("headline", "versions", "changed_here", "changed_there")
+    readonly_fields = ("headline", "decisions", "versions", "as_json", "now", "changed_here", "changed_there")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
+        sets = list(super().get_fieldsets(request, obj))
+        if obj is not None and obj.loser and obj.restored_at is None:
+            sets.insert(1, ("What a restore would bring", {"fields": ("now",)}))
+        return sets
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         # A list must not read two documents of up to 16 MB a row; the page of one loads them when asked
         return super().get_queryset(request).defer(*BODIES)
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.now_view)
+        return [path("<int:object_id>/now/", view, name=NOW), *super().get_urls()]
+
     @display(description="When", ordering="at")
     def when(self, conflict: Conflict) -> str:
-        return f"{conflict.at:%Y-%m-%d %H:%M:%S}"
+        return f"{conflict.at:%Y-%m-%d %H:%M:%S} UTC"
 
     @display(description="Document")
     def document(self, conflict: Conflict) -> str:
@@ -71,7 +87,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     )
     def who_won(self, conflict: Conflict) -> str:
         over = conflict.winner == Conflict.Winner.OPEN and not conflict.waits
-        return "Settled by itself" if over else conflict.get_winner_display()
+        return "Resolved automatically" if over else conflict.get_winner_display()
 
     @display(description="Loser", label={"restored": "warning"})
     def restored(self, conflict: Conflict) -> str:
@@ -81,7 +97,19 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     @display(description="Document")
     def headline(self, conflict: Conflict) -> SafeString:
-        return block(f"{conflict.collection}   _id: {conflict.document_id}")
+        return format_html(
+            '<p class="isthmus-id"><b>{}</b> <code>{}</code></p>',
+            conflict.collection,
+            shown_id(conflict.document_id),
+        )
+
+    @display(description="Decision")
+    def decisions(self, conflict: Conflict) -> SafeString:
+        # Readonly fields do not know who looks: whoever may not decide is told so by the dialog
+        return render_to_string(
+            "syncapp/conflict_decisions.html",
+            {"decisions": _decisions(conflict), "settled": _settled(conflict)},
+        )
 
     @display(description="Local time")
     def changed_here(self, conflict: Conflict) -> str:
@@ -93,14 +121,35 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     @display(description="Versions")
     def versions(self, conflict: Conflict) -> SafeString:
-        local, atlas = conflict.local_document, conflict.atlas_document
-        context = {
-            "conflict": conflict,
-            "pairs": compare(local, atlas),
-            "local_absent": not local,
-            "atlas_absent": not atlas,
-        }
-        return render_to_string("syncapp/versions.html", context)
+        heads = [{"title": title, "tag": _tag(conflict, side)} for side, title in SIDES.items()]
+        context = side_by_side(conflict.local_document, conflict.atlas_document, heads)
+        return render_to_string(TEMPLATE, context)
+
+    @display(description="Extended JSON")
+    def as_json(self, conflict: Conflict) -> SafeString:
+        documents = {"Local": conflict.local_document, "Atlas": conflict.atlas_document}
+        return extended_json(documents)
+
+    @display(description="Local MongoDB")
+    def now(self, conflict: Conflict) -> SafeString:
+        # Loaded by the page itself: a database that does not answer must not keep the page from opening
+        address = reverse(f"admin:{NOW}", args=[conflict.pk])
+        return format_html(
+            '<div hx-get="{}" hx-trigger="load">Reading what the local MongoDB holds now …</div>', address
+        )
+
+    def now_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """What the local MongoDB holds now beside the version that a restore would write, as a piece of a page."""
+        conflict = get_object_or_404(Conflict, pk=object_id)
+        if not self.has_view_permission(request, conflict):
+            raise PermissionDenied
+        try:
+            there, coming = version_now(conflict)
+            context = side_by_side(there, coming, [{"title": "Now"}, {"title": "After a restore"}])
+            context["same"] = there == coming
+        except (RestoreRefused, Unreachable) as error:
+            context = {"problem": str(error)}
+        return render(request, "syncapp/conflict_now.html", context)
 
     @action(
         description="Restore the loser",
@@ -176,3 +225,34 @@ class ConflictAdmin(ReadOnlyAdmin):
             return False
         open_ones = Conflict.objects.filter(winner=Conflict.Winner.OPEN, resolved_at=None)
         return not object_id or open_ones.filter(pk=object_id).exists()
+
+
+def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
+    """What can still be done, each with the address of its dialog."""
+
+    def decision(name: str, title: str, text: str, first: bool = False) -> dict[str, Any]:
+        address = reverse(f"admin:syncapp_conflict_{name}", args=[conflict.pk])
+        return {"address": address, "title": title, "text": text, "first": first}
+
+    if conflict.waits:
+        return [
+            decision("take_local", "Take local", "The local version is written to Atlas.", first=True),
+            decision("take_atlas", "Take Atlas", "Atlas's version is written to the local MongoDB."),
+        ]
+    if conflict.loser and conflict.restored_at is None:
+        side = SIDES[conflict.loser]
+        text = f"The {side} version lost. It is written to the local MongoDB as a new change."
+        return [decision("restore_loser", f"Restore the {side} version", text, first=True)]
+    return []
+
+
+def _settled(conflict: Conflict) -> str:
+    if conflict.restored_at:
+        return f"The {SIDES[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
+    return "Resolved automatically: both sides came to hold the same."
+
+
+def _tag(conflict: Conflict, side: str) -> str:
+    if not conflict.loser:
+        return ""
+    return "won" if conflict.winner == side else "lost"

@@ -12,8 +12,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from syncapp import halts
-from syncapp.admin.base import block
+from syncapp.admin.document import link_to
+from syncapp.admin.halt_choices import TITLES, choice
 from syncapp.databases import LocalUnreachable
+from syncapp.safety.halts import ANSWERS, Halt
 
 NAME = "syncapp_halts"
 
@@ -28,10 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse(f"admin:{NAME}"))
     found: list[dict[str, Any]] = []
     try:
-        found = [
-            {**halt.as_document(), "at": halt.at, "shown": block(dict(halt.preview)) if halt.preview else ""}
-            for halt in halts.show()
-        ]
+        found = [_shown(halt) for halt in halts.show()]
         problem = ""
     except LocalUnreachable as error:
         problem = str(error)
@@ -43,6 +42,16 @@ def page(request: HttpRequest) -> HttpResponse:
         "may_operate": request.user.has_perm("syncapp.operate_sync"),
     }
     return render(request, "syncapp/halts.html", context)
+
+
+def _shown(halt: Halt) -> dict[str, Any]:
+    return {
+        **halt.as_document(),
+        "at": halt.at,
+        "title": TITLES[halt.kind],
+        "choices": [choice(halt, answer) for answer in ANSWERS[halt.kind]],
+        "samples": [link_to(halt.collection, one) for one in halt.preview.get("samples", ())],
+    }
 
 
 def _answer(request: HttpRequest) -> None:

@@ -8,6 +8,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from syncapp.conf import get_settings
+from syncapp.models import Instance
+
+# Pages below the device's that have links of their own, or that others lead to
+BELOW_DEVICE = ("syncapp_first_run", "syncapp_halts", "syncapp_document")
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -25,6 +29,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "",
             [
                 {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")},
+                _first_run(user),
                 to("Halts", "front_hand", "admin:syncapp_halts", "syncapp.instance"),
                 to("Conflicts", "call_split", "admin:syncapp_conflict_changelist", "syncapp.conflict"),
                 to(
@@ -100,9 +105,18 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _is_device_page(request: HttpRequest) -> bool:
-    """The page of halts lies below the device's, and has a link of its own."""
+    """Pages with links of their own, and those that others lead to, lie below the device's."""
     below = request.path.startswith(reverse("admin:syncapp_instance_changelist"))
-    return below and request.path != reverse("admin:syncapp_halts")
+    return below and request.path not in {
+        reverse(f"admin:{name}") for name in ("syncapp_halts", "syncapp_document")
+    }
+
+
+def _first_run(user: Any) -> dict[str, Any] | None:
+    """While the listener waits for it, or is at it."""
+    if not user.has_perm("syncapp.view_instance") or not Instance.objects.exclude(waiting_for="").exists():
+        return None
+    return {"title": "First run", "icon": "rocket_launch", "link": reverse("admin:syncapp_first_run")}
 
 
 def _flower() -> dict[str, Any] | None:

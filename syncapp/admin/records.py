@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from syncapp.admin import halts
+from syncapp.admin import document, first_run, halts
 from syncapp.admin.base import ReadOnlyAdmin, block, shorter
 from syncapp.models import AuditEntry, Instance, MetricMinute
 
@@ -52,7 +52,14 @@ class InstanceAdmin(ReadOnlyAdmin):
     )
 
     def get_urls(self) -> list[URLPattern]:
-        return [path("halts/", self.admin_site.admin_view(halts.page), name=halts.NAME), *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("halts/", view(halts.page), name=halts.NAME),
+            path("first-run/", view(first_run.page), name=first_run.NAME),
+            path("first-run/progress/", view(first_run.progress), name=first_run.PROGRESS),
+            path("document/", view(document.page), name=document.NAME),
+            *super().get_urls(),
+        ]
 
     @display(description="Refused collections")
     def refused_collections(self, instance: Instance) -> SafeString | str:

@@ -9,16 +9,20 @@ from django.contrib import admin, messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from syncapp import runs
-from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, redirect_to
+from syncapp.admin.base import ReadOnlyAdmin, redirect_to
+from syncapp.admin.document import link_to, linked
 from syncapp.bulk.run import DIFFERENCES, OPEN, Kind
 from syncapp.databases import Unreachable
 from syncapp.models import ComparisonRun
+from syncapp.reasons import reasons_of
 
 STATE_LABELS = {
     "Waiting": "info",
@@ -73,7 +77,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
 
     @display(description="Asked for", ordering="started_at")
     def when(self, run: ComparisonRun) -> str:
-        return f"{run.started_at:%Y-%m-%d %H:%M:%S}"
+        return f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
     @display(description="What")
     def what(self, run: ComparisonRun) -> str:
@@ -97,12 +101,23 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     def as_agreed(self, run: ComparisonRun) -> int:
         return run.as_agreed
 
-    @display(description="Samples")
+    @display(description="Documents that differ")
     def shown_samples(self, run: ComparisonRun) -> SafeString:
-        lines = [
-            (one["collection"], plain_id(one["id"]), DIFFERENCES.get(one["what"], "")) for one in run.samples
+        if not run.samples:
+            return format_html("none")
+        reasons = reasons_of([(one["collection"], one["id"]) for one in run.samples])
+        samples = [
+            {
+                "collection": one["collection"],
+                "link": link_to(one["collection"], one["id"]),
+                "what": DIFFERENCES.get(one["what"], ""),
+                "reason": linked(reasons[one["collection"], one["id"]]),
+            }
+            for one in run.samples
         ]
-        return block("\n".join("  ".join(line) for line in lines) or "none")
+        more = run.differing > len(samples)
+        context = {"samples": samples, "more": more, "total": f"{run.differing:,}"}
+        return render_to_string("syncapp/samples.html", context)
 
     @action(
         description="Verify",

@@ -19,6 +19,7 @@ from syncapp.api.views import SyncView
 from syncapp.bulk.run import Kind
 from syncapp.databases import Unreachable
 from syncapp.models import ComparisonRun
+from syncapp.reasons import Code, with_reasons
 
 MOST_COLLECTIONS = 1_000
 NAMES = f"a list of at most {MOST_COLLECTIONS} names of collections that are synchronised"
@@ -48,10 +49,16 @@ class RunQuery(RunFilter, PageQuery):
     pass
 
 
+class DifferenceReasonOut(serializers.Serializer):
+    code = serializers.ChoiceField(choices=[code.value for code in Code])
+    text = serializers.CharField()
+
+
 class SampleOut(serializers.Serializer):
     collection = serializers.CharField()
     id = serializers.CharField(help_text="Canonical extended JSON")
     what = serializers.ChoiceField(choices=["different", "onlyLocal", "onlyAtlas"])
+    reason = DifferenceReasonOut(required=False, help_text="Why it differs; in the answer for one run")
 
 
 class RunOut(serializers.ModelSerializer):
@@ -86,9 +93,7 @@ class RunPage(serializers.Serializer):
 
 
 @extend_schema_view(
-    get=extend_schema(
-        operation_id="list_runs", parameters=[RunQuery], responses=RunPage, tags=["runs"]
-    )
+    get=extend_schema(operation_id="list_runs", parameters=[RunQuery], responses=RunPage, tags=["runs"])
 )
 class Runs(SyncView):
     """Comparisons of both sides, newest first."""
@@ -107,7 +112,8 @@ class RunOne(SyncView):
     """One comparison: how far it is, and what it found. At most about a second old."""
 
     def get(self, request: Request, run_id: str) -> Response:
-        return Response(RunOut(get_object_or_404(ComparisonRun, run_id=run_id)).data)
+        run = get_object_or_404(ComparisonRun, run_id=run_id)
+        return Response({**RunOut(run).data, "samples": with_reasons(run.samples)})
 
 
 class _Start(SyncView):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from syncapp.conflicts.native_writes import write_natively
+from syncapp.conflicts.copying import extended_json
+from syncapp.conflicts.native_writes import read_now, write_natively
 from syncapp.databases import local_database
 from syncapp.engine.content import document_key
 from syncapp.engine.errors import ConnectionDown, SyncError
@@ -54,3 +55,20 @@ def losing_version(conflict: Conflict) -> bytes | None:
     """Raw BSON of the version that lost. None: the document was absent on that side."""
     raw = conflict.local_raw if conflict.loser == SideChoices.LOCAL else conflict.atlas_raw
     return None if raw is None else bytes(raw)
+
+
+def version_now(conflict: Conflict) -> tuple[str, str]:
+    """What the local MongoDB holds now, and what a restore would bring, as canonical extended JSON; empty: absent.
+
+    Raises RestoreRefused or LocalUnreachable.
+    """
+    key = document_key(conflict.collection, bytes(conflict.document_id_raw))
+    with local_database("restore") as local:
+        try:
+            there = read_now(local, key)
+        except ConnectionDown:
+            raise
+        except SyncError as error:
+            raise RestoreRefused(f"The local MongoDB does not tell what it holds: {error}") from error
+    coming = conflict.local_document if conflict.loser == SideChoices.LOCAL else conflict.atlas_document
+    return extended_json(there), coming

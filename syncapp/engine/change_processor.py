@@ -243,7 +243,12 @@ class ChangeProcessor:
         for key, document in documents.items():
             if document is not None:
                 work.outcomes[key] = Outcome(
-                    key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code, document=document
+                    key,
+                    Ending.REJECTED,
+                    transfer=target,
+                    reason=error.reason,
+                    code=error.code,
+                    document=document,
                 )
 
     def _read(
@@ -302,9 +307,7 @@ class ChangeProcessor:
 
     # Step 2
 
-    def _decide_locally(
-        self, batch: Batch, work: Work, view: AtlasView, policy: Policy, plan: Plan
-    ) -> None:
+    def _decide_locally(self, batch: Batch, work: Work, view: AtlasView, policy: Policy, plan: Plan) -> None:
         local = self.databases[Side.LOCAL]
         items = work.left()
         self._ensure_exists(Side.LOCAL, batch.collection, any(key in view.documents for key in items))

@@ -65,7 +65,10 @@ def _spread(places: list[_Place]) -> Iterator[tuple[bytes | None, ...]]:
     assert array is not None
     for element in _elements_of(array) or [None]:
         yield from _spread(
-            [_inside(place, element) if place.is_array and place.walked == walked else place for place in places]
+            [
+                _inside(place, element) if place.is_array and place.walked == walked else place
+                for place in places
+            ]
         )
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import IO, cast
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,7 +24,9 @@ from syncapp import runs
 from syncapp.bulk.run import DIFFERENCES, Kind, Run, State
 from syncapp.bulk.runs import load
 from syncapp.databases import Unreachable, local_database
+from syncapp.management.command import SyncCommand
 from syncapp.models import Instance
+from syncapp.reasons import reasons_of, with_reasons
 from syncapp.streams.lease import active_listener
 
 LOOK_SECONDS = 0.25
@@ -33,7 +35,7 @@ CANNOT = 2
 INTERRUPTED = 130
 
 
-class RunCommand(BaseCommand):
+class RunCommand(SyncCommand):
     """Asks for a run and follows it to its end."""
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -57,7 +59,8 @@ class RunCommand(BaseCommand):
         except Unreachable as error:
             raise CommandError(f"{error}. The run goes on: {_address(run)}", returncode=CANNOT) from None
         if as_json:
-            self.stdout.write(json.dumps(runs.as_document(run), indent=2))
+            document = {**runs.as_document(run), "samples": with_reasons(run.samples)}
+            self.stdout.write(json.dumps(document, indent=2))
         if run.state is not State.DONE:
             raise CommandError(f"The run was not finished: {run.error or run.state}", returncode=CANNOT)
         return run
@@ -100,8 +103,10 @@ class RunCommand(BaseCommand):
         return run
 
     def show_samples(self, run: Run) -> None:
+        reasons = reasons_of([(one["collection"], one["id"]) for one in run.samples])
         for one in run.samples:
-            self.console.print(Text(f"  {one['collection']}  {one['id']}  {DIFFERENCES[one['what']]}"))
+            why = reasons[one["collection"], one["id"]].text
+            self.console.print(Text(f"  {one['collection']}  {one['id']}  {DIFFERENCES[one['what']]}: {why}"))
 
 
 def _where(run: Run) -> str:

@@ -106,8 +106,23 @@ def test_both_versions_stand_side_by_side_as_text(superuser: Client, lost: Confl
     page = superuser.get(reverse("admin:syncapp_conflict_change", args=[lost.pk])).content.decode()
     assert "&lt;b&gt;served&lt;/b&gt;" in page, "data is text, never markup"
     assert "<b>served</b>" not in page
-    assert page.count('class="differs"') == 1
-    assert "Restore the loser" in page
+    assert page.count('class="isthmus-row differs"') == 1
+    assert "1 field equal on both sides" in page
+    assert f'href="{restore_page(lost)}"' in page, "the decision stands in the page, not only in its menu"
+    assert "Restore the Local version" in page
+
+
+def test_what_is_there_now_stands_beside_what_a_restore_would_bring(
+    superuser: Client, lost: Conflict, local_db: Database[Any], local_server: Mongod, change_settings: Change
+) -> None:
+    change_settings(mongodb_uri=local_server.uri(local_db.name))
+    local_db["orders"].insert_one({"_id": 1, "status": "refunded"})
+    address = reverse("admin:syncapp_conflict_now", args=[lost.pk])
+    piece = superuser.get(address).content.decode()
+    assert "refunded" in piece
+    assert "served" in piece
+    change_settings(mongodb_uri="")
+    assert "MONGODB_URI is not set" in superuser.get(address).content.decode()
 
 
 def test_looking_at_the_dialog_changes_nothing(superuser: Client, lost: Conflict, local_db: Database) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from syncapp.bulk import runs
 from syncapp.bulk.run import Kind, State
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
+from syncapp.switches import change_switches, exclude
 from tests.api.conftest import Change
 from tests.support import rows
 
@@ -103,3 +106,32 @@ def test_whoever_may_only_look_cannot(viewer: Client, local: Database[Any]) -> N
     user.user_permissions.add(Permission.objects.get(codename="operate_sync"))
     for page in pages:
         assert viewer.get(page).status_code == 200
+
+
+def test_each_difference_says_why_and_can_be_opened(
+    superuser: Client, local: Database[Any], atlas_db: Database[Any]
+) -> None:
+    change_switches(enabled=True)
+    exclude("stock")
+    rows.rejected(key=2, reason="It is larger than the server takes")
+    found = [("orders", 2), ("orders", 3), ("stock", 4)]
+    samples = [{"collection": name, "id": rows.extended(key), "what": "onlyAtlas"} for name, key in found]
+    row = rows.run(State.DONE, only_atlas=30, samples=samples)
+    page = superuser.get(reverse("admin:syncapp_comparisonrun_change", args=[row.pk])).content.decode()
+    assert "It is larger than the server takes" in page
+    assert "it may be on its way" in page
+    assert "The collection is excluded" in page
+    assert "the first of 30 documents" in page
+    opened = re.search(r'href="([^"]*/document/[^"]*)"', page)
+    assert opened is not None
+    atlas_db["orders"].insert_one({"_id": 2, "total": 12})
+    document = superuser.get(html.unescape(opened[1])).content.decode()
+    assert "It is larger than the server takes" in document
+    assert "total" in document
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"$oid": 1}', '{"$date": {"$numberLong": "x"}}'])
+def test_an_id_that_is_none_is_named(superuser: Client, local: Database[Any], text: str) -> None:
+    page = superuser.get(reverse("admin:syncapp_document"), {"collection": "orders", "id": text})
+    assert page.status_code == 200
+    assert "is no _id in extended JSON" in page.content.decode()

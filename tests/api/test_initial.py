@@ -114,6 +114,11 @@ def test_a_wrong_choice_is_named_in_one_line(
     assert first_run.as_document(first_run.show())["state"] == "waiting"
 
 
+def test_newest_without_a_field_asks_for_the_field(waiting: Database[Any]) -> None:
+    with pytest.raises(CommandError, match=r"Missing: --timestamp-field \(which field"):
+        command("--differing", "newest", "--only-atlas", "pull", "--only-local", "push")
+
+
 def test_without_the_local_database_it_says_so(change_settings: Change, operator: APIClient) -> None:
     change_settings(mongodb_uri="")
     assert operator.get(f"{ROOT}/initial").status_code == 503

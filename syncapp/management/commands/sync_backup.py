@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from pymongo.errors import PyMongoError
 
 from syncapp.bulk.backup import SavedSide, back_up
@@ -17,13 +17,19 @@ from syncapp.conf import SettingsError, get_settings
 from syncapp.engine.connect import connect
 from syncapp.engine.errors import translate
 from syncapp.engine.values import BOTH, Side
+from syncapp.management.command import SyncCommand
 from syncapp.masking import mask_passwords
 
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "Back up the local database, Atlas, or both, to a folder that mongorestore understands."
+    examples = {
+        "": "the local database, to SYNC_HOME/backups/<time>",
+        "--side both --out backup-1 --gzip": "both sides, compressed, to a new folder",
+        "--collections orders customers": "only these",
+    }
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -8,18 +8,23 @@ import threading
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from pymongo import MongoClient
 
 from syncapp.conf import get_settings
 from syncapp.demo.samples import Document
 from syncapp.demo.shop import Shop
+from syncapp.management.command import SyncCommand
 
 TIMEOUT_MS = 3_000  # of each attempt to reach a server
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "Write like a shop on both sides: orders, menuitems, tables and sessions. Not for production data."
+    examples = {
+        "": "three writes a second, until Ctrl-C",
+        "--rate 50 --seconds 60 --seed 1": "a minute of more, the same each time",
+    }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--rate", type=float, default=3.0, help="writes a second (default 3)")

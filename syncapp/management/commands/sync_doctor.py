@@ -7,19 +7,25 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from syncapp.conf import get_settings
 from syncapp.doctor.examine import Line, as_document, examine, verdict
 from syncapp.doctor.values import Level
+from syncapp.management.command import SyncCommand
 
 STYLES = {Level.OK: "SUCCESS", Level.NOTE: "HTTP_INFO", Level.WARNING: "WARNING", Level.FAILED: "ERROR"}
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = (
         "Look at settings, servers, privileges, clocks, disks and oplogs, and say how to mend what is wrong."
     )
+    examples = {
+        "": "each line ✓ or ✗, ! for a warning, · for a note",
+        "--json": "for scripts",
+        "--fix": "lower transactionLifetimeLimitSeconds of the local server",
+    }
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

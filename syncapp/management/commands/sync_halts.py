@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from syncapp import halts
 from syncapp.databases import LocalUnreachable
+from syncapp.management.command import SyncCommand
 from syncapp.safety.halts import Halt
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = (
         "List what is halted, with the answers that let it go on; `answer ID ANSWER` gives one. "
         "Exit status of the list: 0 nothing is halted, 1 answers are being carried out, 2 an answer is missing."
     )
+    examples = {
+        "": "what is halted, and the answers there are",
+        "answer mass-delete:local:orders bring-back": "answer one of them",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="for scripts")

@@ -6,13 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from syncapp import first_run
 from syncapp.bulk.first_run_record import FirstRun, State
+from syncapp.engine.values import UnknownTime
+from syncapp.management.command import SyncCommand
 from syncapp.rules.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
 
 COLUMNS = {"equal": "Equal", "different": "Different", "onlyLocal": "Only here", "onlyAtlas": "Only on Atlas"}
@@ -25,8 +27,12 @@ STATES = {
 }
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "Show what the first run found in the two databases; with options: choose what to keep."
+    examples = {
+        "": "what was found in the two databases",
+        "--differing newest --timestamp-field updatedAt --only-atlas pull --only-local push": "choose",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--differing", choices=DIFFERING, help="who wins where both sides differ")
@@ -50,8 +56,10 @@ class Command(BaseCommand):
     @staticmethod
     def choice(options: Mapping[str, Any], names: tuple[str, ...]) -> InitialChoice:
         missing = [f"--{name.replace('_', '-')}" for name in names if not options[name]]
+        if options["differing"] == UnknownTime.NEWEST and not options["timestamp_field"]:
+            missing.insert(0, "--timestamp-field (which field of the documents says when one was changed?)")
         if missing:
-            raise CommandError(f"{', '.join(missing)} missing; for instance: {EXAMPLE}")
+            raise CommandError(f"Missing: {', '.join(missing)}; for instance: {EXAMPLE}")
         return InitialChoice(
             options["differing"], options["only_atlas"], options["only_local"], options["timestamp_field"]
         )

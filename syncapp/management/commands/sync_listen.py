@@ -6,12 +6,12 @@ import signal
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand
 
 from syncapp import memory
 from syncapp.conf import SettingsError, get_settings
 from syncapp.engine.errors import Misconfigured
 from syncapp.engine.values import Batch, Side
+from syncapp.management.command import SyncCommand
 from syncapp.streams.listener import Listener
 from syncapp.streams.messages import encode_batch
 from syncapp.switches import apply_environment
@@ -30,8 +30,11 @@ def send(batch: Batch) -> None:
     )
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "Read both change streams and hand their changes to the apply workers, until stopped."
+    examples = {
+        "": "until Ctrl-C; `make run` starts it with everything else",
+    }
     requires_system_checks = ()  # those are about pages
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -6,19 +6,26 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
 from syncapp import rejected
 from syncapp.databases import LocalUnreachable
+from syncapp.management.command import SyncCommand
 from syncapp.models import RejectedChange
 
 FILTERS = ("id", "collection", "code")
 ACTS = {"retry": rejected.retry, "discard": rejected.discard}
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "List the documents that were refused, with the reason; try them again, or discard them."
+    examples = {
+        "": "what was refused, and why",
+        "retry --id 12": "try one again",
+        "retry --code 121": "all that validators refused",
+        "discard --id 12": "forget one: both sides stay as they are",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", nargs="?", default="list", choices=("list", *ACTS))

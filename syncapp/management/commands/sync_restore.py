@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -19,6 +19,7 @@ from syncapp.conf import SettingsError, get_settings
 from syncapp.engine.connect import connect
 from syncapp.engine.errors import translate
 from syncapp.engine.values import Side
+from syncapp.management.command import SyncCommand
 from syncapp.masking import mask_passwords
 from syncapp.streams.lease import active_listener
 from syncapp.switches import audit
@@ -33,8 +34,12 @@ WITHOUT_SYNC_DATA = (
 )
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "Restore the local database or Atlas from a folder of sync_backup or mongodump."
+    examples = {
+        "backup-1 --side local --drop": "show what would be done, and ask",
+        "backup-1 --side local --drop --yes": "without asking",
+    }
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

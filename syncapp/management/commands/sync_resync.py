@@ -13,6 +13,10 @@ class Command(RunCommand):
         "Compare both sides beside live sync; the listener brings together what differs from what was agreed. "
         "Exit status: 0 done, 2 it could not be done."
     )
+    examples = {
+        "": "everything",
+        "--collection orders --collection customers": "only these",
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = self.run(Kind.RESYNC, options["collection"], options["json"])

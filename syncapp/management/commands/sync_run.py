@@ -6,16 +6,18 @@ import logging
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from syncapp.conf import SettingsError, get_settings
 from syncapp.embedded.binaries import ServerMissing
 from syncapp.embedded.lock import AlreadyRunning
 from syncapp.embedded.stack import run
+from syncapp.management.command import SyncCommand
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "Run everything on this machine: embedded servers where settings name none, and all processes"
+    examples = {
+        "": "until Ctrl-C; as `make run` does",
+    }
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from syncapp.conf import get_settings
+from syncapp.management.command import SyncCommand
 from syncapp.preparation import prepare
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "Migrate, take over the environment's values, collect static files, make the admin user"
+    examples = {
+        "": "once before the processes start; again after each upgrade",
+    }
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +17,7 @@ from syncapp.api.health import full_health
 from syncapp.api.metrics import metrics
 from syncapp.conf import get_settings
 from syncapp.environment import values_in_force
+from syncapp.management.command import SyncCommand
 
 COLOURS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.CRITICAL: "red"}
 ROWS = {
@@ -36,8 +37,12 @@ ROWS = {
 }
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "How sync stands: health with its reasons, and the figures of both directions."
+    examples = {
+        "": "health with its reasons, and the figures",
+        "--json": "for scripts",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="for scripts")

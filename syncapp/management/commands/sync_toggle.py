@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from syncapp.management.command import SyncCommand
 from syncapp.models import SyncSwitches
 from syncapp.switches import change_switches
 
 ONE_WAY = "Bidirectional sync is disabled: changes go from local to Atlas only"
 
 
-class Command(BaseCommand):
+class Command(SyncCommand):
     help = "Turn two-way sync on or off, without a restart. Off: changes go from local to Atlas only."
+    examples = {
+        "show": "how it stands",
+        "on": "two-way",
+        "off": "one-way, local to Atlas",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("state", choices=("on", "off", "show"))

@@ -16,6 +16,10 @@ class Command(RunCommand):
         "Compare both sides document by document, beside live sync. A document that is on its way is no "
         "difference. Exit status: 0 equal, 1 different, 2 it could not be told."
     )
+    examples = {
+        "": "everything",
+        "--collection orders --repair": "one collection; what differs is handed to the listener",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

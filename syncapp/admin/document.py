@@ -1,0 +1,64 @@
+"""The page of one document: both sides as they are now, and why they differ."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from syncapp import document
+from syncapp.admin.base import plain_id, shown_id
+from syncapp.admin.versions import side_by_side
+from syncapp.databases import Unreachable
+from syncapp.engine.errors import SyncError
+from syncapp.reasons import Code, Reason, reasons_of
+
+NAME = "syncapp_document"
+PAGES = {Code.REJECTED: "syncapp_rejectedchange_change", Code.MANUAL: "syncapp_conflict_change"}
+
+
+def link_to(collection: str, document_id: str) -> SafeString:
+    """A link to the page of a document; `document_id` in canonical extended JSON."""
+    query = urlencode({"collection": collection, "id": document_id})
+    address = f"{reverse(f'admin:{NAME}')}?{query}"
+    return format_html('<a href="{}">{}</a>', address, plain_id(document_id))
+
+
+def linked(reason: Reason) -> SafeString:
+    """A reason, with a link to what it speaks of."""
+    page = PAGES.get(reason.code)
+    if page is not None:
+        return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}", args=[reason.row]), reason.text)
+    if reason.code is Code.HALTED:
+        return format_html('<a href="{}">{}</a>', reverse("admin:syncapp_halts"), reason.text)
+    return format_html("{}", reason.text)
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """For staff who may see conflicts, which show documents too."""
+    if not request.user.has_perm("syncapp.view_conflict"):
+        raise PermissionDenied
+    collection, document_id = request.GET.get("collection", ""), request.GET.get("id", "")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Document",
+        "collection": collection,
+        "shown_id": shown_id(document_id),
+    }
+    try:
+        found = document.read_both(collection, document_id)
+    except (document.WrongId, SyncError, Unreachable) as error:
+        context["problem"] = str(error)
+    else:
+        context |= side_by_side(found.local, found.atlas, [{"title": "Local, now"}, {"title": "Atlas, now"}])
+        context["same"] = found.equal
+        if not found.equal:
+            key = (collection, document_id)
+            context["reason"] = linked(reasons_of([key])[key])
+    return render(request, "syncapp/document.html", context)

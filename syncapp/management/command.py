@@ -1,0 +1,48 @@
+"""What every command of the product shares: a help text that ends with examples, which work when pasted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
+
+
+class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Django's order of options; the lines of the examples stay as they are."""
+
+
+class SyncCommand(BaseCommand):
+    """`examples`: arguments as one types them after the command's name, and what they do."""
+
+    examples: ClassVar[Mapping[str, str]]
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name,
+            subcommand,
+            formatter_class=HelpFormatter,
+            epilog=self._epilog(subcommand),
+            **kwargs,
+        )
+
+    def _epilog(self, subcommand: str) -> str:
+        start = f"{invocation()} {subcommand}"
+        commands = {f"{start} {arguments}".strip(): text for arguments, text in self.examples.items()}
+        width = max(map(len, commands))
+        return "\n".join(["examples:", *(f"  {one:<{width}}  # {text}" for one, text in commands.items())])
+
+
+def invocation() -> str:
+    """How this program was started, so that a line that begins with it can be pasted into the same shell."""
+    return shlex.join([_short(Path(sys.executable)), sys.argv[0] or "manage.py"])
+
+
+def _short(path: Path) -> str:
+    """The path as it is typed from the working directory, if it lies below it."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,62 @@
+"""`manage.py sync_token show|clear`: where each change stream goes on after a restart, and forgetting it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from syncapp import runs
+from syncapp.databases import LocalUnreachable
+from syncapp.engine.values import BOTH, Side
+from syncapp.management.command import SyncCommand
+from syncapp.runs import SavedToken
+
+NAMES = {Side.LOCAL: "Local", Side.ATLAS: "Atlas"}
+
+
+class Command(SyncCommand):
+    help = (
+        "Show the saved resume tokens, from which the change streams are read on after a restart; `clear` forgets "
+        "them: the listener compares both sides, at once or at its next start. Nothing is lost by that."
+    )
+    examples = {
+        "show": "both tokens: saved when, up to which time their stream was finished",
+        "show --json": "for scripts, with the tokens themselves",
+        "clear --side atlas": "forget Atlas's; both sides are compared",
+    }
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", nargs="?", default="show", choices=("show", "clear"))
+        parser.add_argument("--side", choices=[side.value for side in BOTH], help="only this side's token")
+        parser.add_argument("--json", action="store_true", help="for scripts")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        sides = (Side(options["side"]),) if options["side"] else BOTH
+        try:
+            if options["what"] == "clear":
+                self.say_cleared(runs.clear_tokens(sides), options["json"])
+            else:
+                self.show(runs.saved_tokens(sides), options["json"])
+        except LocalUnreachable as error:
+            raise CommandError(str(error)) from None
+
+    def show(self, tokens: dict[Side, SavedToken | None], as_json: bool) -> None:
+        if as_json:
+            documents = {side.value: token.as_document() if token else None for side, token in tokens.items()}
+            self.stdout.write(json.dumps(documents, indent=2))
+            return
+        for side, token in tokens.items():
+            self.stdout.write(f"{NAMES[side]}: {token or 'no token is saved'}")
+
+    def say_cleared(self, cleared: list[Side], as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps({"cleared": [side.value for side in cleared]}))
+        elif cleared:
+            names = " and ".join(NAMES[side] for side in cleared)
+            self.stdout.write(
+                f"Cleared: {names}. The listener compares both sides, at once or when it starts."
+            )
+        else:
+            self.stdout.write("No token was saved.")
