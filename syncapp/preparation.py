@@ -22,8 +22,11 @@ class Admin:
 
 
 def prepare(settings: SyncSettings) -> Admin:
-    """Migrate, take over the environment's values, collect static files, and make the admin user."""
+    """Migrate, make the groups, take over the environment's values, collect static files, and make the admin user."""
+    from syncapp import roles
+
     call_command("migrate", interactive=False, verbosity=0)
+    roles.seed()
     apply_environment(settings)
     call_command("collectstatic", interactive=False, verbosity=0)
     return make_admin(settings)

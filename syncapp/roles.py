@@ -1,0 +1,39 @@
+"""The groups that are there after the set-up. Who belongs to one may log in to the admin.
+
+What an administrator changes in a group stays: only a group that is missing is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.signals import m2m_changed
+from django.dispatch import receiver
+
+VIEWERS, OPERATORS = "Viewers", "Operators"
+_LOOK = Q(content_type__app_label="syncapp", codename__startswith="view_")
+_OPERATE = _LOOK | Q(content_type__app_label="syncapp", codename="operate_sync")
+
+
+@transaction.atomic
+def seed() -> None:
+    """Make the groups that are missing. The permissions have to be there: after the migrations."""
+    for name, permissions in ((VIEWERS, _LOOK), (OPERATORS, _OPERATE)):
+        group, made = Group.objects.get_or_create(name=name)
+        if made:
+            group.permissions.set(Permission.objects.filter(permissions))
+
+
+@receiver(m2m_changed, sender=User.groups.through)
+def _let_members_in(action: str, instance: Any, pk_set: set[int] | None, reverse: bool, **_: Any) -> None:
+    """Without the mark "staff" the admin's login page refuses a member, and does not say why."""
+    if action != "post_add":
+        return
+    users, groups = (pk_set or set(), {instance.pk}) if reverse else ({instance.pk}, pk_set or set())
+    if Group.objects.filter(pk__in=groups, name__in=(VIEWERS, OPERATORS)).exists():
+        User.objects.filter(pk__in=users, is_staff=False).update(is_staff=True)
+        if not reverse:
+            instance.is_staff = True
