@@ -7,8 +7,6 @@ import sys
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
-    from django.db.utils import OperationalError, ProgrammingError
-
     from syncapp.conf import SettingsError, get_settings
 
     try:
@@ -17,17 +15,29 @@ def main() -> int:
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(sys.argv)
-    except (OperationalError, ProgrammingError) as error:
-        from syncapp.preparation import why_unusable
-
-        print(why_unusable(error, settings), file=sys.stderr)
-        return 1
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        line = _what_is_away(error)
+        if line is None:
+            raise
+        print(line, file=sys.stderr)
+        return 1
     return 0
+
+
+def _what_is_away(error: Exception) -> str | None:
+    from django.db import DatabaseError, InterfaceError
+
+    from syncapp.away import what_is_away
+
+    line, reason = what_is_away(error), (str(error).strip() or type(error).__name__).splitlines()[0]
+    if line and isinstance(error, DatabaseError | InterfaceError):
+        return f"DATABASE_URL: {line} ({reason})"
+    return line if line is None or reason in line else f"{line} ({reason})"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from monitoring import figures
 from monitoring.facts import TEN_MINUTES, Snapshot, take_snapshot
+from monitoring.health import conflict_level, error_level
 from monitoring.versions import compare
 from syncapp.conf import get_settings
 from syncapp.conflicts.waiting import waiting
@@ -33,19 +34,20 @@ def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
 
 
 def script_figures() -> dict[str, Any]:
-    """`syncLag` in ms, `conflictRate` an hour, `errorRate` in percent of the last hour's changes."""
+    """`syncLag` in ms, `conflictRate` an hour, `errorRate` in percent of the last hour's changes, of the
+    direction where it is larger."""
     snapshot = take_snapshot()
-    return _short(snapshot, figures.together(figures.totals(snapshot.at - figures.HOUR)))
+    return _short(snapshot)
 
 
-def _short(snapshot: Snapshot, hour: figures.DirectionTotals) -> dict[str, Any]:
-    instance = snapshot.instance
+def _short(snapshot: Snapshot) -> dict[str, Any]:
+    instance, facts = snapshot.instance, snapshot.facts
     return {
         "timestamp": snapshot.at.isoformat(),
         "health": str(snapshot.health.status),
-        "syncLag": max(figures.lag_ms(instance, direction) for direction in Direction),
-        "conflictRate": snapshot.facts.conflicts_last_hour,
-        "errorRate": round(hour.error_share * 100, 2),
+        "syncLag": figures.sync_lag_ms(instance, snapshot.switches.enabled, snapshot.at),
+        "conflictRate": facts.conflicts_last_hour,
+        "errorRate": round(snapshot.worst.error_share * 100, 2),
         "queueSize": instance.queue_size if instance else 0,
         "halts": sum(not halt.answer for halt in snapshot.facts.safety.halts),
     }
@@ -56,7 +58,12 @@ def live_figures() -> dict[str, Any]:
     now, instance, switches = snapshot.at, snapshot.instance, snapshot.switches
     hour = figures.totals(now - figures.HOUR)
     return {
-        **_short(snapshot, figures.together(hour)),
+        **_short(snapshot),
+        "errors": {"failed": snapshot.worst.failed, "processed": snapshot.worst.processed},
+        "levels": {
+            "errorRate": str(error_level(snapshot.worst)),
+            "conflictRate": str(conflict_level(snapshot.facts.conflicts_last_hour)),
+        },
         "message": snapshot.health.message,
         "reasons": [{"status": str(r.status), "text": r.text} for r in snapshot.health.reasons],
         "enabled": switches.enabled,
@@ -69,6 +76,10 @@ def live_figures() -> dict[str, Any]:
         "streams": {"local": str(snapshot.local_stream), "atlas": str(snapshot.atlas_stream)},
         "lastError": instance.last_error if instance else "",
         "inFlight": instance.in_flight if instance else 0,
+        # What a listener said that has been silent since is told together with when it said so
+        "silentSince": instance.seen_at.isoformat()
+        if instance and instance.seen_at and snapshot.is_silent
+        else None,
         "clockOffsetMs": instance.clock_offset_ms if instance else 0,
         "refused": sorted(instance.refused) if instance else [],
         "rejected": RejectedChange.objects.count(),
@@ -92,7 +103,7 @@ def _directions(
             "skipped": ever[which].skipped,
             "lastHour": hour[which].succeeded,
             "p95Ms": round(times[which][0], 1),
-            "lagMs": figures.lag_ms(snapshot.instance, which),
+            "lagMs": figures.lag_ms(snapshot.instance, which, snapshot.at),
             "lastEventAt": last.isoformat() if (last := ever[which].last_event_at) else None,
             "minutes": minutes[which],
         }
@@ -101,7 +112,8 @@ def _directions(
 
 
 def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
-    """For each direction the last half hour, minute by minute; the last one is not over yet."""
+    """For each direction the last half hour, minute by minute. The last point is the rate of now, of the last
+    sixty seconds: a minute that has just begun has no changes yet, and would look like a standstill."""
     current = now.replace(second=0, microsecond=0)
     starts = [current - timedelta(minutes=n) for n in range(MINUTES_SHOWN - 1, -1, -1)]
     rows = MetricMinute.objects.filter(minute__gte=starts[0]).values_list(
@@ -111,12 +123,12 @@ def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
     series: dict[str, list[dict[str, Any]]] = {}
     for which in Direction:
         series[which] = []
+        before = 0
         for start in starts:
             succeeded, failed = found.get((which, start), (0, 0))
-            seconds = 60 if start != current else max(1.0, (now - start).total_seconds())
-            series[which].append(
-                {"at": start.isoformat(), "rate": round(succeeded / seconds, 3), "failed": failed}
-            )
+            rate = succeeded / 60 if start != current else figures.rate_now(now, before, succeeded)
+            series[which].append({"at": start.isoformat(), "rate": round(rate, 3), "failed": failed})
+            before = succeeded
     return series
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,6 +30,14 @@ class Snapshot:
     switches: SyncSwitches
 
     @property
+    def worst(self) -> DirectionFacts:
+        """Of the directions that are on, the one with the larger share of rejected changes: one error rate for
+        health, dashboard and scripts. Both together would hide that nothing arrives in one of them."""
+        facts = self.facts
+        directions = [facts.push, facts.pull] if facts.enabled else [facts.push]
+        return max(directions, key=lambda one: (one.error_share, one.failed))
+
+    @property
     def atlas_stream(self) -> str:
         return self._stream(self.instance.atlas_stream if self.instance else "")
 
@@ -36,11 +45,14 @@ class Snapshot:
     def local_stream(self) -> str:
         return self._stream(self.instance.local_stream if self.instance else "")
 
+    @property
+    def is_silent(self) -> bool:
+        silent_s = self.facts.silent_s
+        return silent_s is None or silent_s > Thresholds().silent_warning_s
+
     def _stream(self, said: str) -> str:
         """A listener that went silent has no stream, whatever it last said."""
-        silent_s = self.facts.silent_s
-        gone = silent_s is None or silent_s > Thresholds().silent_warning_s
-        return Instance.Stream.DISCONNECTED if gone else said
+        return Instance.Stream.DISCONNECTED if self.is_silent else said
 
 
 def take_snapshot(now: datetime | None = None) -> Snapshot:
@@ -62,9 +74,11 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
     def direction(which: Direction) -> DirectionFacts:
         return DirectionFacts(
             average_ms=recent[which].average_ms,
+            averaged=recent[which].processed,
             slow_for_s=slow.get(which, 0.0),
-            error_share=hour[which].error_share,
-            lag_ms=figures.lag_ms(instance, which),
+            failed=hour[which].failed,
+            processed=hour[which].processed,
+            lag_ms=figures.lag_ms(instance, which, now) or 0,
         )
 
     common = {
@@ -118,16 +132,19 @@ def slow_seconds(now: datetime) -> dict[str, float]:
     """
     spans: dict[str, float] = {}
     last: dict[str, datetime] = {}
+    changes: Counter[str] = Counter()
     over: set[str] = set()
     rows = (
         MetricMinute.objects.filter(minute__gt=now - timedelta(minutes=15), processed__gt=0)
         .order_by("-minute")
-        .values_list("direction", "minute", F("time_ms") / F("processed"))
+        .values_list("direction", "minute", "processed", F("time_ms") / F("processed"))
     )
-    for direction, minute, average_ms in rows:
+    for direction, minute, processed, average_ms in rows:
         if direction in over or average_ms <= Thresholds().average_critical_ms:
             over.add(direction)
         else:
             last.setdefault(direction, minute)
+            changes[direction] += processed
             spans[direction] = (last[direction] - minute).total_seconds() + 60
-    return spans
+    # Two slow changes ten minutes apart say nothing about the minutes between them
+    return {which: span for which, span in spans.items() if changes[which] >= Thresholds().average_from}

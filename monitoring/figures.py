@@ -13,10 +13,14 @@ from typing import Any
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from monitoring.percentiles import percentile
+from syncapp.conflicts.waiting import waiting
 from syncapp.models import ComparisonRun, Conflict, Instance, MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
+from syncapp.models.conflict import BY_AN_ANSWER
 
 HOUR = timedelta(hours=1)
+SILENT = timedelta(seconds=15)  # a listener that works reports each second
+UNREAD = (Instance.Stream.CONNECTING, Instance.Stream.DISCONNECTED)
 COUNTERS = ("processed", "succeeded", "failed", "skipped", "inserts", "updates", "replaces", "deletes")
 
 
@@ -98,15 +102,22 @@ def conflict_totals(now: datetime, *, one_way_too: bool = True) -> ConflictTotal
         local_wins=Count("id", filter=Q(winner="local")),
         atlas_wins=Count("id", filter=Q(winner="atlas")),
         merged=Count("id", filter=Q(winner="merged")),
-        waiting=Count("id", filter=Q(winner="open", resolved_at=None)),
-        last_hour=Count("id", filter=Q(at__gt=now - HOUR)),
+        last_hour=Count("id", filter=_met_since(now - HOUR)),
     )
-    return ConflictTotals(**found)
+    return ConflictTotals(**found, waiting=waiting().count())
 
 
 def conflicts_last_hour(now: datetime) -> int:
-    """Conflicts that two-way sync met. While one-way, local wins on purpose: that alarms nobody."""
-    return Conflict.objects.filter(at__gt=now - HOUR, one_way=False).count()
+    """Conflicts that two-way sync met. While one-way, local wins on purpose: that alarms nobody; nor does what
+    was decided by an operator's answer, at the first run or after a restore."""
+    return Conflict.objects.filter(_met_since(now - HOUR)).count()
+
+
+def _met_since(since: datetime) -> Q:
+    answered = Q()
+    for beginning in BY_AN_ANSWER:
+        answered |= Q(strategy__startswith=beginning)
+    return Q(at__gt=since, one_way=False) & ~answered
 
 
 def unfinished_runs() -> QuerySet[ComparisonRun]:
@@ -119,8 +130,37 @@ def device() -> Instance | None:
     return Instance.objects.order_by(F("seen_at").desc(nulls_last=True), "-id").first()
 
 
-def lag_ms(instance: Instance | None, direction: Direction) -> int:
-    """Age of the oldest change that has not arrived yet."""
+def lag_ms(instance: Instance | None, direction: Direction, now: datetime) -> int | None:
+    """Age of the oldest change that may not have arrived yet. None: no listener ever looked.
+
+    While a stream is not connected, or the listener is silent, nobody knows what is there: the lag is at least
+    the time since somebody knew.
+    """
     if instance is None:
-        return 0
-    return instance.pull_lag_ms if direction == Direction.ATLAS_TO_LOCAL else instance.push_lag_ms
+        return None
+    pull = direction == Direction.ATLAS_TO_LOCAL
+    reported = instance.pull_lag_ms if pull else instance.push_lag_ms
+    stream, since = (
+        (instance.atlas_stream, instance.atlas_stream_since)
+        if pull
+        else (instance.local_stream, instance.local_stream_since)
+    )
+    unknown_since = [since] if stream in UNREAD else []
+    if instance.seen_at and now - instance.seen_at > SILENT:
+        unknown_since.append(instance.seen_at)
+    blind = [(now - moment).total_seconds() * 1000 for moment in unknown_since if moment]
+    return round(max(reported, *blind)) if blind else reported
+
+
+def sync_lag_ms(instance: Instance | None, enabled: bool, now: datetime) -> int | None:
+    """The larger lag of the directions that are on."""
+    directions = list(Direction) if enabled else [Direction.LOCAL_TO_ATLAS]
+    lags = [lag for which in directions if (lag := lag_ms(instance, which, now)) is not None]
+    return max(lags, default=None)
+
+
+def rate_now(now: datetime, before: int, current: int) -> float:
+    """Changes a second over the last minute, of the counts of the minute before and of the one that is not over:
+    of the one before as large a part counts as the last sixty seconds have of it."""
+    share = (now.second + now.microsecond / 1e6) / 60
+    return (before * (1 - share) + current) / 60

@@ -23,10 +23,12 @@ NOT_STARTED_MESSAGE = "Bidirectional sync has not started yet"
 class Thresholds:
     average_warning_ms: float = 200
     average_critical_ms: float = 500  # when it lasts
+    average_from: int = 10  # changes: an average of fewer says nothing
     conflicts_warning: int = 5  # an hour
     conflicts_critical: int = 20
     error_share_warning: float = 0.01
     error_share_critical: float = 0.05
+    errors_critical_from: int = 10  # rejected changes: a share of a few changes is no rate
     pending: int = 100
     lasting_s: float = 10 * MINUTE
     disconnected_s: float = 5 * MINUTE
@@ -45,9 +47,15 @@ class StreamFacts:
 @dataclass(frozen=True)
 class DirectionFacts:
     average_ms: float = 0.0  # over the last ten minutes
+    averaged: int = 0  # so many changes
     slow_for_s: float = 0.0  # for how long every minute's average has been above the critical bound
-    error_share: float = 0.0  # over the last hour
+    failed: int = 0  # of the changes that were processed in the last hour
+    processed: int = 0
     lag_ms: float = 0.0
+
+    @property
+    def error_share(self) -> float:
+        return self.failed / self.processed if self.processed else 0.0
 
 
 @dataclass(frozen=True)
@@ -145,12 +153,9 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
         text = f"{facts.queue_size} operations are pending, the oldest for {duration(oldest_ms / 1000)}"
         reasons.append(Reason(Status.CRITICAL, text))
     if facts.enabled:
-        reasons += _level(
-            facts.conflicts_last_hour,
-            limits.conflicts_warning,
-            limits.conflicts_critical,
-            f"{facts.conflicts_last_hour} conflicts in the last hour",
-        )
+        level = conflict_level(facts.conflicts_last_hour, limits)
+        if level != Status.HEALTHY:
+            reasons.append(Reason(level, f"{facts.conflicts_last_hour} conflicts in the last hour"))
     return reasons
 
 
@@ -162,23 +167,35 @@ def _direction(name: str, facts: DirectionFacts, limits: Thresholds) -> list[Rea
             + (duration(facts.slow_for_s))
         )
         reasons.append(Reason(Status.CRITICAL, text))
-    elif facts.average_ms >= limits.average_warning_ms:
+    elif facts.average_ms >= limits.average_warning_ms and facts.averaged >= limits.average_from:
         reasons.append(
             Reason(Status.DEGRADED, f"{name}: processing takes {facts.average_ms:.0f} ms on average")
         )
-    reasons += _level(
-        facts.error_share,
-        limits.error_share_warning,
-        limits.error_share_critical,
-        f"{name}: {facts.error_share:.1%} of the last hour's changes were rejected",
-    )
+    level = error_level(facts, limits)
+    if level != Status.HEALTHY:
+        text = (
+            f"{name}: {facts.error_share:.1%} of the last hour's changes were rejected "
+            f"({facts.failed:,} of {facts.processed:,})"
+        )
+        reasons.append(Reason(level, text))
     if facts.lag_ms >= limits.lag_warning_ms:
         reasons.append(Reason(Status.DEGRADED, f"{name}: lag is {duration(facts.lag_ms / 1000)}"))
     return reasons
 
 
-def _level(value: float, warning: float, critical: float, text: str) -> list[Reason]:
+def error_level(facts: DirectionFacts, limits: Thresholds = Thresholds()) -> Status:
+    """A few rejected changes are worth a look; an alarm is a share of many."""
+    found = _level(facts.error_share, limits.error_share_warning, limits.error_share_critical)
+    few = facts.failed < limits.errors_critical_from
+    return Status.DEGRADED if found == Status.CRITICAL and few else found
+
+
+def conflict_level(number: int, limits: Thresholds = Thresholds()) -> Status:
+    return _level(number, limits.conflicts_warning, limits.conflicts_critical)
+
+
+def _level(value: float, warning: float, critical: float) -> Status:
     """Critical is above its bound, degraded from its bound on: `< 5 | 5–20 | > 20`."""
     if value > critical:
-        return [Reason(Status.CRITICAL, text)]
-    return [Reason(Status.DEGRADED, text)] if value >= warning else []
+        return Status.CRITICAL
+    return Status.DEGRADED if value >= warning else Status.HEALTHY

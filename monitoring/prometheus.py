@@ -74,7 +74,10 @@ def _changes(snapshot: Snapshot) -> Iterator[Metric]:
         time.add_metric([which], count_value=counters.processed, sum_value=counters.time_ms / 1000)
         for share, milliseconds in zip(QUANTILES, times[which], strict=True):
             quantile.add_metric([which, str(share)], milliseconds / 1000)
-        lag.add_metric([which], figures.lag_ms(snapshot.instance, Direction(which)) / 1000)
+        lag_ms = figures.lag_ms(snapshot.instance, Direction(which), snapshot.at)
+        # While one-way, what waits on Atlas waits on purpose
+        if lag_ms is not None and (snapshot.switches.enabled or which != Direction.ATLAS_TO_LOCAL):
+            lag.add_metric([which], lag_ms / 1000)
         if counters.last_event_at:
             last.add_metric([which], counters.last_event_at.timestamp())
     yield from (changes, operations, time, quantile, lag, last)

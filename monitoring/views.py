@@ -20,9 +20,14 @@ TEMPLATE = "monitoring/dashboard.html"
 class DashboardOut(serializers.Serializer):
     timestamp = serializers.DateTimeField()
     health = serializers.ChoiceField(choices=[str(status) for status in Status])
-    syncLag = serializers.IntegerField(help_text="ms; age of the oldest change that has not arrived")
+    syncLag = serializers.IntegerField(
+        allow_null=True,
+        help_text="ms; age of the oldest change that may not have arrived; null: no listener ever reported",
+    )
     conflictRate = serializers.IntegerField(help_text="Conflicts in the last hour")
-    errorRate = serializers.FloatField(help_text="Percent of the last hour's changes that were rejected")
+    errorRate = serializers.FloatField(
+        help_text="Percent of the last hour's changes that were rejected, of the direction where it is larger"
+    )
     queueSize = serializers.IntegerField()
     halts = serializers.IntegerField(help_text="Halts that wait for an operator's answer")
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 
 from syncapp.conf import SyncSettings, kept_secret
 from syncapp.switches import apply_environment
@@ -48,17 +46,3 @@ def make_admin(settings: SyncSettings) -> Admin:
     user.is_staff = user.is_superuser = user.is_active = True
     user.save()
     return Admin(user.get_username(), "" if given or not (made or known) else password)
-
-
-def why_unusable(error: DatabaseError, settings: SyncSettings) -> str:
-    """In one line, why a command cannot use Django's database, from the error that it met."""
-    try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        fresh = not executor.recorder.applied_migrations()
-    except DatabaseError:  # it cannot even be asked
-        missing, fresh = [], False
-    if not missing:
-        return f"DATABASE_URL: Django's database cannot be used: {str(error).splitlines()[0]}"
-    what = "Nothing is set up yet" if fresh else "Django's database is older than this program"
-    return f"{what} (SYNC_HOME is {settings.home}): `make run` sets it up and starts everything, `manage.py sync_setup` sets it up alone"

@@ -13,3 +13,7 @@ urlpatterns = [
     re_path(r"^flower(?P<rest>/.*)?$", flower, name="flower"),
     path("", include("monitoring.urls")),
 ]
+
+handler403 = "monitoring.failures.forbidden"
+handler404 = "monitoring.failures.not_found"
+handler500 = "monitoring.failures.server_error"

@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from monitoring.shown_values import shown
+from syncapp.admin.access import SeenByOperators
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
     """Rows that the product writes: a person looks at them."""
 
     compressed_fields = False

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from syncapp import document
+from syncapp.admin.access import may_see
 from syncapp.admin.base import plain_id, shown_id
 from syncapp.admin.versions import side_by_side
 from syncapp.databases import Unreachable
@@ -42,7 +43,7 @@ def linked(reason: Reason) -> SafeString:
 
 def page(request: HttpRequest) -> HttpResponse:
     """For staff who may see conflicts, which show documents too."""
-    if not request.user.has_perm("syncapp.view_conflict"):
+    if not may_see(request.user, "syncapp.conflict"):
         raise PermissionDenied
     collection, document_id = request.GET.get("collection", ""), request.GET.get("id", "")
     context = {

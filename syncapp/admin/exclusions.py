@@ -10,12 +10,13 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from syncapp.admin.access import SeenByOperators
 from syncapp.models import ExcludedCollection
 from syncapp.switches import exclude, include
 
 
 @admin.register(ExcludedCollection)
-class ExcludedCollectionAdmin(ModelAdmin):
+class ExcludedCollectionAdmin(SeenByOperators, ModelAdmin):
     list_display = ("pattern", "created_at")
     search_fields = ("pattern",)
     fields = ("pattern",)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from syncapp import first_run
+from syncapp.admin.access import OPERATE, may_see
 from syncapp.bulk.first_run_record import Counts, FirstRun, Report, State
 from syncapp.databases import LocalUnreachable
 from syncapp.models import ComparisonRun
@@ -89,15 +90,16 @@ def questions(found: Counts) -> dict[str, tuple[str, list[tuple[str, str]]]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
     """For staff who may see the device; choosing needs the operator's permission."""
-    _check(request, "view_instance")
+    _check(may_see(request.user, "syncapp.instance"))
     context = {**admin.site.each_context(request), "title": "First run", **_found()}
     found = context.get("found")
     if found is not None and found.state is State.WAITING and found.report is not None:
         report = Report.of(found.report)
         form = ChoiceForm(report.to_decide, request.POST or None)
-        context |= {"form": form, "may_operate": request.user.has_perm("syncapp.operate_sync")}
+        may_operate = request.user.has_perm(OPERATE)
+        context |= {"form": form, "may_operate": may_operate}
         if request.method == "POST":
-            _check(request, "operate_sync")
+            _check(may_operate)
             if form.is_valid():
                 choice = form.cleaned_data["choice"]
                 if form.cleaned_data["confirmed"]:
@@ -108,12 +110,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def progress(request: HttpRequest) -> HttpResponse:
     """How far the comparison is, as a piece of the page that asks for it again and again."""
-    _check(request, "view_instance")
+    _check(may_see(request.user, "syncapp.instance"))
     return render(request, "syncapp/first_run_progress.html", _found())
 
 
-def _check(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(f"syncapp.{permission}"):
+def _check(allowed: bool) -> None:
+    if not allowed:
         raise PermissionDenied
 
 

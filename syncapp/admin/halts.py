@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from syncapp import halts
+from syncapp.admin.access import may_see
 from syncapp.admin.document import link_to
 from syncapp.admin.halt_choices import TITLES, choice
 from syncapp.databases import LocalUnreachable
@@ -23,7 +24,7 @@ NAME = "syncapp_halts"
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
     """For staff who may see the device; answering needs the operator's permission."""
-    if not request.user.has_perm("syncapp.view_instance"):
+    if not may_see(request.user, "syncapp.instance"):
         raise PermissionDenied
     if request.method == "POST":
         _answer(request)

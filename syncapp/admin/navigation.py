@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from syncapp.admin.access import may_see
 from syncapp.conf import get_settings
 from syncapp.models import Instance
 
@@ -19,8 +20,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     user = request.user
 
     def to(title: str, icon: str, name: str, model: str, **more: Any) -> dict[str, Any] | None:
-        app, _, rest = model.partition(".")
-        if not user.has_perm(f"{app}.view_{rest}"):
+        if not may_see(user, model):
             return None
         return {"title": title, "icon": icon, "link": reverse(name), **more}
 
@@ -114,7 +114,7 @@ def _is_device_page(request: HttpRequest) -> bool:
 
 def _first_run(user: Any) -> dict[str, Any] | None:
     """While the listener waits for it, or is at it."""
-    if not user.has_perm("syncapp.view_instance") or not Instance.objects.exclude(waiting_for="").exists():
+    if not may_see(user, "syncapp.instance") or not Instance.objects.exclude(waiting_for="").exists():
         return None
     return {"title": "First run", "icon": "rocket_launch", "link": reverse("admin:syncapp_first_run")}
 

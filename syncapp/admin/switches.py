@@ -11,6 +11,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
+from syncapp.admin.access import SeenByOperators
 from syncapp.models import SyncSwitches
 from syncapp.switches import change_switches, get_switches
 
@@ -22,7 +23,7 @@ HELP = {
 
 
 @admin.register(SyncSwitches)
-class SyncSwitchesAdmin(ModelAdmin):
+class SyncSwitchesAdmin(SeenByOperators, ModelAdmin):
     fieldsets = (
         (None, {"fields": ("enabled", "paused", "strategy")}),
         ("State", {"fields": (("version", "changed_at"),)}),

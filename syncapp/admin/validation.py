@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from syncapp.admin.access import SeenByOperators
 from syncapp.admin.base import shorter
 from syncapp.models import ValidationRule
 from syncapp.rules.schema_check import WrongSchema, read_schema
@@ -52,7 +53,7 @@ class RuleForm(forms.ModelForm):
 
 
 @admin.register(ValidationRule)
-class ValidationRuleAdmin(ModelAdmin):
+class ValidationRuleAdmin(SeenByOperators, ModelAdmin):
     form = RuleForm
     list_display = ("pattern", "summary", "changed_at")
     search_fields = ("pattern",)

@@ -6,9 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+from syncapp.away import what_is_away
+
+log = structlog.get_logger(__name__)
 
 
 class ServiceUnavailable(APIException):
@@ -41,6 +46,10 @@ def wrong(field: str, value: Any, allowed: str) -> ValidationError:
 
 
 def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
+    away = None if isinstance(exception, APIException) else what_is_away(exception)
+    if away is not None:
+        log.warning("A request could not be answered", event_name="unavailable", error=str(exception))
+        exception = ServiceUnavailable(away)
     response = exception_handler(exception, context)
     if response is not None and isinstance(exception, ValidationError):
         response.data = {"detail": " · ".join(_lines(exception.detail))}

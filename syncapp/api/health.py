@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import DatabaseError, connection
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
@@ -19,18 +20,24 @@ from syncapp.api.halts import HaltOut
 from syncapp.api.metrics import HeartbeatOut, heartbeats
 from syncapp.api.permissions import may_read
 from syncapp.api.views import SyncView
+from syncapp.away import DATABASE_AWAY, what_is_away
 from syncapp.conflicts.waiting import waiting
 from syncapp.models import ComparisonRun, RejectedChange
+
+log = structlog.get_logger(__name__)
 
 
 class ChangeStreamState(serializers.Serializer):
     status = serializers.CharField(
-        help_text="Of the Atlas stream: connected, connecting, disconnected, stopped"
+        help_text="Of the Atlas stream: connected, connecting, disconnected, stopped; unknown if Django's "
+        "database is away"
     )
 
 
 class SyncWorkerState(serializers.Serializer):
-    queueSize = serializers.IntegerField(help_text="Changes that wait or are being applied")
+    queueSize = serializers.IntegerField(
+        allow_null=True, help_text="Changes that wait or are being applied; null: Django's database is away"
+    )
 
 
 class ReasonOut(serializers.Serializer):
@@ -45,7 +52,7 @@ class ComparisonOut(serializers.ModelSerializer):
 
 
 class HealthOut(serializers.Serializer):
-    enabled = serializers.BooleanField()
+    enabled = serializers.BooleanField(allow_null=True, help_text="null: Django's database is away")
     health = serializers.ChoiceField(choices=[str(status) for status in Status])
     message = serializers.CharField()
     changeStream = ChangeStreamState()
@@ -54,7 +61,7 @@ class HealthOut(serializers.Serializer):
     reasons = ReasonOut(many=True, required=False, help_text="Only with login, as are the fields below")
     paused = serializers.BooleanField(required=False)
     localStream = ChangeStreamState(required=False)
-    lagMs = serializers.IntegerField(required=False)
+    lagMs = serializers.IntegerField(required=False, allow_null=True)
     listenerSeenAt = serializers.DateTimeField(required=False, allow_null=True)
     lastError = serializers.CharField(required=False)
     halts = HaltOut(many=True, required=False, help_text="What stopped transfers, as GET halts has it")
@@ -88,7 +95,7 @@ def full_health(snapshot: Snapshot) -> dict[str, Any]:
         "reasons": [{"status": str(r.status), "text": r.text} for r in snapshot.health.reasons],
         "paused": snapshot.switches.paused,
         "localStream": {"status": str(snapshot.local_stream)},
-        "lagMs": max(instance.pull_lag_ms, instance.push_lag_ms) if instance else 0,
+        "lagMs": figures.sync_lag_ms(instance, snapshot.switches.enabled, snapshot.at),
         "listenerSeenAt": instance.seen_at.isoformat() if instance and instance.seen_at else None,
         "lastError": instance.last_error if instance else "",
         "halts": instance.halts if instance else [],
@@ -98,6 +105,18 @@ def full_health(snapshot: Snapshot) -> dict[str, Any]:
         "rejectedChanges": RejectedChange.objects.count(),
         "conflictsWaiting": waiting().count(),
         "comparisons": ComparisonOut(figures.unfinished_runs(), many=True).data,
+    }
+
+
+def unknown_health(error: DatabaseError | InterfaceError) -> dict[str, Any]:
+    """How sync stands cannot be read: not healthy, whatever it is."""
+    return {
+        "enabled": None,
+        "health": str(Status.CRITICAL),
+        "message": f"{what_is_away(error) or DATABASE_AWAY}: how sync stands is not known",
+        "changeStream": {"status": "unknown"},
+        "syncWorker": {"queueSize": None},
+        "instanceId": None,
     }
 
 
@@ -111,6 +130,13 @@ class SyncHealth(SyncView):
         snapshot = take_snapshot()
         body = full_health(snapshot) if may_read(request) else public_health(snapshot)
         return Response(body, status=503 if snapshot.health.status == Status.CRITICAL else 200)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Also when it was the login that could not be looked up."""
+        if isinstance(exc, DatabaseError | InterfaceError):
+            log.warning("Health cannot be read", event_name="unavailable", error=str(exc))
+            return Response(unknown_health(exc), status=503)
+        return super().handle_exception(exc)
 
 
 class WebHealthOut(serializers.Serializer):
@@ -129,6 +155,6 @@ class WebHealth(APIView):
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             return Response({"status": "failing", "database": "unreachable"}, status=503)
         return Response({"status": "ok", "database": "ok"})

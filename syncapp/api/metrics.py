@@ -22,7 +22,7 @@ class DirectionOut(serializers.Serializer):
     totalProcessed = serializers.IntegerField()
     succeeded = serializers.IntegerField()
     failed = serializers.IntegerField(help_text="Rejected changes")
-    skipped = serializers.IntegerField(help_text="Nothing was to be done")
+    skipped = serializers.IntegerField(help_text="Nothing was to be done; what a halt holds is not counted")
     inserts = serializers.IntegerField()
     updates = serializers.IntegerField()
     replaces = serializers.IntegerField()
@@ -30,7 +30,10 @@ class DirectionOut(serializers.Serializer):
     avgProcessTime = serializers.FloatField()
     p95ProcessTime = serializers.FloatField()
     p99ProcessTime = serializers.FloatField()
-    lagMs = serializers.IntegerField(help_text="Age of the oldest change that has not arrived")
+    lagMs = serializers.IntegerField(
+        allow_null=True,
+        help_text="Age of the oldest change that may not have arrived; null: no listener ever reported",
+    )
     lastEventAt = serializers.DateTimeField(allow_null=True)
 
 
@@ -40,7 +43,9 @@ class ConflictTotalsOut(serializers.Serializer):
     atlasWins = serializers.IntegerField()
     merged = serializers.IntegerField()
     waiting = serializers.IntegerField(help_text="For a person, who decides (strategy manual)")
-    lastHour = serializers.IntegerField()
+    lastHour = serializers.IntegerField(
+        help_text="Without those of one-way sync, and those that an answer at the first run or after a restore decided"
+    )
 
 
 class HeartbeatOut(serializers.Serializer):
@@ -71,7 +76,7 @@ def metrics() -> dict[str, Any]:
             "avgProcessTime": round(hour[which].average_ms, 2),
             "p95ProcessTime": round(p95, 2),
             "p99ProcessTime": round(p99, 2),
-            "lagMs": figures.lag_ms(instance, which),
+            "lagMs": figures.lag_ms(instance, which, now),
             "lastEventAt": counters.last_event_at.isoformat() if counters.last_event_at else None,
         }
 

@@ -89,7 +89,8 @@ class Plan:
             # What an excluded collection is owed is found by comparing it when it is let in again
             owed = decision is Decision.OWED and not policy.excluded
             ending = Ending.OWED if owed else Ending.DONE
-            self.outcomes[key] = Outcome(key, ending, open_conflict=open_conflict)
+            held = decision in (Decision.HALTED, Decision.MANUAL)
+            self.outcomes[key] = Outcome(key, ending, open_conflict=open_conflict, held=held)
             # Even if nothing changes the counter is raised: an older decision must not be written later
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             prefer = None if decision is Decision.EQUAL else state.prefer

@@ -199,3 +199,4 @@ class Outcome(NamedTuple):
     # A unique index is the reason: the document of the target that holds the value
     other_id: bytes | None = None
     other_document: bytes | None = None
+    held: bool = False  # something was to be done, and waits for an operator's answer

@@ -4,6 +4,9 @@ from django.db import models
 
 from syncapp.models.choices import SideChoices
 
+# How the strategy of one begins that was decided by an answer which an operator gave for many at once
+BY_AN_ANSWER = ("first run: ", "after a restore: ")
+
 
 class Conflict(models.Model):
     class Winner(models.TextChoices):

@@ -148,7 +148,7 @@ class Report:
     @classmethod
     def of(cls, batch: Batch, outcomes: list[Outcome], took_ms: float, rules_version: int = 0) -> Report:
         # Most outcomes of a batch are alike: each kind is named once
-        kinds = Counter((one.ending, one.transfer, one.operation, one.conflict) for one in outcomes)
+        kinds = Counter((one.ending, one.transfer, one.operation, one.conflict, one.held) for one in outcomes)
         counts: Counter[str] = Counter()
         for kind, number in kinds.items():
             counts.update(dict.fromkeys(_names(*kind, batch.side), number))
@@ -167,12 +167,18 @@ class Report:
 
 
 def _names(
-    ending: Ending, transfer: Side | None, operation: Operation | None, conflict: bool, side: Side
+    ending: Ending,
+    transfer: Side | None,
+    operation: Operation | None,
+    conflict: bool,
+    held: bool,
+    side: Side,
 ) -> list[str]:
-    """What an outcome counts as: "<side that is written> <operation>", "… failed" or "… skipped"."""
+    """What an outcome counts as: "<side that is written> <operation>", "… failed" or "… skipped". What is held
+    for an operator is none of these: it counts when it is carried over."""
     names = ["conflicts"] if conflict else []
     target = transfer or side.other
-    if ending is Ending.DONE:
+    if ending is Ending.DONE and not held:
         names.append(f"{target} {operation or 'skipped'}")
     elif ending is Ending.REJECTED:
         names.append(f"{target} failed")

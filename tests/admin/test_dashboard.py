@@ -28,6 +28,7 @@ def reader(db: None) -> Client:
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", ""])
 def test_a_script_gets_json(reader: Client, accept: str) -> None:
+    change_switches(enabled=True)
     rows.device(queue_size=3, pull_lag_ms=20, push_lag_ms=70)
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=98, failed=1, skipped=1)
     rows.conflict({"_id": 1}, None)

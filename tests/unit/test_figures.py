@@ -72,13 +72,13 @@ def test_slowness_lasts_from_the_first_to_the_last_slow_minute() -> None:
     now = timezone.now()
     for n in range(10):
         rows.minute(PULL, ago(minutes=n), average_ms=600, succeeded=1)
-    rows.minute(PUSH, ago(minutes=12), average_ms=600, succeeded=1)
+    rows.minute(PUSH, ago(minutes=12), average_ms=600, succeeded=10)
     assert slow_seconds(now) == {PULL: 600, PUSH: 60}
 
 
 def test_one_quick_minute_ends_slowness() -> None:
     now = timezone.now()
-    rows.minute(PULL, ago(minutes=0), average_ms=600, succeeded=1)
+    rows.minute(PULL, ago(minutes=0), average_ms=600, succeeded=10)
     rows.minute(PULL, ago(minutes=1), average_ms=20, succeeded=1)
     rows.minute(PULL, ago(minutes=2), average_ms=600, succeeded=1)
     assert slow_seconds(now) == {PULL: 60}

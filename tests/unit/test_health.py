@@ -55,19 +55,23 @@ TABLE = [
     (atlas("connecting", 1, 10), CRITICAL),
     (local("disconnected", 301), CRITICAL),
     (local("connecting", 5), DEGRADED),
-    (push(average_ms=199), HEALTHY),
-    (push(average_ms=200), DEGRADED),
-    (push(average_ms=501), DEGRADED),
-    (pull(average_ms=501, slow_for_s=599), DEGRADED),
-    (pull(average_ms=501, slow_for_s=600), CRITICAL),
+    (push(average_ms=199, averaged=10), HEALTHY),
+    (push(average_ms=200, averaged=10), DEGRADED),
+    (push(average_ms=9_000, averaged=9), HEALTHY),  # of so few it says nothing
+    (push(average_ms=501, averaged=10), DEGRADED),
+    (pull(average_ms=501, averaged=10, slow_for_s=599), DEGRADED),
+    (pull(average_ms=501, averaged=10, slow_for_s=600), CRITICAL),
     ({"conflicts_last_hour": 4}, HEALTHY),
     ({"conflicts_last_hour": 5}, DEGRADED),
     ({"conflicts_last_hour": 20}, DEGRADED),
     ({"conflicts_last_hour": 21}, CRITICAL),
-    (push(error_share=0.0099), HEALTHY),
-    (push(error_share=0.01), DEGRADED),
-    (pull(error_share=0.05), DEGRADED),
-    (pull(error_share=0.051), CRITICAL),
+    (push(failed=99, processed=10_000), HEALTHY),
+    (push(failed=1, processed=100), DEGRADED),
+    (pull(failed=50, processed=1_000), DEGRADED),
+    (pull(failed=51, processed=1_000), CRITICAL),
+    (push(failed=2, processed=4), DEGRADED),  # half of them, and no rate
+    (push(failed=9, processed=9), DEGRADED),
+    (push(failed=10, processed=10), CRITICAL),
     (push(lag_ms=4_999), HEALTHY),
     (push(lag_ms=5_000), DEGRADED),
     ({"queue_size": 5_000}, HEALTHY),
@@ -102,7 +106,7 @@ def test_thresholds(facts: dict[str, Any], expected: Status) -> None:
 ONLY_PULL = [
     atlas("stopped", 9_999),
     atlas("disconnected", 9_999, 99),
-    pull(average_ms=900, slow_for_s=900, error_share=1, lag_ms=10**7),
+    pull(average_ms=900, slow_for_s=900, failed=99, processed=99, lag_ms=10**7),
     {"conflicts_last_hour": 100},
     {"queue_size": 101, **pull(lag_ms=10**7)},
     halted("atlas"),
@@ -112,7 +116,7 @@ ONLY_PULL = [
 @pytest.mark.parametrize("facts", ONLY_PULL)
 def test_while_disabled_only_the_push_direction_counts(facts: dict[str, Any]) -> None:
     assert assess(Facts(enabled=False, **facts)).status == HEALTHY
-    assert assess(Facts(enabled=False, **{**facts, **push(error_share=0.5)})).status == CRITICAL
+    assert assess(Facts(enabled=False, **{**facts, **push(failed=50, processed=100)})).status == CRITICAL
 
 
 def test_the_message_while_disabled_is_the_one_that_scripts_know() -> None:
@@ -170,9 +174,14 @@ def test_a_silent_listener_is_the_only_reason_since_what_it_said_is_old() -> Non
 
 
 def test_the_worst_reason_comes_first() -> None:
-    health = assess(Facts(conflicts_last_hour=5, **push(error_share=0.5)))
+    health = assess(Facts(conflicts_last_hour=5, **push(failed=50, processed=100)))
     assert [r.status for r in health.reasons] == [CRITICAL, DEGRADED]
     assert health.status == CRITICAL
+
+
+def test_a_rate_says_what_it_is_a_rate_of() -> None:
+    (reason,) = assess(Facts(**push(failed=2, processed=4))).reasons
+    assert reason.text == "Local → Atlas: 50.0% of the last hour's changes were rejected (2 of 4)"
 
 
 @pytest.mark.parametrize("facts", [facts for facts, _ in TABLE])

@@ -208,5 +208,5 @@ def test_a_database_that_cannot_be_used_gives_one_line(tmp_path: Path, url: str)
     done = manage("sync_run", home=tmp_path, DATABASE_URL=url, PORT=str(free_port()))
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("DATABASE_URL: Django's database cannot be used: ")
+    assert line.startswith("DATABASE_URL: Django's database cannot be reached (")
     assert "hidden" not in line

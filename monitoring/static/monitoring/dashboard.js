@@ -124,23 +124,16 @@
     const off = data.paused || (key === "atlasToLocal" && !data.enabled);
     box.classList.toggle("ist-off", off);
     charts[key].draw(direction.minutes);
-    const rate = rateNow(direction.minutes);
+    const rate = direction.minutes.at(-1).rate;
     box.querySelector(".ist-rate").replaceChildren(off ? el("small", {}, "off") : number(rate), off ? "" : el("small", {}, " changes/s"));
     facts(box.querySelector(".ist-facts"), [
       ["Succeeded", number(direction.succeeded)],
       ["Failed", number(direction.failed), direction.failed ? "bad" : ""],
       ["Skipped", number(direction.skipped)],
       ["p95, 10 min", direction.p95Ms ? time(direction.p95Ms) : "–"],
-      ["Lag", off ? "–" : time(direction.lagMs), !off && direction.lagMs >= 5000 ? "warn" : ""],
+      ["Lag", off || direction.lagMs === null ? "–" : time(direction.lagMs), !off && direction.lagMs >= 5000 ? "warn" : ""],
       ["Last change", direction.lastEventAt ? ago(direction.lastEventAt) : "–"],
     ]);
-  }
-
-  // The minute that is not over yet says little in its first seconds: the one before it helps out
-  function rateNow(minutes) {
-    const [before, now] = minutes.slice(-2);
-    const share = Math.min(1, (Date.now() - Date.parse(now.at)) / 20000);
-    return before.rate * (1 - share) + now.rate * share;
   }
 
   function facts(list, rows) {
@@ -150,12 +143,14 @@
   function cards(data) {
     const tone = { connected: "is-healthy", connecting: "is-degraded", disconnected: "is-critical", stopped: "" };
     const state = (status) => el("span", { class: `ist-state ${tone[status]}` }, status);
+    // As health judges them, so that colours and reasons agree
+    const level = (name) => ({ critical: "bad", degraded: "warn" })[data.levels[name]] || "";
     const cards = [
       ["Local stream", state(data.streams.local), ""],
       ["Atlas stream", state(data.streams.atlas), ""],
-      ["Pending", number(data.queueSize), `${number(data.inFlight)} being applied`],
-      ["Conflicts, last hour", number(data.conflictRate), data.waiting ? `${number(data.waiting)} wait for a person` : data.strategy, data.conflictRate > 20 ? "bad" : data.conflictRate >= 5 ? "warn" : ""],
-      ["Error rate, last hour", `${number(data.errorRate)} %`, "", data.errorRate > 5 ? "bad" : data.errorRate >= 1 ? "warn" : ""],
+      ["Pending", number(data.queueSize), data.silentSince ? `as reported ${ago(data.silentSince)}` : `${number(data.inFlight)} being applied`],
+      ["Conflicts, last hour", number(data.conflictRate), data.waiting ? `${number(data.waiting)} wait for a person` : data.strategy, level("conflictRate")],
+      ["Error rate, last hour", `${data.errorRate.toFixed(1)} %`, `${number(data.errors.failed)} of ${number(data.errors.processed)} changes`, level("errorRate")],
       ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "set aside, waiting"],
     ];
     part("cards").replaceChildren(...cards.map(([name, value, note, tone]) =>

@@ -8,12 +8,13 @@ import sys
 from typing import IO, Any, cast
 
 from django.core.management.base import CommandParser
+from django.db import DatabaseError, InterfaceError
 from rich.console import Console
 from rich.table import Table
 
 from monitoring.facts import Snapshot, take_snapshot
 from monitoring.health import Status, duration
-from syncapp.api.health import full_health
+from syncapp.api.health import full_health, unknown_health
 from syncapp.api.metrics import metrics
 from syncapp.conf import get_settings
 from syncapp.environment import values_in_force
@@ -48,7 +49,11 @@ class Command(SyncCommand):
         parser.add_argument("--json", action="store_true", help="for scripts")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        snapshot, figures = take_snapshot(), metrics()
+        try:
+            snapshot, figures = take_snapshot(), metrics()
+        except (DatabaseError, InterfaceError) as error:
+            self.say_unknown(error, as_json=options["json"])
+            sys.exit(Status.CRITICAL.exit_code)
         if options["json"]:
             values = [one.as_document() for one in values_in_force(snapshot.switches, get_settings())]
             everything = {**full_health(snapshot), "metrics": figures, "settings": values}
@@ -56,6 +61,14 @@ class Command(SyncCommand):
         else:
             self.show(snapshot, figures)
         sys.exit(snapshot.health.status.exit_code)
+
+    def say_unknown(self, error: DatabaseError | InterfaceError, *, as_json: bool) -> None:
+        unknown = unknown_health(error)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if as_json:
+            self.stdout.write(json.dumps({**unknown, "lastError": reason}, indent=2))
+        else:
+            self.stdout.write(f"{unknown['health']}  {unknown['message']}\n  {reason}")
 
     def show(self, snapshot: Snapshot, figures: dict[str, Any]) -> None:
         console = Console(

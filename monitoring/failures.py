@@ -1,0 +1,87 @@
+"""What is answered when something failed: JSON to scripts, a page to browsers, never a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.html import format_html
+
+from syncapp.away import what_is_away
+
+log = structlog.get_logger(__name__)
+FAILED = "Something failed here. The log (app.log in SYNC_HOME/logs) says what"
+NOT_FOUND = "There is nothing at this address"
+FORBIDDEN = (
+    "Your login, {name}, may not do this. The group Viewers may look at everything, the group Operators may act too: "
+    "an administrator can add you to one"
+)
+# No template: those of the admin ask the database who is looking
+PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} | Isthmus</title>'
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'
+    ":root{{color-scheme:light dark;--text:#1f2937;--soft:#6b7280;--line:#e5e7eb;--card:#fff;--back:#f9fafb}}"
+    "@media(prefers-color-scheme:dark){{:root{{--text:#e5e7eb;--soft:#9ca3af;--line:#374151;--card:#1f2937;--back:#111827}}}}"
+    "body{{font:15px/1.6 Inter,system-ui,sans-serif;margin:0;color:var(--text);background:var(--back)}}"
+    "main{{max-width:34rem;margin:14vh auto;padding:0 1rem}}"
+    ".brand{{display:flex;gap:.7rem;align-items:center;font-weight:600;margin-bottom:1.2rem}}"
+    ".brand i{{background:oklch(54% .09 192);color:#fff;border-radius:8px;width:2.2rem;line-height:2.2rem;text-align:center;font-style:normal}}"
+    "section{{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.2rem 1.5rem}}"
+    "h1{{font-size:1.15rem;margin:0 0 .4rem}}p{{margin:.4rem 0}}a{{color:oklch(54% .09 192);margin-right:1rem}}"
+    '</style><main><div class="brand"><i>⇄</i>Isthmus</div><section><h1>{title}</h1><p>{text}.</p>'
+    '<p><a href="{address}">Try again</a><a href="/">Dashboard</a></p></section></main></html>'
+)
+
+
+class WhatIsAway:
+    """Middleware: a view that cannot reach what it needs is answered 503."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return unavailable(request, error)
+
+
+def unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
+    """None: the error means something else."""
+    text = what_is_away(error) if error else None
+    if text is None:
+        return None
+    log.warning(
+        "A request could not be answered", event_name="unavailable", path=request.path, error=str(error)
+    )
+    return answer(request, 503, "Not available at the moment", text)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: also of what failed before or after the view."""
+    return unavailable(request, sys.exc_info()[1]) or answer(request, 500, "An error", FAILED)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404."""
+    return answer(request, 404, "Not found", NOT_FOUND)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    name = request.user.get_username() if request.user.is_authenticated else "nobody"
+    return answer(request, 403, "Not allowed", FORBIDDEN.format(name=name))
+
+
+def answer(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    scripts = request.path.startswith(("/api/", "/metrics", "/monitoring/"))
+    if scripts and request.get_preferred_type(["application/json", "text/html"]) != "text/html":
+        response: HttpResponse = JsonResponse({"detail": text}, status=status)
+    else:
+        page = format_html(PAGE, title=title, text=text, address=request.get_full_path())
+        response = HttpResponse(page, status=status)
+    if status == 503:
+        response["Retry-After"] = "10"
+    return response

@@ -1,0 +1,74 @@
+"""The groups that are there after the set-up: what a viewer sees, and what an operator sees and does."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from syncapp import roles
+from syncapp.models import Conflict
+from tests.admin.test_pages import MODELS, pages
+
+pytestmark = pytest.mark.django_db
+OWN = [model for model in MODELS if model._meta.app_label == "syncapp"]
+PLACES = [
+    "admin:index",
+    "admin:syncapp_halts",
+    "admin:syncapp_first_run",
+    "admin:syncapp_document",
+]
+
+
+def member_of(name: str) -> Client:
+    roles.seed()
+    user = User.objects.create_user(name.lower(), password="secret")
+    user.groups.add(Group.objects.get(name=name))
+    assert User.objects.get(pk=user.pk).is_staff, "a member may log in to the admin"
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture(params=[roles.VIEWERS, roles.OPERATORS, "operate_sync alone"])
+def member(request: pytest.FixtureRequest, everything: None) -> Client:
+    if request.param in (roles.VIEWERS, roles.OPERATORS):
+        return member_of(request.param)
+    user = User.objects.create_user("somebody", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="operate_sync"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_all_pages_of_sync_open(member: Client) -> None:
+    for place in [*map(reverse, PLACES), *(page for model in OWN for page in pages(model))]:
+        assert member.get(place, follow=True).status_code == 200, place
+
+
+def test_only_operators_act(everything: None) -> None:
+    lost = Conflict.objects.filter(winner="atlas").first()
+    assert lost is not None
+    restore = reverse("admin:syncapp_conflict_restore_loser", args=[lost.pk])
+    assert member_of(roles.OPERATORS).get(restore).status_code == 200
+    refused = member_of(roles.VIEWERS).get(restore)
+    assert refused.status_code == 403
+    assert "Your login, viewers, may not do this" in refused.content.decode()
+    assert "the group Operators may act" in refused.content.decode()
+
+
+def test_what_an_administrator_changes_in_a_group_stays(db: None) -> None:
+    roles.seed()
+    group = Group.objects.get(name=roles.VIEWERS)
+    group.permissions.clear()
+    roles.seed()
+    assert not group.permissions.exists()
+
+
+def test_users_that_are_added_to_a_group_may_log_in_too(db: None) -> None:
+    roles.seed()
+    user = User.objects.create_user("late")
+    Group.objects.get(name=roles.OPERATORS).user_set.add(user)
+    user.refresh_from_db()
+    assert user.is_staff
