@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -14,6 +15,10 @@ from pymongo.errors import BulkWriteError
 from syncapp.engine.content import wrap
 
 Statement = Mapping[str, Any]
+# A refusal holds values of the document, which may be such as Python cannot decode
+_ANY_VALUE: CodecOptions[dict[str, Any]] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+)
 COMMAND_BYTES = 12_000_000  # a command may have 16 MB, and one document as many
 
 
@@ -47,7 +52,7 @@ def _run(
     done = 0
     for portion in _portions(statements):
         command = {name: collection.name, field: portion, "ordered": True}
-        reply = collection.database.command(command, session=session)
+        reply = collection.database.command(command, session=session, codec_options=_ANY_VALUE)
         if reply.get("writeErrors"):
             reply["writeErrors"][0]["index"] += done
             raise BulkWriteError(reply)
