@@ -33,9 +33,9 @@ from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused
 from syncapp.engine.landings import record_landed
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.plan import Plan, now_ms, transferred
+from syncapp.engine.probe import find_refused
 from syncapp.engine.stamps import stamp_of
 from syncapp.engine.state import read_states, write_states
-from syncapp.engine.probe import find_refused
 from syncapp.engine.transaction import read_position, session_of, transaction, translated
 from syncapp.engine.values import (
     Batch,
@@ -255,9 +255,7 @@ class ChangeProcessor:
 
     # Step 2
 
-    def _decide_locally(
-        self, batch: Batch, work: Work, view: AtlasView, policy: Policy, plan: Plan
-    ) -> None:
+    def _decide_locally(self, batch: Batch, work: Work, view: AtlasView, policy: Policy, plan: Plan) -> None:
         local = self.databases[Side.LOCAL]
         items = work.left()
         self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))

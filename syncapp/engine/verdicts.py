@@ -81,7 +81,9 @@ def _spread(
     for writer, holders in waits.items():
         for holder in holders:
             wanting[holder].append(writer)
-    queue = sorted(((verdict, key, holder) for key, (verdict, holder) in begin.items()), key=lambda one: -one[0])
+    queue = sorted(
+        ((verdict, key, holder) for key, (verdict, holder) in begin.items()), key=lambda one: -one[0]
+    )
     for level in sorted(Verdict, reverse=True):
         stack = [(key, holder) for verdict, key, holder in queue if verdict is level]
         while stack:

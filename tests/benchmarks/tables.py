@@ -238,10 +238,18 @@ def unique_table(results: Results) -> Table:
         what = (one.kind, one.documents, one.source)
         waits[what] = max(waits.get(what, 0.0), one.worst_wait)
     rows = [
-        (f"{kind}, {documents:,}, {ARROWS[source]}", number(seconds, 1), number(waits[kind, documents, source], 2))
+        (
+            f"{kind}, {documents:,}, {ARROWS[source]}",
+            number(seconds, 1),
+            number(waits[kind, documents, source], 2),
+        )
         for (kind, documents, source), seconds in took.items()
     ]
-    head = ("documents", "seconds until all arrived, or were set aside", "longest wait of another collection, s")
+    head = (
+        "documents",
+        "seconds until all arrived, or were set aside",
+        "longest wait of another collection, s",
+    )
     return Table("Unique values that move", head, rows)
 
 

@@ -74,7 +74,12 @@ def refused(world: World, source: Side, count: int) -> Move:
         one.target[REFUSED].create_index("position", unique=True)
         good = count // GOOD_SHARE
         with _waits(one) as waits:
-            fill(one.source[REFUSED], count + good, first=count, position=lambda n: n % count if n < 2 * count else n)
+            fill(
+                one.source[REFUSED],
+                count + good,
+                first=count,
+                position=lambda n: n % count if n < 2 * count else n,
+            )
             began = time.monotonic()
             _wait(lambda: len(one.device.rejected()) == count)
             _wait(lambda: one.target[REFUSED].count_documents({}) == count + good)

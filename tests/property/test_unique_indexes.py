@@ -10,10 +10,12 @@ from bson import Decimal128, Int64, Regex
 from bson.raw_bson import RawBSONDocument
 from hypothesis import given
 from hypothesis import strategies as st
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, WriteError
 
 from syncapp.engine.content import document_key
+from syncapp.engine.errors import DUPLICATE_KEY
 from syncapp.engine.unique_values import Untangling
 from syncapp.engine.values import DocumentKey
 from tests.property.examples import share_of_examples
@@ -50,6 +52,16 @@ OPTIONS = st.sampled_from(
 )
 
 
+def refusal(collection: Collection[Any], raw: bytes) -> int | None:
+    """The code with which the server refuses the document; None: it takes it. It does not stay."""
+    try:
+        collection.insert_one(RawBSONDocument(raw))
+    except WriteError as error:
+        return error.code
+    collection.delete_one({"_id": RawBSONDocument(raw)["_id"]})
+    return None
+
+
 @given(paths=PATHS, options=OPTIONS, documents=st.lists(DOCUMENTS, min_size=2, max_size=8))
 @share_of_examples(2)
 def test_whom_the_server_refuses_is_known_beforehand_with_the_holder(
@@ -79,24 +91,16 @@ def test_whom_the_server_refuses_is_known_beforehand_with_the_holder(
     tangle = Untangling(databases[1], databases[1], "unique", left, ()).follow(0, 1 << 20)
     found = {key: holders for key, holders in tangle.waits.items() if holders}
     for key, raw in left.items():
-        try:
-            collection.insert_one(RawBSONDocument(raw))
-        except DuplicateKeyError:
+        code = refusal(collection, raw)
+        if code == DUPLICATE_KEY:
             assert key in found, "nobody was found"
-        except WriteError:
-            pass
-        else:
-            collection.delete_one({"_id": bson.decode(key.id_bson)["_id"]})
+        elif code is None:
             assert key not in found, "it is not refused at all"
     for key, holders in found.items():
         assert not any(holders.values())
         for holder in holders:
             # Without the holder there is one reason less: with none of them it is taken
             collection.delete_one({"_id": bson.decode(holder.id_bson)["_id"]})
-        try:
-            collection.insert_one(RawBSONDocument(left[key]))
-            collection.delete_one({"_id": bson.decode(key.id_bson)["_id"]})
-        except WriteError as error:
-            assert error.code != 11000, "somebody else holds it"
+        assert refusal(collection, left[key]) != DUPLICATE_KEY, "somebody else holds it"
         for holder in holders:
             collection.insert_one(RawBSONDocument(there[holder]))

@@ -98,9 +98,7 @@ class Device:
             return False
         side, collection, items = taken
         gathered = self.dirty.tasks[task_id].gathered
-        batch = Batch(
-            task_id, side, collection, tuple(items), dict(self.dirty.read_to), gathered=gathered
-        )
+        batch = Batch(task_id, side, collection, tuple(items), dict(self.dirty.read_to), gathered=gathered)
         processor = ChangeProcessor(self.local, self.atlas, self.instance_id)
         if isinstance(policy, Rules):
             policy = policy.policy(collection)
