@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from syncapp.conflicts.copying import extended_id, extended_json
 from syncapp.engine.content import key_hash
@@ -14,19 +14,29 @@ from syncapp.engine.values import Outcome, Side
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
 
+ROWS = 500  # at once
 _HELD = "is held by another document"  # as engine/refusals.py says it
 
 
 @transaction.atomic
 def record_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
-    """One row a document; a document that is rejected again raises its attempts. Raises DatabaseError."""
-    for outcome in outcomes:
-        values = _values(outcome)
-        RejectedChange.objects.update_or_create(
-            instance_id=device,
-            key_hash=key_hash(outcome.key).hex(),
-            defaults={**values, "attempts": F("attempts") + 1},
-            create_defaults=values,
+    """One row a document; a document that is rejected again raises its attempts. Raises DatabaseError.
+
+    Thousands can come at once, and nobody else writes to SQLite meanwhile: so they are written in few statements.
+    """
+    values = {key_hash(outcome.key).hex(): _values(outcome) for outcome in outcomes}
+    here = RejectedChange.objects.filter(instance_id=device)
+    for hashes in batched(values, ROWS):
+        tried = dict(here.filter(key_hash__in=hashes).values_list("key_hash", "attempts"))
+        rows = [
+            RejectedChange(instance_id=device, key_hash=one, attempts=tried.get(one, 0) + 1, **values[one])
+            for one in hashes
+        ]
+        RejectedChange.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["instance_id", "key_hash"],
+            update_fields=[*values[hashes[0]], "attempts", "last_at"],
         )
 
 
@@ -38,6 +48,12 @@ def clear_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
     found = list(here.filter(key_hash__in=hashes).values_list("pk", flat=True))
     if found:
         RejectedChange.objects.filter(pk__in=found).delete()
+
+
+def batched(values: Iterable[str], size: int) -> Iterator[list[str]]:
+    left = iter(values)
+    while portion := list(islice(left, size)):
+        yield portion
 
 
 def _values(outcome: Outcome) -> dict[str, Any]:

@@ -3,6 +3,7 @@ others in its batch that would be refused for the same reason, one after the oth
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,14 +112,17 @@ class Collision:
     def _take_in(self, tangle: Tangle, found: Judgement) -> None:
         if tangle.goes_on:
             return
-        source = self._target.other
+        source, items = self._target.other, self._work.items
+        wanted_by: defaultdict[DocumentKey, list[DocumentKey]] = defaultdict(list)
+        for writer, holders in tangle.waits.items():
+            for holder in holders:
+                wanted_by[holder].append(writer)
         for partner in tangle.partners:
-            if found.verdicts[partner] is Verdict.LATER and partner not in self._ended:
+            item = next((items[one] for one in wanted_by[partner] if one in items), None)
+            if item and found.verdicts[partner] is Verdict.LATER and partner not in self._ended:
                 # Its own change may not have been read yet. It was made together with that of who wants its
                 # value, so that the time of one will do for the other's push
-                fact = next(
-                    (item.facts[source] for item in self._work.items.values() if source in item.facts), None
-                )
+                fact = item.facts.get(source)
                 self._work.take_in(WorkItem(partner, {source: fact} if fact else {}))
 
 

@@ -55,14 +55,13 @@ def values_of(key: bytes) -> list[bytes]:
 
 def _spread(places: list[_Place]) -> Iterator[tuple[bytes | None, ...]]:
     places = [_walk(place) for place in places]
-    arrays = {place.walked: place.value for place in places if place.is_array}
+    arrays = {place.walked: place.value or b"" for place in places if place.is_array}
     if not arrays:
         yield tuple(place.value for place in places)
         return
     if len(arrays) > 1:
         raise Unsure  # two arrays beside each other: the server refuses that
     ((walked, array),) = arrays.items()
-    assert array is not None
     for element in _elements_of(array) or [None]:
         yield from _spread(
             [

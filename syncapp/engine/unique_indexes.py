@@ -3,6 +3,8 @@ which are equal there (a collation, numbers of several types), and which documen
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
@@ -14,13 +16,15 @@ from pymongo.errors import OperationFailure
 
 from syncapp.engine import read_commands
 from syncapp.engine.content import elements, wrap
-from syncapp.engine.index_keys import UNDEFINED, Path, Unsure, index_keys, values_of
+from syncapp.engine.index_keys import NULL, UNDEFINED, Path, Unsure, index_keys, values_of
 from syncapp.engine.transaction import session_of
 
 NAMESPACE_NOT_FOUND = 26
 BRANCHES = 1_000  # of one query
 LITERAL_BYTES = 4_000_000  # of documents that are sent to be looked at
 _REGEX, _DOCUMENT = 0x0B, 0x03
+_NAN = b"\x01" + struct.pack("<d", math.nan)  # the first kind after null
+_MIN_KEY = b"\xff"
 _EMPTY_ARRAY = b"\x04" + wrap(b"")
 _NUMBER = "_sync_number"
 
@@ -28,6 +32,7 @@ _NUMBER = "_sync_number"
 class UniqueIndex(NamedTuple):
     name: str
     paths: tuple[Path, ...]
+    ascending: tuple[bool, ...]
     sparse: bool
     hidden: bool
     collation: RawBSONDocument | None
@@ -69,6 +74,7 @@ def _index(raw: bytes) -> UniqueIndex | None:
     return UniqueIndex(
         name,
         tuple(tuple(path.split(b".")) for path in _names(pattern.raw)),
+        tuple(way == 1 for way in pattern.values()),
         b"sparse" in fields and fields[b"sparse"][1] != b"\0",
         b"hidden" in fields and fields[b"hidden"][1] != b"\0",
         RawBSONDocument(collation[1]) if collation else None,
@@ -84,39 +90,71 @@ def documents_with(
     database: Database[Any], collection: str, index: UniqueIndex, keys: Sequence[bytes]
 ) -> Iterator[bytes]:
     """The documents in an index that have one of these keys, and perhaps some more. Raises PyMongoError."""
-    for start, end in _portions([len(key) for key in keys], BRANCHES):
-        query = _query(index, keys[start:end])
-        if index.partial is not None:
-            query = wrap(b"\x04$and\0" + wrap(b"\x030\0" + query + b"\x031\0" + index.partial.raw))
-        command: dict[str, Any] = {
-            "find": collection,
-            "filter": RawBSONDocument(query),
-            "readConcern": {"level": "local"},
-        }
-        if not index.hidden:
-            command["hint"] = index.name
-        if index.collation is not None:
-            command["collation"] = index.collation
-        with (
-            session_of(database) as session,
-            closing(read_commands.portions(database, command, session)) as portions,
-        ):
-            for portion in portions:
-                yield from portion
+    wanted = [values_of(key) for key in keys]
+    in_ranges = [values for values in wanted if _nothing_at(index, values, -1) and not index.hidden]
+    for values in in_ranges:
+        yield from _find(database, collection, index, b"", values)
+    in_queries = [values for values in wanted if values not in in_ranges] if in_ranges else wanted
+    for start, end in _portions([sum(map(len, values)) for values in in_queries], BRANCHES):
+        yield from _find(database, collection, index, _query(index, in_queries[start:end]))
 
 
-def _query(index: UniqueIndex, keys: Sequence[bytes]) -> bytes:
-    wanted = [[_EMPTY_ARRAY if one == UNDEFINED else one for one in values_of(key)] for key in keys]
+def _find(
+    database: Database[Any], collection: str, index: UniqueIndex, query: bytes, values: Sequence[bytes] = ()
+) -> Iterator[bytes]:
+    command: dict[str, Any] = {"find": collection, "readConcern": {"level": "local"}}
+    if query and index.partial is not None:
+        query = wrap(b"\x04$and\0" + wrap(b"\x030\0" + query + b"\x031\0" + index.partial.raw))
+    elif index.partial is not None:
+        query = index.partial.raw
+    if query:
+        command["filter"] = RawBSONDocument(query)
+    if values:
+        command |= _range(index, values)
+    if not index.hidden:
+        command["hint"] = index.name
+    if index.collation is not None:
+        command["collation"] = index.collation
+    with (
+        session_of(database) as session,
+        closing(read_commands.portions(database, command, session)) as portions,
+    ):
+        for portion in portions:
+            yield from portion
+
+
+def _nothing_at(index: UniqueIndex, values: Sequence[bytes], place: int) -> bool:
+    """Null at a dotted path: an array on the way makes such a key too, which no query for null finds."""
+    return values[place] == NULL and len(index.paths[place]) > 1
+
+
+def _range(index: UniqueIndex, values: Sequence[bytes]) -> dict[str, RawBSONDocument]:
+    """The keys of an index from these values, the last of which is null, up to the next kind of value."""
+    bounds = {"min": values, "max": [*values[:-1], _NAN if index.ascending[-1] else _MIN_KEY]}
     paths = [b".".join(path) for path in index.paths]
-    if len(paths) == 1 and not any(_is_operator(value) for (value,) in wanted):
-        values = b"".join(one[:1] + b"%d\0" % place + one[1:] for place, (one,) in enumerate(wanted))
-        return wrap(b"\x03" + paths[0] + b"\0" + wrap(b"\x04$in\0" + wrap(values)))
+    return {
+        name: RawBSONDocument(
+            wrap(b"".join(one[:1] + path + b"\0" + one[1:] for path, one in zip(paths, bound, strict=True)))
+        )
+        for name, bound in bounds.items()
+    }
+
+
+def _query(index: UniqueIndex, keys: Sequence[Sequence[bytes]]) -> bytes:
+    wanted = [[_EMPTY_ARRAY if one == UNDEFINED else one for one in values] for values in keys]
+    paths = [b".".join(path) for path in index.paths]
+    if len(paths) == 1 and not any(
+        _is_operator(values[0]) or _nothing_at(index, values, 0) for values in wanted
+    ):
+        list_ = b"".join(one[:1] + b"%d\0" % place + one[1:] for place, (one,) in enumerate(wanted))
+        return wrap(b"\x03" + paths[0] + b"\0" + wrap(b"\x04$in\0" + wrap(list_)))
     branches = []
-    for place, values_ in enumerate(wanted):
+    for place, values in enumerate(wanted):
         # $eq: a value that is a regular expression is meant as a value, not as a pattern
         conditions = [
             b"\x03" + path + b"\0" + wrap(one[:1] + b"$eq\0" + one[1:])
-            for path, one in zip(paths, values_, strict=True)
+            for part, (path, one) in enumerate(zip(paths, values, strict=True))
+            if not _nothing_at(index, values, part)
         ]
         branches.append(b"\x03%d\0" % place + wrap(b"".join(conditions)))
     return wrap(b"\x04$or\0" + wrap(b"".join(branches)))

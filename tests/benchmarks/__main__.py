@@ -23,6 +23,7 @@ from tests.benchmarks.publish import publish
 from tests.benchmarks.results import Results, machine
 from tests.benchmarks.steps import steps
 from tests.benchmarks.tables import all_tables
+from tests.benchmarks.unique import moves, refused
 from tests.benchmarks.workloads import STORIES
 from tests.benchmarks.world import World, world
 
@@ -117,6 +118,12 @@ def _steps(group: str, servers: World, options: Options, results: Results) -> No
         results.steps += steps(servers, source)
 
 
+def _unique(group: str, servers: World, options: Options, results: Results) -> None:
+    for source in options.sources:
+        results.moves += moves(servers, source, options.moved)
+        results.moves.append(refused(servers, source, options.refused))
+
+
 def _profile(group: str, servers: World, options: Options, results: Results) -> None:
     for source in options.sources:
         results.parts += profile(servers, source, options.changes)
@@ -133,6 +140,7 @@ MEASURES: dict[str, Measure] = {
     "idle": _idle,
     "profile": _profile,
     "steps": _steps,
+    "unique": _unique,
 }
 
 

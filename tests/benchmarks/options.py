@@ -21,6 +21,7 @@ GROUPS = {
     "devices": "1, 3 and 6 devices on one Atlas",
     "first-run": "the first run of a device, and sync_verify",
     "idle": "CPU and memory while nobody writes",
+    "unique": "documents that exchange values of a unique index, or want one that is taken, and how long others wait",
     "profile": "what the listener and the workers spend their time on (py-spy; needs the right to look at processes)",
     "steps": "what each step of a transfer costs servers and engine",
 }
@@ -42,6 +43,8 @@ class Options:
     workers: tuple[int, ...]
     devices: tuple[int, ...]
     round_trips: tuple[int, ...]  # beside none
+    moved: tuple[int, ...]  # documents that exchange unique values
+    refused: int  # whose unique value is taken
     publish: bool
 
 
@@ -84,5 +87,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         workers=(1, 2) if quick else (1, 2, 4),
         devices=(1, 3) if quick else (1, 3, 6),
         round_trips=(100,) if quick else (20, 100),
+        moved=(1_000,) if quick else (2_000, 5_000, 10_000),
+        refused=1_000 if quick else 4_000,
         publish=given.publish,
     )

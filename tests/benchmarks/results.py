@@ -17,6 +17,7 @@ from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.profile import Part
 from tests.benchmarks.steps import Step
+from tests.benchmarks.unique import Move
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Results:
     first_runs: list[FirstRun] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +50,7 @@ class Results:
             [FirstRun(**one) for one in found["first_runs"]],
             [Step(**one) for one in found.get("steps", ())],
             [Part(**one) for one in found.get("parts", ())],
+            [Move(**one) for one in found.get("moves", ())],
         )
 
 

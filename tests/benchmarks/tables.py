@@ -51,7 +51,7 @@ def times(value: float | None) -> str:
 def all_tables(results: Results) -> list[Table]:
     makers: list[Callable[[Results], Table]] = [
         drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
-        first_run_table, idle_table, memory_table, part_table, step_table,
+        first_run_table, idle_table, memory_table, unique_table, part_table, step_table,
     ]  # fmt: skip
     return [table for table in (make(results) for make in makers) if table.rows]
 
@@ -229,6 +229,28 @@ def memory_table(results: Results) -> Table:
             most[kind] = max(most.get(kind, 0.0), megabytes)
     rows = [(kind, number(most[kind])) for kind in kinds if kind in most]
     return Table("Memory at its most, of one process", ("", "MB"), rows)
+
+
+def unique_table(results: Results) -> Table:
+    took = medians(((one.kind, one.documents, one.source), one.seconds) for one in results.moves)
+    waits: dict[tuple[str, int, str], float] = {}
+    for one in results.moves:
+        what = (one.kind, one.documents, one.source)
+        waits[what] = max(waits.get(what, 0.0), one.worst_wait)
+    rows = [
+        (
+            f"{kind}, {documents:,}, {ARROWS[source]}",
+            number(seconds, 1),
+            number(waits[kind, documents, source], 2),
+        )
+        for (kind, documents, source), seconds in took.items()
+    ]
+    head = (
+        "documents",
+        "seconds until all arrived, or were set aside",
+        "longest wait of another collection, s",
+    )
+    return Table("Unique values that move", head, rows)
 
 
 def part_table(results: Results) -> Table:

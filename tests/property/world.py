@@ -97,7 +97,8 @@ class Device:
         if taken is None:
             return False
         side, collection, items = taken
-        batch = Batch(task_id, side, collection, tuple(items), dict(self.dirty.read_to))
+        gathered = self.dirty.tasks[task_id].gathered
+        batch = Batch(task_id, side, collection, tuple(items), dict(self.dirty.read_to), gathered=gathered)
         processor = ChangeProcessor(self.local, self.atlas, self.instance_id)
         if isinstance(policy, Rules):
             policy = policy.policy(collection)

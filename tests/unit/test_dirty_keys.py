@@ -253,3 +253,49 @@ def test_a_task_that_is_silent_or_waits_to_retry_is_not_at_work(dirty: DirtyKeys
     assert dirty.at_work(9.5, 10.5) == 2
     assert dirty.at_work(10.5, 11.5) == 0
     assert dirty.at_work(14.5, 15.5) == 1
+
+
+def gather(dirty: DirtyKeys, *keys: DocumentKey, task: str) -> None:
+    done(dirty, *keys, task=task, ending=Ending.GATHER)
+
+
+def test_what_must_come_together_waits_for_what_is_out_and_goes_out_as_one(dirty: DirtyKeys) -> None:
+    keys = [key(number) for number in range(6)]
+    fetch(dirty, L, *keys, key(1, "others"))
+    assert take(dirty, "1", limit=2) == keys[:2]
+    assert take(dirty, "2", limit=1) == [key(1, "others")]
+    assert take(dirty, "3", limit=2) == keys[2:4]
+    gather(dirty, *keys[:2], task="1")
+    assert dirty.fullest() == 0, "of this collection nothing goes out while something is"
+    assert take(dirty, "4", limit=2) == []
+    fetch(dirty, L, key(2, "others"), position=2)
+    assert take(dirty, "5", limit=2) == [key(2, "others")], "others go on"
+    gather(dirty, keys[2], task="3")
+    done(dirty, keys[3], task="3")
+    assert take(dirty, "6", limit=2) == [*keys[4:], *keys[:3]]
+    assert dirty.tasks["6"].gathered
+    fetch(dirty, L, key(7), position=3)
+    assert take(dirty, "7", limit=2) == [], "one batch at a time"
+    done(dirty, *keys[:3], *keys[4:], task="6")
+    assert take(dirty, "7", limit=2) == [key(7)]
+    assert not dirty.tasks["7"].gathered
+
+
+def test_what_was_gathered_in_vain_counts_its_attempts(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), key(2))
+    take(dirty, "1", limit=1)
+    gather(dirty, key(1), task="1")
+    for attempt in range(3):
+        taken = dirty.take("t", 1, 0.0)
+        assert taken is not None
+        assert {item.key: item.attempts for item in taken[2]} == {key(1): attempt, key(2): attempt}
+        gather(dirty, key(1), key(2), task="t")
+
+
+def test_a_gathered_task_that_is_lost_is_gathered_again(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), key(2))
+    take(dirty, "1", limit=1)
+    gather(dirty, key(1), task="1")
+    assert len(take(dirty, "2", limit=1)) == 2
+    dirty.give_up(["2"])
+    assert len(take(dirty, "3", limit=1)) == 1, "an ordinary batch finds out by itself"

@@ -1,0 +1,269 @@
+"""Values of every kind of unique index that move between documents: any permutation arrives exactly, in both directions,
+in batches of any size, with tasks that interfere with each other and workers that die; and many at once cost no more
+than their number."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import bson
+import pytest
+from bson import Decimal128, Int64
+from bson.raw_bson import RawBSONDocument
+from hypothesis import given
+from hypothesis import strategies as st
+from pymongo import monitoring
+from pymongo.database import Database
+
+from syncapp.embedded.mongod import Mongod
+from syncapp.engine import collisions
+from syncapp.engine.connect import connect
+from syncapp.engine.decide import Policy
+from syncapp.engine.values import DocumentKey, Ending, Outcome, Side
+from tests.property import world as worlds
+from tests.property.examples import share_of_examples
+from tests.property.world import Device, World
+
+POLICY = Policy()
+COUNT = 9  # documents of an example, beside those that are not in the index
+MANY = 1_000
+Make = Callable[[int, int], dict[str, Any]]
+COLLATION = {"locale": "en", "strength": 2}
+NUMBERS = [int, float, Int64, lambda value: Decimal128(str(value))]
+
+
+def _cased(number: int, value: int) -> dict[str, Any]:
+    """Each document writes its value in its own way."""
+    text = f"value {value}"
+    return {"u": "".join(c.upper() if (number + place) % 3 == 0 else c for place, c in enumerate(text))}
+
+
+# Unique indexes, and the document `number` with the value `value`
+KINDS: dict[str, tuple[list[tuple[Any, dict[str, Any]]], Make]] = {
+    "plain": ([("u", {})], lambda number, value: {"u": value}),
+    "compound": ([([("t", 1), ("n.u", -1)], {})], lambda number, value: {"t": value % 3, "n": {"u": value}}),
+    "nested": ([("n.m.u", {})], lambda number, value: {"n": {"m": {"u": f"{value}"}}}),
+    "sparse": ([("u", {"sparse": True})], lambda number, value: {"u": value} if value else {}),
+    "null": ([("n.u", {})], lambda number, value: {"n": {"u": value} if value else [number]}),
+    "partial": (
+        [("u", {"partialFilterExpression": {"live": True}})],
+        lambda number, value: {"u": value // 2, "live": value % 2 == 0},
+    ),
+    "collation": ([("u", {"collation": COLLATION})], _cased),
+    "multikey": ([("u", {})], lambda number, value: {"u": [value, f"{value}"] if value % 2 else value}),
+    "in arrays": (
+        [([("a.u", 1), ("a.t", 1)], {})],
+        lambda number, value: {"a": [{"u": value, "t": 1}, {"u": value, "t": 2}, {}][: 2 + (value == 0)]},
+    ),
+    "several": (
+        [("u", {}), ([("t", 1), ("v", 1)], {}), ("w", {"collation": COLLATION})],
+        lambda number, value: {"u": value, "t": 1, "v": (value + number // 3) % 40 + 100 * number, "w": f"W{value}"},
+    ),
+    "numbers": ([("u", {})], lambda number, value: {"u": NUMBERS[number % 4](value)}),
+}  # fmt: skip
+
+
+def broken_text(number: int, value: int) -> bytes:
+    """{_id: …, u: a string that is not UTF-8}."""
+    text = bytes([0xFF, 0xFE, 0x80 + value])
+    element = b"\x02u\0" + (len(text) + 1).to_bytes(4, "little") + text + b"\0"
+    head = bson.encode({"_id": number})
+    return (len(head) + len(element)).to_bytes(4, "little") + head[4:-1] + element + b"\0"
+
+
+def documents(kind: str, order: list[int], version: int) -> list[RawBSONDocument]:
+    if kind == "not UTF-8":
+        return [RawBSONDocument(broken_text(*one)) for one in enumerate(order)]
+    make = KINDS[kind][1]
+    return [
+        RawBSONDocument(bson.encode({"_id": number, **make(number, value), "version": version}))
+        for number, value in enumerate(order)
+    ]
+
+
+def begin(world: World, kind: str, count: int) -> None:
+    world.atlas[world.collection].insert_many(documents(kind, list(range(count)), 1))
+    world.settle()
+    for database in (world.devices[0].local, world.atlas):
+        for keys, options in KINDS.get(kind, ([("u", {})], None))[0]:
+            database[world.collection].create_index(keys, unique=True, **options)
+
+
+def assign(database: Database[Any], collection: str, changed: list[RawBSONDocument]) -> None:
+    """All at one moment, as an application does it that cares for its values."""
+    with database.client.start_session() as session, session.start_transaction():
+        database[collection].delete_many({"_id": {"$lt": len(changed)}}, session=session)
+        database[collection].insert_many(changed, session=session)
+
+
+def read(device: Device) -> None:
+    for side in Side:
+        while device.read(side):
+            pass
+
+
+def work(device: Device, limit: int, rng: random.Random | None = None) -> list[Outcome]:
+    """Until nothing is ready. With `rng` up to three tasks at a time, in turns, of which some die."""
+    outcomes: dict[DocumentKey, Outcome] = {}
+    for _ in range(200):
+        read(device)
+        while len(device.tasks) < (3 if rng else 1) and device.hand_out(POLICY, limit):
+            pass
+        if not device.tasks:
+            break
+        while rng and len(device.tasks) > 1 and not device.tasks[0][1].ended:
+            _step(device, rng)
+        task = device.tasks[0][1]
+        task.finish()
+        outcomes |= {one.key: one for one in task.outcomes or ()}
+        died = task.outcomes is None
+        device.end_task(0, report=True)
+        if died:
+            device.dirty.give_up([task.batch.task_id])
+    return list(outcomes.values())
+
+
+def _step(device: Device, rng: random.Random) -> None:
+    task = rng.choice([task for _, task in device.tasks])
+    if task.ended:
+        device.tasks.sort(key=lambda one: one[1] is not task)
+    elif rng.random() < 0.03:
+        task.crash(holding=False)
+    else:
+        task.step()
+
+
+@pytest.fixture
+def gathers_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is brought together by the listener, and what a batch takes in by itself, both occur with few documents."""
+    monkeypatch.setattr(collisions, "FEW", 2)
+
+
+@given(
+    kind=st.sampled_from([*KINDS, "not UTF-8"]),
+    place=st.sampled_from([0, 1]),
+    limit=st.sampled_from([1, 2, 4, 50]),
+    seed=st.integers(0, 1 << 32),
+)
+@share_of_examples(0.4)
+def test_any_permutation_under_any_index_arrives_exactly(
+    databases: tuple[Database[Any], Database[Any]],
+    exact_times: None,
+    gathers_little: None,
+    kind: str,
+    place: int,
+    limit: int,
+    seed: int,
+) -> None:
+    rng = random.Random(seed)
+    world = World.build(*databases, 1, POLICY)
+    try:
+        begin(world, kind, COUNT)
+        source = world.database(place)
+        for version in (2, 3):
+            order = rng.sample(range(COUNT + rng.randrange(3)), COUNT)
+            changed = documents(kind, order, version)
+            assign(source, world.collection, changed)
+            if rng.random() < 0.5:
+                read(world.devices[0])
+        ended = work(world.devices[0], limit, rng)
+        assert not [one.reason for one in ended if one.ending is Ending.REJECTED]
+        world.settle()
+        assert world.contents(world.devices[0].local) == world.contents(world.atlas) == [
+            one.raw for one in changed
+        ]  # fmt: skip
+    finally:
+        world.close()
+
+
+class Counter(monitoring.CommandListener):
+    def __init__(self) -> None:
+        self.commands = 0
+        self.statements = 0  # documents and updates that were sent
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.commands += 1
+        if event.command_name in ("insert", "update"):
+            self.statements += len(event.command.get("documents", event.command.get("updates", ())))
+
+    def succeeded(self, event: object) -> None: ...
+    def failed(self, event: object) -> None: ...
+
+
+@pytest.fixture
+def counted(
+    databases: tuple[Database[Any], Database[Any]],
+    local_server: Mongod,
+    atlas_server: Mongod,
+    exact_times: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[World, Counter]]:
+    """A world whose commands are counted, and whose streams are read quickly."""
+    monkeypatch.setattr(worlds, "FETCH", 1_000)
+    counter = Counter()
+    local, atlas = (
+        connect(server.uri("protocol"), "test", listener=counter) for server in (local_server, atlas_server)
+    )
+    world = World.build(local, atlas, 1, POLICY)
+    yield world, counter
+    world.close()
+    for one in (local, atlas):
+        one.client.close()
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("move", ["shift", "cycle", "shuffle", "refused"])
+def test_a_thousand_documents_take_few_commands(
+    counted: tuple[World, Counter], place: int, move: str
+) -> None:
+    """One that each document that is in the way costs would be a thousand, with a batch written again each time."""
+    world, counter = counted
+    begin(world, "plain", MANY)
+    source, device = world.database(place), world.devices[0]
+    order = [*range(1, MANY), 0] if move == "cycle" else list(range(1, MANY + 1))
+    if move == "shuffle":
+        random.Random(MANY).shuffle(order)
+    changed = documents("plain", order, 2)
+    if move == "refused":
+        source[world.collection].drop_index("u_1")
+        changed = [
+            RawBSONDocument(bson.encode({"_id": MANY + number, "u": number})) for number in range(MANY)
+        ]
+        source[world.collection].insert_many(changed)
+    else:
+        assign(source, world.collection, changed)
+    read(device)
+    before = counter.commands
+    ended = work(device, MANY // 5)
+    assert counter.commands - before < MANY // 2
+    rejected = [one for one in ended if one.ending is Ending.REJECTED]
+    if move == "refused":
+        holders = {bson.decode(one.key.id_bson)["_id"] - MANY: one.other_id for one in rejected}
+        assert holders == {number: bson.encode({"_id": number}) for number in range(MANY)}
+        assert all("Unique index u_1" in one.reason and one.code == 11000 for one in rejected)
+        return
+    assert rejected == []
+    world.settle()
+    assert world.contents(device.local) == world.contents(world.atlas) == [one.raw for one in changed]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_thousand_that_a_validator_refuses_are_not_sent_again_for_each_of_them(
+    counted: tuple[World, Counter], place: int
+) -> None:
+    world, counter = counted
+    source, target, device = world.database(place), world.database(1 - place), world.devices[0]
+    target.create_collection(world.collection, validator={"u": {"$type": "int"}})
+    wrong = {number for number in range(MANY) if number % 10}
+    source[world.collection].insert_many(
+        [{"_id": number, "u": "much" if number in wrong else number} for number in range(MANY)]
+    )
+    read(device)
+    before = counter.statements
+    ended = work(device, MANY)
+    assert counter.statements - before < 20 * MANY
+    rejected = {one.key for one in ended if one.ending is Ending.REJECTED and one.code == 121}
+    assert {bson.decode(one.id_bson)["_id"] for one in rejected} == wrong
+    assert target[world.collection].count_documents({}) == MANY - len(wrong)
