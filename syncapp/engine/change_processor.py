@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
 from bson import Timestamp
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -26,15 +27,17 @@ from pymongo.errors import DuplicateKeyError
 
 from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash, id_of
+from syncapp.engine.cutting import MOST_GUILTY, fitting_ids, halves, may_be_cut
 from syncapp.engine.decide import Observation, Policy, decide, needs_stamps, policy_for
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
-from syncapp.engine.cutting import MOST_GUILTY, fitting_ids, halves, may_be_cut
 from syncapp.engine.errors import (
     BatchTooLarge,
     CollectionRefused,
     ConnectionDown,
     DocumentRefused,
+    SyncError,
     TransientError,
+    Unexplained,
     cause_of,
 )
 from syncapp.engine.landings import record_landed
@@ -56,6 +59,7 @@ from syncapp.engine.values import (
 )
 from syncapp.engine.work import Work
 
+log = structlog.get_logger(__name__)
 UNLIMITED = 1 << 62
 ROUNDS = 12  # looks at a key in one task before it is handed back
 FIRST_READ = 100  # documents of a collection whose sizes are not known yet, before more of them are asked for
@@ -125,12 +129,22 @@ class ChangeProcessor:
                     raise error from raised
                 if len(portion) == 1:
                     guilty += 1
+                    self._tell(batch, raised, error)
                     outcomes.append(Outcome(portion[0].key, Ending.RETRY, reason=str(error)))
                 elif guilty < MOST_GUILTY:
                     parts += halves(portion)
                 else:
                     outcomes += [Outcome(item.key, Ending.RETRY) for item in portion]
         return outcomes
+
+    def _tell(self, batch: Batch, raised: Exception, error: SyncError) -> None:
+        log.warning(
+            "A document fails alone",
+            event_name="document_fails",
+            collection=batch.collection,
+            error=str(error),
+            exc_info=raised if isinstance(error, Unexplained) else None,
+        )
 
     def _portion(self, collection: str, items: Sequence[WorkItem]) -> int:
         """How many of these documents to take at once."""
@@ -215,7 +229,12 @@ class ChangeProcessor:
         for key, document in documents.items():
             if document is not None:
                 work.outcomes[key] = Outcome(
-                    key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code, document=document
+                    key,
+                    Ending.REJECTED,
+                    transfer=target,
+                    reason=error.reason,
+                    code=error.code,
+                    document=document,
                 )
 
     def _read(

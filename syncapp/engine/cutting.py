@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncapp.engine.errors import HistoryLost, Misconfigured, SyncError, TransientError
+from syncapp.engine.errors import HistoryLost, Misconfigured, OutOfRoom, SyncError, TransientError
 from syncapp.engine.values import WorkItem
 
 # `_id`s of a batch: its marker, a query and a task each hold all of them, and a document has 16 MB at most
@@ -27,7 +27,7 @@ def fitting_ids(items: Sequence[WorkItem]) -> int:
 def may_be_cut(error: SyncError) -> bool:
     """May it be the fault of one document? Not so what a server says about itself, or about the login; what passes by
     itself is not cut either, since write conflicts are answered by backing off."""
-    return not isinstance(error, TransientError | Misconfigured | HistoryLost)
+    return not isinstance(error, TransientError | Misconfigured | OutOfRoom | HistoryLost)
 
 
 def halves(items: tuple[WorkItem, ...]) -> list[tuple[WorkItem, ...]]:
