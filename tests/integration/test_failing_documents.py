@@ -230,6 +230,25 @@ def test_what_passes_by_itself_but_does_not_pass_is_set_aside_too(
     assert count(line.databases[Side.LOCAL]) == 19
 
 
+def test_a_view_that_comes_to_be_at_the_target_ends_as_a_collection_that_is_not_synchronised(
+    line: Line,
+) -> None:
+    here, there = line.databases[Side.LOCAL], line.databases[Side.ATLAS]
+    here["shop"].insert_many([{"_id": n} for n in range(2)])
+    line.change(Side.LOCAL, 0)
+    line.work()
+    there.drop_collection("shop")
+    there.create_collection("shop", viewOn="others", pipeline=[])
+    line.change(Side.LOCAL, 1)
+    line.work(tasks=1)
+    (trouble,) = line.troubles()
+    assert "view" in trouble.error
+    line.worker._refusals._allowed_at.clear()  # it asks again within half a minute
+    line.work()
+    assert line.dirty.size == 0
+    assert not RejectedChange.objects.exists()
+
+
 def test_whatever_keeps_a_change_waiting_is_told_after_a_minute(line: Line) -> None:
     line.change(Side.LOCAL, 1)
     assert line.troubles() == []

@@ -188,7 +188,8 @@ def test_what_a_server_does_not_let_us_do_waits_uncounted(dirty: DirtyKeys) -> N
     fetch(dirty, L, key(1))
     for number in range(20):
         taken = dirty.take(str(number), 10, 0.0)
-        assert taken is not None and taken[2][0].attempts == 0
+        assert taken is not None
+        assert taken[2][0].attempts == 0
         dirty.finish(str(number), [(key(1), Ending.BARRED, None)], now=100.0)
         dirty.due(109.9)
         assert dirty.ready_keys() == 0
