@@ -27,7 +27,7 @@ from pymongo.errors import DuplicateKeyError
 from syncapp.engine.collisions import Collision
 from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash
-from syncapp.engine.cutting import MOST_GUILTY, fitting_ids, halves, may_be_cut
+from syncapp.engine.cutting import fitting_ids, in_parts
 from syncapp.engine.decide import Observation, Policy, decide, needs_stamps, policy_for
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.engine.errors import (
@@ -36,7 +36,6 @@ from syncapp.engine.errors import (
     ConnectionDown,
     DocumentRefused,
     TransientError,
-    cause_of,
 )
 from syncapp.engine.landings import record_landed
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
@@ -106,37 +105,24 @@ class ChangeProcessor:
     def process(self, batch: Batch, policy: Policy) -> list[Outcome]:
         """Work on a batch until every key has an outcome. What fails for an unknown reason is cut until the document
         that it fails for is alone: RETRY, with the reason. Raises SyncError for what stops all of it."""
-        outcomes: list[Outcome] = []
-        guilty = 0
         gathered = batch.gathered  # as one, if it can be
-        parts = [batch.items]  # the last one is next
-        while parts:
-            items = parts.pop()
-            portion = items if gathered else items[: self._portion(batch.collection, items)]
-            if len(portion) < len(items):
-                parts.append(items[len(portion) :])
+
+        def apply(items: tuple[WorkItem, ...]) -> list[Outcome]:
+            nonlocal gathered
             try:
-                outcomes += self._process(replace(batch, items=portion, gathered=gathered), policy)
-            except BatchTooLarge as error:
+                return self._process(replace(batch, items=items, gathered=gathered), policy)
+            except Exception as error:
                 gathered = False
-                # At most half, since a document that was not read yet may be larger
-                self._fitting[batch.collection] = max(1, min(error.fitting * 3 // 4, len(portion) // 2))
-                parts.append(portion)
-            except self.interrupts:
+                if isinstance(error, BatchTooLarge):
+                    # At most half, since a document that was not read yet may be larger
+                    fitting = min(error.fitting * 3 // 4, len(items) // 2)
+                    self._fitting[batch.collection] = max(1, fitting)
                 raise
-            except Exception as raised:
-                gathered = False
-                error = cause_of(raised)
-                if not may_be_cut(error):
-                    raise error from raised
-                if len(portion) == 1:
-                    guilty += 1
-                    outcomes.append(Outcome(portion[0].key, Ending.RETRY, reason=str(error)))
-                elif guilty < MOST_GUILTY:
-                    parts += halves(portion)
-                else:
-                    outcomes += [Outcome(item.key, Ending.RETRY) for item in portion]
-        return outcomes
+
+        def portion(items: tuple[WorkItem, ...]) -> int:
+            return len(items) if gathered else self._portion(batch.collection, items)
+
+        return in_parts(batch.items, portion, apply, self.interrupts)
 
     def _portion(self, collection: str, items: Sequence[WorkItem]) -> int:
         """How many of these documents to take at once."""
@@ -186,7 +172,7 @@ class ChangeProcessor:
             except DocumentRefused as error:
                 self._refused(batch.collection, work, plan, error, Side.LOCAL, plan.pulls)
             except CollectionRefused as error:
-                self._reject_all(work, error, Side.LOCAL, {k: view.documents.get(k) for k in work.left()})
+                work.reject(error, Side.LOCAL, view.documents)
         work.outcomes |= plan.outcomes
         work.in_conflict |= plan.in_conflict
         self.at("local committed")
@@ -231,25 +217,6 @@ class ChangeProcessor:
             error.key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code,
             document=write.after,
         )  # fmt: skip
-
-    def _reject_all(
-        self,
-        work: Work,
-        error: CollectionRefused,
-        target: Side,
-        documents: Mapping[DocumentKey, bytes | None],
-    ) -> None:
-        """The target will not have the collection: reject all that should be written there."""
-        for key, document in documents.items():
-            if document is not None:
-                work.outcomes[key] = Outcome(
-                    key,
-                    Ending.REJECTED,
-                    transfer=target,
-                    reason=error.reason,
-                    code=error.code,
-                    document=document,
-                )
 
     def _read(
         self, collection: Collection[Any], work: Work, keys: Iterable[DocumentKey], session: ClientSession
@@ -368,7 +335,7 @@ class ChangeProcessor:
                     continue
                 self._refused(writes[0].key.collection, work, plan, error, Side.ATLAS, writes)
             except CollectionRefused as error:
-                self._reject_all(work, error, Side.ATLAS, {write.key: write.after for write in writes})
+                work.reject(error, Side.ATLAS, {write.key: write.after for write in writes})
             except DuplicateKeyError:
                 return  # our intents were settled without us
         work.outcomes |= {

@@ -181,6 +181,7 @@ class Ending(Word):
     REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
     LATER = "later"  # decided by rules that the listener does not know yet: again when it does
     GATHER = "gather"  # hand it out again in one batch with all that is dirty in its collection
+    BARRED = "barred"  # a server does not let sync do it (login, privileges): again after a while, uncounted
 
 
 class Outcome(NamedTuple):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from syncapp.engine.values import DocumentKey, Outcome, Side, WorkItem
+from syncapp.engine.errors import CollectionRefused
+from syncapp.engine.values import DocumentKey, Ending, Outcome, Side, WorkItem
 
 
 @dataclass(slots=True)
@@ -34,6 +35,21 @@ class Work:
     def left(self) -> dict[DocumentKey, WorkItem]:
         done = self.outcomes.keys() | self.postponed
         return {key: item for key, item in self.items.items() if key not in done}
+
+    def reject(
+        self, error: CollectionRefused, target: Side, documents: Mapping[DocumentKey, bytes | None]
+    ) -> None:
+        """The target will not have the collection: reject all that should be written there."""
+        for key in self.left():
+            if (document := documents.get(key)) is not None:
+                self.outcomes[key] = Outcome(
+                    key,
+                    Ending.REJECTED,
+                    transfer=target,
+                    reason=error.reason,
+                    code=error.code,
+                    document=document,
+                )
 
     def take_in(self, partner: WorkItem) -> None:
         """Look at this one too, from the next round on: nothing of it was read in this one."""

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
+from syncapp.engine.cutting import ID_BYTES
 from syncapp.engine.values import DocumentKey, Fact, Seen, Side
 
 GATHERED_KEYS = 20_000  # in one batch, of a collection in which unique values move between documents
@@ -94,8 +95,8 @@ class ReadyKeys:
         held: Container[str] = (),
         gathered: Container[str] = (),
     ) -> tuple[Side, str, list[DocumentKey]] | None:
-        """Up to `limit` keys of the group whose turn it is, all of as many attempts. Of the collections in `gathered`
-        many more, so that all that is ready comes together; of those in `held` none."""
+        """Up to `limit` keys of the group whose turn it is, all of as many attempts, and no more than fit in a task. Of
+        the collections in `gathered` many more, so that all that is ready comes together; of those in `held` none."""
         for _ in range(len(self._groups)):
             (side, collection), group = self._groups.popitem(last=False)
             if not group.ready:
@@ -109,7 +110,7 @@ class ReadyKeys:
             keys = group.keys
             chosen: list[DocumentKey] = []
             others: list[DocumentKey] = []
-            attempts = -1
+            attempts, size = -1, 0
             while keys and len(chosen) + len(others) < limit:
                 key = keys.popleft()
                 work = works.get(key)
@@ -119,11 +120,15 @@ class ReadyKeys:
                     attempts = work.attempts
                     # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
                     limit = limit if together else max(1, limit // 8 ** min(attempts, 4))
-                if work.attempts == attempts:
-                    work.ready = False
-                    chosen.append(key)
-                else:
+                if work.attempts != attempts:
                     others.append(key)
+                    continue
+                size += len(key.id_bson)
+                if chosen and size > ID_BYTES:
+                    keys.appendleft(key)
+                    break
+                work.ready = False
+                chosen.append(key)
             group.ready -= len(chosen)
             keys.extendleft(reversed(others))
             if group.ready:
