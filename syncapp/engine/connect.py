@@ -72,7 +72,9 @@ def connect(
     """
     options = _options(uri)
     if options.get("loadbalanced", "").lower() == "true":
-        raise ConfigurationError("loadBalanced=true: change streams and transactions need a replica set's own address")
+        raise ConfigurationError(
+            "loadBalanced=true: change streams and transactions need a replica set's own address"
+        )
     client: MongoClient[dict[str, Any]] = MongoClient(
         uri,
         appname=f"isthmus {process}",

@@ -143,7 +143,8 @@ class MassDeletes:
     def _drop_idle(self) -> None:
         if len(self._windows) <= MOST_WINDOWS:
             return
-        by_age = sorted(list(self._windows.items()), key=lambda one: one[1].newest)
+        held = list(self._windows.items())  # of a copy, as above
+        by_age = sorted(held, key=lambda one: one[1].newest)
         now = by_age[-1][1].newest
         idle = [name for name, window in by_age if window.newest < now - PARTS]
         for name in idle or [name for name, _ in by_age[: MOST_WINDOWS // 2]]:

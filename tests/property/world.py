@@ -24,6 +24,7 @@ from syncapp.rules.rules import Rules
 from syncapp.streams.change_stream import ChangeStream, pipeline
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.events import Change, EventReader
+from syncapp.streams.oplog_times import OplogTimes
 from tests.property.stepped_task import SteppedTask
 
 _prepared: set[str] = set()
@@ -70,6 +71,7 @@ class Device:
                 self.instance_id,
                 lambda time: time + self.clock_offset,
                 lambda ids: origin.remembered(self.local, ids),
+                OplogTimes(self.database(side)),
             )
 
     def close(self) -> None:

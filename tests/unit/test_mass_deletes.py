@@ -146,7 +146,9 @@ def test_documents_that_come_and_go_are_ordinary_work(
     assert not halted
 
 
-@given(st.integers(2, 2_000), st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 1), st.integers(0, 2_000))))
+@given(
+    st.integers(2, 2_000), st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 1), st.integers(0, 2_000)))
+)
 def test_a_collection_that_keeps_its_size_is_never_halted(
     most: int, steps: list[tuple[int, float, int]]
 ) -> None:
