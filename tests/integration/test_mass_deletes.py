@@ -149,3 +149,34 @@ def test_what_is_brought_back_stays_halted_until_every_key_was_compared(device: 
     eventually(lambda: not load_halts(device.local), "the answer is carried out", timeout=40)
     device.wait_until_settled(60)
     assert ids(device.local["slow"]) == ids(device.atlas["slow"]) == held
+
+
+@SIDES
+def test_documents_that_come_and_go_halt_nothing(device: Device, side: Side) -> None:
+    """Carts: never more than forty, and far more deletes than the limit."""
+    carts = databases(device)[side][f"carts_{side}"]
+    for turn in range(8):
+        carts.insert_many([{"_id": f"{turn}.{n}"} for n in range(40)])
+        carts.delete_many({})
+    device.wait_until_settled()
+    assert load_halts(device.local) == ()
+
+
+@SIDES
+def test_a_ttl_index_over_everything_waits_for_an_operator(device: Device, side: Side) -> None:
+    name = f"expired_{side}"
+    fill(device, name)
+    here, there = databases(device)[side][name], databases(device)[side.other][name]
+    here.update_many({}, {"$currentDate": {"at": True}})
+    device.wait_until_settled()
+    admin = here.database.client.admin
+    admin.command("setParameter", 1, ttlMonitorSleepSecs=1)
+    try:
+        here.create_index("at", expireAfterSeconds=0)
+        wait_for_halt(device, Kind.MASS_DELETE, side, name)
+        eventually(lambda: not ids(here), "all of them have expired", timeout=30)
+    finally:
+        admin.command("setParameter", 1, ttlMonitorSleepSecs=60)
+        here.drop_indexes()
+    device.wait_until_idle()
+    assert len(ids(there)) > DOCUMENTS / 2
