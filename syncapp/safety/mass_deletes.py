@@ -38,14 +38,6 @@ class Count:
     most: int = 0
     deleted: int = 0
 
-    def insert(self) -> None:
-        self.level += 1
-        self.most = max(self.most, self.level)
-
-    def delete(self, native: bool) -> None:
-        self.level -= 1
-        self.deleted += native
-
 
 @dataclass(frozen=True, slots=True)
 class Loss:

@@ -132,10 +132,13 @@ class Safeguards:
                     name, second = change.key.collection, fact.position >> 32
                     count = counts.setdefault((name, self._part_of(side, fact)), Count())
                 if fact.operation is Operation.INSERT:
-                    count.insert()
+                    count.level += 1
+                    if count.level > count.most:
+                        count.most = count.level
                 else:
+                    count.level -= 1
                     # Another device's deletes were looked at where they were made
-                    count.delete(fact.origin == native)
+                    count.deleted += fact.origin == native
             elif isinstance(change, Pulse):
                 self.heartbeat.arrived(side, change.nonce)
             else:

@@ -159,13 +159,7 @@ def test_a_collection_that_was_filled_just_now_may_not_be_emptied_either() -> No
 
 
 def test_within_one_fetch_the_order_counts() -> None:
-    carts, filled = Count(), Count()
-    for _ in range(300):
-        carts.insert()
-        carts.delete(native=True)
-        filled.insert()
-    for _ in range(300):
-        filled.delete(native=True)
+    carts, filled = Count(level=0, most=1, deleted=300), Count(level=0, most=300, deleted=300)
     assert not verdicts(MassDeletes(LIMIT), Side.LOCAL, {("carts", 0): carts}, left=0)
     assert verdicts(MassDeletes(LIMIT), Side.LOCAL, {("filled", 0): filled}, left=0)
 

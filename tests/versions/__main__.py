@@ -67,10 +67,13 @@ def _run(local: str, atlas: str, rest: list[str]) -> int:
     folder = FOLDER / f"{local}-{atlas}"
     folder.mkdir(exist_ok=True)
     _script(folder / "mongod", CHOOSER.format(local=local, atlas=atlas, folder=shlex.quote(str(FOLDER))))
-    environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "TEST_MONGODB_VERSIONS": f"{local}/{atlas}",
+    }
     tests = [] if any(word.startswith("tests/") for word in rest) else TESTS
     jobs = ["-n", os.environ.get("JOBS", "2"), "--dist", "loadfile"]
-    command = [sys.executable, "-m", "pytest", "-q", *jobs, *tests, *rest]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", *jobs, *tests, *rest]
     return subprocess.run(command, cwd=BASE, env=environment, check=False).returncode
 
 
