@@ -160,23 +160,3 @@ def test_documents_that_come_and_go_halt_nothing(device: Device, side: Side) -> 
         carts.delete_many({})
     device.wait_until_settled()
     assert load_halts(device.local) == ()
-
-
-@SIDES
-def test_a_ttl_index_over_everything_waits_for_an_operator(device: Device, side: Side) -> None:
-    name = f"expired_{side}"
-    fill(device, name)
-    here, there = databases(device)[side][name], databases(device)[side.other][name]
-    here.update_many({}, {"$currentDate": {"at": True}})
-    device.wait_until_settled()
-    admin = here.database.client.admin
-    admin.command("setParameter", 1, ttlMonitorSleepSecs=1)
-    try:
-        here.create_index("at", expireAfterSeconds=0)
-        wait_for_halt(device, Kind.MASS_DELETE, side, name)
-        eventually(lambda: not ids(here), "all of them have expired", timeout=30)
-    finally:
-        admin.command("setParameter", 1, ttlMonitorSleepSecs=60)
-        here.drop_indexes()
-    device.wait_until_idle()
-    assert len(ids(there)) > DOCUMENTS / 2
