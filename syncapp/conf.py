@@ -89,7 +89,7 @@ SETTINGS = (
     Setting("SYNC_REPORT_TIMEOUT", "30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again. Twice as many each time until one ends, 32 times at most."),
     Setting("SYNC_COMPARE_RATE", "0", integer(0, 10_000_000), "Documents a second that a comparison of both sides looks at, at most. 0: as many as live sync leaves room for."),
     Setting("SYNC_HALT_DELETES", "100", integer(1, 1_000_000_000), "A circuit breaker: a collection that loses more documents than this number, and than the share of SYNC_HALT_DELETES_PERCENT, within SYNC_HALT_DELETES_SECONDS, is halted until an operator answers. Documents that come and go cancel out."),
-    Setting("SYNC_HALT_DELETES_PERCENT", "50", integer(0, 100), "The share of what a collection held when the window began, in percent. 100: the breaker never trips."),
+    Setting("SYNC_HALT_DELETES_PERCENT", "50", integer(0, 100), "The share of the most that a collection held within the window, in percent. 100: the breaker never trips."),
     Setting("SYNC_HALT_DELETES_SECONDS", "600", integer(1, 604_800), "The window over which a collection's loss is counted, in seconds of the times at which changes were made."),
     Setting("SYNC_CLOCK_WARNING", "2000", integer(1, 86_400_000), "Milliseconds that the clocks of the two servers may differ, or jump, before it is a warning."),
     Setting("SYNC_SOCKET_TIMEOUT", "20000", integer(1_000, 600_000), "Milliseconds that listener and workers wait for an answer of a database that has stopped answering without closing the connection."),
