@@ -11,7 +11,7 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fresh test-long chaos lint format bench requirements clean
+.PHONY: help run test test-fresh test-long test-versions chaos lint format bench requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ test-fresh: ## Try `make run` and `make test` in a minimal Debian (as root; FRES
 test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, then a long chaos run
 	HYPOTHESIS_PROFILE=long "$(PY)" -m pytest tests/property --timeout=14400 $(ARGS)
 	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.chaos
+
+test-versions: $(VENV)/dev.stamp ## Tests on MongoDB 4.4, 5.0 and 6.0, alone and mixed (ARGS="4.4.2/6.0.27 -k name")
+	@exec "$(PY)" -m tests.versions $(ARGS)
 
 chaos: $(VENV)/dev.stamp ## Break everything, and see that nothing is lost (DEVICES=3 SECONDS=600 SEED=1)
 	@DEVICES="$(DEVICES)" SECONDS="$(SECONDS)" SEED="$(SEED)" exec "$(PY)" -m tests.chaos
@@ -52,7 +55,7 @@ requirements: $(VENV)/dev.stamp ## Pin the packages again (UPGRADE=--upgrade for
 	$(REQUIREMENT) dev.in -o dev.txt
 
 clean: ## Remove the environment, caches and SYNC_HOME's default folder
-	rm -rf "$(VENV)" .sync .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench-results
+	rm -rf "$(VENV)" .sync .mongod-versions .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

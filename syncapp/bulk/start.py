@@ -13,7 +13,7 @@ from syncapp.bulk import compare, runs
 from syncapp.bulk.transaction_lifetime import lower_transaction_lifetime
 from syncapp.engine import conflict_records, origin, state
 from syncapp.engine.documents import ensure_collection
-from syncapp.engine.errors import Misconfigured
+from syncapp.engine.errors import Misconfigured, TransientError
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import BOTH, Side
 from syncapp.rules.exclusions import Exclusions
@@ -27,7 +27,7 @@ VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 
 
 def check_server(side: Side, database: Database[Any]) -> None:
-    """Raises Misconfigured, with a line that says what to do, or PyMongoError."""
+    """Raises Misconfigured or TransientError, with a line that says what to do, or PyMongoError."""
     name = VARIABLES[side]
     hello = database.client.admin.command("hello")
     if hello.get("msg") == "isdbgrid":
@@ -38,6 +38,13 @@ def check_server(side: Side, database: Database[Any]) -> None:
         raise Misconfigured(
             f"{name} names a stand-alone server, and change streams need a replica set: start it with "
             "--replSet rs0 and run rs.initiate() once"
+        )
+    if hello.get(
+        "secondary"
+    ):  # only a direct connection leads there; the member may be the primary again later
+        raise TransientError(
+            f"{name} leads to a secondary, which takes no writes: leave directConnection=true out of it, so that the "
+            "primary is found"
         )
     version = database.client.server_info()["versionArray"][:2]
     if tuple(version) < OLDEST_VERSION:

@@ -23,6 +23,7 @@ from syncapp.doctor import (
     refused,
     required_settings,
     servers,
+    times,
 )
 from syncapp.doctor.values import Check, Finding, Level, Setup, each_side
 from syncapp.engine.errors import translate
@@ -40,6 +41,7 @@ BEFORE = (
 WITH_DATABASES = (
     *each_side(servers.look, "servers"),
     *each_side(privileges.look, "privileges"),
+    *each_side(times.look, "times"),
     *each_side(oplog.look, "oplog"),
     *each_side(disk.look, "disk"),
     Check("clocks", clocks.look, BOTH),

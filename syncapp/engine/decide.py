@@ -13,6 +13,8 @@ from syncapp.engine.values import Fact, Side, Stamp, SyncState, UnknownTime, Wor
 PUSH_LAG_SECONDS = 1
 # A content that an earlier task read, and whose fact is known, counts as unchanged within this lag
 FACT_LAG_SECONDS = 1
+LAST_WRITE_WINS = "last-write-wins"
+WITHIN_A_SECOND = "within one second"  # in a record: which of the two versions was the later is not known
 MANUAL = "manual"  # the strategy that lets a person decide
 
 
@@ -52,7 +54,7 @@ class Observation(NamedTuple):
 class Policy:
     """The rules that hold for a collection."""
 
-    strategy: str = "last-write-wins"
+    strategy: str = LAST_WRITE_WINS
     one_way: bool = False  # nothing is pulled: local wins
     excluded: bool = False  # that is so by a rule of the collection, not because sync is disabled
     unknown_time: UnknownTime | None = None  # who wins if both times are unknown; None: the strategy says
@@ -156,6 +158,13 @@ def times_unknown(item: WorkItem) -> bool:
     return all(fact.time is None for fact in item.facts.values())
 
 
+def within_a_second(item: WorkItem) -> bool:
+    """Are the times too close to say which is the later, as they are known?"""
+    times = [fact.time for fact in item.facts.values() if fact.time is not None]
+    exact = all(fact.exact for fact in item.facts.values())
+    return not exact and len(times) == len(Side) and max(times) - min(times) < 1000
+
+
 def waits_for_a_person(item: WorkItem, policy: Policy) -> bool:
     if policy.unknown_time is not None and times_unknown(item):
         return policy.unknown_time is UnknownTime.MANUAL
@@ -186,7 +195,8 @@ def resolve_unknown(unknown: UnknownTime, stamps: Mapping[Side, Stamp | None]) -
 def rule_of(item: WorkItem, policy: Policy) -> str:
     """By what a conflict was decided, in words for its record."""
     if policy.unknown_time is None or not times_unknown(item):
-        return policy.strategy
+        close = policy.strategy == LAST_WRITE_WINS and not policy.one_way and within_a_second(item)
+        return f"{policy.strategy} ({WITHIN_A_SECOND})" if close else policy.strategy
     if policy.one_way and policy.unknown_time is not UnknownTime.LOCAL:
         return policy.strategy  # nobody was asked: nothing is pulled
     by = f" by {policy.timestamp_field}" if policy.timestamp_field else ""

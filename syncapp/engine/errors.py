@@ -185,9 +185,4 @@ def translate(error: PyMongoError) -> SyncError:
 
 def _short(error: PyMongoError) -> str:
     """The driver's text without the dump of the topology and of the whole reply."""
-    return (
-        str(error)
-        .split(", full error:")[0]
-        .split(", Timeout:")[0]
-        .split(" (configured timeouts")[0][:TEXT_LENGTH]
-    )
+    return str(error).split(", full error:")[0].split(", Timeout:")[0].split(" (configured timeouts")[0][:500]

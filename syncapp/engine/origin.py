@@ -2,7 +2,8 @@
 transaction that writes documents, so that its own writes and other devices' are told from native ones.
 
 A marker: {_id: batch id, origin: instance id, at: date, c: collection, docs: [{k: {_id}, t: date, o: origin}]}.
-`t` and `o` are of the native change that is carried; without `o` it was made on the device itself.
+`t` and `o` are of the native change that is carried; without `o` it was made on the device itself. With `s: true`
+its time is known to the second only.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import struct
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import DatetimeMS, Int64
 from bson.raw_bson import RawBSONDocument
@@ -29,6 +30,7 @@ METADATA = "_sync_metadata"
 STATE = "_sync_state"
 INSTANCE_ID = "instance"
 _MILLISECONDS = struct.Struct("<q")
+_TO_THE_SECOND = b"\x08s\0\x01"
 
 
 def instance_id(local: Database[Any]) -> str:
@@ -83,6 +85,8 @@ def insert_marker(
             entry += b"\x09t\0" + _MILLISECONDS.pack(fact.time)
         if fact is not None and fact.origin != origin:
             entry += elements_of({"o": fact.origin})
+        if fact is not None and not fact.exact:
+            entry += _TO_THE_SECOND
         entries.append(b"\x03%d\0" % place + wrap(entry))
     head = {"_id": batch_id, "origin": origin, "at": dt.datetime.now(dt.UTC), "c": collection}
     marker = wrap(elements_of(head) + b"\x04docs\0" + wrap(b"".join(entries)))
@@ -113,13 +117,21 @@ def _listed(atlas: Database[Any], batch_ids: set[str]) -> dict[str, frozenset[Do
     return {marker.batch_id: frozenset(marker.changes) for marker in markers}
 
 
+class Made(NamedTuple):
+    """When and where the native change that a batch carries was made: milliseconds, None if that is unknown."""
+
+    time: int | None
+    origin: str
+    exact: bool = True  # False: to the second only
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A batch marker as read: times are milliseconds, None where the time is unknown."""
+    """A batch marker as read."""
 
     batch_id: str
     origin: str
-    changes: Mapping[DocumentKey, tuple[int | None, str]]
+    changes: Mapping[DocumentKey, Made]
 
     @classmethod
     def decode(cls, raw: RawBSONDocument) -> Marker:
@@ -127,9 +139,10 @@ class Marker:
         changes = {}
         for entry in raw.get("docs", ()):
             time = entry.get("t")
-            changes[document_key(raw["c"], entry["k"].raw)] = (
+            changes[document_key(raw["c"], entry["k"].raw)] = Made(
                 None if time is None else int(DatetimeMS(time)),
                 entry.get("o", origin),
+                not entry.get("s", False),
             )
         return cls(raw["_id"], origin, changes)
 

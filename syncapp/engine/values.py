@@ -81,6 +81,7 @@ class Fact(NamedTuple):
     time: int | None  # None: unknown
     origin: str
     operation: Operation = Operation.UPDATE
+    exact: bool = True  # False: the time is known to the second only
 
     @property
     def rank(self) -> tuple[int, str]:

@@ -1,20 +1,22 @@
 """Notices when applications empty a collection, so that a script gone wild, or a wrong filter, does not empty the
 other side too.
 
-What a collection held when a window of time began is compared with what it holds at its end. Documents that come and go
-meanwhile (a queue, carts, sessions) cancel out, however many they are: nothing is missing of what was there.
+What a collection holds is compared with the most that it held within a window of time. Documents that come and go (a
+queue, carts, sessions) cancel out, however many they are: what was there is there, or others are in its place.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import threading
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from syncapp.engine.values import Side
 
 GROWTH = 1.1  # the collection is counted again when it has lost so many more
 PARTS = 60  # of a window: what is kept of each collection does not grow with the number of changes
+MOST_PARTS = 4 * PARTS  # where a backlog of one side and fresh changes of the other take turns
 MOST_WINDOWS = 2_000  # before those in which nothing happens any more are dropped
 
 
@@ -23,22 +25,23 @@ class Limit:
     """What may go. All three must be exceeded together."""
 
     number: int = 100
-    share: float = 0.5  # of the documents that the collection had when the window began
+    share: float = 0.5  # of the most that the collection held within the window
     window_ms: int = 600_000
 
 
 @dataclass(slots=True)
 class Count:
-    """What changes of one collection came to. `deleted`: by this side's own applications; `gone`: by anybody's."""
+    """What changes came to: how many more there are than before, the most in between, and how many of the deletes
+    were made by this side's own applications."""
 
-    came: int = 0
-    gone: int = 0
+    level: int = 0
+    most: int = 0
     deleted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """So many fewer than when the window began, and so many are left."""
+    """So many fewer than there were, and so many are left."""
 
     lost: int
     left: int
@@ -47,104 +50,130 @@ class Loss:
 Counts = Mapping[tuple[str, int], Count]  # (collection, part of time) → what happened in it
 
 
+@dataclass(slots=True)
+class _Part:
+    """Both sides' changes, in the order in which they were read: a document that is deleted there was carried there
+    from here, so that its insert was read first."""
+
+    number: int
+    level: int = 0
+    most: int = 0
+    deleted: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))
+
+    def add(self, side: Side, count: Count) -> None:
+        self.most = max(self.most, self.level + count.most)
+        self.level += count.level
+        self.deleted[side] += count.deleted
+
+    def take_back(self, side: Side, count: Count) -> None:
+        self.level -= count.level
+        self.deleted[side] -= count.deleted
+
+
 class _Window:
-    """One side's changes of one collection. `parts`: in the order of time."""
+    """One collection's."""
 
     def __init__(self) -> None:
-        self.parts: dict[int, Count] = {}
-        self.newest = 0
+        self.parts: deque[_Part] = deque()
+        self.newest: dict[Side, int] = {}
         self.counted_at = 0  # the loss when the collection was counted last
 
-    def add(self, part: int, count: Count, sign: int = 1) -> int:
-        """Returns the part that it counts to: time does not go back, unless a clock was set back."""
-        if part < self.newest - PARTS:
-            self.parts.clear()
-            self.newest = part
-        self.newest = part = max(part, self.newest)
-        held = self.parts.setdefault(part, Count())
-        held.came += sign * count.came
-        held.gone += sign * count.gone
-        held.deleted += sign * count.deleted
-        while (oldest := next(iter(self.parts))) < part - PARTS:
-            del self.parts[oldest]
-        return part
+    def part_of(self, side: Side, number: int) -> _Part:
+        """Where changes of this part of time are counted now. Parts that have left the window are forgotten."""
+        if number < self.newest.get(side, number) - PARTS:
+            self.parts.clear()  # a clock was set back
+        self.newest[side] = number
+        while self.parts and self.parts[0].number < number - PARTS:
+            self.parts.popleft()
+        # Two servers' times may differ a little
+        if not self.parts or not 0 <= self.parts[-1].number - number <= 1:
+            self.parts.append(_Part(number))
+        if len(self.parts) > MOST_PARTS:
+            self._join_oldest()
+        return self.parts[-1]
 
-    def sums(self, end: int) -> Count:
-        """Of the window that ends with this part. Two servers' times may differ by one part."""
-        parts = list(self.parts.items())  # of a copy: the other stream's thread may add to it
-        held = [count for part, count in parts if end - PARTS <= part <= end + 1]
-        return Count(
-            sum(one.came for one in held), sum(one.gone for one in held), sum(one.deleted for one in held)
-        )
+    def _join_oldest(self) -> None:
+        first, second = self.parts.popleft(), self.parts[0]
+        second.most = max(first.most, first.level + second.most)
+        second.level += first.level
+        for side in Side:
+            second.deleted[side] += first.deleted[side]
+
+    def loss(self, side: Side, number: int) -> int:
+        """How many fewer there are than at the most; 0 unless this side's applications deleted more than `number`
+        since then."""
+        fewer = lost = deleted = to_blame = 0
+        for part in reversed(self.parts):
+            deleted += part.deleted[side]
+            fewer -= part.level  # than when the part began
+            if fewer + part.most > lost:
+                lost, to_blame = fewer + part.most, deleted
+        return lost if to_blame > number else 0
 
 
 class MassDeletes:
-    """Times are those of the changes: a backlog of a week, read in a minute, is a week of deletes."""
+    """Times are those of the changes: a backlog of a week, read in a minute, is a week of deletes. Both streams'
+    threads call it."""
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
         self.part_ms = max(1, limit.window_ms // PARTS)
-        self._windows: defaultdict[tuple[Side, str], _Window] = defaultdict(_Window)
+        self._lock = threading.Lock()
+        self._windows: defaultdict[str, _Window] = defaultdict(_Window)
         self._allowed_until: dict[tuple[Side, str], int] = {}
 
-    def add(self, side: Side, counts: Counts, left: Callable[[str], int]) -> dict[str, Loss]:
-        """What a side's stream brought; parts are times divided by `part_ms`. `left(collection)`: how many documents
-        it holds now. Returns the collections that exceed the limit. If `left` raises, nothing was counted."""
-        exceeded: dict[str, Loss] = {}
-        taken: dict[tuple[str, int], Count] = {}
-        try:
-            for (collection, part), count in sorted(counts.items()):
+    def add(self, side: Side, counts: Counts, act: Callable[[str, int], bool]) -> None:
+        """What a side's stream brought; parts are times divided by `part_ms`, and come in their order.
+
+        `act(collection, lost)` is called for each that may have lost too much. True: it was halted, and what is counted
+        later starts anew. If it raises, nothing was counted: all of it is brought again.
+        """
+        taken: list[tuple[_Part, Count]] = []
+        suspects: dict[str, int] = {}
+        with self._lock:
+            for (collection, part), count in counts.items():
                 if self._allowed_until.get((side, collection), 0) > part * self.part_ms:
                     continue
-                end = self._windows[side, collection].add(part, count)
-                taken[collection, part] = count
-                if count.deleted and collection not in exceeded:
-                    loss = self._judge(side, collection, end, left)
-                    if loss is not None:
-                        exceeded[collection] = loss
+                window = self._windows[collection]
+                taken.append((held := window.part_of(side, part), count))
+                held.add(side, count)
+                if count.deleted:
+                    self._suspect(side, collection, window, suspects)
+            self._drop_idle()
+        try:
+            halted = [collection for collection, lost in suspects.items() if act(collection, lost)]
         except Exception:
-            self.take_back(side, taken)
+            with self._lock:
+                for held, count in taken:
+                    held.take_back(side, count)
+                for collection in suspects:
+                    self._windows[collection].counted_at = 0
             raise
-        self._drop_idle()
-        return exceeded
+        for collection in halted:
+            self.forget(collection)
 
-    def take_back(self, side: Side, counts: Counts) -> None:
-        """These could not be acted on: they are read again, and must not count twice."""
-        for (collection, part), count in counts.items():
-            window = self._windows[side, collection]
-            window.add(part, count, -1)
-            window.counted_at = 0
+    def exceeds(self, loss: Loss) -> bool:
+        return loss.lost > self._limit.share * (loss.lost + loss.left)
 
     def forget(self, collection: str) -> None:
-        """It is halted: what is counted later starts anew."""
-        for side in Side:
-            self._windows.pop((side, collection), None)
+        """What is counted later starts anew."""
+        with self._lock:
+            self._windows.pop(collection, None)
 
     def allow(self, side: Side, collection: str, now_ms: int) -> None:
         """An operator has said that the deletes are meant: none of the next window is counted."""
         self.forget(collection)
         self._allowed_until[side, collection] = now_ms + self._limit.window_ms
 
-    def _judge(self, side: Side, collection: str, end: int, left: Callable[[str], int]) -> Loss | None:
-        """A document that came on one side was carried to the other, and may be taken there: both sides count, but
-        for the deletes, which only this side's applications answer for."""
-        window = self._windows[side, collection]
-        here = window.sums(end)
-        other = self._windows.get((side.other, collection))
-        there = other.sums(end) if other else Count()
-        lost = here.gone + there.gone - here.came - there.came
-        window.counted_at = max(0, min(window.counted_at, lost))
-        if here.deleted <= self._limit.number or lost <= max(self._limit.number, window.counted_at * GROWTH):
-            return None
-        loss = Loss(lost, left(collection))
-        window.counted_at = lost
-        return loss if lost > self._limit.share * (lost + loss.left) else None
+    def _suspect(self, side: Side, collection: str, window: _Window, suspects: dict[str, int]) -> None:
+        lost = window.loss(side, self._limit.number)
+        window.counted_at = min(window.counted_at, lost)
+        if lost > max(self._limit.number, window.counted_at * GROWTH):
+            window.counted_at = suspects[collection] = lost
 
     def _drop_idle(self) -> None:
         if len(self._windows) <= MOST_WINDOWS:
             return
-        by_age = sorted(list(self._windows.items()), key=lambda one: one[1].newest)
-        now = by_age[-1][1].newest
-        idle = [name for name, window in by_age if window.newest < now - PARTS]
-        for name in idle or [name for name, _ in by_age[: MOST_WINDOWS // 2]]:
-            self._windows.pop(name, None)
+        by_age = sorted(self._windows, key=lambda name: max(self._windows[name].newest.values(), default=0))
+        for name in by_age[: MOST_WINDOWS // 2]:
+            del self._windows[name]

@@ -204,7 +204,7 @@ class ChangeStream:
         proved = token_position(token)
         is_event = bool(events) and RawBSONDocument(events[-1])["_id"]["_data"] == token["_data"]
         # An event at T proves what was before T; the token of an empty batch proves T itself
-        read_to = proved - 1 if events else proved
+        read_to = proved - 1 if events or self._skipped_to else proved
         full = len(events) >= times * self._batch_size
         if events:
             self._after = None  # its place was found

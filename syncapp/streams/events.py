@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bson.raw_bson import RawBSONDocument
@@ -47,6 +47,7 @@ class Pulse(NamedTuple):
 
 Found = Change | Structural | Pulse
 Place = tuple[bytes | None, Marker | None, bool]
+_WALL = b"\x09wallTime\0"  # of every event of MongoDB 6 and newer
 
 
 @dataclass(slots=True)
@@ -58,9 +59,12 @@ class EventReader:
     device: str  # the instance id
     to_atlas_time: Callable[[int], int]  # of a local time in milliseconds
     remembers: Callable[[Iterable[str]], set[str]]  # which batch ids this database knows as its own
+    # Position → milliseconds of these events that do not tell their time themselves; may leave any out
+    times_of: Callable[[Iterable[bytes]], Mapping[int, int]] = lambda events: {}
     transaction: bytes | None = None  # the one that the newest event belongs to
     _marker: Marker | None = None  # it began with this
     _is_echo: bool = False
+    _times: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -72,13 +76,14 @@ class EventReader:
         self.transaction, self._marker, self._is_echo = place
 
     def read(self, events: list[bytes]) -> list[Found]:
-        """Raises PyMongoError if the local database cannot be asked; then nothing was read."""
+        """Raises PyMongoError if a database cannot be asked; then nothing was read."""
         markers = {
             at: marker
             for at, event in enumerate(events)
             if OF_BATCHES in event and (marker := _marker(event)) is not None
         }
         echoes = self._echoes(markers.values())
+        self._times = {} if not events or _WALL in events[0] else self.times_of(events)
         found: list[Found] = []
         for at, event in enumerate(events):
             goes_on = self.transaction is not None and event.startswith(self.transaction, TRANSACTION_AT)
@@ -130,16 +135,19 @@ class EventReader:
         return Change(key, self._fact(key, plain))
 
     def _fact(self, key: DocumentKey, event: RawEvent) -> Fact:
-        if self._marker is not None and key in self._marker.changes:
-            made, origin = self._marker.changes[key]  # another device's change
-            if made is not None and event.wall is not None:
-                made = min(made, event.wall)  # by a clock that was ahead: it is here already
-            return Fact(event.position, made, origin, event.operation)
         # Before MongoDB 6 an event has no wallTime; its cluster time is exact to the second
-        time = (event.position >> 32) * 1000 if event.wall is None else event.wall
+        time = event.wall if event.wall is not None else self._times.get(event.position)
+        if self._marker is not None and key in self._marker.changes:
+            made, origin, exact = self._marker.changes[key]  # another device's change
+            if made is not None and time is not None:
+                made = min(made, time)  # by a clock that was ahead: it is here already
+            return Fact(event.position, made, origin, event.operation, exact)
+        exact = time is not None
+        if time is None:
+            time = (event.position >> 32) * 1000
         if self.side is Side.LOCAL:
-            return Fact(event.position, self.to_atlas_time(time), self.device, event.operation)
-        return Fact(event.position, time, ATLAS_ORIGIN, event.operation)
+            return Fact(event.position, self.to_atlas_time(time), self.device, event.operation, exact)
+        return Fact(event.position, time, ATLAS_ORIGIN, event.operation, exact)
 
 
 def _pulse(beat: RawBSONDocument) -> Pulse:

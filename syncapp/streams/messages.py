@@ -28,6 +28,7 @@ _ENDINGS = tuple(Ending)  # one byte each in a report
 _OPERATIONS = tuple(Operation)
 _FACT = struct.Struct("<QqBH")  # position, time, operation, origin
 _UNKNOWN_TIME = -(1 << 63)
+_TO_THE_SECOND = 64  # added to an operation
 _NONE = 255  # for an operation: nothing is known of this side
 _NO_FACT = _FACT.pack(0, 0, _NONE, 0)
 
@@ -95,7 +96,8 @@ def _pack_facts(items: Iterable[WorkItem], side: Side, origins: dict[str, int]) 
         else:
             time = _UNKNOWN_TIME if fact.time is None else fact.time
             origin = origins.setdefault(fact.origin, len(origins))
-            packed.append(_FACT.pack(fact.position, time, _OPERATIONS.index(fact.operation), origin))
+            operation = _OPERATIONS.index(fact.operation) + (0 if fact.exact else _TO_THE_SECOND)
+            packed.append(_FACT.pack(fact.position, time, operation, origin))
     return b"".join(packed)
 
 
@@ -105,7 +107,8 @@ def _unpack_facts(packed: bytes, origins: Sequence[str]) -> Iterator[Fact | None
             yield None
         else:
             known = None if time == _UNKNOWN_TIME else time
-            yield Fact(position, known, origins[origin], _OPERATIONS[operation])
+            exact = operation < _TO_THE_SECOND
+            yield Fact(position, known, origins[origin], _OPERATIONS[operation % _TO_THE_SECOND], exact)
 
 
 def _encode_seen(seen: Seen | None) -> list[Any] | None:

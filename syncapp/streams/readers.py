@@ -14,6 +14,7 @@ from syncapp.engine import origin
 from syncapp.engine.values import BOTH, Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.streams.events import EventReader
+from syncapp.streams.oplog_times import OplogTimes
 from syncapp.streams.stream_reader import Sink, StreamReader, StreamStatus
 
 LOCAL_FETCH = 300  # events; a fetch's own price counts three times as much with a hundred
@@ -39,7 +40,13 @@ class Readers:
         local = databases[Side.LOCAL]
         # They outlive the streams
         self._events = {
-            side: EventReader(side, device, to_atlas_time, lambda ids: origin.remembered(local, ids))
+            side: EventReader(
+                side,
+                device,
+                to_atlas_time,
+                lambda ids: origin.remembered(local, ids),
+                OplogTimes(databases[side]),
+            )
             for side in BOTH
         }
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from syncapp.conf import SyncSettings
 from syncapp.engine.errors import SyncError
@@ -133,9 +132,11 @@ class Safeguards:
                     name, second = change.key.collection, fact.position >> 32
                     count = counts.setdefault((name, self._part_of(side, fact)), Count())
                 if fact.operation is Operation.INSERT:
-                    count.came += 1
+                    count.level += 1
+                    if count.level > count.most:
+                        count.most = count.level
                 else:
-                    count.gone += 1
+                    count.level -= 1
                     # Another device's deletes were looked at where they were made
                     count.deleted += fact.origin == native
             elif isinstance(change, Pulse):
@@ -154,30 +155,23 @@ class Safeguards:
         return made_ms // self._deletes.part_ms
 
     def _count(self, side: Side, counts: Mapping[tuple[str, int], Count]) -> None:
-        there = self._databases[side]
         halted = {name for name, _ in counts if any(halt.stops(side, name) for halt in self.halts)}
         open_ones = {place: count for place, count in counts.items() if place[0] not in halted}
-        exceeded = self._deletes.add(side, open_ones, lambda name: there[name].estimated_document_count())
-        try:
-            for name, loss in exceeded.items():
-                self._halt_deletes(side, name, loss)
-        except PyMongoError:
-            self._deletes.take_back(side, open_ones)
-            raise
-        for name in exceeded:
-            self._deletes.forget(name)
+        self._deletes.add(side, open_ones, lambda name, lost: self._halt_deletes(side, name, lost))
 
-    def _halt_deletes(self, side: Side, name: str, loss: Loss) -> None:
+    def _halt_deletes(self, side: Side, name: str, lost: int) -> bool:
+        """False: what the collection has lost is no great share of it."""
+        loss = Loss(lost, self._databases[side][name].estimated_document_count())
+        if not self._deletes.exceeds(loss):
+            return False
         place = "the local database" if side is Side.LOCAL else "Atlas"
-        detail = (
-            f"{loss.lost:,} documents of {name} were deleted on {place} within a short time; "
-            f"{loss.left:,} are left"
-        )
-        preview = {"deletes": loss.lost, "left": loss.left}
+        detail = f"{lost:,} documents of {name} were deleted on {place} within a short time; {loss.left:,} are left"
+        preview = {"deletes": lost, "left": loss.left}
         local = self._databases[Side.LOCAL]
         if raise_halt(local, Kind.MASS_DELETE, detail, side=side, collection=name, preview=preview):
             log.error("Sync is halted for a collection", event_name="halted", collection=name, side=str(side))
         self.halts = load_halts(local)
+        return True
 
     # Loops: the caller holds the lock of the map of dirty keys
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.bulk.start import prepare
+from syncapp.bulk.start import check_server, prepare
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from syncapp.engine.change_processor import ChangeProcessor
@@ -52,6 +52,14 @@ def module_device(
     workshop = Workshop(migrated_home, local_server, atlas, redis_server)
     with workshop.running(tmp_path_factory.mktemp("elections")) as device:
         yield device
+
+
+def test_a_uri_that_leads_to_a_secondary_says_so(atlas: ReplicaSet) -> None:
+    secondary = next(member for member in atlas.members if member is not atlas.primary())
+    database = connect(secondary.uri("shop"), "test")
+    with pytest.raises(TransientError, match="MONGODB_ATLAS_URI leads to a secondary"):
+        check_server(Side.ATLAS, database)
+    database.client.close()
 
 
 def test_nothing_is_lost_when_the_primary_steps_down_twice(

@@ -149,3 +149,14 @@ def test_what_is_brought_back_stays_halted_until_every_key_was_compared(device: 
     eventually(lambda: not load_halts(device.local), "the answer is carried out", timeout=40)
     device.wait_until_settled(60)
     assert ids(device.local["slow"]) == ids(device.atlas["slow"]) == held
+
+
+@SIDES
+def test_documents_that_come_and_go_halt_nothing(device: Device, side: Side) -> None:
+    """Carts: never more than forty, and far more deletes than the limit."""
+    carts = databases(device)[side][f"carts_{side}"]
+    for turn in range(8):
+        carts.insert_many([{"_id": f"{turn}.{n}"} for n in range(40)])
+        carts.delete_many({})
+    device.wait_until_settled()
+    assert load_halts(device.local) == ()

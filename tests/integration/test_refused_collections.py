@@ -7,10 +7,12 @@ import json
 
 from tests.integration.conftest import MakeDevice
 from tests.support.eventually import eventually
+from tests.support.versions import needs_mongodb_5
 
 COLLATION = {"locale": "en", "strength": 2}
 
 
+@needs_mongodb_5
 def test_refused_collections_are_named_and_others_go_on(make_device: MakeDevice) -> None:
     device = make_device()
     device.local.create_collection("ring", capped=True, size=4096, max=3)

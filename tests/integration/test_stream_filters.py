@@ -108,9 +108,9 @@ def test_a_place_that_the_server_does_not_know_is_lost(
     database: Database[Any], stages: list[dict[str, Any]]
 ) -> None:
     token = token_after(database, NOTHING, "busy")
-    # The event of another document at the same time: a database that was put back has written something else
-    data = token["_data"]
-    token["_data"] = data[:-8] + f"{int(data[-8:], 16) ^ 0x10000:08X}"
+    # An event of another collection at the same time: a database that was put back has written something else
+    before, mark, data = token["_data"].partition("5A1004")
+    token["_data"] = before + mark + uuid.uuid4().hex.upper() + data[32:]
     database["shop"].insert_one({"_id": 1})
 
     def reads() -> bool:

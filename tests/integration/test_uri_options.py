@@ -50,7 +50,8 @@ HARMFUL = [
 
 def test_every_option_that_the_driver_knows_is_decided_about() -> None:
     enforced = {name.lower() for name in ENFORCED}
-    assert not enforced & KEPT and not enforced & OURS
+    assert not enforced & KEPT
+    assert not enforced & OURS
     assert enforced | KEPT | OURS == set(URI_OPTIONS_VALIDATOR_MAP)
 
 
@@ -89,21 +90,20 @@ def test_everything_that_sync_does_works_whatever_the_uri_says(atlas_server: Mon
         stream.close()
         client = database.client
         assert client.read_preference == ReadPreference.PRIMARY
-        assert (
-            client.write_concern.document["w"] == "majority" and not client.write_concern.document["wtimeout"]
-        )
         assert client.read_concern.level == "majority"
-        assert client.codec_options.tz_aware and client.codec_options.unicode_decode_error_handler == "strict"
-        assert client.options.retry_writes and client.options.pool_options.appname == "isthmus test"
+        assert client.write_concern.document.items() >= {"w": "majority", "wtimeout": 0}.items()
+        assert (client.codec_options.tz_aware, client.codec_options.unicode_decode_error_handler) == (
+            True,
+            "strict",
+        )
+        assert (client.options.retry_writes, client.options.pool_options.appname) == (True, "isthmus test")
     finally:
         database.client.drop_database(name)
         database.client.close()
 
 
-@pytest.mark.parametrize(("given", "size"), [("1", LEAST_POOL), ("500", 500), ("0", None), ("", 100)])
-def test_a_pool_is_as_large_as_the_uri_says_but_not_smaller_than_sync_needs(
-    given: str, size: int | None
-) -> None:
+@pytest.mark.parametrize(("given", "size"), [("1", LEAST_POOL), ("500", 500), ("0", 0), ("", 100)])
+def test_a_pool_is_as_large_as_the_uri_says_but_not_smaller_than_sync_needs(given: str, size: int) -> None:
     options = f"?MAXPOOLSIZE={given}" if given else ""
     client: Any = connect(f"mongodb://127.0.0.1:1/shop{options}", "test").client
     assert client.options.pool_options.max_pool_size == size

@@ -24,9 +24,12 @@ from syncapp.rules.rules import Rules
 from syncapp.streams.change_stream import ChangeStream, pipeline
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.events import Change, EventReader
+from syncapp.streams.oplog_times import OplogTimes
 from tests.property.stepped_task import SteppedTask
+from tests.support.versions import ODD_NAMES
 
 _prepared: set[str] = set()
+ODD_NAME = "$odd.name" if ODD_NAMES else "odd"
 FETCH = 2  # events a fetch brings: transactions are cut in the middle
 
 
@@ -70,6 +73,7 @@ class Device:
                 self.instance_id,
                 lambda time: time + self.clock_offset,
                 lambda ids: origin.remembered(self.local, ids),
+                OplogTimes(self.database(side)),
             )
 
     def close(self) -> None:
@@ -188,11 +192,11 @@ class World:
         if delete:
             collection.delete_one({"_id": key})
             return
-        document = {"_id": key, "v": self.writes, "kinds": [1, 1.0, Int64(1)], "$odd.name": {"": None}}
+        document = {"_id": key, "v": self.writes, "kinds": [1, 1.0, Int64(1)], ODD_NAME: {"": None}}
         if there is None:
             collection.insert_one(document)
         else:
-            collection.replace_one({"_id": key}, {k: v for k, v in document.items() if k != "$odd.name"})
+            collection.replace_one({"_id": key}, {k: v for k, v in document.items() if k != ODD_NAME})
         raw = next(iter(collection.find_raw_batches({"_id": key})))
         self.written[self.writes] = split_documents(raw)[0]
 

@@ -16,6 +16,7 @@ from syncapp.doctor import (
     privileges,
     refused,
     servers,
+    times,
 )
 from syncapp.doctor.differences import Constraints
 from syncapp.doctor.examine import Line, as_document, verdict
@@ -47,6 +48,18 @@ def test_servers(facts: ServerFacts, expected: list[Level]) -> None:
     found = list(servers.judge(Side.LOCAL, facts))
     assert levels(found) == expected
     assert all(finding.todo for finding in found if finding.level is FAILED)
+
+
+@pytest.mark.parametrize(
+    ("version", "readable", "expected"),
+    [((4, 4), False, [WARNING]), ((5, 0), True, [OK]), ((6, 0), True, []), ((8, 0), True, [])],
+)
+def test_times_that_are_known_to_the_second_only_are_told(
+    version: tuple[int, ...], readable: bool, expected: list[Level]
+) -> None:
+    found = list(times.judge(Side.ATLAS, version, readable))
+    assert levels(found) == expected
+    assert all("local" in finding.todo for finding in found if finding.level is WARNING)
 
 
 def test_a_stand_alone_server_is_told_how_to_become_a_replica_set() -> None:

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from syncapp.engine.content import document_key
 from syncapp.engine.values import Fact, Side
 from syncapp.safety.loop_guard import LoopGuard
-from syncapp.safety.mass_deletes import MOST_WINDOWS, PARTS, Count, Limit, MassDeletes
+from syncapp.safety.mass_deletes import (
+    MOST_PARTS,
+    MOST_WINDOWS,
+    PARTS,
+    Count,
+    Counts,
+    Limit,
+    Loss,
+    MassDeletes,
+)
 
 LIMIT = Limit(number=100, share=0.5, window_ms=600_000)
 MINUTE = 60_000
@@ -24,23 +33,48 @@ class Shop:
     def __init__(self, documents: int) -> None:
         self.documents = documents
         self.asked = 0
+        self.halted = False
         self.counter = MassDeletes(LIMIT)
 
-    def left(self, collection: str) -> int:
+    def judge(self, collection: str, lost: int) -> bool:
         self.asked += 1
-        return self.documents
+        self.halted |= self.counter.exceeds(Loss(lost, self.documents))
+        return self.halted
 
     def change(self, count: Count, at_ms: int, side: Side = Side.LOCAL) -> bool:
         """True: it is to be halted."""
-        self.documents += count.came - count.gone
-        part = at_ms // self.counter.part_ms
-        return "orders" in self.counter.add(side, {("orders", part): count}, self.left)
+        self.documents += count.level
+        self.halted = False
+        self.counter.add(side, {("orders", at_ms // self.counter.part_ms): count}, self.judge)
+        return self.halted
 
     def delete(self, number: int, at_ms: int = 0, side: Side = Side.LOCAL) -> bool:
-        return self.change(Count(gone=number, deleted=number), at_ms, side)
+        return self.change(deletes(number), at_ms, side)
 
     def insert(self, number: int, at_ms: int = 0, side: Side = Side.LOCAL) -> bool:
-        return self.change(Count(came=number), at_ms, side)
+        return self.change(inserts(number), at_ms, side)
+
+
+def deletes(number: int) -> Count:
+    return Count(level=-number, deleted=number)
+
+
+def inserts(number: int) -> Count:
+    return Count(level=number, most=number)
+
+
+def verdicts(counter: MassDeletes, side: Side, counts: Counts, left: int) -> list[str]:
+    """The collections that are halted."""
+    found: list[str] = []
+
+    def judge(collection: str, lost: int) -> bool:
+        if counter.exceeds(Loss(lost, left)):
+            found.append(collection)
+            return True
+        return False
+
+    counter.add(side, counts, judge)
+    return found
 
 
 def test_more_than_half_of_a_collection_is_too_much() -> None:
@@ -63,15 +97,15 @@ def test_a_backlog_counts_by_the_times_of_its_changes() -> None:
     assert not any(Shop(200).delete(20, hour * 60 * MINUTE) for hour in range(10))
     shop = Shop(200)
     assert any(shop.delete(20, minute * MINUTE) for minute in range(10))
-    hours = {("orders", hour * 360): Count(gone=20, deleted=20) for hour in range(10)}
-    assert not MassDeletes(LIMIT).add(Side.LOCAL, hours, lambda collection: 0), "read by one fetch"
+    hours = {("orders", hour * 360): deletes(20) for hour in range(10)}
+    assert not verdicts(MassDeletes(LIMIT), Side.LOCAL, hours, left=0), "read by one fetch"
 
 
 def test_collections_and_sides_are_counted_apart() -> None:
     counter = MassDeletes(LIMIT)
     for side in Side:
         for name in ("a", "b"):
-            assert not counter.add(side, {(name, 0): Count(gone=90, deleted=90)}, lambda collection: 0)
+            assert not verdicts(counter, side, {(name, 0): deletes(90)}, left=0)
 
 
 def test_what_an_operator_meant_is_not_asked_again_in_the_same_window() -> None:
@@ -86,16 +120,14 @@ def test_what_an_operator_meant_is_not_asked_again_in_the_same_window() -> None:
 def test_what_could_not_be_judged_does_not_count_twice_when_it_is_read_again() -> None:
     counter = MassDeletes(LIMIT)
 
-    def away(collection: str) -> int:
+    def away(collection: str, lost: int) -> bool:
         raise ConnectionError
 
-    deletes = {("orders", 0): Count(gone=450, deleted=450)}
-    with pytest.raises(ConnectionError):
-        counter.add(Side.LOCAL, deletes, away)
-    assert not counter.add(Side.LOCAL, deletes, lambda collection: 550)
-    counter.take_back(Side.LOCAL, deletes)
-    assert not counter.add(Side.LOCAL, deletes, lambda collection: 550)
-    assert counter.add(Side.LOCAL, {("orders", 0): Count(gone=60, deleted=60)}, lambda collection: 490)
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            counter.add(Side.LOCAL, {("orders", 0): deletes(450)}, away)
+    assert not verdicts(counter, Side.LOCAL, {("orders", 0): deletes(450)}, left=550)
+    assert verdicts(counter, Side.LOCAL, {("orders", 0): deletes(60)}, left=490)
 
 
 def test_the_collection_is_counted_now_and_then_only() -> None:
@@ -109,9 +141,27 @@ def test_what_is_kept_does_not_grow_with_the_changes() -> None:
     counter = MassDeletes(LIMIT)
     for part in range(10 * PARTS):
         for number in range(300):
-            counter.add(Side.LOCAL, {(f"c{part % 20}.{number}", part): Count(came=9)}, lambda name: 0)
+            counts = {(f"c{part % 20}.{number}", part): inserts(9)}
+            counter.add(Side.LOCAL, counts, lambda collection, lost: False)
+            counter.add(
+                Side.ATLAS, {("both", part + 100 * number): inserts(9)}, lambda collection, lost: False
+            )
+            counter.add(Side.LOCAL, {("both", part): inserts(9)}, lambda collection, lost: False)
     assert len(counter._windows) <= MOST_WINDOWS
-    assert all(len(window.parts) <= PARTS + 1 for window in counter._windows.values())
+    assert all(len(window.parts) <= MOST_PARTS for window in counter._windows.values())
+
+
+def test_a_collection_that_was_filled_just_now_may_not_be_emptied_either() -> None:
+    shop = Shop(0)
+    churn(shop, [(1, Side.LOCAL, Side.ATLAS, 30)] * 20)
+    shop.insert(600, 20_000, Side.LOCAL)
+    assert shop.delete(550, 20_500, Side.ATLAS)
+
+
+def test_within_one_fetch_the_order_counts() -> None:
+    carts, filled = Count(level=0, most=1, deleted=300), Count(level=0, most=300, deleted=300)
+    assert not verdicts(MassDeletes(LIMIT), Side.LOCAL, {("carts", 0): carts}, left=0)
+    assert verdicts(MassDeletes(LIMIT), Side.LOCAL, {("filled", 0): filled}, left=0)
 
 
 def test_a_clock_that_is_set_back_starts_a_new_window() -> None:
@@ -146,19 +196,16 @@ def test_documents_that_come_and_go_are_ordinary_work(
     assert not halted
 
 
-@given(
-    st.integers(2, 2_000), st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 1), st.integers(0, 2_000)))
-)
+@given(st.integers(2, 2_000), st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 1), SIDES), max_size=50))
 def test_a_collection_that_keeps_its_size_is_never_halted(
-    most: int, steps: list[tuple[int, float, int]]
+    most: int, steps: list[tuple[int, float, Side]]
 ) -> None:
-    """Sessions that live for minutes: all that were there have gone, and others are there instead."""
+    """Sessions that live for minutes: soon all that were there have gone, and others are there instead."""
     shop, at_ms = Shop(most), 0
-    for seconds, share, turnover in steps:
+    for seconds, share, side in steps:
         at_ms += seconds * 1000
-        wanted = math.ceil(most * share)
-        shop.insert(turnover + max(0, wanted - shop.documents), at_ms)
-        assert not shop.delete(shop.documents - wanted, at_ms)
+        assert not shop.delete(most - math.ceil(most * share), at_ms, side)
+        shop.insert(most - shop.documents, at_ms)
 
 
 @given(

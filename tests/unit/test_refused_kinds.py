@@ -12,6 +12,7 @@ from syncapp.bulk.compare import shared_collections
 from syncapp.conf import BASE_DIR
 from syncapp.rules.refusals import KEEP_SECONDS, RefusalCheck, refusals, why_refused
 from syncapp.rules.reserved import OWN, SCRATCH
+from tests.support.versions import needs_mongodb_5
 
 Databases = tuple[Database[Any], Database[Any]]
 
@@ -44,6 +45,7 @@ def test_each_kind_is_refused_on_either_side(info: dict[str, Any], word: str) ->
     assert bool(why_refused(info, None)) == bool(word)
 
 
+@needs_mongodb_5
 def test_both_databases_are_asked(both: Databases) -> None:
     local, atlas = both
     local.create_collection("ring", capped=True, size=4096)
@@ -54,6 +56,7 @@ def test_both_databases_are_asked(both: Databases) -> None:
     atlas.create_collection("weather", timeseries={"timeField": "at"})
     found = refusals(local, atlas)
     assert {name: why.partition(":")[0] for name, why in found.items()} == {
+        "_sync_ring": "Names that begin with _sync_ are sync's own, and never travel",
         "names": "It has a default collation on Atlas",
         "open": "It is a view on the local side",
         "ring": "It is a capped collection on the local side",
@@ -88,6 +91,7 @@ def test_a_collection_that_is_missing_on_a_side_is_asked_about_again(both: Datab
     assert "on Atlas" in check.why("orders")
 
 
+@needs_mongodb_5
 def test_what_people_keep_under_reserved_names_is_named(both: Databases) -> None:
     local, atlas = both
     local["system.js"].insert_one({"_id": "twice", "value": 2})

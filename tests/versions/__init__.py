@@ -1,0 +1,1 @@
+"""The tests on other versions of MongoDB: `make test-versions`."""
