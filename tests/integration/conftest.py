@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.support.device import Addresses, Device
+from tests.support.django_database import settings_of_a_new_one
 from tests.support.processes import manage
 from tests.support.servers import started
 
@@ -39,7 +40,7 @@ class Workshop:
             client.flushdb()
         name = f"device_{uuid.uuid4().hex[:12]}"
         addresses = Addresses(self.local.uri(name), self.atlas.uri(atlas_name or f"{name}_atlas"), broker_url)
-        return Device(home, addresses, self.template, **settings)
+        return Device(home, addresses, self.template, **(settings_of_a_new_one() | settings))
 
     @contextmanager
     def running(self, folder: Path, **settings: str) -> Iterator[Device]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 FIGURES = (
     "processed",
@@ -24,9 +27,13 @@ class DjangoRows:
     """A device whose SYNC_HOME is `home`."""
 
     home: Path
+    settings: Mapping[str, str] = {}
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What Django's database of the device holds."""
+        """What Django's database of the device holds. `?` stands for a value."""
+        if url := self.settings.get("DATABASE_URL"):
+            with psycopg.connect(url) as connection:
+                return connection.execute(query.replace("?", "%s"), values or None).fetchall()
         address = f"file:{self.home / 'isthmus.sqlite3'}?mode=ro"
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
             return connection.execute(query, values).fetchall()
