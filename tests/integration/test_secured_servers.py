@@ -12,7 +12,10 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
+from syncapp.bulk.backup import back_up
+from syncapp.bulk.restore import open_dump, restore
 from syncapp.embedded.redis import Redis
+from syncapp.engine.values import Side
 from syncapp.safety.heartbeat import read_kept
 from tests.integration.conftest import Workshop
 from tests.support.certificates import make_authority
@@ -79,7 +82,6 @@ def test_the_whole_way_with_least_rights_and_tls(device: Device) -> None:
         "push",
         "--only-atlas",
         "pull",
-        "--yes",
     )
     device.wait_until_ready(60)
     device.wait_until_settled()
@@ -115,3 +117,15 @@ def test_a_changed_keep_time_needs_no_further_right(device: Device) -> None:
     for database in databases(device).values():
         (index,) = (i for i in database["_sync_batches"].list_indexes() if "expireAfterSeconds" in i)
         assert index["expireAfterSeconds"] == 500 * 3600
+
+
+def test_a_backup_comes_back_and_what_takes_more_rights_is_named(device: Device, tmp_path: Path) -> None:
+    device.local.create_collection("checked", validator={"total": {"$gte": 0}})
+    for name in ("checked", "more"):
+        device.local[name].insert_one({"_id": 1, "total": 1})
+    back_up({Side.LOCAL: device.local}, tmp_path / "backup")
+    dump = open_dump(tmp_path / "backup", Side.LOCAL, device.local.name)
+    restored = {one.name: one for one in restore(device.local, dump, drop=True)}
+    assert {name: one.documents for name, one in restored.items()} == {"checked": 1, "more": 1}
+    assert "collMod" in restored["checked"].problems[0]
+    assert restored["more"].problems == []
