@@ -71,8 +71,7 @@ class LocalApplication(threading.Thread):
 
 def stream(device: Device, side: str) -> str:
     """As health says it; empty before the listener has said anything."""
-    rows = device.rows(f"SELECT {side}_stream FROM syncapp_instance")
-    return str(rows[0][0]) if rows else ""
+    return str(device.reported(f"{side}_stream") or "")
 
 
 @contextmanager

@@ -16,18 +16,13 @@ from tests.support.postgres import Postgres
 CHOICE = (
     "tests/unit/test_figures.py",
     "tests/unit/test_metrics_buffer.py",
-    "tests/unit/test_rejections.py",
-    "tests/unit/test_schedule.py",
     "tests/property/test_metrics_add_up.py",
     "tests/api/test_conflicts.py",
     "tests/api/test_rejected.py",
-    "tests/api/test_runs.py",
     "tests/api/test_switches.py",
-    "tests/api/test_shapes.py",
     "tests/admin/test_pages.py",
-    "tests/admin/test_changes.py",
     "tests/integration/test_both_directions.py::test_every_operation_of_one_side_arrives_on_the_other",
-    "tests/integration/test_manual_conflicts.py",
+    "tests/integration/test_manual_conflicts.py::test_conflicts_wait_for_a_person_and_everything_else_goes_on",
     "tests/integration/test_rejected_changes.py::test_one_among_many_is_set_aside_and_goes_through_by_a_click",
 )
 # They wait for a MongoDB that is away, whatever Django's database is

@@ -38,6 +38,11 @@ class DjangoRows:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
             return connection.execute(query, values).fetchall()
 
+    def reported(self, column: str) -> Any:
+        """What the listener reported last in its row; None before it has reported anything."""
+        rows = self.rows(f"SELECT {column} FROM syncapp_instance")
+        return rows[0][0] if rows else None
+
     def conflicts(self, collection: str = "%") -> list[dict[str, Any]]:
         """Conflict rows, oldest first."""
         names = ("collection", "document_id", "winner", "one_way", "strategy", "local_raw", "atlas_raw",
