@@ -70,7 +70,7 @@ def test_the_logins_may_do_no_more_than_they_must(secured: Workshop, device: Dev
 def test_the_whole_way_with_least_rights_and_tls(device: Device) -> None:
     for side, database in databases(device).items():
         database["shop"].insert_many([{"_id": f"{side} {n}", "v": n} for n in range(50)])
-        database["shop"].insert_many([{"_id": n, "by": side} for n in range(5)])
+        database["shop"].insert_many([{"_id": n, "by": side} for n in range(2)])
     device.launch("listener", "worker")
     device.wait_for_line("listener", "The two databases hold different documents", 60)
     run(
@@ -85,8 +85,8 @@ def test_the_whole_way_with_least_rights_and_tls(device: Device) -> None:
     )
     device.wait_until_ready(60)
     device.wait_until_settled()
-    assert device.local["shop"].count_documents({}) == 105
-    assert device.local["shop"].find_one({"_id": 3}) == {"_id": 3, "by": "atlas"}
+    assert device.local["shop"].count_documents({}) == 102
+    assert device.local["shop"].find_one({"_id": 1}) == {"_id": 1, "by": "atlas"}
 
     for database in databases(device).values():
         for side in ("local", "atlas"):

@@ -61,6 +61,8 @@ class Postgres(Server):
     def _program(self, name: str) -> list[str]:
         folder = find_postgres()
         assert folder is not None, "PostgreSQL was not found (on Debian: apt-get install postgresql)"
+        if not shutil.which("setpriv"):  # not Linux
+            return [str(folder / name)]
         # The tether of our other servers is forgotten when a process becomes another user
         other_user = ["--reuid", USER, "--regid", USER, "--clear-groups"] if os.getuid() == 0 else []
         return ["setpriv", *other_user, "--pdeathsig", "INT", "--", str(folder / name)]
