@@ -20,7 +20,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
-from tests.support.parts import CHROMIUM, MONGOD, POSTGRES, REDIS, Part, find_chromium
+from tests.support.parts import CHROMIUM, MONGOD, PLAYWRIGHT, POSTGRES, REDIS, Part, find_chromium
 from tests.support.postgres import Postgres
 from tests.support.servers import started
 
@@ -101,6 +101,7 @@ def postgres_server() -> Iterator[Postgres]:
 def chromium() -> str:
     """The browser's program."""
     _need(CHROMIUM)
+    _need(PLAYWRIGHT)
     return find_chromium() or ""
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bson import DatetimeMS, Int64
+from bson import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -161,7 +161,6 @@ def ensure_indexes(database: Database[Any], keep_hours: int) -> None:
     keep = keep_hours * 3600
     for index in database[BATCHES].list_indexes():
         if "expireAfterSeconds" in index and int(index["expireAfterSeconds"]) != keep:
-            database.command(
-                "collMod", BATCHES, index={"keyPattern": {"at": 1}, "expireAfterSeconds": Int64(keep)}
-            )
+            # Not collMod: the role readWrite does not hold that right
+            database[BATCHES].drop_index(index["name"])
     database[BATCHES].create_index("at", expireAfterSeconds=keep)

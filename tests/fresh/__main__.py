@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,10 +30,12 @@ def main(users: list[str]) -> int:
     if os.getuid() != 0 or not shutil.which("debootstrap"):
         print("Needs root and debootstrap (on Debian: apt-get install debootstrap)", file=sys.stderr)
         return 2
-    home = Path(os.environ.get("FRESH_HOME") or tempfile.gettempdir()) / "isthmus-fresh"
-    home.mkdir(parents=True, exist_ok=True)
+    kept = os.environ.get("FRESH_HOME")
+    home = Path(kept or tempfile.mkdtemp(prefix="isthmus-fresh-"))
     make_base(home / "base")
     failures = [failure for user in users for failure in try_as(user, home)]
+    if not failures and not kept:
+        shutil.rmtree(home)
     print("\n".join(failures) or "Both commands work on a fresh machine.")
     return 1 if failures else 0
 
@@ -48,12 +51,16 @@ def try_as(user: str, home: Path) -> list[str]:
         wrong = trial(system, folder, user, log)
         print(f"    {wrong or 'good'} ({time.monotonic() - began:.0f} s)", flush=True)
         found += [f"make {name} as {user}: {wrong}"] if wrong else []
+    shutil.rmtree(system.root)
     return found
 
 
 def try_run(system: System, folder: str, user: str, log: Path) -> str:
     """What is wrong; empty if nothing is."""
-    process = start(system, f"cd '{folder}' && make run; exit $?", user, log)
+    with socket.socket() as taken:  # the network is this machine's, where 5000 may be in use
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    process = start(system, f"cd '{folder}' && make run PORT={port}; exit $?", user, log)
     try:
         wait(lambda: process.poll() is not None or "Ctrl-C" in log.read_text(), START_TIMEOUT)
         is_healthy = "Sync is healthy" in log.read_text()

@@ -33,6 +33,7 @@ def make_base(folder: Path) -> None:
     """Once: the system as debootstrap makes it."""
     if folder.exists():
         return
+    folder.parent.mkdir(parents=True, exist_ok=True)
     print(f"Making a minimal Debian in {folder} …", flush=True)
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)

@@ -17,8 +17,9 @@ from pymongo import MongoClient
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.support.device import Addresses, Device
+from tests.support.django_database import settings_of_a_new_one
 from tests.support.processes import manage
-from tests.support.servers import started
+from tests.support.servers import revive, started
 
 MakeDevice = Callable[..., Device]
 _broker_databases = itertools.cycle(range(16))
@@ -34,22 +35,33 @@ class Workshop:
     broker: Redis
 
     def make(self, home: Path, atlas_name: str = "", **settings: str) -> Device:
+        addresses = self._new_addresses(atlas_name)
+        return Device(home, addresses, self.template, **(settings_of_a_new_one() | settings))
+
+    def _new_addresses(self, atlas_name: str = "") -> Addresses:
         broker_url = self.broker.url.rpartition("/")[0] + f"/{next(_broker_databases)}"
         with redis.Redis.from_url(broker_url) as client:
             client.flushdb()
         name = f"device_{uuid.uuid4().hex[:12]}"
-        addresses = Addresses(self.local.uri(name), self.atlas.uri(atlas_name or f"{name}_atlas"), broker_url)
-        return Device(home, addresses, self.template, **settings)
+        return Addresses(self.local.uri(name), self.atlas.uri(atlas_name or f"{name}_atlas"), broker_url)
 
     @contextmanager
     def running(self, folder: Path, **settings: str) -> Iterator[Device]:
         """A device whose listener and worker are at work."""
         device = self.make(folder / "device", **settings)
+        device.repair = lambda: self.repair(device)
         try:
             device.start()
             yield device
         finally:
             device.end()
+
+    def repair(self, device: Device) -> None:
+        """After a test that failed: servers that work, and nothing that waits or halts, whatever was left."""
+        for server in (self.local, self.atlas, self.broker):
+            revive(server)
+        device.begin_anew(self._new_addresses(), **settings_of_a_new_one())
+        device.start()
 
 
 @contextmanager
@@ -109,10 +121,14 @@ def module_device(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def device(module_device: Device, request: pytest.FixtureRequest) -> Iterator[Device]:
     """A device at work that a module's tests share: each uses collections of its own, and leaves it running.
-    Starting one takes seconds."""
+    Starting one takes seconds. After a test that failed, the next one gets one that begins anew."""
+    if module_device.is_spoiled:
+        module_device.repair()
+        module_device.is_spoiled = False
     yield module_device
     if getattr(request.node, "failed", False):
         print(module_device.tails())
+        module_device.is_spoiled = True
 
 
 @pytest.fixture

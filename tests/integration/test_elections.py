@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
 
 from syncapp.bulk.start import check_server, prepare
@@ -25,6 +26,7 @@ from tests.integration.conftest import Workshop
 from tests.support import raw
 from tests.support.device import Device
 from tests.support.eventually import eventually
+from tests.support.promises import Promises
 from tests.support.replica_set import ReplicaSet
 from tests.support.trial import Trial
 
@@ -50,7 +52,8 @@ def module_device(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Device]:
     workshop = Workshop(migrated_home, local_server, atlas, redis_server)
-    with workshop.running(tmp_path_factory.mktemp("elections")) as device:
+    folder = tmp_path_factory.mktemp("elections")
+    with workshop.running(folder, SYNC_SOCKET_TIMEOUT="3000") as device:
         yield device
 
 
@@ -65,21 +68,46 @@ def test_a_uri_that_leads_to_a_secondary_says_so(atlas: ReplicaSet) -> None:
 def test_nothing_is_lost_when_the_primary_steps_down_twice(
     atlas: ReplicaSet, device: Device, rng: random.Random
 ) -> None:
-    with Trial(device, rng, "stepped down", WRITES, seconds=8) as trial:
+    trial = Trial(device, rng, "stepped down", WRITES, seconds=8)
+    with trial, Promises(device, "promised before") as promises:
         atlas.step_down()
         trial.burst.wait_until(0.7)
         atlas.step_down()
+    promises.check()
 
 
 def test_nothing_is_lost_when_the_primary_is_killed(
     atlas: ReplicaSet, device: Device, rng: random.Random
 ) -> None:
-    with Trial(device, rng, "primary killed", WRITES, seconds=5):
+    trial = Trial(device, rng, "primary killed", WRITES, seconds=5)
+    with trial, Promises(device, "promised by the killed") as promises:
         killed = atlas.primary()
         assert killed is not None
         killed.kill()
         eventually(atlas.primary, "another primary", timeout=30, every=0.1)
         killed.start()
+    promises.check()
+
+
+def test_nothing_is_lost_when_the_primary_is_frozen(
+    atlas: ReplicaSet, device: Device, rng: random.Random
+) -> None:
+    """It neither answers nor closes; the others elect another one, and it comes back with what it held."""
+    trial = Trial(device, rng, "primary frozen", WRITES, seconds=5)
+    with trial, Promises(device, "promised by the frozen") as promises:
+        frozen = eventually(atlas.primary, "a primary", timeout=30, every=0.1)
+        frozen.freeze()
+        try:
+            eventually(lambda: atlas.primary(without=frozen), "another primary", timeout=30, every=0.1)
+            device.local["orders"].insert_one({"_id": "meanwhile"})
+            # The old primary's clients hang as long as it does: what asks here must know who answers
+            elsewhere = eventually(lambda: atlas.primary(without=frozen), "a primary")
+            with MongoClient[dict[str, Any]](elsewhere.uri(device.atlas.name)) as client:
+                orders = client[device.atlas.name]["orders"]
+                eventually(lambda: orders.find_one({"_id": "meanwhile"}), "sync goes on without it", 40)
+        finally:
+            frozen.thaw()
+    promises.check()
 
 
 def test_the_answer_of_a_deposed_primary_is_never_taken(

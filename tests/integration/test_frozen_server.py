@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,27 +59,30 @@ class LocalApplication(threading.Thread):
             self.longest = max(self.longest, time.monotonic() - started)
             self.writes += 1
 
-    def finish(self) -> None:
+    def __enter__(self) -> LocalApplication:
+        self.start()
+        return self
+
+    def __exit__(self, *rest: object) -> None:
+        """It writes no more, whatever happened."""
         self._over.set()
         self.join()
 
 
 def stream(device: Device, side: str) -> str:
-    (row,) = device.rows(f"SELECT {side}_stream FROM syncapp_instance")
-    return str(row[0])
+    """As health says it; empty before the listener has said anything."""
+    return str(device.reported(f"{side}_stream") or "")
 
 
-@pytest.fixture(autouse=True)
-def thawed(own: Workshop) -> Iterator[None]:
-    """A test that fails leaves no server frozen."""
-    yield
-    for server in (own.local, own.atlas):
-        send(server, signal.SIGCONT)
-
-
-def send(server: Mongod, number: int) -> None:
+@contextmanager
+def frozen(server: Mongod) -> Iterator[float]:
+    """Since when it is; thawed at the end, whatever happened."""
     assert server.process is not None
-    server.process.send_signal(number)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        yield time.monotonic()
+    finally:
+        server.process.send_signal(signal.SIGCONT)
 
 
 def test_nothing_is_lost_and_local_writes_stay_quick_while_atlas_is_frozen(
@@ -86,14 +90,10 @@ def test_nothing_is_lost_and_local_writes_stay_quick_while_atlas_is_frozen(
 ) -> None:
     application = LocalApplication(device, "till")
     with Trial(device, rng, "atlas frozen", WRITES):
-        send(own.atlas, signal.SIGSTOP)
-        frozen_at = time.monotonic()
-        application.start()
-        eventually(lambda: stream(device, "atlas") == "disconnected", "health says that Atlas is away")
-        assert stream(device, "local") == "connected"
-        eventually(lambda: time.monotonic() > frozen_at + FROZEN_SECONDS, "it is frozen for long")
-        application.finish()
-        send(own.atlas, signal.SIGCONT)
+        with frozen(own.atlas) as frozen_at, application:
+            eventually(lambda: stream(device, "atlas") == "disconnected", "health says that Atlas is away")
+            assert stream(device, "local") == "connected"
+            eventually(lambda: time.monotonic() > frozen_at + FROZEN_SECONDS, "it is frozen for long")
         print(f"{application.writes} local writes meanwhile, the longest took {application.longest:.2f} s")
         assert application.writes > FROZEN_SECONDS * 10
         assert application.longest < LONGEST_LOCAL_WRITE, "a local write waited for Atlas"
@@ -103,10 +103,7 @@ def test_nothing_is_lost_and_local_writes_stay_quick_while_atlas_is_frozen(
 def test_nothing_is_lost_while_the_local_database_is_frozen(
     own: Workshop, device: Device, rng: random.Random
 ) -> None:
-    with Trial(device, rng, "local frozen", WRITES):
-        send(own.local, signal.SIGSTOP)
-        frozen_at = time.monotonic()
+    with Trial(device, rng, "local frozen", WRITES), frozen(own.local) as frozen_at:
         eventually(lambda: stream(device, "local") == "disconnected", "health says that it is away")
         eventually(lambda: time.monotonic() > frozen_at + FROZEN_SECONDS, "it is frozen for long")
-        send(own.local, signal.SIGCONT)
     eventually(lambda: stream(device, "local") == "connected", "it is back")

@@ -45,8 +45,7 @@ def peaks(device: Device) -> dict[str, float]:
 
 
 def pending(device: Device) -> int:
-    rows = device.rows("SELECT queue_size FROM syncapp_instance")
-    return int(rows[0][0]) if rows else 0  # the listener has not reported yet
+    return int(device.reported("queue_size") or 0)
 
 
 @pytest.mark.timeout(180 + WRITES / 50)

@@ -15,10 +15,10 @@ SOON = 2.0  # seconds until a switch must have taken effect
 
 
 @pytest.fixture(autouse=True)
-def _all_on_again(module_device: Device) -> Iterator[None]:
-    module_device.console.switch(enabled=True, paused=False)
+def _all_on_again(device: Device) -> Iterator[None]:
+    device.console.switch(enabled=True, paused=False)
     yield
-    module_device.console.switch(enabled=True, paused=False)
+    device.console.switch(enabled=True, paused=False)
 
 
 def written_on_atlas(device: Device, collection: str, seconds: float) -> list[tuple[int, float]]:

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,29 +47,42 @@ class Addresses:
     atlas: str
     broker: str
 
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "MONGODB_URI": self.local,
+            "MONGODB_ATLAS_URI": self.atlas,
+            "CELERY_BROKER_URL": self.broker,
+        }
+
 
 class Device(DjangoRows):
     def __init__(self, home: Path, addresses: Addresses, template: Path, **settings: str) -> None:
         """`template`: a SYNC_HOME that was migrated already; copying it is quicker."""
-        self.home = home
-        self.settings = {
-            **QUICK,
-            "MONGODB_URI": addresses.local,
-            "MONGODB_ATLAS_URI": addresses.atlas,
-            "CELERY_BROKER_URL": addresses.broker,
-            **settings,
-        }
-        shutil.copytree(template, home)
+        self._template = template
+        self.keep_running = False  # start again what ends by itself, as a process manager does
+        self.is_spoiled = False  # a test that failed left it as it is
+        self.repair: Callable[[], None] = self.end  # for who shares it; `Workshop.running` knows how
+        self._begin(home, {**QUICK, **addresses.settings, **settings})
+
+    def _begin(self, home: Path, settings: dict[str, str]) -> None:
+        self.home, self.settings = home, settings
+        shutil.copytree(self._template, home)
         self._clients = [
-            MongoClient[Document](uri, serverSelectionTimeoutMS=20_000)
-            for uri in (addresses.local, addresses.atlas)
+            MongoClient[Document](settings[name], serverSelectionTimeoutMS=20_000)
+            for name in ("MONGODB_URI", "MONGODB_ATLAS_URI")
         ]
         self.local, self.atlas = (
             client.get_default_database(codec_options=EXACT) for client in self._clients
         )
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self.keep_running = False  # start again what ends by itself, as a process manager does
         self._console: Console | None = None
+
+    def begin_anew(self, addresses: Addresses, **settings: str) -> None:
+        """With nothing of what was: other databases, another SYNC_HOME, no process that runs."""
+        self.end()
+        home = self.home.with_name(f"{self.home.name} anew")
+        self._begin(home, {**self.settings, **addresses.settings, **settings})
 
     # Life
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 FIGURES = (
     "processed",
@@ -24,12 +27,21 @@ class DjangoRows:
     """A device whose SYNC_HOME is `home`."""
 
     home: Path
+    settings: Mapping[str, str] = {}
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What Django's database of the device holds."""
+        """What Django's database of the device holds. `?` stands for a value."""
+        if url := self.settings.get("DATABASE_URL"):
+            with psycopg.connect(url) as connection:
+                return connection.execute(query.replace("?", "%s"), values or None).fetchall()
         address = f"file:{self.home / 'isthmus.sqlite3'}?mode=ro"
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
             return connection.execute(query, values).fetchall()
+
+    def reported(self, column: str) -> Any:
+        """What the listener reported last in its row; None before it has reported anything."""
+        rows = self.rows(f"SELECT {column} FROM syncapp_instance")
+        return rows[0][0] if rows else None
 
     def conflicts(self, collection: str = "%") -> list[dict[str, Any]]:
         """Conflict rows, oldest first."""

@@ -1,4 +1,4 @@
-"""The programs that the tests need beside Python's packages, and where each comes from.
+"""What the tests need beside Python's packages, and where each part comes from.
 
     python -m tests.support.parts      # as root on Debian: installs those that are missing
 
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import playwright
+
 from syncapp.embedded.binaries import ServerMissing, find_mongod, find_redis
 from syncapp.embedded.libraries import runnable_here
 from tests.support.postgres import find_postgres
@@ -25,19 +27,14 @@ from tests.support.postgres import find_postgres
 class Part:
     name: str
     package: str  # Debian's; empty: it comes from a wheel
-    why_missing: Callable[[], str]  # empty: it is there
-
-    @property
-    def advice(self) -> str:
-        how = f" (on Debian, as root: apt-get install {self.package})" if self.package else ""
-        return f"{self.why_missing()}{how}"
+    why_missing: Callable[[], str]  # empty: it is there; else the line that says what to install
 
 
 def find_chromium() -> str | None:
     return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
-def _why_no_server(find: Callable[[], str]) -> str:
+def _why_not_runnable(find: Callable[[], str]) -> str:
     try:
         with tempfile.TemporaryDirectory() as folder:
             runnable_here(find(), Path(folder))
@@ -46,19 +43,35 @@ def _why_no_server(find: Callable[[], str]) -> str:
     return ""
 
 
-MONGOD = Part("mongod", "", lambda: _why_no_server(find_mongod))
-REDIS = Part("Redis or Valkey", "", lambda: _why_no_server(find_redis))
+def _why_not_found(program: object, line: str) -> str:
+    return "" if program else line
+
+
+MONGOD = Part("mongod", "", lambda: _why_not_runnable(find_mongod))
+REDIS = Part("Redis", "", lambda: _why_not_runnable(find_redis))
 CHROMIUM = Part(
     "Chromium",
     "chromium",
-    lambda: "" if find_chromium() else "Chromium was not found: install it, or name it in CHROMIUM",
+    lambda: _why_not_found(
+        find_chromium(),
+        "Chromium was not found: install it (on Debian: apt-get install chromium), or name it in CHROMIUM",
+    ),
+)
+# Its own Node.js, which the wheel carries
+PLAYWRIGHT = Part(
+    "Playwright",
+    "libatomic1",
+    lambda: _why_not_runnable(lambda: str(Path(playwright.__file__).parent / "driver" / "node")),
 )
 POSTGRES = Part(
     "PostgreSQL",
     "postgresql",
-    lambda: "" if find_postgres() else "PostgreSQL's server was not found: install it",
+    lambda: _why_not_found(
+        find_postgres(),
+        "PostgreSQL's server was not found: install it (on Debian: apt-get install postgresql)",
+    ),
 )
-PARTS = (MONGOD, REDIS, CHROMIUM, POSTGRES)
+PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES)
 
 
 def install_packages(names: list[str]) -> None:

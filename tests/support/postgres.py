@@ -61,6 +61,8 @@ class Postgres(Server):
     def _program(self, name: str) -> list[str]:
         folder = find_postgres()
         assert folder is not None, "PostgreSQL was not found (on Debian: apt-get install postgresql)"
+        if not shutil.which("setpriv"):  # not Linux
+            return [str(folder / name)]
         # The tether of our other servers is forgotten when a process becomes another user
         other_user = ["--reuid", USER, "--regid", USER, "--clear-groups"] if os.getuid() == 0 else []
         return ["setpriv", *other_user, "--pdeathsig", "INT", "--", str(folder / name)]
@@ -87,12 +89,9 @@ class Postgres(Server):
     def url(self, database: str) -> str:
         return f"postgres://{USER}@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self, template: str = "template1") -> str:
-        """A new database's address. `template`: the one that it is a copy of, which nobody may use meanwhile."""
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        return self.url(name)
+    def create_database(self) -> str:
+        """A new database's address."""
+        return new_database(self.url("postgres"))
 
     def kill(self) -> None:
         """Its processes notice at once that their parent is gone, unlike after a SIGKILL."""
@@ -100,3 +99,12 @@ class Postgres(Server):
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait()
             self.process = None
+
+
+def new_database(server: str, template: str = "template1") -> str:
+    """A new database's address. `server`: the address of any database there; `template`: the one that it is a
+    copy of, which nobody may use meanwhile."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return f"{server.rpartition('/')[0]}/{name}"

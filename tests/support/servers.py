@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from signal import SIGCONT
 from typing import TypeVar
 
 from syncapp.embedded.server import Server
+from tests.support.eventually import eventually
+from tests.support.replica_set import ReplicaSet
 
 AnyServer = TypeVar("AnyServer", bound=Server)
 
@@ -26,3 +29,15 @@ def started(server: AnyServer, mortal: bool = False) -> Iterator[AnyServer]:
     finally:
         server.kill()
         shutil.rmtree(server.folder / "data", ignore_errors=True)
+
+
+def revive(server: Server | ReplicaSet) -> None:
+    """Thaw it if it is frozen, start it if it is not there."""
+    members = server.members if isinstance(server, ReplicaSet) else [server]
+    for member in members:
+        if member.process is not None and member.running:
+            member.process.send_signal(SIGCONT)
+        else:
+            member.start()
+    if isinstance(server, ReplicaSet):
+        eventually(server.all_ready, "all members are in the set", timeout=30, every=0.1)

@@ -15,10 +15,12 @@ for _setting in SETTINGS:
     os.environ[_setting.name] = ""
     os.environ.pop(f"{_setting.name}_FILE", None)
 os.environ["SYNC_HOME"] = _home
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
 
 from syncproject.settings import *  # noqa: E402, F403
 from syncproject.settings import DATABASES  # noqa: E402
 
 # A file, not memory: threads and WAL behave as they do in production
-DATABASES["default"]["TEST"] = {"NAME": str(Path(_home) / "tests.sqlite3")}
+if not os.environ["DATABASE_URL"]:
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(_home) / "tests.sqlite3")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # making users is quick

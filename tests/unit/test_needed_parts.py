@@ -9,4 +9,4 @@ from tests.support.parts import PARTS, Part
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_what_the_tests_need_is_installed(part: Part) -> None:
-    assert not part.why_missing(), part.advice
+    assert not (line := part.why_missing()), line
