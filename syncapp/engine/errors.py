@@ -19,6 +19,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from syncapp.engine.error_text import shorten
 from syncapp.engine.values import DocumentKey
 
 WRITE_CONFLICT = 112
@@ -119,5 +120,5 @@ def translate(error: PyMongoError) -> SyncError:
 
 
 def _short(error: PyMongoError) -> str:
-    """The driver's text without the dump of the topology and of the whole reply."""
-    return str(error).split(", full error:")[0].split(", Timeout:")[0].split(" (configured timeouts")[0][:500]
+    """The driver's text without what no operator reads (error_text.py)."""
+    return shorten(str(error))

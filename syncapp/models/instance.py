@@ -39,6 +39,9 @@ class Instance(models.Model):
     loops = models.PositiveIntegerField(default=0)  # keys whose transfers went round since the start
     loop_at = models.DateTimeField(null=True)  # the last one
 
+    # What keeps changes from moving, by subject (broker, workers, tasks, local, atlas): {text, since}
+    troubles = models.JSONField(default=dict, blank=True)
+
     class Meta:
         verbose_name = "device"
 

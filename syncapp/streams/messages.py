@@ -142,6 +142,7 @@ class Report:
     silent_ms: int = 0  # the worker will not speak before this time has passed (it waits to retry)
     rules_version: int = 0  # by which it was decided
     worker: str = ""  # the process that says so
+    error: str = ""  # why the task did not go through, and will be tried again
 
     @classmethod
     def of(cls, batch: Batch, outcomes: list[Outcome], took_ms: float, rules_version: int = 0) -> Report:
@@ -190,6 +191,7 @@ def encode_report(report: Report) -> bytes:
             "silent_ms": report.silent_ms,
             "rules": report.rules_version,
             "worker": report.worker,
+            "error": report.error,
         }
     )
 
@@ -208,4 +210,5 @@ def decode_report(data: bytes) -> Report:
         message["silent_ms"],
         message["rules"],
         message["worker"],
+        message["error"],
     )

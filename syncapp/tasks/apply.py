@@ -10,15 +10,18 @@ from celery import Task, shared_task
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
+from syncapp.engine.error_text import describe
 from syncapp.engine.errors import ConnectionDown, SyncError, translate
 from syncapp.engine.values import Batch
 from syncapp.streams.messages import decode_batch
+from syncapp.tasks.reporter import get_reporter
 from syncapp.tasks.worker import get_worker
 
 log = structlog.get_logger(__name__)
 TRANSIENT_RETRIES = 3  # of the whole batch, before its keys are handed out again in smaller ones
 FOREIGN_RETRIES = 60  # of a task of another device, until it comes to a worker of that one
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
+FOREIGN = "A task of another device came: each device needs a broker database of its own (CELERY_BROKER_URL)"
 
 
 @shared_task(
@@ -29,6 +32,9 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
     batch = decode_batch(message)
     try:
+        if not batch.items:
+            get_reporter().alive(batch)
+            return
         worker = get_worker(batch.device)
         if batch.device and batch.device != worker.device:
             _pass_on(self, batch)
@@ -38,8 +44,10 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
         error = translate(raised) if isinstance(raised, PyMongoError) else raised
         retries = self.request.retries
         if not isinstance(error, ConnectionDown) and retries >= TRANSIENT_RETRIES:
-            log.error("Task given back", event_name="task_given_back", task=batch.task_id, error=str(error))
-            get_worker(batch.device).hand_back(batch)
+            text = describe(raised)
+            log.error("Task given back", event_name="task_given_back", task=batch.task_id, error=text)
+            get_reporter().failed(batch, raised)
+            get_reporter().hand_back(batch)
             return
         seconds = backoff_seconds(retries)
         log.warning(
@@ -48,29 +56,19 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
             task=batch.task_id,
             attempt=retries + 1,
             in_seconds=round(seconds, 1),
-            error=str(error),
+            error=describe(raised),
         )
-        _announce(batch, seconds)
+        get_reporter().failed(batch, raised, seconds)
         raise self.retry(exc=error, countdown=seconds) from raised
 
 
 def _pass_on(task: Task[Any, Any], batch: Batch) -> None:
     """Two devices use one broker: worked on here, the task would be done for the wrong databases, and its
     keys would count as done."""
-    log.error(
-        "A task of another device came: each device needs a broker database of its own (CELERY_BROKER_URL)",
-        event_name="foreign_task",
-        device=batch.device,
-    )
+    log.error(FOREIGN, event_name="foreign_task", device=batch.device)
+    get_reporter().failed(batch, SyncError(f"A worker of another device took the task. {FOREIGN}"))
     if task.request.retries < FOREIGN_RETRIES:
         raise task.retry(countdown=random.uniform(0.2, 1.0))
-
-
-def _announce(batch: Batch, seconds: float) -> None:
-    try:
-        get_worker(batch.device).will_retry(batch, seconds)
-    except (SyncError, PyMongoError):
-        pass  # the worker has never reached its databases; the listener's time-out covers that
 
 
 def backoff_seconds(retries: int) -> float:
