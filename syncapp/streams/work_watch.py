@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from syncapp.engine.values import BOTH, Side
+from syncapp.queues import QUEUES
 from syncapp.streams.messages import Report
 
 ASK_SECONDS = 10.0  # of silence, before workers are asked
@@ -25,7 +26,7 @@ class Trouble:
     """`since`: seconds since 1970."""
 
     kind: str  # broker, workers, or tasks
-    text: str
+    text: str  # why; of workers: the queue that has none, empty for both
     since: float
 
 
@@ -91,7 +92,7 @@ class WorkWatch:
             return
         silent = [side for side in BOTH if now - self._asked_at.get(side, now) >= ANSWER_SECONDS]
         if silent:
-            which = "" if len(silent) == len(self._asked_at) > 1 else silent[0].value
+            which = "" if len(silent) == len(self._asked_at) > 1 else QUEUES[silent[0]]
             yield Trouble("workers", which, min(self._asked_at[side] for side in silent))
 
     def _failing_tasks(self, now: float) -> Iterator[Trouble]:
