@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import F
 from django.utils import timezone
 
 from monitoring import figures
-from monitoring.health import DirectionFacts, Facts, Health, StreamFacts, Thresholds, assess
+from monitoring.health import (
+    DirectionFacts,
+    Facts,
+    Health,
+    StartFacts,
+    StreamFacts,
+    Thresholds,
+    TroubleFacts,
+    assess,
+)
 from monitoring.safety import HaltFacts, SafetyFacts
-from monitoring.troubles import TroubleFacts
+from monitoring.stuck import StuckFacts
 from syncapp.conf import get_settings
-from syncapp.models import ComparisonRun, Instance, MetricMinute, SyncSwitches
+from syncapp.models import ComparisonRun, Instance, ListenerStart, MetricMinute, SyncSwitches
 from syncapp.models.choices import Direction
 
 TEN_MINUTES = timedelta(minutes=10)
+SILENT = timedelta(seconds=5)  # an active listener reports every second
+LONGEST_ATTEMPT = timedelta(seconds=45)  # of a listener to begin
 
 
 @dataclass(frozen=True)
@@ -90,20 +101,31 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
         "conflicts_last_hour": figures.conflicts_last_hour(now),
         "max_reconnects": get_settings().change_stream_max_reconnect_attempts,
     }
+    start = _start(now, instance)
     if instance is None:
-        return Facts(silent_s=None, **common)  # type: ignore[arg-type]
+        return Facts(silent_s=None, start=start, **common)  # type: ignore[arg-type]
     return Facts(
         silent_s=(now - instance.seen_at).total_seconds() if instance.seen_at else None,
         local_stream=_stream(
-            now, instance.local_stream, instance.local_stream_since, instance.local_reconnects
+            now,
+            instance.local_stream,
+            instance.local_stream_since,
+            instance.local_reconnects,
+            _text(instance, "local"),
         ),
         atlas_stream=_stream(
-            now, instance.atlas_stream, instance.atlas_stream_since, instance.atlas_reconnects
+            now,
+            instance.atlas_stream,
+            instance.atlas_stream_since,
+            instance.atlas_reconnects,
+            _text(instance, "atlas"),
         ),
         queue_size=instance.queue_size,
         waiting_for=instance.waiting_for,
+        start=start,
+        troubles=_troubles(now, instance),
         safety=_safety(now, instance),
-        troubles=tuple(TroubleFacts.of(one, now.timestamp()) for one in instance.troubles),
+        stuck=tuple(StuckFacts.of(one, now.timestamp()) for one in instance.stuck),
         **common,  # type: ignore[arg-type]
     )
 
@@ -122,8 +144,33 @@ def _safety(now: datetime, instance: Instance) -> SafetyFacts:
     )
 
 
-def _stream(now: datetime, status: str, since: datetime | None, reconnects: int) -> StreamFacts:
-    return StreamFacts(status, (now - since).total_seconds() if since else 0.0, reconnects)
+def _stream(now: datetime, status: str, since: datetime | None, reconnects: int, error: str) -> StreamFacts:
+    return StreamFacts(status, (now - since).total_seconds() if since else 0.0, reconnects, error)
+
+
+def _text(instance: Instance, subject: str) -> str:
+    return str(instance.troubles.get(subject, {}).get("text", ""))
+
+
+def _troubles(now: datetime, instance: Instance) -> tuple[TroubleFacts, ...]:
+    found = []
+    for kind in ("broker", "workers", "tasks"):
+        if one := instance.troubles.get(kind):
+            since = datetime.fromtimestamp(one["since"], UTC)
+            found.append(TroubleFacts(kind, one["text"], since, (now - since).total_seconds()))
+    return tuple(found)
+
+
+def _start(now: datetime, instance: Instance | None) -> StartFacts | None:
+    """What a listener last said that could not begin. Not of one that would only stand by, while another is active;
+    nor of one that says nothing any more."""
+    row = ListenerStart.objects.first()
+    if row is None or now > row.next_at + LONGEST_ATTEMPT:
+        return None
+    another = instance is not None and not instance.holder.startswith(f"{row.holder}:")
+    if another and instance.seen_at and now - instance.seen_at < SILENT:
+        return None
+    return StartFacts(row.text, row.first_seen, (row.next_at - now).total_seconds())
 
 
 def slow_seconds(now: datetime) -> dict[str, float]:

@@ -7,11 +7,12 @@ since scripts search for it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from monitoring import safety, troubles
+from monitoring import safety, stuck
 from monitoring.safety import SafetyFacts
-from monitoring.troubles import TroubleFacts
-from monitoring.values import MINUTE, Reason, Status, duration
+from monitoring.stuck import StuckFacts
+from monitoring.values import MINUTE, Reason, Status, clock, duration
 
 __all__ = ["Status", "assess", "duration"]
 DISABLED_MESSAGE = "Bidirectional sync is disabled"
@@ -43,6 +44,26 @@ class StreamFacts:
     status: str = "connected"
     since_s: float = 0.0  # for how long the status has been what it is
     reconnects: int = 0  # failed attempts in a row
+    error: str = ""  # why it is not connected
+
+
+@dataclass(frozen=True)
+class StartFacts:
+    """Why the listener has not begun."""
+
+    text: str
+    first_seen: datetime
+    next_in_s: float
+
+
+@dataclass(frozen=True)
+class TroubleFacts:
+    """`kind`: broker, workers or tasks."""
+
+    kind: str
+    text: str
+    since: datetime
+    since_s: float
 
 
 @dataclass(frozen=True)
@@ -71,9 +92,11 @@ class Facts:
     conflicts_last_hour: int = 0
     queue_size: int = 0
     max_reconnects: int = 10
+    start: StartFacts | None = None
+    troubles: tuple[TroubleFacts, ...] = ()
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
     safety: SafetyFacts = field(default_factory=SafetyFacts)
-    troubles: tuple[TroubleFacts, ...] = ()
+    stuck: tuple[StuckFacts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,9 +106,9 @@ class Health:
     reasons: tuple[Reason, ...]
 
 
-def assess(facts: Facts, limits: Thresholds = Thresholds()) -> Health:
+def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None = None) -> Health:
     """While sync is disabled only the direction local → Atlas counts."""
-    reasons = _listener(facts, limits)
+    reasons = _listener(facts, limits, now or datetime.now(UTC))
     if facts.paused:
         reasons.append(
             Reason(Status.DEGRADED, "Sync is paused: changes wait on both sides until it is resumed")
@@ -96,7 +119,9 @@ def assess(facts: Facts, limits: Thresholds = Thresholds()) -> Health:
     elif not facts.paused and (not reasons or reasons[0].status != Status.CRITICAL):
         # What a listener said that has been silent for long is no news about streams and lag
         reasons += _streams(facts, limits) + _flow(facts, limits)
-        reasons += troubles.reasons(facts.troubles, limits.lasting_s, pulls=facts.enabled)
+        reasons += stuck.reasons(facts.stuck, limits.lasting_s, pulls=facts.enabled)
+    if facts.start is None and not _is_silent(facts, limits):
+        reasons += [_trouble(one, limits) for one in facts.troubles if not (one.kind == "tasks" and facts.stuck)]
     # Halts outlive a silent listener: they are kept beside the data
     reasons += safety.reasons(facts.safety, pulls=facts.enabled)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
@@ -120,7 +145,9 @@ def _message(facts: Facts, status: Status) -> str:
     }[status]
 
 
-def _listener(facts: Facts, limits: Thresholds) -> list[Reason]:
+def _listener(facts: Facts, limits: Thresholds, now: datetime) -> list[Reason]:
+    if facts.start is not None:
+        return [_not_begun(facts.start, limits, now)]
     if facts.silent_s is None:
         return [
             Reason(Status.CRITICAL, "The listener has not reported yet: is `manage.py sync_listen` running?")
@@ -132,18 +159,42 @@ def _listener(facts: Facts, limits: Thresholds) -> list[Reason]:
     return []
 
 
+def _is_silent(facts: Facts, limits: Thresholds) -> bool:
+    return facts.silent_s is None or facts.silent_s > limits.silent_warning_s
+
+
+def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
+    critical = (now - start.first_seen).total_seconds() > limits.silent_critical_s
+    when = f"next attempt in {start.next_in_s:.0f} s" if start.next_in_s >= 1 else "trying now"
+    text = f"Sync cannot start. {start.text}, first seen {clock(start.first_seen)}, {when}"
+    return Reason(Status.CRITICAL if critical else Status.DEGRADED, text)
+
+
+def _trouble(trouble: TroubleFacts, limits: Thresholds) -> Reason:
+    bound = limits.silent_critical_s
+    if trouble.kind == "broker":
+        text = f"The broker (Redis) is unreachable since {clock(trouble.since)}: {trouble.text}"
+    elif trouble.kind == "workers":
+        queue = f" for the queue {trouble.text}" if trouble.text else ""
+        text = f"No worker has reported for {duration(trouble.since_s)}: is a Celery worker running{queue}?"
+    else:
+        text, bound = f"Tasks fail since {clock(trouble.since)}: {trouble.text}", limits.disconnected_s
+    return Reason(Status.CRITICAL if trouble.since_s > bound else Status.DEGRADED, text)
+
+
 def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:
     streams = [("local", facts.local_stream)] + ([("Atlas", facts.atlas_stream)] if facts.enabled else [])
     return [reason for name, stream in streams for reason in _stream(name, stream, facts, limits)]
 
 
 def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) -> list[Reason]:
+    why = f": {stream.error}" if stream.error else ""
     if stream.reconnects >= facts.max_reconnects:
-        text = f"The {name} change stream could not be opened in {stream.reconnects} attempts; trying goes on"
+        text = f"The {name} change stream could not be opened in {stream.reconnects} attempts; trying goes on{why}"
         return [Reason(Status.CRITICAL, text)]
     if stream.status != "connected":
         critical = stream.since_s > limits.disconnected_s
-        text = f"The {name} change stream has been {stream.status} for {duration(stream.since_s)}"
+        text = f"The {name} change stream has been {stream.status} for {duration(stream.since_s)}{why}"
         return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text)]
     return []
 

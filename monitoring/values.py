@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -23,6 +24,10 @@ class Status(StrEnum):
 class Reason:
     status: Status
     text: str
+
+
+def clock(moment: datetime) -> str:
+    return f"{moment:%H:%M:%S} UTC"
 
 
 def duration(seconds: float) -> str:

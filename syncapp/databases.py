@@ -11,8 +11,9 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from syncapp.conf import get_settings
-from syncapp.engine.connect import connect
-from syncapp.engine.errors import ConnectionDown, translate
+from syncapp.engine.error_text import says_what_fails
+from syncapp.engine.errors import ConnectionDown
+from syncapp.engine.sides import connect_side
 from syncapp.engine.values import Side
 
 SOCKET_TIMEOUT_MS = 20_000  # a person waits for the answer
@@ -45,12 +46,12 @@ def database(side: Side, process: str) -> Iterator[Database[Any]]:
     }[side]
     if not uri:
         raise error_of(f"{name} is unknown here: {variable} is not set")
-    found = connect(uri, process, SOCKET_TIMEOUT_MS)
+    found: Database[Any] | None = None
     try:
+        found = connect_side(side, uri, process, SOCKET_TIMEOUT_MS)
         yield found
-    except ConnectionDown as error:
-        raise error_of(f"{name} cannot be reached: {error}") from error
-    except PyMongoError as error:
-        raise error_of(f"{name} cannot be reached: {translate(error)}") from error
+    except (ConnectionDown, PyMongoError) as error:
+        raise error_of(says_what_fails(side, error)) from error
     finally:
-        found.client.close()
+        if found is not None:
+            found.client.close()

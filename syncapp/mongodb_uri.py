@@ -16,7 +16,15 @@ from syncapp.setting_types import WrongValue
 FORM = "mongodb://host:port/database or mongodb+srv://host/database, with the database's name"
 # Of the driver's text for one that it does not know
 _UNKNOWN = re.compile(r"Unknown option: (\w+)\.(?: Did you mean one of \((\w+))?")
-_SPELLINGS = {name.lower(): name for name in ["appName", "authMechanism", "authMechanismProperties", "authSource", "compressors", "connectTimeoutMS", "directConnection", "heartbeatFrequencyMS", "journal", "loadBalanced", "localThresholdMS", "maxConnecting", "maxIdleTimeMS", "maxPoolSize", "maxStalenessSeconds", "minPoolSize", "readConcernLevel", "readPreference", "readPreferenceTags", "replicaSet", "retryReads", "retryWrites", "serverSelectionTimeoutMS", "socketTimeoutMS", "srvMaxHosts", "srvServiceName", "tls", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile", "tlsInsecure", "uuidRepresentation", "waitQueueTimeoutMS", "wTimeoutMS"]}  # fmt: skip
+_NAMES = (
+    "appName authMechanism authMechanismProperties authSource compressors connectTimeoutMS directConnection"
+    " heartbeatFrequencyMS journal loadBalanced localThresholdMS maxConnecting maxIdleTimeMS maxPoolSize"
+    " maxStalenessSeconds minPoolSize readConcernLevel readPreference readPreferenceTags replicaSet retryReads"
+    " retryWrites serverSelectionTimeoutMS socketTimeoutMS srvMaxHosts srvServiceName tls tlsAllowInvalidCertificates"
+    " tlsAllowInvalidHostnames tlsCAFile tlsCertificateKeyFile tlsCRLFile tlsInsecure uuidRepresentation"
+    " waitQueueTimeoutMS wTimeoutMS"
+)
+_SPELLINGS = {name.lower(): name for name in _NAMES.split()}
 
 
 def mongodb_uri(text: str) -> str:

@@ -87,6 +87,10 @@ DATABASES: dict[str, dict[str, Any]] = {
 # Tasks and requests are short: a new connection would be a good part of each
 DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # A server that is away is noticed in seconds, where the driver itself would wait for minutes
+    limits = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+    DATABASES["default"]["OPTIONS"] = {**limits, **DATABASES["default"].get("OPTIONS", {})}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Several processes write. IMMEDIATE takes the write lock at BEGIN, so that nobody fails half-way.
     DATABASES["default"]["OPTIONS"] = {

@@ -26,15 +26,19 @@ def send_slice(run_id: str, number: int) -> None:
     current_app.send_task(TASK, args=(run_id, number), queue=QUEUE, retry=False)
 
 
-def drive(local: Database[Any], device: str, lost_ms: int, send: Send = send_slice) -> None:
-    """`lost_ms`: so long after a slice was due its task counts as lost; 15 seconds at most.
-
-    One run at a time works; what convergence depends on comes first. Raises PyMongoError, DatabaseError,
-    or what `send` raises: a run that was started and not sent is sent again later.
-    """
+def mirror_runs(local: Database[Any], device: str) -> None:
+    """Show in Django's database how runs stand. Raises PyMongoError or DatabaseError."""
     for run in runs.load_unmirrored(local):
         mirror(device, run)
         runs.note_mirrored(local, run)
+
+
+def drive(local: Database[Any], lost_ms: int, send: Send = send_slice) -> None:
+    """`lost_ms`: so long after a slice was due its task counts as lost; 15 seconds at most.
+
+    One run at a time works; what convergence depends on comes first. Raises PyMongoError, or what `send` raises: a
+    run that was started and not sent is sent again later.
+    """
     queue = runs.load_open(local)
     for run in queue[1:]:
         if run.state is State.RUNNING:

@@ -13,11 +13,9 @@ from pymongo.database import Database
 
 from syncapp.bulk import compare, runs
 from syncapp.bulk.first_run_record import Counts, Report
-from syncapp.bulk.mirror import mirror
 from syncapp.bulk.ranges import read_range
 from syncapp.bulk.run import Kind, State
 from syncapp.bulk.start import current_token
-from syncapp.engine.origin import known_instance_id
 from syncapp.engine.values import BOTH, Side
 from syncapp.rules.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
@@ -71,7 +69,6 @@ class Walk:
         """Nothing is to go on with any more. Raises PyMongoError."""
         change = {"$set": {"state": State.DONE.value, "endedAt": dt.datetime.now(dt.UTC)}, "$inc": {"v": 1}}
         local[runs.RUNS].update_one({"_id": self.id}, change)
-        self._mirror(local)
 
     def _save(self, local: Database[Any]) -> None:
         total = self.report.total
@@ -86,14 +83,6 @@ class Walk:
         local[runs.RUNS].update_one(
             {"_id": self.id, **RUNNING}, {"$set": values, "$inc": {"slice": 1, "v": 1}}
         )
-        self._mirror(local)
-
-    def _mirror(self, local: Database[Any]) -> None:
-        device = known_instance_id(local)
-        run = runs.load(local, self.id)
-        if device and run is not None:
-            mirror(device, run)
-            runs.note_mirrored(local, run)
 
 
 def basis(rules: Rules, choice: InitialChoice | None) -> dict[str, Any]:

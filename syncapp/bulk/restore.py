@@ -30,6 +30,7 @@ from syncapp.bulk.dump_folder import (
     read_metadata,
 )
 from syncapp.engine.content import has_empty_timestamp
+from syncapp.engine.error_text import shorten
 from syncapp.engine.errors import DUPLICATE_KEY, NAMESPACE_EXISTS
 from syncapp.engine.origin import METADATA
 from syncapp.engine.read_commands import RAW
@@ -186,4 +187,4 @@ def _create_index(database: Database[Any], name: str, index: Mapping[str, Any], 
 
 
 def _text(error: OperationFailure) -> str:
-    return str(error).split(", full error:")[0][:300]
+    return shorten(str(error))

@@ -14,6 +14,7 @@ from syncapp.bulk.transaction_lifetime import lower_transaction_lifetime
 from syncapp.engine import conflict_records, origin, state
 from syncapp.engine.documents import ensure_collection
 from syncapp.engine.errors import Misconfigured, TransientError
+from syncapp.engine.sides import of_side
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import BOTH, Side
 from syncapp.rules.exclusions import Exclusions
@@ -55,16 +56,18 @@ def check_server(side: Side, database: Database[Any]) -> None:
 def prepare(local: Database[Any], atlas: Database[Any], keep_hours: int) -> None:
     """Create sync's own collections and indexes. Raises PyMongoError."""
     own = (origin.METADATA, origin.BATCHES, origin.STATE, conflict_records.CONFLICTS, DIRTY, runs.RUNS)
-    for name in own:
-        ensure_collection(local, name)
-    ensure_collection(atlas, origin.BATCHES)
-    origin.ensure_indexes(local, keep_hours)
-    origin.ensure_indexes(atlas, keep_hours)
-    state.ensure_indexes(local)
-    conflict_records.ensure_indexes(local)
-    compare.ensure_indexes(local)
-    runs.ensure_indexes(local)
-    lower_transaction_lifetime(local)
+    with of_side(local):
+        for name in own:
+            ensure_collection(local, name)
+        origin.ensure_indexes(local, keep_hours)
+        state.ensure_indexes(local)
+        conflict_records.ensure_indexes(local)
+        compare.ensure_indexes(local)
+        runs.ensure_indexes(local)
+        lower_transaction_lifetime(local)
+    with of_side(atlas):
+        ensure_collection(atlas, origin.BATCHES)
+        origin.ensure_indexes(atlas, keep_hours)
 
 
 def start_points(
@@ -118,7 +121,8 @@ def _load(local: Database[Any], side: Side) -> dict[str, Any] | None:
 
 def current_token(side: Side, database: Database[Any], exclusions: Exclusions) -> dict[str, Any]:
     """A start point: what changes from now on comes by the stream. Raises SyncError or PyMongoError."""
-    stream = ChangeStream.open(database, pipeline(side, exclusions), 1, None)
+    with of_side(database):
+        stream = ChangeStream.open(database, pipeline(side, exclusions), 1, None)
     try:
         return stream.start_token
     finally:

@@ -10,9 +10,9 @@ from bson import json_util
 from pymongo.database import Database
 
 from syncapp.conf import get_settings
+from syncapp.databases import local_database
 from syncapp.engine import conflict_records
 from syncapp.engine.conflict_records import ConflictRecord
-from syncapp.engine.connect import connect
 from syncapp.engine.content import decode_for_people
 from syncapp.engine.origin import instance_id
 from syncapp.engine.values import Side
@@ -30,15 +30,12 @@ def copy_conflicts(local: Database[Any], device: str) -> int:
 
 
 def copy_left_conflicts() -> int:
-    """What beat runs: copy what a worker left, and forget copied records after their keep time."""
-    settings = get_settings()
-    local = connect(settings.mongodb_uri, "maintenance")
-    try:
+    """What beat runs: copy what a worker left, and forget copied records after their keep time. Raises
+    LocalUnreachable or DatabaseError."""
+    with local_database("maintenance") as local:
         count = copy_conflicts(local, instance_id(local))
-        keep = dt.timedelta(hours=settings.origin_tracking_keep_hours)
+        keep = dt.timedelta(hours=get_settings().origin_tracking_keep_hours)
         conflict_records.forget_copied(local, dt.datetime.now(dt.UTC) - keep)
-    finally:
-        local.client.close()
     return count
 
 

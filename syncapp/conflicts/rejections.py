@@ -91,7 +91,7 @@ def _values(outcome: Outcome) -> dict[str, Any]:
         "document_id": _to_read(extended_id, key.id_bson),
         "document_id_raw": key.id_bson,
         "direction": Direction.ATLAS_TO_LOCAL if outcome.transfer is Side.LOCAL else Direction.LOCAL_TO_ATLAS,
-        "reason": reason,
+        "reason": reason.replace("\0", "\\0"),  # PostgreSQL takes no text with a zero
         "code": outcome.code,
         "document": _to_read(extended_json, outcome.document),
         "document_raw": outcome.document,

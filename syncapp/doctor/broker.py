@@ -1,16 +1,25 @@
-"""Does Redis answer, and does it keep what it is given?"""
+"""Does Redis answer, as Celery asks it, and does it keep what it is given? Does anybody else use it?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import redis
+from celery import current_app
+from kombu.exceptions import KombuError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from syncapp.broker import broker_of
 from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.engine.error_text import shorten
 
 SECONDS = 5
+REPORTS = "isthmus:*:reports"
+LONGEST_IDLE_S = 600  # a device whose listener runs hears from its workers more often
+MOST_KEYS = 20_000  # that are looked through for other devices
+ADVICE = "Changes wait in MongoDB's oplogs until it is back"
 
 
 def judge(policy: str, used: int, limit: int) -> Iterator[Finding]:
@@ -30,25 +39,86 @@ def judge(policy: str, used: int, limit: int) -> Iterator[Finding]:
         )
 
 
+def judge_error(text: str) -> Finding:
+    if any(sign in text for sign in ("WRONGPASS", "NOAUTH", "invalid password", "Authentication")):
+        what, todo = "refuses the login", "Check user and password (percent-encoded) in CELERY_BROKER_URL"
+    elif "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
+        what = "cannot be reached by TLS"
+        todo = (
+            "Name the file of the authority that signed its certificate in CELERY_BROKER_URL:"
+            " rediss://…?ssl_ca_certs=/path/ca.pem"
+        )
+    else:
+        what, todo = "cannot be reached", "Is Redis running, and is CELERY_BROKER_URL right?"
+    return Finding(Level.FAILED, f"The broker {what}: {text}", f"{todo} {ADVICE}")
+
+
+def judge_devices(devices: Collection[str], mine: str) -> Iterator[Finding]:
+    """`devices`: whose workers have reported by this broker lately."""
+    others = sorted(set(devices) - {mine})
+    if mine and others:
+        yield Finding(
+            Level.FAILED,
+            f"Another device uses the same broker database: {', '.join(others[:5])}",
+            "Give each device a database of its own, by the number at the end of CELERY_BROKER_URL",
+        )
+
+
 def look(setup: Setup) -> Iterator[Finding]:
     if not setup.settings.celery_broker_url:
         return  # the check of the settings has said so
-    client = redis.Redis.from_url(
-        setup.settings.celery_broker_url,
-        socket_timeout=SECONDS,
-        socket_connect_timeout=SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client = broker_of(setup.settings.celery_broker_url).client(SECONDS, SECONDS, retry=Retry(NoBackoff(), 0))
     try:
         with client:
-            info = client.info("memory")
-    except (redis.RedisError, OSError, ValueError) as error:
-        yield Finding(
-            Level.FAILED,
-            f"The broker cannot be reached: {error}",
-            "Is Redis running, and is CELERY_BROKER_URL right? Changes wait in MongoDB's oplogs until it is back",
-        )
-        return
-    yield from judge(
-        info.get("maxmemory_policy", "noeviction"), info["used_memory"], info.get("maxmemory", 0)
-    )
+            client.ping()
+            _ask_as_celery()
+            yield from judge(*_memory(client))
+            yield from judge_devices(_devices(client), _this_device())
+    except (redis.RedisError, KombuError, OSError, ValueError) as error:
+        yield judge_error(shorten(str(error)))
+
+
+def _ask_as_celery() -> None:
+    """By the connection that tasks take. Raises what Celery raises."""
+    with current_app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=0, timeout=SECONDS)
+        connection.default_channel.client.ping()
+
+
+def _memory(client: redis.Redis) -> tuple[str, int, int]:
+    """Not every login may ask for it: then nothing is known to be wrong."""
+    try:
+        info: Any = client.info("memory")
+    except redis.ResponseError:
+        return "noeviction", 0, 0
+    return info.get("maxmemory_policy", "noeviction"), info.get("used_memory", 0), info.get("maxmemory", 0)
+
+
+def _devices(client: redis.Redis) -> set[str]:
+    """Whose listeners read reports here, by the streams of reports that somebody wrote to lately."""
+    from syncapp.streams.reports import KEEP_SECONDS
+
+    found = set()
+    try:
+        for count, key in enumerate(client.scan_iter(REPORTS, count=1_000)):
+            left: Any = client.ttl(key)
+            if KEEP_SECONDS - left < LONGEST_IDLE_S:
+                found.add(key.decode().split(":")[1])
+            if count > MOST_KEYS:
+                break
+    except redis.ResponseError:  # the login may not
+        pass
+    return found
+
+
+def _this_device() -> str:
+    """As its listener said last; empty: not known."""
+    from django.db import DatabaseError
+
+    from syncapp.models import Instance
+
+    try:
+        newest = Instance.objects.exclude(seen_at=None).order_by("-seen_at").values_list("instance_id")
+        return str(newest[0][0]) if newest[:1] else ""
+    except DatabaseError:
+        return ""

@@ -10,11 +10,12 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
-from syncapp.engine.connect import connect
-from syncapp.engine.errors import translate
+from syncapp.engine.error_text import is_name_unknown, is_tls, says_what_fails
+from syncapp.engine.sides import connect_side
 from syncapp.engine.values import BOTH, Side
 
 SECONDS = 5  # for a server that does not answer
+REFUSED_ADDRESS = "alert internal error"  # what Atlas says to a host that is not on its list
 AUTHENTICATION_FAILED = frozenset({18, 8000})
 ADVICE = {
     Side.LOCAL: "Is mongod running there, and does {name} have the right host and port?",
@@ -33,7 +34,7 @@ def open_databases(setup: Setup) -> tuple[dict[Side, Database[Any]], list[Findin
             continue  # the check of the settings has said so
         try:
             # A mongodb+srv name is looked up while the client is made
-            database = connect(uris[side], "doctor", SECONDS * 1000)
+            database = connect_side(side, uris[side], "doctor", SECONDS * 1000)
         except PyMongoError as error:
             lines.append(_failed(side, error))
             continue
@@ -66,15 +67,20 @@ def open_databases(setup: Setup) -> tuple[dict[Side, Database[Any]], list[Findin
 
 
 def _failed(side: Side, error: PyMongoError) -> Finding:
-    name = VARIABLES[side]
-    if isinstance(error, OperationFailure) and error.code in AUTHENTICATION_FAILED:
-        return Finding(
-            Level.FAILED,
-            f"{NAMES[side]} refuses the login: {translate(error)}",
-            f"Check user, password (percent-encoded) and authSource in {name}",
-        )
+    todo = _advice(side, error).format(name=VARIABLES[side])
     return Finding(
-        Level.FAILED,
-        f"{NAMES[side]} cannot be reached: {translate(error)}",
-        ADVICE[side].format(name=name) + " What needs it was not looked at.",
+        Level.FAILED, says_what_fails(side, error), f"{todo} What needs {NAMES[side]} was not looked at."
     )
+
+
+def _advice(side: Side, error: PyMongoError) -> str:
+    if isinstance(error, OperationFailure) and error.code in AUTHENTICATION_FAILED:
+        return "Check user, password (percent-encoded) and authSource in {name}."
+    if is_name_unknown(error):
+        return "Is the name in {name} spelled right, and does this host's name service (DNS) work?"
+    if is_tls(error) and REFUSED_ADDRESS not in str(error):
+        return (
+            "Name the file of the authority that signed the server's certificate in {name} (tlsCAFile=/path/ca.pem),"
+            " and the host as the certificate has it; tls=true only if the server speaks TLS."
+        )
+    return ADVICE[side]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
+from pymongo.errors import OperationFailure
+
 from syncapp.doctor.values import NAMES, Finding, Level, Setup
 from syncapp.engine.values import Side
 
@@ -23,7 +25,11 @@ def judge(name: str, free: float, total: float) -> Finding:
 
 
 def look(setup: Setup, side: Side) -> Iterator[Finding]:
-    stats = setup.databases[side].command("dbStats")
+    try:
+        stats = setup.databases[side].command("dbStats")
+    except OperationFailure:
+        yield Finding(Level.NOTE, f"How much disk {NAMES[side]} has free cannot be seen with this login")
+        return
     if stats.get("fsTotalSize"):  # some hosted servers do not tell
         yield judge(NAMES[side], stats["fsTotalSize"] - stats["fsUsedSize"], stats["fsTotalSize"])
 

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.engine.error_text import shorten
 
 SECONDS = 5
 ADVICE = "Is the database server running, and is DATABASE_URL right?"
@@ -34,6 +35,6 @@ def look(setup: Setup) -> Iterator[Finding]:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except (DatabaseError, OSError) as error:
-        yield Finding(Level.FAILED, f"Django's database cannot be reached: {str(error).strip()}", ADVICE)
+        yield Finding(Level.FAILED, f"Django's database cannot be reached: {shorten(str(error))}", ADVICE)
         return
     yield judge(len(plan))

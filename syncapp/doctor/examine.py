@@ -24,18 +24,21 @@ from syncapp.doctor import (
     required_settings,
     servers,
     times,
+    workers,
 )
 from syncapp.doctor.values import Check, Finding, Level, Setup, each_side
-from syncapp.engine.errors import translate
+from syncapp.engine.error_text import describe
 from syncapp.engine.values import BOTH, Side
 from syncapp.masking import mask_passwords
 
+UNAUTHORIZED = 13
 SECONDS = 10  # that one check may take with MongoDB
 
 BEFORE = (
     Check("settings", required_settings.look),
     Check("django", django_database.look),
     Check("broker", broker.look),
+    Check("workers", workers.look),
     Check("disk", disk.look_at_home),
 )
 WITH_DATABASES = (
@@ -83,12 +86,12 @@ def _made(check: Check, setup: Setup) -> Iterator[Line]:
         with pymongo.timeout(SECONDS):
             found.extend(check.look(setup))  # what was found before an error stays
     except (PyMongoError, OSError) as error:
-        text = str(translate(error)) if isinstance(error, PyMongoError) else str(error)
-        found.append(
-            Finding(
-                Level.FAILED, f"Could not look at {check.name}: {text}", "Mend what the text names, try again"
-            )
-        )
+        if getattr(error, "code", None) == UNAUTHORIZED:
+            # A missing right is said once, with the role that has it, by the check of the privileges
+            found.append(Finding(Level.NOTE, f"The login may not look at {check.name}: {describe(error)}"))
+        else:
+            text = f"Could not look at {check.name}: {describe(error)}"
+            found.append(Finding(Level.FAILED, text, "Mend what the text names, try again"))
     yield from (_line(check.name, finding) for finding in found)
 
 

@@ -13,6 +13,7 @@ from syncapp.bulk.transaction_lifetime import (
     write_transaction_lifetime,
 )
 from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.engine.error_text import describe
 from syncapp.engine.values import Side
 
 WARNING_SECONDS = 30
@@ -45,7 +46,7 @@ def look(setup: Setup) -> Iterator[Finding]:
             write_transaction_lifetime(local)
         except OperationFailure as error:
             yield Finding(
-                Level.WARNING, f"{PARAMETER} could not be lowered: {error}"[:300], f"By hand: {BY_HAND}"
+                Level.WARNING, f"{PARAMETER} could not be lowered: {describe(error)}", f"By hand: {BY_HAND}"
             )
             return
         yield Finding(

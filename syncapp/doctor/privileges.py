@@ -11,6 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
+from syncapp.engine.error_text import describe
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import Side
 
@@ -36,7 +37,7 @@ def ask(database: Database[Any]) -> Tried:
             if error.code == UNAUTHORIZED:
                 forbidden.append(name)
             elif error.code not in NO_REPLICA_SET:
-                failed.append(f"{name}: {str(error).split(', full error:')[0][:200]}")
+                failed.append(f"{name}: {describe(error)}")
     status = database.client.admin.command("connectionStatus")
     users = status["authInfo"]["authenticatedUsers"]
     return Tried(tuple(forbidden), tuple(failed), users[0]["user"] if users else "")

@@ -12,7 +12,6 @@ from pymongo.database import Database
 from syncapp.conf import SyncSettings
 from syncapp.engine.values import BOTH, Side
 
-NAMES = {Side.LOCAL: "Local MongoDB", Side.ATLAS: "Atlas"}
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 
 

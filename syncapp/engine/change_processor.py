@@ -41,6 +41,7 @@ from syncapp.engine.landings import record_landed
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.plan import Plan, now_ms, transferred
 from syncapp.engine.probe import find_refused
+from syncapp.engine.sides import of_side
 from syncapp.engine.stamps import stamp_of
 from syncapp.engine.state import read_states, write_states
 from syncapp.engine.transaction import read_position, session_of, transaction, translated
@@ -229,7 +230,8 @@ class ChangeProcessor:
     def _observe_atlas(self, batch: Batch, work: Work) -> AtlasView:
         local, atlas = self.databases[Side.LOCAL], self.databases[Side.ATLAS]
         items = work.items
-        states = read_states(local, items)
+        with of_side(local):
+            states = read_states(local, items)
         self.at("states read")
         landed = self._settle_intents(states)
         # Atlas is read after that: an intent that landed just now must not look like a foreign change
@@ -253,7 +255,9 @@ class ChangeProcessor:
         batch_ids = {state.intent.batch_id for state in states.values() if state.intent}
         if not batch_ids:
             return {}
-        landed = settle(self.databases[Side.ATLAS], batch_ids, self.device)
+        atlas = self.databases[Side.ATLAS]
+        with of_side(atlas):
+            landed = settle(atlas, batch_ids, self.device)
         self.at("intents settled")
         return landed
 
@@ -343,7 +347,7 @@ class ChangeProcessor:
         }
         self.at("atlas committed")
         if landed:
-            with translated():
+            with translated(), of_side(self.databases[Side.LOCAL]):
                 keys = [write.key for write in landed]
                 whole = len(landed) == len(plan.pushes)
                 record_landed(self.databases[Side.LOCAL], plan.batch_id, keys, whole)
@@ -374,5 +378,6 @@ class ChangeProcessor:
 
     def _ensure_exists(self, side: Side, collection: str, needed: bool) -> None:
         if needed and (side, collection) not in self._known:
-            ensure_collection(self.databases[side], collection)
+            with of_side(self.databases[side]):
+                ensure_collection(self.databases[side], collection)
             self._known.add((side, collection))

@@ -18,6 +18,7 @@ from pymongo.errors import (
 )
 
 from syncapp.engine.content import elements
+from syncapp.engine.error_text import shorten
 from syncapp.engine.values import DocumentKey
 
 WRITE_CONFLICT = 112
@@ -184,5 +185,5 @@ def translate(error: PyMongoError) -> SyncError:
 
 
 def _short(error: PyMongoError) -> str:
-    """The driver's text without the dump of the topology and of the whole reply."""
-    return str(error).split(", full error:")[0].split(", Timeout:")[0].split(" (configured timeouts")[0][:500]
+    """The driver's text without what no operator reads (error_text.py)."""
+    return shorten(str(error))

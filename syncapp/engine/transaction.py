@@ -14,6 +14,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from syncapp.engine.errors import translate
+from syncapp.engine.sides import of_side
 
 NO_SESSIONS = "Sessions are not supported"
 
@@ -36,7 +37,11 @@ def ready_connections(client: MongoClient[Any]) -> Iterator[None]:
 @contextmanager
 def session_of(database: Database[Any], *, causal: bool = False) -> Iterator[ClientSession]:
     client = database.client
-    with ready_connections(client), client.start_session(causal_consistency=causal) as session:
+    with (
+        of_side(database),
+        ready_connections(client),
+        client.start_session(causal_consistency=causal) as session,
+    ):
         yield session
 
 

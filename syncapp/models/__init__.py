@@ -5,6 +5,7 @@ from syncapp.models.comparison_run import ComparisonRun
 from syncapp.models.conflict import Conflict
 from syncapp.models.excluded_collection import ExcludedCollection
 from syncapp.models.instance import Instance
+from syncapp.models.listener_start import ListenerStart
 from syncapp.models.metrics import MetricMinute, ProcessingTime
 from syncapp.models.rejected_change import RejectedChange
 from syncapp.models.resume_token import ResumeToken
@@ -17,6 +18,7 @@ __all__ = [
     "Conflict",
     "ExcludedCollection",
     "Instance",
+    "ListenerStart",
     "MetricMinute",
     "ProcessingTime",
     "RejectedChange",

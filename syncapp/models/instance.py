@@ -32,14 +32,17 @@ class Instance(models.Model):
     # Why transfers are halted, until an operator answers (syncapp/safety/halts.py): [{id, kind, …}]
     halts = models.JSONField(default=list, blank=True)
     refused = models.JSONField(default=dict, blank=True)  # collections that cannot be synced → why
-    # What does not get through (syncapp/streams/troubles.py): [{side, collection, since, error, still}]
-    troubles = models.JSONField(default=list, blank=True)
+    # What does not get through (syncapp/streams/stuck.py): [{side, collection, since, error, still}]
+    stuck = models.JSONField(default=list, blank=True)
     # Ages of a heartbeat when its event was read, in milliseconds; empty: none was read yet
     local_heartbeat_ms = models.FloatField(null=True)
     atlas_heartbeat_ms = models.FloatField(null=True)
     clock_warning = models.TextField(blank=True)  # a clock that is far off, or has jumped
     loops = models.PositiveIntegerField(default=0)  # keys whose transfers went round since the start
     loop_at = models.DateTimeField(null=True)  # the last one
+
+    # What keeps changes from moving, by subject (broker, workers, tasks, local, atlas): {text, since}
+    troubles = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name = "device"

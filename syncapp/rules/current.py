@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any
-
-from pymongo.database import Database
+from collections.abc import Callable
 
 from syncapp.engine.errors import RulesOutOfDate
-from syncapp.rules.rules import Rules, load_rules
+from syncapp.rules.rules import Rules
 
 KEEP_SECONDS = 1.0
 
 
 class CurrentRules:
-    def __init__(self, local: Database[Any]) -> None:
-        self._local = local
+    def __init__(self, load: Callable[[], Rules]) -> None:
+        self._load = load
         self._rules: Rules | None = None
         self._read_at = 0.0
 
@@ -26,7 +24,7 @@ class CurrentRules:
         """
         now = time.monotonic()
         if self._rules is None or self._rules.version < version or now - self._read_at > KEEP_SECONDS:
-            self._rules, self._read_at = load_rules(self._local), now
+            self._rules, self._read_at = self._load(), now
         if self._rules.version < version:
             raise RulesOutOfDate(
                 f"rules of version {self._rules.version} were read instead of {version}: listener and workers need "

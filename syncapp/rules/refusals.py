@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo.database import Database
 
+from syncapp.engine.sides import of_side
 from syncapp.rules.exclusions import is_reserved
 from syncapp.rules.reserved import reserved
 
@@ -51,7 +52,8 @@ def _why(info: Mapping[str, Any], side: str) -> str:
 
 def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[str, Any]]:
     query = {"name": name} if name else {}
-    found = database.list_collections(filter=query)
+    with of_side(database):
+        found = list(database.list_collections(filter=query))
     return {info["name"]: info for info in found if not is_reserved(info["name"])}
 
 

@@ -11,8 +11,10 @@ from pymongo.database import Database
 from syncapp.bulk import first_run_record
 from syncapp.engine.decide import Policy
 from syncapp.engine.values import UnknownTime
+from syncapp.rules import stored
 from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.initial_choice import InitialChoice
+from syncapp.rules.stored import StoredRules
 from syncapp.rules.validation import ValidationRules
 from syncapp.safety.halts import Halt, load_halts, stopped_sides
 
@@ -45,21 +47,19 @@ class Rules:
 
 
 def load_rules(local: Database[Any]) -> Rules:
-    """Five small queries. Raises django.db.DatabaseError or PyMongoError."""
-    from syncapp.models import ExcludedCollection, ValidationRule
-    from syncapp.switches import get_switches
+    """Raises django.db.DatabaseError or PyMongoError."""
+    return rules_of(local, stored.read())
 
-    # The version is read first: rules that change between the queries are newer than it says, and are
-    # read again when the next version is seen
-    switches = get_switches()
-    patterns = ExcludedCollection.objects.values_list("pattern", flat=True)
+
+def rules_of(local: Database[Any], found: StoredRules) -> Rules:
+    """Together with what the local MongoDB holds. Raises PyMongoError."""
     return Rules(
-        enabled=switches.enabled,
-        paused=switches.paused,
-        strategy=switches.strategy,
-        exclusions=Exclusions.of(patterns),
-        version=switches.version,
+        enabled=found.enabled,
+        paused=found.paused,
+        strategy=found.strategy,
+        exclusions=Exclusions.of(found.patterns),
+        version=found.version,
         initial=first_run_record.load(local).choice,
         halts=load_halts(local),
-        validation=ValidationRules.of(ValidationRule.objects.values_list("pattern", "schema")),
+        validation=ValidationRules(found.validation),
     )

@@ -13,7 +13,7 @@ from syncapp.bulk import first_run, first_run_record
 from syncapp.bulk.first_run_record import Report, State
 from syncapp.engine.values import Side
 from syncapp.rules.initial_choice import InitialChoice
-from syncapp.rules.rules import Rules, load_rules
+from syncapp.rules.rules import Rules
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 2.0  # how often it is looked whether the operator has chosen
@@ -26,6 +26,7 @@ class _Interrupted(Exception):
 
 def begin(
     databases: dict[Side, Database[Any]],
+    load: Callable[[], Rules],
     beforehand: InitialChoice | None,
     *,
     say: Callable[[str], None],
@@ -33,7 +34,7 @@ def begin(
 ) -> Rules | None:
     """Returns the rules that hold now; None: interrupted. `wait(seconds)` is True if the listener has to end.
 
-    `say` is told in a sentence why sync has not started yet. Raises SyncError, PyMongoError or DatabaseError.
+    `load` gives the rules; `say` is told in a sentence why sync has not started yet. Raises SyncError, PyMongoError or DatabaseError.
     """
     local = databases[Side.LOCAL]
 
@@ -43,7 +44,7 @@ def begin(
             raise _Interrupted
 
     while True:
-        rules = load_rules(local)
+        rules = load()
         if first_run.is_done(local):
             say("")
             return rules

@@ -8,12 +8,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import structlog
 from redis import RedisError
 
 from syncapp.conf import SyncSettings
-from syncapp.engine.values import Batch, Ending
+from syncapp.engine.error_text import describe
+from syncapp.engine.values import Batch, Ending, Side, WorkItem
+from syncapp.queues import QUEUES
 from syncapp.rules.rules import Rules
 from syncapp.safety.halts import stopped_sides
 from syncapp.streams.dirty_keys import DirtyKeys
@@ -22,7 +25,8 @@ from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.reports import ReportReader
 from syncapp.streams.safeguards import Safeguards
 from syncapp.streams.stream_reader import StreamReader
-from syncapp.streams.troubles import Troubles
+from syncapp.streams.stuck import StuckChanges
+from syncapp.streams.work_watch import WorkWatch
 
 log = structlog.get_logger(__name__)
 CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys are handed out
@@ -58,9 +62,10 @@ class Dispatcher:
         self._send = send
         self._reports = reports
         self._safeguards = safeguards
-        self.troubles = Troubles()
+        self.stuck = StuckChanges()
         self._heard: dict[str, float] = {}  # worker's process → when it reported last
         self._patience = 1
+        self.watch = WorkWatch()
         self._rules_version = 0
         self._awaited_version = 0  # of workers, and not seen here yet
         self._broker_down = False
@@ -85,16 +90,38 @@ class Dispatcher:
             if batch is None:
                 self._changed.wait(IDLE_SECONDS)
                 return
+        if not self._try_to_send(batch):
+            with self._changed:
+                self._dirty.give_up([batch.task_id])
+            time.sleep(BROKER_PAUSE_SECONDS)
+
+    def _try_to_send(self, batch: Batch) -> bool:
         try:
             self._send(batch)
         except Exception as error:  # the broker's client has many
             self._broker_down = True
+            with self._changed:
+                self.watch.broker_failed("send", describe(error))
             if time.monotonic() - self._complained_at > COMPLAIN_SECONDS:
                 self._complained_at = time.monotonic()
-                log.warning("The broker takes no task", event_name="broker_down", error=str(error)[:300])
-            with self._changed:
-                self._dirty.give_up([batch.task_id])
-            time.sleep(BROKER_PAUSE_SECONDS)
+                log.warning("The broker takes no task", event_name="broker_down", error=describe(error))
+            return False
+        with self._changed:
+            self.watch.broker_answered("send")
+            self.watch.sent(batch.side)
+        return True
+
+    def ask_workers(self, sides: Iterable[Side]) -> None:
+        """Send a batch without keys to workers that have been silent for long: they answer if they are there. Raises
+        RedisError."""
+        with self._changed:
+            silent = self.watch.to_ask(sides)
+        for side in silent:
+            if self._reports.count_waiting(QUEUES[side]):
+                with self._changed:
+                    self.watch.sent(side)  # somebody who is there answers to that
+            else:
+                self._try_to_send(self._batch(uuid.uuid4().hex, side, "", ()))
 
     def _next_batch(self, rules: Rules, readers: list[StreamReader]) -> Batch | None:
         limit = self._settings.sync_apply_batch_size
@@ -121,16 +148,20 @@ class Dispatcher:
         if taken is None:
             return None
         side, collection, items = taken
+        return replace(
+            self._batch(task_id, side, collection, items),
+            hurry=full,
+            halted=stopped_sides(self._safeguards.halts, collection),
+            rules_version=rules.version,
+        )
+
+    def _batch(self, task_id: str, side: Side, collection: str, items: Iterable[WorkItem]) -> Batch:
         return Batch(
             task_id,
             side,
             collection,
             tuple(items),
             read_to=dict(self._dirty.read_to),
-            hurry=full,
-            gathered=self._dirty.tasks[task_id].gathered,
-            halted=stopped_sides(self._safeguards.halts, collection),
-            rules_version=rules.version,
             device=self._safeguards.device,
             reply_to=self._reports.stream,
         )
@@ -147,20 +178,24 @@ class Dispatcher:
         """
         try:
             arrived = self._reports.read(wait_ms)
-        except RedisError:
+        except RedisError as error:
             self._broker_down = True
+            with self._changed:
+                self.watch.broker_failed("read", describe(error))
             time.sleep(BROKER_PAUSE_SECONDS)
             raise
         now = time.monotonic()
         owed = 0
         with self._changed:
+            self.watch.broker_answered("read")
             for report in arrived:
+                self.watch.heard(report)
                 self._metrics.add(report)
                 self._heard[report.worker] = now
                 keys = self._dirty.keys_of(report.task_id)
                 self._safeguards.moved(keys[place] for place in report.moved if keys)
                 if keys:
-                    self.troubles.heard(report, keys[0].collection, time.time())
+                    self.stuck.heard(report, keys[0].collection, time.time())
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
                 endings = self._endings(report)
                 ends = zip(keys, endings, map(report.seen.get, itertools.count()), strict=False)
@@ -223,4 +258,4 @@ class Dispatcher:
                 self._reports.give_up(given_up)
         except RedisError as error:
             # Then it is done twice, which changes nothing
-            log.warning("Workers could not be told", event_name="give_up_lost", error=str(error)[:300])
+            log.warning("Workers could not be told", event_name="give_up_lost", error=describe(error))

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from syncapp.bulk import start
 from syncapp.engine.errors import TransientError
 from syncapp.engine.values import Side
-from syncapp.rules.rules import Rules, load_rules
+from syncapp.rules.rules import Rules
 from syncapp.streams.readers import Readers
 from syncapp.streams.tokens import Tokens
 from syncapp.switches import switches_version
@@ -28,12 +28,14 @@ class Following:
     def __init__(
         self,
         databases: dict[Side, Database[Any]],
+        load: Callable[[], Rules],
         readers: Readers,
         tokens: Tokens,
         over: threading.Event,
         changed: Callable[[Rules], None],
     ) -> None:
         self._databases = databases
+        self._load = load
         self._readers = readers
         self._tokens = tokens
         self._over = over
@@ -62,7 +64,7 @@ class Following:
         recent = now - self._loaded_at < ALL_SECONDS
         if recent and not self._again and self.rules and switches_version() == self.rules.version:
             return
-        rules = load_rules(self._databases[Side.LOCAL])
+        rules = self._load()
         self._loaded_at = now
         before, self.rules = self.rules, rules
         if rules == before and not (self._again and rules.enabled):

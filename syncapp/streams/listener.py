@@ -1,5 +1,5 @@
-"""The listener process: become the active listener of the device, or stand by; start over when a
-session ends. It raises nothing but what only a person can mend."""
+"""The listener process: become the active listener of the device, or stand by; start over when a session ends. It
+raises nothing: what keeps it from beginning is published, and tried again for as long as it takes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,23 @@ from pymongo.errors import PyMongoError
 
 from syncapp.bulk import start
 from syncapp.conf import SyncSettings
-from syncapp.engine.connect import connect
-from syncapp.engine.errors import Misconfigured, SyncError, translate
+from syncapp.engine.error_text import describe, known_side, says_what_fails
+from syncapp.engine.errors import HistoryLost, SyncError
 from syncapp.engine.origin import instance_id
+from syncapp.engine.sides import connect_side, of_side
 from syncapp.engine.values import Batch, Side
-from syncapp.rules.rules import load_rules
-from syncapp.streams.lease import Lease
+from syncapp.rules.rules import Rules
+from syncapp.rules.source import ListenersRules
+from syncapp.streams.lease import Lease, LeaseLost
 from syncapp.streams.reconnect import wait_ms
+from syncapp.streams.safeguards import Halted
 from syncapp.streams.session import Session
+from syncapp.streams.start_trouble import StartTrouble
 
 log = structlog.get_logger(__name__)
 STAND_BY_SECONDS = 1.0
+LONGEST_MS = 30_000  # whatever CHANGE_STREAM_RECONNECT_INTERVAL says
+_EXPECTED = (SyncError, PyMongoError, DatabaseError)
 
 
 class Listener:
@@ -37,10 +43,10 @@ class Listener:
         settings.require("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
         self._settings = settings
         self._send = send
-        self._databases: dict[Side, Database[Any]] = {
-            Side.LOCAL: connect(settings.mongodb_uri, "listener", settings.sync_socket_timeout),
-            Side.ATLAS: connect(settings.mongodb_atlas_uri, "listener", settings.sync_socket_timeout),
-        }
+        self._databases: dict[Side, Database[Any]] = {}
+        self._rules = ListenersRules(lambda: self._databases[Side.LOCAL], settings)
+        self._trouble = StartTrouble(_process())
+        self._failures = 0
         self._stopping = threading.Event()
         self._standing_by = False
 
@@ -49,47 +55,44 @@ class Listener:
         self._stopping.set()
 
     def run(self) -> None:
-        """Listen until `stop` is called. Raises Misconfigured if only a person can help."""
-        failures = 0
+        """Listen until `stop` is called."""
+        self._rules.apply_environment()
         while not self._stopping.is_set():
             try:
                 self._be_active()
-                failures = 0
-            except Misconfigured:
-                raise
-            except (SyncError, PyMongoError, DatabaseError) as raised:
-                error = translate(raised) if isinstance(raised, PyMongoError) else raised
-                if isinstance(error, Misconfigured):
-                    raise error from raised
-                failures += 1
-                delay = wait_ms(failures, self._settings.change_stream_reconnect_interval)
-                log.warning(
-                    "Listener starts over", event_name="start_over", error=str(error), next_in_ms=round(delay)
-                )
-                self._stopping.wait(delay / 1000)
+            except Exception as error:
+                if not isinstance(error, _EXPECTED):
+                    log.exception("Listener failed", event_name="listener_failed")
+                self._wait_after(error)
         for database in self._databases.values():
             database.client.close()
 
+    def _wait_after(self, error: Exception) -> None:
+        self._failures += 1
+        delay = min(LONGEST_MS, wait_ms(self._failures, self._settings.change_stream_reconnect_interval))
+        side = known_side(error)
+        text = says_what_fails(side, error) if side is not None else describe(error)
+        log.warning("Listener starts over", event_name="start_over", error=text, next_in_ms=round(delay))
+        if not isinstance(error, LeaseLost | HistoryLost | Halted):
+            self._trouble.happened(text, delay / 1000)
+        self._stopping.wait(delay / 1000)
+
+    def _has_begun(self) -> None:
+        self._failures = 0
+        self._trouble.over()
+
     def _be_active(self) -> None:
         """Take the lease and work until it is lost; without it, wait a moment."""
-        local = self._databases[Side.LOCAL]
-        lease = Lease(local, _holder(), self._settings.sync_lease_duration)
-        start.check_server(Side.LOCAL, local)
-        if not lease.acquire():
-            if not self._standing_by:
-                log.info(
-                    "Another listener is active; standing by", event_name="stand_by", holder=lease.holder()
-                )
-            self._standing_by = True
-            self._stopping.wait(STAND_BY_SECONDS)
-            return
+        local = self._connect(Side.LOCAL)
+        with of_side(local):
+            lease = Lease(local, f"{_process()}:{uuid.uuid4().hex[:8]}", self._settings.sync_lease_duration)
+            start.check_server(Side.LOCAL, local)
+            if not lease.acquire():
+                self._stand_by(lease)
+                return
         self._standing_by = False
         try:
-            device = instance_id(local)
-            log.info("Instance ID", event_name="instance", instance_id=device, epoch=lease.epoch)
-            start.check_server(Side.ATLAS, self._databases[Side.ATLAS])
-            start.prepare(local, self._databases[Side.ATLAS], self._settings.origin_tracking_keep_hours)
-            rules = load_rules(local)
+            device, rules = self._prepare(lease)
         except BaseException:
             lease.give_back()
             raise
@@ -105,8 +108,36 @@ class Listener:
             paused=rules.paused,
             strategy=rules.strategy,
         )
-        Session(self._settings, self._databases, device, lease, self._send).run(self._stopping)
+        session = Session(self._settings, self._databases, device, lease, self._send, self._rules.load)
+        session.run(self._stopping, self._has_begun)
+
+    def _stand_by(self, lease: Lease) -> None:
+        if not self._standing_by:
+            log.info("Another listener is active; standing by", event_name="stand_by", holder=lease.holder())
+        self._standing_by = True
+        self._has_begun()
+        self._stopping.wait(STAND_BY_SECONDS)
+
+    def _prepare(self, lease: Lease) -> tuple[str, Rules]:
+        """The device, and the rules that hold. Raises SyncError, PyMongoError or DatabaseError."""
+        local = self._databases[Side.LOCAL]
+        with of_side(local):
+            device = instance_id(local)
+        log.info("Instance ID", event_name="instance", instance_id=device, epoch=lease.epoch)
+        atlas = self._connect(Side.ATLAS)
+        with of_side(atlas):
+            start.check_server(Side.ATLAS, atlas)
+            start.prepare(local, atlas, self._settings.origin_tracking_keep_hours)
+        return device, self._rules.load()
+
+    def _connect(self, side: Side) -> Database[Any]:
+        """Made when it is needed: the name of a mongodb+srv address is looked up then, and may not be known yet."""
+        if side not in self._databases:
+            local = side is Side.LOCAL
+            uri = self._settings.mongodb_uri if local else self._settings.mongodb_atlas_uri
+            self._databases[side] = connect_side(side, uri, "listener", self._settings.sync_socket_timeout)
+        return self._databases[side]
 
 
-def _holder() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+def _process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 
-LONGEST_MS = 60_000
+LONGEST_MS = 25_000  # what is back must be noticed within half a minute
 
 
 def wait_ms(attempt: int, interval_ms: int, rng: random.Random | None = None) -> float:
     """Milliseconds to wait before attempt 1, 2, 3, …
 
     The first is soon, since most losses (an election, a restart) pass at once; then the longest wait
-    doubles from `interval_ms` to a minute. Jitter keeps many devices from coming back together.
+    doubles from `interval_ms` to 25 seconds. Jitter keeps many devices from coming back together.
     """
     jitter = (rng or random).uniform(0.5, 1.0)
     if attempt <= 1:

@@ -70,6 +70,10 @@ class ReportReader:
         pipe.expire(_given_up(self.stream), KEEP_SECONDS)
         pipe.execute()
 
+    def count_waiting(self, queue: str) -> int:
+        """Tasks in one of Celery's queues that no worker has taken yet. Raises redis.RedisError."""
+        return int(self._client.llen(queue))
+
     def come_back(self) -> None:
         """The broker was away. If it came back without the stream, entry ids may start again.
 

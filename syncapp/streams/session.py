@@ -17,13 +17,15 @@ import structlog
 from pymongo.database import Database
 
 from syncapp.bulk import start
-from syncapp.bulk.drive import drive
+from syncapp.bulk.drive import drive, mirror_runs
 from syncapp.bulk.refusal_watch import RefusalWatch
 from syncapp.conf import SyncSettings
+from syncapp.engine.error_text import describe
 from syncapp.engine.errors import HistoryLost
 from syncapp.engine.values import BOTH, Batch, Side
 from syncapp.rules.rules import Rules
 from syncapp.streams import beginning, reports, status
+from syncapp.streams.catching_up import catch_up
 from syncapp.streams.change_stream import Fetched
 from syncapp.streams.clock_watch import ClockWatch
 from syncapp.streams.dirty_keys import DirtyKeys
@@ -45,6 +47,10 @@ RUNS_SECONDS = 2.0
 CLOCK_SECONDS = 15.0
 REFUSALS_SECONDS = 60.0
 HEARTBEAT_SECONDS = 5.0
+MIRROR_SECONDS = 1.0
+CATCH_UP_SECONDS = 5.0
+ASK_SECONDS = 2.0  # how often it is looked whether workers should be asked
+LAST_SECONDS = 3.0  # how long a stop waits for Django's database
 
 
 class Session:
@@ -57,11 +63,14 @@ class Session:
         device: str,
         lease: Lease,
         send: Callable[[Batch], None],
+        load_rules: Callable[[], Rules],
     ) -> None:
         self._settings = settings
         self._databases = databases
         self._device = device
         self._lease = lease
+        self._load_rules = load_rules
+        self._begun: Callable[[], None] = lambda: None
         self._dirty = DirtyKeys()
         self._changed = threading.Condition()  # guards the map of dirty keys, and tells of its changes
         self._metrics = MetricsBuffer()
@@ -74,7 +83,9 @@ class Session:
         self._safeguards = Safeguards(settings, databases, device, self._about)
         self._tokens = Tokens(lease, device, self._dirty, self._changed)
         self._readers = Readers(settings, databases, device, self, self._clock.to_atlas_time)
-        self._following = Following(databases, self._readers, self._tokens, self._over, self._rules_changed)
+        self._following = Following(
+            databases, load_rules, self._readers, self._tokens, self._over, self._rules_changed
+        )
         report_stream = reports.stream_name(device, lease.epoch)
         reader = reports.ReportReader(reports.connect(settings.celery_broker_url), report_stream)
         self._dispatcher = Dispatcher(
@@ -83,14 +94,22 @@ class Session:
 
     # Life
 
-    def run(self, stopping: threading.Event) -> None:
-        """Be the active listener. Raises LeaseLost, HistoryLost or Halted when this session has to end."""
+    def run(self, stopping: threading.Event, begun: Callable[[], None] = lambda: None) -> None:
+        """Be the active listener. `begun` is told when it reads the streams, or waits for a person. Raises LeaseLost, HistoryLost or Halted when this session has to end."""
         keeper = self._periodic(
             "lease", max(0.2, self._settings.sync_lease_duration / 10_000), self._tokens.keep
         )
         keeper.start()  # first of all: what follows can take longer than the lease lasts
-        books = self._periodic("book-keeping", 1.0, self._keep_books)
+        self._begun = begun
+        # Threads of their own, since Django's database may be away, or freeze
+        books = [
+            self._periodic("book-keeping", 1.0, self._keep_books),
+            self._periodic("mirrors", MIRROR_SECONDS, self._mirror),
+            self._periodic("catching up", CATCH_UP_SECONDS, self._catch_up),
+        ]
         others = [
+            self._periodic("overdue tasks", 1.0, self._dispatcher.give_up_overdue),
+            self._periodic("workers", ASK_SECONDS, self._ask_workers),
             self._periodic("reports", 0.0, self._take_reports),
             self._periodic("rules", RULES_SECONDS, self._following.reload),
             self._periodic("clock", CLOCK_SECONDS, self._clock.measure),
@@ -105,13 +124,16 @@ class Session:
 
         try:
             self._clock.load()
-            books.start()
+            for thread in books:
+                thread.start()
             rules = None
             if self._safeguards.wait_for_answers(
                 say=self._say_waiting, wait=wait, meanwhile=self._drive_runs
             ):
                 choice = self._settings.sync_initial_choice
-                rules = beginning.begin(self._databases, choice, say=self._say_waiting, wait=wait)
+                rules = beginning.begin(
+                    self._databases, self._load_rules, choice, say=self._say_waiting, wait=wait
+                )
             if rules is None:
                 if self._error is not None:
                     raise self._error
@@ -120,6 +142,7 @@ class Session:
             self._try_to(self._refusals.look)
             self._following.begin(rules)
             self._dispatcher.follow(rules)
+            begun()
             for thread in others:
                 thread.start()
             while not stopping.is_set() and not self._over.is_set():
@@ -127,10 +150,12 @@ class Session:
             if self._error is not None:
                 raise self._error
         finally:
-            self._end([keeper, books, *others])
+            self._end([keeper, *books, *others])
 
     def _say_waiting(self, text: str) -> None:
         self._waiting_for = text
+        if text:
+            self._begun()
 
     def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
         return Periodic(name, seconds, act, self._is_fatal)
@@ -161,13 +186,15 @@ class Session:
             if not isinstance(self._error, HistoryLost):  # its token was deleted, and must stay so
                 self._try_to(partial(self._tokens.keep, at_last=True))
             self._lease.give_back()
-        self._try_to(self._keep_books)
+        last = threading.Thread(target=self._try_to, args=(self._write_last,), daemon=True)
+        last.start()
+        last.join(LAST_SECONDS)
 
     def _try_to(self, act: Callable[[], None]) -> None:
         try:
             act()
         except Exception as error:
-            log.warning("Not done", event_name="not_done", error=str(error)[:500])
+            log.warning("Not done", event_name="not_done", error=describe(error))
 
     # What the readers call
 
@@ -215,7 +242,6 @@ class Session:
     # Book-keeping
 
     def _keep_books(self) -> None:
-        self._dispatcher.give_up_overdue()
         with self._changed:
             figures = self._figures()
             counted = self._metrics.take()
@@ -226,6 +252,20 @@ class Session:
                 self._metrics.merge(counted)
             raise
         status.publish(self._device, figures, self._readers.statuses())
+
+    def _mirror(self) -> None:
+        self._tokens.mirror()
+        mirror_runs(self._databases[Side.LOCAL], self._device)
+
+    def _write_last(self) -> None:
+        self._keep_books()
+        self._mirror()
+
+    def _catch_up(self) -> None:
+        catch_up(self._databases[Side.LOCAL], self._device)
+
+    def _ask_workers(self) -> None:
+        self._dispatcher.ask_workers(self._readers.sides)
 
     def _about(self) -> dict[str, Any]:
         """What other devices' operators may know of this one, in Atlas."""
@@ -261,10 +301,11 @@ class Session:
             loops=self._safeguards.loops,
             loop_at=self._safeguards.loop_at,
             refused=self._refusals.found,
-            troubles=[one.as_document() for one in self._dispatcher.troubles.of(self._dirty, time.time())],
+            stuck=[one.as_document() for one in self._dispatcher.stuck.of(self._dirty, time.time())],
+            troubles=self._dispatcher.watch.troubles(),
         )
 
     def _drive_runs(self) -> None:
         if missing_tokens(self._databases[Side.LOCAL], self._readers.sides):
             raise HistoryLost("a resume token was deleted: both sides are compared")
-        drive(self._databases[Side.LOCAL], self._device, self._settings.sync_report_timeout)
+        drive(self._databases[Side.LOCAL], self._settings.sync_report_timeout)

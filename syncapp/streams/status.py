@@ -14,6 +14,7 @@ from syncapp.engine.values import Side
 from syncapp.models import Instance, ResumeToken
 from syncapp.streams.change_stream import token_position
 from syncapp.streams.stream_reader import StreamStatus
+from syncapp.streams.work_watch import Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,15 @@ class ListenerFigures:
     heartbeat_ms: Mapping[Side, float] = field(default_factory=dict)  # from a beat to its event
     loops: int = 0
     loop_at: float = 0.0  # seconds since 1970; 0: never
+    troubles: list[Trouble] = field(default_factory=list)  # of broker, workers and tasks
     refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
-    troubles: list[dict[str, Any]] = field(default_factory=list)  # what does not get through
+    stuck: list[dict[str, Any]] = field(default_factory=list)  # what does not get through
 
 
 def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> None:
     """Raises DatabaseError."""
     local, atlas = streams[Side.LOCAL], streams[Side.ATLAS]
-    errors = [f"{side}: {status.error}" for side, status in streams.items() if status.error]
+    errors = [status.error for status in streams.values() if status.error]
     values = {
         "epoch": figures.epoch,
         "holder": figures.holder,
@@ -54,7 +56,8 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
         "last_error": "; ".join(errors),
         "waiting_for": figures.waiting_for,
         "refused": dict(figures.refused),
-        "troubles": figures.troubles,
+        "stuck": figures.stuck,
+        "troubles": _troubles(figures, streams),
         "clock_warning": figures.clock_warning,
         "halts": figures.halts,
         "local_heartbeat_ms": figures.heartbeat_ms.get(Side.LOCAL),
@@ -69,6 +72,15 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
     }
     if not Instance.objects.filter(instance_id=device).update(**values):
         Instance.objects.update_or_create(instance_id=device, defaults=values)
+
+
+def _troubles(figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> dict[str, Any]:
+    """By subject, as health reads it."""
+    found = {one.kind: {"text": one.text, "since": one.since} for one in figures.troubles}
+    for side, stream in streams.items():
+        if stream.error:
+            found[side.value] = {"text": stream.error, "since": stream.since}
+    return found
 
 
 def mirror_tokens(device: str, tokens: Mapping[Side, Mapping[str, Any]]) -> None:

@@ -12,6 +12,7 @@ import structlog
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from syncapp.engine.error_text import describe, says_what_fails, shorten
 from syncapp.engine.errors import HistoryLost, SyncError, translate
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions
@@ -132,10 +133,12 @@ class StreamReader(threading.Thread):
             except SyncError as error:
                 self._failed(error)
             except PyMongoError as error:
-                self._failed(translate(error))
+                ours = translate(error)
+                ours.__cause__ = error
+                self._failed(ours)
             except Exception as error:
                 log.exception("Change Stream reader failed", event_name="reader_failed", side=str(self.side))
-                self._failed(SyncError(str(error)))
+                self._failed(SyncError(describe(error)))
         self.status.change("stopped")
 
     def _read_stream(self) -> None:
@@ -168,7 +171,7 @@ class StreamReader(threading.Thread):
                     ahead.begin()
         except Exception as error:
             # Said at once: to end a stream of a frozen server takes as long again as it took to notice
-            self.status.change("disconnected", str(error))
+            self.status.change("disconnected", says_what_fails(self.side, error))
             raise
         finally:
             ahead.end()
@@ -207,7 +210,7 @@ class StreamReader(threading.Thread):
     def _failed(self, error: SyncError) -> None:
         self.more = False  # nothing of it comes at once
         self.status.failures += 1
-        self.status.change("disconnected", str(error))
+        self.status.change("disconnected", says_what_fails(self.side, error))
         delay = wait_ms(self.status.failures, self._interval_ms)
         given_up = self.status.failures >= self._max_attempts
         (log.error if given_up else log.warning)(
@@ -216,6 +219,6 @@ class StreamReader(threading.Thread):
             side=str(self.side),
             attempt=self.status.failures,
             next_in_ms=round(delay),
-            error=str(error),
+            error=shorten(str(error)),
         )
         self._stopping.wait(delay / 1000)

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import structlog
 
+from syncapp.django_calls import drop_broken_connections
+from syncapp.engine.error_text import describe
+
 log = structlog.get_logger(__name__)
 
 
@@ -33,11 +36,12 @@ class Periodic(threading.Thread):
                 self._act()
                 last = ""
             except Exception as error:
+                drop_broken_connections(error)
                 if self._fatal(error):
                     return
-                text = f"{type(error).__name__}: {error}"
+                text = f"{type(error).__name__}: {describe(error)}"
                 if text != last:
                     log.warning(
-                        "Will be tried again", event_name="periodic_failed", task=self.name, error=text[:500]
+                        "Will be tried again", event_name="periodic_failed", task=self.name, error=text
                     )
                 last = text

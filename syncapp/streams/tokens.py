@@ -6,15 +6,11 @@ import threading
 import time
 from typing import Any
 
-import structlog
-from django.db import DatabaseError
-
 from syncapp.engine.values import BOTH, Side
 from syncapp.streams import status
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.lease import Lease
 
-log = structlog.get_logger(__name__)
 IDLE_TOKEN_SECONDS = 10.0  # how often an idle stream's token is saved, so that it stays young
 
 
@@ -28,6 +24,7 @@ class Tokens:
         self._changed = changed
         self._saved: dict[Side, Any] = {}
         self._saved_at = 0.0
+        self._unmirrored: dict[Side, Any] = {}
 
     def keep(self, at_last: bool = False) -> None:
         """Renew the lease, and save what is safe. Raises LeaseLost, HistoryLost if a token was deleted, or
@@ -43,7 +40,7 @@ class Tokens:
         if fresh:
             self._saved |= fresh
             self._saved_at = time.monotonic()
-            self._mirror(fresh)
+            self._unmirrored = {**self._unmirrored, **fresh}
 
     def give_up(self, side: Side) -> None:
         """A side is not read any more: save how far it was finished, and forget what is not."""
@@ -55,9 +52,11 @@ class Tokens:
         with self._changed:
             self._dirty.forget(side)
 
-    def _mirror(self, tokens: dict[Side, Any]) -> None:
-        try:
+    def mirror(self) -> None:
+        """Show in Django's database what was saved. Apart from saving, since the lease must not wait for that database.
+        Raises DatabaseError."""
+        tokens = self._unmirrored
+        if tokens:
             status.mirror_tokens(self._device, tokens)
-        except DatabaseError as error:
-            # A mirror: the truth is saved
-            log.warning("Tokens not mirrored", event_name="tokens_not_mirrored", error=str(error)[:500])
+            if self._unmirrored is tokens:  # else there are newer ones
+                self._unmirrored = {}

@@ -9,14 +9,17 @@ import structlog
 from celery import Task, shared_task
 from pymongo.errors import PyMongoError
 
+from syncapp.engine.error_text import describe
 from syncapp.engine.errors import SyncError, cause_of
 from syncapp.engine.values import Batch
 from syncapp.streams.messages import decode_batch
+from syncapp.tasks.reporter import get_reporter
 from syncapp.tasks.worker import get_worker
 
 log = structlog.get_logger(__name__)
 FOREIGN_RETRIES = 60  # of a task of another device, until it comes to a worker of that one
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
+FOREIGN = "A task of another device came: each device needs a broker database of its own (CELERY_BROKER_URL)"
 
 
 @shared_task(
@@ -27,40 +30,39 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
     batch = decode_batch(message)
     try:
+        if not batch.items:
+            get_reporter().alive(batch)
+            return
         worker = get_worker(batch.device)
     except (SyncError, PyMongoError) as raised:
-        # It has never reached its databases, and can tell nobody; the listener's time-out covers that
-        _again(self, batch, cause_of(raised), backoff_seconds(self.request.retries))
+        _again(self, batch, raised)  # it has never reached its databases
     if batch.device and batch.device != worker.device:
         _pass_on(self, batch)
         return
     error = worker.attempt(batch, self.request.retries)
     if error is not None:
-        seconds = backoff_seconds(self.request.retries)
-        worker.will_retry(batch, seconds, str(error))
-        _again(self, batch, error, seconds)
+        _again(self, batch, error)
 
 
-def _again(task: Task[Any, Any], batch: Batch, error: Exception, seconds: float) -> NoReturn:
+def _again(task: Task[Any, Any], batch: Batch, error: Exception) -> NoReturn:
+    seconds = backoff_seconds(task.request.retries)
     log.warning(
         "Retry attempt",
         event_name="retry",
         task=batch.task_id,
         attempt=task.request.retries + 1,
         in_seconds=round(seconds, 1),
-        error=str(error),
+        error=describe(error),
     )
-    raise task.retry(exc=error, countdown=seconds) from error
+    get_reporter().failed(batch, error, seconds)
+    raise task.retry(exc=cause_of(error), countdown=seconds) from error
 
 
 def _pass_on(task: Task[Any, Any], batch: Batch) -> None:
     """Two devices use one broker: worked on here, the task would be done for the wrong databases, and its
     keys would count as done."""
-    log.error(
-        "A task of another device came: each device needs a broker database of its own (CELERY_BROKER_URL)",
-        event_name="foreign_task",
-        device=batch.device,
-    )
+    log.error(FOREIGN, event_name="foreign_task", device=batch.device)
+    get_reporter().failed(batch, SyncError(f"A worker of another device took the task. {FOREIGN}"))
     if task.request.retries < FOREIGN_RETRIES:
         raise task.retry(countdown=random.uniform(0.2, 1.0))
 

@@ -8,7 +8,8 @@ from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
 from syncapp.bulk.drive import TASK
-from syncapp.engine.errors import SyncError, translate
+from syncapp.engine.error_text import describe
+from syncapp.engine.errors import SyncError
 from syncapp.tasks.comparer import get_comparer
 from syncapp.tasks.maintenance import QUEUE
 
@@ -27,8 +28,7 @@ def compare_slice(run_id: str, number: int) -> None:
     try:
         pause = get_comparer().work(run_id, number)
     except (SyncError, PyMongoError, DatabaseError) as raised:
-        error = translate(raised) if isinstance(raised, PyMongoError) else raised
-        log.warning("Comparison waits", event_name="comparison_waits", run=run_id, error=str(error))
+        log.warning("Comparison waits", event_name="comparison_waits", run=run_id, error=describe(raised))
         return
     if pause is not None:
         compare_slice.apply_async(args=(run_id, number + 1), countdown=pause, queue=QUEUE, retry=False)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from functools import cache
 
 import structlog
+from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
 from syncapp.bulk import runs
 from syncapp.bulk.run import Kind, Run
 from syncapp.bulk.slices import Pace, Slice
 from syncapp.conf import get_settings
-from syncapp.engine.connect import connect
+from syncapp.django_calls import DjangoCalls
+from syncapp.engine.error_text import describe
 from syncapp.engine.errors import ConnectionDown, translate
 from syncapp.engine.origin import instance_id
+from syncapp.engine.sides import connect_side, of_side
+from syncapp.engine.values import Side
 from syncapp.models import Instance
-from syncapp.rules.rules import load_rules
+from syncapp.rules.source import RulesSource
 from syncapp.streams.lease import active_listener
 
 log = structlog.get_logger(__name__)
@@ -28,9 +32,12 @@ class Comparer:
     def __init__(self) -> None:
         settings = get_settings()
         settings.require("MONGODB_URI", "MONGODB_ATLAS_URI")
-        self._local = connect(settings.mongodb_uri, "comparison", settings.sync_socket_timeout)
-        self._atlas = connect(settings.mongodb_atlas_uri, "comparison", settings.sync_socket_timeout)
-        self._device = instance_id(self._local)
+        timeout = settings.sync_socket_timeout
+        self._local = connect_side(Side.LOCAL, settings.mongodb_uri, "comparison", timeout)
+        self._atlas = connect_side(Side.ATLAS, settings.mongodb_atlas_uri, "comparison", timeout)
+        with of_side(self._local):
+            self._device = instance_id(self._local)
+        self._rules, self._django = RulesSource(lambda: self._local), DjangoCalls()
         self._rate = settings.sync_compare_rate
         self._most_pending = max(1, settings.sync_max_dirty_keys // 4)
 
@@ -43,10 +50,10 @@ class Comparer:
         if not active_listener(self._local):
             return None  # nobody would take the marks; the next listener sends it again
         try:
-            part = Slice(self._local, self._atlas, run, load_rules(self._local).policy)
+            part = Slice(self._local, self._atlas, run, self._rules.load().policy)
             pause = part.work(self._pace())
         except Exception as raised:
-            self._failed(run, translate(raised) if isinstance(raised, PyMongoError) else raised)
+            self._failed(run, raised)
             raise
         saved = runs.save_progress(self._local, run, part.progress, pause)
         if saved is None:
@@ -57,13 +64,25 @@ class Comparer:
         return None
 
     def _pace(self) -> Pace:
-        row = Instance.objects.filter(instance_id=self._device).values_list("queue_size").first()
-        return Pace(self._rate, pending=row[0] if row else 0, most_pending=self._most_pending)
+        return Pace(self._rate, pending=self._pending(), most_pending=self._most_pending)
+
+    def _pending(self) -> int:
+        """As the listener last said; 0 while Django's database, by which it says so, is away."""
+        try:
+            row = self._django.call(
+                Instance.objects.filter(instance_id=self._device).values_list("queue_size").first
+            )
+        except DatabaseError:
+            return 0
+        return row[0] if row else 0
 
     def _failed(self, run: Run, error: Exception) -> None:
-        given_up = not run.owes and run.failures >= MOST_FAILURES and not isinstance(error, ConnectionDown)
+        down = isinstance(error, PyMongoError) and isinstance(translate(error), ConnectionDown)
+        given_up = (
+            not run.owes and run.failures >= MOST_FAILURES and not (down or isinstance(error, ConnectionDown))
+        )
         try:
-            runs.note_failure(self._local, run, str(error) or type(error).__name__, given_up)
+            runs.note_failure(self._local, run, describe(error), given_up)
         except PyMongoError:
             pass  # the local database is away: the run shows its last state
 

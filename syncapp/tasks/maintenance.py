@@ -3,6 +3,9 @@ changes again, and writing into the states which pushes landed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 from celery import shared_task
 
@@ -11,11 +14,29 @@ FOLD_SECONDS = 90
 log = structlog.get_logger(__name__)
 
 
+@contextmanager
+def _waits(what: str) -> Iterator[None]:
+    """A database that is away makes this wait for its next time, and is one line in the log."""
+    from django.db.utils import Error
+
+    from syncapp.databases import Unreachable
+    from syncapp.engine.error_text import describe
+
+    try:
+        yield
+    except (Unreachable, Error) as error:
+        log.warning(
+            "Waits for its next time", event_name="maintenance_waits", task=what, error=describe(error)
+        )
+
+
 @shared_task(name="syncapp.maintenance.prune", soft_time_limit=120, time_limit=150)
 def prune() -> None:
     from monitoring.folding import fold_old_minutes
 
-    minutes, times = fold_old_minutes()
+    minutes = times = 0
+    with _waits("folding metrics"):
+        minutes, times = fold_old_minutes()
     if minutes or times:
         log.info("Old metrics folded", event_name="metrics_folded", minutes=minutes, times=times)
 
@@ -24,35 +45,31 @@ def prune() -> None:
 def copy_left_conflicts() -> None:
     from syncapp.conflicts.copying import copy_left_conflicts as copy
 
-    copied = copy()
+    copied = 0
+    with _waits("copying conflicts"):
+        copied = copy()
     if copied:
         log.info("Conflicts copied that were left behind", event_name="conflicts_copied", count=copied)
 
 
 @shared_task(name="syncapp.maintenance.retry_rejected_changes", soft_time_limit=60, time_limit=90)
 def retry_rejected_changes() -> None:
-    from syncapp.databases import LocalUnreachable
     from syncapp.rejected import sweep
 
-    try:
+    count = 0
+    with _waits("trying rejected changes again"):
         count = sweep()
-    except LocalUnreachable as error:
-        log.warning("Rejected changes wait", event_name="rejected_wait", error=str(error))
-        return
     if count:
         log.info("Rejected changes are tried again", event_name="rejected_retried", count=count)
 
 
 @shared_task(name="syncapp.maintenance.fold_landed_pushes", soft_time_limit=120, time_limit=150)
 def fold_landed_pushes() -> None:
-    from syncapp.databases import LocalUnreachable, local_database
+    from syncapp.databases import local_database
     from syncapp.engine.landings import fold
 
-    try:
-        with local_database("maintenance") as local:
-            count = fold(local, FOLD_SECONDS)
-    except LocalUnreachable as error:
-        log.warning("Landed pushes stay to be folded later", event_name="fold_waits", error=str(error))
-        return
+    count = 0
+    with _waits("folding landed pushes"), local_database("maintenance") as local:
+        count = fold(local, FOLD_SECONDS)
     if count:
         log.info("Landed pushes folded into their states", event_name="pushes_folded", count=count)

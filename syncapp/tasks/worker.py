@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
-from redis import RedisError
 
 from syncapp.bulk.refusal_watch import note_refused
 from syncapp.conf import get_settings
+from syncapp.conflicts import pending
 from syncapp.conflicts.copying import copy_conflicts
 from syncapp.conflicts.kept import end_kept
 from syncapp.conflicts.rejections import record_rejections
+from syncapp.django_calls import DjangoCalls
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.connect import NewConnections, connect
+from syncapp.engine.connect import NewConnections
+from syncapp.engine.error_text import describe
 from syncapp.engine.errors import (
     ConnectionDown,
     Misconfigured,
@@ -29,19 +30,22 @@ from syncapp.engine.errors import (
     cause_of,
 )
 from syncapp.engine.origin import instance_id
+from syncapp.engine.sides import connect_side, of_side
 from syncapp.engine.transaction import translated
 from syncapp.engine.values import Batch, Ending, Outcome, Side
 from syncapp.rules.current import CurrentRules
 from syncapp.rules.refusals import RefusalCheck
+from syncapp.rules.source import RulesSource
 from syncapp.safety.halts import load_halts, stopped_sides
 from syncapp.safety.travel_check import TravelCheck
-from syncapp.streams import reports
 from syncapp.streams.messages import Report
 from syncapp.tasks.blame import Blame
+from syncapp.tasks.reporter import get_reporter
 
 log = structlog.get_logger(__name__)
 ALIVE_SECONDS = 5.0
 DATABASE_RETRIES = 3  # while Django's database does not answer, before the keys are handed back
+COMPLAIN_SECONDS = 30.0
 
 
 class Worker:
@@ -53,10 +57,11 @@ class Worker:
         self._blame = Blame(settings.sync_apply_max_attempts)
         connections = NewConnections()
         timeout = settings.sync_socket_timeout
-        self._local = connect(settings.mongodb_uri, "worker", timeout, connections)
-        self._redis = reports.connect(settings.celery_broker_url)
-        self.device = instance_id(self._local)
-        atlas = connect(settings.mongodb_atlas_uri, "worker", timeout, connections)
+        self._local = connect_side(Side.LOCAL, settings.mongodb_uri, "worker", timeout, connections)
+        self._reporter = get_reporter()
+        with of_side(self._local):
+            self.device = instance_id(self._local)
+        atlas = connect_side(Side.ATLAS, settings.mongodb_atlas_uri, "worker", timeout, connections)
         self._check_time_travel = TravelCheck(self._local, atlas, self.device, connections)
         self._refusals = RefusalCheck(self._local, atlas)
         self._processor = ChangeProcessor(
@@ -68,8 +73,9 @@ class Worker:
             at=self._at,
             interrupts=(SoftTimeLimitExceeded,),
         )
-        self._rules = CurrentRules(self._local)
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._rules = CurrentRules(RulesSource(lambda: self._local).load)
+        self._django = DjangoCalls()
+        self._complained_at = float("-inf")
         self._batch: Batch | None = None
         self._spoke_at = 0.0
 
@@ -85,12 +91,12 @@ class Worker:
             error = cause_of(raised)
             locked = isinstance(raised, DatabaseError) and retries < DATABASE_RETRIES
             if isinstance(error, ConnectionDown) or locked:
-                return error
+                return raised
             log.warning(
                 "Task given back",
                 event_name="task_given_back",
                 task=batch.task_id,
-                error=str(error),
+                error=_why(raised),
                 exc_info=isinstance(error, Unexplained),
             )
             self.hand_back(batch, raised)
@@ -100,7 +106,9 @@ class Worker:
         """Work on a batch and report. Raises ConnectionDown: try the task again; and what comes from outside, such as
         a time limit, or DatabaseError."""
         started = time.monotonic()
-        if self._is_given_up(batch):
+        if self._reporter.is_given_up(batch):
+            log.info("Task left: its keys are handed out again", event_name="task_left", task=batch.task_id)
+            self._reporter.alive(batch)
             return []
         self._batch, self._spoke_at = batch, started
         rules = self._rules.at_least(batch.rules_version)
@@ -118,11 +126,6 @@ class Worker:
         self._send(Report.of(batch, outcomes, took_ms, rules.version, failed))
         return outcomes
 
-    def will_retry(self, batch: Batch, seconds: float, error: str) -> None:
-        """Tell the listener that the task is not lost, only waits, and why."""
-        self._batch = batch
-        self._send(Report(batch.task_id, batch.side, silent_ms=round(seconds * 1000), error=error))
-
     def hand_back(self, batch: Batch, error: Exception) -> None:
         """Give up on the task: the listener hands its keys out again, after a while. What may be a document's fault
         counts, and comes in smaller batches, until the guilty one is alone and set aside."""
@@ -135,24 +138,14 @@ class Worker:
         )
         barred = barred or (alone and isinstance(error, SoftTimeLimitExceeded))
         ending = Ending.BARRED if barred else Ending.RETRY
-        reason = str(cause) if alone and not barred else ""
+        reason = _why(error) if alone and not barred else ""
         outcomes = self._judge(batch, [Outcome(item.key, ending, reason=reason) for item in batch.items])
         self._keep(outcomes)
-        self._send(Report.of(batch, outcomes, 0.0, error=str(cause)))
+        self._send(Report.of(batch, outcomes, 0.0, error=_why(error)))
 
     def _judge(self, batch: Batch, outcomes: list[Outcome]) -> list[Outcome]:
         attempts = {item.key: item.attempts for item in batch.items}
         return self._blame.judge(outcomes, attempts, batch.side.other)
-
-    def _is_given_up(self, batch: Batch) -> bool:
-        """While a database is away such tasks would pile up, and come before what is wanted."""
-        try:
-            given_up = reports.is_given_up(self._redis, batch.reply_to, batch.task_id)
-        except RedisError:
-            return False
-        if given_up:
-            log.info("Task left: its keys are handed out again", event_name="task_left", task=batch.task_id)
-        return given_up
 
     def _refuse(self, batch: Batch) -> list[Outcome]:
         """Keys of a collection that cannot be synchronised are done, with nothing done (rules/refusals.py)."""
@@ -171,19 +164,33 @@ class Worker:
             return stopped_sides(load_halts(self._local), batch.collection)
 
     def _keep(self, outcomes: list[Outcome]) -> None:
-        """What must be in Django. Rejections must be durable before the listener hears that they are done;
-        conflicts are durable already, and beat copies what is left."""
+        """What must be in Django. Rejections must be durable, there or here, before the listener hears that they are
+        done; conflicts are durable already."""
         rejected = [one for one in outcomes if one.ending is Ending.REJECTED]
-        if rejected:
-            record_rejections(self.device, rejected)
+        told = not rejected or self._tell_django(partial(record_rejections, self.device, rejected))
         if any(one.conflict for one in outcomes):
-            try:
-                copy_conflicts(self._local, self.device)
-            except DatabaseError as error:
+            self._tell_django(partial(copy_conflicts, self._local, self.device))
+        up_to_date = self._tell_django(partial(end_kept, self.device, outcomes))
+        with translated(), of_side(self._local):
+            if not told:
+                pending.keep(self._local, rejected)
+            if not up_to_date:
+                pending.note_behind(self._local)
+
+    def _tell_django(self, act: Callable[[], object]) -> bool:
+        """False: not now, or nobody knows whether. Documents go on moving while Django's database is away."""
+        try:
+            self._django.call(act)
+        except DatabaseError as error:
+            if time.monotonic() - self._complained_at > COMPLAIN_SECONDS:
+                self._complained_at = time.monotonic()
                 log.warning(
-                    "Conflicts stay to be copied later", event_name="conflicts_left", error=str(error)
+                    "Django's database is away: its records follow later",
+                    event_name="django_away",
+                    error=describe(error),
                 )
-        end_kept(self.device, outcomes)
+            return False
+        return True
 
     def _log(self, batch: Batch, outcomes: list[Outcome], took_ms: float) -> None:
         for target in Side:
@@ -225,12 +232,12 @@ class Worker:
 
     def _send(self, report: Report) -> None:
         self._spoke_at = time.monotonic()
-        try:
-            reply_to = self._batch.reply_to if self._batch else ""
-            reports.send(self._redis, reply_to, replace(report, worker=self._name))
-        except RedisError as error:
-            # The listener asks again; the second task finds the work done
-            log.warning("The listener could not be told", event_name="report_lost", error=str(error))
+        self._reporter.send(self._batch.reply_to if self._batch else "", report)
+
+
+def _why(error: Exception) -> str:
+    cause = cause_of(error)
+    return str(cause) if isinstance(cause, Unexplained) else describe(error)
 
 
 @cache

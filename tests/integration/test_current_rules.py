@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pymongo.database import Database
 from syncapp.engine.errors import TransientError
 from syncapp.rules import current
 from syncapp.rules.current import CurrentRules
+from syncapp.rules.rules import load_rules
 from syncapp.switches import change_switches, get_switches
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +21,7 @@ def test_rules_are_kept_for_a_while_and_read_again_when_a_batch_needs_newer_ones
     local_db: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(current, "KEEP_SECONDS", 3_600)
-    rules = CurrentRules(local_db)
+    rules = CurrentRules(partial(load_rules, local_db))
     before = rules.at_least(0)
     version = change_switches(paused=not before.paused).version
     assert rules.at_least(before.version) == before
@@ -34,4 +36,4 @@ def test_rules_that_are_older_than_the_listeners_decide_nothing(local_db: Databa
     with pytest.raises(
         TransientError, match=f"version {version} .* instead of {version + 1}: .* DATABASE_URL"
     ):
-        CurrentRules(local_db).at_least(version + 1)
+        CurrentRules(partial(load_rules, local_db)).at_least(version + 1)

@@ -110,7 +110,7 @@ def test_it_is_a_list_to_read(make_device: MakeDevice) -> None:
     device = make_device()
     done = manage("sync_doctor", home=device.home, **{**device.settings, "DJANGO_DEBUG": "true"})
     assert done.returncode == 1
-    assert "✓ Local MongoDB is a replica set" in done.stdout
+    assert "✓ The local MongoDB is a replica set" in done.stdout
     assert "! DJANGO_DEBUG is on" in done.stdout
     assert "    → Set DJANGO_DEBUG=false" in done.stdout
     assert done.stdout.splitlines()[-1] == "0 to be mended, 1 warnings"
@@ -128,7 +128,7 @@ def test_dead_servers_cost_a_line_each_and_the_others_are_looked_at(make_device:
     assert code == 2
     assert "Atlas cannot be reached" in of(findings, "connections", "failed")
     assert "broker cannot be reached" in of(findings, "broker", "failed")
-    assert "Local MongoDB lets us read" in of(findings, "privileges", "ok")
+    assert "The local MongoDB lets us read" in of(findings, "privileges", "ok")
     assert sum(finding["level"] == "failed" for finding in findings) == 2
     assert "verysecret" not in json.dumps(findings)
 

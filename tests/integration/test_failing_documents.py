@@ -31,7 +31,7 @@ from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.dispatcher import Dispatcher
 from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.safeguards import Safeguards
-from syncapp.streams.troubles import STILL_SECONDS, Trouble
+from syncapp.streams.stuck import STILL_SECONDS, Stuck
 from syncapp.switches import change_switches, get_switches
 from syncapp.tasks import blame, worker
 
@@ -90,8 +90,8 @@ class Line:
                 self.now += pause
         return errors
 
-    def troubles(self) -> list[Trouble]:
-        return self.dispatcher.troubles.of(self.dirty, self.now)
+    def stuck(self) -> list[Stuck]:
+        return self.dispatcher.stuck.of(self.dirty, self.now)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_one_that_nobody_thought_of_is_set_aside_after_its_attempts(
     line.work(tasks=1)
     assert count(line.databases[Side.LOCAL]) == 39, "at once"
     assert not RejectedChange.objects.exists()
-    (trouble,) = line.troubles()
+    (trouble,) = line.stuck()
     assert (trouble.side, trouble.collection) == (Side.ATLAS, "shop")
     assert trouble.error.startswith(type(error).__name__)
     line.work()
@@ -202,7 +202,7 @@ def test_a_fault_that_every_document_meets_sets_few_aside_and_is_told(
     line.work(tasks=400)
     assert RejectedChange.objects.count() <= blame.IN_A_ROW
     assert line.dirty.size >= 60 - blame.IN_A_ROW
-    (trouble,) = line.troubles()
+    (trouble,) = line.stuck()
     assert trouble.error == "TypeError: a fault of this release"
     assert trouble.still
     monkeypatch.undo()
@@ -224,7 +224,7 @@ def test_what_is_no_document_s_fault_counts_for_nothing_and_is_told(
     if isinstance(error, ConnectionDown):
         assert {str(one) for one in errors} == {"no route"}
     else:
-        assert [one.error for one in line.troubles()] == ["not authorized on shop"]
+        assert [one.error for one in line.stuck()] == ["not authorized on shop"]
 
 
 def test_what_passes_by_itself_but_does_not_pass_is_set_aside_too(
@@ -250,7 +250,7 @@ def test_a_view_that_comes_to_be_at_the_target_ends_as_a_collection_that_is_not_
     there.create_collection("shop", viewOn="others", pipeline=[])
     line.change(Side.LOCAL, 1)
     line.work(tasks=1)
-    (trouble,) = line.troubles()
+    (trouble,) = line.stuck()
     assert "view" in trouble.error
     line.worker._refusals._allowed_at.clear()  # it asks again within half a minute
     line.work()
@@ -260,11 +260,11 @@ def test_a_view_that_comes_to_be_at_the_target_ends_as_a_collection_that_is_not_
 
 def test_whatever_keeps_a_change_waiting_is_told_after_a_minute(line: Line) -> None:
     line.change(Side.LOCAL, 1)
-    assert line.troubles() == []
+    assert line.stuck() == []
     line.now += STILL_SECONDS - 1
     line.change(Side.LOCAL, 2)
-    assert line.troubles() == []
+    assert line.stuck() == []
     line.now += 2
-    assert line.troubles() == [Trouble(Side.LOCAL, "shop", 1_000.0, "", True)]
+    assert line.stuck() == [Stuck(Side.LOCAL, "shop", 1_000.0, "", True)]
     line.work()
-    assert line.troubles() == []
+    assert line.stuck() == []

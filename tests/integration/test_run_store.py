@@ -9,7 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.bulk import runs
-from syncapp.bulk.drive import drive
+from syncapp.bulk.drive import drive, mirror_runs
 from syncapp.bulk.run import Kind, Progress, Run, State, Treatment
 from syncapp.engine.connect import CODEC
 from syncapp.engine.transaction import transaction
@@ -67,17 +67,17 @@ def test_a_request_is_part_of_a_transaction(local: Database[Any]) -> None:
 def test_the_listener_starts_a_run_once_and_sends_it_again_only_if_it_is_late(local: Database[Any]) -> None:
     run, sent = ask(local), Sent()
     for _ in range(3):
-        drive(local, DEVICE, 60_000, sent)
+        drive(local, 60_000, sent)
     assert sent == [(run.id, 0)]
-    drive(local, DEVICE, 0, sent)
+    drive(local, 0, sent)
     assert sent == [(run.id, 0), (run.id, 0)]
 
 
 def test_a_pause_is_not_lateness(local: Database[Any]) -> None:
     run, sent = ask(local), Sent()
-    drive(local, DEVICE, 0, sent)
+    drive(local, 0, sent)
     assert runs.save_progress(local, dataclasses.replace(run, state=State.RUNNING), done(0), 30) is not None
-    drive(local, DEVICE, 0, sent)
+    drive(local, 0, sent)
     assert sent == [(run.id, 0)]
 
 
@@ -96,13 +96,13 @@ def test_a_slice_counts_once(local: Database[Any]) -> None:
 
 def test_what_convergence_depends_on_comes_first_and_the_other_goes_on_after_it(local: Database[Any]) -> None:
     verify, sent = ask(local, kind=Kind.VERIFY, owes=False), Sent()
-    drive(local, DEVICE, 60_000, sent)
+    drive(local, 60_000, sent)
     owed = ask(local)
-    drive(local, DEVICE, 60_000, sent)
+    drive(local, 60_000, sent)
     assert (state_of(local, verify), state_of(local, owed)) == (State.WAITING, State.RUNNING)
     assert runs.save_progress(local, verify, done(), 0) is None, "its slice that was under way counts no more"
     assert runs.save_progress(local, owed, done(), 0) is not None
-    drive(local, DEVICE, 60_000, sent)
+    drive(local, 60_000, sent)
     assert state_of(local, verify) is State.RUNNING
     assert sent == [(verify.id, 0), (owed.id, 0), (verify.id, 0)]
 
@@ -134,11 +134,11 @@ def test_a_later_run_over_everything_does_the_work_of_older_ones(local: Database
 
 def test_every_change_is_mirrored_in_django(local: Database[Any]) -> None:
     run, sent = ask(local, collections=["a"]), Sent()
-    drive(local, DEVICE, 60_000, sent)
-    drive(local, DEVICE, 60_000, sent)
+    drive(local, 60_000, sent)
+    mirror_runs(local, DEVICE)
     row = ComparisonRun.objects.get(run_id=run.id)
     assert (row.state, row.collections, row.instance_id) == ("running", ["a"], DEVICE)
     runs.save_progress(local, run, done(), 0)
-    drive(local, DEVICE, 60_000, sent)
+    mirror_runs(local, DEVICE)
     row.refresh_from_db()
     assert (row.state, row.ended_at is not None) == ("done", True)

@@ -10,6 +10,7 @@ from syncapp.conf import load
 from syncapp.engine.connect import connect
 from syncapp.engine.errors import HistoryLost
 from syncapp.engine.values import Side
+from syncapp.rules.rules import load_rules
 from syncapp.streams.lease import Lease
 from syncapp.streams.session import Session
 
@@ -17,7 +18,14 @@ from syncapp.streams.session import Session
 def session_on(local: Database[Any]) -> Session:
     settings = load({"CELERY_BROKER_URL": "redis://127.0.0.1:1"})
     databases = dict.fromkeys(Side, local)
-    return Session(settings, databases, "device", Lease(local, "me", 1_000), lambda batch: None)
+    return Session(
+        settings,
+        databases,
+        "device",
+        Lease(local, "me", 1_000),
+        lambda batch: None,
+        lambda: load_rules(local),
+    )
 
 
 def test_lost_history_deletes_the_token_and_ends_the_session(local_db: Database[Any]) -> None:

@@ -9,18 +9,16 @@ import structlog
 
 from syncapp import memory
 from syncapp.conf import SettingsError, get_settings
-from syncapp.engine.errors import Misconfigured
-from syncapp.engine.values import Batch, Side
+from syncapp.engine.values import Batch
 from syncapp.management.command import SyncCommand
+from syncapp.queues import QUEUES
 from syncapp.streams.listener import Listener
 from syncapp.streams.messages import encode_batch
-from syncapp.switches import apply_environment
 from syncapp.tasks.apply import apply_changes
-from syncproject.celery import PULL_QUEUE, PUSH_QUEUE, app
+from syncproject.celery import app
 
 log = structlog.get_logger(__name__)
 MISCONFIGURED = 2
-QUEUES = {Side.ATLAS: PULL_QUEUE, Side.LOCAL: PUSH_QUEUE}
 
 
 def send(batch: Batch) -> None:
@@ -44,12 +42,11 @@ class Command(SyncCommand):
             listener = Listener(settings, send)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: listener.stop())
-            apply_environment(settings)
             # Loads the broker's client, which takes longer than to carry a hundred changes; it connects later
             app.connection_for_write().get_transport_cls()
             memory.settle()
             listener.run()
-        except (SettingsError, Misconfigured) as error:
+        except SettingsError as error:
             log.error("Listener cannot start", event_name="misconfigured", error=str(error))
             raise SystemExit(MISCONFIGURED) from None
         log.info("Listener stopped", event_name="listener_stopped")

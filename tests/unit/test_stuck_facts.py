@@ -9,15 +9,15 @@ import pytest
 from monitoring.facts import take_snapshot
 from monitoring.health import Status
 from syncapp.engine.values import Side
-from syncapp.streams.troubles import Trouble
+from syncapp.streams.stuck import Stuck
 from syncapp.switches import change_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db
 
 
-def health(*troubles: Trouble, enabled: bool = True) -> tuple[Status, list[str]]:
-    rows.device(troubles=[one.as_document() for one in troubles])
+def health(*stuck: Stuck, enabled: bool = True) -> tuple[Status, list[str]]:
+    rows.device(stuck=[one.as_document() for one in stuck])
     change_switches(enabled=enabled)
     found = take_snapshot().health
     return found.status, [reason.text for reason in found.reasons]
@@ -28,7 +28,7 @@ def ago(minutes: float) -> float:
 
 
 def test_what_fails_is_told_with_its_error() -> None:
-    assert health(Trouble(Side.LOCAL, "orders", ago(3), "not authorized")) == (
+    assert health(Stuck(Side.LOCAL, "orders", ago(3), "not authorized")) == (
         Status.DEGRADED,
         ["Local → Atlas: changes of orders have failed for 3 min, and are tried again: not authorized"],
     )
@@ -36,7 +36,7 @@ def test_what_fails_is_told_with_its_error() -> None:
 
 def test_what_has_not_got_through_for_long_is_critical() -> None:
     assert health(
-        Trouble(Side.ATLAS, "orders", ago(11), still=True), Trouble(Side.LOCAL, "", ago(4), "odd", still=True)
+        Stuck(Side.ATLAS, "orders", ago(11), still=True), Stuck(Side.LOCAL, "", ago(4), "odd", still=True)
     ) == (
         Status.CRITICAL,
         [
@@ -47,5 +47,5 @@ def test_what_has_not_got_through_for_long_is_critical() -> None:
 
 
 def test_nothing_of_atlas_is_expected_to_move_while_sync_is_disabled() -> None:
-    status, texts = health(Trouble(Side.ATLAS, "orders", ago(11), still=True), enabled=False)
+    status, texts = health(Stuck(Side.ATLAS, "orders", ago(11), still=True), enabled=False)
     assert (status, texts) == (Status.HEALTHY, [])

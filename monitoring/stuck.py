@@ -12,8 +12,8 @@ _NAMES = {"local": "Local → Atlas", "atlas": "Atlas → local"}
 
 
 @dataclass(frozen=True)
-class TroubleFacts:
-    """As the listener mirrors it (syncapp/streams/troubles.py)."""
+class StuckFacts:
+    """As the listener mirrors it (syncapp/streams/stuck.py)."""
 
     side: str
     collection: str
@@ -22,7 +22,7 @@ class TroubleFacts:
     still: bool = False
 
     @classmethod
-    def of(cls, document: Mapping[str, Any], now: float) -> TroubleFacts:
+    def of(cls, document: Mapping[str, Any], now: float) -> StuckFacts:
         """`now`: seconds since 1970."""
         return cls(
             document["side"],
@@ -33,12 +33,12 @@ class TroubleFacts:
         )
 
 
-def reasons(troubles: Iterable[TroubleFacts], lasting_s: float, *, pulls: bool = True) -> list[Reason]:
+def reasons(stuck: Iterable[StuckFacts], lasting_s: float, *, pulls: bool = True) -> list[Reason]:
     """`pulls`: two-way sync is enabled; else nothing of Atlas's stream is expected to move."""
-    return [_reason(one, lasting_s) for one in troubles if pulls or one.side != "atlas"]
+    return [_reason(one, lasting_s) for one in stuck if pulls or one.side != "atlas"]
 
 
-def _reason(one: TroubleFacts, lasting_s: float) -> Reason:
+def _reason(one: StuckFacts, lasting_s: float) -> Reason:
     status = Status.CRITICAL if one.for_s > lasting_s else Status.DEGRADED
     what = f"changes of {one.collection}" if one.collection else "changes"
     if one.still:

@@ -2,12 +2,12 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("syncapp", "0003_runs_halts_validation")]
+    dependencies = [("syncapp", "0004_listener_troubles")]
 
     operations = [
         migrations.AddField(
             model_name="instance",
-            name="troubles",
+            name="stuck",
             field=models.JSONField(blank=True, default=list),
         ),
     ]

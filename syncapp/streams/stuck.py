@@ -17,7 +17,7 @@ MOST = 20  # that are told
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Stuck:
     """Changes of one collection, brought by one side's stream, that do not get through."""
 
     side: Side
@@ -32,12 +32,12 @@ class Trouble:
 
 @dataclass(slots=True)
 class _Failing:
-    trouble: Trouble
+    trouble: Stuck
     until: float  # it is over, unless it fails again
     whole: bool  # the task itself is tried again: a connection
 
 
-class Troubles:
+class StuckChanges:
     """`now`: seconds since 1970."""
 
     def __init__(self) -> None:
@@ -51,12 +51,12 @@ class Troubles:
         if report.error:
             since = known.trouble.since if known and known.until > now else now
             pause = report.silent_ms / 1000 or max(BARRED_SECONDS, LONGEST_SECONDS)
-            trouble = Trouble(report.side, collection, since, report.error)
+            trouble = Stuck(report.side, collection, since, report.error)
             self._failing[place] = _Failing(trouble, now + pause + SPARE_SECONDS, not report.endings)
         elif report.endings and known is not None and known.whole:
             del self._failing[place]
 
-    def of(self, dirty: DirtyKeys, now: float) -> list[Trouble]:
+    def of(self, dirty: DirtyKeys, now: float) -> list[Stuck]:
         """What there is now, the oldest first."""
         self._failing = {place: one for place, one in self._failing.items() if one.until > now}
         found = {place: one.trouble for place, one in self._failing.items()}
@@ -66,7 +66,7 @@ class Troubles:
                 continue
             key = dirty.holder(side, number)
             place = (side, key.collection if key else "")
-            known = found.get(place, Trouble(*place, since))
+            known = found.get(place, Stuck(*place, since))
             found[place] = replace(known, since=min(since, known.since), still=True)
         return sorted(found.values(), key=lambda one: one.since)[:MOST]
 

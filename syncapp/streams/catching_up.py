@@ -1,0 +1,56 @@
+"""What could not be written while Django's database was away, written by the listener once it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import structlog
+from pymongo.database import Database
+
+from syncapp.bulk.compare import mark_dirty
+from syncapp.conflicts import pending
+from syncapp.conflicts.copying import copy_conflicts
+from syncapp.conflicts.rejections import record_rejections
+from syncapp.conflicts.waiting import waiting
+from syncapp.engine.content import document_key
+from syncapp.engine.values import DocumentKey
+from syncapp.models import RejectedChange
+
+log = structlog.get_logger(__name__)
+WHY = "Django's database is back"
+PAGE = 500
+
+
+def catch_up(local: Database[Any], device: str) -> None:
+    """Raises DatabaseError or PyMongoError: then it is done another time."""
+    while rejected := pending.load(local):
+        record_rejections(device, rejected)
+        # Whatever became of the documents since then, and was written before this: they are looked at again
+        mark_dirty(local, [one.key for one in rejected], WHY)
+        pending.forget(local, rejected)
+        log.info("Rejected changes were recorded late", event_name="rejected_late", count=len(rejected))
+    mark = pending.behind(local)
+    if mark:
+        count = sum(mark_dirty(local, page, WHY) for page in _pages(_kept(device)))
+        copied = copy_conflicts(local, device)
+        pending.caught_up(local, mark)
+        log.info(WHY, event_name="caught_up", looked_at_again=count, conflicts_copied=copied)
+
+
+def _kept(device: str) -> Iterator[DocumentKey]:
+    """Documents that stand as rejected, or wait for a person: it is not known which still do."""
+    for rows in (RejectedChange.objects.order_by("pk"), waiting().order_by("pk")):
+        found = rows.filter(instance_id=device).values_list("collection", "document_id_raw")
+        for collection, id_bson in found.iterator(PAGE):
+            yield document_key(collection, bytes(id_bson))
+
+
+def _pages(keys: Iterable[DocumentKey]) -> Iterator[list[DocumentKey]]:
+    page: list[DocumentKey] = []
+    for key in keys:
+        page.append(key)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    yield page

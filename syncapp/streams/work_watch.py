@@ -1,0 +1,101 @@
+"""Does the broker take tasks, do workers report, do their tasks go through? What does not, since when, and why.
+
+Pure but for the clock; the dispatcher holds its lock around it. Workers that have nothing to do are asked now and
+then, by an empty batch: nobody would notice otherwise that they are gone before there is something to do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from syncapp.engine.values import BOTH, Side
+from syncapp.queues import QUEUES
+from syncapp.streams.messages import Report
+
+ASK_SECONDS = 10.0  # of silence, before workers are asked
+ANSWER_SECONDS = 12.0  # they may take that long
+# A task that failed is tried again in time, and says so when it fails once more. Else it has ended elsewhere
+FAILING_SECONDS = 15.0
+PASSING_SECONDS = 5.0  # what is over sooner (an election, a restart) is nobody's business
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`since`: seconds since 1970."""
+
+    kind: str  # broker, workers, or tasks
+    text: str  # why; of workers: the queue that has none, empty for both
+    since: float
+
+
+@dataclass(slots=True)
+class WorkWatch:
+    clock: Callable[[], float] = time.time
+    _broker: dict[str, Trouble] = field(default_factory=dict)  # by what was tried: to send, to read
+    _asked_at: dict[Side, float] = field(
+        default_factory=dict
+    )  # the first that was not answered yet, by queue
+    _heard_at: dict[Side, float] = field(default_factory=dict)
+    _failing: dict[str, float] = field(default_factory=dict)  # task → until when it counts as failing
+    _failing_since: float = 0.0
+    _failing_text: str = ""
+
+    # What happens
+
+    def broker_failed(self, trial: str, text: str) -> None:
+        since = self._broker[trial].since if trial in self._broker else self.clock()
+        self._broker[trial] = Trouble("broker", text, since)
+        self._asked_at.clear()  # nobody can answer
+
+    def broker_answered(self, trial: str) -> None:
+        self._broker.pop(trial, None)
+
+    def sent(self, side: Side) -> None:
+        self._asked_at.setdefault(side, self.clock())
+
+    def heard(self, report: Report) -> None:
+        now = self.clock()
+        self._heard_at[report.side] = now
+        self._asked_at.pop(report.side, None)
+        if report.error:
+            self._failed(report, now)
+        elif report.endings:
+            self._failing.pop(report.task_id, None)
+
+    def _failed(self, report: Report, now: float) -> None:
+        if not any(until > now for until in self._failing.values()):
+            self._failing.clear()
+            self._failing_since = now
+        self._failing[report.task_id] = now + report.silent_ms / 1000 + FAILING_SECONDS
+        self._failing_text = report.error
+
+    # What follows
+
+    def to_ask(self, sides: Iterable[Side]) -> list[Side]:
+        """Whose workers have been silent for so long that they should be asked (again)."""
+        now = self.clock()
+        return [
+            side
+            for side in sides
+            if now - max(self._heard_at.get(side, 0.0), self._asked_at.get(side, 0.0)) >= ASK_SECONDS
+        ]
+
+    def troubles(self) -> list[Trouble]:
+        now = self.clock()
+        broker = sorted(self._broker.values(), key=lambda trouble: trouble.since)[:1]
+        return [*broker, *self._silent(now), *self._failing_tasks(now)]
+
+    def _silent(self, now: float) -> Iterator[Trouble]:
+        if self._broker:
+            return
+        silent = [side for side in BOTH if now - self._asked_at.get(side, now) >= ANSWER_SECONDS]
+        if silent:
+            which = "" if len(silent) == len(self._asked_at) > 1 else QUEUES[silent[0]]
+            yield Trouble("workers", which, min(self._asked_at[side] for side in silent))
+
+    def _failing_tasks(self, now: float) -> Iterator[Trouble]:
+        failing = any(until > now for until in self._failing.values())
+        if failing and now - self._failing_since >= PASSING_SECONDS:
+            yield Trouble("tasks", self._failing_text, self._failing_since)

@@ -1,0 +1,93 @@
+"""What the listener makes of silence, of failures, and of a broker that is away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from syncapp.engine.values import BOTH, Ending, Side
+from syncapp.streams.messages import Report
+from syncapp.streams.work_watch import ANSWER_SECONDS, ASK_SECONDS, FAILING_SECONDS, WorkWatch
+
+
+@dataclass
+class Clock:
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def done(side: Side, task: str = "a task") -> Report:
+    return Report(task, side, endings=(Ending.DONE,))
+
+
+def failed(text: str, silent_ms: int = 0) -> Report:
+    return Report("a task", Side.LOCAL, silent_ms=silent_ms, error=text)
+
+
+def watch() -> tuple[WorkWatch, Clock]:
+    clock = Clock()
+    return WorkWatch(clock), clock
+
+
+def kinds(one: WorkWatch) -> list[str]:
+    return [trouble.kind for trouble in one.troubles()]
+
+
+def test_workers_that_are_silent_are_asked_and_missed_when_they_do_not_answer() -> None:
+    one, clock = watch()
+    assert one.to_ask(BOTH) == list(BOTH)
+    for side in BOTH:
+        one.sent(side)
+    assert one.to_ask(BOTH) == [] == one.troubles()
+    one.heard(done(Side.LOCAL))
+    clock.now += ANSWER_SECONDS
+    (trouble,) = one.troubles()
+    assert (trouble.kind, trouble.text, trouble.since) == ("workers", "atlas_to_local", 1_000)
+    one.heard(done(Side.ATLAS))
+    assert one.troubles() == []
+    clock.now += ASK_SECONDS - 1
+    assert one.to_ask(BOTH) == [Side.LOCAL]
+
+
+def test_nobody_is_missed_who_was_not_asked() -> None:
+    one, clock = watch()
+    one.heard(done(Side.LOCAL))
+    clock.now += 3_600
+    assert one.troubles() == []
+
+
+def test_a_broker_that_is_away_is_said_since_when_and_until_both_ways_work() -> None:
+    one, clock = watch()
+    one.sent(Side.LOCAL)
+    one.broker_failed("read", "Connection refused")
+    clock.now += 60
+    one.broker_failed("read", "Timeout")
+    one.broker_failed("send", "Timeout")
+    (trouble,) = one.troubles()
+    assert (trouble.kind, trouble.text, trouble.since) == ("broker", "Timeout", 1_000)
+    one.broker_answered("read")
+    assert kinds(one) == ["broker"]
+    one.broker_answered("send")
+    assert one.troubles() == [], "and nobody could answer meanwhile"
+
+
+def test_tasks_that_go_on_failing_are_named_with_the_newest_reason() -> None:
+    one, clock = watch()
+    one.heard(failed("an election"))
+    assert one.troubles() == [], "that passes by itself"
+    clock.now += 6
+    one.heard(failed("Atlas refuses it", silent_ms=10_000))
+    (trouble,) = one.troubles()
+    assert (trouble.kind, trouble.text, trouble.since) == ("tasks", "Atlas refuses it", 1_000)
+    one.heard(done(Side.LOCAL, "another"))
+    assert kinds(one) == ["tasks"]
+    one.heard(done(Side.LOCAL))
+    assert one.troubles() == []
+
+
+def test_a_failing_task_that_is_never_heard_of_again_is_forgotten() -> None:
+    one, clock = watch()
+    one.heard(failed("lost"))
+    clock.now += FAILING_SECONDS
+    assert one.troubles() == []
