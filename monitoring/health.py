@@ -190,7 +190,7 @@ def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:
 def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) -> list[Reason]:
     why = f": {stream.error}" if stream.error else ""
     if stream.reconnects >= facts.max_reconnects:
-        text = f"The {name} change stream could not be opened in {stream.reconnects} attempts; trying goes on{why}"
+        text = f"The {name} change stream has failed {stream.reconnects} times in a row; trying goes on{why}"
         return [Reason(Status.CRITICAL, text)]
     if stream.status != "connected":
         critical = stream.since_s > limits.disconnected_s

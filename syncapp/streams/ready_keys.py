@@ -65,13 +65,22 @@ class _Group:
 class ReadyKeys:
     def __init__(self) -> None:
         self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
+        self.blocked: frozenset[str] = frozenset()  # collections of which nothing may go out
 
     def __len__(self) -> int:
         return sum(group.ready for group in self._groups.values())
 
     def fullest(self, held: Container[str] = ()) -> int:
-        """The number of keys in the largest group. `held`: collections that are left out."""
-        return max((group.ready for (_, name), group in self._groups.items() if name not in held), default=0)
+        """The number of keys in the largest group that may go out. `held`: collections that are left out."""
+        blocked = self.blocked
+        return max(
+            (
+                group.ready
+                for (_, name), group in self._groups.items()
+                if name not in held and name not in blocked
+            ),
+            default=0,
+        )
 
     def add(self, key: DocumentKey, work: Work) -> None:
         if work.ready:
@@ -97,8 +106,8 @@ class ReadyKeys:
     ) -> tuple[Side, str, list[DocumentKey]] | None:
         """Up to `limit` keys of the group whose turn it is, all of as many attempts, and no more than fit in a task. Of
         the collections in `gathered` many more, so that all that is ready comes together; of those in `held` none."""
-        for _ in range(len(self._groups)):
-            (side, collection), group = self._groups.popitem(last=False)
+        for side, collection in [place for place in self._groups if place[1] not in self.blocked]:
+            group = self._groups.pop((side, collection))
             if not group.ready:
                 continue
             if collection in held:
