@@ -26,7 +26,7 @@ _REGEX, _DOCUMENT = 0x0B, 0x03
 _NAN = b"\x01" + struct.pack("<d", math.nan)  # the first kind after null
 _MIN_KEY = b"\xff"
 _EMPTY_ARRAY = b"\x04" + wrap(b"")
-_NUMBER = "_sync_number"
+_NUMBER = "_syncNumber"
 
 
 class UniqueIndex(NamedTuple):

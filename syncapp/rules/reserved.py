@@ -11,7 +11,7 @@ from pymongo.database import Database
 _READABLE: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
 OWN = frozenset(
     f"_sync_{name}"
-    for name in ("batches", "conflicts", "devices", "dirty", "halts", "metadata", "runs", "state")
+    for name in ("batches", "conflicts", "devices", "dirty", "halts", "metadata", "rejected", "runs", "state")
 )
 SCRATCH = "_sync_doctor_"
 # The server's own logs and descriptions. Views and time series are named as what they are

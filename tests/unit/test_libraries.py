@@ -66,7 +66,6 @@ def test_a_library_s_package_is_named_as_debian_names_it(
         runnable_here("mongod", tmp_path)
 
 
-@pytest.mark.skipif(libraries._in_wheel("libcurl.so.4") is None, reason="no wheel of this platform has it")
 def test_mongod_starts_with_the_libcurl_of_a_wheel(
     tmp_path: Path, without_libcurl: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
