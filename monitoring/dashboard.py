@@ -77,7 +77,9 @@ def live_figures() -> dict[str, Any]:
         "lastError": instance.last_error if instance else "",
         "inFlight": instance.in_flight if instance else 0,
         # What a listener said that has been silent since is told together with when it said so
-        "silentSince": instance.seen_at.isoformat() if instance and instance.seen_at and snapshot.is_silent else None,
+        "silentSince": instance.seen_at.isoformat()
+        if instance and instance.seen_at and snapshot.is_silent
+        else None,
         "clockOffsetMs": instance.clock_offset_ms if instance else 0,
         "refused": sorted(instance.refused) if instance else [],
         "rejected": RejectedChange.objects.count(),

@@ -42,7 +42,9 @@ def unavailable(request: HttpRequest, error: BaseException | None) -> HttpRespon
     text = what_is_away(error) if error else None
     if text is None:
         return None
-    log.warning("A request could not be answered", event_name="unavailable", path=request.path, error=str(error))
+    log.warning(
+        "A request could not be answered", event_name="unavailable", path=request.path, error=str(error)
+    )
     return answer(request, 503, "Not available at the moment", text)
 
 

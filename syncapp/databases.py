@@ -47,6 +47,8 @@ def database(side: Side, process: str) -> Iterator[Database[Any]]:
         raise error_of(f"{name} is unknown here: {variable} is not set")
     found = connect(uri, process, SOCKET_TIMEOUT_MS)
     try:
+        # Here, and not at the first use: within the other side's block that would name the other side
+        found.client.admin.command("ping")
         yield found
     except ConnectionDown as error:
         raise error_of(f"{name} cannot be reached: {error}") from error

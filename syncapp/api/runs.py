@@ -86,9 +86,7 @@ class RunPage(serializers.Serializer):
 
 
 @extend_schema_view(
-    get=extend_schema(
-        operation_id="list_runs", parameters=[RunQuery], responses=RunPage, tags=["runs"]
-    )
+    get=extend_schema(operation_id="list_runs", parameters=[RunQuery], responses=RunPage, tags=["runs"])
 )
 class Runs(SyncView):
     """Comparisons of both sides, newest first."""

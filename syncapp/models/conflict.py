@@ -4,7 +4,6 @@ from django.db import models
 
 from syncapp.models.choices import SideChoices
 
-
 # How the strategy of one begins that was decided by an answer which an operator gave for many at once
 BY_AN_ANSWER = ("first run: ", "after a restore: ")
 

@@ -202,9 +202,7 @@ def test_as_an_operator_does_it(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "isthmus.sqlite3")) as database:
         assert database.execute("SELECT enabled FROM syncapp_syncswitches").fetchall() == [(0,)]
     first, last = [
-        line
-        for line in (tmp_path / "logs" / "app.log").read_text().splitlines()
-        if "values_in_force" in line
+        line for line in (tmp_path / "logs" / "app.log").read_text().splitlines() if "values_in_force" in line
     ]
     assert "false (default)" in first
     assert "false (environment)" in last

@@ -196,5 +196,3 @@ def test_facts_hold_what_the_rates_are_of() -> None:
     rows.minute(PULL, succeeded=3, failed=1)
     facts = take_snapshot().facts
     assert (facts.pull.failed, facts.pull.processed, facts.pull.error_share) == (1, 4, 0.25)
-
-
