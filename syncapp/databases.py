@@ -49,6 +49,8 @@ def database(side: Side, process: str) -> Iterator[Database[Any]]:
     found: Database[Any] | None = None
     try:
         found = connect_side(side, uri, process, SOCKET_TIMEOUT_MS)
+        # Here, and not at the first use: within the other side's block that would name the other side
+        found.client.admin.command("ping")
         yield found
     except (ConnectionDown, PyMongoError) as error:
         raise error_of(says_what_fails(side, error)) from error

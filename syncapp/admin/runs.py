@@ -41,6 +41,12 @@ class StartForm(BaseDialogForm):
         widget=UnfoldAdminTextInputWidget,
     )
 
+    def clean_collections(self) -> str:
+        text = str(self.cleaned_data["collections"])
+        if text.strip() and not text.strip(" ,"):
+            raise forms.ValidationError("No name stands there. Empty: all collections.")
+        return text
+
     @property
     def names(self) -> list[str]:
         return [name.strip() for name in self.cleaned_data["collections"].split(",") if name.strip()]

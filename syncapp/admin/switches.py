@@ -41,6 +41,9 @@ class SyncSwitchesAdmin(SeenByOperators, ModelAdmin):
         for name, text in HELP.items():
             if field := form.base_fields.get(name):
                 field.help_text = text
+                # What the page showed travels along: of a page that was open while somebody else switched, only
+                # what this person changed counts as changed
+                field.show_hidden_initial = True
                 if name != "strategy":
                     field.widget = UnfoldBooleanSwitchWidget()
         return form

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -161,3 +162,31 @@ def test_restoring_needs_the_permission(viewer: Client, lost: Conflict) -> None:
     user = User.objects.get(username="viewer")
     user.user_permissions.add(Permission.objects.get(codename="operate_sync"))
     assert viewer.get(restore_page(lost)).status_code == 200
+
+
+def test_a_page_that_was_open_undoes_nothing_that_others_switched(superuser: Client) -> None:
+    address = reverse("admin:syncapp_syncswitches_change", args=[1])
+    page = superuser.get(address)
+    fields = {
+        one["name"]: one
+        for one in (
+            dict(re.findall(r'(name|value|type)="([^"]*)"', tag))
+            for tag in re.findall(r"<input[^>]*>", page.content.decode())
+        )
+        if one.get("name", "").endswith(("enabled", "paused", "strategy"))
+    }
+    shown = {name: one.get("value", "") for name, one in fields.items() if one["type"] == "hidden"}
+    assert set(shown) == {"initial-enabled", "initial-paused", "initial-strategy"}
+    change_switches(enabled=True, paused=True)
+    superuser.post(address, {**shown, "strategy": "manual"})
+    switches = get_switches()
+    assert (switches.enabled, switches.paused, switches.strategy) == (True, True, "manual")
+
+
+def test_a_comma_is_not_all_collections() -> None:
+    from syncapp.admin.runs import StartForm
+
+    assert not StartForm(None, data={"collections": " , ", "_form_submitted": "1"}).is_valid()
+    form = StartForm(None, data={"collections": "a, b", "_form_submitted": "1"})
+    assert form.is_valid()
+    assert form.names == ["a", "b"]

@@ -36,6 +36,8 @@ class Command(SyncCommand):
         parser.add_argument("--json", action="store_true", help="for scripts")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["collection"] == "":
+            raise CommandError("--collection is empty: name a collection, or leave it out")
         rows = self.chosen(options)
         if options["what"] == "list":
             self.show(rows, options["json"])
