@@ -66,7 +66,7 @@ class Line:
         for number in numbers:
             self.dirty.mark(document_key(name, bson.encode({"_id": number})), side, fact)
         for each in BOTH:
-            self.dirty.passed(each, (1 << 62) + self.dirty.read_to[each])
+            self.dirty.passed(each, (1 << 63) + self.dirty.read_to[each])
 
     @property
     def worker(self) -> worker.Worker:
