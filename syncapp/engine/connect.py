@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient, ReadPreference
@@ -94,8 +94,8 @@ def connect(
 
 def _options(uri: str) -> dict[str, str]:
     """As the URI has them, their names in lower case."""
-    query = urlsplit(uri).query.replace(";", "&")
-    return {name.lower(): value for name, value in parse_qsl(query)}
+    _, _, query = uri.partition("?")
+    return {name.lower(): value for name, value in parse_qsl(query.replace(";", "&"))}
 
 
 def _pool_size(options: dict[str, str]) -> int:

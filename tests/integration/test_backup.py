@@ -34,6 +34,7 @@ from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.processes import manage
 from tests.support.raw import EXACT, documents
+from tests.support.versions import needs_mongodb_5
 
 Db = Database[Any]
 VALUES: list[Any] = [
@@ -63,6 +64,7 @@ def stored(database: Db, collection: str) -> list[bytes]:
     return sorted(documents(database, collection))
 
 
+@needs_mongodb_5
 @pytest.mark.parametrize("compress", [False, True])
 def test_every_type_comes_back_as_the_same_bytes(
     local_db: Db, atlas_db: Db, tmp_path: Path, compress: bool
@@ -82,6 +84,7 @@ def test_every_type_comes_back_as_the_same_bytes(
     assert stored(atlas_db, "types") == stored(local_db, "types")
 
 
+@needs_mongodb_5
 def test_options_indexes_and_odd_names_come_back(local_db: Db, atlas_db: Db, tmp_path: Path) -> None:
     local_db.create_collection("ring", capped=True, size=8192, max=5)
     local_db["ring"].insert_many([{"_id": n} for n in range(3)])
@@ -133,7 +136,7 @@ def test_the_layout_is_mongodumps(local_db: Db, tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
     (row,) = manifest["sides"]["local"]["collections"]
     assert (row["name"], row["documents"], row["bytes"]) == ("a/b", 2, 28)
-    assert manifest["sides"]["local"]["server_version"] == "6.0.5"
+    assert manifest["sides"]["local"]["server_version"] == local_db.client.server_info()["version"]
     assert len(file_name("ä" * 90)) < 250
 
 

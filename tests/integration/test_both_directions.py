@@ -28,6 +28,7 @@ from pymongo.database import Database
 from tests.support.device import Device, databases
 from tests.support.eventually import eventually
 from tests.support.raw import EXACT, documents, nan, raw
+from tests.support.versions import ODD_NAMES, needs_mongodb_5
 
 SIDES = ("local", "atlas")
 
@@ -49,7 +50,8 @@ def deep(levels: int) -> dict[str, Any]:
 
 VALUES: list[dict[str, Any]] = [
     {"_id": "timestamp", "t": Timestamp(0, 0), "u": Timestamp(1, 2), "in": {"t": Timestamp(0, 0)}},
-    {"_id": "names", "$set": 1, "a.b": 2, "": 3, "$": {"$inc": {"x": 1}}, "ключ": 4, "a": {"": {"": 1}}},
+    {"_id": "names", "": 3, "ключ": 4, "a": {"": {"": 1}},
+     **({"$set": 1, "a.b": 2, "$": {"$inc": {"x": 1}}} if ODD_NAMES else {})},
     {"_id": "numbers", "i": 1, "l": Int64(1), "d": 1.0, "z": -0.0, "m": Decimal128("1.00"), "n": Decimal128("1.0")},
     {"_id": "dates", "min": DatetimeMS(-(2**63)), "max": DatetimeMS(2**63 - 1), "bc": DatetimeMS(-(10**14))},
     {"_id": "kinds", "r": Regex("a.b", "imx"), "c": Code("f()", {"x": 1}), "b": Binary(b"", 4 + 0x80),
@@ -133,6 +135,7 @@ def twins(key: int, field: str, *values: object) -> bytes:
     return (len(body) + 5).to_bytes(4, "little") + body + b"\0"
 
 
+@needs_mongodb_5
 @pytest.mark.parametrize("side", SIDES)
 def test_fields_of_the_same_name_are_changed_without_harm(device: Device, side: str) -> None:
     """MongoDB 6.0.5 ends itself when a pipeline changes them."""

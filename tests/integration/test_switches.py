@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ import pytest
 from tests.support.device import Device
 from tests.support.eventually import eventually
 
+OPENED = "Atlas Change Stream started successfully"
 SOON = 2.0  # seconds until a switch must have taken effect
 
 
@@ -132,3 +134,32 @@ def test_paused_nothing_moves_and_resumed_everything_arrives(device: Device) -> 
     device.console.switch(paused=False)
     device.wait_until_settled(without=["sessions"])
     assert device.local["paused"].count_documents({}) == 100
+
+
+def test_excluding_a_busy_collection_compares_nothing(device: Device) -> None:
+    """The stream's place is an event of that collection, which the new filter hides."""
+    device.atlas["beside"].insert_one({"_id": "before"})
+    device.wait_until_settled()
+    runs = device.local["_sync_runs"].count_documents({})
+    opened = device.lines("listener").count(OPENED)
+    over = threading.Event()
+
+    def be_busy() -> None:
+        while not over.wait(0.002):
+            device.atlas["busy"].insert_one({})
+
+    writer = threading.Thread(target=be_busy)
+    writer.start()
+    try:
+        device.console.exclude("busy")
+        device.wait_for_line("listener", OPENED, times=opened + 1)
+        over.wait(1.0)
+        device.atlas["beside"].insert_one({"_id": "after"})
+        eventually(lambda: device.local["beside"].find_one({"_id": "after"}), "other collections go on")
+    finally:
+        over.set()
+        writer.join()
+    assert "cannot resume" not in device.lines("listener")
+    assert device.local["_sync_runs"].count_documents({}) == runs
+    device.console.include("busy")
+    device.wait_until_settled()

@@ -40,7 +40,9 @@ def write(database: Database[Any], collection: str, raw: bytes, *, delete: bool 
             # Over fields of one name the server ends itself when a pipeline changes them. By the command: the
             # driver would decode the document, and cannot decode every date
             statement = {"q": query, "u": RawBSONDocument(raw)}
-            reply = database.command({"update": collection, "updates": [statement]})
+            # Before MongoDB 5.0 a command's own concern is not a majority, which is what is read below
+            command = {"update": collection, "updates": [statement], "writeConcern": {"w": "majority"}}
+            reply = database.command(command)
             if reply.get("writeErrors"):
                 raise WriteError("", reply["writeErrors"][0]["code"])
         else:
