@@ -87,11 +87,13 @@ def documents_with(
     database: Database[Any], collection: str, index: UniqueIndex, keys: Sequence[bytes]
 ) -> Iterator[bytes]:
     """The documents in an index that have one of these keys, and perhaps some more. Raises PyMongoError."""
-    wanted = [values_of(key) for key in keys]
-    in_ranges = [values for values in wanted if _nothing_at(index, values, -1) and not index.hidden]
-    for values in in_ranges:
-        yield from _find(database, collection, index, b"", values)
-    in_queries = [values for values in wanted if values not in in_ranges] if in_ranges else wanted
+    in_queries = []
+    for key in keys:
+        values = values_of(key)
+        if _nothing_at(index, values, -1) and not index.hidden:
+            yield from _find(database, collection, index, b"", values)
+        else:
+            in_queries.append(values)
     for start, end in _portions([sum(map(len, values)) for values in in_queries], BRANCHES):
         yield from _find(database, collection, index, _query(index, in_queries[start:end]))
 
@@ -143,8 +145,8 @@ def _query(index: UniqueIndex, keys: Sequence[Sequence[bytes]]) -> bytes:
     if len(paths) == 1 and not any(
         _is_operator(values[0]) or _nothing_at(index, values, 0) for values in wanted
     ):
-        list_ = b"".join(one[:1] + b"%d\0" % place + one[1:] for place, (one,) in enumerate(wanted))
-        return wrap(b"\x03" + paths[0] + b"\0" + wrap(b"\x04$in\0" + wrap(list_)))
+        choice = b"".join(one[:1] + b"%d\0" % place + one[1:] for place, (one,) in enumerate(wanted))
+        return wrap(b"\x03" + paths[0] + b"\0" + wrap(b"\x04$in\0" + wrap(choice)))
     branches = []
     for place, values in enumerate(wanted):
         # $eq: a value that is a regular expression is meant as a value, not as a pattern
