@@ -24,7 +24,6 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.engine.collisions import Collision
 from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash
 from syncapp.engine.cutting import fitting_ids, in_parts
@@ -40,7 +39,7 @@ from syncapp.engine.errors import (
 from syncapp.engine.landings import record_landed
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.plan import Plan, now_ms, transferred
-from syncapp.engine.probe import find_refused
+from syncapp.engine.refused import take_out
 from syncapp.engine.sides import of_side
 from syncapp.engine.stamps import stamp_of
 from syncapp.engine.state import read_states, write_states
@@ -60,7 +59,6 @@ from syncapp.engine.work import Work
 UNLIMITED = 1 << 62
 ROUNDS = 12  # looks at a key in one task before it is handed back
 EXCHANGE_BYTES = 64 * 1024 * 1024  # of documents that give each other unique values, in one transaction
-PROBE_AFTER = 4  # documents that were refused one by one: from then on it is tried who will be
 FIRST_READ = 100  # documents of a collection whose sizes are not known yet, before more of them are asked for
 BACKOFF_SECONDS = (0.005, 0.4)  # first and longest wait after a write conflict
 
@@ -171,7 +169,7 @@ class ChangeProcessor:
                     self._decide_locally(batch, work, view, policy, plan)
                 break
             except DocumentRefused as error:
-                self._refused(batch.collection, work, plan, error, Side.LOCAL, plan.pulls)
+                self._refused(work, plan, error, Side.LOCAL, plan.pulls)
             except CollectionRefused as error:
                 work.reject(error, Side.LOCAL, view.documents)
         work.outcomes |= plan.outcomes
@@ -181,43 +179,12 @@ class ChangeProcessor:
             self._push(plan, work)
 
     def _refused(
-        self,
-        collection: str,
-        work: Work,
-        plan: Plan,
-        error: DocumentRefused,
-        target: Side,
-        writes: list[DocumentWrite],
+        self, work: Work, plan: Plan, error: DocumentRefused, target: Side, writes: list[DocumentWrite]
     ) -> None:
         """The target takes everything but this document: reject it, or look at it again with others."""
-        by_key = {write.key: write for write in writes}
-        if error.is_taken:
-            exchanged = error.key in work.exchanged
-            if target not in work.untangled:
-                work.untangled.add(target)
-                self.at("value taken")
-                with translated():
-                    Collision(self.databases, collection, work, plan, target, by_key).settle()
-                decided = error.key in work.outcomes or error.key in work.postponed
-                if decided or (error.key in work.exchanged and not exchanged):
-                    return
-            if work.look_once_more(error.key, by_key):
-                return
-        self._reject(work, error, target, by_key[error.key])
-        work.refusals += 1
-        if work.refusals == PROBE_AFTER:
-            left = work.left()
-            rest = [write for key, write in by_key.items() if key in left and key not in work.exchanged]
-            with translated():
-                for one in find_refused(self.databases[target][collection], rest):
-                    if not one.is_taken:  # the holder may be about to change
-                        self._reject(work, one, target, by_key[one.key])
-
-    def _reject(self, work: Work, error: DocumentRefused, target: Side, write: DocumentWrite) -> None:
-        work.outcomes[error.key] = Outcome(
-            error.key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code,
-            document=write.after,
-        )  # fmt: skip
+        self.at("refused")
+        with translated():
+            take_out(self.databases, work, plan, error, target, writes)
 
     def _read(
         self, collection: Collection[Any], work: Work, keys: Iterable[DocumentKey], session: ClientSession
@@ -337,7 +304,7 @@ class ChangeProcessor:
                 if error.is_there and not read_all:
                     read_all = True  # more of them may be there
                     continue
-                self._refused(writes[0].key.collection, work, plan, error, Side.ATLAS, writes)
+                self._refused(work, plan, error, Side.ATLAS, writes)
             except CollectionRefused as error:
                 work.reject(error, Side.ATLAS, {write.key: write.after for write in writes})
             except DuplicateKeyError:

@@ -41,6 +41,7 @@ class Collision:
     ) -> None:
         self._databases, self._collection = databases, collection
         self._work, self._plan, self._target, self._writes = work, plan, target, writes
+        self._leaving = {write.key for write in plan.pushes} if target is Side.LOCAL else set()
         self._ended = {**work.outcomes, **{k: one for k, one in plan.outcomes.items() if k not in writes}}
 
     def settle(self) -> None:
@@ -69,7 +70,9 @@ class Collision:
     def _status(self, holder: DocumentKey) -> Verdict | None:
         ended = self._ended.get(holder)
         if ended is None:
-            return Verdict.LATER if holder in self._work.items else None
+            # What travels the other way stays here, whatever becomes of it there
+            undecided = holder in self._work.items and holder not in self._leaving
+            return Verdict.LATER if undecided else None
         return None if ended.ending in _OVER else Verdict.WAITS
 
     def _pass(self, key: DocumentKey, verdict: Verdict, found: Judgement, tangle: Tangle) -> None:

@@ -62,7 +62,8 @@ def _spread(places: list[_Place]) -> Iterator[tuple[bytes | None, ...]]:
     if len(arrays) > 1:
         raise Unsure  # two arrays beside each other: the server refuses that
     ((walked, array),) = arrays.items()
-    for element in _elements_of(array) or [None]:
+    found: list[bytes | None] = [*_elements_of(array)]
+    for element in found or [None]:
         yield from _spread(
             [
                 _inside(place, element) if place.is_array and place.walked == walked else place

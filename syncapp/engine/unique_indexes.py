@@ -35,8 +35,8 @@ class UniqueIndex(NamedTuple):
     ascending: tuple[bool, ...]
     sparse: bool
     hidden: bool
-    collation: RawBSONDocument | None
-    partial: RawBSONDocument | None
+    collation: bytes  # as BSON; empty: none
+    partial: bytes
 
     def keys(self, document: bytes | None) -> set[bytes]:
         """What it would hold of a document, if it is not partial. None where that is not known for certain."""
@@ -63,38 +63,37 @@ def _index(raw: bytes) -> UniqueIndex | None:
     fields = {name: (kind, value) for kind, name, value in elements(raw)}
     if b"unique" not in fields or fields[b"unique"][1] == b"\0":
         return None
-    pattern = RawBSONDocument(fields[b"key"][1])
+    pattern = fields[b"key"][1]
+    paths = [name for _, name, _ in elements(pattern)]
     try:
-        if any(way not in (1, -1) for way in pattern.values()) or b"_id" in _names(pattern.raw):
-            return None
+        ways = list(RawBSONDocument(pattern).values())
         name = str(RawBSONDocument(raw)["name"])
     except BSONError:
         return None
-    collation, partial = fields.get(b"collation"), fields.get(b"partialFilterExpression")
+    if any(way not in (1, -1) for way in ways) or paths == [b"_id"]:
+        return None
     return UniqueIndex(
         name,
-        tuple(tuple(path.split(b".")) for path in _names(pattern.raw)),
-        tuple(way == 1 for way in pattern.values()),
+        tuple(tuple(path.split(b".")) for path in paths),
+        tuple(way == 1 for way in ways),
         b"sparse" in fields and fields[b"sparse"][1] != b"\0",
         b"hidden" in fields and fields[b"hidden"][1] != b"\0",
-        RawBSONDocument(collation[1]) if collation else None,
-        RawBSONDocument(partial[1]) if partial else None,
+        fields.get(b"collation", (0, b""))[1],
+        fields.get(b"partialFilterExpression", (0, b""))[1],
     )
-
-
-def _names(document: bytes) -> list[bytes]:
-    return [name for _, name, _ in elements(document)]
 
 
 def documents_with(
     database: Database[Any], collection: str, index: UniqueIndex, keys: Sequence[bytes]
 ) -> Iterator[bytes]:
     """The documents in an index that have one of these keys, and perhaps some more. Raises PyMongoError."""
-    wanted = [values_of(key) for key in keys]
-    in_ranges = [values for values in wanted if _nothing_at(index, values, -1) and not index.hidden]
-    for values in in_ranges:
-        yield from _find(database, collection, index, b"", values)
-    in_queries = [values for values in wanted if values not in in_ranges] if in_ranges else wanted
+    in_queries = []
+    for key in keys:
+        values = values_of(key)
+        if _nothing_at(index, values, -1) and not index.hidden:
+            yield from _find(database, collection, index, b"", values)
+        else:
+            in_queries.append(values)
     for start, end in _portions([sum(map(len, values)) for values in in_queries], BRANCHES):
         yield from _find(database, collection, index, _query(index, in_queries[start:end]))
 
@@ -103,18 +102,18 @@ def _find(
     database: Database[Any], collection: str, index: UniqueIndex, query: bytes, values: Sequence[bytes] = ()
 ) -> Iterator[bytes]:
     command: dict[str, Any] = {"find": collection, "readConcern": {"level": "local"}}
-    if query and index.partial is not None:
-        query = wrap(b"\x04$and\0" + wrap(b"\x030\0" + query + b"\x031\0" + index.partial.raw))
-    elif index.partial is not None:
-        query = index.partial.raw
+    if query and index.partial:
+        query = wrap(b"\x04$and\0" + wrap(b"\x030\0" + query + b"\x031\0" + index.partial))
+    elif index.partial:
+        query = index.partial
     if query:
         command["filter"] = RawBSONDocument(query)
     if values:
         command |= _range(index, values)
     if not index.hidden:
         command["hint"] = index.name
-    if index.collation is not None:
-        command["collation"] = index.collation
+    if index.collation:
+        command["collation"] = RawBSONDocument(index.collation)
     with (
         session_of(database) as session,
         closing(read_commands.portions(database, command, session)) as portions,
@@ -146,8 +145,8 @@ def _query(index: UniqueIndex, keys: Sequence[Sequence[bytes]]) -> bytes:
     if len(paths) == 1 and not any(
         _is_operator(values[0]) or _nothing_at(index, values, 0) for values in wanted
     ):
-        list_ = b"".join(one[:1] + b"%d\0" % place + one[1:] for place, (one,) in enumerate(wanted))
-        return wrap(b"\x03" + paths[0] + b"\0" + wrap(b"\x04$in\0" + wrap(list_)))
+        choice = b"".join(one[:1] + b"%d\0" % place + one[1:] for place, (one,) in enumerate(wanted))
+        return wrap(b"\x03" + paths[0] + b"\0" + wrap(b"\x04$in\0" + wrap(choice)))
     branches = []
     for place, values in enumerate(wanted):
         # $eq: a value that is a regular expression is meant as a value, not as a pattern
@@ -189,9 +188,9 @@ def taken_by(
     database: Database[Any], collection: str, index: UniqueIndex, documents: Sequence[bytes]
 ) -> list[bool]:
     """Which of these versions of documents a partial index takes. Raises PyMongoError."""
-    if index.partial is None:
+    if not index.partial:
         return [True] * len(documents)
-    names = _fields_of(index.partial.raw)
+    names = _fields_of(index.partial)
     parts = [
         b"".join(bytes([kind]) + name + b"\0" + value for kind, name, value in elements(one) if name in names)
         for one in documents
@@ -200,7 +199,7 @@ def taken_by(
     for start, end in _portions([len(part) for part in parts]):
         pipeline = [
             *_literally(parts[start:end]),
-            {"$match": index.partial},
+            {"$match": RawBSONDocument(index.partial)},
             {"$project": {"_id": 0, _NUMBER: 1}},
         ]
         for one in _aggregate(database, collection, pipeline, index):
@@ -249,5 +248,5 @@ def _literally(documents: Sequence[bytes]) -> list[Any]:
 def _aggregate(
     database: Database[Any], collection: str, pipeline: list[Any], index: UniqueIndex
 ) -> Iterator[dict[str, Any]]:
-    options: dict[str, Any] = {} if index.collation is None else {"collation": dict(index.collation)}
-    yield from database[collection].aggregate(pipeline, **options)
+    collation = dict(RawBSONDocument(index.collation)) if index.collation else None
+    yield from database[collection].aggregate(pipeline, collation=collation)

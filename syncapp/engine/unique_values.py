@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from syncapp.engine.content import document_key, id_of, ids_filter, split_documents
 from syncapp.engine.unique_indexes import UniqueIndex, classes_of, documents_with, taken_by, unique_indexes
@@ -22,6 +25,7 @@ from syncapp.engine.values import DocumentKey
 
 IDS = 2_000  # of one query
 Versions = Mapping[DocumentKey, bytes | None]
+Keys = Mapping[DocumentKey, set[bytes]]
 
 
 @dataclass(slots=True)
@@ -65,8 +69,11 @@ class Untangling:
         frontier, size = dict(self._after), 0
         while frontier:
             met = len(tangle.partners)
+            versions = {key: version for key, version in frontier.items() if version is not None}
             for index in indexes:
-                self._ask(index, {key: version for key, version in frontier.items() if version is not None})
+                # What an index cannot be asked (it is gone, a value is nested too deep) is found out one by one
+                with suppress(OperationFailure, BSONError):
+                    self._ask(index, versions)
             new = list(tangle.partners.items())[met:]
             size += sum(len(version) for _, version in new if version is not None)
             tangle.goes_on = bool(new) and (len(tangle.partners) > most or size > most_bytes)
@@ -83,13 +90,29 @@ class Untangling:
         }
         if not held and len(brought) < 2:
             return
+        if len(held) > len(wanted):
+            held = self._really(index, brought, held)
         self._learn(held)
         # A partial index may not take what comes
-        kept = self._taken(index, {key: self._after[key] for key in held})
+        after = {key: version for key in held if (version := self._after[key]) is not None}
+        kept = {key: index.keys(after[key]) for key in self._taken(index, after)}
         brought = {key: brought[key] for key in self._taken(index, {key: versions[key] for key in brought})}
         holding = {key: index.keys(document) for key, document in held.items()}
         equal = self._classes(index, [*brought.values(), *holding.values(), *kept.values()])
         _connect(self.tangle, index, equal, brought, holding, kept)
+
+    def _really(
+        self, index: UniqueIndex, brought: Keys, found: Mapping[DocumentKey, bytes]
+    ) -> dict[DocumentKey, bytes]:
+        """Those that hold one of the values: a query finds more, such as by one element of an array each."""
+        holding = {key: index.keys(document) for key, document in found.items()}
+        equal = self._classes(index, [*brought.values(), *holding.values()])
+        wanted = {equal[value] for values in brought.values() for value in values}
+        return {
+            key: document
+            for key, document in found.items()
+            if any(equal[value] in wanted for value in holding[key])
+        }
 
     def _learn(self, held: Mapping[DocumentKey, bytes]) -> None:
         """What becomes of those that hold something."""
@@ -103,18 +126,12 @@ class Untangling:
             if there.get(key) != held[key]:
                 self.tangle.partners[key] = there.get(key)
 
-    def _taken(self, index: UniqueIndex, versions: Versions) -> dict[DocumentKey, set[bytes]]:
-        there = {key: version for key, version in versions.items() if version is not None}
-        taken = taken_by(self._target, self._collection, index, list(there.values()))
-        return {
-            key: index.keys(version) for (key, version), one in zip(there.items(), taken, strict=True) if one
-        }
+    def _taken(self, index: UniqueIndex, versions: Mapping[DocumentKey, bytes]) -> list[DocumentKey]:
+        taken = taken_by(self._target, self._collection, index, list(versions.values()))
+        return [key for key, one in zip(versions, taken, strict=True) if one]
 
     def _classes(self, index: UniqueIndex, groups: Iterable[set[bytes]]) -> dict[bytes, int]:
         return classes_of(self._target, self._collection, index, sorted(set().union(*groups)))
-
-
-Keys = Mapping[DocumentKey, set[bytes]]
 
 
 def _connect(

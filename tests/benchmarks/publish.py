@@ -48,6 +48,7 @@ def together(measured: Sequence[Results]) -> Results:
         results.first_runs += one.first_runs
         results.steps += one.steps
         results.parts += one.parts
+        results.moves += one.moves
     return results
 
 

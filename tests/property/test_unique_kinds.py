@@ -5,7 +5,7 @@ than their number."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import bson
@@ -19,9 +19,12 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine import collisions
+from syncapp.engine.conflict_records import read_uncopied
 from syncapp.engine.connect import connect
+from syncapp.engine.content import document_key, id_of
 from syncapp.engine.decide import Policy
 from syncapp.engine.values import DocumentKey, Ending, Outcome, Side
+from syncapp.streams import ready_keys
 from tests.property import world as worlds
 from tests.property.examples import share_of_examples
 from tests.property.world import Device, World
@@ -91,10 +94,15 @@ def begin(world: World, kind: str, count: int) -> None:
             database[world.collection].create_index(keys, unique=True, **options)
 
 
-def assign(database: Database[Any], collection: str, changed: list[RawBSONDocument]) -> None:
+def assign(
+    database: Database[Any], collection: str, changed: list[RawBSONDocument], ids: Sequence[int] = ()
+) -> None:
     """All at one moment, as an application does it that cares for its values."""
     with database.client.start_session() as session, session.start_transaction():
-        database[collection].delete_many({"_id": {"$lt": len(changed)}}, session=session)
+        numbers = list(
+            ids or range(len(changed))
+        )  # of these documents, which Python may not be able to decode
+        database[collection].delete_many({"_id": {"$in": numbers}}, session=session)
         database[collection].insert_many(changed, session=session)
 
 
@@ -174,6 +182,49 @@ def test_any_permutation_under_any_index_arrives_exactly(
         assert world.contents(world.devices[0].local) == world.contents(world.atlas) == [
             one.raw for one in changed
         ]  # fmt: skip
+    finally:
+        world.close()
+
+
+@given(
+    kind=st.sampled_from(["plain", "compound", "partial", "collation", "several"]),
+    limit=st.sampled_from([1, 3, 50]),
+    seed=st.integers(0, 1 << 32),
+)
+@share_of_examples(0.3)
+def test_what_both_sides_permute_ends_equal_or_refused_and_each_conflict_is_recorded_once(
+    databases: tuple[Database[Any], Database[Any]],
+    exact_times: None,
+    gathers_little: None,
+    kind: str,
+    limit: int,
+    seed: int,
+) -> None:
+    rng = random.Random(seed)
+    world = World.build(*databases, 1, POLICY)
+    try:
+        begin(world, kind, COUNT)
+        device = world.devices[0]
+        for place in (0, 1):
+            order = list(range(COUNT))
+            moved = rng.sample(order, rng.randrange(2, COUNT))
+            for number, value in zip(moved, rng.sample(moved, len(moved)), strict=True):
+                order[number] = value
+            changed = documents(kind, order, 2 + place)
+            assign(world.database(place), world.collection, [changed[number] for number in moved], moved)
+        work(device, limit, rng)
+        world.settle()
+        refused = {
+            one.key for _, outcomes in device.ended for one in outcomes if one.ending is Ending.REJECTED
+        }
+        here, there = (
+            {document_key(world.collection, id_of(one)): one for one in world.contents(database)}
+            for database in (device.local, world.atlas)
+        )
+        differ = {key for key in here.keys() | there.keys() if here.get(key) != there.get(key)}
+        assert differ <= refused
+        records = [one for one in read_uncopied(device.local, 1_000) if one.collection == world.collection]
+        assert len({one.id_bson for one in records}) == len(records)
     finally:
         world.close()
 
@@ -267,3 +318,34 @@ def test_a_thousand_that_a_validator_refuses_are_not_sent_again_for_each_of_them
     rejected = {one.key for one in ended if one.ending is Ending.REJECTED and one.code == 121}
     assert {bson.decode(one.id_bson)["_id"] for one in rejected} == wrong
     assert target[world.collection].count_documents({}) == MANY - len(wrong)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_row_longer_than_a_batch_arrives_and_a_circle_is_refused(
+    databases: tuple[Database[Any], Database[Any]],
+    exact_times: None,
+    monkeypatch: pytest.MonkeyPatch,
+    place: int,
+) -> None:
+    monkeypatch.setattr(ready_keys, "GATHERED_KEYS", 4)
+    monkeypatch.setattr(collisions, "MANY", 1)
+    monkeypatch.setattr(collisions, "FEW", 1)
+    world = World.build(*databases, 1, POLICY)
+    try:
+        begin(world, "plain", COUNT)
+        source, target = world.database(place), world.database(1 - place)
+        row = documents("plain", list(range(1, COUNT + 1)), 2)
+        assign(source, world.collection, row)
+        ended = work(world.devices[0], 4)
+        assert not [one for one in ended if one.ending is Ending.REJECTED]
+        assert world.contents(target) == [one.raw for one in row]
+
+        circle = documents("plain", [*range(2, COUNT + 1), 1], 3)
+        assign(source, world.collection, circle)
+        ended = work(world.devices[0], 4)
+        refused = {one.key: one for one in ended if one.ending is Ending.REJECTED}
+        assert len(refused) == COUNT
+        assert all(one.reason.endswith(collisions.TOO_MANY) and one.other_id for one in refused.values())
+        assert world.contents(target) == [one.raw for one in row]
+    finally:
+        world.close()

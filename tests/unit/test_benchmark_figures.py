@@ -27,8 +27,10 @@ from tests.benchmarks.tables import (
     latency_table,
     part_table,
     step_table,
+    unique_table,
     worker_table,
 )
+from tests.benchmarks.unique import Move
 
 
 def drain(contender: str, changes: int, seconds: float, **more: int | bool) -> Drain:
@@ -237,3 +239,11 @@ def test_runs_of_several_commands_are_put_together() -> None:
     assert (len(results.drains), len(results.idles)) == (2, 1)
     (row,) = drain_table(results).rows
     assert row[1] == "0.80 ×"
+
+
+def test_of_unique_values_the_longest_wait_of_all_runs_is_shown() -> None:
+    moves = [
+        Move("local", "shift", 2_000, seconds, wait) for seconds, wait in ((1.0, 0.5), (3.0, 0.2), (2.0, 0.1))
+    ]
+    table = unique_table(Results(moves=moves))
+    assert table.rows == [("shift, 2,000, local → Atlas", "2.0", "0.50")]
