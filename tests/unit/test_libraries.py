@@ -52,7 +52,7 @@ def test_what_is_no_program_of_this_machine_is_named(tmp_path: Path) -> None:
     program = tmp_path / "mongod"
     program.write_bytes(b"\x7fELF of another processor")
     program.chmod(0o755)
-    with pytest.raises(ServerMissing, match="mongod cannot be run: .*format"):
+    with pytest.raises(ServerMissing, match=r"mongod cannot be run: .*format"):
         runnable_here(str(program), tmp_path)
 
 
