@@ -42,15 +42,21 @@ def runnable_here(program: str, folder: Path) -> list[str]:
 
 @cache
 def missing_libraries(program: str) -> tuple[str, ...]:
-    """What the dynamic loader does not find, as `ldd` would say it (Linux with glibc; elsewhere nothing)."""
+    """What the dynamic loader does not find, as `ldd` would say it (Linux with glibc; elsewhere nothing).
+
+    Raises `ServerMissing` for what is no program of this machine.
+    """
     if sys.platform != "linux":
         return ()
-    # A program that is not loaded dynamically really runs: it must only say its version
-    done = subprocess.run(
-        [program, "--version"],
-        env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"},
-        capture_output=True, text=True, errors="replace", timeout=20, check=False,
-    )  # fmt: skip
+    try:
+        # A program that is not loaded dynamically really runs: it must only say its version
+        done = subprocess.run(
+            [program, "--version"],
+            env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"},
+            capture_output=True, text=True, errors="replace", timeout=20, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ServerMissing(f"{program} cannot be run: {error}") from None
     return tuple(re.findall(r"^\s*(\S+) => not found", done.stdout, re.MULTILINE))
 
 

@@ -48,6 +48,14 @@ def test_what_is_missing_is_named_with_its_package(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_no_program_of_this_machine_is_named(tmp_path: Path) -> None:
+    program = tmp_path / "mongod"
+    program.write_bytes(b"\x7fELF of another processor")
+    program.chmod(0o755)
+    with pytest.raises(ServerMissing, match=r"mongod cannot be run: .*format"):
+        runnable_here(str(program), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("library", "package"),
     [
