@@ -10,6 +10,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.conf import SyncSettings
+from syncapp.engine.error_text import NAMES as NAMES
 from syncapp.engine.values import BOTH, Side
 
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}

@@ -32,12 +32,11 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
     batch = decode_batch(message)
     try:
-        if not batch.items:
-            get_reporter().alive(batch)
-            return
         worker = get_worker(batch.device)
         if batch.device and batch.device != worker.device:
             _pass_on(self, batch)
+        elif not batch.items:
+            get_reporter().alive(batch)  # the listener asks whether anybody is there
         else:
             worker.apply(batch)
     except (SyncError, PyMongoError, DatabaseError) as raised:
@@ -59,6 +58,8 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
             error=describe(raised),
         )
         get_reporter().failed(batch, raised, seconds)
+        if not batch.items:
+            return  # the listener asks again
         raise self.retry(exc=error, countdown=seconds) from raised
 
 
