@@ -12,7 +12,7 @@ from kombu.exceptions import KombuError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from syncapp.broker import Broker, broker_of
+from syncapp.broker import Broker, broker_of, refuses_login
 from syncapp.doctor.values import Finding, Level, Setup
 from syncapp.engine.error_text import shorten
 
@@ -41,7 +41,7 @@ def judge(policy: str, used: int, limit: int) -> Iterator[Finding]:
 
 
 def judge_error(text: str) -> Finding:
-    if any(sign in text for sign in ("WRONGPASS", "NOAUTH", "invalid password", "Authentication")):
+    if refuses_login(text):
         what, todo = "refuses the login", "Check user and password (percent-encoded) in CELERY_BROKER_URL"
     elif "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
         what = "cannot be reached by TLS"

@@ -95,7 +95,8 @@ class Session:
     # Life
 
     def run(self, stopping: threading.Event, begun: Callable[[], None] = lambda: None) -> None:
-        """Be the active listener. `begun` is told when it reads the streams, or waits for a person. Raises LeaseLost, HistoryLost or Halted when this session has to end."""
+        """Be the active listener. `begun` is told when it reads the streams, or waits for a person. Raises LeaseLost,
+        HistoryLost or Halted when this session has to end."""
         keeper = self._periodic(
             "lease", max(0.2, self._settings.sync_lease_duration / 10_000), self._tokens.keep
         )
