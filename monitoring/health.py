@@ -113,7 +113,9 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
         reasons.append(
             Reason(Status.DEGRADED, "Sync is paused: changes wait on both sides until it is resumed")
         )
-    if facts.waiting_for and facts.silent_s is not None:
+    if facts.start is not None:
+        pass  # what a listener said before it had to begin again is no news
+    elif facts.waiting_for and facts.silent_s is not None:
         # Nothing is read or written before, so streams and lag are no news
         reasons.append(Reason(Status.DEGRADED, facts.waiting_for))
     elif not facts.paused and (not reasons or reasons[0].status != Status.CRITICAL):

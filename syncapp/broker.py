@@ -46,6 +46,11 @@ class Broker:
         )
 
 
+def refuses_login(text: str) -> bool:
+    """Is that what the broker's words mean? It says so differently to a client that names itself first."""
+    return any(sign in text for sign in ("WRONGPASS", "NOAUTH", "invalid password", "uthenticat"))
+
+
 def broker_of(text: str) -> Broker:
     """The broker that CELERY_BROKER_URL names. Raises WrongValue."""
     url("redis", "rediss")(text)

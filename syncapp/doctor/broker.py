@@ -7,11 +7,12 @@ from typing import Any
 
 import redis
 from celery import current_app
+from kombu import Connection
 from kombu.exceptions import KombuError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from syncapp.broker import broker_of
+from syncapp.broker import Broker, broker_of, refuses_login
 from syncapp.doctor.values import Finding, Level, Setup
 from syncapp.engine.error_text import shorten
 
@@ -40,7 +41,7 @@ def judge(policy: str, used: int, limit: int) -> Iterator[Finding]:
 
 
 def judge_error(text: str) -> Finding:
-    if any(sign in text for sign in ("WRONGPASS", "NOAUTH", "invalid password", "Authentication")):
+    if refuses_login(text):
         what, todo = "refuses the login", "Check user and password (percent-encoded) in CELERY_BROKER_URL"
     elif "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
         what = "cannot be reached by TLS"
@@ -67,20 +68,26 @@ def judge_devices(devices: Collection[str], mine: str) -> Iterator[Finding]:
 def look(setup: Setup) -> Iterator[Finding]:
     if not setup.settings.celery_broker_url:
         return  # the check of the settings has said so
-    client = broker_of(setup.settings.celery_broker_url).client(SECONDS, SECONDS, retry=Retry(NoBackoff(), 0))
+    broker = broker_of(setup.settings.celery_broker_url)
+    client = broker.client(SECONDS, SECONDS, retry=Retry(NoBackoff(), 0))
     try:
         with client:
             client.ping()
-            _ask_as_celery()
+            _ask_as_celery(broker)
             yield from judge(*_memory(client))
             yield from judge_devices(_devices(client), _this_device())
     except (redis.RedisError, KombuError, OSError, ValueError) as error:
         yield judge_error(shorten(str(error)))
 
 
-def _ask_as_celery() -> None:
-    """By the connection that tasks take. Raises what Celery raises."""
-    with current_app.connection_for_write() as connection:
+def celery_connection(broker: Broker) -> Connection:
+    """As tasks take it."""
+    return current_app.connection_for_write(url=broker.url, ssl=dict(broker.tls) or None)
+
+
+def _ask_as_celery(broker: Broker) -> None:
+    """Raises what Celery raises."""
+    with celery_connection(broker) as connection:
         connection.ensure_connection(max_retries=0, timeout=SECONDS)
         connection.default_channel.client.ping()
 

@@ -9,10 +9,12 @@ import redis
 from celery import current_app
 from kombu.exceptions import KombuError
 
+from syncapp.broker import broker_of
+from syncapp.doctor.broker import celery_connection
 from syncapp.doctor.values import Finding, Level, Setup
 from syncapp.queues import MAINTENANCE_QUEUE, QUEUES
 
-SECONDS = 2.0
+SECONDS = 1.5
 ALL_QUEUES = (*QUEUES.values(), MAINTENANCE_QUEUE)
 COMMAND = f"celery -A syncproject worker -Q {','.join(ALL_QUEUES)}"
 
@@ -36,7 +38,7 @@ def look(setup: Setup) -> Iterator[Finding]:
     if not setup.settings.celery_broker_url:
         return
     try:
-        with current_app.connection_for_write() as connection:
+        with celery_connection(broker_of(setup.settings.celery_broker_url)) as connection:
             connection.ensure_connection(max_retries=0, timeout=SECONDS)
             asked = current_app.control.inspect(timeout=SECONDS, connection=connection)
             answers: Mapping[str, list[dict[str, Any]]] = asked.active_queues() or {}

@@ -13,6 +13,7 @@ from dataclasses import replace
 import structlog
 from redis import RedisError
 
+from syncapp.broker import refuses_login
 from syncapp.conf import SyncSettings
 from syncapp.engine.error_text import describe
 from syncapp.engine.values import Batch, Ending, Side, WorkItem
@@ -101,7 +102,7 @@ class Dispatcher:
         except Exception as error:  # the broker's client has many
             self._broker_down = True
             with self._changed:
-                self.watch.broker_failed("send", describe(error))
+                self.watch.broker_failed("send", _why(error))
             if time.monotonic() - self._complained_at > COMPLAIN_SECONDS:
                 self._complained_at = time.monotonic()
                 log.warning("The broker takes no task", event_name="broker_down", error=describe(error))
@@ -181,7 +182,7 @@ class Dispatcher:
         except RedisError as error:
             self._broker_down = True
             with self._changed:
-                self.watch.broker_failed("read", describe(error))
+                self.watch.broker_failed("read", _why(error))
             time.sleep(BROKER_PAUSE_SECONDS)
             raise
         now = time.monotonic()
@@ -259,3 +260,8 @@ class Dispatcher:
         except RedisError as error:
             # Then it is done twice, which changes nothing
             log.warning("Workers could not be told", event_name="give_up_lost", error=describe(error))
+
+
+def _why(error: Exception) -> str:
+    text = describe(error)
+    return f"it refuses the login ({text})" if refuses_login(text) else text

@@ -70,8 +70,7 @@ class Listener:
     def _wait_after(self, error: Exception) -> None:
         self._failures += 1
         delay = min(LONGEST_MS, wait_ms(self._failures, self._settings.change_stream_reconnect_interval))
-        side = known_side(error)
-        text = says_what_fails(side, error) if side is not None else describe(error)
+        text = _why(error)
         log.warning("Listener starts over", event_name="start_over", error=text, next_in_ms=round(delay))
         if not isinstance(error, LeaseLost | HistoryLost | Halted):
             self._trouble.happened(text, delay / 1000)
@@ -137,6 +136,14 @@ class Listener:
             uri = self._settings.mongodb_uri if local else self._settings.mongodb_atlas_uri
             self._databases[side] = connect_side(side, uri, "listener", self._settings.sync_socket_timeout)
         return self._databases[side]
+
+
+def _why(error: Exception) -> str:
+    side = known_side(error)
+    if side is not None:
+        return says_what_fails(side, error)
+    text = describe(error)
+    return f"Django's database cannot be used: {text}" if isinstance(error, DatabaseError) else text
 
 
 def _process() -> str:

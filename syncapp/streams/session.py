@@ -48,7 +48,7 @@ RUNS_SECONDS = 2.0
 CLOCK_SECONDS = 15.0
 REFUSALS_SECONDS = 60.0
 HEARTBEAT_SECONDS = 5.0
-MIRROR_SECONDS = 1.0
+MIRROR_SECONDS = 2.0
 CATCH_UP_SECONDS = 5.0
 ASK_SECONDS = 2.0  # how often it is looked whether workers should be asked
 LAST_SECONDS = 3.0  # how long a stop waits for Django's database
@@ -99,7 +99,8 @@ class Session:
     # Life
 
     def run(self, stopping: threading.Event, begun: Callable[[], None] = lambda: None) -> None:
-        """Be the active listener. `begun` is told when it reads the streams, or waits for a person. Raises LeaseLost, HistoryLost or Halted when this session has to end."""
+        """Be the active listener. `begun` is told when it reads the streams, or waits for a person. Raises LeaseLost,
+        HistoryLost or Halted when this session has to end."""
         keeper = self._periodic(
             "lease", max(0.2, self._settings.sync_lease_duration / 10_000), self._tokens.keep
         )

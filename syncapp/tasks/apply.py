@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import structlog
 from celery import Task, shared_task
+from celery.exceptions import Ignore
 from pymongo.errors import PyMongoError
 
 from syncapp.engine.error_text import describe
@@ -30,14 +31,14 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
     batch = decode_batch(message)
     try:
-        if not batch.items:
-            get_reporter().alive(batch)
-            return
         worker = get_worker(batch.device)
     except (SyncError, PyMongoError) as raised:
         _again(self, batch, raised)  # it has never reached its databases
     if batch.device and batch.device != worker.device:
         _pass_on(self, batch)
+        return
+    if not batch.items:
+        get_reporter().alive(batch)  # the listener asks whether anybody is there
         return
     error = worker.attempt(batch, self.request.retries)
     if error is not None:
@@ -55,6 +56,8 @@ def _again(task: Task[Any, Any], batch: Batch, error: Exception) -> NoReturn:
         error=describe(error),
     )
     get_reporter().failed(batch, error, seconds)
+    if not batch.items:
+        raise Ignore  # the listener asks again
     raise task.retry(exc=cause_of(error), countdown=seconds) from error
 
 

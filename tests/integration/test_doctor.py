@@ -177,6 +177,21 @@ def test_logins_that_may_not_enough(make_device: MakeDevice, server: Mongod) -> 
         assert code == 0, findings
         assert "cannot be read with this login" in of(findings, "oplog", "note")
 
+        actions = ["find", "insert", "update", "remove", "createCollection", "createIndex", "dropCollection",
+                   "listIndexes", "changeStream"]  # fmt: skip
+        resource = {"db": "shop", "collection": ""}
+        client.admin.command(
+            "createRole", "few", privileges=[{"resource": resource, "actions": actions}], roles=[]
+        )
+        client.admin.command("createUser", "bare", pwd="pw", roles=["few"])
+        code, _, findings = doctor(device, MONGODB_URI=f"mongodb://bare:pw@{at}")
+        assert code == 2
+        failed = [finding["text"] for finding in findings if finding["level"] == "failed"]
+        assert failed == ["The local MongoDB: the login 'bare' may not list collections"], (
+            "one right, said once"
+        )
+        assert "cannot be seen with this login" in of(findings, "disk", "note")
+
     code, _, findings = doctor(device, MONGODB_URI=f"mongodb://till:wrong@{at}")
     assert code == 2
     assert "refuses the login" in of(findings, "connections", "failed")
@@ -253,3 +268,33 @@ def test_a_broker_that_forgets(make_device: MakeDevice, tmp_path: Path) -> None:
         assert "noeviction" in of(findings, "broker", "warning")
     finally:
         server.kill()
+
+
+def test_a_login_of_the_broker_that_may_not_ask_for_its_memory(
+    make_device: MakeDevice, redis_server: Redis
+) -> None:
+    import redis
+
+    device = make_device()
+    host = device.settings["CELERY_BROKER_URL"].partition("://")[2]
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.acl_setuser(
+            "till", enabled=True, passwords=["+pw"], categories=["+@all"], commands=["-info", "-scan"],
+            keys=["*"], channels=["*"],
+        )  # fmt: skip
+        try:
+            code, _, findings = doctor(device, CELERY_BROKER_URL=f"redis://till:pw@{host}")
+            assert code == 0, findings
+            assert "answers" in of(findings, "broker", "ok")
+            code, _, findings = doctor(device, CELERY_BROKER_URL=f"redis://till:wrong@{host}")
+            assert "The broker refuses the login" in of(findings, "broker", "failed")
+        finally:
+            client.acl_deluser("till")
+
+
+def test_a_name_that_nobody_knows(make_device: MakeDevice) -> None:
+    code, _, findings = doctor(make_device(), MONGODB_ATLAS_URI="mongodb+srv://cluster0.nowhere.invalid/shop")
+    assert code == 2
+    text = of(findings, "connections", "failed")
+    assert "Atlas cannot be found" in text
+    assert "Network Access" not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.conftest import MakeDevice
+from tests.support.eventually import eventually
 
 WRONG = "A task of another device came"
 
@@ -20,6 +21,14 @@ def test_tasks_that_come_to_another_device_are_passed_on_and_it_is_said(make_dev
         for device in devices:
             device.local["orders"].insert_one({"_id": number})
             device.atlas["menu"].insert_one({"_id": number})
+
+    def said() -> bool:
+        troubles = [
+            row[0] for device in devices for row in device.rows("SELECT troubles FROM syncapp_instance")
+        ]
+        return any("A worker of another device took the task" in text for text in troubles)
+
+    eventually(said, "health has the reason", 60)
     for device in devices:
         device.wait_until_settled(90)
         assert device.atlas["orders"].count_documents({}) == 20

@@ -17,6 +17,7 @@ from syncapp.doctor import (
     refused,
     servers,
     times,
+    workers,
 )
 from syncapp.doctor.differences import Constraints
 from syncapp.doctor.examine import Line, as_document, verdict
@@ -187,3 +188,37 @@ def test_the_worst_counts(found: list[Level], status: str, code: int) -> None:
     lines = [Line("check", Finding(level, "text")) for level in found]
     assert as_document(lines)["status"] == status
     assert verdict(lines).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("queues", "runs", "level", "said"),
+    [
+        ({}, True, FAILED, "No worker answers"),
+        ({}, False, NOTE, "No worker answers"),
+        ({"one": {"atlas_to_local", "local_to_atlas", "maintenance"}}, True, OK, "1 worker answers"),
+        ({"one": {"atlas_to_local"}, "two": {"maintenance"}}, True, FAILED, "the queue local_to_atlas"),
+    ],
+)
+def test_workers(queues: dict[str, set[str]], runs: bool, level: Level, said: str) -> None:
+    (finding,) = workers.judge(queues, runs)
+    assert finding.level is level
+    assert said in finding.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("WRONGPASS invalid username-password pair", "refuses the login"),
+        ("HELLO must be called with the client already authenticated, otherwise", "refuses the login"),
+        ("Error 1 connecting to h:1. [SSL: CERTIFICATE_VERIFY_FAILED] x", "cannot be reached by TLS"),
+        ("Error 111 connecting to h:1. Connection refused.", "cannot be reached:"),
+    ],
+)
+def test_a_broker_that_cannot_be_used(text: str, said: str) -> None:
+    assert said in broker.judge_error(text).text
+
+
+def test_another_device_on_the_same_broker() -> None:
+    assert levels(broker.judge_devices({"mine", "other"}, "mine")) == [FAILED]
+    assert levels(broker.judge_devices({"mine"}, "mine")) == []
+    assert levels(broker.judge_devices({"other"}, "")) == [], "it is not known who is the other one"

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from typing import Any
 
 import pytest
 
-from monitoring.health import DirectionFacts, Facts, Status, StreamFacts, assess, duration
+from monitoring.health import (
+    DirectionFacts,
+    Facts,
+    StartFacts,
+    Status,
+    StreamFacts,
+    TroubleFacts,
+    assess,
+    duration,
+)
 from monitoring.safety import HaltFacts, SafetyFacts
 
 HEALTHY, DEGRADED, CRITICAL = Status.HEALTHY, Status.DEGRADED, Status.CRITICAL
@@ -202,3 +212,55 @@ def test_exit_codes_are_those_of_monitoring_plugins() -> None:
 )
 def test_lengths_of_time_can_be_read(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(("since_s", "status"), [(1, DEGRADED), (61, CRITICAL)])
+def test_a_listener_that_cannot_begin_says_why_instead_of_whether_it_runs(
+    since_s: int, status: Status
+) -> None:
+    start = StartFacts("Atlas cannot be reached: h:1: refused", NOON, 12.3)
+    facts = Facts(silent_s=None, start=start, atlas_stream=StreamFacts("disconnected", 10))
+    health = assess(facts, now=NOON + dt.timedelta(seconds=since_s))
+    (reason,) = health.reasons
+    assert health.status is reason.status is status
+    assert reason.text == (
+        "Sync cannot start. Atlas cannot be reached: h:1: refused, first seen 12:00:00 UTC, next attempt in 12 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "since_s", "status", "said"),
+    [
+        ("broker", "refused", 1, DEGRADED, "The broker (Redis) is unreachable since 12:00:00 UTC: refused"),
+        ("broker", "refused", 61, CRITICAL, "unreachable since 12:00:00 UTC"),
+        ("workers", "", 40, DEGRADED, "No worker has reported for 40 s: is a Celery worker running?"),
+        ("workers", "atlas_to_local", 61, CRITICAL, "running for the queue atlas_to_local?"),
+        (
+            "tasks",
+            "Atlas: not authorized",
+            299,
+            DEGRADED,
+            "Tasks fail since 12:00:00 UTC: Atlas: not authorized",
+        ),
+        ("tasks", "Atlas: not authorized", 301, CRITICAL, "Tasks fail"),
+    ],
+)
+def test_what_keeps_tasks_from_moving_is_named(
+    kind: str, text: str, since_s: int, status: Status, said: str
+) -> None:
+    (reason,) = assess(Facts(troubles=(TroubleFacts(kind, text, NOON, since_s),))).reasons
+    assert reason.status is status
+    assert said in reason.text
+    silent = assess(Facts(silent_s=100, troubles=(TroubleFacts(kind, text, NOON, since_s),)))
+    assert all(said not in one.text for one in silent.reasons), "that is no news any more"
+
+
+def test_a_stream_that_is_not_connected_says_why() -> None:
+    stream = StreamFacts("disconnected", 12, error="Atlas cannot be reached: h:1: refused")
+    (reason,) = assess(Facts(atlas_stream=stream)).reasons
+    assert reason.text == (
+        "The Atlas change stream has been disconnected for 12 s: Atlas cannot be reached: h:1: refused"
+    )

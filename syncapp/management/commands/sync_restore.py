@@ -17,6 +17,7 @@ from syncapp.bulk.dump_folder import DumpError
 from syncapp.bulk.restore import Dump, Restored, open_dump, restore
 from syncapp.conf import SettingsError, get_settings
 from syncapp.engine.connect import connect
+from syncapp.engine.error_text import describe
 from syncapp.engine.errors import translate
 from syncapp.engine.values import Side
 from syncapp.management.command import SyncCommand
@@ -130,7 +131,7 @@ class Command(SyncCommand):
                 None, "restore", f"{side} from {dump.folder}: {sum(one.documents for one in done)} documents"
             )
         except DatabaseError as error:
-            log.warning("Not in the audit log", event_name="not_audited", error=str(error))
+            log.warning("Not in the audit log", event_name="not_audited", error=describe(error))
 
 
 def _document(done: list[Restored]) -> str:
