@@ -94,11 +94,10 @@ def test_it_is_judged_when_what_is_in_flight_has_ended(
     reached = go_to(device, point)
     CHANGES[change](world.database(place)[world.collection])
     read_all(device)
-    if reached:
-        assert device.dirty.structural_due() is None, "a task may still write"
-        while go_on(device) is not None:
-            pass
-        device.end_task(0, report=True)
+    assert device.dirty.structural_due() is None, "a task may still write"
+    while reached and go_on(device) is not None:
+        pass
+    device.end_task(0, report=True)
     pending = device.dirty.structural_due()
     assert pending is not None
     assert pending.change.fact is not None
