@@ -45,8 +45,10 @@ class Judge:
         if change.operation == "dropDatabase" and side is Side.LOCAL:
             # What sync knew went with it: this is a new, empty device now, whose documents come from Atlas
             local[HALTS].delete_many({"kind": Kind.STRUCTURAL.value, "side": side.value})
+        elif change.operation == UNREADABLE and name:
+            runs.compare_collections(local, UNREAD, [name])
         elif change.operation == UNREADABLE:
-            runs.request(local, kind=runs.Kind.RESYNC, why=UNREAD, collections=[name] if name else None)
+            runs.request(local, kind=runs.Kind.RESYNC, why=UNREAD)
         elif change.operation in WORDS:
             if self._is_synced(side, name):
                 self._judge_emptied(side, change)
