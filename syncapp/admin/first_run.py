@@ -39,7 +39,7 @@ class ChoiceForm(forms.Form):
         super().__init__(data)
         for name, (question, answers) in questions(found).items():
             self.fields[name].label = question
-            self.fields[name].choices = answers
+            self.fields[name].choices = answers  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
