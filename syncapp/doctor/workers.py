@@ -39,9 +39,9 @@ def look(setup: Setup) -> Iterator[Finding]:
         return
     try:
         with celery_connection(broker_of(setup.settings.celery_broker_url)) as connection:
-            connection.ensure_connection(max_retries=0, timeout=SECONDS)
+            connection.ensure_connection(max_retries=0, timeout=round(SECONDS))
             asked = current_app.control.inspect(timeout=SECONDS, connection=connection)
-            answers: Mapping[str, list[dict[str, Any]]] = asked.active_queues() or {}
+            answers: Mapping[str, Any] = asked.active_queues() or {}
     except (redis.RedisError, KombuError, OSError):
         return  # the check of the broker says so
     queues = {worker: {queue["name"] for queue in found} for worker, found in answers.items()}
