@@ -167,9 +167,9 @@ def _start(now: datetime, instance: Instance | None) -> StartFacts | None:
     row = ListenerStart.objects.first()
     if row is None or now > row.next_at + LONGEST_ATTEMPT:
         return None
-    if instance is not None and not instance.holder.startswith(f"{row.holder}:"):
-        if instance.seen_at and now - instance.seen_at < SILENT:
-            return None
+    another = instance if instance and not instance.holder.startswith(f"{row.holder}:") else None
+    if another and another.seen_at and now - another.seen_at < SILENT:
+        return None
     return StartFacts(row.text, row.first_seen, (row.next_at - now).total_seconds())
 
 
