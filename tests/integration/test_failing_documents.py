@@ -149,12 +149,12 @@ def test_one_of_a_far_year_is_recorded_and_the_others_arrive(line: Line, source:
 
 def test_a_name_that_is_too_long_there_ends_every_document_of_it(line: Line) -> None:
     name = "n" * (255 - len(line.databases[Side.LOCAL].name) - 1)
-    line.databases[Side.ATLAS] = line.databases[Side.ATLAS].client["a" + line.databases[Side.ATLAS].name]
-    line.worker._processor.databases[Side.ATLAS] = line.databases[Side.ATLAS]
+    own = line.worker._processor.databases
+    longer = own[Side.ATLAS] = own[Side.ATLAS].client.get_database(f"a{own[Side.ATLAS].name}")
     line.databases[Side.LOCAL][name].insert_many([{"_id": n} for n in range(21)])
     line.change(Side.LOCAL, *range(21), name=name)
     line.work()
-    line.databases[Side.ATLAS].client.drop_database(line.databases[Side.ATLAS].name)
+    longer.client.drop_database(longer.name)
     assert line.dirty.size == 0
     rows = RejectedChange.objects.all()
     assert len(rows) == 21
