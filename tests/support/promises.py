@@ -39,7 +39,7 @@ class Promises:
         for thread in self._threads:
             thread.join(60)
 
-    def check(self, least: int = 100) -> None:
+    def check(self, least: int = 10) -> None:
         """Each document is at least as new as the last version that was acknowledged, on both sides."""
         assert not self._errors, self._errors
         assert not any(thread.is_alive() for thread in self._threads)
