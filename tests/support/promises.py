@@ -13,7 +13,8 @@ from tests.support.device import Device, databases
 
 DOCUMENTS = 40  # of each side
 PAUSE = 0.01  # seconds between two writes
-TIMEOUTS_MS = 2_000
+# It soon sees that a frozen server is away, and writes to another one
+TIMEOUTS = {"socketTimeoutMS": 2_000, "connectTimeoutMS": 1_000, "heartbeatFrequencyMS": 500}
 
 
 class Promises:
@@ -52,9 +53,8 @@ class Promises:
             assert not lost, f"acknowledged by a majority and missing on {side}: {lost}"
 
     def _write(self, side: str, uri: str) -> None:
-        timeouts = {"socketTimeoutMS": TIMEOUTS_MS, "connectTimeoutMS": TIMEOUTS_MS}
         try:
-            with MongoClient[dict[str, Any]](uri, **timeouts) as client:
+            with MongoClient[dict[str, Any]](uri, **TIMEOUTS) as client:
                 collection = client.get_default_database()[self._collection].with_options(
                     write_concern=WriteConcern("majority")
                 )
