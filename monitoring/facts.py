@@ -151,8 +151,10 @@ def _start(now: datetime, instance: Instance | None) -> StartFacts | None:
     row = ListenerStart.objects.first()
     if row is None or now > row.next_at + LONGEST_ATTEMPT:
         return None
-    another = instance is not None and not instance.holder.startswith(f"{row.holder}:")
-    if another and instance.seen_at and now - instance.seen_at < SILENT:
+    active = (
+        instance if instance is not None and instance.seen_at and now - instance.seen_at < SILENT else None
+    )
+    if active is not None and not active.holder.startswith(f"{row.holder}:"):
         return None
     return StartFacts(row.text, row.first_seen, (row.next_at - now).total_seconds())
 

@@ -89,7 +89,7 @@ def _ask_as_celery(broker: Broker) -> None:
     """Raises what Celery raises."""
     with celery_connection(broker) as connection:
         connection.ensure_connection(max_retries=0, timeout=SECONDS)
-        connection.default_channel.client.ping()
+        connection.default_channel.client.ping()  # type: ignore[attr-defined]
 
 
 def _memory(client: redis.Redis) -> tuple[str, int, int]:

@@ -14,7 +14,7 @@ from syncapp.doctor.broker import celery_connection
 from syncapp.doctor.values import Finding, Level, Setup
 from syncapp.queues import MAINTENANCE_QUEUE, QUEUES
 
-SECONDS = 1.5
+SECONDS = 2
 ALL_QUEUES = (*QUEUES.values(), MAINTENANCE_QUEUE)
 COMMAND = f"celery -A syncproject worker -Q {','.join(ALL_QUEUES)}"
 
@@ -41,7 +41,7 @@ def look(setup: Setup) -> Iterator[Finding]:
         with celery_connection(broker_of(setup.settings.celery_broker_url)) as connection:
             connection.ensure_connection(max_retries=0, timeout=SECONDS)
             asked = current_app.control.inspect(timeout=SECONDS, connection=connection)
-            answers: Mapping[str, list[dict[str, Any]]] = asked.active_queues() or {}
+            answers: Mapping[str, Any] = asked.active_queues() or {}
     except (redis.RedisError, KombuError, OSError):
         return  # the check of the broker says so
     queues = {worker: {queue["name"] for queue in found} for worker, found in answers.items()}
