@@ -302,7 +302,7 @@ class Session:
             loops=self._safeguards.loops,
             loop_at=self._safeguards.loop_at,
             refused=self._refusals.found,
-            troubles=self._dispatcher.watch.troubles(),
+            stops=self._dispatcher.watch.stops(),
         )
 
     def _drive_runs(self) -> None:
