@@ -15,9 +15,9 @@ from monitoring.health import (
     Facts,
     Health,
     StartFacts,
+    StopFacts,
     StreamFacts,
     Thresholds,
-    TroubleFacts,
     assess,
 )
 from monitoring.safety import HaltFacts, SafetyFacts
@@ -123,7 +123,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
         queue_size=instance.queue_size,
         waiting_for=instance.waiting_for,
         start=start,
-        troubles=_troubles(now, instance),
+        stops=_stops(now, instance),
         safety=_safety(now, instance),
         stuck=tuple(StuckFacts.of(one, now.timestamp()) for one in instance.stuck),
         **common,  # type: ignore[arg-type]
@@ -149,15 +149,15 @@ def _stream(now: datetime, status: str, since: datetime | None, reconnects: int,
 
 
 def _text(instance: Instance, subject: str) -> str:
-    return str(instance.troubles.get(subject, {}).get("text", ""))
+    return str(instance.stops.get(subject, {}).get("text", ""))
 
 
-def _troubles(now: datetime, instance: Instance) -> tuple[TroubleFacts, ...]:
+def _stops(now: datetime, instance: Instance) -> tuple[StopFacts, ...]:
     found = []
     for kind in ("broker", "workers", "tasks"):
-        if one := instance.troubles.get(kind):
+        if one := instance.stops.get(kind):
             since = datetime.fromtimestamp(one["since"], UTC)
-            found.append(TroubleFacts(kind, one["text"], since, (now - since).total_seconds()))
+            found.append(StopFacts(kind, one["text"], since, (now - since).total_seconds()))
     return tuple(found)
 
 

@@ -57,7 +57,7 @@ class StartFacts:
 
 
 @dataclass(frozen=True)
-class TroubleFacts:
+class StopFacts:
     """`kind`: broker, workers or tasks."""
 
     kind: str
@@ -93,7 +93,7 @@ class Facts:
     queue_size: int = 0
     max_reconnects: int = 10
     start: StartFacts | None = None
-    troubles: tuple[TroubleFacts, ...] = ()
+    stops: tuple[StopFacts, ...] = ()
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
     safety: SafetyFacts = field(default_factory=SafetyFacts)
     stuck: tuple[StuckFacts, ...] = ()
@@ -123,7 +123,8 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
         reasons += _streams(facts, limits) + _flow(facts, limits)
         reasons += stuck.reasons(facts.stuck, limits.lasting_s, pulls=facts.enabled)
     if facts.start is None and not _is_silent(facts, limits):
-        reasons += [_trouble(one, limits) for one in facts.troubles if not (one.kind == "tasks" and facts.stuck)]
+        # Of tasks that fail, what is known of their changes says more
+        reasons += [_stop(one, limits) for one in facts.stops if not (one.kind == "tasks" and facts.stuck)]
     # Halts outlive a silent listener: they are kept beside the data
     reasons += safety.reasons(facts.safety, pulls=facts.enabled)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
@@ -172,16 +173,16 @@ def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
     return Reason(Status.CRITICAL if critical else Status.DEGRADED, text)
 
 
-def _trouble(trouble: TroubleFacts, limits: Thresholds) -> Reason:
+def _stop(stop: StopFacts, limits: Thresholds) -> Reason:
     bound = limits.silent_critical_s
-    if trouble.kind == "broker":
-        text = f"The broker (Redis) is unreachable since {clock(trouble.since)}: {trouble.text}"
-    elif trouble.kind == "workers":
-        queue = f" for the queue {trouble.text}" if trouble.text else ""
-        text = f"No worker has reported for {duration(trouble.since_s)}: is a Celery worker running{queue}?"
+    if stop.kind == "broker":
+        text = f"The broker (Redis) is unreachable since {clock(stop.since)}: {stop.text}"
+    elif stop.kind == "workers":
+        queue = f" for the queue {stop.text}" if stop.text else ""
+        text = f"No worker has reported for {duration(stop.since_s)}: is a Celery worker running{queue}?"
     else:
-        text, bound = f"Tasks fail since {clock(trouble.since)}: {trouble.text}", limits.disconnected_s
-    return Reason(Status.CRITICAL if trouble.since_s > bound else Status.DEGRADED, text)
+        text, bound = f"Tasks fail since {clock(stop.since)}: {stop.text}", limits.disconnected_s
+    return Reason(Status.CRITICAL if stop.since_s > bound else Status.DEGRADED, text)
 
 
 def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:

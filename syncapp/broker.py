@@ -48,7 +48,7 @@ class Broker:
 
 def refuses_login(text: str) -> bool:
     """Is that what the broker's words mean? It says so differently to a client that names itself first."""
-    return any(sign in text for sign in ("WRONGPASS", "NOAUTH", "invalid password", "uthenticat"))
+    return any(sign in text for sign in ("WRONGPASS", "username-password", "invalid password", "uthenticat"))
 
 
 def broker_of(text: str) -> Broker:

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.utils import Error
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 1.0  # after a failure: each piece of work would wait as long for a connection again
 
 

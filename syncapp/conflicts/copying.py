@@ -22,11 +22,18 @@ from syncapp.models import Conflict
 def copy_conflicts(local: Database[Any], device: str) -> int:
     """Copy what is not copied yet. Returns how many. Raises PyMongoError or DatabaseError."""
     count = 0
-    while records := conflict_records.read_uncopied(local):
+    while copied := copy_some(local, device):
+        count += copied
+    return count
+
+
+def copy_some(local: Database[Any], device: str) -> int:
+    """The next hundred at most. Returns how many. Raises PyMongoError or DatabaseError."""
+    records = conflict_records.read_uncopied(local)
+    if records:
         _copy(records, device)
         conflict_records.mark_copied(local, [record.record_id for record in records])
-        count += len(records)
-    return count
+    return len(records)
 
 
 def copy_left_conflicts() -> int:

@@ -26,10 +26,9 @@ _BODIES = ("document", "other_document")
 
 def keep(local: Database[Any], rejected: Iterable[Outcome]) -> None:
     """A document that is rejected again takes the place of what is kept of it. Raises PyMongoError."""
-    for outcome in rejected:
-        # The head last: what has none is not read
-        for document in (*_parts(outcome), _head(outcome)):
-            local[PENDING].bulk_write([ReplaceOne({"_id": document["_id"]}, document, upsert=True)])
+    # The head last: what has none is not read
+    documents = [one for outcome in rejected for one in (*_parts(outcome), _head(outcome))]
+    local[PENDING].bulk_write([ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in documents])
 
 
 def load(local: Database[Any], limit: int = 100) -> list[Outcome]:

@@ -14,7 +14,7 @@ from syncapp.doctor.broker import celery_connection
 from syncapp.doctor.values import Finding, Level, Setup
 from syncapp.queues import MAINTENANCE_QUEUE, QUEUES
 
-SECONDS = 1.5
+SECONDS = 2
 ALL_QUEUES = (*QUEUES.values(), MAINTENANCE_QUEUE)
 COMMAND = f"celery -A syncproject worker -Q {','.join(ALL_QUEUES)}"
 

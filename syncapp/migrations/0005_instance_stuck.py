@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("syncapp", "0004_listener_troubles")]
+    dependencies = [("syncapp", "0004_listener_stops")]
 
     operations = [
         migrations.AddField(

@@ -42,7 +42,7 @@ class Instance(models.Model):
     loop_at = models.DateTimeField(null=True)  # the last one
 
     # What keeps changes from moving, by subject (broker, workers, tasks, local, atlas): {text, since}
-    troubles = models.JSONField(default=dict, blank=True)
+    stops = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name = "device"

@@ -21,6 +21,7 @@ from syncapp.rules.stored import StoredRules
 from syncapp.switches import apply_environment
 
 log = structlog.get_logger(__name__)
+PATIENCE_SECONDS = 2.0  # a batch waits for it, and the copy is as good
 OVERRULING = (
     "BIDIRECTIONAL_SYNC_ENABLED",
     "BIDIRECTIONAL_EXCLUDED_COLLECTIONS",
@@ -33,7 +34,7 @@ class RulesSource:
 
     def __init__(self, local: Callable[[], Database[Any]]) -> None:
         self._local = local
-        self._calls = DjangoCalls()
+        self._calls = DjangoCalls(PATIENCE_SECONDS)
 
     def load(self) -> Rules:
         """Raises DatabaseError if there is no copy either, or PyMongoError."""

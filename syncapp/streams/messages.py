@@ -147,7 +147,7 @@ class Report:
     silent_ms: int = 0  # the worker will not speak before this time has passed (it waits to retry)
     rules_version: int = 0  # by which it was decided
     worker: str = ""  # the process that says so
-    error: str = ""  # why the task did not go through, and will be tried again
+    error: str = ""  # why keys are to be tried again
 
     @classmethod
     def of(
@@ -224,5 +224,5 @@ def decode_report(data: bytes) -> Report:
         message["silent_ms"],
         message["rules"],
         message["worker"],
-        message["error"],
+        message.get("error", ""),
     )

@@ -331,7 +331,7 @@ class Session:
             loop_at=self._safeguards.loop_at,
             refused=self._refusals.found,
             stuck=[one.as_document() for one in self._dispatcher.stuck.of(self._dirty, time.time())],
-            troubles=self._dispatcher.watch.troubles(),
+            stops=self._dispatcher.watch.stops(),
         )
 
     def _drive_runs(self) -> None:

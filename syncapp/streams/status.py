@@ -14,7 +14,7 @@ from syncapp.engine.values import Side
 from syncapp.models import Instance, ResumeToken
 from syncapp.streams.change_stream import token_position
 from syncapp.streams.stream_reader import StreamStatus
-from syncapp.streams.work_watch import Trouble
+from syncapp.streams.work_watch import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ListenerFigures:
     heartbeat_ms: Mapping[Side, float] = field(default_factory=dict)  # from a beat to its event
     loops: int = 0
     loop_at: float = 0.0  # seconds since 1970; 0: never
-    troubles: list[Trouble] = field(default_factory=list)  # of broker, workers and tasks
+    stops: list[Stop] = field(default_factory=list)  # of broker, workers and tasks
     refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
     stuck: list[dict[str, Any]] = field(default_factory=list)  # what does not get through
 
@@ -57,7 +57,7 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
         "waiting_for": figures.waiting_for,
         "refused": dict(figures.refused),
         "stuck": figures.stuck,
-        "troubles": _troubles(figures, streams),
+        "stops": _stops(figures, streams),
         "clock_warning": figures.clock_warning,
         "halts": figures.halts,
         "local_heartbeat_ms": figures.heartbeat_ms.get(Side.LOCAL),
@@ -74,9 +74,9 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
         Instance.objects.update_or_create(instance_id=device, defaults=values)
 
 
-def _troubles(figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> dict[str, Any]:
+def _stops(figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> dict[str, Any]:
     """By subject, as health reads it."""
-    found = {one.kind: {"text": one.text, "since": one.since} for one in figures.troubles}
+    found = {one.kind: {"text": one.text, "since": one.since} for one in figures.stops}
     for side, stream in streams.items():
         if stream.error:
             found[side.value] = {"text": stream.error, "since": stream.since}

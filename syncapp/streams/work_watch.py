@@ -22,7 +22,7 @@ PASSING_SECONDS = 5.0  # what is over sooner (an election, a restart) is nobody'
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Stop:
     """`since`: seconds since 1970."""
 
     kind: str  # broker, workers, or tasks
@@ -33,7 +33,7 @@ class Trouble:
 @dataclass(slots=True)
 class WorkWatch:
     clock: Callable[[], float] = time.time
-    _broker: dict[str, Trouble] = field(default_factory=dict)  # by what was tried: to send, to read
+    _broker: dict[str, Stop] = field(default_factory=dict)  # by what was tried: to send, to read
     _asked_at: dict[Side, float] = field(
         default_factory=dict
     )  # the first that was not answered yet, by queue
@@ -46,7 +46,7 @@ class WorkWatch:
 
     def broker_failed(self, trial: str, text: str) -> None:
         since = self._broker[trial].since if trial in self._broker else self.clock()
-        self._broker[trial] = Trouble("broker", text, since)
+        self._broker[trial] = Stop("broker", text, since)
         self._asked_at.clear()  # nobody can answer
 
     def broker_answered(self, trial: str) -> None:
@@ -82,20 +82,20 @@ class WorkWatch:
             if now - max(self._heard_at.get(side, 0.0), self._asked_at.get(side, 0.0)) >= ASK_SECONDS
         ]
 
-    def troubles(self) -> list[Trouble]:
+    def stops(self) -> list[Stop]:
         now = self.clock()
-        broker = sorted(self._broker.values(), key=lambda trouble: trouble.since)[:1]
+        broker = sorted(self._broker.values(), key=lambda stop: stop.since)[:1]
         return [*broker, *self._silent(now), *self._failing_tasks(now)]
 
-    def _silent(self, now: float) -> Iterator[Trouble]:
+    def _silent(self, now: float) -> Iterator[Stop]:
         if self._broker:
             return
         silent = [side for side in BOTH if now - self._asked_at.get(side, now) >= ANSWER_SECONDS]
         if silent:
             which = "" if len(silent) == len(self._asked_at) > 1 else QUEUES[silent[0]]
-            yield Trouble("workers", which, min(self._asked_at[side] for side in silent))
+            yield Stop("workers", which, min(self._asked_at[side] for side in silent))
 
-    def _failing_tasks(self, now: float) -> Iterator[Trouble]:
+    def _failing_tasks(self, now: float) -> Iterator[Stop]:
         failing = any(until > now for until in self._failing.values())
         if failing and now - self._failing_since >= PASSING_SECONDS:
-            yield Trouble("tasks", self._failing_text, self._failing_since)
+            yield Stop("tasks", self._failing_text, self._failing_since)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache, partial
 
@@ -14,7 +14,7 @@ from django.db import DatabaseError
 from syncapp.bulk.refusal_watch import note_refused
 from syncapp.conf import get_settings
 from syncapp.conflicts import pending
-from syncapp.conflicts.copying import copy_conflicts
+from syncapp.conflicts.copying import copy_some
 from syncapp.conflicts.kept import end_kept
 from syncapp.conflicts.rejections import record_rejections
 from syncapp.django_calls import DjangoCalls
@@ -46,6 +46,7 @@ log = structlog.get_logger(__name__)
 ALIVE_SECONDS = 5.0
 DATABASE_RETRIES = 3  # while Django's database does not answer, before the keys are handed back
 COMPLAIN_SECONDS = 30.0
+RECORDED_AT_ONCE = 50  # rejected changes
 
 
 class Worker:
@@ -167,20 +168,30 @@ class Worker:
         """What must be in Django. Rejections must be durable, there or here, before the listener hears that they are
         done; conflicts are durable already."""
         rejected = [one for one in outcomes if one.ending is Ending.REJECTED]
-        told = not rejected or self._tell_django(partial(record_rejections, self.device, rejected))
+        starts = range(0, len(rejected), RECORDED_AT_ONCE)
+        told = self._tell_django(
+            partial(record_rejections, self.device, rejected[start : start + RECORDED_AT_ONCE])
+            for start in starts
+        )
         if any(one.conflict for one in outcomes):
-            self._tell_django(partial(copy_conflicts, self._local, self.device))
-        up_to_date = self._tell_django(partial(end_kept, self.device, outcomes))
+            self._tell_django([partial(copy_some, self._local, self.device)])
+        up_to_date = self._tell_django([partial(end_kept, self.device, outcomes)])
         with translated(), of_side(self._local):
             if not told:
                 pending.keep(self._local, rejected)
             if not up_to_date:
                 pending.note_behind(self._local)
 
-    def _tell_django(self, act: Callable[[], object]) -> bool:
-        """False: not now, or nobody knows whether. Documents go on moving while Django's database is away."""
+    def _tell_django(self, acts: Iterable[Callable[[], object]]) -> bool:
+        """False: not now, or nobody knows whether. Documents go on moving while Django's database is away.
+
+        Each act is small, so that a database which is only slow is not taken for one that is away; one that returns
+        something is done again.
+        """
         try:
-            self._django.call(act)
+            for act in acts:
+                while self._django.call(act):
+                    pass
         except DatabaseError as error:
             if time.monotonic() - self._complained_at > COMPLAIN_SECONDS:
                 self._complained_at = time.monotonic()

@@ -20,6 +20,7 @@ from tests.integration.conftest import Workshop
 from tests.support.certificates import make_authority
 from tests.support.device import Addresses, Device
 from tests.support.eventually import eventually
+from tests.support.processes import manage
 from tests.support.relay import Relay
 
 SECONDS = 30
@@ -145,6 +146,10 @@ def test_a_listener_that_cannot_begin_says_why_and_begins_when_it_can(
     try:
         name = f"mongodb://127.0.0.1:{secure.port}/troubled_atlas?directConnection=true&tls=true&tlsCAFile="
         restart_with(name + str(others.ca))
+        found = manage("sync_doctor", home=device.home, **device.settings).stdout
+        assert "Atlas cannot be reached by TLS" in found
+        assert "tlsCAFile" in found
+        assert "Network Access" not in found
         begin = "Sync cannot start. Atlas cannot be reached by TLS"
         troubled.is_named("wrong CA", begin, "", lambda: restart_with(name + str(theirs.ca)))
         device.wait_until_ready()

@@ -208,7 +208,7 @@ def test_workers(queues: dict[str, set[str]], runs: bool, level: Level, said: st
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("WRONGPASS invalid username-password pair", "refuses the login"),
+        ("invalid username-password pair or user is disabled.", "refuses the login"),
         ("HELLO must be called with the client already authenticated, otherwise", "refuses the login"),
         ("Error 1 connecting to h:1. [SSL: CERTIFICATE_VERIFY_FAILED] x", "cannot be reached by TLS"),
         ("Error 111 connecting to h:1. Connection refused.", "cannot be reached:"),

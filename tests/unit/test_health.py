@@ -13,8 +13,8 @@ from monitoring.health import (
     Facts,
     StartFacts,
     Status,
+    StopFacts,
     StreamFacts,
-    TroubleFacts,
     assess,
     duration,
 )
@@ -251,10 +251,10 @@ def test_a_listener_that_cannot_begin_says_why_instead_of_whether_it_runs(
 def test_what_keeps_tasks_from_moving_is_named(
     kind: str, text: str, since_s: int, status: Status, said: str
 ) -> None:
-    (reason,) = assess(Facts(troubles=(TroubleFacts(kind, text, NOON, since_s),))).reasons
+    (reason,) = assess(Facts(stops=(StopFacts(kind, text, NOON, since_s),))).reasons
     assert reason.status is status
     assert said in reason.text
-    silent = assess(Facts(silent_s=100, troubles=(TroubleFacts(kind, text, NOON, since_s),)))
+    silent = assess(Facts(silent_s=100, stops=(StopFacts(kind, text, NOON, since_s),)))
     assert all(said not in one.text for one in silent.reasons), "that is no news any more"
 
 

@@ -31,7 +31,7 @@ def watch() -> tuple[WorkWatch, Clock]:
 
 
 def kinds(one: WorkWatch) -> list[str]:
-    return [trouble.kind for trouble in one.troubles()]
+    return [stop.kind for stop in one.stops()]
 
 
 def test_workers_that_are_silent_are_asked_and_missed_when_they_do_not_answer() -> None:
@@ -39,13 +39,13 @@ def test_workers_that_are_silent_are_asked_and_missed_when_they_do_not_answer() 
     assert one.to_ask(BOTH) == list(BOTH)
     for side in BOTH:
         one.sent(side)
-    assert one.to_ask(BOTH) == [] == one.troubles()
+    assert one.to_ask(BOTH) == [] == one.stops()
     one.heard(done(Side.LOCAL))
     clock.now += ANSWER_SECONDS
-    (trouble,) = one.troubles()
-    assert (trouble.kind, trouble.text, trouble.since) == ("workers", "atlas_to_local", 1_000)
+    (stop,) = one.stops()
+    assert (stop.kind, stop.text, stop.since) == ("workers", "atlas_to_local", 1_000)
     one.heard(done(Side.ATLAS))
-    assert one.troubles() == []
+    assert one.stops() == []
     clock.now += ASK_SECONDS - 1
     assert one.to_ask(BOTH) == [Side.LOCAL]
 
@@ -54,7 +54,7 @@ def test_nobody_is_missed_who_was_not_asked() -> None:
     one, clock = watch()
     one.heard(done(Side.LOCAL))
     clock.now += 3_600
-    assert one.troubles() == []
+    assert one.stops() == []
 
 
 def test_a_broker_that_is_away_is_said_since_when_and_until_both_ways_work() -> None:
@@ -64,30 +64,30 @@ def test_a_broker_that_is_away_is_said_since_when_and_until_both_ways_work() -> 
     clock.now += 60
     one.broker_failed("read", "Timeout")
     one.broker_failed("send", "Timeout")
-    (trouble,) = one.troubles()
-    assert (trouble.kind, trouble.text, trouble.since) == ("broker", "Timeout", 1_000)
+    (stop,) = one.stops()
+    assert (stop.kind, stop.text, stop.since) == ("broker", "Timeout", 1_000)
     one.broker_answered("read")
     assert kinds(one) == ["broker"]
     one.broker_answered("send")
-    assert one.troubles() == [], "and nobody could answer meanwhile"
+    assert one.stops() == [], "and nobody could answer meanwhile"
 
 
 def test_tasks_that_go_on_failing_are_named_with_the_newest_reason() -> None:
     one, clock = watch()
     one.heard(failed("an election"))
-    assert one.troubles() == [], "that passes by itself"
+    assert one.stops() == [], "that passes by itself"
     clock.now += 6
     one.heard(failed("Atlas refuses it", silent_ms=10_000))
-    (trouble,) = one.troubles()
-    assert (trouble.kind, trouble.text, trouble.since) == ("tasks", "Atlas refuses it", 1_000)
+    (stop,) = one.stops()
+    assert (stop.kind, stop.text, stop.since) == ("tasks", "Atlas refuses it", 1_000)
     one.heard(done(Side.LOCAL, "another"))
     assert kinds(one) == ["tasks"]
     one.heard(done(Side.LOCAL))
-    assert one.troubles() == []
+    assert one.stops() == []
 
 
 def test_a_failing_task_that_is_never_heard_of_again_is_forgotten() -> None:
     one, clock = watch()
     one.heard(failed("lost"))
     clock.now += FAILING_SECONDS
-    assert one.troubles() == []
+    assert one.stops() == []

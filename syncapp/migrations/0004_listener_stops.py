@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="instance",
-            name="troubles",
+            name="stops",
             field=models.JSONField(blank=True, default=dict),
         ),
         migrations.CreateModel(
