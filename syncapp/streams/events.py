@@ -153,7 +153,8 @@ class EventReader:
         to = event["to"].get("coll", "") if "to" in event else ""
         at, wall = event["clusterTime"], event.get("wallTime")
         time = None if wall is None else milliseconds(wall)
-        fact = self._native(at.time << 32 | at.inc, time, Operation.DELETE)
+        gone = RawEvent(Operation.DELETE, event["c"], b"", at.time << 32 | at.inc, time, None)
+        fact = self._fact(DocumentKey(event["c"], b"", b""), gone)
         return Structural(event["operationType"], event["c"], to, fact)
 
     def _fact(self, key: DocumentKey, event: RawEvent) -> Fact:
@@ -162,14 +163,11 @@ class EventReader:
             if made is not None and event.wall is not None:
                 made = min(made, event.wall)  # by a clock that was ahead: it is here already
             return Fact(event.position, made, origin, event.operation)
-        return self._native(event.position, event.wall, event.operation)
-
-    def _native(self, position: int, wall: int | None, operation: Operation) -> Fact:
         # Before MongoDB 6 an event has no wallTime; its cluster time is exact to the second
-        time = (position >> 32) * 1000 if wall is None else wall
+        time = (event.position >> 32) * 1000 if event.wall is None else event.wall
         if self.side is Side.LOCAL:
-            return Fact(position, self.to_atlas_time(time), self.device, operation)
-        return Fact(position, time, ATLAS_ORIGIN, operation)
+            return Fact(event.position, self.to_atlas_time(time), self.device, event.operation)
+        return Fact(event.position, time, ATLAS_ORIGIN, event.operation)
 
 
 def _pulse(beat: RawBSONDocument) -> Pulse:
