@@ -39,7 +39,7 @@ def look(setup: Setup) -> Iterator[Finding]:
         return
     try:
         with celery_connection(broker_of(setup.settings.celery_broker_url)) as connection:
-            connection.ensure_connection(max_retries=0, timeout=round(SECONDS))
+            connection.ensure_connection(max_retries=0, timeout=SECONDS)
             asked = current_app.control.inspect(timeout=SECONDS, connection=connection)
             answers: Mapping[str, Any] = asked.active_queues() or {}
     except (redis.RedisError, KombuError, OSError):

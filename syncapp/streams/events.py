@@ -158,7 +158,8 @@ class EventReader:
         to = event["to"].get("coll", "") if "to" in event else ""
         at, wall = event["clusterTime"], event.get("wallTime")
         time = None if wall is None else milliseconds(wall)
-        fact = self._native(at.time << 32 | at.inc, time, Operation.DELETE)
+        gone = RawEvent(Operation.DELETE, event["c"], b"", at.time << 32 | at.inc, time, None)
+        fact = self._fact(DocumentKey(event["c"], b"", b""), gone)
         return Structural(event["operationType"], event["c"], to, fact)
 
     def _fact(self, key: DocumentKey, event: RawEvent) -> Fact:
@@ -169,15 +170,12 @@ class EventReader:
             if made is not None and time is not None:
                 made = min(made, time)  # by a clock that was ahead: it is here already
             return Fact(event.position, made, origin, event.operation, exact)
-        return self._native(event.position, time, event.operation)
-
-    def _native(self, position: int, time: int | None, operation: Operation) -> Fact:
         exact = time is not None
         if time is None:
-            time = (position >> 32) * 1000
+            time = (event.position >> 32) * 1000
         if self.side is Side.LOCAL:
-            return Fact(position, self.to_atlas_time(time), self.device, operation, exact)
-        return Fact(position, time, ATLAS_ORIGIN, operation, exact)
+            return Fact(event.position, self.to_atlas_time(time), self.device, event.operation, exact)
+        return Fact(event.position, time, ATLAS_ORIGIN, event.operation, exact)
 
 
 def _pulse(beat: RawBSONDocument) -> Pulse:

@@ -70,7 +70,7 @@ def cut(event: bytes) -> RawEvent | None:
         return None
     return RawEvent(
         _OPERATIONS[operation],
-        event[end + 7 : -2].decode(errors="backslashreplace"),  # the server takes names that are not UTF-8
+        event[end + 7 : -2].decode("utf-8", "backslashreplace"),  # the server takes names that are not UTF-8
         event[start:end],
         _TIMES.unpack(position)[0],  # the increment comes first, in its lower half
         None if wall is None else _TIMES.unpack(wall)[0],

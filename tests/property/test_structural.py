@@ -9,7 +9,7 @@ import pytest
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from syncapp.engine.values import BOTH
+from syncapp.engine.values import BOTH, Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.safety.halts import HALTS, load_halts
 from syncapp.safety.mass_deletes import Limit
@@ -160,3 +160,32 @@ def test_other_collections_go_on_meanwhile(world: World) -> None:
         task.finish()
     for database in (device.local, device.atlas):
         database.drop_collection("beside")
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_drop_that_is_older_than_an_answer_belongs_to_it(world: World, later: bool) -> None:
+    (device,) = world.devices
+    world.native_write(0, KEY, delete=False)
+    world.settle()
+    device.local.drop_collection(world.collection)
+    read_all(device)
+    pending = device.dirty.structural_due()
+    assert pending is not None
+    assert pending.change.fact is not None
+    databases = {side: device.database(side) for side in BOTH}
+    answered = {(Side.LOCAL, world.collection): pending.change.fact.position - later}
+    Judge(databases, Limit(), answered, Exclusions()).judge(pending.side, pending.change)
+    assert [halt.collection for halt in load_halts(device.local)] == ([world.collection] if later else [])
+
+
+def test_a_drop_after_which_the_same_documents_came_back_is_no_question(world: World) -> None:
+    (device,) = world.devices
+    world.native_write(0, KEY, delete=False)
+    world.settle()
+    documents = list(device.local[world.collection].find())
+    device.local.drop_collection(world.collection)
+    device.local[world.collection].insert_many(documents)
+    read_all(device)
+    settle(world)
+    assert load_halts(device.local) == ()
+    check(world)
