@@ -1,0 +1,76 @@
+"""What the product's API says of one device, asked as its web process answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.device import Device
+
+ROOT = "/api/sync/bidirectional"
+# One process answers all: starting one takes seconds
+_ASK = """
+import json, pathlib
+from django.test import Client
+def get(path):
+    answer = Client().get(path, HTTP_HOST="localhost")
+    assert answer.status_code in (200, 503), (path, answer.status_code, answer.content[:500])
+    return json.loads(answer.content)
+def every(path):
+    found, page = [], 1
+    while True:
+        part = get(path + ("&" if "?" in path else "?") + f"page_size=500&page={{page}}")
+        found += part["results"]
+        if part["next"] is None:
+            return found
+        page += 1
+root = {root!r}
+answers = {{
+    "health": get(root + "/health"),
+    "halts": get(root + "/halts")["results"],
+    "exclusions": get(root + "/exclusions")["results"],
+    "rejected": every(root + "/rejected"),
+    "waiting": every(root + "/conflicts?waiting=true"),
+}}
+pathlib.Path({path!r}).write_text(json.dumps(answers))
+"""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Everything that the API says about why the sides may differ."""
+
+    health: dict[str, Any]
+    halts: tuple[dict[str, Any], ...]
+    refused: dict[str, str]  # collection → why
+    excluded: tuple[str, ...]  # patterns
+    documents: dict[tuple[str, str], str]  # collection, _id as JSON → rejected, or waits for a person
+
+    @property
+    def busy(self) -> str:
+        """What is still under way."""
+        size = self.health["syncWorker"]["queueSize"]
+        if size:
+            return f"{size} keys are pending"
+        return "a comparison runs" if self.health["comparisons"] else ""
+
+
+def ask(device: Device) -> Named:
+    """Raises RuntimeError if it does not answer."""
+    path = device.home / "answers.json"
+    device.console.run(_ASK.format(root=ROOT, path=str(path)))
+    answers = json.loads(path.read_text())
+    rejected = {_key(one): f"rejected: {one['reason'][:150]}" for one in answers["rejected"]}
+    waiting = {_key(one): "waits for a person" for one in answers["waiting"]}
+    return Named(
+        health=answers["health"],
+        halts=tuple(answers["halts"]),
+        refused=answers["health"]["refusedCollections"],
+        excluded=tuple(one["pattern"] for one in answers["exclusions"]),
+        documents={**rejected, **waiting},
+    )
+
+
+def _key(one: dict[str, Any]) -> tuple[str, str]:
+    return one["collection"], json.dumps(one["documentId"], sort_keys=True)

@@ -1,0 +1,115 @@
+"""One plan on one device: carry it out, wait until everything that can settle has settled, and judge."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncapp.engine.values import Side
+from tests.fuzz import api
+from tests.fuzz.judge import Verdict, judge
+from tests.fuzz.operation import save
+from tests.fuzz.plan import Plan
+from tests.fuzz.probe import Probe
+from tests.fuzz.world import World, world
+from tests.integration.conftest import Workshop
+
+LOOK_SECONDS = 0.3
+TRAFFIC_SECONDS = 20.0  # that ordinary traffic goes on for behind the last operation, at the longest
+QUIET_SECONDS = 8.0  # so long nothing is under way, and still a difference is not named: it never will be
+ORDINARY_SECONDS = 10.0  # the longest that ordinary traffic may wait
+
+
+@dataclass(frozen=True)
+class Outcome:
+    plan: Plan
+    problems: tuple[str, ...]
+    collections: frozenset[bytes]  # that the problems are about
+    named: Counter[str]
+    worst: dict[str, tuple[float, float]]  # direction → when in the run, and how long, in seconds
+    log: tuple[str, ...]
+    processes: str = ""  # the ends of their logs, if something is wrong
+
+    def waits(self) -> str:
+        return ", ".join(f"{name} {wait:.1f} s (at {at:.0f} s)" for name, (at, wait) in self.worst.items())
+
+    def as_text(self) -> str:
+        named = ", ".join(f"{count} {what}" for what, count in self.named.items())
+        lines = [f"Seed {self.plan.seed}: {len(self.plan.operations)} operations; {named}; waits {self.waits()}"]
+        return "\n".join([*lines, *(f"  {one}" for one in self.problems)])
+
+
+def run(
+    workshop: Workshop, folder: Path, plan: Plan, *, settle: float = 90.0, longest_wait: float = ORDINARY_SECONDS
+) -> Outcome:
+    """Raises nothing for what the product does wrong: it is in the outcome's problems."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save(plan.operations, folder / "operations.jsonl")
+    with world(workshop, folder, plan) as made:
+        probes = _probes(made)
+        verdict = _carry_out_and_settle(made, plan, probes, settle)
+        worst = {name: probe.worst() for name, probe in probes.items()}
+        late = [
+            f"ordinary traffic ({name}) waited {wait:.1f} s, at {at:.0f} s of the run"
+            for name, (at, wait) in worst.items()
+            if wait > longest_wait
+        ]
+        problems = (*verdict.problems, *late)
+        tails = made.device.tails() if problems else ""
+        return Outcome(plan, problems, verdict.collections, verdict.named, worst, tuple(made.log), tails)
+
+
+def _probes(made: World) -> dict[str, Probe]:
+    local, atlas = made.device.local, made.device.atlas
+    return {"up": Probe("up", local, atlas), "down": Probe("down", atlas, local)}
+
+
+def _carry_out_and_settle(made: World, plan: Plan, probes: dict[str, Probe], settle: float) -> Verdict:
+    made.began = time.monotonic()
+    for probe in probes.values():
+        probe.start()
+    try:
+        for operation in plan.operations:
+            if operation.what == "dropDatabase":
+                _stop(probes)  # their collections are halted with it
+            made.carry_out(operation)
+        made.note("all operations are done")
+        _settle(made, TRAFFIC_SECONDS, at_rest=False)
+    finally:
+        _stop(probes)
+    made.note("ordinary traffic has stopped")
+    return _settle(made, settle, at_rest=True)
+
+
+def _stop(probes: dict[str, Probe]) -> None:
+    for probe in probes.values():
+        probe.stop()
+
+
+def _settle(made: World, seconds: float, at_rest: bool) -> Verdict:
+    """Until every difference is named; `at_rest`: and the listener has said twice that nothing is under way."""
+    began = quiet_since = time.monotonic()
+    settled: set[str] = set()
+    while True:
+        contents = [made.contents(side) for side in (Side.LOCAL, Side.ATLAS)]
+        named = api.ask(made.device)
+        verdict = judge(*contents, named)
+        now = time.monotonic()
+        if verdict.problems or (at_rest and named.busy):
+            settled.clear()
+        else:
+            settled.add(named.health["listenerSeenAt"])
+        if len(settled) > (2 if at_rest else 0):
+            return verdict
+        quiet_since = now if named.busy else quiet_since
+        if now - began > seconds or (at_rest and now - quiet_since > QUIET_SECONDS):
+            return _unsettled(verdict, named)
+        time.sleep(LOOK_SECONDS)
+
+
+def _unsettled(verdict: Verdict, named: api.Named) -> Verdict:
+    busy = (f"still under way: {named.busy}",) if named.busy else ()
+    said = tuple(f"(health: {reason['text']})" for reason in named.health["reasons"])
+    return Verdict((*verdict.problems, *busy, *said), verdict.collections, verdict.named)
