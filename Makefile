@@ -11,7 +11,7 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long chaos lint format bench requirements clean
+.PHONY: help run test test-long chaos fuzz lint format bench requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -22,12 +22,16 @@ run: $(VENV)/run.stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as
 test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
 	@exec "$(PY)" -m pytest -n $(JOBS) --dist loadfile --durations=25 $(ARGS)
 
-test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, then a long chaos run
+test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, a long fuzz, a long chaos run
 	HYPOTHESIS_PROFILE=long "$(PY)" -m pytest tests/property --timeout=14400 $(ARGS)
+	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.fuzz
 	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.chaos
 
 chaos: $(VENV)/dev.stamp ## Break everything, and see that nothing is lost (DEVICES=3 SECONDS=600 SEED=1)
 	@DEVICES="$(DEVICES)" SECONDS="$(SECONDS)" SEED="$(SEED)" exec "$(PY)" -m tests.chaos
+
+fuzz: $(VENV)/dev.stamp ## Do odd things on both sides, and see that every difference is named (SECONDS=600 SEED=1 COUNT=250)
+	@SECONDS="$(SECONDS)" SEED="$(SEED)" COUNT="$(COUNT)" exec "$(PY)" -m tests.fuzz
 
 lint: $(VENV)/dev.stamp ## Check style, types, and which module imports which
 	$(PY) -m ruff check $(SOURCES)

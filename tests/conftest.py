@@ -21,7 +21,7 @@ from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.support.servers import started
 
-FOLDERS_BY_COST = ("unit", "property", "integration", "api", "admin", "browser", "chaos")
+FOLDERS_BY_COST = ("unit", "property", "integration", "api", "admin", "browser", "fuzz", "chaos")
 
 # Examples differ at every run; a failing one is printed with the line that repeats it
 _common: dict[str, Any] = {

@@ -76,7 +76,7 @@ def _plans() -> Iterator[Plan]:
         yield plans.make(first, 0).with_operations(load(Path(path)))
         return
     for seed in itertools.count(first):
-        yield plans.make(seed, count, heavy=True)
+        yield plans.make(seed, count, long=True)
 
 
 def _show(workshop: Workshop, folder: Path, outcome: Outcome) -> None:

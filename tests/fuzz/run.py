@@ -19,6 +19,7 @@ from tests.integration.conftest import Workshop
 LOOK_SECONDS = 0.3
 TRAFFIC_SECONDS = 20.0  # that ordinary traffic goes on for behind the last operation, at the longest
 QUIET_SECONDS = 8.0  # so long nothing is under way, and still a difference is not named: it never will be
+QUIET_SECONDS_SPECIAL = 75.0  # the same if it is looked at once a minute
 ORDINARY_SECONDS = 10.0  # the longest that ordinary traffic may wait
 
 
@@ -104,9 +105,14 @@ def _settle(made: World, seconds: float, at_rest: bool) -> Verdict:
         if len(settled) > (2 if at_rest else 0):
             return verdict
         quiet_since = now if named.busy else quiet_since
-        if now - began > seconds or (at_rest and now - quiet_since > QUIET_SECONDS):
+        if now - began > seconds or (at_rest and now - quiet_since > _patience(made, verdict)):
             return _unsettled(verdict, named)
         time.sleep(LOOK_SECONDS)
+
+
+def _patience(made: World, verdict: Verdict) -> float:
+    """How many seconds nothing is under way until what is not named never will be."""
+    return QUIET_SECONDS if verdict.collections.isdisjoint(made.special()) else QUIET_SECONDS_SPECIAL
 
 
 def _unsettled(verdict: Verdict, named: api.Named) -> Verdict:

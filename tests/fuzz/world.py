@@ -24,6 +24,7 @@ from tests.integration.conftest import Workshop
 from tests.support.device import Device
 
 SKIPPED = re.compile(rb"(_sync_|system\.(views|profile|buckets\.))")  # sync's own, and the server's
+SPECIAL_OPTIONS = (b"\x08capped\0", b"\x03collation\0")
 Documents = dict[bytes, bytes]  # identity of the _id → document
 Contents = dict[bytes, Documents]
 
@@ -54,25 +55,32 @@ class World:
     def contents(self, side: Side) -> Contents:
         """Of every collection that applications have; views and empty ones have no documents."""
         found: Contents = {}
-        for name in self._collections(side):
+        for name, info in self._collections(side).items():
+            if info[b"type"][4:-1] != b"collection":
+                continue
             try:
                 stored = self.wires[side].documents(self.databases[side], *ask_for_all(name))
-            except Refused:  # it went meanwhile, or its name was taken by a view of nothing
+            except Refused:  # it went meanwhile, or its name was taken by a view
                 continue
             if stored:
                 found[name] = {document_key("", id_of(one)).identity: one for one in stored}
         return found
 
-    def _collections(self, side: Side) -> list[bytes]:
+    def special(self) -> set[bytes]:
+        """Collections of the kinds that are not synchronised. That they are is looked at once a minute."""
+        return {
+            name
+            for side in self.wires
+            for name, info in self._collections(side).items()
+            if info[b"type"][4:-1] != b"collection" or any(one in info[b"options"] for one in SPECIAL_OPTIONS)
+        }
+
+    def _collections(self, side: Side) -> dict[bytes, dict[bytes, bytes]]:
+        """What listCollections says of each."""
         infos = self.wires[side].documents(self.databases[side], (b"listCollections", of(1)))
         described = [{name: value for _, name, value in elements(info)} for info in infos]
-        return [
-            name
-            for info in described
-            if (name := info[b"name"][4:-1]) not in PROBES
-            and not SKIPPED.match(name)
-            and info[b"type"][4:-1] == b"collection"
-        ]
+        named = {info[b"name"][4:-1]: info for info in described}
+        return {name: info for name, info in named.items() if name not in PROBES and not SKIPPED.match(name)}
 
     def _send(self, side: Side, fields: list[Field], *more: Field) -> None:
         database = self.databases[side]
