@@ -97,7 +97,9 @@ def _show(workshop: Workshop, folder: Path, outcome: Outcome) -> None:
     fewest = shrink(list(outcome.plan.operations), outcome.collections, fails, trials)
     path = kept / "fewest.jsonl"
     save(fewest, path)
-    print(f"  The fewest operations that failed ({len(fewest)}): OPERATIONS={path} SEED={outcome.plan.seed} make fuzz")
+    print(
+        f"  The fewest operations that failed ({len(fewest)}): OPERATIONS={path} SEED={outcome.plan.seed} make fuzz"
+    )
     print("\n".join(f"    {one.pause:5.3f} {one}" for one in fewest), flush=True)
 
 

@@ -88,4 +88,3 @@ def insertion(name: bytes, documents: list[bytes]) -> list[Field]:
 
 def _update(name: bytes, change: Element) -> list[Field]:
     return [(b"update", text(name)), (b"updates", array([change]))]
-

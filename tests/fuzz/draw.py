@@ -45,7 +45,9 @@ class Draw:
         rng = self.rng
         found: list[Field] = []
         if rng.random() < 0.7:
-            found.append((b"u", rng.choice([values.small_text(rng), of(rng.randrange(8)), values.scalar(rng)])))
+            found.append(
+                (b"u", rng.choice([values.small_text(rng), of(rng.randrange(8)), values.scalar(rng)]))
+            )
         if rng.random() < 0.5:
             found.append((b"n", rng.choice([of(rng.randrange(-2, 9)), values.scalar(rng)])))
         if rng.random() < 0.4:

@@ -63,7 +63,9 @@ def _collection_is_named(name: bytes, named: Named) -> str:
 
 
 def _is_named(name: bytes, pair: tuple[bytes | None, bytes | None], named: Named) -> bool:
-    return any((text, identity) in named.documents for text in spellings(name) for identity in _identities(pair))
+    return any(
+        (text, identity) in named.documents for text in spellings(name) for identity in _identities(pair)
+    )
 
 
 def _identities(pair: tuple[bytes | None, bytes | None]) -> Iterator[str]:

@@ -29,7 +29,9 @@ def name(rng: random.Random) -> bytes:
     if kind < 0.87:
         return b"long" + b"x" * (rng.choice(LONG) - 4)
     # Anything in UTF-8 that is no control of names
-    points = [rng.choice([rng.randrange(1, 0x80), rng.randrange(0x80, 0xD800)]) for _ in range(rng.randint(1, 9))]
+    points = [
+        rng.choice([rng.randrange(1, 0x80), rng.randrange(0x80, 0xD800)]) for _ in range(rng.randint(1, 9))
+    ]
     drawn = "".join(map(chr, points)).replace("$", "S").lstrip(".") or "x"
     return b"_" + drawn.encode() if drawn.startswith(("system.", "_sync_")) else drawn.encode()
 

@@ -30,7 +30,9 @@ class Operation:
         return f"{self.side.value:5} {self.what} {on}"
 
 
-def operation(side: Side, what: str, names: Iterable[bytes], *commands: list[Field], pause: float = 0.0) -> Operation:
+def operation(
+    side: Side, what: str, names: Iterable[bytes], *commands: list[Field], pause: float = 0.0
+) -> Operation:
     return Operation(side, what, tuple(whole(*command) for command in commands), tuple(names), pause)
 
 

@@ -56,7 +56,9 @@ def make(seed: int, count: int, collections: int = 12, long: bool = False) -> Pl
     strategy = rng.choice(STRATEGIES)
     draw = Draw.new(rng, collections, long)
     excluded = tuple(name.decode() for name in draw.collections if name.isalnum() and rng.random() < 0.1)
-    weights, kinds = zip(*((often, kind) for often, kind in KINDS if long or kind not in SLOWLY_NAMED), strict=True)
+    weights, kinds = zip(
+        *((often, kind) for often, kind in KINDS if long or kind not in SLOWLY_NAMED), strict=True
+    )
     operations = [_paced(rng, rng.choices(kinds, weights)[0](draw)) for _ in range(count)]
     if rng.random() < DROPS_DATABASE:
         # Near the end: what comes after it finds databases that are nearly empty

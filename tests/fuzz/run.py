@@ -38,12 +38,19 @@ class Outcome:
 
     def as_text(self) -> str:
         named = ", ".join(f"{count} {what}" for what, count in self.named.items())
-        lines = [f"Seed {self.plan.seed}: {len(self.plan.operations)} operations; {named}; waits {self.waits()}"]
+        lines = [
+            f"Seed {self.plan.seed}: {len(self.plan.operations)} operations; {named}; waits {self.waits()}"
+        ]
         return "\n".join([*lines, *(f"  {one}" for one in self.problems)])
 
 
 def run(
-    workshop: Workshop, folder: Path, plan: Plan, *, settle: float = 90.0, longest_wait: float = ORDINARY_SECONDS
+    workshop: Workshop,
+    folder: Path,
+    plan: Plan,
+    *,
+    settle: float = 90.0,
+    longest_wait: float = ORDINARY_SECONDS,
 ) -> Outcome:
     """Raises nothing for what the product does wrong: it is in the outcome's problems."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,9 @@ from tests.fuzz.operation import Operation
 Fails = Callable[[list[Operation]], bool]
 
 
-def shrink(operations: list[Operation], about: Collection[bytes], fails: Fails, trials: int) -> list[Operation]:
+def shrink(
+    operations: list[Operation], about: Collection[bytes], fails: Fails, trials: int
+) -> list[Operation]:
     """`fails` carries a list out anew. At most so many trials: each takes as long as a run."""
     left = trials
 

@@ -19,7 +19,11 @@ from tests.fuzz.servers import fuzz_workshop
 from tests.integration.conftest import Workshop
 
 COUNT = int(os.environ.get("COUNT") or "120")
-SEEDS = [int(os.environ["SEED"])] if os.environ.get("SEED") else [random.SystemRandom().getrandbits(31) for _ in "ab"]
+SEEDS = (
+    [int(os.environ["SEED"])]
+    if os.environ.get("SEED")
+    else [random.SystemRandom().getrandbits(31) for _ in "ab"]
+)
 ALIVE_SECONDS = 60.0  # ordinary traffic arrives at all; how long it waits is judged by the long run
 
 

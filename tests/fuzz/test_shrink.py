@@ -16,7 +16,10 @@ def numbered(number: int, name: bytes = b"a") -> Operation:
 def test_two_guilty_ones_are_found_among_many() -> None:
     operations = [numbered(number) for number in range(60)]
     guilty = {operations[7], operations[44]}
-    assert shrink(operations, [], lambda tried: guilty <= set(tried), trials=200) == [operations[7], operations[44]]
+    assert shrink(operations, [], lambda tried: guilty <= set(tried), trials=200) == [
+        operations[7],
+        operations[44],
+    ]
 
 
 def test_what_is_about_other_collections_goes_at_once() -> None:
