@@ -36,6 +36,23 @@ answers = {{
 pathlib.Path({path!r}).write_text(json.dumps(answers))
 """
 
+# As an operator does who has thought about each
+_ANSWER = """
+import json, random
+from django.contrib.auth.models import User
+from django.test import Client
+user = User.objects.filter(username="fuzz").first() or User.objects.create_superuser("fuzz")
+client, rng = Client(), random.Random({seed})
+client.force_login(user)
+for halt in client.get({root!r} + "/halts", HTTP_HOST="localhost").json()["results"]:
+    if halt["answer"] is None:
+        body = json.dumps({{"id": halt["id"], "answer": rng.choice(sorted(halt["answers"]))}})
+        answer = client.post(
+            {root!r} + "/halts/answer", body, content_type="application/json", HTTP_HOST="localhost"
+        )
+        assert answer.status_code == 200, (halt, answer.status_code, answer.content[:500])
+"""
+
 
 @dataclass(frozen=True)
 class Named:
@@ -53,7 +70,14 @@ class Named:
         size = self.health["syncWorker"]["queueSize"]
         if size:
             return f"{size} keys are pending"
+        if any(halt["answer"] for halt in self.halts):
+            return "an answer to a halt is carried out"
         return "a comparison runs" if self.health["comparisons"] else ""
+
+
+def answer_halts(device: Device, seed: int) -> None:
+    """Each as the seed draws it. Raises RuntimeError if an answer is refused."""
+    device.console.run(_ANSWER.format(root=ROOT, seed=seed))
 
 
 def ask(device: Device) -> Named:

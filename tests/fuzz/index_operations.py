@@ -26,6 +26,12 @@ INDEXES: tuple[tuple[bytes, list[Field]], ...] = (
     ),
     (b"unique_tags", [(b"key", embedded([(b"tags", _UP)])), UNIQUE, (b"sparse", of(True))]),
     (b"unique_date", [(b"key", embedded([(b"at", _UP)])), UNIQUE, (b"sparse", of(True))]),
+    # A description of it that no driver decodes
+    (
+        b"partial_not_text",
+        [(b"key", embedded([(b"n", _UP)])),
+         (b"partialFilterExpression", embedded([(b"u", embedded([(b"$gt", text(b"\xff\xfe"))]))]))],
+    ),
     (b"parallel", [(b"key", embedded([(b"tags", _UP), (b"more", _UP)]))]),
     (b"ttl", [(b"key", embedded([(b"at", _UP)])), (b"expireAfterSeconds", of(0))]),
     (b"ttl_later", [(b"key", embedded([(b"at", _UP)])), (b"expireAfterSeconds", of(2))]),

@@ -88,7 +88,13 @@ def _carry_out_and_settle(made: World, plan: Plan, probes: dict[str, Probe], set
     finally:
         _stop(probes)
     made.note("ordinary traffic has stopped")
-    return _settle(made, settle, at_rest=True)
+    verdict = _settle(made, settle, at_rest=True)
+    if verdict.problems or not verdict.named["halted"]:
+        return verdict
+    api.answer_halts(made.device, plan.seed)
+    made.note("every halt is answered")
+    answered = _settle(made, settle, at_rest=True)
+    return Verdict(answered.problems, answered.collections, verdict.named)
 
 
 def _stop(probes: dict[str, Probe]) -> None:

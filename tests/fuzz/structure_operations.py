@@ -8,6 +8,7 @@ from tests.fuzz.index_operations import draw_validator
 from tests.fuzz.operation import Operation, operation
 
 ALL: Element = embedded([(b"$match", embedded([]))])
+NOT_TEXT: Element = embedded([(b"$match", embedded([(b"u", text(b"\xff\xfe"))]))])
 
 
 def create(draw: Draw) -> Operation:
@@ -22,7 +23,7 @@ def create_refused(draw: Draw) -> Operation:
     kind, options = draw.rng.choice(
         [
             ("capped", [(b"capped", of(True)), (b"size", of(4096))]),
-            ("view", [(b"viewOn", text(source)), (b"pipeline", array([ALL]))]),
+            ("view", [(b"viewOn", text(source)), (b"pipeline", array([draw.rng.choice([ALL, NOT_TEXT])]))]),
             ("time series", [(b"timeseries", embedded([(b"timeField", text(b"at"))]))]),
             ("collation", [(b"collation", embedded([(b"locale", text(b"en")), (b"strength", of(1))]))]),
         ]
