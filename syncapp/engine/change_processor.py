@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +28,15 @@ from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash, id_of
 from syncapp.engine.decide import Observation, Policy, decide, needs_stamps, policy_for
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
-from syncapp.engine.errors import BatchTooLarge, ConnectionDown, DocumentRefused, TransientError
+from syncapp.engine.cutting import MOST_GUILTY, fitting_ids, halves, may_be_cut
+from syncapp.engine.errors import (
+    BatchTooLarge,
+    CollectionRefused,
+    ConnectionDown,
+    DocumentRefused,
+    TransientError,
+    cause_of,
+)
 from syncapp.engine.landings import record_landed
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
 from syncapp.engine.plan import Plan, now_ms, transferred
@@ -44,6 +52,7 @@ from syncapp.engine.values import (
     Outcome,
     Side,
     SyncState,
+    WorkItem,
 )
 from syncapp.engine.work import Work
 
@@ -76,35 +85,56 @@ class ChangeProcessor:
         marker_keep_hours: int = 336,
         at: Callable[[str], None] = lambda point: None,
         sleep: Callable[[float], None] = time.sleep,
+        interrupts: tuple[type[Exception], ...] = (),
     ) -> None:
-        """`device`: the instance id. `at` is called at named points, for tests of races and crashes."""
+        """`device`: the instance id. `at` is called at named points, for tests of races and crashes. `interrupts`:
+        what ends the work from outside, such as a time limit."""
         self.databases = {Side.LOCAL: local, Side.ATLAS: atlas}
         self.device = device
         self.max_bytes = max_bytes
         self.marker_keep_ms = marker_keep_hours * 3_600_000
         self.at = at
         self.sleep = sleep
+        self.interrupts = interrupts
         self._known: set[tuple[Side, str]] = set()
         # Documents of a collection that have three quarters of max_bytes, by what was read last
         self._fitting: dict[str, int] = {}
 
     def process(self, batch: Batch, policy: Policy) -> list[Outcome]:
-        """Work on a batch until every key has an outcome. Raises SyncError for what stops all of it."""
+        """Work on a batch until every key has an outcome. What fails for an unknown reason is cut until the document
+        that it fails for is alone: RETRY, with the reason. Raises SyncError for what stops all of it."""
         outcomes: list[Outcome] = []
-        left = batch.items
-        while left:
-            portion = left[: self._portion(batch.collection, len(left))]
+        guilty = 0
+        parts = [batch.items]  # the last one is next
+        while parts:
+            items = parts.pop()
+            portion = items[: self._portion(batch.collection, items)]
+            if len(portion) < len(items):
+                parts.append(items[len(portion) :])
             try:
                 outcomes += self._process(replace(batch, items=portion), policy)
             except BatchTooLarge as error:
                 # At most half, since a document that was not read yet may be larger
                 self._fitting[batch.collection] = max(1, min(error.fitting * 3 // 4, len(portion) // 2))
-            else:
-                left = left[len(portion) :]
+                parts.append(portion)
+            except self.interrupts:
+                raise
+            except Exception as raised:
+                error = cause_of(raised)
+                if not may_be_cut(error):
+                    raise error from raised
+                if len(portion) == 1:
+                    guilty += 1
+                    outcomes.append(Outcome(portion[0].key, Ending.RETRY, reason=str(error)))
+                elif guilty < MOST_GUILTY:
+                    parts += halves(portion)
+                else:
+                    outcomes += [Outcome(item.key, Ending.RETRY) for item in portion]
         return outcomes
 
-    def _portion(self, collection: str, count: int) -> int:
-        """How many of so many documents to take at once."""
+    def _portion(self, collection: str, items: Sequence[WorkItem]) -> int:
+        """How many of these documents to take at once."""
+        count = fitting_ids(items)
         fitting = self._fitting.get(collection, count)
         return count if count <= fitting * 4 // 3 else fitting
 
@@ -146,6 +176,8 @@ class ChangeProcessor:
                 break
             except DocumentRefused as error:
                 self._refused(work, error, Side.LOCAL, view.documents.get(error.key))
+            except CollectionRefused as error:
+                self._reject(work, error, Side.LOCAL, {k: view.documents.get(k) for k in work.left()})
         work.outcomes |= plan.outcomes
         work.in_conflict |= plan.in_conflict
         self.at("local committed")
@@ -171,6 +203,20 @@ class ChangeProcessor:
                 key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code,
                 document=document, other_id=other, other_document=holder,
             )  # fmt: skip
+
+    def _reject(
+        self,
+        work: Work,
+        error: CollectionRefused,
+        target: Side,
+        documents: Mapping[DocumentKey, bytes | None],
+    ) -> None:
+        """The target will not have the collection: reject all that should be written there."""
+        for key, document in documents.items():
+            if document is not None:
+                work.outcomes[key] = Outcome(
+                    key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code, document=document
+                )
 
     def _read(
         self, collection: Collection[Any], work: Work, keys: Iterable[DocumentKey], session: ClientSession
@@ -232,7 +278,7 @@ class ChangeProcessor:
         local = self.databases[Side.LOCAL]
         items = work.left()
         plan = Plan(new_batch_id(), batch.read_to)
-        self._ensure_exists(Side.LOCAL, batch.collection, bool(view.documents))
+        self._ensure_exists(Side.LOCAL, batch.collection, any(key in view.documents for key in items))
         with transaction(local) as session:
             documents = self._read(local[batch.collection], work, items, session)
             if items:
@@ -291,6 +337,8 @@ class ChangeProcessor:
                     continue
                 document = next(write.after for write in writes if write.key == error.key)
                 self._refused(work, error, Side.ATLAS, document)
+            except CollectionRefused as error:
+                self._reject(work, error, Side.ATLAS, {write.key: write.after for write in writes})
             except DuplicateKeyError:
                 return  # our intents were settled without us
         work.outcomes |= {

@@ -80,6 +80,17 @@ def ids_filter(ids: list[bytes]) -> bytes:
     return wrap(b"\x03_id\0" + wrap(b"\x04$in\0" + array(ids)))
 
 
+def equal_to(values: bytes) -> bytes:
+    """BSON of {path: {$eq: value}, …}, of BSON of {path: value, …}. With $eq a regular expression is meant as a value,
+    not as a pattern."""
+    return wrap(
+        b"".join(
+            b"\x03" + path + b"\0" + wrap(bytes([kind]) + b"$eq\0" + value)
+            for kind, path, value in elements(values)
+        )
+    )
+
+
 def array(ids: list[bytes]) -> bytes:
     """A BSON array of `_id`s."""
     return wrap(b"".join(element(one, b"%d" % index) for index, one in enumerate(ids)))

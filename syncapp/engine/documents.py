@@ -10,21 +10,32 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from syncapp.engine import read_commands, write_commands
 from syncapp.engine.content import (
     document_key,
+    elements,
     has_empty_timestamp,
     id_of,
     ids_filter,
     repeats_a_name,
+    wrap,
 )
-from syncapp.engine.errors import NAMESPACE_EXISTS, BatchTooLarge, DocumentRefused
+from syncapp.engine.errors import (
+    NAMESPACE_EXISTS,
+    BatchTooLarge,
+    CollectionRefused,
+    DocumentRefused,
+    SyncError,
+    translate,
+)
+from syncapp.engine.read_commands import RAW
 from syncapp.engine.refusals import reason_of
 from syncapp.engine.values import DocumentKey, Operation
 
 FILTER_BYTES = 8_000_000  # of `_id`s in one $in: a query must stay below 16 MB
+LARGEST_STATEMENT = 16 * 1024 * 1024  # bytes of an update: of its query and the new document
 
 
 class DocumentWrite(NamedTuple):
@@ -130,6 +141,8 @@ def _can_change(key: DocumentKey, there: bytes, after: bytes) -> bool:
     start = key.id_bson[4:-1]
     if not (there.startswith(start, 4) and after.startswith(start, 4)):
         return False  # an _id that is equal to the server but other bytes (1 and 1.0) stays as it is
+    if len(start) + len(after) > LARGEST_STATEMENT:
+        return False  # both travel in one update
     # What a pipeline changes is logged as a difference, and MongoDB (6.0.5) ends itself with "Invariant
     # failure" over one of two documents with fields of the same name
     return not _needs_literal(after) or not (repeats_a_name(there) or repeats_a_name(after))
@@ -150,15 +163,39 @@ def _refusals_of(keys: Iterable[DocumentKey]) -> Iterator[None]:
             raise
         wrong = details["writeErrors"][0]
         key = list(keys)[wrong["index"]]
-        raise DocumentRefused(key, reason_of(wrong), wrong.get("code"), wrong.get("keyValue")) from error
+        raise DocumentRefused(key, reason_of(wrong), wrong.get("code"), _held_value(wrong)) from error
+
+
+def _held_value(wrong: Mapping[str, Any]) -> bytes:
+    """What a unique index holds already, of an entry of `writeErrors`: as BSON of {path: value}, or empty."""
+    value = wrong.get("keyValue")
+    if not isinstance(value, RawBSONDocument):
+        return b""
+    if "hexEncoded" not in wrong or "collation" in wrong:
+        return value.raw
+    # Text that is not UTF-8 is told in hexadecimal digits
+    parts = zip(elements(value.raw), wrong["hexEncoded"], strict=True)
+    return wrap(b"".join(bytes([k]) + n + b"\0" + (_unhex(v) if is_hex else v) for (k, n, v), is_hex in parts))
+
+
+def _unhex(text: bytes) -> bytes:
+    """A BSON string of hexadecimal digits as one of the bytes that they stand for."""
+    data = bytes.fromhex(text[4:-1].decode())
+    return (len(data) + 1).to_bytes(4, "little") + data + b"\0"
 
 
 def ensure_collection(database: Database[Any], name: str) -> None:
-    """Create a collection unless it exists. Outside a transaction: creating inside one conflicts."""
+    """Create a collection unless it exists. Outside a transaction: creating inside one conflicts.
+
+    Raises CollectionRefused where the server would never take it (a name that is too long there, say).
+    """
     try:
-        database.create_collection(name, check_exists=False)
-    except CollectionInvalid:
-        pass
+        concern = database.write_concern.document
+        database.command({"create": name, **({"writeConcern": concern} if concern else {})}, codec_options=RAW)
     except OperationFailure as error:
-        if error.code != NAMESPACE_EXISTS:
+        if error.code == NAMESPACE_EXISTS:
+            return
+        cause = translate(error)
+        if type(cause) is not SyncError:
             raise
+        raise CollectionRefused(f"The collection cannot be created: {cause}", error.code) from error

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
+    DuplicateKeyError,
     ExecutionTimeout,
     NetworkTimeout,
     OperationFailure,
@@ -19,8 +17,10 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from syncapp.engine.content import elements
 from syncapp.engine.values import DocumentKey
 
+TEXT_LENGTH = 500  # of an error's own words
 WRITE_CONFLICT = 112
 DUPLICATE_KEY = 11000
 NAMESPACE_EXISTS = 48
@@ -59,7 +59,7 @@ class Misconfigured(SyncError):
 class DocumentRefused(SyncError):
     """The target refuses one document. It is taken out; the others go on.
 
-    `unique_value`: what a unique index holds already, as {path: value}.
+    `unique_value`: what a unique index holds already, as BSON of {path: value}; empty: no such index is the reason.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class DocumentRefused(SyncError):
         key: DocumentKey,
         reason: str,
         code: int | None = None,
-        unique_value: Mapping[str, Any] | None = None,
+        unique_value: bytes = b"",
     ) -> None:
         super().__init__(reason)
         self.key, self.reason, self.code, self.unique_value = key, reason, code, unique_value
@@ -75,7 +75,21 @@ class DocumentRefused(SyncError):
     @property
     def is_there(self) -> bool:
         """Is it refused because a document with its `_id` is there?"""
-        return self.code == DUPLICATE_KEY and list(self.unique_value or ()) == ["_id"]
+        if self.code != DUPLICATE_KEY or not self.unique_value:
+            return False
+        return [name for _, name, _ in elements(self.unique_value)] == [b"_id"]
+
+
+class CollectionRefused(SyncError):
+    """The target refuses to have a collection of this name: all documents that need it are refused."""
+
+    def __init__(self, reason: str, code: int | None) -> None:
+        super().__init__(reason)
+        self.reason, self.code = reason, code
+
+
+class Unexplained(SyncError):
+    """What nobody thought of: a value that Python or the driver cannot hold, or a fault of sync itself."""
 
 
 class BatchTooLarge(SyncError):
@@ -89,10 +103,19 @@ class BatchTooLarge(SyncError):
         self.fitting = fitting
 
 
+def cause_of(error: Exception) -> SyncError:
+    """Our error for any."""
+    if isinstance(error, SyncError):
+        return error
+    if isinstance(error, PyMongoError):
+        return translate(error)
+    return Unexplained(f"{type(error).__name__}: {error}"[:TEXT_LENGTH])
+
+
 def translate(error: PyMongoError) -> SyncError:
     """Our error for one of the driver's."""
     text = _short(error)
-    if isinstance(error, BulkWriteError):
+    if isinstance(error, BulkWriteError | DuplicateKeyError):
         return TransientError(text)  # of sync's own collections: somebody else was first
     if isinstance(error, OperationFailure) and not isinstance(error, ExecutionTimeout | WTimeoutError):
         if error.code in HISTORY_LOST:
@@ -120,4 +143,4 @@ def translate(error: PyMongoError) -> SyncError:
 
 def _short(error: PyMongoError) -> str:
     """The driver's text without the dump of the topology and of the whole reply."""
-    return str(error).split(", full error:")[0].split(", Timeout:")[0].split(" (configured timeouts")[0][:500]
+    return str(error).split(", full error:")[0].split(", Timeout:")[0].split(" (configured timeouts")[0][:TEXT_LENGTH]

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import Any, NamedTuple
 
 import bson
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
@@ -17,7 +17,13 @@ from pymongo.errors import PyMongoError
 
 from syncapp.engine.content import documents_in, elements
 
-RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+# For every reply, errors included: those quote values of documents, and the driver's own codec fails on a date after the
+# year 9999 and on text that is not UTF-8, so that nobody would learn which document was refused
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument,
+    datetime_conversion=DatetimeConversion.DATETIME_MS,
+    unicode_decode_error_handler="replace",
+)
 
 
 class Portion(NamedTuple):
@@ -75,6 +81,6 @@ def portions(
 
 def _kill(database: Database[Any], name: str, cursor_id: Int64, session: ClientSession) -> None:
     try:
-        database.command("killCursors", name, cursors=[cursor_id], session=session)
+        database.command("killCursors", name, cursors=[cursor_id], session=session, codec_options=RAW)
     except PyMongoError:
         pass  # the server drops it by itself

@@ -13,7 +13,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from syncapp.engine.content import document_key, id_of, ids_filter, split_documents
+from syncapp.engine.content import document_key, equal_to, id_of, ids_filter, split_documents
 from syncapp.engine.errors import DUPLICATE_KEY, DocumentRefused
 from syncapp.engine.values import Fact, Side, WorkItem
 
@@ -25,8 +25,7 @@ def holder_of(collection: Collection[Any], refused: DocumentRefused) -> bytes | 
     """
     if refused.code != DUPLICATE_KEY or not refused.unique_value:
         return None
-    # $eq: a value that is a regular expression is meant as a value, not as a pattern
-    query = {path: {"$eq": value} for path, value in refused.unique_value.items()}
+    query = RawBSONDocument(equal_to(refused.unique_value))
     for raw in collection.find_raw_batches(query, batch_size=2).limit(2):
         for document in split_documents(raw):
             if document_key(collection.name, id_of(document)) != refused.key:
