@@ -12,7 +12,7 @@ from tests.fuzz import structure_operations as structure
 from tests.fuzz.draw import Draw
 from tests.fuzz.operation import Operation
 
-KINDS: tuple[tuple[int, Callable[[Draw], Operation]], ...] = (  # how often, and what
+KINDS: tuple[tuple[float, Callable[[Draw], Operation]], ...] = (  # how often, and what
     (24, documents.insert),
     (6, documents.import_many),
     (10, documents.replace),
@@ -30,6 +30,8 @@ KINDS: tuple[tuple[int, Callable[[Draw], Operation]], ...] = (  # how often, and
     (1, structure.to_capped),
     (2, structure.out),
     (2, structure.merge),
+    (1, structure.map_reduce),
+    (0.3, structure.out_many),
 )
 STRATEGIES = ("last-write-wins",) * 5 + ("manual", "atlas-wins", "local-wins")
 DROPS_DATABASE = 0.08  # of the plans
@@ -46,8 +48,8 @@ class Plan:
         return replace(self, operations=tuple(operations))
 
 
-# What is refused is named within a minute, which a short run does not have
-SLOWLY_NAMED = (structure.create_refused, structure.to_capped)
+# What takes its time. What is refused is named within a minute
+SLOW = (structure.create_refused, structure.to_capped, structure.out_many)
 
 
 def make(seed: int, count: int, collections: int = 12, long: bool = False) -> Plan:
@@ -56,9 +58,7 @@ def make(seed: int, count: int, collections: int = 12, long: bool = False) -> Pl
     strategy = rng.choice(STRATEGIES)
     draw = Draw.new(rng, collections, long)
     excluded = tuple(name.decode() for name in draw.collections if name.isalnum() and rng.random() < 0.1)
-    weights, kinds = zip(
-        *((often, kind) for often, kind in KINDS if long or kind not in SLOWLY_NAMED), strict=True
-    )
+    weights, kinds = zip(*((often, kind) for often, kind in KINDS if long or kind not in SLOW), strict=True)
     operations = [_paced(rng, rng.choices(kinds, weights)[0](draw)) for _ in range(count)]
     if rng.random() < DROPS_DATABASE:
         # Near the end: what comes after it finds databases that are nearly empty

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from bson import Code
+
 from tests.fuzz.bson_bytes import Element, Field, array, embedded, of, text
 from tests.fuzz.draw import Draw
 from tests.fuzz.index_operations import draw_validator
@@ -10,11 +14,14 @@ from tests.fuzz.operation import Operation, operation
 ALL: Element = embedded([(b"$match", embedded([]))])
 NOT_TEXT: Element = embedded([(b"$match", embedded([(b"u", text(b"\xff\xfe"))]))])
 
+CLUSTERED: Element = embedded([(b"key", embedded([(b"_id", of(1))])), (b"unique", of(True))])
+
 
 def create(draw: Draw) -> Operation:
     name = draw.collection()
     validator = [(b"validator", draw_validator(draw))] if draw.rng.random() < 0.5 else []
-    return operation(draw.side(), "create", [name], [(b"create", text(name)), *validator])
+    clustered = [(b"clusteredIndex", CLUSTERED)] if draw.rng.random() < 0.1 else []
+    return operation(draw.side(), "create", [name], [(b"create", text(name)), *validator, *clustered])
 
 
 def create_refused(draw: Draw) -> Operation:
@@ -61,10 +68,36 @@ def merge(draw: Draw) -> Operation:
     return operation(draw.side(), "$merge", [source, target], _aggregate(source, [(b"$merge", stage)]))
 
 
+def out_many(draw: Draw) -> Operation:
+    """One that takes its time: the server's temporary collection is there for longer."""
+    source, target = draw.two()
+    numbers = embedded([(b"k", embedded([(b"$range", array([of(0), of(30_000)]))]))])
+    stages = [
+        embedded([(b"$limit", of(1))]),
+        embedded([(b"$project", numbers)]),
+        embedded([(b"$unwind", text(b"$k"))]),
+        embedded([(b"$project", embedded([(b"_id", text(b"$k"))]))]),
+    ]
+    command = _aggregate(source, [(b"$out", text(target))], stages)
+    return operation(draw.side(), "$out many", [source, target], command)
+
+
+def map_reduce(draw: Draw) -> Operation:
+    source, target = draw.two()
+    how = draw.rng.choice([b"replace", b"merge", b"reduce"])
+    command = [
+        (b"mapReduce", text(source)),
+        (b"map", of(Code("function() { emit(this.u, 1) }"))),
+        (b"reduce", of(Code("function(key, values) { return Array.sum(values) }"))),
+        (b"out", embedded([(how, text(target))])),
+    ]
+    return operation(draw.side(), f"mapReduce {how.decode()}", [source, target], command)
+
+
 def drop_database(draw: Draw) -> Operation:
     return operation(draw.side(), "dropDatabase", [], [(b"dropDatabase", of(1))])
 
 
-def _aggregate(source: bytes, last: list[Field]) -> list[Field]:
-    pipeline = array([ALL, embedded(last)])
+def _aggregate(source: bytes, last: list[Field], stages: Iterable[Element] = (ALL,)) -> list[Field]:
+    pipeline = array([*stages, embedded(last)])
     return [(b"aggregate", text(source)), (b"pipeline", pipeline), (b"cursor", embedded([]))]
