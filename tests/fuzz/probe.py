@@ -23,7 +23,6 @@ class Probe(threading.Thread):
         self._source = source[PREFIX + direction]
         self._target = target[PREFIX + direction]
         self.waits: list[tuple[float, float]] = []
-        self.pending_since: float | None = None
         self._began = time.monotonic()
         self._over = threading.Event()
 
@@ -39,19 +38,13 @@ class Probe(threading.Thread):
             self._source.insert_one({"_id": number})
         except OperationFailure:  # the database is being dropped
             return
-        self.pending_since = written
-        while self._target.find_one({"_id": number}) is None:
-            if self._over.wait(LOOK_SECONDS):
-                return
-        self.pending_since = None
+        # One that has not arrived at the end has waited until then
+        while self._target.find_one({"_id": number}) is None and not self._over.wait(LOOK_SECONDS):
+            pass
         self.waits.append((written - self._began, time.monotonic() - written))
 
     def worst(self) -> tuple[float, float]:
-        """The one that has not arrived counts too."""
-        found = list(self.waits) or [(0.0, 0.0)]
-        if (since := self.pending_since) is not None:
-            found.append((since - self._began, time.monotonic() - since))
-        return max(found, key=lambda wait: wait[1])
+        return max(self.waits, key=lambda wait: wait[1], default=(0.0, 0.0))
 
     def stop(self) -> None:
         self._over.set()
