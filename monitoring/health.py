@@ -128,7 +128,7 @@ def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:
 
 def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) -> list[Reason]:
     if stream.reconnects >= facts.max_reconnects:
-        text = f"The {name} change stream could not be opened in {stream.reconnects} attempts; trying goes on"
+        text = f"The {name} change stream has failed {stream.reconnects} times in a row; trying goes on"
         return [Reason(Status.CRITICAL, text)]
     if stream.status != "connected":
         critical = stream.since_s > limits.disconnected_s

@@ -23,6 +23,7 @@ from syncapp.engine.state import read_states, write_states
 from syncapp.engine.transaction import session_of, transaction
 from syncapp.engine.values import ABSENT, DocumentKey, SyncState
 from syncapp.rules.exclusions import is_reserved
+from syncapp.rules.listing import list_collections
 from syncapp.rules.refusals import refusals
 from syncapp.streams.change_stream import DIRTY
 
@@ -64,8 +65,8 @@ def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
     refused = refusals(local, atlas)
     names: set[str] = set()
     for database in (local, atlas):
-        for info in database.list_collections(filter={"type": "collection"}):
-            if not is_reserved(info["name"]) and info["name"] not in refused:
+        for info in list_collections(database):
+            if info["type"] == "collection" and not is_reserved(info["name"]) and info["name"] not in refused:
                 names.add(info["name"])
     return sorted(names)
 

@@ -23,6 +23,7 @@ from syncapp.engine.values import UnknownTime
 RUNS = "_sync_runs"
 KEEP_ENDED_SECONDS = 30 * 86_400
 SAMPLES = 20
+REPLACED = "a collection was renamed or replaced"
 __all__ = ["Kind", "Progress", "Run", "State", "Treatment"]
 
 
@@ -82,6 +83,15 @@ def request(
         if session is not None or not run_id:
             raise
     return str(document["_id"])
+
+
+def compare_replaced(local: Database[Any], name: str) -> None:
+    """Documents of this collection came or went without events. A run that was asked for so and has not begun takes it
+    in: a report is made again every few minutes, another one for each shop. Raises PyMongoError."""
+    waiting = {"why": REPLACED, "state": State.WAITING.value, "names": None, "startedAt": None}
+    change = {"$addToSet": {"collections": name}, "$inc": {"v": 1}}
+    if not local[RUNS].update_one(waiting, change).matched_count:
+        request(local, kind=Kind.RESYNC, why=REPLACED, collections=[name])
 
 
 def supersede(local: Database[Any], by: str, session: ClientSession | None = None) -> None:

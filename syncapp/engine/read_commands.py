@@ -60,11 +60,11 @@ def find(
 def portions(
     database: Database[Any], command: dict[str, Any], session: ClientSession
 ) -> Generator[list[bytes], None, None]:
-    """What a find command brings, reply by reply. To be closed if it is left early.
+    """What a find or listCollections command brings, reply by reply. To be closed if it is left early.
 
     Raises PyMongoError; nothing is tried again.
     """
-    name = command["find"]
+    name = command.get("find", "$cmd.listCollections")
     cursor_id = Int64(0)
     try:
         while True:

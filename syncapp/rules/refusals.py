@@ -13,8 +13,10 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.rules.exclusions import is_reserved
+from syncapp.rules.listing import NOT_UTF_8, list_collections
 
 KEEP_SECONDS = 30.0
+_NAME = "MongoDB's drivers refuse its name (two dots together, or one at the end): rename it."
 
 
 def refusals(local: Database[Any], atlas: Database[Any]) -> dict[str, str]:
@@ -36,6 +38,10 @@ def why_refused(local: Mapping[str, Any] | None, atlas: Mapping[str, Any] | None
 
 def _why(info: Mapping[str, Any], side: str) -> str:
     kind, options = info.get("type", "collection"), info.get("options", {})
+    if kind == NOT_UTF_8:
+        return f"Its name on {side} is not UTF-8: no driver can ask for it."
+    if not is_usable(info.get("name", "")):
+        return _NAME
     if kind == "view":
         return f"It is a view on {side}: a view has no documents of its own."
     if kind == "timeseries":
@@ -48,9 +54,13 @@ def _why(info: Mapping[str, Any], side: str) -> str:
 
 
 def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[str, Any]]:
-    query = {"name": name} if name else {}
-    found = database.list_collections(filter=query)
+    found = list_collections(database, name)
     return {info["name"]: info for info in found if not is_reserved(info["name"])}
+
+
+def is_usable(name: str) -> bool:
+    """Does the driver take the name? The server takes some that it does not: `a.`, `a..b`."""
+    return ".." not in name and not name.startswith(".") and not name.endswith(".")
 
 
 class RefusalCheck:
@@ -66,6 +76,8 @@ class RefusalCheck:
 
     def why(self, name: str) -> str:
         """Why the collection is refused; empty: it is not. Raises PyMongoError."""
+        if not is_usable(name):
+            return _NAME  # also when it is gone: nobody could ask for its documents
         now = self._clock()
         if now - self._allowed_at.get(name, float("-inf")) < KEEP_SECONDS:
             return ""

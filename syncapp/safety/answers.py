@@ -19,6 +19,7 @@ from syncapp.engine.transaction import transaction
 from syncapp.engine.values import Side, UnknownTime
 from syncapp.rules.exclusions import Exclusions
 from syncapp.safety import heartbeat
+from syncapp.safety.answered import ALL, note_answered, reach
 from syncapp.safety.halts import HALTS, Answer, Halt, Kind
 from syncapp.streams.resume import save_token
 
@@ -41,25 +42,31 @@ def carry_out(local: Database[Any], atlas: Database[Any], halt: Halt, device: st
     if halt.answer is Answer.NEW_ID:
         _become_new(local, halt)
     elif halt.answer is Answer.GO_ON:
-        _compare_collection(local, halt)
+        _compare_collection(local, atlas, halt)
     elif halt.answer is Answer.BRING_BACK:
         # Deletes that are still to be read must find their keys treated: otherwise they would be carried
         if not _through(local, halt, BRING_BACK[halt.side], _collections(halt)):
             return False
-        _compare_collection(local, halt)  # what else was held
+        _compare_collection(local, atlas, halt)  # what else was held
     elif _unlearns(halt):
         # Nothing else moves meanwhile: an older version could be pulled as if it were a new one
         if not _through(local, halt, Treatment.UNKNOWN, atlas=atlas):
             return False
         _let_time_go_on(local, atlas, halt, device)
     else:
-        _let_time_go_on(local, atlas, halt, device, compare=True)
+        # What is missing here comes back; what took it away (a restore drops first) is still to be read
+        if not _through(local, halt, Treatment.BRING_BACK_TO_LOCAL):
+            return False
+        _let_time_go_on(local, atlas, halt, device, answers_for_local=True)
     log.warning("Answer carried out", event_name="answer_carried_out", halt=halt.id, answer=str(halt.answer))
     return True
 
 
-def _compare_collection(local: Database[Any], halt: Halt) -> None:
+def _compare_collection(local: Database[Any], atlas: Database[Any], halt: Halt) -> None:
+    side = halt.side or Side.LOCAL
+    position = reach(local if side is Side.LOCAL else atlas, halt.answered_at)
     with transaction(local) as session:
+        note_answered(local, side, _collections(halt), position, session)
         runs.request(
             local, kind=RunKind.RESYNC, why=_why(halt), collections=_collections(halt), session=session
         )
@@ -104,12 +111,13 @@ def _through(
 
 
 def _let_time_go_on(
-    local: Database[Any], atlas: Database[Any], halt: Halt, device: str, compare: bool = False
+    local: Database[Any], atlas: Database[Any], halt: Halt, device: str, answers_for_local: bool = False
 ) -> None:
+    position = reach(local, halt.answered_at)
     with transaction(local) as session:
         heartbeat.adopt(local, atlas, device, session)
-        if compare:
-            runs.request(local, kind=RunKind.RESYNC, why=_why(halt), session=session)
+        if answers_for_local:
+            note_answered(local, Side.LOCAL, [ALL], position, session)
         local[HALTS].delete_many({}, session=session)  # whatever else was halted: all was compared
 
 

@@ -82,6 +82,7 @@ class Halt:
     detail: str
     preview: Mapping[str, Any] = field(default_factory=dict)
     answer: Answer | None = None
+    answered_at: dt.datetime | None = None
 
     @property
     def whole_device(self) -> bool:
@@ -168,8 +169,13 @@ def _load(found: Mapping[str, Any]) -> Halt:
         Kind(found["kind"]),
         Side(found["side"]) if found["side"] else None,
         found["collection"],
-        found["at"].replace(tzinfo=found["at"].tzinfo or dt.UTC),
+        _utc(found["at"]),
         found["detail"],
         found["preview"],
         Answer(found["answer"]) if found.get("answer") else None,
+        _utc(found["answeredAt"]) if found.get("answeredAt") else None,
     )
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(tzinfo=moment.tzinfo or dt.UTC)

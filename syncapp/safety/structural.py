@@ -1,58 +1,108 @@
 """Drops, renames and dropDatabase: events that name no document, and after which documents are gone without
-an event of their own. They are never carried to the other side: an operator is asked, if there is anything
-on the other side that they would concern."""
+an event of their own. They are never carried to the other side as such: an operator is asked, if documents that both
+sides had agreed on are gone and the other side still holds them.
+
+What is renamed over a name is its new content ($out ends so): it is compared and carried like any change, and asked
+about only where more documents would go than the breaker allows (mass_deletes.py).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from pymongo.database import Database
 
 from syncapp.bulk import runs
+from syncapp.bulk.gone import count_documents, count_gone
 from syncapp.engine.values import Side
-from syncapp.rules.exclusions import is_reserved
-from syncapp.safety.halts import HALTS, Halt, Kind, load_halts, raise_halt
+from syncapp.rules.exclusions import Exclusions, is_reserved
+from syncapp.rules.refusals import is_usable
+from syncapp.safety.answered import Answered, is_answered
+from syncapp.safety.halts import HALTS, Kind, raise_halt
+from syncapp.safety.mass_deletes import Limit
+from syncapp.streams.events import UNREADABLE, Structural
 
 log = structlog.get_logger(__name__)
-WORDS = {"drop": "was dropped", "rename": "was renamed", "dropDatabase": "went with its database"}
+WORDS = {"drop": "was dropped", "rename": "was renamed"}
 
 
-def ask(
-    databases: dict[Side, Database[Any]], side: Side, operation: str, collection: str, renamed_to: str = ""
-) -> tuple[Halt, ...] | None:
-    """Raise a halt if one is needed. Returns all halts then, else None. Raises PyMongoError."""
-    if operation == "dropDatabase" and side is Side.LOCAL:
-        # What sync knew went with it: this is a new, empty device now, whose documents come from Atlas
-        databases[side][HALTS].delete_many({"kind": Kind.STRUCTURAL.value, "side": side.value})
-        return load_halts(databases[side])
-    if operation not in WORDS or not collection or is_reserved(collection):
-        return None
-    local, other = databases[Side.LOCAL], databases[side.other]
-    raised = False
-    for name in dict.fromkeys([collection, renamed_to]):
-        # $out renames a new collection over an old one: then it is the old one's documents that are gone
-        if name and other[name].find_one({}, {"_id": 1}) is not None:
-            raised |= _raise(local, other, side, operation, name, renamed_to if name == collection else "")
-    if not raised and renamed_to and not is_reserved(renamed_to):
-        runs.request(
-            local,
-            kind=runs.Kind.RESYNC,
-            why=f"{collection} was renamed to {renamed_to}",
-            collections=[renamed_to],
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges what was read of a side, once nothing of its collections is in flight."""
+
+    databases: dict[Side, Database[Any]]
+    limit: Limit
+    answered: Answered
+    exclusions: Exclusions
+
+    def judge(self, side: Side, change: Structural) -> None:
+        """Raise a halt where one is needed, ask for a comparison where documents came or went without events.
+        Doing it again changes nothing. Raises PyMongoError."""
+        name, to, local = change.collection, change.renamed_to, self.databases[Side.LOCAL]
+        if change.operation == "dropDatabase" and side is Side.LOCAL:
+            # What sync knew went with it: this is a new, empty device now, whose documents come from Atlas
+            local[HALTS].delete_many({"kind": Kind.STRUCTURAL.value, "side": side.value})
+        elif change.operation == UNREADABLE:
+            why = f"an event of {name or side} could not be read"
+            runs.request(local, kind=runs.Kind.RESYNC, why=why, collections=[name] if name else None)
+        elif change.operation in WORDS:
+            if self._is_synced(side, name):
+                self._judge_emptied(side, change)
+            if self._is_synced(side, to) and not self._judge_replaced(side, change):
+                runs.compare_replaced(local, to)
+
+    def halt_unjudged(self, side: Side, change: Structural, error: str) -> None:
+        """It cannot be looked at: an operator has to. Raises PyMongoError."""
+        for name in change.collections:
+            detail = f"{name} {WORDS.get(change.operation, 'was changed')} on {_place(side)}, which cannot be looked at: {error}"
+            self._raise(side, name, detail, {"operation": change.operation, "renamedTo": change.renamed_to})
+
+    def _is_synced(self, side: Side, name: str) -> bool:
+        excluded = side is Side.ATLAS and self.exclusions.excludes(name)
+        return bool(name) and not excluded and not is_reserved(name) and is_usable(name)
+
+    def _judge_emptied(self, side: Side, change: Structural) -> None:
+        name = change.collection
+        if not self._gone(side, name, change, 0):
+            return
+        left = count_documents(self.databases[side.other], name)
+        to = f" to {change.renamed_to}" if change.renamed_to else ""
+        detail = (
+            f"{name} {WORDS[change.operation]}{to} on {_place(side)}; "
+            f"the other side holds {left:,} documents of it"
         )
-    return load_halts(local) if raised else None
+        preview = {"documents": left, "operation": change.operation, "renamedTo": change.renamed_to}
+        self._raise(side, name, detail, preview)
+
+    def _judge_replaced(self, side: Side, change: Structural) -> bool:
+        """Is it halted?"""
+        name = change.renamed_to
+        there = count_documents(self.databases[side.other], name)
+        allowed = max(self.limit.number, int(self.limit.share * there))
+        gone = self._gone(side, name, change, allowed) if there > allowed else 0
+        if gone <= allowed:
+            return False
+        detail = (
+            f"{name} was replaced by another collection on {_place(side)}; more than {allowed:,} of the "
+            f"{there:,} documents that the other side holds are not in it"
+        )
+        preview = {"documents": there, "gone": gone, "operation": change.operation, "renamedTo": ""}
+        self._raise(side, name, detail, preview)
+        return True
+
+    def _gone(self, side: Side, name: str, change: Structural, enough: int) -> int:
+        position = change.fact.position if change.fact else 0
+        if is_answered(self.answered, side, name, position):
+            return 0
+        return count_gone(self.databases, side, name, position, enough)
+
+    def _raise(self, side: Side, name: str, detail: str, preview: dict[str, Any]) -> None:
+        local = self.databases[Side.LOCAL]
+        if raise_halt(local, Kind.STRUCTURAL, detail, side=side, collection=name, preview=preview):
+            log.error("Sync is halted for a collection", event_name="halted", collection=name, side=str(side))
 
 
-def _raise(
-    local: Database[Any], other: Database[Any], side: Side, operation: str, name: str, renamed_to: str
-) -> bool:
-    left = other[name].estimated_document_count()
-    place = "the local database" if side is Side.LOCAL else "Atlas"
-    to = f" to {renamed_to}" if renamed_to else ""
-    detail = f"{name} {WORDS[operation]}{to} on {place}; the other side holds {left:,} documents of it"
-    preview = {"documents": left, "operation": operation, "renamedTo": renamed_to}
-    raised = raise_halt(local, Kind.STRUCTURAL, detail, side=side, collection=name, preview=preview)
-    if raised:
-        log.error("Sync is halted for a collection", event_name="halted", collection=name, side=str(side))
-    return raised
+def _place(side: Side) -> str:
+    return "the local database" if side is Side.LOCAL else "Atlas"

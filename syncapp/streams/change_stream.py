@@ -22,7 +22,7 @@ from syncapp.engine.origin import BATCHES, METADATA, STATE
 from syncapp.engine.read_commands import RAW, portion_of
 from syncapp.engine.transaction import ready_connections
 from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
+from syncapp.rules.exclusions import RESERVED, Exclusions
 from syncapp.safety.heartbeat import DEVICES, HEARTBEAT_ID
 
 DIRTY = "_sync_dirty"
@@ -63,13 +63,14 @@ def pipeline(side: Side, exclusions: Exclusions, device: str = "") -> list[dict[
     `device`: whose heartbeats are wanted too.
     """
     own = [BATCHES, DIRTY] if side is Side.LOCAL else [BATCHES]
-    users: list[dict[str, Any]] = [{"c": {"$not": {"$regex": r"^(_sync_|system\.)"}}}]
+    users: list[dict[str, Any]] = [{"c": {"$not": {"$regex": RESERVED.pattern}}}]
     if side is Side.ATLAS and exclusions.patterns:
         users.append({"c": {"$not": {"$regex": exclusions.regex}}})
     wanted: list[dict[str, Any]] = [
         {"c": {"$in": own}, "operationType": {"$in": ["insert", "replace"]}},
         {"$and": users},
-        {"operationType": {"$in": ["invalidate", "dropDatabase"]}},
+        # A rename from a name that is left out may be one to a name that is not: what $out ends with
+        {"operationType": {"$in": ["invalidate", "dropDatabase", "rename"]}},
     ]
     if device:
         name, one = (METADATA, HEARTBEAT_ID) if side is Side.LOCAL else (DEVICES, device)
@@ -141,7 +142,7 @@ class ChangeStream:
         try:
             if self._cursor_id:
                 command = {"killCursors": "$cmd.aggregate", "cursors": [self._cursor_id]}
-                self._database.command(command, session=self._session)
+                self._database.command(command, session=self._session, codec_options=RAW)
             self._session.end_session()
         except PyMongoError:
             pass  # the server drops it by itself

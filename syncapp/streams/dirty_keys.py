@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from syncapp.engine.values import BOTH, DocumentKey, Ending, Fact, Seen, Side, WorkItem
+from syncapp.streams.events import Structural
 from syncapp.streams.ready_keys import Brought, ReadyKeys, Work
+from syncapp.streams.structural_queue import Pending, StructuralQueue
 from syncapp.streams.watermark import Watermark
 
 _OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
@@ -29,6 +31,7 @@ class DirtyKeys:
         self.read_to: dict[Side, int] = dict.fromkeys(BOTH, 0)  # everything up to here was read
         self.watermarks = {side: Watermark() for side in BOTH}
         self.tasks: dict[str, Task] = {}
+        self.structural = StructuralQueue()
         self._dirty: dict[DocumentKey, Work] = {}
         self._busy: set[DocumentKey] = set()
         self._ready = ReadyKeys()
@@ -53,6 +56,28 @@ class DirtyKeys:
             work.put(side, Brought(self.watermarks[side].hold_newest(), fact))
         elif fact is not None:
             brought.fact = fact
+
+    def change_structure(self, side: Side, change: Structural) -> None:
+        """A drop or a rename was read. Every key of its collections that is waiting or in flight is looked at again
+        after it, and none is handed out before it has ended."""
+        for key in [*self._dirty, *self._busy]:
+            if key.collection in change.collections:
+                self.mark(key, side, change.fact)
+        self.structural.add(Pending(side, change, self.watermarks[side].hold_newest()))
+        self._ready.blocked = self.structural.collections
+
+    def structural_due(self) -> Pending | None:
+        """The next one of whose collections nothing is in flight."""
+        return self.structural.next(self._at_rest)
+
+    def end_structural(self, pending: Pending) -> None:
+        """What it asked for is durable."""
+        if self.structural.remove(pending):
+            self.watermarks[pending.side].release(pending.held)
+            self._ready.blocked = self.structural.collections
+
+    def _at_rest(self, collections: Collection[str]) -> bool:
+        return not any(key.collection in collections for key in self._busy)
 
     def passed(self, side: Side, position: int) -> None:
         """A stream has been read up to and including this position."""
@@ -168,6 +193,8 @@ class DirtyKeys:
             for work in task.keys.values():
                 work.put(side, None)
         self.watermarks[side] = Watermark()
+        self.structural.forget(side)
+        self._ready.blocked = self.structural.collections
 
     # Figures
 

@@ -6,22 +6,31 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import structlog
 from bson.raw_bson import RawBSONDocument
 
 from syncapp.engine.content import document_key
 from syncapp.engine.origin import BATCHES, METADATA, Marker
-from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Side
+from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
+from syncapp.rules.exclusions import is_reserved
 from syncapp.safety.heartbeat import DEVICES
 from syncapp.streams.change_stream import DIRTY
 from syncapp.streams.raw_event import (
     OF_BATCHES,
     OPERATIONS,
+    READABLE,
     TRANSACTION_AT,
     RawEvent,
     cut,
     decode,
+    milliseconds,
     transaction_of,
 )
+
+log = structlog.get_logger(__name__)
+UNREADABLE = "unreadable"
+# After these documents are gone, or there, without an event of their own
+JUDGED = frozenset({"drop", "rename", "dropDatabase", UNREADABLE})
 
 
 class Change(NamedTuple):
@@ -32,11 +41,20 @@ class Change(NamedTuple):
 
 
 class Structural(NamedTuple):
-    """A drop, a rename, an invalidation: it names no document."""
+    """A drop, a rename, an invalidation: it names no document. `fact`: what it is to the documents that were there.
+
+    Also what cannot be read (UNREADABLE): its collection, or all if that is empty, has to be compared."""
 
     operation: str
     collection: str
     renamed_to: str = ""
+    fact: Fact | None = None
+
+    @property
+    def collections(self) -> frozenset[str]:
+        """Whose documents it concerns."""
+        named = {self.collection, self.renamed_to} if self.operation != "dropDatabase" else ()
+        return frozenset(name for name in named if name and not is_reserved(name))
 
 
 class Pulse(NamedTuple):
@@ -81,20 +99,23 @@ class EventReader:
         echoes = self._echoes(markers.values())
         found: list[Found] = []
         for at, event in enumerate(events):
-            goes_on = self.transaction is not None and event.startswith(self.transaction, TRANSACTION_AT)
-            if goes_on and self._is_echo and at not in markers:
-                continue
-            plain = cut(event)
-            if not goes_on:
-                transaction = transaction_of(event) if plain is None else plain.transaction
-                if transaction is None or transaction != self.transaction:
-                    self.transaction, self._marker, self._is_echo = transaction, None, False
-            if at in markers:
-                raw = markers[at]
-                self._is_echo = raw["_id"] in echoes
-                self._marker = None if self._is_echo else Marker.decode(raw)
-            elif not self._is_echo and (change := self._change(event, plain)) is not None:
-                found.append(change)
+            try:
+                goes_on = self.transaction is not None and event.startswith(self.transaction, TRANSACTION_AT)
+                if goes_on and self._is_echo and at not in markers:
+                    continue
+                plain = cut(event)
+                if not goes_on:
+                    transaction = transaction_of(event) if plain is None else plain.transaction
+                    if transaction is None or transaction != self.transaction:
+                        self.transaction, self._marker, self._is_echo = transaction, None, False
+                if at in markers:
+                    raw = markers[at]
+                    self._is_echo = raw["_id"] in echoes
+                    self._marker = None if self._is_echo else Marker.decode(raw)
+                elif not self._is_echo and (change := self._change(event, plain)) is not None:
+                    found.append(change)
+            except Exception as error:  # whatever is wrong with this one: the stream goes on
+                found += unreadable(self.side, event, error)
         return found
 
     def continues(self, events: list[bytes]) -> bool:
@@ -111,11 +132,10 @@ class EventReader:
 
     def _change(self, event: bytes, plain: RawEvent | None) -> Found | None:
         if plain is None:
-            decoded = RawBSONDocument(event)
+            decoded = RawBSONDocument(event, READABLE)
             operation, collection = decoded["operationType"], decoded["c"]
             if operation not in OPERATIONS:
-                to = decoded["to"].get("coll", "") if "to" in decoded else ""
-                return Structural(operation, collection, to)
+                return self._structural(decoded)
             if collection == BATCHES:
                 return (
                     None  # a cancelled marker is no change; synced, it could be taken for a push that landed
@@ -129,17 +149,27 @@ class EventReader:
         key = document_key(plain.collection, plain.id_bson)
         return Change(key, self._fact(key, plain))
 
+    def _structural(self, event: RawBSONDocument) -> Structural:
+        to = event["to"].get("coll", "") if "to" in event else ""
+        at, wall = event["clusterTime"], event.get("wallTime")
+        time = None if wall is None else milliseconds(wall)
+        fact = self._native(at.time << 32 | at.inc, time, Operation.DELETE)
+        return Structural(event["operationType"], event["c"], to, fact)
+
     def _fact(self, key: DocumentKey, event: RawEvent) -> Fact:
         if self._marker is not None and key in self._marker.changes:
             made, origin = self._marker.changes[key]  # another device's change
             if made is not None and event.wall is not None:
                 made = min(made, event.wall)  # by a clock that was ahead: it is here already
             return Fact(event.position, made, origin, event.operation)
+        return self._native(event.position, event.wall, event.operation)
+
+    def _native(self, position: int, wall: int | None, operation: Operation) -> Fact:
         # Before MongoDB 6 an event has no wallTime; its cluster time is exact to the second
-        time = (event.position >> 32) * 1000 if event.wall is None else event.wall
+        time = (position >> 32) * 1000 if wall is None else wall
         if self.side is Side.LOCAL:
-            return Fact(event.position, self.to_atlas_time(time), self.device, event.operation)
-        return Fact(event.position, time, ATLAS_ORIGIN, event.operation)
+            return Fact(position, self.to_atlas_time(time), self.device, operation)
+        return Fact(position, time, ATLAS_ORIGIN, operation)
 
 
 def _pulse(beat: RawBSONDocument) -> Pulse:
@@ -149,11 +179,27 @@ def _pulse(beat: RawBSONDocument) -> Pulse:
 
 def _marker(event: bytes) -> RawBSONDocument | None:
     """The marker of a batch that this event brings; None: it brings none."""
-    decoded = RawBSONDocument(event)
-    if (
-        decoded["operationType"] != "insert"
-        or decoded["c"] != BATCHES
-        or "cancelled" in decoded["fullDocument"]
-    ):
+    decoded = RawBSONDocument(event, READABLE)
+    if decoded.get("operationType") != "insert" or decoded.get("c") != BATCHES:
         return None
-    return RawBSONDocument(decoded["fullDocument"].raw)
+    marker = RawBSONDocument(decoded["fullDocument"].raw)
+    # Whatever else a person may have put there is no marker
+    ours = isinstance(marker.get("_id"), str) and isinstance(marker.get("origin"), str)
+    return marker if ours and "cancelled" not in marker else None
+
+
+def unreadable(side: Side, event: bytes, error: Exception) -> list[Found]:
+    """What is to be done about an event that cannot be read: the collection that it is of is compared."""
+    try:
+        collection = str(RawBSONDocument(event, READABLE)["c"])
+    except Exception:
+        collection = ""
+    log.error(
+        "An event cannot be read",
+        event_name="event_unreadable",
+        side=str(side),
+        collection=collection,
+        error=f"{type(error).__name__}: {error}"[:300],
+    )
+    # What is wrong in a collection of sync itself stands for no document
+    return [] if is_reserved(collection) else [Structural(UNREADABLE, collection)]

@@ -3,11 +3,13 @@ the projection has put everything; one that looks otherwise is decoded in full."
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import struct
 from typing import NamedTuple
 
 from bson import DatetimeMS
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 
 from syncapp.engine.content import wrap
@@ -35,6 +37,14 @@ _TIMES = struct.Struct("<Q")
 OF_BATCHES = b"\x02c\0" + _LENGTH.pack(len(BATCHES) + 1) + BATCHES.encode() + b"\0"
 
 
+# Of events that are not plain: whatever the server may say in one
+READABLE: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument,
+    datetime_conversion=DatetimeConversion.DATETIME_MS,
+    unicode_decode_error_handler="backslashreplace",
+)
+
+
 class RawEvent(NamedTuple):
     """What a change of a document says. `wall`: milliseconds since 1970, None before MongoDB 6. `transaction`: as
     `transaction_of` has it."""
@@ -60,7 +70,7 @@ def cut(event: bytes) -> RawEvent | None:
         return None
     return RawEvent(
         _OPERATIONS[operation],
-        event[end + 7 : -2].decode(),
+        event[end + 7 : -2].decode(errors="backslashreplace"),  # the server takes names that are not UTF-8
         event[start:end],
         _TIMES.unpack(position)[0],  # the increment comes first, in its lower half
         None if wall is None else _TIMES.unpack(wall)[0],
@@ -76,9 +86,13 @@ def decode(event: RawBSONDocument) -> RawEvent:
         event["c"],
         event["documentKey"].raw,
         time.time << 32 | time.inc,
-        None if wall is None else int(DatetimeMS(wall)),
+        None if wall is None else milliseconds(wall),
         transaction_of(bytes(event.raw)),
     )
+
+
+def milliseconds(wall: dt.datetime | DatetimeMS) -> int:
+    return int(wall if isinstance(wall, DatetimeMS) else DatetimeMS(wall))
 
 
 def transaction_of(event: bytes) -> bytes | None:
@@ -87,7 +101,7 @@ def transaction_of(event: bytes) -> bytes | None:
         return found[1]
     if b"\x12txnNumber\0" not in event:
         return None
-    decoded = RawBSONDocument(event)
+    decoded = RawBSONDocument(event, READABLE)
     number = decoded.get("txnNumber")
     if number is None:
         return None

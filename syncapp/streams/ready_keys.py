@@ -62,13 +62,17 @@ class _Group:
 class ReadyKeys:
     def __init__(self) -> None:
         self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
+        self.blocked: frozenset[str] = frozenset()  # collections of which nothing may go out
 
     def __len__(self) -> int:
         return sum(group.ready for group in self._groups.values())
 
     def fullest(self) -> int:
-        """The number of keys in the largest group."""
-        return max((group.ready for group in self._groups.values()), default=0)
+        """The number of keys in the largest group that may go out."""
+        blocked = self.blocked
+        return max(
+            (group.ready for (_, name), group in self._groups.items() if name not in blocked), default=0
+        )
 
     def add(self, key: DocumentKey, work: Work) -> None:
         if work.ready:
@@ -89,8 +93,8 @@ class ReadyKeys:
         self, limit: int, works: Mapping[DocumentKey, Work]
     ) -> tuple[Side, str, list[DocumentKey]] | None:
         """Up to `limit` keys of the group whose turn it is, all of as many attempts."""
-        while self._groups:
-            (side, collection), group = self._groups.popitem(last=False)
+        for side, collection in [place for place in self._groups if place[1] not in self.blocked]:
+            group = self._groups.pop((side, collection))
             if not group.ready:
                 continue
             keys = group.keys

@@ -3,6 +3,7 @@ deletes, structural events, loops."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -12,16 +13,20 @@ import structlog
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from syncapp.bulk.gone import count_documents
 from syncapp.conf import SyncSettings
-from syncapp.engine.errors import SyncError
+from syncapp.engine.errors import SyncError, TransientError, translate
 from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
-from syncapp.safety import structural
+from syncapp.rules.exclusions import Exclusions
+from syncapp.safety.answered import Answered, is_answered, load_answered
 from syncapp.safety.answers import carry_out
 from syncapp.safety.halts import DETAILS, Answer, Halt, Kind, load_halts, raise_halt
 from syncapp.safety.heartbeat import Heartbeat
 from syncapp.safety.loop_guard import LoopGuard
 from syncapp.safety.mass_deletes import Limit, MassDeletes
-from syncapp.streams.events import Found, Pulse, Structural
+from syncapp.safety.structural import Judge
+from syncapp.streams.events import Change, Found, Pulse
+from syncapp.streams.structural_queue import Pending
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0  # how often it is looked whether an operator has answered
@@ -44,15 +49,16 @@ class Safeguards:
         self.loops = 0
         self.loop_at = 0.0  # seconds since 1970; 0: never
         self.heartbeat = Heartbeat(databases[Side.LOCAL], databases[Side.ATLAS], device, about)
+        self._loading = threading.Lock()
         self._databases = databases
         self.device = device
-        self._deletes = MassDeletes(
-            Limit(
-                settings.sync_halt_deletes,
-                settings.sync_halt_deletes_percent / 100,
-                settings.sync_halt_deletes_seconds * 1000,
-            )
+        self._limit = Limit(
+            settings.sync_halt_deletes,
+            settings.sync_halt_deletes_percent / 100,
+            settings.sync_halt_deletes_seconds * 1000,
         )
+        self._deletes = MassDeletes(self._limit)
+        self._answered: Answered = {}
         self._guard = LoopGuard()
 
     # Time travel
@@ -76,6 +82,7 @@ class Safeguards:
                 return False
             meanwhile()
             self.read_halts(at_rest=True)
+        self._answered = load_answered(self._databases[Side.LOCAL])
         say("")
         return True
 
@@ -87,7 +94,7 @@ class Safeguards:
             raise Halted(DETAILS[kind])
 
     def _look(self) -> None:
-        self.halts = load_halts(self._databases[Side.LOCAL])
+        self._load_halts()
         if not any(halt.whole_device for halt in self.halts):
             kind = self.heartbeat.beat()
             if kind is not None:
@@ -96,15 +103,19 @@ class Safeguards:
     def _halt_device(self, kind: Kind) -> None:
         if raise_halt(self._databases[Side.LOCAL], kind, DETAILS[kind]):
             log.error("Sync is halted", event_name="halted", kind=str(kind), reason=DETAILS[kind])
-        self.halts = load_halts(self._databases[Side.LOCAL])
+        self._load_halts()
 
     # Halts
+
+    def _load_halts(self) -> None:
+        with self._loading:  # else another thread could put back what it read before a halt was raised
+            self.halts = load_halts(self._databases[Side.LOCAL])
 
     def read_halts(self, at_rest: bool = False) -> None:
         """See what an operator has answered, and carry it out. Raises Halted if all transfers have to stop:
         `at_rest`, they have."""
         local, atlas = self._databases[Side.LOCAL], self._databases[Side.ATLAS]
-        self.halts = load_halts(local)
+        self._load_halts()
         if not at_rest and any(halt.whole_device for halt in self.halts):
             raise Halted("all transfers are halted")
         for halt in self.halts:
@@ -115,7 +126,9 @@ class Safeguards:
                     raise Halted("this database is a device of its own now")
                 if halt.side is not None and halt.answer is Answer.GO_ON:
                     self._deletes.allow(halt.side, halt.collection, round(time.time() * 1000))
-                self.halts = load_halts(local)
+                # First of all: what is not halted any more must not be halted for the same again
+                self._answered = load_answered(local)
+                self._load_halts()
 
     # What the streams bring
 
@@ -127,19 +140,32 @@ class Safeguards:
         for change in changes:
             if isinstance(change, Pulse):
                 self.heartbeat.arrived(side, change.nonce)
-            elif isinstance(change, Structural):
-                halts = structural.ask(
-                    self._databases, side, change.operation, change.collection, change.renamed_to
-                )
-                self.halts = self.halts if halts is None else halts
-            else:
+            elif isinstance(change, Change):
                 fact = change.fact
                 # Another device's deletes were looked at where they were made
                 if fact is not None and fact.operation is Operation.DELETE and fact.origin == native:
+                    if self._answered and self._is_answered(side, change):
+                        continue
                     deletes[change.key.collection] += 1
                     newest[change.key.collection] = fact.time or 0
         if deletes:
             self._count(side, {name: (number, newest[name]) for name, number in deletes.items()})
+
+    def _is_answered(self, side: Side, change: Change) -> bool:
+        position = change.fact.position if change.fact else 0
+        return is_answered(self._answered, side, change.key.collection, position)
+
+    def judge(self, pending: Pending, exclusions: Exclusions) -> None:
+        """A drop or a rename whose collections are at rest. Raises PyMongoError: then it is still to be judged."""
+        judge = Judge(self._databases, self._limit, self._answered, exclusions)
+        try:
+            judge.judge(pending.side, pending.change)
+        except PyMongoError as raised:
+            error = translate(raised)
+            if isinstance(error, TransientError):
+                raise
+            judge.halt_unjudged(pending.side, pending.change, str(error))
+        self._load_halts()
 
     def _count(self, side: Side, deletes: Mapping[str, tuple[int, int]]) -> None:
         there = self._databases[side]
@@ -150,7 +176,7 @@ class Safeguards:
         }
 
         def left(name: str) -> int:
-            return there[name].estimated_document_count()
+            return count_documents(there, name)
 
         try:
             exceeded = self._deletes.add(side, open_ones, left)
@@ -170,7 +196,7 @@ class Safeguards:
                 log.error(
                     "Sync is halted for a collection", event_name="halted", collection=name, side=str(side)
                 )
-            self.halts = load_halts(local)
+            self._load_halts()
 
     # Loops: the caller holds the lock of the map of dirty keys
 

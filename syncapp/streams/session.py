@@ -22,13 +22,14 @@ from syncapp.bulk.refusal_watch import RefusalWatch
 from syncapp.conf import SyncSettings
 from syncapp.engine.errors import HistoryLost
 from syncapp.engine.values import BOTH, Batch, Side
+from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.rules import Rules
 from syncapp.streams import beginning, reports, status
 from syncapp.streams.change_stream import Fetched
 from syncapp.streams.clock_watch import ClockWatch
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.dispatcher import Dispatcher
-from syncapp.streams.events import Change, Found
+from syncapp.streams.events import JUDGED, Change, Found, Structural
 from syncapp.streams.following import Following
 from syncapp.streams.lease import Lease, LeaseLost
 from syncapp.streams.metrics import MetricsBuffer
@@ -45,6 +46,8 @@ RUNS_SECONDS = 2.0
 CLOCK_SECONDS = 15.0
 REFUSALS_SECONDS = 60.0
 HEARTBEAT_SECONDS = 5.0
+STRUCTURAL_SECONDS = 1.0  # between two attempts to judge what was dropped or renamed
+AT_REST_SECONDS = 0.02  # between two looks whether its collection is at rest
 
 
 class Session:
@@ -68,6 +71,7 @@ class Session:
         self._clock = ClockWatch(databases, settings.sync_clock_warning)
         self._refusals = RefusalWatch(databases[Side.LOCAL], databases[Side.ATLAS])
         self._over = threading.Event()
+        self._structural = threading.Event()  # something was dropped or renamed
         self._error: Exception | None = None
         self._waiting_for = ""  # why the streams are not read yet
         self._started_at = dt.datetime.now(dt.UTC)
@@ -97,6 +101,7 @@ class Session:
             self._periodic("comparison runs", RUNS_SECONDS, self._drive_runs),
             self._periodic("refusals", REFUSALS_SECONDS, self._refusals.look),
             self._periodic("halts", LOOK_SECONDS, self._safeguards.read_halts),
+            self._periodic("structural changes", 0.0, self._judge_structural),
             self._periodic("heartbeat", HEARTBEAT_SECONDS, self._safeguards.beat),
         ]
 
@@ -190,6 +195,9 @@ class Session:
                     self._safeguards.changed(change.key, change.fact)
                     if change.fact is not None:
                         self._metrics.saw_event(side.other, change.fact.time)
+                elif isinstance(change, Structural) and change.operation in JUDGED:
+                    self._dirty.change_structure(side, change)
+                    self._structural.set()
             self._dirty.passed(side, fetched.read_to)
             self._changed.notify_all()
 
@@ -204,6 +212,26 @@ class Session:
         # must end in any case, since it has no reader any more
         self._try_to(partial(start.forget_token, self._databases[Side.LOCAL], side))
         self._finish(error)
+
+    def _judge_structural(self) -> None:
+        """Judge what was dropped or renamed, once what is in flight of it has ended."""
+        self._structural.wait(STRUCTURAL_SECONDS)
+        with self._changed:
+            pending = self._dirty.structural_due()
+            if not self._dirty.structural:
+                self._structural.clear()
+        if pending is None:
+            self._over.wait(AT_REST_SECONDS if self._structural.is_set() else 0)
+            return
+        rules = self._following.rules
+        try:
+            self._safeguards.judge(pending, rules.exclusions if rules else Exclusions())
+        except Exception:
+            self._over.wait(STRUCTURAL_SECONDS)  # nothing of it moves until then
+            raise
+        with self._changed:
+            self._dirty.end_structural(pending)
+            self._changed.notify_all()
 
     def _take_reports(self) -> None:
         if self._dispatcher.take_reports():

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 
 from syncapp.engine.errors import HistoryLost, SyncError, translate
 from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
+from syncapp.rules.exclusions import Exclusions, is_reserved
 from syncapp.streams.change_stream import ChangeStream, Fetched, pipeline
 from syncapp.streams.events import EventReader, Found, Structural
 from syncapp.streams.fetch_ahead import FetchAhead
@@ -146,8 +146,6 @@ class StreamReader(threading.Thread):
             self._database, stages, self._batch_size, self._token, self._after_invalidate
         )
         self._open_with = exclusions
-        self.status.failures = 0
-        self.status.change("connected")
         log.info(
             f"{self.side.capitalize()} Change Stream started successfully",
             event_name="stream_started",
@@ -163,7 +161,9 @@ class StreamReader(threading.Thread):
                     self._take(ahead.next())
                     continue
                 waited_for = self._sink.somebody_waits(self.side)
-                self._take(stream.fetch(BUSY_WAIT_MS if waited_for else IDLE_WAIT_MS))
+                self._take(
+                    stream.fetch(BUSY_WAIT_MS if waited_for else IDLE_WAIT_MS), to_the_end=not waited_for
+                )
                 if self.more:
                     ahead.begin()
         except Exception as error:
@@ -174,7 +174,8 @@ class StreamReader(threading.Thread):
             ahead.end()
             stream.close()
 
-    def _take(self, fetched: Fetched) -> None:
+    def _take(self, fetched: Fetched, to_the_end: bool = False) -> None:
+        """`to_the_end`: where it brings nothing there is nothing."""
         self._read_until = fetched.at - ((fetched.server_time >> 32) - (fetched.read_to >> 32))
         self.more = fetched.full
         continues = self._events.continues(fetched.events)
@@ -186,6 +187,10 @@ class StreamReader(threading.Thread):
         except Exception:
             self._events.go_back(before)  # the stream is opened again where it was before this batch
             raise
+        # Only what could be handed on shows that the stream goes on: one may open and fail for ever
+        if to_the_end or fetched.events or fetched.token != self._token:
+            self.status.failures = 0
+            self.status.change("connected")
         self._token = fetched.token
         self._after_invalidate = False
         for change in changes:
@@ -193,13 +198,14 @@ class StreamReader(threading.Thread):
                 self._structural(change)
 
     def _structural(self, change: Structural) -> None:
-        log.warning(
-            "A structural change is not carried to the other side",
-            event_name="structural",
-            side=str(self.side),
-            operation=change.operation,
-            collection=change.collection,
-        )
+        if not is_reserved(change.collection):
+            log.warning(
+                "A structural change is not carried to the other side",
+                event_name="structural",
+                side=str(self.side),
+                operation=change.operation,
+                collection=change.collection,
+            )
         if change.operation == "invalidate":
             self._after_invalidate = True
             self._reopen.set()

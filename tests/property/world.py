@@ -23,7 +23,7 @@ from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.rules import Rules
 from syncapp.streams.change_stream import ChangeStream, pipeline
 from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.events import Change, EventReader
+from syncapp.streams.events import Change, EventReader, Structural
 from tests.property.stepped_task import SteppedTask
 
 _prepared: set[str] = set()
@@ -85,6 +85,9 @@ class Device:
         in_transaction = fetched.token_is_event and reader.transaction is not None
         self.dirty.watermarks[side].take_in(fetched.token, continues=continues, may_continue=in_transaction)
         for change in changes:
+            if isinstance(change, Structural):
+                self.dirty.change_structure(side, change)
+                continue
             assert isinstance(change, Change)
             self.changes.append((side, change))
             self.dirty.mark(change.key, side, change.fact)

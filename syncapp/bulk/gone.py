@@ -1,0 +1,82 @@
+"""What a drop or a rename took away: documents that both sides had agreed on, that the other side still holds, and
+that are not there any more. As deletes they bring no events."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from bson import Timestamp
+from bson.raw_bson import RawBSONDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from syncapp.engine.content import document_key, ids_filter
+from syncapp.engine.documents import FILTER_BYTES
+from syncapp.engine.read_commands import RAW, portions
+from syncapp.engine.state import read_states
+from syncapp.engine.transaction import session_of
+from syncapp.engine.values import ABSENT, DocumentKey, Side
+
+PAGE = 1_000  # `_id`s looked for at once
+
+
+def count_documents(database: Database[Any], name: str) -> int:
+    """About how many documents a collection holds; as the driver counts, but by any name. Raises PyMongoError."""
+    return int(database.command({"count": name}, codec_options=RAW)["n"])
+
+
+def count_gone(
+    databases: dict[Side, Database[Any]], side: Side, name: str, position: int, enough: int
+) -> int:
+    """How many documents are gone from `side`, after an event at this position; counting ends above `enough`.
+
+    Documents that the other side holds and that were never agreed on are not gone: they are on their way here.
+    Raises PyMongoError.
+    """
+    there = databases[side.other]
+    command = {
+        "find": name,
+        "projection": {"_id": 1},
+        "batchSize": PAGE,
+        "readConcern": {"level": "majority"},
+    }
+    gone = 0
+    with session_of(there) as session, closing(portions(there, command, session)) as replies:
+        for ids in replies:
+            for start in range(0, len(ids), PAGE):
+                gone += _gone(databases, side, name, position, ids[start : start + PAGE])
+                if gone > enough:
+                    return gone
+    return gone
+
+
+def _gone(
+    databases: dict[Side, Database[Any]], side: Side, name: str, position: int, ids: list[bytes]
+) -> int:
+    with session_of(databases[side], causal=True) as session:
+        # A deposed primary that has not heard of the event cannot answer
+        session.advance_operation_time(Timestamp(position >> 32, position & 0xFFFFFFFF))
+        here = _held(databases[side], name, ids, session)
+    missing = [key for one in ids if (key := document_key(name, one)) not in here]
+    states = read_states(databases[Side.LOCAL], missing).values()
+    return sum(
+        (state.local if side is Side.LOCAL else state.atlas) != ABSENT or state.intent is not None
+        for state in states
+    )
+
+
+def _held(database: Database[Any], name: str, ids: list[bytes], session: ClientSession) -> set[DocumentKey]:
+    """Those that are there, of `_id`s given as BSON of {_id: …}."""
+    if len(ids) > 1 and sum(map(len, ids)) > FILTER_BYTES:
+        half = len(ids) // 2
+        return _held(database, name, ids[:half], session) | _held(database, name, ids[half:], session)
+    command: dict[str, Any] = {
+        "find": name,
+        "filter": RawBSONDocument(ids_filter(ids)),
+        "projection": {"_id": 1},
+        "batchSize": len(ids) + 1,
+        "readConcern": {"level": "majority", "afterClusterTime": session.operation_time},
+    }
+    with closing(portions(database, command, session)) as replies:
+        return {document_key(name, one) for found in replies for one in found}
