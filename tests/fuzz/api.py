@@ -33,6 +33,13 @@ answers = {{
     "rejected": every(root + "/rejected"),
     "waiting": every(root + "/conflicts?waiting=true"),
 }}
+# The listener looks once a minute which are refused: this is what it will say then
+if {soon!r}:
+    from syncapp.databases import database
+    from syncapp.engine.values import Side
+    from syncapp.rules.refusals import refusals
+    with database(Side.LOCAL, "fuzz") as local, database(Side.ATLAS, "fuzz") as atlas:
+        answers["health"]["refusedCollections"] |= refusals(local, atlas)
 pathlib.Path({path!r}).write_text(json.dumps(answers))
 """
 
@@ -80,10 +87,10 @@ def answer_halts(device: Device, seed: int) -> None:
     device.console.run(_ANSWER.format(root=ROOT, seed=seed))
 
 
-def ask(device: Device) -> Named:
-    """Raises RuntimeError if it does not answer."""
+def ask(device: Device, soon: bool) -> Named:
+    """`soon`: as it will be within a minute. Raises RuntimeError if it does not answer."""
     path = device.home / "answers.json"
-    device.console.run(_ASK.format(root=ROOT, path=str(path)))
+    device.console.run(_ASK.format(root=ROOT, path=str(path), soon=soon))
     answers = json.loads(path.read_text())
     rejected = {_key(one): f"rejected: {one['reason'][:150]}" for one in answers["rejected"]}
     waiting = {_key(one): "waits for a person" for one in answers["waiting"]}

@@ -42,3 +42,9 @@ def pool(rng: random.Random, size: int) -> list[bytes]:
     while len(found) < size:
         found[name(rng)] = None
     return list(found)
+
+
+def usable(name: bytes) -> bool:
+    """Can a driver ask for it?"""
+    text = name.decode(errors="replace")
+    return text.encode() == name and ".." not in text and not text.endswith(".") and name not in RESERVED

@@ -48,8 +48,7 @@ class Plan:
         return replace(self, operations=tuple(operations))
 
 
-# What takes its time. What is refused is named within a minute
-SLOW = (structure.create_refused, structure.to_capped, structure.out_many)
+SLOW = (structure.out_many,)
 
 
 def make(seed: int, count: int, collections: int = 12, long: bool = False) -> Plan:

@@ -20,7 +20,9 @@ LOOK_SECONDS = 0.3
 TRAFFIC_SECONDS = 20.0  # that ordinary traffic goes on for behind the last operation, at the longest
 QUIET_SECONDS = 8.0  # so long nothing is under way, and still a difference is not named: it never will be
 QUIET_SECONDS_SPECIAL = 75.0  # the same if it is looked at once a minute
+SETTLE_SECONDS = 90.0
 ORDINARY_SECONDS = 10.0  # the longest that ordinary traffic may wait
+ALIVE_SECONDS = 60.0  # the same in a quick run
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,12 @@ def run(
     save(plan.operations, folder / "operations.jsonl")
     with world(workshop, folder, plan) as made:
         probes = _probes(made)
-        verdict = _carry_out_and_settle(made, plan, probes, settle)
+        verdict = _carry_out_and_settle(made, plan, probes, quick)
         worst = {name: probe.worst() for name, probe in probes.items()}
         late = [
             f"ordinary traffic ({name}) waited {wait:.1f} s, at {at:.0f} s of the run"
             for name, (at, wait) in worst.items()
-            if wait > longest_wait
+            if wait > (ALIVE_SECONDS if quick else ORDINARY_SECONDS)
         ]
         problems = (*verdict.problems, *late)
         tails = made.device.tails() if problems else ""
@@ -74,7 +76,7 @@ def _probes(made: World) -> dict[str, Probe]:
     return {"up": Probe("up", local, atlas), "down": Probe("down", atlas, local)}
 
 
-def _carry_out_and_settle(made: World, plan: Plan, probes: dict[str, Probe], settle: float) -> Verdict:
+def _carry_out_and_settle(made: World, plan: Plan, probes: dict[str, Probe], quick: bool) -> Verdict:
     made.began = time.monotonic()
     for probe in probes.values():
         probe.start()
@@ -84,16 +86,16 @@ def _carry_out_and_settle(made: World, plan: Plan, probes: dict[str, Probe], set
                 _stop(probes)  # their collections are halted with it
             made.carry_out(operation)
         made.note("all operations are done")
-        _settle(made, TRAFFIC_SECONDS, at_rest=False)
+        _settle(made, TRAFFIC_SECONDS, at_rest=False, quick=quick)
     finally:
         _stop(probes)
     made.note("ordinary traffic has stopped")
-    verdict = _settle(made, settle, at_rest=True)
+    verdict = _settle(made, SETTLE_SECONDS, at_rest=True, quick=quick)
     if verdict.problems or not verdict.named["halted"]:
         return verdict
     api.answer_halts(made.device, plan.seed)
     made.note("every halt is answered")
-    answered = _settle(made, settle, at_rest=True)
+    answered = _settle(made, SETTLE_SECONDS, at_rest=True, quick=quick)
     return Verdict(answered.problems, answered.collections, verdict.named)
 
 
@@ -102,13 +104,13 @@ def _stop(probes: dict[str, Probe]) -> None:
         probe.stop()
 
 
-def _settle(made: World, seconds: float, at_rest: bool) -> Verdict:
+def _settle(made: World, seconds: float, *, at_rest: bool, quick: bool) -> Verdict:
     """Until every difference is named; `at_rest`: and the listener has said twice that nothing is under way."""
     began = quiet_since = time.monotonic()
     settled: set[str] = set()
     while True:
         contents = [made.contents(side) for side in (Side.LOCAL, Side.ATLAS)]
-        named = api.ask(made.device)
+        named = api.ask(made.device, soon=quick)
         verdict = judge(*contents, named)
         now = time.monotonic()
         if verdict.problems or (at_rest and named.busy):
@@ -118,14 +120,16 @@ def _settle(made: World, seconds: float, at_rest: bool) -> Verdict:
         if len(settled) > (2 if at_rest else 0):
             return verdict
         quiet_since = now if named.busy else quiet_since
-        if now - began > seconds or (at_rest and now - quiet_since > _patience(made, verdict)):
+        if now - began > seconds or (at_rest and now - quiet_since > _patience(made, verdict, quick)):
             return _unsettled(verdict, named)
         time.sleep(LOOK_SECONDS)
 
 
-def _patience(made: World, verdict: Verdict) -> float:
+def _patience(made: World, verdict: Verdict, quick: bool) -> float:
     """How many seconds nothing is under way until what is not named never will be."""
-    return QUIET_SECONDS if verdict.collections.isdisjoint(made.special()) else QUIET_SECONDS_SPECIAL
+    if quick or verdict.collections.isdisjoint(made.special()):
+        return QUIET_SECONDS
+    return QUIET_SECONDS_SPECIAL
 
 
 def _unsettled(verdict: Verdict, named: api.Named) -> Verdict:

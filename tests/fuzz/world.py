@@ -16,6 +16,7 @@ from syncapp.engine.content import document_key, elements, id_of
 from syncapp.engine.values import Side
 from tests.fuzz.bson_bytes import Element, Field, of, text
 from tests.fuzz.document_operations import ask_for_all
+from tests.fuzz.names import usable
 from tests.fuzz.operation import Operation
 from tests.fuzz.plan import Plan
 from tests.fuzz.probe import COLLECTIONS as PROBES
@@ -72,7 +73,9 @@ class World:
             name
             for side in self.wires
             for name, info in self._collections(side).items()
-            if info[b"type"][4:-1] != b"collection" or any(one in info[b"options"] for one in SPECIAL_OPTIONS)
+            if info[b"type"][4:-1] != b"collection"
+            or any(one in info[b"options"] for one in SPECIAL_OPTIONS)
+            or not usable(name)
         }
 
     def _collections(self, side: Side) -> dict[bytes, dict[bytes, bytes]]:
