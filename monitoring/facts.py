@@ -11,6 +11,7 @@ from django.utils import timezone
 from monitoring import figures
 from monitoring.health import DirectionFacts, Facts, Health, StreamFacts, Thresholds, assess
 from monitoring.safety import HaltFacts, SafetyFacts
+from monitoring.troubles import TroubleFacts
 from syncapp.conf import get_settings
 from syncapp.models import ComparisonRun, Instance, MetricMinute, SyncSwitches
 from syncapp.models.choices import Direction
@@ -88,6 +89,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
         queue_size=instance.queue_size,
         waiting_for=instance.waiting_for,
         safety=_safety(now, instance),
+        troubles=tuple(TroubleFacts.of(one, now.timestamp()) for one in instance.troubles),
         **common,  # type: ignore[arg-type]
     )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from monitoring import safety
+from monitoring import safety, troubles
 from monitoring.safety import SafetyFacts
+from monitoring.troubles import TroubleFacts
 from monitoring.values import MINUTE, Reason, Status, duration
 
 __all__ = ["Status", "assess", "duration"]
@@ -64,6 +65,7 @@ class Facts:
     max_reconnects: int = 10
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
     safety: SafetyFacts = field(default_factory=SafetyFacts)
+    troubles: tuple[TroubleFacts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def assess(facts: Facts, limits: Thresholds = Thresholds()) -> Health:
     elif not facts.paused and (not reasons or reasons[0].status != Status.CRITICAL):
         # What a listener said that has been silent for long is no news about streams and lag
         reasons += _streams(facts, limits) + _flow(facts, limits)
+        reasons += troubles.reasons(facts.troubles, limits.lasting_s, pulls=facts.enabled)
     # Halts outlive a silent listener: they are kept beside the data
     reasons += safety.reasons(facts.safety, pulls=facts.enabled)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.db import transaction
+import structlog
+from django.db import DataError, transaction
 from django.db.models import F
 
 from syncapp.conflicts.copying import extended_id, extended_json
@@ -14,20 +15,32 @@ from syncapp.engine.values import Outcome, Side
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
 
+log = structlog.get_logger(__name__)
 _HELD = "is held by another document"  # as engine/refusals.py says it
+
+
+_BARE: dict[str, Any] = {"document": "", "document_raw": None, "other_id": "", "other_document": ""}
 
 
 @transaction.atomic
 def record_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
     """One row a document; a document that is rejected again raises its attempts. Raises DatabaseError."""
     for outcome in outcomes:
-        values = _values(outcome)
-        RejectedChange.objects.update_or_create(
-            instance_id=device,
-            key_hash=key_hash(outcome.key).hex(),
-            defaults={**values, "attempts": F("attempts") + 1},
-            create_defaults=values,
-        )
+        try:
+            _record(device, outcome, _values(outcome))
+        except (DataError, ValueError, OverflowError, MemoryError) as error:
+            # A value that Django's database does not hold: what names the document is always kept
+            log.warning("Recorded without its document", event_name="record_cut", error=str(error)[:300])
+            _record(device, outcome, {**_values(outcome), **_BARE})
+
+
+def _record(device: str, outcome: Outcome, values: dict[str, Any]) -> None:
+    RejectedChange.objects.update_or_create(
+        instance_id=device,
+        key_hash=key_hash(outcome.key).hex(),
+        defaults={**values, "attempts": F("attempts") + 1},
+        create_defaults=values,
+    )
 
 
 def clear_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
@@ -41,19 +54,33 @@ def clear_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
 
 
 def _values(outcome: Outcome) -> dict[str, Any]:
-    key, reason = outcome.key, outcome.reason
-    other = extended_id(outcome.other_id) if outcome.other_id else ""
+    key, reason = outcome.key, _storable(outcome.reason)
+    other = _to_read(extended_id, outcome.other_id)
     if other:
         reason = reason.replace(_HELD, f"{_HELD}: _id {other[:200]}")
     return {
         "collection": key.collection,
-        "document_id": extended_id(key.id_bson),
+        "document_id": _to_read(extended_id, key.id_bson),
         "document_id_raw": key.id_bson,
         "direction": Direction.ATLAS_TO_LOCAL if outcome.transfer is Side.LOCAL else Direction.LOCAL_TO_ATLAS,
         "reason": reason,
         "code": outcome.code,
-        "document": extended_json(outcome.document),
+        "document": _to_read(extended_json, outcome.document),
         "document_raw": outcome.document,
         "other_id": other,
-        "other_document": extended_json(outcome.other_document),
+        "other_document": _to_read(extended_json, outcome.other_document),
     }
+
+
+def _to_read(as_text: Callable[[bytes], str], document: bytes | None) -> str:
+    """Empty for what is absent, or what Python cannot show: the raw document is kept beside it."""
+    try:
+        return as_text(document) if document else ""
+    except Exception as error:  # any: the record has to be made
+        log.warning("A document cannot be shown", event_name="not_shown", error=str(error)[:300])
+        return ""
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL takes no NUL in a text, and no database half a surrogate pair."""
+    return text.encode(errors="replace").decode().replace("\0", "\ufffd")

@@ -26,16 +26,15 @@ from pymongo.errors import DuplicateKeyError
 
 from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash, id_of
+from syncapp.engine.cutting import fitting_ids, in_parts
 from syncapp.engine.decide import Observation, Policy, decide, needs_stamps, policy_for
 from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
-from syncapp.engine.cutting import MOST_GUILTY, fitting_ids, halves, may_be_cut
 from syncapp.engine.errors import (
     BatchTooLarge,
     CollectionRefused,
     ConnectionDown,
     DocumentRefused,
     TransientError,
-    cause_of,
 )
 from syncapp.engine.landings import record_landed
 from syncapp.engine.origin import insert_marker, new_batch_id, settle
@@ -103,34 +102,18 @@ class ChangeProcessor:
     def process(self, batch: Batch, policy: Policy) -> list[Outcome]:
         """Work on a batch until every key has an outcome. What fails for an unknown reason is cut until the document
         that it fails for is alone: RETRY, with the reason. Raises SyncError for what stops all of it."""
-        outcomes: list[Outcome] = []
-        guilty = 0
-        parts = [batch.items]  # the last one is next
-        while parts:
-            items = parts.pop()
-            portion = items[: self._portion(batch.collection, items)]
-            if len(portion) < len(items):
-                parts.append(items[len(portion) :])
+
+        def apply(items: tuple[WorkItem, ...]) -> list[Outcome]:
             try:
-                outcomes += self._process(replace(batch, items=portion), policy)
+                return self._process(replace(batch, items=items), policy)
             except BatchTooLarge as error:
                 # At most half, since a document that was not read yet may be larger
-                self._fitting[batch.collection] = max(1, min(error.fitting * 3 // 4, len(portion) // 2))
-                parts.append(portion)
-            except self.interrupts:
+                self._fitting[batch.collection] = max(1, min(error.fitting * 3 // 4, len(items) // 2))
                 raise
-            except Exception as raised:
-                error = cause_of(raised)
-                if not may_be_cut(error):
-                    raise error from raised
-                if len(portion) == 1:
-                    guilty += 1
-                    outcomes.append(Outcome(portion[0].key, Ending.RETRY, reason=str(error)))
-                elif guilty < MOST_GUILTY:
-                    parts += halves(portion)
-                else:
-                    outcomes += [Outcome(item.key, Ending.RETRY) for item in portion]
-        return outcomes
+
+        return in_parts(
+            batch.items, lambda items: self._portion(batch.collection, items), apply, self.interrupts
+        )
 
     def _portion(self, collection: str, items: Sequence[WorkItem]) -> int:
         """How many of these documents to take at once."""
@@ -177,7 +160,7 @@ class ChangeProcessor:
             except DocumentRefused as error:
                 self._refused(work, error, Side.LOCAL, view.documents.get(error.key))
             except CollectionRefused as error:
-                self._reject(work, error, Side.LOCAL, {k: view.documents.get(k) for k in work.left()})
+                work.reject(error, Side.LOCAL, view.documents)
         work.outcomes |= plan.outcomes
         work.in_conflict |= plan.in_conflict
         self.at("local committed")
@@ -203,20 +186,6 @@ class ChangeProcessor:
                 key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code,
                 document=document, other_id=other, other_document=holder,
             )  # fmt: skip
-
-    def _reject(
-        self,
-        work: Work,
-        error: CollectionRefused,
-        target: Side,
-        documents: Mapping[DocumentKey, bytes | None],
-    ) -> None:
-        """The target will not have the collection: reject all that should be written there."""
-        for key, document in documents.items():
-            if document is not None:
-                work.outcomes[key] = Outcome(
-                    key, Ending.REJECTED, transfer=target, reason=error.reason, code=error.code, document=document
-                )
 
     def _read(
         self, collection: Collection[Any], work: Work, keys: Iterable[DocumentKey], session: ClientSession
@@ -338,7 +307,7 @@ class ChangeProcessor:
                 document = next(write.after for write in writes if write.key == error.key)
                 self._refused(work, error, Side.ATLAS, document)
             except CollectionRefused as error:
-                self._reject(work, error, Side.ATLAS, {write.key: write.after for write in writes})
+                work.reject(error, Side.ATLAS, {write.key: write.after for write in writes})
             except DuplicateKeyError:
                 return  # our intents were settled without us
         work.outcomes |= {

@@ -172,10 +172,12 @@ def _held_value(wrong: Mapping[str, Any]) -> bytes:
     if not isinstance(value, RawBSONDocument):
         return b""
     if "hexEncoded" not in wrong or "collation" in wrong:
-        return value.raw
+        return bytes(value.raw)
     # Text that is not UTF-8 is told in hexadecimal digits
-    parts = zip(elements(value.raw), wrong["hexEncoded"], strict=True)
-    return wrap(b"".join(bytes([k]) + n + b"\0" + (_unhex(v) if is_hex else v) for (k, n, v), is_hex in parts))
+    parts = zip(elements(bytes(value.raw)), wrong["hexEncoded"], strict=True)
+    return wrap(
+        b"".join(bytes([k]) + n + b"\0" + (_unhex(v) if is_hex else v) for (k, n, v), is_hex in parts)
+    )
 
 
 def _unhex(text: bytes) -> bytes:
@@ -191,7 +193,9 @@ def ensure_collection(database: Database[Any], name: str) -> None:
     """
     try:
         concern = database.write_concern.document
-        database.command({"create": name, **({"writeConcern": concern} if concern else {})}, codec_options=RAW)
+        database.command(
+            {"create": name, **({"writeConcern": concern} if concern else {})}, codec_options=RAW
+        )
     except OperationFailure as error:
         if error.code == NAMESPACE_EXISTS:
             return

@@ -20,7 +20,6 @@ from pymongo.errors import (
 from syncapp.engine.content import elements
 from syncapp.engine.values import DocumentKey
 
-TEXT_LENGTH = 500  # of an error's own words
 WRITE_CONFLICT = 112
 DUPLICATE_KEY = 11000
 NAMESPACE_EXISTS = 48
@@ -30,9 +29,37 @@ HISTORY_LOST = frozenset({286, 280, 260, 10334, 136})
 BEHIND = 72
 # Not the right login or privileges, or not a replica set: only a person can help
 MISCONFIGURED = frozenset({13, 18, 8000, 40573})
+NO_ROOM = 14031  # its disk is full
 # The primary stepped down, the server shuts down, the catalogue changed since the snapshot, …
 TRANSIENT = frozenset(
-    {6, 7, 24, 43, 50, 64, 89, 91, 112, 189, 237, 246, 251, 262, 290, 9001, 10107, 11600, 11602, 13435, 13436}
+    {
+        6,
+        7,
+        24,
+        43,
+        50,
+        64,
+        89,
+        91,
+        112,
+        133,
+        134,
+        189,
+        202,
+        225,
+        237,
+        244,
+        246,
+        251,
+        262,
+        290,
+        9001,
+        10107,
+        11600,
+        11602,
+        13435,
+        13436,
+    }
 )
 
 
@@ -54,6 +81,14 @@ class HistoryLost(SyncError):
 
 class Misconfigured(SyncError):
     """The server refuses what sync needs (login, privileges, replica set): a person must help."""
+
+
+class OutOfRoom(SyncError):
+    """The server takes nothing more, of whatever document: a person must make room."""
+
+
+class RulesOutOfDate(TransientError):
+    """This process reads older rules than those that its work was handed out by."""
 
 
 class DocumentRefused(SyncError):
@@ -109,7 +144,7 @@ def cause_of(error: Exception) -> SyncError:
         return error
     if isinstance(error, PyMongoError):
         return translate(error)
-    return Unexplained(f"{type(error).__name__}: {error}"[:TEXT_LENGTH])
+    return Unexplained(f"{type(error).__name__}: {error}"[:500])
 
 
 def translate(error: PyMongoError) -> SyncError:
@@ -124,6 +159,8 @@ def translate(error: PyMongoError) -> SyncError:
             return ConnectionDown(text)
         if error.code in MISCONFIGURED:
             return Misconfigured(text)
+        if error.code == NO_ROOM:
+            return OutOfRoom(text)
         if error.code in TRANSIENT or error.has_error_label("TransientTransactionError"):
             return TransientError(text)
         return SyncError(text)
@@ -143,4 +180,4 @@ def translate(error: PyMongoError) -> SyncError:
 
 def _short(error: PyMongoError) -> str:
     """The driver's text without the dump of the topology and of the whole reply."""
-    return str(error).split(", full error:")[0].split(", Timeout:")[0].split(" (configured timeouts")[0][:TEXT_LENGTH]
+    return str(error).split(", full error:")[0].split(", Timeout:")[0].split(" (configured timeouts")[0][:500]

@@ -179,6 +179,7 @@ class Ending(Word):
     OWED = "owed"  # a pull that is not allowed while sync is disabled: keep it until it is
     REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
     LATER = "later"  # decided by rules that the listener does not know yet: again when it does
+    BARRED = "barred"  # a server does not let sync do it (login, privileges): again after a while, uncounted
 
 
 class Outcome(NamedTuple):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from syncapp.engine.values import DocumentKey, Ending, Outcome, WorkItem
+from syncapp.engine.errors import CollectionRefused
+from syncapp.engine.values import DocumentKey, Ending, Outcome, Side, WorkItem
 
 
 @dataclass(slots=True)
@@ -27,6 +29,21 @@ class Work:
     def left(self) -> dict[DocumentKey, WorkItem]:
         done = self.outcomes.keys() | self.postponed
         return {key: item for key, item in self.items.items() if key not in done}
+
+    def reject(
+        self, error: CollectionRefused, target: Side, documents: Mapping[DocumentKey, bytes | None]
+    ) -> None:
+        """The target will not have the collection: reject all that should be written there."""
+        for key in self.left():
+            if (document := documents.get(key)) is not None:
+                self.outcomes[key] = Outcome(
+                    key,
+                    Ending.REJECTED,
+                    transfer=target,
+                    reason=error.reason,
+                    code=error.code,
+                    document=document,
+                )
 
     def exchange(self, key: DocumentKey, partner: WorkItem) -> bool:
         """Look at a refused document again, together with the holder of its unique value, which changes

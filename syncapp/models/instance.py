@@ -32,6 +32,8 @@ class Instance(models.Model):
     # Why transfers are halted, until an operator answers (syncapp/safety/halts.py): [{id, kind, …}]
     halts = models.JSONField(default=list, blank=True)
     refused = models.JSONField(default=dict, blank=True)  # collections that cannot be synced → why
+    # What does not get through (syncapp/streams/troubles.py): [{side, collection, since, error, still}]
+    troubles = models.JSONField(default=list, blank=True)
     # Ages of a heartbeat when its event was read, in milliseconds; empty: none was read yet
     local_heartbeat_ms = models.FloatField(null=True)
     atlas_heartbeat_ms = models.FloatField(null=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.engine.errors import TransientError
+from syncapp.engine.errors import RulesOutOfDate
 from syncapp.rules.rules import Rules, load_rules
 
 KEEP_SECONDS = 1.0
@@ -22,13 +22,13 @@ class CurrentRules:
     def at_least(self, version: int) -> Rules:
         """Rules that are a second old at most, and not older than this version.
 
-        Raises TransientError if there are none so new, PyMongoError or DatabaseError.
+        Raises RulesOutOfDate if there are none so new, PyMongoError or DatabaseError.
         """
         now = time.monotonic()
         if self._rules is None or self._rules.version < version or now - self._read_at > KEEP_SECONDS:
             self._rules, self._read_at = load_rules(self._local), now
         if self._rules.version < version:
-            raise TransientError(
+            raise RulesOutOfDate(
                 f"rules of version {self._rules.version} were read instead of {version}: listener and workers need "
                 "the same DATABASE_URL"
             )

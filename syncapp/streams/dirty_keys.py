@@ -16,6 +16,22 @@ from syncapp.streams.structural_queue import Pending, StructuralQueue
 from syncapp.streams.watermark import Watermark
 
 _OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
+FIRST_SECONDS, LONGEST_SECONDS = (
+    0.5,
+    30.0,
+)  # that a document waits after its first, and after a later, failed attempt
+BARRED_SECONDS = 10.0  # until somebody may have mended the login or the privileges
+
+
+def retry_seconds(attempts: int) -> float:
+    """How long a document waits that has failed so often."""
+    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempts - 1, 16))
+
+
+def _pause(ending: Ending, attempts: int) -> float:
+    if ending is Ending.BARRED:
+        return BARRED_SECONDS
+    return retry_seconds(attempts) if ending is Ending.RETRY else 0.0
 
 
 @dataclass(slots=True)
@@ -36,6 +52,7 @@ class DirtyKeys:
         self._busy: set[DocumentKey] = set()
         self._ready = ReadyKeys()
         self._waits: dict[Side, list[tuple[int, int, DocumentKey, Work]]] = {side: [] for side in BOTH}
+        self._later: list[tuple[float, int, DocumentKey, Work]] = []  # failed: not to be handed out before
         self._waiting = 0
         self._order = itertools.count()
 
@@ -92,6 +109,13 @@ class DirtyKeys:
 
     # What goes out
 
+    def due(self, now: float) -> None:
+        """What failed and has waited long enough may go out again."""
+        while self._later and self._later[0][0] <= now:
+            _, _, key, work = heapq.heappop(self._later)
+            if self._dirty.get(key) is work:
+                self._wait_or_ready(key, work)
+
     def ready_keys(self) -> int:
         return len(self._ready)
 
@@ -118,8 +142,14 @@ class DirtyKeys:
         task = self.tasks.get(task_id)
         return list(task.keys) if task else []
 
-    def finish(self, task_id: str, ends: Iterable[tuple[DocumentKey, Ending, Seen | None]]) -> int:
-        """A task reports. A late report, of a task that was given up, is ignored.
+    def finish(
+        self,
+        task_id: str,
+        ends: Iterable[tuple[DocumentKey, Ending, Seen | None]],
+        now: float | None = None,
+    ) -> int:
+        """A task reports. A late report, of a task that was given up, is ignored. `now`: what failed waits for a while
+        from then on, until `due`; without it nothing does.
 
         Returns how many pulls are owed of which no event of Atlas's stream is held back.
         """
@@ -146,7 +176,9 @@ class DirtyKeys:
             else:
                 work.seen = seen if ending is Ending.WAIT else work.seen
                 work.attempts += ending is Ending.RETRY
-                self._put_back(key, work)
+                pause = _pause(ending, work.attempts)
+                until = None if now is None or not pause else now + pause
+                self._put_back(key, work, until)
         if not task.keys:
             del self.tasks[task_id]
         return owed
@@ -217,6 +249,15 @@ class DirtyKeys:
         found = (brought.fact for work in works if (brought := work.of(side)) is not None)
         return min((fact.time for fact in found if fact is not None and fact.time is not None), default=None)
 
+    def holder(self, side: Side, number: int) -> DocumentKey | None:
+        """A key that holds back a batch of a side's watermark."""
+        works = itertools.chain(self._dirty.items(), *(task.keys.items() for task in self.tasks.values()))
+        for key, work in works:
+            brought = work.of(side)
+            if brought is not None and brought.held == number:
+                return key
+        return None
+
     # Inside
 
     def _release(self, work: Work) -> None:
@@ -239,8 +280,8 @@ class DirtyKeys:
             work.parked = True
             self._dirty[key] = work
 
-    def _put_back(self, key: DocumentKey, work: Work) -> None:
-        """A key that is not done: what came for it meanwhile is newer."""
+    def _put_back(self, key: DocumentKey, work: Work, until: float | None = None) -> None:
+        """A key that is not done: what came for it meanwhile is newer. `until`: it failed, and waits."""
         newer = self._dirty.get(key)
         if newer is not None:
             for side in BOTH:
@@ -251,7 +292,10 @@ class DirtyKeys:
                     self.watermarks[side].release(after.held)  # the older one holds more
                     before.fact = after.fact or before.fact
         self._dirty[key] = work
-        self._wait_or_ready(key, work)
+        if until is None:
+            self._wait_or_ready(key, work)
+        else:
+            heapq.heappush(self._later, (until, next(self._order), key, work))
 
     def _wait_or_ready(self, key: DocumentKey, work: Work) -> None:
         waits = [(side, work.seen.read_at[side]) for side in work.seen.waits_for] if work.seen else []

@@ -22,6 +22,7 @@ from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.reports import ReportReader
 from syncapp.streams.safeguards import Safeguards
 from syncapp.streams.stream_reader import StreamReader
+from syncapp.streams.troubles import Troubles
 
 log = structlog.get_logger(__name__)
 CATCHING_UP_SECONDS = 1.0  # a stream that lags more is read ahead before keys are handed out
@@ -57,6 +58,7 @@ class Dispatcher:
         self._send = send
         self._reports = reports
         self._safeguards = safeguards
+        self.troubles = Troubles()
         self._heard: dict[str, float] = {}  # worker's process → when it reported last
         self._patience = 1
         self._rules_version = 0
@@ -97,6 +99,7 @@ class Dispatcher:
     def _next_batch(self, rules: Rules, readers: list[StreamReader]) -> Batch | None:
         limit = self._settings.sync_apply_batch_size
         now = time.monotonic()
+        self._dirty.due(now)
         workers = self._count_workers(now)
         if rules.paused or len(self._dirty.tasks) >= TASKS_PER_WORKER * workers:
             return None
@@ -155,10 +158,12 @@ class Dispatcher:
                 self._heard[report.worker] = now
                 keys = self._dirty.keys_of(report.task_id)
                 self._safeguards.moved(keys[place] for place in report.moved if keys)
+                if keys:
+                    self.troubles.heard(report, keys[0].collection, time.time())
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
                 endings = self._endings(report)
                 ends = zip(keys, endings, map(report.seen.get, itertools.count()), strict=False)
-                owed += self._dirty.finish(report.task_id, ends)
+                owed += self._dirty.finish(report.task_id, ends, now)
                 if keys and report.endings:
                     self._patience = 1
             if arrived:

@@ -142,9 +142,12 @@ class Report:
     silent_ms: int = 0  # the worker will not speak before this time has passed (it waits to retry)
     rules_version: int = 0  # by which it was decided
     worker: str = ""  # the process that says so
+    error: str = ""  # why keys are to be tried again
 
     @classmethod
-    def of(cls, batch: Batch, outcomes: list[Outcome], took_ms: float, rules_version: int = 0) -> Report:
+    def of(
+        cls, batch: Batch, outcomes: list[Outcome], took_ms: float, rules_version: int = 0, error: str = ""
+    ) -> Report:
         # Most outcomes of a batch are alike: each kind is named once
         kinds = Counter((one.ending, one.transfer, one.operation, one.conflict) for one in outcomes)
         counts: Counter[str] = Counter()
@@ -161,6 +164,7 @@ class Report:
             counts,
             took_ms,
             rules_version=rules_version,
+            error=error,
         )
 
 
@@ -190,6 +194,7 @@ def encode_report(report: Report) -> bytes:
             "silent_ms": report.silent_ms,
             "rules": report.rules_version,
             "worker": report.worker,
+            "error": report.error,
         }
     )
 
@@ -208,4 +213,5 @@ def decode_report(data: bytes) -> Report:
         message["silent_ms"],
         message["rules"],
         message["worker"],
+        message.get("error", ""),
     )

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from syncapp.engine.cutting import ID_BYTES
 from syncapp.engine.values import DocumentKey, Fact, Seen, Side
 
 
@@ -92,7 +93,7 @@ class ReadyKeys:
     def take(
         self, limit: int, works: Mapping[DocumentKey, Work]
     ) -> tuple[Side, str, list[DocumentKey]] | None:
-        """Up to `limit` keys of the group whose turn it is, all of as many attempts."""
+        """Up to `limit` keys of the group whose turn it is, all of as many attempts, and no more than fit in a task."""
         for side, collection in [place for place in self._groups if place[1] not in self.blocked]:
             group = self._groups.pop((side, collection))
             if not group.ready:
@@ -100,7 +101,7 @@ class ReadyKeys:
             keys = group.keys
             chosen: list[DocumentKey] = []
             others: list[DocumentKey] = []
-            attempts = -1
+            attempts, size = -1, 0
             while keys and len(chosen) + len(others) < limit:
                 key = keys.popleft()
                 work = works.get(key)
@@ -110,11 +111,15 @@ class ReadyKeys:
                     attempts = work.attempts
                     # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
                     limit = max(1, limit // 8 ** min(attempts, 4))
-                if work.attempts == attempts:
-                    work.ready = False
-                    chosen.append(key)
-                else:
+                if work.attempts != attempts:
                     others.append(key)
+                    continue
+                size += len(key.id_bson)
+                if chosen and size > ID_BYTES:
+                    keys.appendleft(key)
+                    break
+                work.ready = False
+                chosen.append(key)
             group.ready -= len(chosen)
             keys.extendleft(reversed(others))
             if group.ready:

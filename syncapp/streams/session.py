@@ -289,6 +289,7 @@ class Session:
             loops=self._safeguards.loops,
             loop_at=self._safeguards.loop_at,
             refused=self._refusals.found,
+            troubles=[one.as_document() for one in self._dispatcher.troubles.of(self._dirty, time.time())],
         )
 
     def _drive_runs(self) -> None:

@@ -30,6 +30,7 @@ class ListenerFigures:
     loops: int = 0
     loop_at: float = 0.0  # seconds since 1970; 0: never
     refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
+    troubles: list[dict[str, Any]] = field(default_factory=list)  # what does not get through
 
 
 def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> None:
@@ -50,6 +51,7 @@ def publish(device: str, figures: ListenerFigures, streams: Mapping[Side, Stream
         "last_error": "; ".join(errors),
         "waiting_for": figures.waiting_for,
         "refused": dict(figures.refused),
+        "troubles": figures.troubles,
         "clock_warning": figures.clock_warning,
         "halts": figures.halts,
         "local_heartbeat_ms": figures.heartbeat_ms.get(Side.LOCAL),

@@ -52,6 +52,11 @@ class Watermark:
         if batch is not None:
             batch.held -= 1
 
+    def oldest_held(self) -> int | None:
+        """The number of the oldest batch that is held back. None: none is."""
+        first = self.newest - len(self._batches) + 1
+        return next((first + place for place, batch in enumerate(self._batches) if batch.held > 0), None)
+
     def advance(self) -> Any:
         """The newest token that may be saved; None if there is none yet."""
         undecided = self._undecided[0] if self._undecided else None

@@ -1,22 +1,20 @@
-"""The Celery task that applies a batch: decode, call the worker, retry what passes by itself."""
+"""The Celery task that applies a batch: decode, call the worker, try again while a connection is down."""
 
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from celery import Task, shared_task
-from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from syncapp.engine.errors import ConnectionDown, SyncError, translate
+from syncapp.engine.errors import SyncError, cause_of
 from syncapp.engine.values import Batch
 from syncapp.streams.messages import decode_batch
 from syncapp.tasks.worker import get_worker
 
 log = structlog.get_logger(__name__)
-TRANSIENT_RETRIES = 3  # of the whole batch, before its keys are handed out again in smaller ones
 FOREIGN_RETRIES = 60  # of a task of another device, until it comes to a worker of that one
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
 
@@ -30,28 +28,29 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     batch = decode_batch(message)
     try:
         worker = get_worker(batch.device)
-        if batch.device and batch.device != worker.device:
-            _pass_on(self, batch)
-        else:
-            worker.apply(batch)
-    except (SyncError, PyMongoError, DatabaseError) as raised:
-        error = translate(raised) if isinstance(raised, PyMongoError) else raised
-        retries = self.request.retries
-        if not isinstance(error, ConnectionDown) and retries >= TRANSIENT_RETRIES:
-            log.error("Task given back", event_name="task_given_back", task=batch.task_id, error=str(error))
-            get_worker(batch.device).hand_back(batch)
-            return
-        seconds = backoff_seconds(retries)
-        log.warning(
-            "Retry attempt",
-            event_name="retry",
-            task=batch.task_id,
-            attempt=retries + 1,
-            in_seconds=round(seconds, 1),
-            error=str(error),
-        )
-        _announce(batch, seconds)
-        raise self.retry(exc=error, countdown=seconds) from raised
+    except (SyncError, PyMongoError) as raised:
+        # It has never reached its databases, and can tell nobody; the listener's time-out covers that
+        _again(self, batch, cause_of(raised), backoff_seconds(self.request.retries))
+    if batch.device and batch.device != worker.device:
+        _pass_on(self, batch)
+        return
+    error = worker.attempt(batch, self.request.retries)
+    if error is not None:
+        seconds = backoff_seconds(self.request.retries)
+        worker.will_retry(batch, seconds, str(error))
+        _again(self, batch, error, seconds)
+
+
+def _again(task: Task[Any, Any], batch: Batch, error: Exception, seconds: float) -> NoReturn:
+    log.warning(
+        "Retry attempt",
+        event_name="retry",
+        task=batch.task_id,
+        attempt=task.request.retries + 1,
+        in_seconds=round(seconds, 1),
+        error=str(error),
+    )
+    raise task.retry(exc=error, countdown=seconds) from error
 
 
 def _pass_on(task: Task[Any, Any], batch: Batch) -> None:
@@ -64,13 +63,6 @@ def _pass_on(task: Task[Any, Any], batch: Batch) -> None:
     )
     if task.request.retries < FOREIGN_RETRIES:
         raise task.retry(countdown=random.uniform(0.2, 1.0))
-
-
-def _announce(batch: Batch, seconds: float) -> None:
-    try:
-        get_worker(batch.device).will_retry(batch, seconds)
-    except (SyncError, PyMongoError):
-        pass  # the worker has never reached its databases; the listener's time-out covers that
 
 
 def backoff_seconds(retries: int) -> float:

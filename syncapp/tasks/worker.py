@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
 from redis import RedisError
 
@@ -19,7 +20,14 @@ from syncapp.conflicts.kept import end_kept
 from syncapp.conflicts.rejections import record_rejections
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.connect import NewConnections, connect
-from syncapp.engine.errors import ConnectionDown, Misconfigured, SyncError
+from syncapp.engine.errors import (
+    ConnectionDown,
+    Misconfigured,
+    OutOfRoom,
+    RulesOutOfDate,
+    Unexplained,
+    cause_of,
+)
 from syncapp.engine.origin import instance_id
 from syncapp.engine.transaction import translated
 from syncapp.engine.values import Batch, Ending, Outcome, Side
@@ -29,9 +37,11 @@ from syncapp.safety.halts import load_halts, stopped_sides
 from syncapp.safety.travel_check import TravelCheck
 from syncapp.streams import reports
 from syncapp.streams.messages import Report
+from syncapp.tasks.blame import Blame
 
 log = structlog.get_logger(__name__)
 ALIVE_SECONDS = 5.0
+DATABASE_RETRIES = 3  # while Django's database does not answer, before the keys are handed back
 
 
 class Worker:
@@ -40,7 +50,7 @@ class Worker:
     def __init__(self) -> None:
         settings = get_settings()
         settings.require("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
-        self._max_attempts = settings.sync_apply_max_attempts
+        self._blame = Blame(settings.sync_apply_max_attempts)
         connections = NewConnections()
         timeout = settings.sync_socket_timeout
         self._local = connect(settings.mongodb_uri, "worker", timeout, connections)
@@ -56,14 +66,39 @@ class Worker:
             max_bytes=settings.sync_apply_batch_bytes,
             marker_keep_hours=settings.origin_tracking_keep_hours,
             at=self._at,
+            interrupts=(SoftTimeLimitExceeded,),
         )
         self._rules = CurrentRules(self._local)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._batch: Batch | None = None
         self._spoke_at = 0.0
 
+    def attempt(self, batch: Batch, retries: int = 0) -> Exception | None:
+        """Work on a batch, and hand back what fails, so that it keeps no worker and no place in the queue while it
+        waits. Returns why the task itself is to be tried again: a connection is down, which counts for nothing.
+
+        `retries`: of this task so far.
+        """
+        try:
+            self.apply(batch)
+        except Exception as raised:
+            error = cause_of(raised)
+            locked = isinstance(raised, DatabaseError) and retries < DATABASE_RETRIES
+            if isinstance(error, ConnectionDown) or locked:
+                return error
+            log.error(
+                "Task given back",
+                event_name="task_given_back",
+                task=batch.task_id,
+                error=str(error),
+                exc_info=isinstance(error, Unexplained),
+            )
+            self.hand_back(batch, raised)
+        return None
+
     def apply(self, batch: Batch) -> list[Outcome]:
-        """Work on a batch and report. Raises SyncError: try the task again."""
+        """Work on a batch and report. Raises ConnectionDown: try the task again; and what comes from outside, such as
+        a time limit, or DatabaseError."""
         started = time.monotonic()
         if self._is_given_up(batch):
             return []
@@ -71,26 +106,43 @@ class Worker:
         rules = self._rules.at_least(batch.rules_version)
         policy = rules.policy(batch.collection)
         policy = replace(policy, halted=self._halted(batch, policy.halted))
-        try:
-            outcomes = self._refuse(batch) or self._processor.process(batch, policy)
-        except SyncError as error:
-            outcomes = self._park(batch, error)
-            if not outcomes:
-                raise
+        outcomes = self._refuse(batch) or self._processor.process(batch, policy)
+        if any(one.ending is Ending.RETRY for one in outcomes):
+            outcomes = self._judge(batch, outcomes)
+        else:
+            self._blame.went_through(outcomes)
         self._keep(outcomes)
         took_ms = (time.monotonic() - started) * 1000
         self._log(batch, outcomes, took_ms)
-        self._send(Report.of(batch, outcomes, took_ms, rules.version))
+        failed = next((one.reason for one in outcomes if one.ending is Ending.RETRY and one.reason), "")
+        self._send(Report.of(batch, outcomes, took_ms, rules.version, failed))
         return outcomes
 
-    def will_retry(self, batch: Batch, seconds: float) -> None:
-        """Tell the listener that the task is not lost, only waits."""
-        self._send(Report(batch.task_id, batch.side, silent_ms=round(seconds * 1000)))
+    def will_retry(self, batch: Batch, seconds: float, error: str) -> None:
+        """Tell the listener that the task is not lost, only waits, and why."""
+        self._batch = batch
+        self._send(Report(batch.task_id, batch.side, silent_ms=round(seconds * 1000), error=error))
 
-    def hand_back(self, batch: Batch) -> None:
-        """Give up on the task: the listener hands its keys out again, in smaller batches."""
-        outcomes = [Outcome(item.key, Ending.RETRY) for item in batch.items]
-        self._send(Report.of(batch, outcomes, 0.0))
+    def hand_back(self, batch: Batch, error: Exception) -> None:
+        """Give up on the task: the listener hands its keys out again, after a while. What may be a document's fault
+        counts, and comes in smaller batches, until the guilty one is alone and set aside."""
+        self._batch = batch
+        cause = cause_of(error)
+        alone = len(batch.items) == 1
+        # None of these is a document's fault, and a single document that takes too long may only wait for a server
+        barred = isinstance(cause, Misconfigured | OutOfRoom | RulesOutOfDate) or isinstance(
+            error, DatabaseError
+        )
+        barred = barred or (alone and isinstance(error, SoftTimeLimitExceeded))
+        ending = Ending.BARRED if barred else Ending.RETRY
+        reason = str(cause) if alone and not barred else ""
+        outcomes = self._judge(batch, [Outcome(item.key, ending, reason=reason) for item in batch.items])
+        self._keep(outcomes)
+        self._send(Report.of(batch, outcomes, 0.0, error=str(cause)))
+
+    def _judge(self, batch: Batch, outcomes: list[Outcome]) -> list[Outcome]:
+        attempts = {item.key: item.attempts for item in batch.items}
+        return self._blame.judge(outcomes, attempts, batch.side.other)
 
     def _is_given_up(self, batch: Batch) -> bool:
         """While a database is away such tasks would pile up, and come before what is wanted."""
@@ -109,18 +161,6 @@ class Worker:
             if refused:
                 note_refused(self._local, batch.collection)
         return [Outcome(item.key, Ending.DONE) for item in batch.items] if refused else []
-
-    def _park(self, batch: Batch, error: SyncError) -> list[Outcome]:
-        """A key that fails again and again, alone in its batch, is set aside like one that is refused.
-
-        Not so while a server is away, or refuses the login: that is no document's fault.
-        """
-        if isinstance(error, ConnectionDown | Misconfigured) or len(batch.items) > 1:
-            return []
-        (item,) = batch.items
-        if item.attempts < self._max_attempts:
-            return []
-        return [Outcome(item.key, Ending.REJECTED, transfer=batch.side.other, reason=str(error))]
 
     def _halted(self, batch: Batch, known: frozenset[Side]) -> frozenset[Side]:
         """Whose versions must not travel. What is held is forgotten until the comparison that follows an

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-from collections.abc import Callable
 from typing import Any
 
 import bson
@@ -13,7 +11,6 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from syncapp.bulk.start import prepare
-from syncapp.engine import decide
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.content import document_key, elements_of, id_of, split_documents, wrap
 from syncapp.engine.decide import Policy
@@ -69,7 +66,9 @@ def by_validator(sides: Sides) -> None:
 
 
 def by_unique_index(sides: Sides) -> None:
-    sides.target["shop"].create_index([("at", 1), ("text", 1)], unique=True, partialFilterExpression={"_id": {"$gte": 1000}})
+    sides.target["shop"].create_index(
+        [("at", 1), ("text", 1)], unique=True, partialFilterExpression={"_id": {"$gte": 1000}}
+    )
 
 
 VALUES = {"year 46334": DATE, "not UTF-8": NOT_UTF8}
@@ -79,7 +78,9 @@ VALUES = {"year 46334": DATE, "not UTF-8": NOT_UTF8}
 def test_a_validator_whose_reply_cannot_be_decoded_refuses_one(sides: Sides, value: str) -> None:
     by_validator(sides)
     bad = document(7, VALUES[value])
-    insert(sides.source, [bad, *(document(100 + n, elements_of({"at": FINE, "text": "x"})) for n in range(GOOD))])
+    insert(
+        sides.source, [bad, *(document(100 + n, elements_of({"at": FINE, "text": "x"})) for n in range(GOOD))]
+    )
     outcomes = sides.process()
     assert (outcomes[0].ending, outcomes[0].code, outcomes[0].document) == (Ending.REJECTED, 121, bad)
     assert {one.ending for one in list(outcomes.values())[1:]} == {Ending.DONE}

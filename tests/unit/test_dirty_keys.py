@@ -174,6 +174,45 @@ def test_keys_that_fail_go_out_in_ever_smaller_batches(dirty: DirtyKeys) -> None
     assert len(take(dirty, "4", limit=16)) == 1
 
 
+def test_what_fails_waits_twice_as_long_each_time_and_no_longer_than_half_a_minute(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1))
+    for attempts, pause in enumerate([0.5, 1, 2, 4, 8, 16, 30, 30]):
+        assert take(dirty, str(attempts)) == [key(1)]
+        dirty.finish(str(attempts), [(key(1), Ending.RETRY, None)], now=100.0)
+        dirty.due(100.0 + pause - 0.01)
+        assert (take(dirty), dirty.size) == ([], 1)
+        dirty.due(100.0 + pause)
+
+
+def test_what_a_server_does_not_let_us_do_waits_uncounted(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1))
+    for number in range(20):
+        taken = dirty.take(str(number), 10, 0.0)
+        assert taken is not None
+        assert taken[2][0].attempts == 0
+        dirty.finish(str(number), [(key(1), Ending.BARRED, None)], now=100.0)
+        dirty.due(109.9)
+        assert dirty.ready_keys() == 0
+        dirty.due(110.0)
+
+
+def test_a_change_of_a_document_that_waits_is_taken_with_it(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), position=1)
+    take(dirty, "t")
+    fetch(dirty, L, key(1), position=2)
+    dirty.finish("t", [(key(1), Ending.RETRY, None)], now=100.0)
+    fetch(dirty, A, key(1), position=3)
+    assert take(dirty) == []
+    assert dirty.watermarks[L].oldest_held() == 1
+    assert dirty.holder(L, 1) == key(1)
+    dirty.due(101.0)
+    taken = dirty.take("again", 10, 101.0)
+    assert taken is not None
+    assert taken[2][0].facts == {L: fact(2), A: fact(3)}
+    done(dirty, key(1), task="again")
+    assert (dirty.size, dirty.watermarks[L].oldest_held(), dirty.holder(L, 1)) == (0, None, None)
+
+
 def test_forgetting_a_side_leaves_the_other_and_its_token_alone(dirty: DirtyKeys) -> None:
     fetch(dirty, A, key(1), key(2), position=1)
     fetch(dirty, L, key(2), position=2)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
 import bson
 import pytest
+from bson import Decimal128
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
 
+from syncapp.conflicts import rejections
 from syncapp.conflicts.kept import end_kept
 from syncapp.conflicts.rejections import clear_rejections, record_rejections
-from syncapp.engine.content import document_key
+from syncapp.engine.content import document_key, elements_of, wrap
 from syncapp.engine.values import Ending, Outcome, Side
 from syncapp.models import RejectedChange
 from syncapp.rejected import due
@@ -54,6 +61,65 @@ def test_who_holds_a_unique_value_is_named() -> None:
     record_rejections(rows.DEVICE, [outcome(1)])
     row.refresh_from_db()
     assert (row.other_id, row.other_document) == ("", ""), "another cause has no holder"
+
+
+def nested(depth: int) -> bytes:
+    document = elements_of({"end": 1})
+    for _ in range(depth):
+        document = b"\x03d\0" + wrap(document)
+    return document
+
+
+ODD = {
+    "a far year": b"\x09at\0" + (1_400_000_000_000_000).to_bytes(8, "little"),
+    "before all years": b"\x09at\0" + (-(1 << 62)).to_bytes(8, "little", signed=True),
+    "no UTF-8": b"\x02text\0" + (5).to_bytes(4, "little") + b"\xff\xfe\x80a\0",
+    "a name that is none": b"\x10\xff\xfe\0" + (7).to_bytes(4, "little"),
+    "a NUL": elements_of({"text": "a\0b"}),
+    "no numbers": elements_of({"n": [float("nan"), float("inf"), Decimal128("NaN")]}),
+    "deep": nested(178),
+    "a reference": elements_of({"r": {"$ref": "shop", "$id": 5}, "$date": {"$date": "no"}}),
+    "a UUID that is none": b"\x05u\0" + (3).to_bytes(4, "little") + b"\x04abc",
+    "large": elements_of({"text": "x" * 16_000_000}),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_any_document_can_be_recorded_and_shown(kind: str, admin_client: Client) -> None:
+    document = wrap(elements_of({"_id": 1}) + ODD[kind])
+    rejected = outcome(1, document=document, other_id=bson.encode({"_id": 2}), other_document=document)
+    record_rejections(rows.DEVICE, [rejected, outcome(2)])
+    row = RejectedChange.objects.get(document_id='{"$numberInt": "1"}')
+    assert bytes(row.document_raw or b"") == document
+    assert json.loads(row.document)["_id"] == {"$numberInt": "1"}
+    user = User.objects.get(username="admin")
+    client = APIClient()
+    client.force_authenticate(user)
+    assert client.get(f"/api/sync/bidirectional/rejected/{row.pk}").json()["document"]["_id"]
+    page = admin_client.get(reverse("admin:syncapp_rejectedchange_change", args=[row.pk]))
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize("id_bson", [wrap(b"\x02_id\0" + (5).to_bytes(4, "little") + b"\xff\xfe\x80a\0"),
+                                     bson.encode({"_id": "x" * 5_000_000})])  # fmt: skip
+def test_any_id_can_be_recorded_and_listed(id_bson: bytes, admin_client: Client) -> None:
+    rejected = outcome(1)._replace(key=document_key("orders", id_bson), reason="odd \0 \ud800")
+    record_rejections(rows.DEVICE, [rejected])
+    row = RejectedChange.objects.get()
+    assert bytes(row.document_id_raw) == id_bson
+    assert row.reason == "odd \ufffd ?"
+    assert admin_client.get(reverse("admin:syncapp_rejectedchange_changelist")).status_code == 200
+
+
+def test_a_document_that_cannot_be_shown_is_recorded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(document: bytes) -> str:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(rejections, "extended_json", fail)
+    document = bson.encode({"_id": 1})
+    record_rejections(rows.DEVICE, [outcome(1, document=document)])
+    row = RejectedChange.objects.get()
+    assert (row.document, bytes(row.document_raw or b"")) == ("", document)
 
 
 def test_what_went_through_is_cleared_and_nothing_else() -> None:

@@ -1,0 +1,261 @@
+"""What becomes of a document that fails again and again: listener's map, worker, reports and records as they are, without
+the processes; the clock of the map is the test's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import bson
+import pytest
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+
+from syncapp.bulk.start import prepare
+from syncapp.conf import SyncSettings, load
+from syncapp.embedded.mongod import Mongod
+from syncapp.embedded.redis import Redis
+from syncapp.engine.content import document_key, elements_of, wrap
+from syncapp.engine.errors import ConnectionDown, Misconfigured, TransientError
+from syncapp.engine.origin import instance_id
+from syncapp.engine.values import BOTH, Batch, Fact, Side
+from syncapp.models import RejectedChange
+from syncapp.rules.exclusions import Exclusions
+from syncapp.rules.rules import Rules
+from syncapp.streams import dispatcher as dispatching
+from syncapp.streams import reports
+from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.dispatcher import Dispatcher
+from syncapp.streams.metrics import MetricsBuffer
+from syncapp.streams.safeguards import Safeguards
+from syncapp.streams.troubles import STILL_SECONDS, Trouble
+from syncapp.tasks import blame, worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=0)
+YEAR_46334 = b"\x09at\0" + (1_400_000_000_000_000).to_bytes(8, "little")
+MOST_ATTEMPTS = 3
+
+
+class Line:
+    """A device from the map of dirty keys to the worker and back."""
+
+    def __init__(self, local: Database[Any], atlas: Database[Any], settings: SyncSettings) -> None:
+        self.databases = {Side.LOCAL: local, Side.ATLAS: atlas}
+        device = instance_id(local)
+        self.dirty = DirtyKeys()
+        self.sent: list[Batch] = []
+        self.client = reports.connect(settings.celery_broker_url)
+        guards = Safeguards(settings, self.databases, device, dict)
+        reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
+        self.dispatcher = Dispatcher(
+            settings, self.dirty, MetricsBuffer(), threading.Condition(), self.sent.append, reader, guards
+        )
+        self.now = 1_000.0
+
+    def change(self, side: Side, *numbers: int, name: str = "shop") -> None:
+        self.dirty.watermarks[side].take_in({}, continues=False, may_continue=False)
+        fact = Fact(1, 1, "atlas" if side is Side.ATLAS else self.worker.device)
+        for number in numbers:
+            self.dirty.mark(document_key(name, bson.encode({"_id": number})), side, fact)
+        for each in BOTH:
+            self.dirty.passed(each, (1 << 62) + self.dirty.read_to[each])
+
+    @property
+    def worker(self) -> worker.Worker:
+        return worker.get_worker("")
+
+    def work(self, tasks: int = 100, pause: float = 31.0) -> list[Exception]:
+        """Hand out and apply all that may go out, then let the pause pass, so many tasks at most. Returns why tasks
+        would be tried again."""
+        errors = []
+        while tasks and self.dirty.size:
+            self.dispatcher.hand_out(RULES, [])
+            while self.sent:
+                tasks -= 1
+                if error := self.worker.attempt(self.sent.pop(0)):
+                    errors.append(error)
+                    self.dirty.give_up(list(self.dirty.tasks))
+            self.dispatcher.take_reports(1)
+            if not self.dirty.ready_keys():
+                self.now += pause
+            if not tasks:
+                break
+        return errors
+
+    def troubles(self) -> list[Trouble]:
+        return self.dispatcher.troubles.of(self.dirty, self.now)
+
+
+@pytest.fixture
+def line(
+    local_db: Database[Any],
+    atlas_db: Database[Any],
+    local_server: Mongod,
+    atlas_server: Mongod,
+    redis_server: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Line]:
+    prepare(local_db, atlas_db, 24)
+    uris = {
+        "MONGODB_URI": local_server.uri(local_db.name),
+        "MONGODB_ATLAS_URI": atlas_server.uri(atlas_db.name),
+    }
+    settings = load(
+        {**uris, "CELERY_BROKER_URL": redis_server.url, "SYNC_APPLY_MAX_ATTEMPTS": str(MOST_ATTEMPTS)}
+    )
+    monkeypatch.setattr(worker, "get_settings", lambda: settings)
+    worker.get_worker.cache_clear()
+    one = Line(local_db, atlas_db, settings)
+    clock = type(
+        "Clock", (), {"monotonic": lambda: one.now, "time": lambda: one.now, "sleep": lambda s: None}
+    )
+    monkeypatch.setattr(dispatching, "time", clock)
+    monkeypatch.setattr(dispatching, "IDLE_SECONDS", 0.001)
+    yield one
+    one.client.close()
+    worker.get_worker.cache_clear()
+
+
+def count(database: Database[Any], name: str = "shop") -> int:
+    return database[name].count_documents({})
+
+
+@pytest.mark.parametrize("source", BOTH)
+def test_one_of_a_far_year_is_recorded_and_the_others_arrive(line: Line, source: Side) -> None:
+    here, there = line.databases[source], line.databases[source.other]
+    there.create_collection("shop", validator={"at": {"$lt": dt.datetime(2100, 1, 1)}})
+    here["shop"].insert_one(RawBSONDocument(wrap(elements_of({"_id": 7}) + YEAR_46334)))
+    here["shop"].insert_many([{"_id": 100 + n, "at": dt.datetime(2024, 1, 1)} for n in range(50)])
+    line.change(source, 7, *range(100, 150))
+    line.work()
+    row = RejectedChange.objects.get()
+    assert (row.document_id, row.code) == ('{"$numberInt": "7"}', 121)
+    assert "1400000000000000" in row.document
+    assert row.reason.startswith("The collection's validator refuses it")
+    assert count(there) == 50
+
+
+def test_a_name_that_is_too_long_there_ends_every_document_of_it(line: Line) -> None:
+    name = "n" * (255 - len(line.databases[Side.LOCAL].name) - 1)
+    line.databases[Side.ATLAS] = line.databases[Side.ATLAS].client["a" + line.databases[Side.ATLAS].name]
+    line.worker._processor.databases[Side.ATLAS] = line.databases[Side.ATLAS]
+    line.databases[Side.LOCAL][name].insert_many([{"_id": n} for n in range(21)])
+    line.change(Side.LOCAL, *range(21), name=name)
+    line.work()
+    assert line.dirty.size == 0
+    rows = RejectedChange.objects.all()
+    assert len(rows) == 21
+    assert all(row.reason.startswith("The collection cannot be created") and row.code == 73 for row in rows)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, fails: Callable[[int], Exception | None]) -> None:
+    """Documents for which sync fails where it decides."""
+
+    def needs_stamps(item: Any, rules: Any) -> bool:
+        if error := fails(bson.decode(item.key.id_bson)["_id"]):
+            raise error
+        return False
+
+    monkeypatch.setattr("syncapp.engine.change_processor.needs_stamps", needs_stamps)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), RecursionError("deep"), UnicodeError("odd"), OverflowError("far")]
+)
+def test_one_that_nobody_thought_of_is_set_aside_after_its_attempts(
+    line: Line, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    failing(monkeypatch, lambda number: error if number == 3 else None)
+    line.databases[Side.ATLAS]["shop"].insert_many([{"_id": n} for n in range(40)])
+    line.change(Side.ATLAS, *range(40))
+    line.work(tasks=1)
+    assert count(line.databases[Side.LOCAL]) == 39, "at once"
+    assert not RejectedChange.objects.exists()
+    (trouble,) = line.troubles()
+    assert (trouble.side, trouble.collection) == (Side.ATLAS, "shop")
+    assert trouble.error.startswith(type(error).__name__)
+    line.work()
+    row = RejectedChange.objects.get()
+    assert (row.document_id, row.direction) == ('{"$numberInt": "3"}', "atlasToLocal")
+    assert row.reason == trouble.error
+    assert line.dirty.size == 0
+
+
+def test_a_fault_that_every_document_meets_sets_few_aside_and_is_told(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, lambda number: TypeError("a fault of this release"))
+    line.databases[Side.LOCAL]["shop"].insert_many([{"_id": n} for n in range(60)])
+    line.change(Side.LOCAL, *range(60))
+    line.work(tasks=400)
+    assert RejectedChange.objects.count() <= blame.IN_A_ROW
+    assert line.dirty.size >= 60 - blame.IN_A_ROW
+    (trouble,) = line.troubles()
+    assert trouble.error == "TypeError: a fault of this release"
+    assert trouble.still
+    monkeypatch.undo()
+    line.dirty.due(float("inf"))
+    line.work()
+    assert count(line.databases[Side.ATLAS]) == 60 - RejectedChange.objects.count()
+
+
+@pytest.mark.parametrize("error", [Misconfigured("not authorized on shop"), ConnectionDown("no route")])
+def test_what_is_no_document_s_fault_counts_for_nothing_and_is_told(
+    line: Line, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    failing(monkeypatch, lambda number: error)
+    line.databases[Side.ATLAS]["shop"].insert_many([{"_id": n} for n in range(5)])
+    line.change(Side.ATLAS, *range(5))
+    errors = line.work(tasks=20)
+    assert not RejectedChange.objects.exists()
+    assert [work.attempts for work in line.dirty._dirty.values()] == [0] * 5
+    if isinstance(error, ConnectionDown):
+        assert {str(one) for one in errors} == {"no route"}
+    else:
+        assert [one.error for one in line.troubles()] == ["not authorized on shop"]
+
+
+def test_what_passes_by_itself_but_does_not_pass_is_set_aside_too(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncapp.engine.change_processor.BACKOFF_SECONDS", (0, 0))
+    failing(monkeypatch, lambda number: TransientError("WriteConflict") if number == 3 else None)
+    line.databases[Side.ATLAS]["shop"].insert_many([{"_id": n} for n in range(20)])
+    line.change(Side.ATLAS, *range(20))
+    line.work()
+    assert [row.document_id for row in RejectedChange.objects.all()] == ['{"$numberInt": "3"}']
+    assert count(line.databases[Side.LOCAL]) == 19
+
+
+def test_a_view_that_comes_to_be_at_the_target_ends_as_a_collection_that_is_not_synchronised(
+    line: Line,
+) -> None:
+    here, there = line.databases[Side.LOCAL], line.databases[Side.ATLAS]
+    here["shop"].insert_many([{"_id": n} for n in range(2)])
+    line.change(Side.LOCAL, 0)
+    line.work()
+    there.drop_collection("shop")
+    there.create_collection("shop", viewOn="others", pipeline=[])
+    line.change(Side.LOCAL, 1)
+    line.work(tasks=1)
+    (trouble,) = line.troubles()
+    assert "view" in trouble.error
+    line.worker._refusals._allowed_at.clear()  # it asks again within half a minute
+    line.work()
+    assert line.dirty.size == 0
+    assert not RejectedChange.objects.exists()
+
+
+def test_whatever_keeps_a_change_waiting_is_told_after_a_minute(line: Line) -> None:
+    line.change(Side.LOCAL, 1)
+    assert line.troubles() == []
+    line.now += STILL_SECONDS - 1
+    line.change(Side.LOCAL, 2)
+    assert line.troubles() == []
+    line.now += 2
+    assert line.troubles() == [Trouble(Side.LOCAL, "shop", 1_000.0, "", True)]
+    line.work()
+    assert line.troubles() == []

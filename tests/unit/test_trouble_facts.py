@@ -1,0 +1,51 @@
+"""Changes that do not get through, as the listener reports them, in health."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from monitoring.facts import take_snapshot
+from monitoring.health import Status
+from syncapp.engine.values import Side
+from syncapp.streams.troubles import Trouble
+from syncapp.switches import change_switches
+from tests.support import rows
+
+pytestmark = pytest.mark.django_db
+
+
+def health(*troubles: Trouble, enabled: bool = True) -> tuple[Status, list[str]]:
+    rows.device(troubles=[one.as_document() for one in troubles])
+    change_switches(enabled=enabled)
+    found = take_snapshot().health
+    return found.status, [reason.text for reason in found.reasons]
+
+
+def ago(minutes: float) -> float:
+    return time.time() - 60 * minutes
+
+
+def test_what_fails_is_told_with_its_error() -> None:
+    assert health(Trouble(Side.LOCAL, "orders", ago(3), "not authorized")) == (
+        Status.DEGRADED,
+        ["Local → Atlas: changes of orders have failed for 3 min, and are tried again: not authorized"],
+    )
+
+
+def test_what_has_not_got_through_for_long_is_critical() -> None:
+    assert health(
+        Trouble(Side.ATLAS, "orders", ago(11), still=True), Trouble(Side.LOCAL, "", ago(4), "odd", still=True)
+    ) == (
+        Status.CRITICAL,
+        [
+            "Atlas → local: changes of orders have not got through for 11 min",
+            "Local → Atlas: changes have not got through for 4 min: odd",
+        ],
+    )
+
+
+def test_nothing_of_atlas_is_expected_to_move_while_sync_is_disabled() -> None:
+    status, texts = health(Trouble(Side.ATLAS, "orders", ago(11), still=True), enabled=False)
+    assert (status, texts) == (Status.HEALTHY, [])
