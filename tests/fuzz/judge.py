@@ -15,6 +15,8 @@ from tests.fuzz.api import Named
 from tests.fuzz.world import Contents
 
 SHOWN = 2  # documents of a collection
+STALE = "named though equal"  # what is said of a document that does not differ
+WHOLE_DEVICE = "halted with the whole device"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def judge(local: Contents, atlas: Contents, named: Named) -> Verdict:
                     f"{name!r}: {len(found)} of {len(pairs)} differing documents are not named: {shown}"
                 )
                 about.add(name)
-    return Verdict(tuple(problems), frozenset(about), counts)
+    counts[STALE] = _stale(local, atlas, named)
+    return Verdict(tuple(problems), frozenset(about), +counts)
 
 
 def spellings(name: bytes) -> set[str]:
@@ -55,11 +58,28 @@ def spellings(name: bytes) -> set[str]:
 
 def _collection_is_named(name: bytes, named: Named) -> str:
     texts = spellings(name)
-    if any(not halt["side"] or halt["collection"] in ("", *texts) for halt in named.halts):
+    if any(not halt["side"] for halt in named.halts):
+        return WHOLE_DEVICE
+    if any(halt["collection"] in ("", *texts) for halt in named.halts):
         return "halted"
     if not texts.isdisjoint(named.refused):
         return "refused"
     return "excluded" if any(map(Exclusions.of(named.excluded).excludes, texts)) else ""
+
+
+def _stale(local: Contents, atlas: Contents, named: Named) -> int:
+    """Documents that are named though both sides agree on them, in collections of which nothing else is said."""
+    differing = {
+        (text, identity)
+        for name in {*local, *atlas}
+        for key in {*local.get(name, ()), *atlas.get(name, ())}
+        if (pair := (local.get(name, {}).get(key), atlas.get(name, {}).get(key)))[0] != pair[1]
+        for text in spellings(name)
+        for identity in _identities(pair)
+    }
+    collections = {name.encode(errors="replace"): name for name, _ in named.documents}
+    silent = {text for name, text in collections.items() if not _collection_is_named(name, named)}
+    return sum(key[0] in silent and key not in differing for key in named.documents)
 
 
 def _is_named(name: bytes, pair: tuple[bytes | None, bytes | None], named: Named) -> bool:

@@ -45,6 +45,7 @@ def pool(rng: random.Random, size: int) -> list[bytes]:
 
 
 def usable(name: bytes) -> bool:
-    """Can a driver ask for it?"""
+    """Can a driver ask for it, and does it not look like one of the server's?"""
     text = name.decode(errors="replace")
-    return text.encode() == name and ".." not in text and not text.endswith(".") and name not in RESERVED
+    odd = ".." in text or text.endswith(".") or text.startswith("tmp.")
+    return text.encode() == name and not odd and name not in RESERVED

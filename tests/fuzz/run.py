@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from syncapp.engine.values import Side
 from tests.fuzz import api
-from tests.fuzz.judge import Verdict, judge
+from tests.fuzz.judge import WHOLE_DEVICE, Verdict, judge
 from tests.fuzz.operation import save
 from tests.fuzz.plan import Plan
 from tests.fuzz.probe import Probe
@@ -87,7 +87,9 @@ def _carry_out_and_settle(made: World, plan: Plan, probes: dict[str, Probe], qui
         _stop(probes)
     made.note("ordinary traffic has stopped")
     verdict = _settle(made, SETTLE_SECONDS, at_rest=True, quick=quick)
-    if verdict.problems or not verdict.named["halted"]:
+    if verdict.named[WHOLE_DEVICE] and not any(one.what == "dropDatabase" for one in plan.operations):
+        return replace(verdict, problems=("the whole device is halted, though no database was dropped",))
+    if verdict.problems or not (verdict.named["halted"] or verdict.named[WHOLE_DEVICE]):
         return verdict
     api.answer_halts(made.device, plan.seed)
     made.note("every halt is answered")

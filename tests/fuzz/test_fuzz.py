@@ -18,7 +18,7 @@ from tests.fuzz.run import Outcome, run
 from tests.fuzz.servers import fuzz_workshop
 from tests.integration.conftest import Workshop
 
-COUNT = int(os.environ.get("COUNT") or "120")
+COUNT = int(os.environ.get("COUNT") or "100")
 SEEDS = (
     [int(os.environ["SEED"])]
     if os.environ.get("SEED")

@@ -61,3 +61,10 @@ def test_names_and_ids_that_are_not_text_are_found_by_what_is_shown() -> None:
     document = whole((b"_id", text(NOT_TEXT)))
     named = replace(NOTHING, documents={("\\xff\\xfe\\x80a", '"\\ufffd\\ufffd\\ufffda"'): "rejected"})
     assert judge({NOT_TEXT: stored(document)}, {}, named).problems == ()
+
+
+def test_what_is_said_of_a_document_that_does_not_differ_is_counted() -> None:
+    named = replace(NOTHING, documents={("a", '{"$numberInt": "1"}'): "rejected", ("b", "null"): "rejected"})
+    same = {b"a": stored({"_id": 1})}
+    assert judge(same, same, named).named == {"equal": 1, "named though equal": 2}
+    assert judge(same, same, replace(named, refused={"b": "It is a view."})).named["named though equal"] == 1
