@@ -32,6 +32,7 @@ from syncapp.bulk.dump_folder import (
 from syncapp.engine.content import has_empty_timestamp
 from syncapp.engine.errors import DUPLICATE_KEY, NAMESPACE_EXISTS
 from syncapp.engine.origin import METADATA
+from syncapp.engine.read_commands import RAW
 from syncapp.engine.values import Side
 
 PORTION, PORTION_BYTES = 1_000, 8_000_000
@@ -108,7 +109,7 @@ def _restore_collection(database: Database[Any], dumped: Dumped) -> Restored:
     validation = {name: options.pop(name) for name in VALIDATION if name in options}
     options.pop("autoIndexId", None)  # of old servers; new ones refuse it
     try:
-        database.command({"create": dumped.name, **options})
+        database.command({"create": dumped.name, **options}, codec_options=RAW)
     except OperationFailure as error:
         if error.code != NAMESPACE_EXISTS:
             done.problems.append(f"could not be created: {_text(error)}")
@@ -123,7 +124,7 @@ def _restore_collection(database: Database[Any], dumped: Dumped) -> Restored:
     for index in metadata.get("indexes", []):
         _create_index(database, dumped.name, index, done)
     if validation:
-        database.command({"collMod": dumped.name, **validation})
+        database.command({"collMod": dumped.name, **validation}, codec_options=RAW)
     return done
 
 
@@ -172,7 +173,7 @@ def _create_index(database: Database[Any], name: str, index: Mapping[str, Any], 
     if wanted.get("name") == "_id_" or wanted.get("clustered"):
         return  # it came with the collection
     try:
-        database.command({"createIndexes": name, "indexes": [wanted]})
+        database.command({"createIndexes": name, "indexes": [wanted]}, codec_options=RAW)
     except OperationFailure as error:
         done.problems.append(f"index {wanted.get('name')} could not be created: {_text(error)}")
 

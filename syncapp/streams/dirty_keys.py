@@ -16,10 +16,8 @@ from syncapp.streams.structural_queue import Pending, StructuralQueue
 from syncapp.streams.watermark import Watermark
 
 _OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
-FIRST_SECONDS, LONGEST_SECONDS = (
-    0.5,
-    30.0,
-)  # that a document waits after its first, and after a later, failed attempt
+FIRST_SECONDS = 0.5  # that a document waits after its first failed attempt; then twice as long each time
+LONGEST_SECONDS = 30.0
 BARRED_SECONDS = 10.0  # until somebody may have mended the login or the privileges
 
 

@@ -86,7 +86,7 @@ class Worker:
             locked = isinstance(raised, DatabaseError) and retries < DATABASE_RETRIES
             if isinstance(error, ConnectionDown) or locked:
                 return error
-            log.error(
+            log.warning(
                 "Task given back",
                 event_name="task_given_back",
                 task=batch.task_id,

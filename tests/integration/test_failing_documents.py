@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import bson
@@ -31,6 +32,7 @@ from syncapp.streams.dispatcher import Dispatcher
 from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.safeguards import Safeguards
 from syncapp.streams.troubles import STILL_SECONDS, Trouble
+from syncapp.switches import change_switches, get_switches
 from syncapp.tasks import blame, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,6 +56,9 @@ class Line:
             settings, self.dirty, MetricsBuffer(), threading.Condition(), self.sent.append, reader, guards
         )
         self.now = 1_000.0
+        change_switches(enabled=True)
+        self.rules = replace(RULES, version=get_switches().version)
+        self.dispatcher.follow(self.rules)
 
     def change(self, side: Side, *numbers: int, name: str = "shop") -> None:
         self.dirty.watermarks[side].take_in({}, continues=False, may_continue=False)
@@ -61,7 +66,7 @@ class Line:
         for number in numbers:
             self.dirty.mark(document_key(name, bson.encode({"_id": number})), side, fact)
         for each in BOTH:
-            self.dirty.passed(each, (1 << 62) + self.dirty.read_to[each])
+            self.dirty.passed(each, (1 << 63) + self.dirty.read_to[each])
 
     @property
     def worker(self) -> worker.Worker:
@@ -71,18 +76,18 @@ class Line:
         """Hand out and apply all that may go out, then let the pause pass, so many tasks at most. Returns why tasks
         would be tried again."""
         errors = []
-        while tasks and self.dirty.size:
-            self.dispatcher.hand_out(RULES, [])
+        for _ in range(1_000):
+            if not tasks or not self.dirty.size:
+                break
+            self.dispatcher.hand_out(self.rules, [])
             while self.sent:
                 tasks -= 1
                 if error := self.worker.attempt(self.sent.pop(0)):
                     errors.append(error)
                     self.dirty.give_up(list(self.dirty.tasks))
             self.dispatcher.take_reports(1)
-            if not self.dirty.ready_keys():
+            if tasks and not self.dirty.ready_keys():
                 self.now += pause
-            if not tasks:
-                break
         return errors
 
     def troubles(self) -> list[Trouble]:
@@ -116,6 +121,9 @@ def line(
     monkeypatch.setattr(dispatching, "IDLE_SECONDS", 0.001)
     yield one
     one.client.close()
+    for database in one.worker._processor.databases.values():
+        database.client.close()
+    one.worker._redis.close()
     worker.get_worker.cache_clear()
 
 
@@ -145,6 +153,7 @@ def test_a_name_that_is_too_long_there_ends_every_document_of_it(line: Line) -> 
     line.databases[Side.LOCAL][name].insert_many([{"_id": n} for n in range(21)])
     line.change(Side.LOCAL, *range(21), name=name)
     line.work()
+    line.databases[Side.ATLAS].client.drop_database(line.databases[Side.ATLAS].name)
     assert line.dirty.size == 0
     rows = RejectedChange.objects.all()
     assert len(rows) == 21

@@ -10,6 +10,7 @@ import pytest
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
+from syncapp.bulk import restore
 from syncapp.bulk.start import prepare
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.content import document_key, elements_of, id_of, split_documents, wrap
@@ -122,3 +123,15 @@ def test_what_fails_for_an_unknown_reason_is_cut_until_the_guilty_is_alone(
     assert [n for n, one in outcomes.items() if one.ending is Ending.RETRY] == list(places)
     assert all(outcomes[n].reason == "OddError: nobody thought of it" for n in places)
     assert len(stored(sides.target)) == GOOD + 1 - len(places)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_an_index_that_cannot_be_restored_over_such_a_value_is_told(
+    local_db: Database[Any], value: str
+) -> None:
+    insert(local_db, [document(number, VALUES[value]) for number in range(2)])
+    done = restore.Restored("shop")
+    name = "at" if value == "year 46334" else "text"
+    restore._create_index(local_db, "shop", {"key": {name: 1}, "name": "one", "unique": True}, done)
+    (problem,) = done.problems
+    assert problem.startswith("index one could not be created")
