@@ -118,7 +118,8 @@ def _settle(made: World, seconds: float, *, at_rest: bool, quick: bool) -> Verdi
         if len(settled) > (2 if at_rest else 0):
             return verdict
         quiet_since = now if named.busy else quiet_since
-        if now - began > seconds or (at_rest and now - quiet_since > _patience(made, verdict, quick)):
+        never = bool(verdict.problems) and now - quiet_since > _patience(made, verdict, quick)
+        if now - began > seconds or (at_rest and never):
             return _unsettled(verdict, named)
         time.sleep(LOOK_SECONDS)
 
@@ -131,6 +132,7 @@ def _patience(made: World, verdict: Verdict, quick: bool) -> float:
 
 
 def _unsettled(verdict: Verdict, named: api.Named) -> Verdict:
-    busy = (f"still under way: {named.busy}",) if named.busy else ()
+    why = named.busy or ("" if verdict.problems else "the listener has not said that nothing is")
+    busy = (f"still under way: {why}",) if why else ()
     said = tuple(f"(health: {reason['text']})" for reason in named.health["reasons"])
     return Verdict((*verdict.problems, *busy, *said), verdict.collections, verdict.named)
