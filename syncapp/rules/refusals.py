@@ -12,7 +12,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.rules.exclusions import is_reserved
+from syncapp.rules.exclusions import TEMPORARY, is_reserved
 from syncapp.rules.listing import NOT_UTF_8, list_collections
 
 KEEP_SECONDS = 30.0
@@ -38,6 +38,10 @@ def why_refused(local: Mapping[str, Any] | None, atlas: Mapping[str, Any] | None
 
 def _why(info: Mapping[str, Any], side: str) -> str:
     kind, options = info.get("type", "collection"), info.get("options", {})
+    if TEMPORARY.match(info.get("name", "")):
+        return (
+            f"Its name on {side} is one that the server uses for what it writes by itself ($out): rename it."
+        )
     if kind == NOT_UTF_8:
         return f"Its name on {side} is not UTF-8: no driver can ask for it."
     if not is_usable(info.get("name", "")):
@@ -55,7 +59,14 @@ def _why(info: Mapping[str, Any], side: str) -> str:
 
 def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[str, Any]]:
     found = list_collections(database, name)
-    return {info["name"]: info for info in found if not is_reserved(info["name"])}
+    return {
+        info["name"]: info for info in found if not is_reserved(info["name"]) or _only_looks_temporary(info)
+    }
+
+
+def _only_looks_temporary(info: Mapping[str, Any]) -> bool:
+    """Has an application given a collection a name of the server's own, which goes by itself?"""
+    return bool(TEMPORARY.match(info["name"])) and not info.get("options", {}).get("temp")
 
 
 def is_usable(name: str) -> bool:

@@ -41,6 +41,15 @@ def test_each_kind_is_refused_on_either_side(info: dict[str, Any], word: str) ->
     assert bool(why_refused(info, None)) == bool(word)
 
 
+def test_an_applications_collection_under_a_name_of_the_servers_own_is_named(both: Databases) -> None:
+    local, atlas = both
+    atlas.create_collection("tmp.agg_out.mine")
+    atlas.command("create", "tmp.agg_out.theirs", temp=True)  # as $out makes it
+    found = refusals(local, atlas)
+    assert list(found) == ["tmp.agg_out.mine"]
+    assert "on Atlas" in found["tmp.agg_out.mine"]
+
+
 def test_both_databases_are_asked(both: Databases) -> None:
     local, atlas = both
     local.create_collection("ring", capped=True, size=4096)
