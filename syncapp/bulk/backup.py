@@ -33,6 +33,8 @@ from syncapp.bulk.dump_folder import (
 )
 from syncapp.engine.transaction import session_of
 from syncapp.engine.values import Side
+from syncapp.rules.listing import list_collections
+from syncapp.rules.refusals import why_refused_name
 
 FORMAT = 1
 FETCH = 1_000
@@ -58,6 +60,7 @@ class SavedSide:
     server_version: str
     at_cluster_time: str = ""  # empty: not read at one moment
     collections: list[SavedCollection] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # whose names no driver takes
 
     @property
     def documents(self) -> int:
@@ -115,13 +118,17 @@ def _save_side(
 ) -> SavedSide:
     target = folder / file_name(database.name)
     target.mkdir(parents=True)
-    infos = [i for i in database.list_collections() if is_dumped(i["name"])]
+    infos = [i for i in list_collections(database) if is_dumped(i["name"])]
     unknown = sorted(set(only) - {info["name"] for info in infos})
     if unknown:
         raise DumpError(f"{database.name} has no collection {', '.join(unknown)}")
     saved = SavedSide(database.name, database.client.server_info()["version"])
     reader = SnapshotReader(database)
     for info in sorted(infos, key=lambda one: str(one["name"])):
+        if why := why_refused_name(info):
+            saved.left_out.append(info["name"])
+            say(f"{folder.name}: {info['name']} is left out: {why}")
+            continue
         if not only or info["name"] in only:
             one = _save_collection(reader, info, target, ending)
             saved.collections.append(one)

@@ -38,6 +38,7 @@ def count_gone(
     command = {
         "find": name,
         "projection": {"_id": 1},
+        "hint": {"_id": 1},  # of large documents the index alone is read
         "batchSize": PAGE,
         "readConcern": {"level": "majority"},
     }

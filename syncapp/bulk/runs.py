@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -23,7 +23,6 @@ from syncapp.engine.values import UnknownTime
 RUNS = "_sync_runs"
 KEEP_ENDED_SECONDS = 30 * 86_400
 SAMPLES = 20
-REPLACED = "a collection was renamed or replaced"
 __all__ = ["Kind", "Progress", "Run", "State", "Treatment"]
 
 
@@ -85,13 +84,22 @@ def request(
     return str(document["_id"])
 
 
-def compare_replaced(local: Database[Any], name: str) -> None:
-    """Documents of this collection came or went without events. A run that was asked for so and has not begun takes it
-    in: a report is made again every few minutes, another one for each shop. Raises PyMongoError."""
-    waiting = {"why": REPLACED, "state": State.WAITING.value, "names": None, "startedAt": None}
-    change = {"$addToSet": {"collections": name}, "$inc": {"v": 1}}
-    if not local[RUNS].update_one(waiting, change).matched_count:
-        request(local, kind=Kind.RESYNC, why=REPLACED, collections=[name])
+def compare_collections(
+    local: Database[Any], why: str, names: Collection[str], session: ClientSession | None = None
+) -> None:
+    """Have these compared as it was agreed. A run that was asked for with the same reason and has not begun takes them
+    in: what happens to one collection often happens to many. Raises PyMongoError."""
+    waiting: dict[str, Any] = {
+        "kind": Kind.RESYNC.value,
+        "treatment": Treatment.AS_AGREED.value,
+        "why": why,
+        "state": State.WAITING.value,
+        "names": None,
+        "collections": {"$ne": []},
+    }
+    change = {"$addToSet": {"collections": {"$each": list(names)}}, "$inc": {"v": 1}}
+    if not local[RUNS].update_one(waiting, change, session=session).matched_count:
+        request(local, kind=Kind.RESYNC, why=why, collections=names, session=session)
 
 
 def supersede(local: Database[Any], by: str, session: ClientSession | None = None) -> None:

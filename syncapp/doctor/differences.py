@@ -14,6 +14,8 @@ from pymongo.errors import OperationFailure
 from syncapp.doctor.values import Finding, Level, Setup
 from syncapp.engine.values import BOTH, Side
 from syncapp.rules.exclusions import is_reserved
+from syncapp.rules.listing import list_collections
+from syncapp.rules.refusals import is_usable
 
 SECONDS = 8  # many collections, far away: the rest is left for another time
 WHERE = {Side.LOCAL: "the local side", Side.ATLAS: "Atlas"}
@@ -56,11 +58,13 @@ def judge(name: str, both: Mapping[Side, Constraints]) -> Iterator[Finding]:
 
 def look(setup: Setup) -> Iterator[Finding]:
     infos = {
-        side: {info["name"]: info for info in database.list_collections(filter={"type": "collection"})}
+        side: {info["name"]: info for info in list_collections(database) if info["type"] == "collection"}
         for side, database in setup.databases.items()
     }
     names = sorted(
-        name for name in infos[Side.LOCAL].keys() & infos[Side.ATLAS].keys() if not is_reserved(name)
+        name
+        for name in infos[Side.LOCAL].keys() & infos[Side.ATLAS].keys()
+        if not is_reserved(name) and is_usable(name)
     )
     deadline = time.monotonic() + SECONDS
     fine = True

@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from syncapp.conf import SETTINGS
 from syncapp.doctor.values import Finding, Level, Setup
 from syncapp.rules.exclusions import Exclusions, is_reserved
+from syncapp.rules.listing import list_collections
 
 DEFAULTS = frozenset(
     next(s.default for s in SETTINGS if s.name == "BIDIRECTIONAL_EXCLUDED_COLLECTIONS").split(",")
@@ -41,5 +42,5 @@ def look(setup: Setup) -> Iterator[Finding]:
             patterns = list(ExcludedCollection.objects.values_list("pattern", flat=True))
     except DatabaseError:
         pass  # the check of Django's database says so
-    names = {name for database in setup.databases.values() for name in database.list_collection_names()}
+    names = {info["name"] for database in setup.databases.values() for info in list_collections(database)}
     yield from judge(patterns, names)

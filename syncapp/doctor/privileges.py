@@ -13,6 +13,7 @@ from pymongo.errors import OperationFailure
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import Side
+from syncapp.rules.listing import list_collections
 
 UNAUTHORIZED = 13
 NO_REPLICA_SET = frozenset({20, 40573, 263})  # the check of the server says so
@@ -59,7 +60,7 @@ def _acts(database: Database[Any], name: str) -> dict[str, Callable[[], object]]
             pass
 
     return {
-        "list collections": lambda: list(database.list_collections()),
+        "list collections": lambda: list(list_collections(database)),
         "create collections": lambda: database.create_collection(name, check_exists=False),
         "read": scratch.find_one,
         "write": write,

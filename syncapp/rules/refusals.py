@@ -42,10 +42,8 @@ def _why(info: Mapping[str, Any], side: str) -> str:
         return (
             f"Its name on {side} is one that the server uses for what it writes by itself ($out): rename it."
         )
-    if kind == NOT_UTF_8:
-        return f"Its name on {side} is not UTF-8: no driver can ask for it."
-    if not is_usable(info.get("name", "")):
-        return _NAME
+    if why := why_refused_name(info):
+        return why
     if kind == "view":
         return f"It is a view on {side}: a view has no documents of its own."
     if kind == "timeseries":
@@ -55,6 +53,13 @@ def _why(info: Mapping[str, Any], side: str) -> str:
     if options.get("collation", {}).get("locale", "simple") != "simple":
         return f"It has a default collation on {side}: two _ids that sync tells apart can be one there."
     return ""
+
+
+def why_refused_name(info: Mapping[str, Any]) -> str:
+    """Why nobody can ask for its documents; empty: everybody can. `info`: as rules/listing.py gives it."""
+    if info.get("type") == NOT_UTF_8:
+        return "Its name is not UTF-8: no driver can ask for its documents."
+    return "" if is_usable(info.get("name", "")) else _NAME
 
 
 def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[str, Any]]:

@@ -67,9 +67,8 @@ def _compare_collection(local: Database[Any], atlas: Database[Any], halt: Halt) 
     position = reach(local if side is Side.LOCAL else atlas, halt.answered_at)
     with transaction(local) as session:
         note_answered(local, side, _collections(halt), position, session)
-        runs.request(
-            local, kind=RunKind.RESYNC, why=_why(halt), collections=_collections(halt), session=session
-        )
+        why = f"{halt.kind}: {halt.answer}"  # without its name: many are answered together
+        runs.compare_collections(local, why, _collections(halt), session)
         local[HALTS].delete_one({"_id": halt.id}, session=session)
 
 

@@ -25,6 +25,7 @@ from syncapp.safety.mass_deletes import Limit
 from syncapp.streams.events import UNREADABLE, Structural
 
 log = structlog.get_logger(__name__)
+REPLACED, UNREAD = "a collection was renamed or replaced", "a change event could not be read"
 WORDS = {"drop": "was dropped", "rename": "was renamed"}
 
 
@@ -44,14 +45,15 @@ class Judge:
         if change.operation == "dropDatabase" and side is Side.LOCAL:
             # What sync knew went with it: this is a new, empty device now, whose documents come from Atlas
             local[HALTS].delete_many({"kind": Kind.STRUCTURAL.value, "side": side.value})
+        elif change.operation == UNREADABLE and name:
+            runs.compare_collections(local, UNREAD, [name])
         elif change.operation == UNREADABLE:
-            why = f"an event of {name or side} could not be read"
-            runs.request(local, kind=runs.Kind.RESYNC, why=why, collections=[name] if name else None)
+            runs.request(local, kind=runs.Kind.RESYNC, why=UNREAD)
         elif change.operation in WORDS:
             if self._is_synced(side, name):
                 self._judge_emptied(side, change)
             if self._is_synced(side, to) and not self._judge_replaced(side, change):
-                runs.compare_replaced(local, to)
+                runs.compare_collections(local, REPLACED, [to])
 
     def halt_unjudged(self, side: Side, change: Structural, error: str) -> None:
         """It cannot be looked at: an operator has to. Raises PyMongoError."""

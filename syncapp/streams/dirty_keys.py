@@ -75,8 +75,9 @@ class DirtyKeys:
     def change_structure(self, side: Side, change: Structural) -> None:
         """A drop or a rename was read. Every key of its collections that is waiting or in flight is looked at again
         after it, and none is handed out before it has ended."""
+        collections = change.collections
         for key in [*self._dirty, *self._busy]:
-            if key.collection in change.collections:
+            if key.collection in collections:
                 self.mark(key, side, change.fact)
         self.structural.add(Pending(side, change, self.watermarks[side].hold_newest()))
         self._ready.blocked = self.structural.collections

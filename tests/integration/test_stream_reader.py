@@ -81,3 +81,32 @@ def test_a_batch_in_the_middle_of_a_transaction_that_is_read_again_keeps_its_ori
         assert change.fact is not None
         origins[change.key.collection].add(change.fact.origin)
     assert origins == {"orders": {"another device"}, "menu": {"atlas"}}
+
+
+class Unwilling(Forgetful):
+    """A sink that can take nothing but what is empty."""
+
+    def receive(
+        self, side: Side, fetched: Fetched, changes: list[Found], continues: bool, in_transaction: bool
+    ) -> None:
+        if fetched.events:
+            raise AutoReconnect("it cannot be taken")
+
+
+def test_a_stream_that_opens_and_fails_again_and_again_counts_as_failing(atlas_db: Database[Any]) -> None:
+    atlas_db.create_collection("orders")
+    opened = ChangeStream.open(atlas_db, pipeline(Side.ATLAS, Exclusions()), 1, None)
+    opened.close()
+    atlas_db["orders"].insert_one({"_id": 1})
+    events = EventReader(Side.ATLAS, "device", lambda time: time, lambda ids: set())
+    reader = StreamReader(
+        Side.ATLAS, atlas_db, events, Unwilling(0), token=opened.start_token, exclusions=Exclusions(),
+        batch_size=BATCH, interval_ms=10, max_attempts=10,
+    )  # fmt: skip
+    reader.start()
+    try:
+        eventually(lambda: reader.status.failures >= 4, "failures add up")
+        assert reader.status.state == "disconnected"
+    finally:
+        reader.stop()
+        reader.join(5)

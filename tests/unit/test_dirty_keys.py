@@ -8,6 +8,7 @@ import pytest
 from syncapp.engine.content import document_key
 from syncapp.engine.values import DocumentKey, Ending, Fact, Seen, Side
 from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.events import Structural
 
 L, A = Side.LOCAL, Side.ATLAS
 HASH = bytes(16)
@@ -292,3 +293,50 @@ def test_a_task_that_is_silent_or_waits_to_retry_is_not_at_work(dirty: DirtyKeys
     assert dirty.at_work(9.5, 10.5) == 2
     assert dirty.at_work(10.5, 11.5) == 0
     assert dirty.at_work(14.5, 15.5) == 1
+
+
+def test_nothing_of_a_dropped_collection_goes_out_until_it_was_judged(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), key(2, "menu"), position=1)
+    assert take(dirty, "first") == [key(1)]
+    dirty.watermarks[L].take_in("L2", continues=False, may_continue=False)
+    dirty.change_structure(L, Structural("drop", "orders", fact=fact(2)))
+    assert dirty.structural_due() is None, "a task may still write"
+    assert take(dirty, "second") == [key(2, "menu")]
+    assert dirty.fullest() == 0
+    done(dirty, key(1), task="first")
+    done(dirty, key(2, "menu"), task="second")
+    assert take(dirty) == []
+    pending = dirty.structural_due()
+    assert pending is not None
+    assert dirty.watermarks[L].advance() == f"{L}1", "the drop is unfinished"
+    dirty.end_structural(pending)
+    assert take(dirty, "third") == [key(1)], "what was in flight is looked at again"
+    done(dirty, key(1), task="third")
+    assert dirty.watermarks[L].advance() == "L2"
+
+
+def test_a_drop_of_a_stream_that_is_given_up_is_forgotten_with_it(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), position=1)
+    fetch(dirty, A, position=1)
+    dirty.change_structure(A, Structural("drop", "orders", fact=fact(2)))
+    pending = dirty.structural_due()
+    assert pending is not None
+    dirty.forget(A)
+    fetch(dirty, A, key(3), position=1)
+    dirty.end_structural(pending)
+    assert dirty.watermarks[A].advance() is None, "it holds nothing of the new stream"
+    assert take(dirty) == [key(1)]
+
+
+def test_what_concerns_a_whole_database_comes_after_all_before_it(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), position=1)
+    take(dirty, "first")
+    dirty.change_structure(L, Structural("drop", "orders", fact=fact(2)))
+    dirty.change_structure(L, Structural("dropDatabase", "", fact=fact(3)))
+    assert dirty.structural_due() is None
+    done(dirty, key(1), task="first")
+    for operation in ("drop", "dropDatabase"):
+        pending = dirty.structural_due()
+        assert pending is not None
+        assert pending.change.operation == operation
+        dirty.end_structural(pending)

@@ -11,8 +11,8 @@ import pytest
 from bson import Binary, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 
-from syncapp.engine.values import Side
-from syncapp.streams.events import EventReader
+from syncapp.engine.values import Fact, Operation, Side
+from syncapp.streams.events import UNREADABLE, EventReader, Structural
 from syncapp.streams.raw_event import cut, decode, transaction_of
 
 DEVICE = "device"
@@ -126,3 +126,35 @@ def test_a_transaction_goes_on_in_events_of_another_layout(first: bool, then: bo
     assert len(reads.read([event("orders", 1, transaction=8, shuffled=then)])) == 1
     reads.read([own])
     assert len(reads.read([event("orders", 1, shuffled=then)])) == 1, "it belongs to no transaction"
+
+
+def test_an_event_that_cannot_be_read_stops_nobody_and_has_its_collection_compared() -> None:
+    broken = bson.decode(event("orders", 1))
+    del broken["clusterTime"]
+    found = reader(Side.ATLAS).read([bson.encode(broken), event("menu", 2)])
+    assert found[0] == Structural(UNREADABLE, "orders")
+    assert getattr(found[1], "key").collection == "menu"  # noqa: B009
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_name_that_is_not_utf_8_is_read_as_one_to_show(shuffled: bool) -> None:
+    raw = event("XY", 1, shuffled=shuffled).replace(b"XY\0", b"\xff\xfe\0")
+    (change,) = reader(Side.ATLAS).read([raw])
+    assert getattr(change, "key").collection == "\\xff\\xfe"  # noqa: B009
+
+
+@pytest.mark.parametrize(
+    "document", [{"_id": 1}, {"_id": {"a": 1}, "origin": 5}, {"_id": "x", "origin": "y", "docs": 3}]
+)
+def test_what_a_person_writes_among_the_markers_is_no_marker(document: dict[str, Any]) -> None:
+    events = [event("_sync_batches", 1, document, transaction=7), event("orders", 1, transaction=7)]
+    (change,) = reader(Side.ATLAS).read(events)
+    assert getattr(change, "key").collection == "orders"  # noqa: B009
+
+
+def test_a_drop_is_to_the_documents_that_were_there_what_a_delete_is() -> None:
+    dropped = bson.decode(event("orders", 1)) | {"operationType": "drop"}
+    del dropped["documentKey"]
+    (change,) = reader(Side.ATLAS).read([bson.encode(dropped)])
+    assert isinstance(change, Structural)
+    assert change.fact == Fact(5 << 32 | 1, 1767225600000, "atlas", Operation.DELETE)

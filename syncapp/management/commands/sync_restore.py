@@ -20,6 +20,7 @@ from syncapp.engine.connect import connect
 from syncapp.engine.errors import translate
 from syncapp.engine.values import Side
 from syncapp.masking import mask_passwords
+from syncapp.rules.listing import list_collections
 from syncapp.streams.lease import active_listener
 from syncapp.switches import audit
 
@@ -100,7 +101,7 @@ class Command(BaseCommand):
         if not options["json"]:
             checked = "its hashes are right" if dump.checked else "it has no manifest: nothing was checked"
             self.stdout.write(f"From {dump.folder} ({checked}) to {side}, database {database.name}:")
-            there = set(database.list_collection_names())
+            there = {info["name"] for info in list_collections(database)}
             for one in dump.collections:
                 now = (
                     f"{database[one.name].estimated_document_count():,} documents now"
