@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -44,10 +45,17 @@ def test_each_kind_is_refused_on_either_side(info: dict[str, Any], word: str) ->
 def test_an_applications_collection_under_a_name_of_the_servers_own_is_named(both: Databases) -> None:
     local, atlas = both
     atlas.create_collection("tmp.agg_out.mine")
-    atlas.command("create", "tmp.agg_out.theirs", temp=True)  # as $out makes it
-    found = refusals(local, atlas)
-    assert list(found) == ["tmp.agg_out.mine"]
-    assert "on Atlas" in found["tmp.agg_out.mine"]
+    atlas["source"].insert_one({})
+    many = [{"$project": {"k": {"$range": [0, 30_000]}}}, {"$unwind": "$k"}, {"$project": {"_id": "$k"}}]
+    out = threading.Thread(target=atlas["source"].aggregate, args=([*many, {"$out": "result"}],))
+    out.start()
+    servers_own = set()
+    while out.is_alive():
+        assert list(refusals(local, atlas)) == ["tmp.agg_out.mine"]
+        servers_own |= {name for name in atlas.list_collection_names() if name.startswith("tmp.")}
+    out.join()
+    assert len(servers_own) == 2, "the collection that $out renames was there meanwhile"
+    assert "on Atlas" in refusals(local, atlas)["tmp.agg_out.mine"]
 
 
 def test_both_databases_are_asked(both: Databases) -> None:
