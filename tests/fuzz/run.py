@@ -55,14 +55,19 @@ def run(workshop: Workshop, folder: Path, plan: Plan, *, quick: bool = False) ->
     save(plan.operations, folder / "operations.jsonl")
     with world(workshop, folder, plan) as made:
         probes = _probes(made)
-        verdict = _carry_out_and_settle(made, plan, probes, quick)
+        try:
+            verdict = _carry_out_and_settle(made, plan, probes, quick)
+        except RuntimeError as error:
+            text = str(error).strip().rpartition("\n")[2]
+            verdict = Verdict((f"the API has not answered: {text[:500]}",), frozenset(), Counter())
         worst = {name: probe.worst() for name, probe in probes.items()}
         late = [
             f"ordinary traffic ({name}) waited {wait:.1f} s, at {at:.0f} s of the run"
             for name, (at, wait) in worst.items()
             if wait > (ALIVE_SECONDS if quick else ORDINARY_SECONDS)
         ]
-        problems = (*verdict.problems, *late)
+        ended = [f"{name} has ended" for name in ("listener", "worker") if not made.device.is_running(name)]
+        problems = (*verdict.problems, *late, *ended)
         tails = made.device.tails() if problems else ""
         return Outcome(plan, problems, verdict.collections, verdict.named, worst, tuple(made.log), tails)
 
