@@ -11,7 +11,7 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fresh test-long test-versions chaos lint format bench requirements clean
+.PHONY: help run test test-fresh test-long test-versions chaos fuzz lint format bench requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -26,8 +26,9 @@ test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for so
 test-fresh: ## Try `make run` and `make test` in a minimal Debian (as root; FRESH_HOME=folder, USERS="tester root")
 	@exec python3 -m tests.fresh $(USERS)
 
-test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, then a long chaos run
+test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, a long fuzz, a long chaos run
 	HYPOTHESIS_PROFILE=long "$(PY)" -m pytest tests/property --timeout=14400 $(ARGS)
+	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.fuzz
 	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.chaos
 
 test-versions: $(VENV)/dev.stamp ## Tests on MongoDB 4.4, 5.0 and 6.0, alone and mixed (ARGS="4.4.2/6.0.27 -k name")
@@ -35,6 +36,9 @@ test-versions: $(VENV)/dev.stamp ## Tests on MongoDB 4.4, 5.0 and 6.0, alone and
 
 chaos: $(VENV)/dev.stamp ## Break everything, and see that nothing is lost (DEVICES=3 SECONDS=600 SEED=1)
 	@DEVICES="$(DEVICES)" SECONDS="$(SECONDS)" SEED="$(SEED)" exec "$(PY)" -m tests.chaos
+
+fuzz: $(VENV)/dev.stamp ## Do odd things on both sides, and see that every difference is named (SECONDS=600 SEED=1 COUNT=250)
+	@SECONDS="$(SECONDS)" SEED="$(SEED)" COUNT="$(COUNT)" exec "$(PY)" -m tests.fuzz
 
 lint: $(VENV)/dev.stamp ## Check style, types, and which module imports which
 	$(PY) -m ruff check $(SOURCES)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 # Never synced, in either direction: sync's own, the server's own, and what the server makes for a moment and renames
 # over the result ($out, mapReduce, convertToCapped, a rename from another database). The same in MongoDB 4.4 to 8
-RESERVED = re.compile(
-    r"^(_sync_|system\.|tmp\.agg_out\.|tmp\.mr\.|tmp[0-9A-Za-z]{5}\.(create|rename|convertToCapped\.))"
-)
+_TEMPORARY = r"tmp\.agg_out\.|tmp\.mr\.|tmp[0-9A-Za-z]{5}\.(create|rename|convertToCapped\.)"
+RESERVED = re.compile(rf"^(_sync_|system\.|{_TEMPORARY})")
+TEMPORARY = re.compile(rf"^({_TEMPORARY})")
 
 
 @dataclass(frozen=True, slots=True)

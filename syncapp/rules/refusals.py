@@ -12,8 +12,12 @@ from typing import Any
 
 from pymongo.database import Database
 
+<<<<<<< HEAD
 from syncapp.engine.sides import of_side
 from syncapp.rules.exclusions import is_reserved
+=======
+from syncapp.rules.exclusions import TEMPORARY, is_reserved
+>>>>>>> fuzz
 from syncapp.rules.listing import NOT_UTF_8, list_collections
 from syncapp.rules.reserved import reserved
 
@@ -41,6 +45,10 @@ def why_refused(local: Mapping[str, Any] | None, atlas: Mapping[str, Any] | None
 
 def _why(info: Mapping[str, Any], side: str) -> str:
     kind, options = info.get("type", "collection"), info.get("options", {})
+    if TEMPORARY.match(info.get("name", "")):
+        return (
+            f"Its name on {side} is one that the server uses for what it writes by itself ($out): rename it."
+        )
     if why := why_refused_name(info):
         return why
     if kind == "view":
@@ -62,9 +70,21 @@ def why_refused_name(info: Mapping[str, Any]) -> str:
 
 
 def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[str, Any]]:
+<<<<<<< HEAD
     with of_side(database):
         found = list(list_collections(database, name))
     return {info["name"]: info for info in found if not is_reserved(info["name"])}
+=======
+    found = list_collections(database, name)
+    return {
+        info["name"]: info for info in found if not is_reserved(info["name"]) or _only_looks_temporary(info)
+    }
+
+
+def _only_looks_temporary(info: Mapping[str, Any]) -> bool:
+    """Has an application given a collection a name of the server's own, which goes by itself?"""
+    return bool(TEMPORARY.match(info["name"])) and not info.get("options", {}).get("temp")
+>>>>>>> fuzz
 
 
 def is_usable(name: str) -> bool:

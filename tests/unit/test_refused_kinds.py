@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import re
+=======
+import threading
+>>>>>>> fuzz
 from typing import Any
 
 import pytest
@@ -45,7 +49,29 @@ def test_each_kind_is_refused_on_either_side(info: dict[str, Any], word: str) ->
     assert bool(why_refused(info, None)) == bool(word)
 
 
+<<<<<<< HEAD
 @needs_mongodb_5
+=======
+def test_an_applications_collection_under_a_name_of_the_servers_own_is_named(both: Databases) -> None:
+    local, atlas = both
+    atlas.create_collection("tmp.agg_out.mine")
+    atlas["source"].insert_one({})
+    many = [{"$project": {"k": {"$range": [0, 30_000]}}}, {"$unwind": "$k"}, {"$project": {"_id": "$k"}}]
+    out = threading.Thread(target=atlas["source"].aggregate, args=([*many, {"$out": "result"}],))
+    found, servers_own = set(), set()
+    out.start()
+    try:
+        while out.is_alive():
+            found.add(tuple(refusals(local, atlas)))
+            servers_own |= {name for name in atlas.list_collection_names() if name.startswith("tmp.")}
+    finally:
+        out.join()
+    assert found == {("tmp.agg_out.mine",)}
+    assert len(servers_own) == 2, "the collection that $out renames was there meanwhile"
+    assert "on Atlas" in refusals(local, atlas)["tmp.agg_out.mine"]
+
+
+>>>>>>> fuzz
 def test_both_databases_are_asked(both: Databases) -> None:
     local, atlas = both
     local.create_collection("ring", capped=True, size=4096)
