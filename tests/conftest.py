@@ -24,12 +24,8 @@ from tests.support.parts import CHROMIUM, MONGOD, PLAYWRIGHT, POSTGRES, REDIS, P
 from tests.support.postgres import Postgres
 from tests.support.servers import started
 
-<<<<<<< HEAD
 PARTS_TEST = "test_needed_parts.py"
-FOLDERS_BY_COST = ("unit", "property", "integration", "api", "admin", "browser", "chaos")
-=======
 FOLDERS_BY_COST = ("unit", "property", "integration", "api", "admin", "browser", "fuzz", "chaos")
->>>>>>> fuzz
 
 # Examples differ at every run; a failing one is printed with the line that repeats it
 _common: dict[str, Any] = {

@@ -12,12 +12,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-<<<<<<< HEAD
 from syncapp.engine.sides import of_side
-from syncapp.rules.exclusions import is_reserved
-=======
 from syncapp.rules.exclusions import TEMPORARY, is_reserved
->>>>>>> fuzz
 from syncapp.rules.listing import NOT_UTF_8, list_collections
 from syncapp.rules.reserved import reserved
 
@@ -70,12 +66,8 @@ def why_refused_name(info: Mapping[str, Any]) -> str:
 
 
 def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[str, Any]]:
-<<<<<<< HEAD
     with of_side(database):
         found = list(list_collections(database, name))
-    return {info["name"]: info for info in found if not is_reserved(info["name"])}
-=======
-    found = list_collections(database, name)
     return {
         info["name"]: info for info in found if not is_reserved(info["name"]) or _only_looks_temporary(info)
     }
@@ -84,7 +76,6 @@ def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[s
 def _only_looks_temporary(info: Mapping[str, Any]) -> bool:
     """Has an application given a collection a name of the server's own, which goes by itself?"""
     return bool(TEMPORARY.match(info["name"])) and not info.get("options", {}).get("temp")
->>>>>>> fuzz
 
 
 def is_usable(name: str) -> bool:

@@ -104,12 +104,8 @@ class ReadyKeys:
         held: Container[str] = (),
         gathered: Container[str] = (),
     ) -> tuple[Side, str, list[DocumentKey]] | None:
-<<<<<<< HEAD
         """Up to `limit` keys of the group whose turn it is, all of as many attempts, and no more than fit in a task. Of
         the collections in `gathered` many more, so that all that is ready comes together; of those in `held` none."""
-=======
-        """Up to `limit` keys of the group whose turn it is, all of as many attempts, and no more than fit in a task."""
->>>>>>> fuzz
         for side, collection in [place for place in self._groups if place[1] not in self.blocked]:
             group = self._groups.pop((side, collection))
             if not group.ready:

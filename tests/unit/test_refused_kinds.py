@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import re
-=======
 import threading
->>>>>>> fuzz
 from typing import Any
 
 import pytest
@@ -49,9 +46,6 @@ def test_each_kind_is_refused_on_either_side(info: dict[str, Any], word: str) ->
     assert bool(why_refused(info, None)) == bool(word)
 
 
-<<<<<<< HEAD
-@needs_mongodb_5
-=======
 def test_an_applications_collection_under_a_name_of_the_servers_own_is_named(both: Databases) -> None:
     local, atlas = both
     atlas.create_collection("tmp.agg_out.mine")
@@ -71,7 +65,7 @@ def test_an_applications_collection_under_a_name_of_the_servers_own_is_named(bot
     assert "on Atlas" in refusals(local, atlas)["tmp.agg_out.mine"]
 
 
->>>>>>> fuzz
+@needs_mongodb_5
 def test_both_databases_are_asked(both: Databases) -> None:
     local, atlas = both
     local.create_collection("ring", capped=True, size=4096)
