@@ -55,7 +55,7 @@ def _short(snapshot: Snapshot) -> dict[str, Any]:
 
 def live_figures() -> dict[str, Any]:
     snapshot = take_snapshot()
-    now, instance, switches = snapshot.at, snapshot.instance, snapshot.switches
+    now, instance, switches, facts = snapshot.at, snapshot.instance, snapshot.switches, snapshot.facts
     hour = figures.totals(now - figures.HOUR)
     return {
         **_short(snapshot),
@@ -70,6 +70,9 @@ def live_figures() -> dict[str, Any]:
         "paused": switches.paused,
         "strategy": switches.strategy,
         "everRan": instance is not None,
+        "notStarted": bool(facts.waiting_for),
+        # The first run waits, or is under way; not so if the whole device is halted
+        "firstRun": bool(facts.waiting_for) and not any(not halt.side for halt in facts.safety.halts),
         "ownDatabases": bool(get_settings().mongodb_uri),
         "instanceId": instance.instance_id if instance else None,
         "holder": instance.holder if instance else "",

@@ -212,7 +212,12 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
     if facts.enabled:
         level = conflict_level(facts.conflicts_last_hour, limits)
         if level != Status.HEALTHY:
-            reasons.append(Reason(level, f"{facts.conflicts_last_hour} conflicts in the last hour"))
+            reasons.append(
+                Reason(
+                    level,
+                    f"{facts.conflicts_last_hour} conflict{'s' * (facts.conflicts_last_hour != 1)} in the last hour (fewer than {limits.conflicts_warning} are normal)",
+                )
+            )
     return reasons
 
 

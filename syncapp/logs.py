@@ -17,10 +17,19 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from syncapp.conf import SyncSettings
 from syncapp.masking import mask_passwords
 
+
+def level_in_capitals(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """`grep ERROR` is what people type."""
+    if "level" in event:
+        event["level"] = event["level"].upper()
+    return event
+
+
 _BEFORE_RENDERING: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
+    level_in_capitals,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),

@@ -3,6 +3,7 @@ and the excluded collections. API, admin and commands call it; each change is in
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 # Who changes something; None: the product itself. Callers have checked the permission
 Actor = AbstractBaseUser | AnonymousUser | None
+# While a command runs that a person typed: the operating-system user. Empty: the product itself acts
+TYPED_BY: ContextVar[str] = ContextVar("typed_by", default="")
 
 
 def get_switches() -> SyncSwitches:
@@ -69,7 +72,8 @@ def include(pattern: str, user: Actor = None) -> bool:
 
 
 def audit(user: Actor, action: str, detail: str = "") -> None:
-    AuditEntry.objects.create(user=user, action=action, detail=detail)  # type: ignore[misc]
+    typed_by = "" if user is not None else TYPED_BY.get()
+    AuditEntry.objects.create(user=user, typed_by=typed_by, action=action, detail=detail)  # type: ignore[misc]
 
 
 @transaction.atomic

@@ -20,6 +20,7 @@ class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
     """Rows that the product writes: a person looks at them."""
 
     compressed_fields = False
+    empty_text = "Nothing is here yet."  # what an empty list means
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

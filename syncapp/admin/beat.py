@@ -1,6 +1,8 @@
 """Periodic tasks (django-celery-beat) in the look of the other pages."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django_celery_beat.admin import ClockedScheduleAdmin as BeatClockedScheduleAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BeatCrontabScheduleAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BeatPeriodicTaskAdmin
@@ -32,7 +34,21 @@ class TaskForm(PeriodicTaskForm):
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, ModelAdmin):
+    """The product's own tasks can be turned off and given other periods. One that is deleted would be missing until the
+    next start."""
+
     form = TaskForm
+
+    def has_delete_permission(self, request: HttpRequest, obj: PeriodicTask | None = None) -> bool:
+        if obj is not None and obj.task.startswith("syncapp."):
+            return False
+        return bool(super().has_delete_permission(request, obj))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
+        own = queryset.filter(task__startswith="syncapp.")
+        for name in own.values_list("name", flat=True):
+            messages.warning(request, f"“{name}” belongs to sync and stays: it can be turned off instead.")
+        super().delete_queryset(request, queryset.exclude(pk__in=own.values("pk")))
 
 
 @admin.register(IntervalSchedule)

@@ -37,6 +37,7 @@ def exact(moment: dt.datetime | None) -> str:
 
 @admin.register(Conflict)
 class ConflictAdmin(ReadOnlyAdmin):
+    empty_text = "No conflicts: no document was changed on both sides at the same time."
     list_display = ("when", "collection", "document", "who_won", "strategy", "restored")
     list_display_links = ("when", "document")
     list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))

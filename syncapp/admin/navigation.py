@@ -43,7 +43,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         (
             "Sync",
             [
-                to("Switches", "toggle_on", "admin:syncapp_syncswitches_changelist", "syncapp.syncswitches"),
+                to(
+                    "Sync settings",
+                    "toggle_on",
+                    "admin:syncapp_syncswitches_changelist",
+                    "syncapp.syncswitches",
+                ),
                 to(
                     "Excluded collections",
                     "filter_alt",
@@ -57,13 +62,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "syncapp.validationrule",
                 ),
                 to(
-                    "Comparisons",
+                    "Comparison runs",
                     "compare_arrows",
                     "admin:syncapp_comparisonrun_changelist",
                     "syncapp.comparisonrun",
                 ),
                 to(
-                    "Device",
+                    "Devices",
                     "devices",
                     "admin:syncapp_instance_changelist",
                     "syncapp.instance",

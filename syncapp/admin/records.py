@@ -21,6 +21,7 @@ STREAM_LABELS = {
 
 @admin.register(Instance)
 class InstanceAdmin(ReadOnlyAdmin):
+    empty_text = "No listener has reported yet: `make run` or `manage.py sync_listen` starts one."
     list_display = ("instance_id", "holder", "seen_at", "local", "atlas", "queue_size")
     readonly_fields = ("refused_collections",)
     fieldsets = (
@@ -76,6 +77,7 @@ class InstanceAdmin(ReadOnlyAdmin):
 
 @admin.register(MetricMinute)
 class MetricMinuteAdmin(ReadOnlyAdmin):
+    empty_text = "No change was carried yet."
     list_display = (
         "minute", "direction", "processed", "succeeded", "failed", "skipped",
         "inserts", "updates", "replaces", "deletes", "conflicts", "average",
@@ -92,6 +94,7 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
+    empty_text = "Nobody has changed anything yet."
     list_display = ("at", "who", "action", "what")
     list_filter = ("at", "action")
     list_select_related = ("user",)
@@ -99,7 +102,9 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @display(description="Who")
     def who(self, entry: AuditEntry) -> str:
-        return entry.user.get_username() if entry.user else "the product"
+        if entry.user:
+            return entry.user.get_username()
+        return f"{entry.typed_by} (command line)" if entry.typed_by else "the product"
 
     @display(description="What")
     def what(self, entry: AuditEntry) -> str:

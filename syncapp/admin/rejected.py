@@ -38,6 +38,7 @@ def told(request: HttpRequest, service: Callable[..., int], rows: QuerySet, done
 
 @admin.register(RejectedChange)
 class RejectedChangeAdmin(ReadOnlyAdmin):
+    empty_text = "Nothing is rejected: every change was taken by the other side."
     list_display = ("last_at", "collection", "document_key", "direction", "why", "attempts", "retried_at")
     list_display_links = ("last_at", "document_key")
     list_filter = ("direction", "code", "collection")

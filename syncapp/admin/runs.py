@@ -59,6 +59,7 @@ def starting(title: str, text: str) -> Any:
 
 @admin.register(ComparisonRun)
 class ComparisonRunAdmin(ReadOnlyAdmin):
+    empty_text = "Both sides have not been compared in the last 30 days. “Verify” counts differences and changes nothing."
     list_display = ("when", "what", "why", "progress", "differing", "how")
     list_display_links = ("when",)
     list_filter = ("kind", "state", "started_at")

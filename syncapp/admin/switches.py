@@ -18,7 +18,9 @@ from syncapp.switches import change_switches, get_switches
 HELP = {
     "enabled": "On: changes travel both ways. Off: one-way sync, local → Atlas; nothing is lost meanwhile.",
     "paused": "On: nothing moves in either direction.",
-    "strategy": "Who wins when a document was changed on both sides.",
+    "strategy": "Who wins when a document was changed on both sides. last-write-wins: the later change. local-wins and "
+    "atlas-wins: always that side. manual: nothing is decided; the conflict waits until a person takes one version. Every "
+    "version that does not win is kept, and can be restored.",
 }
 
 

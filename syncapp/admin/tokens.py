@@ -18,6 +18,7 @@ from syncapp.models import ResumeToken
 
 @admin.register(ResumeToken)
 class ResumeTokenAdmin(ReadOnlyAdmin):
+    empty_text = "No token is saved yet: the listener saves one for each stream when it runs."
     actions_detail = ("clear_token",)
     list_display = ("side", "cluster_time", "saved_at", "instance_id")
     fields = (("side", "instance_id"), ("cluster_time", "saved_at"), "token_text")

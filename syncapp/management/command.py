@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import shlex
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
+
+from syncapp.switches import TYPED_BY
 
 
 class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -21,6 +24,16 @@ class SyncCommand(BaseCommand):
     """`examples`: arguments as one types them after the command's name, and what they do."""
 
     examples: ClassVar[Mapping[str, str]]
+    by_hand: ClassVar[bool] = True  # a person acts; else the product itself, which runs in it
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        if not self.by_hand:
+            return super().execute(*args, **options)
+        token = TYPED_BY.set(_os_user())
+        try:
+            return super().execute(*args, **options)
+        finally:
+            TYPED_BY.reset(token)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(
@@ -41,6 +54,13 @@ class SyncCommand(BaseCommand):
 def invocation() -> str:
     """How this program was started, so that a line that begins with it can be pasted into the same shell."""
     return shlex.join([_short(Path(sys.executable)), sys.argv[0] or "manage.py"])
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 def _short(path: Path) -> str:

@@ -218,8 +218,9 @@ class StreamReader(threading.Thread):
         self.status.failures += 1
         self.status.change("disconnected", says_what_fails(self.side, error))
         delay = wait_ms(self.status.failures, self._interval_ms)
-        given_up = self.status.failures >= self._max_attempts
-        (log.error if given_up else log.warning)(
+        # The first of a row too: error.log has to show when it began, and not each attempt in between
+        serious = self.status.failures == 1 or self.status.failures >= self._max_attempts
+        (log.error if serious else log.warning)(
             "Change Stream connection failed",
             event_name="stream_failed",
             side=str(self.side),

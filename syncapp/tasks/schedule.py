@@ -35,9 +35,13 @@ def seed(cleanup_interval_ms: int, given: bool = False) -> None:
         name="Fold and prune old metrics",
         defaults={"task": maintenance.prune.name, "crontab": night, "queue": maintenance.QUEUE},
     )
+    # As earlier versions called it
+    PeriodicTask.objects.filter(name="Fold landed pushes into their states").update(
+        name="Compact acknowledged pushes"
+    )
     for name, task, milliseconds in (
         ("Try rejected changes again", maintenance.retry_rejected_changes, 600_000),
-        ("Fold landed pushes into their states", maintenance.fold_landed_pushes, 3_600_000),
+        ("Compact acknowledged pushes", maintenance.fold_landed_pushes, 3_600_000),
     ):
         PeriodicTask.objects.get_or_create(
             name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 
@@ -72,6 +73,14 @@ def test_the_toggle_turns_shows_and_is_audited() -> None:
     }
     assert not get_switches().enabled
     assert AuditEntry.objects.filter(action="set enabled", user=None).count() == 2
+
+
+def test_the_audit_log_names_who_typed_a_command() -> None:
+    toggle("on")
+    entry = AuditEntry.objects.get(action="set enabled")
+    assert entry.typed_by == getpass.getuser()
+    change_switches(enabled=False)
+    assert AuditEntry.objects.filter(action="set enabled", typed_by="").exists(), "the product itself"
 
 
 def test_a_pause_is_mentioned() -> None:

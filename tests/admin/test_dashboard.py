@@ -9,7 +9,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from syncapp.models import Instance
 from syncapp.models.choices import Direction
+from syncapp.safety.halts import Kind
 from syncapp.switches import change_switches
 from tests.support import rows
 
@@ -103,3 +105,12 @@ def test_collections_that_are_refused_are_named_and_nothing_is_wrong_with_that(r
     )
     body = reader.get("/monitoring/live").json()
     assert (body["refused"], body["health"], body["reasons"]) == (["names", "ring"], "healthy", [])
+
+
+def test_a_first_run_that_waits_is_not_called_live(superuser: Client) -> None:
+    Instance.objects.update(waiting_for="The two databases hold different documents")
+    live = superuser.get(reverse("live")).json()
+    assert (live["notStarted"], live["firstRun"]) == (True, True)
+    Instance.objects.update(halts=[rows.halt(Kind.ATLAS_RESTORED)])
+    live = superuser.get(reverse("live")).json()
+    assert (live["notStarted"], live["firstRun"]) == (True, False), "it waits for an answer to the halt"

@@ -7,6 +7,9 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django_celery_beat.models import PeriodicTask
+
+from syncapp.tasks.schedule import seed
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +72,24 @@ def test_the_list_of_conflicts_can_be_searched_and_filtered(superuser: Client, q
 def test_search_and_password_pages_open(superuser: Client) -> None:
     for page in ("/admin/search/?s=conf", "/admin/password_change/", "/admin/login/"):
         assert superuser.get(page, follow=True).status_code == 200, page
+
+
+def test_an_empty_list_says_what_its_emptiness_means(admin_client: Client) -> None:
+    page = admin_client.get(reverse("admin:syncapp_conflict_changelist"))
+    assert "No conflicts: no document was changed on both sides" in page.content.decode()
+    page = admin_client.get(reverse("admin:syncapp_conflict_changelist") + "?q=nothing")
+    assert "Nothing fits this search" in page.content.decode()
+
+
+def test_periodic_tasks_of_the_product_cannot_be_deleted(superuser: Client) -> None:
+    seed(60_000)
+    own = PeriodicTask.objects.filter(task__startswith="syncapp.")
+    assert own.count() >= 4
+    names = set(own.values_list("name", flat=True))
+    assert superuser.post(address(PeriodicTask, "delete", own[0].pk), {"post": "yes"}).status_code == 403
+    ids = [str(one.pk) for one in own]
+    superuser.post(
+        address(PeriodicTask, "changelist"),
+        {"action": "delete_selected", "_selected_action": ids, "post": "yes"},
+    )
+    assert set(own.values_list("name", flat=True)) == names

@@ -16,7 +16,7 @@ CHAINED = ("During handling of the above exception", "The above exception was th
 EXCEPTION = re.compile(
     r"^([A-Za-z_]\w*(?:\.\w+)+|\w+(?:Error|Exception|Exit|Interrupt|Warning))(?::(?: (.*))?)?$"
 )
-ERROR = re.compile(r"\[(?:error|critical)\s*\]\s*(.*)")
+ERROR = re.compile(r"\[(?:ERROR|CRITICAL)\s*\]\s*(.*)")
 EVENT = re.compile(r"event_name=(\S+)")
 CHANGING = re.compile(r"\[[0-9a-f-]{20,}\]|\d+")  # task ids, ports, process ids
 # What a fault of ours explains: somebody who was asked was away, full, locked or slow. By the exception's name

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.chaos import log_reader
 
 LOG = """\
-2026-01-01T00:00:00Z [error    ] Task syncapp.apply_changes[c44a116d5393442c8fe220bfb886983c] raised [celery]
+2026-01-01T00:00:00Z [ERROR    ] Task syncapp.apply_changes[c44a116d5393442c8fe220bfb886983c] raised [celery]
 Traceback (most recent call last):
   File "one.py", line 1, in one
     two()
@@ -23,7 +23,7 @@ Traceback (most recent call last):
   File "one.py", line 1, in one
 --- a line of another process ---
 KeyError: 'halted'
-2026-01-01T00:00:01Z [error    ] Change rejected [worker] event_name=rejected code=1
+2026-01-01T00:00:01Z [ERROR    ] Change rejected [worker] event_name=rejected code=1
 """
 
 

@@ -26,14 +26,19 @@ def record(
 
 def test_a_plain_line_has_the_sentence_and_its_fields() -> None:
     line = formatter("plain").format(record("Change applied successfully", collection="orders"))
-    assert "[info     ] Change applied successfully" in line
+    assert "[INFO     ] Change applied successfully" in line
     assert "collection=orders" in line
 
 
 def test_a_json_line_is_one_object() -> None:
     line = json.loads(formatter("json").format(record("Conflict detected", key=7)))
     assert line["event"] == "Conflict detected"
-    assert (line["level"], line["logger"], line["key"]) == ("info", "syncapp.test", 7)
+    assert (line["level"], line["logger"], line["key"]) == ("INFO", "syncapp.test", 7)
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_errors_are_found_by_what_people_search_for(form: str) -> None:
+    assert "ERROR" in formatter(form).format(record("Change Stream connection failed", level=logging.ERROR))
 
 
 @pytest.mark.parametrize("form", ["plain", "json"])

@@ -30,7 +30,7 @@ window.IsthmusChart = class {
     const last = minutes.length - 1;
     const times = [0, 10, 20, last].map((i) =>
       `<text x="${this.x(i)}" y="${this.height - 3}" text-anchor="${i === 0 ? "start" : i === last ? "end" : "middle"}">` +
-      `${i === last ? "now" : clock(minutes[i].at)}</text>`).join("");
+      `${i === last ? "now" : clock(minutes[i].at)}${i === 0 ? " UTC" : ""}</text>`).join("");
     const fails = minutes.map((m, i) => m.failed ? `<circle class="fail" cx="${this.x(i)}" cy="${floor}" r="3"/>` : "").join("");
     this.svg.innerHTML = grid + times +
       `<path class="area" d="${line}L${this.x(last)},${floor}L${this.x(0)},${floor}Z"/><path class="line" d="${line}"/>` +
@@ -48,7 +48,7 @@ window.IsthmusChart = class {
       `<circle class="point" cx="${this.x(i)}" cy="${this.y(minute.rate)}" r="4"/>`;
     this.tip.hidden = false;
     this.tip.style.left = `${Math.min(this.width - 70, Math.max(70, this.x(i)))}px`;
-    this.tip.textContent = `${clock(minute.at)}  ${number(minute.rate)} /s` + (minute.failed ? `, ${minute.failed} rejected` : "");
+    this.tip.textContent = `${clock(minute.at)} UTC  ${number(minute.rate)} /s` + (minute.failed ? `, ${minute.failed} rejected` : "");
   }
 
   leave() {
@@ -65,7 +65,7 @@ function niceCeiling(value) {
 }
 
 function clock(iso) {
-  return new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(iso).toISOString().slice(11, 16); // UTC, as everywhere
 }
 
 function number(value) {

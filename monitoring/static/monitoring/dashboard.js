@@ -49,13 +49,13 @@
   function health(data) {
     const box = root.querySelector(".ist-health");
     box.className = `ist-health is-${data.health}`;
-    part("dot").className = `ist-dot${failing ? "" : " live"}`;
+    part("dot").className = `ist-dot${failing || data.notStarted ? "" : " live"}`;
     part("message").textContent = data.message;
     part("status").textContent = data.health;
-    part("mode").textContent = data.paused ? "Nothing moves" : data.enabled ? "Both directions" : "One-way: local → Atlas";
+    part("mode").textContent = data.notStarted ? "Nothing moves yet" : data.paused ? "Nothing moves" : data.enabled ? "Both directions" : "One-way: local → Atlas";
     const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` }, withCode(reason.text)));
     if (data.lastError) lines.push(el("li", { class: "is-degraded" }, el("span", {}, data.lastError)));
-    if (!data.enabled && !data.paused) {
+    if (!data.enabled && !data.paused && !data.notStarted) {
       lines.push(el("li", {}, withCode(root.dataset.operate
         ? "Atlas's changes wait in Atlas until sync is enabled: here, or with `manage.py sync_toggle on`"
         : "Atlas's changes wait in Atlas until an operator enables sync")));
@@ -74,18 +74,19 @@
 
   let actionsShown = "";
   function actions(data) {
-    const state = `${data.enabled}${data.paused}`;
+    const state = `${data.enabled}${data.paused}${data.firstRun}`;
     if (!root.dataset.operate || state === actionsShown) return;
     actionsShown = state;
     const toggle = data.enabled
       ? button("Disable sync", "", () => change("toggle", { enabled: false }, "Disable bidirectional sync?",
           "Changes from Atlas are no longer pulled. Local changes still go up to Atlas. Nothing is lost: what happens on Atlas meanwhile arrives when sync is enabled again.", "Disable"))
-      : button("Enable sync", "ist-primary", () => change("toggle", { enabled: true }, "Enable bidirectional sync?",
+      : button("Enable sync", data.firstRun ? "" : "ist-primary", () => change("toggle", { enabled: true }, "Enable bidirectional sync?",
           "Changes from Atlas are pulled into the local database, those that waited included.", "Enable"));
     const pause = data.paused
       ? button("Resume", "ist-primary", () => change("pause", { paused: false }, "Resume sync?", "What waited on both sides moves again.", "Resume"))
       : button("Pause", "", () => change("pause", { paused: true }, "Pause everything?", "Nothing moves in either direction until it is resumed. Nothing is lost.", "Pause"));
-    part("actions").replaceChildren(pause, toggle);
+    const first = data.firstRun ? el("a", { class: "ist-primary", href: root.dataset.firstRun }, "First run: see what was found") : null;
+    part("actions").replaceChildren(...[first, pause, toggle].filter(Boolean));
   }
 
   function button(text, className, onClick) {
@@ -205,7 +206,7 @@
 
   function ago(iso) {
     const ms = Math.max(0, Date.now() - Date.parse(iso));
-    return ms < 2000 ? "now" : ms < 172800000 ? `${time(Math.round(ms / 1000) * 1000)} ago` : new Date(iso).toLocaleDateString();
+    return ms < 2000 ? "now" : ms < 172800000 ? `${time(Math.round(ms / 1000) * 1000)} ago` : new Date(iso).toISOString().slice(0, 10);
   }
 
   function signed(value) {
@@ -230,7 +231,7 @@
 
   function tick() {
     const seconds = Math.round((Date.now() - received) / 1000);
-    part("updated").textContent = failing ? `no answer from the server for ${seconds} s` : seconds < 4 ? "live" : `as of ${seconds} s ago`;
+    part("updated").textContent = failing ? `no answer from the server for ${seconds} s` : seconds < 4 ? (latest.notStarted ? "waiting" : "live") : `as of ${seconds} s ago`;
   }
 
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));

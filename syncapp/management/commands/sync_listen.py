@@ -30,6 +30,7 @@ def send(batch: Batch) -> None:
 
 class Command(SyncCommand):
     help = "Read both change streams and hand their changes to the apply workers, until stopped."
+    by_hand = False
     examples = {
         "": "until Ctrl-C; `make run` starts it with everything else",
     }

@@ -15,6 +15,7 @@ from syncapp.management.command import SyncCommand
 
 class Command(SyncCommand):
     help = "Run everything on this machine: embedded servers where settings name none, and all processes"
+    by_hand = False
     examples = {
         "": "until Ctrl-C; as `make run` does",
     }

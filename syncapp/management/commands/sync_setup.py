@@ -11,6 +11,7 @@ from syncapp.preparation import prepare
 
 class Command(SyncCommand):
     help = "Migrate, take over the environment's values, collect static files, make the admin user"
+    by_hand = False
     examples = {
         "": "once before the processes start; again after each upgrade",
     }

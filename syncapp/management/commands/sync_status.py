@@ -87,7 +87,9 @@ class Command(SyncCommand):
             f"{snapshot.atlas_stream} · {facts.queue_size} pending"
         )
         conflicts = figures["conflicts"]
-        console.print(f"{conflicts['totalConflicts']} conflicts, {conflicts['lastHour']} in the last hour\n")
+        console.print(
+            f"{conflicts['totalConflicts']:,} conflict{'s' * (conflicts['totalConflicts'] != 1)}, {conflicts['lastHour']} in the last hour\n"
+        )
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in ("", "Atlas → local", "Local → Atlas"):
             table.add_column(name, justify="right" if name else "left")
