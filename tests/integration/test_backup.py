@@ -194,6 +194,7 @@ def test_a_document_that_is_refused_is_named_and_the_others_come(local_db: Db, t
     assert "number_1" in done.problems[0]
 
 
+@needs_mongodb_5
 def test_all_collections_are_of_one_moment(local_db: Db, tmp_path: Path) -> None:
     """A writer keeps two counters equal; a backup that reads them one after the other sees them differ."""
     stop = threading.Event()
@@ -222,6 +223,7 @@ def test_all_collections_are_of_one_moment(local_db: Db, tmp_path: Path) -> None
     assert encode(final) != (place / "a.bson").read_bytes(), "the writer went on meanwhile"
 
 
+@needs_mongodb_5
 def test_what_cannot_be_read_at_that_moment_is_said(local_db: Db, tmp_path: Path) -> None:
     local_db.create_collection("ring", capped=True, size=4096)
     local_db["ring"].insert_one({"_id": 1})

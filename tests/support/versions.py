@@ -19,6 +19,6 @@ OLDEST = min(
 ODD_NAMES = OLDEST >= (
     5,
     0,
-)  # before that, no server stores names with $ in front, nor replaces those with dots
+)  # before that, no server takes names with $ in front
 needs_mongodb_5 = pytest.mark.skipif(not ODD_NAMES, reason="MongoDB 4.4 has nothing of the kind")
 needs_mongodb_6 = pytest.mark.skipif(OLDEST < (6, 0), reason="MongoDB before 6.0 does not do it")
