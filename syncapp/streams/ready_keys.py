@@ -72,6 +72,9 @@ class ReadyKeys:
         """The number of keys in the largest group. `held`: collections that are left out."""
         return max((group.ready for (_, name), group in self._groups.items() if name not in held), default=0)
 
+    def any_of(self, collection: str) -> bool:
+        return any(group.ready for (_, name), group in self._groups.items() if name == collection)
+
     def add(self, key: DocumentKey, work: Work) -> None:
         if work.ready:
             return
