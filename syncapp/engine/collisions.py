@@ -80,7 +80,7 @@ class Collision:
         if verdict is Verdict.REFUSED:
             work.outcomes[key] = self._refusal(key, found.holders[key], tangle)
         elif verdict is Verdict.WAITS:
-            work.outcomes[key] = self._wait(key, found)
+            work.outcomes[key] = self._wait(key, found, tangle)
         elif not tangle.goes_on:
             work.postponed.add(key)
         elif work.items[key].attempts < MOST_ATTEMPTS:
@@ -100,8 +100,9 @@ class Collision:
             other_id=id_of(document) if document else None, other_document=document,
         )  # fmt: skip
 
-    def _wait(self, key: DocumentKey, found: Judgement) -> Outcome:
-        """As its holder does."""
+    def _wait(self, key: DocumentKey, found: Judgement, tangle: Tangle) -> Outcome:
+        """As its holder does. One that was only taken in may wait for ever, since nobody hands it out: it was
+        rejected, say, and is in conflict."""
         root = key
         while root not in self._ended:
             root = found.holders[root]
@@ -110,7 +111,11 @@ class Collision:
             return Outcome(key, Ending.AGAIN)
         # The contents are the holder's: nothing may be concluded from them
         unknown = Seen(dict.fromkeys(BOTH, UNKNOWN), seen.read_at, -1, seen.waits_for)
-        return Outcome(key, Ending.WAIT, seen=unknown)
+        if root not in self._work.partners:
+            return Outcome(key, Ending.WAIT, seen=unknown)
+        if self._work.items[key].attempts < MOST_ATTEMPTS:
+            return Outcome(key, Ending.RETRY, seen=unknown)
+        return self._refusal(key, found.holders[key], tangle)
 
     def _take_in(self, tangle: Tangle, found: Judgement) -> None:
         if tangle.goes_on:

@@ -93,6 +93,8 @@ def _walk(place: _Place) -> _Place:
             if not left[0].isdigit():
                 break
             value = _at(value, left[0])
+            if value is not None and value[0] == _ARRAY:
+                raise Unsure
         else:
             value = _field(value, left[0]) if value[0] == _DOCUMENT else None
         walked, left = (*walked, left[0]), left[1:]

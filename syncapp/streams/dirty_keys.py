@@ -142,7 +142,8 @@ class DirtyKeys:
         taken = {key: self._dirty.pop(key) for key in chosen}
         self._busy.update(chosen)
         gathered = collection in self._gathered
-        self._gathered.discard(collection)  # what is ready later is asked for again if it must be
+        if not self._ready.any_of(collection):
+            self._gathered.discard(collection)  # what is ready later is asked for again if it must be
         self.tasks[task_id] = Task(collection, taken, now, gathered)
         items = [WorkItem(key, work.facts, work.seen, work.attempts) for key, work in taken.items()]
         return side, collection, items
@@ -186,7 +187,7 @@ class DirtyKeys:
                 if newer is not None:
                     self._ready.add(key, newer)
             else:
-                work.seen = seen if ending is Ending.WAIT else work.seen
+                work.seen = seen or work.seen  # also of one that is to be tried again after a wait
                 if ending is Ending.GATHER:
                     self._gathered.add(key.collection)
                 # What was gathered once in vain must not be for ever

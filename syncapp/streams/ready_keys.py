@@ -82,6 +82,9 @@ class ReadyKeys:
             default=0,
         )
 
+    def any_of(self, collection: str) -> bool:
+        return any(group.ready for (_, name), group in self._groups.items() if name == collection)
+
     def add(self, key: DocumentKey, work: Work) -> None:
         if work.ready:
             return
