@@ -19,9 +19,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine import collisions
-from syncapp.engine.conflict_records import read_uncopied
 from syncapp.engine.connect import connect
-from syncapp.engine.content import document_key, id_of
 from syncapp.engine.decide import Policy
 from syncapp.engine.values import DocumentKey, Ending, Outcome, Side
 from syncapp.streams import ready_keys
@@ -182,49 +180,6 @@ def test_any_permutation_under_any_index_arrives_exactly(
         assert world.contents(world.devices[0].local) == world.contents(world.atlas) == [
             one.raw for one in changed
         ]  # fmt: skip
-    finally:
-        world.close()
-
-
-@given(
-    kind=st.sampled_from(["plain", "compound", "partial", "collation", "several"]),
-    limit=st.sampled_from([1, 3, 50]),
-    seed=st.integers(0, 1 << 32),
-)
-@share_of_examples(0.3)
-def test_what_both_sides_permute_ends_equal_or_refused_and_each_conflict_is_recorded_once(
-    databases: tuple[Database[Any], Database[Any]],
-    exact_times: None,
-    gathers_little: None,
-    kind: str,
-    limit: int,
-    seed: int,
-) -> None:
-    rng = random.Random(seed)
-    world = World.build(*databases, 1, POLICY)
-    try:
-        begin(world, kind, COUNT)
-        device = world.devices[0]
-        for place in (0, 1):
-            order = list(range(COUNT))
-            moved = rng.sample(order, rng.randrange(2, COUNT))
-            for number, value in zip(moved, rng.sample(moved, len(moved)), strict=True):
-                order[number] = value
-            changed = documents(kind, order, 2 + place)
-            assign(world.database(place), world.collection, [changed[number] for number in moved], moved)
-        work(device, limit, rng)
-        world.settle()
-        refused = {
-            one.key for _, outcomes in device.ended for one in outcomes if one.ending is Ending.REJECTED
-        }
-        here, there = (
-            {document_key(world.collection, id_of(one)): one for one in world.contents(database)}
-            for database in (device.local, world.atlas)
-        )
-        differ = {key for key in here.keys() | there.keys() if here.get(key) != there.get(key)}
-        assert differ <= refused
-        records = [one for one in read_uncopied(device.local, 1_000) if one.collection == world.collection]
-        assert len({one.id_bson for one in records}) == len(records)
     finally:
         world.close()
 
