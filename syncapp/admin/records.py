@@ -23,7 +23,14 @@ STREAM_LABELS = {
 class InstanceAdmin(ReadOnlyAdmin):
     empty_text = "No listener has reported yet: `make run` or `manage.py sync_listen` starts one."
     list_display = ("instance_id", "holder", "seen_at", "local", "atlas", "queue_size")
-    readonly_fields = ("refused_collections",)
+    readonly_fields = (
+        "refused_collections",
+        "pull_lag",
+        "push_lag",
+        "clock_offset",
+        "local_heartbeat",
+        "atlas_heartbeat",
+    )
     fieldsets = (
         (None, {"fields": ("instance_id", "holder", ("epoch", "started_at", "seen_at"))}),
         (
@@ -38,13 +45,13 @@ class InstanceAdmin(ReadOnlyAdmin):
         ),
         (
             "Work",
-            {"fields": (("queue_size", "in_flight"), ("pull_lag_ms", "push_lag_ms"), "refused_collections")},
+            {"fields": (("queue_size", "in_flight"), ("pull_lag", "push_lag"), "refused_collections")},
         ),
         (
             "Clocks, heartbeats, loops",
             {
                 "fields": (
-                    ("clock_offset_ms", "local_heartbeat_ms", "atlas_heartbeat_ms"),
+                    ("clock_offset", "local_heartbeat", "atlas_heartbeat"),
                     "clock_warning",
                     ("loops", "loop_at"),
                 )
@@ -66,6 +73,26 @@ class InstanceAdmin(ReadOnlyAdmin):
     def refused_collections(self, instance: Instance) -> SafeString | str:
         return block(instance.refused) if instance.refused else "none"
 
+    @display(description="Lag Atlas → local")
+    def pull_lag(self, instance: Instance) -> str:
+        return f"{instance.pull_lag_ms:,} ms"
+
+    @display(description="Lag local → Atlas")
+    def push_lag(self, instance: Instance) -> str:
+        return f"{instance.push_lag_ms:,} ms"
+
+    @display(description="Atlas's clock minus the local one")
+    def clock_offset(self, instance: Instance) -> str:
+        return f"{instance.clock_offset_ms:+,.1f} ms"
+
+    @display(description="Local heartbeat")
+    def local_heartbeat(self, instance: Instance) -> str:
+        return _age(instance.local_heartbeat_ms)
+
+    @display(description="Atlas heartbeat")
+    def atlas_heartbeat(self, instance: Instance) -> str:
+        return _age(instance.atlas_heartbeat_ms)
+
     @display(description="Local stream", label=STREAM_LABELS)
     def local(self, instance: Instance) -> str:
         return instance.get_local_stream_display()
@@ -73,6 +100,10 @@ class InstanceAdmin(ReadOnlyAdmin):
     @display(description="Atlas stream", label=STREAM_LABELS)
     def atlas(self, instance: Instance) -> str:
         return instance.get_atlas_stream_display()
+
+
+def _age(milliseconds: float | None) -> str:
+    return "none was read yet" if milliseconds is None else f"{milliseconds:,.1f} ms until its event was read"
 
 
 @admin.register(MetricMinute)

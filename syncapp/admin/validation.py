@@ -55,7 +55,9 @@ class RuleForm(forms.ModelForm):
 @admin.register(ValidationRule)
 class ValidationRuleAdmin(SeenByOperators, ModelAdmin):
     form = RuleForm
-    empty_text = "No validation rules: documents are taken as they are, unless the other side's server refuses one."
+    empty_text = (
+        "No validation rules: documents are taken as they are, unless the other side's server refuses one."
+    )
     list_display = ("pattern", "summary", "changed_at")
     search_fields = ("pattern",)
     fields = ("pattern", "schema")
