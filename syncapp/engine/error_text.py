@@ -58,7 +58,9 @@ def _of_chain(error: BaseException, name: str) -> Any:
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """The error, and those of the driver that it was made from."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # one that was raised from itself has no end
+        seen.add(id(error))
         yield error
         error = error.__cause__
 

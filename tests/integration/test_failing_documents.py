@@ -33,9 +33,11 @@ from syncapp.streams.metrics import MetricsBuffer
 from syncapp.streams.safeguards import Safeguards
 from syncapp.streams.stuck import STILL_SECONDS, Stuck
 from syncapp.switches import change_switches, get_switches
-from syncapp.tasks import blame, worker
+from syncapp.tasks import blame, reporter, worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(
+    transaction=True
+)  # the worker asks Django's database in a thread of its own
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=0)
 YEAR_46334 = b"\x09at\0" + (1_400_000_000_000_000).to_bytes(8, "little")
 MOST_ATTEMPTS = 3
@@ -112,8 +114,10 @@ def line(
     settings = load(
         {**uris, "CELERY_BROKER_URL": redis_server.url, "SYNC_APPLY_MAX_ATTEMPTS": str(MOST_ATTEMPTS)}
     )
-    monkeypatch.setattr(worker, "get_settings", lambda: settings)
+    for module in (worker, reporter):
+        monkeypatch.setattr(module, "get_settings", lambda: settings)
     worker.get_worker.cache_clear()
+    reporter.get_reporter.cache_clear()
     one = Line(local_db, atlas_db, settings)
     clock = type(
         "Clock", (), {"monotonic": lambda: one.now, "time": lambda: one.now, "sleep": lambda s: None}
@@ -124,8 +128,9 @@ def line(
     one.client.close()
     for database in one.worker._processor.databases.values():
         database.client.close()
-    one.worker._redis.close()
+    reporter.get_reporter()._redis.close()
     worker.get_worker.cache_clear()
+    reporter.get_reporter.cache_clear()
 
 
 def count(database: Database[Any], name: str = "shop") -> int:

@@ -72,3 +72,9 @@ def test_the_side_is_named_also_of_our_own_error_for_the_drivers() -> None:
 )
 def test_what_fails_is_said_in_a_sentence(error: Exception, said: str) -> None:
     assert says_what_fails(Side.ATLAS, error).startswith(said)
+
+
+def test_an_error_that_was_raised_from_itself_has_an_end() -> None:
+    error = ValueError("no route")
+    error.__cause__ = error
+    assert describe(error) == "no route"
