@@ -163,3 +163,58 @@ def test_the_answer_of_a_deposed_primary_is_never_taken(
     assert local_db["orders"].find_one() == {"_id": 1, "v": 2}
     stale.client.close()
     database.client.close()
+
+
+@pytest.mark.parametrize("inserted", [True, False])
+def test_a_push_is_not_undone_by_what_a_deposed_primary_still_holds(
+    atlas: ReplicaSet, local_db: Database[dict[str, Any]], inserted: bool
+) -> None:
+    """A document is asked for once more after its push has landed, and no event of Atlas tells from when on its
+    content is known. What is older looks like a change that somebody made on Atlas."""
+    eventually(atlas.all_ready, "all members are in the set", timeout=30, every=0.1)
+    name = f"undone{inserted}"
+    database = connect(atlas.uri(name), "test")
+    prepare(local_db, database, 24)
+    database["orders"].insert_one({"_id": 0})
+    key = document_key("orders", raw.raw({"_id": 1}))
+    facts = {Side.LOCAL: Fact(1, 0, "device")}
+    batch = Batch(
+        "t", Side.LOCAL, "orders", (WorkItem(key, facts),), {Side.LOCAL: 2**63 - 1, Side.ATLAS: 2**63 - 1}
+    )
+
+    def process(through: Database[Any]) -> list[Outcome]:
+        return ChangeProcessor(local_db, through, "device").process(batch, Policy())
+
+    if not inserted:
+        local_db["orders"].insert_one({"_id": 1, "v": 1})
+        process(database)
+    deposed = eventually(atlas.primary, "a primary", timeout=30, every=0.1)
+    others = [member for member in atlas.members if member is not deposed]
+    stale = connect(deposed.uri(name), "test", 2_000)
+    stale.client.admin.command("ping")
+    try:
+        deposed.freeze()
+        eventually(lambda: atlas.primary(without=deposed), "another primary", timeout=30, every=0.1)
+        local_db["orders"].replace_one({"_id": 1}, {"v": 2}, upsert=True)
+        (pushed,) = process(database)
+        assert pushed.transfer is Side.ATLAS
+        # Now it cannot hear of what happened, and answers all the same
+        for member in others:
+            member.freeze()
+        deposed.thaw()
+        eventually(deposed.hello, "the deposed primary answers")
+        try:
+            assert [outcome.transfer for outcome in process(stale)] == [None], "the push was undone"
+        except TransientError as error:
+            print(f"seen: {error!r}")
+        assert local_db["orders"].find_one() == {"_id": 1, "v": 2}
+    finally:
+        for member in atlas.members:
+            member.thaw()
+    eventually(atlas.all_ready, "all members are in the set", timeout=30, every=0.1)
+    (outcome,) = process(database)
+    assert outcome.transfer is None
+    assert local_db["orders"].find_one() == {"_id": 1, "v": 2}
+    assert database["orders"].find_one({"_id": 1}) == {"_id": 1, "v": 2}
+    stale.client.close()
+    database.client.close()
