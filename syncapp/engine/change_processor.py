@@ -1,6 +1,6 @@
 """Observe, decide, write a batch: every transfer of a document goes through here.
 
-1. Read states, settle open intents, then read Atlas. Nothing is open locally across that round trip.
+1. Read states, settle open intents, then read Atlas (certainty.py). Nothing is open locally across that round trip.
 2. Local transaction: read documents; decide; write marker, pulls, conflict records, states, and the intents
    of pushes. If somebody else has decided about one of the keys since 1, start over.
 3. Atlas transaction: read again; leave out what moved; write marker and documents. A new document need not be
