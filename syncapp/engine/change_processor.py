@@ -1,6 +1,6 @@
 """Observe, decide, write a batch: every transfer of a document goes through here.
 
-1. Read states, settle open intents, then read Atlas. Nothing is open locally across that round trip.
+1. Read states, settle open intents, then read Atlas (certainty.py). Nothing is open locally across that round trip.
 2. Local transaction: read documents; decide; write marker, pulls, conflict records, states, and the intents
    of pushes. If somebody else has decided about one of the keys since 1, start over.
 3. Atlas transaction: read again; leave out what moved; write marker and documents. A new document need not be
@@ -24,6 +24,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
 from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash
 from syncapp.engine.cutting import fitting_ids, in_parts
@@ -209,14 +210,31 @@ class ChangeProcessor:
             if newest:
                 # A deposed primary that has not heard of the event cannot answer
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
+            if certain := without_events(items.values()):
+                read_on_from_now(atlas, self.device, session)
             documents = self._read(atlas[batch.collection], work, items, session)
+            settled = self._all_settled(states, landed, documents)
+            doubtful = [] if certain else unexplained(items, documents, {**states, **settled})
+            if doubtful:
+                self.at("atlas doubtful")
+                read_on_from_now(atlas, self.device, session)
+                known = {key: one for key, one in documents.items() if key not in set(doubtful)}
+                documents = known | self._read(atlas[batch.collection], work, doubtful, session)
+                settled = self._all_settled(states, landed, documents)
             position = read_position(session)
-        settled = {
+        return AtlasView(documents, position, states, settled)
+
+    def _all_settled(
+        self,
+        states: Mapping[DocumentKey, SyncState],
+        landed: Mapping[str, frozenset[DocumentKey]],
+        documents: Mapping[DocumentKey, bytes],
+    ) -> dict[DocumentKey, SyncState]:
+        return {
             key: self._settled(key, state, state.intent, landed, documents.get(key))
             for key, state in states.items()
             if state.intent
         }
-        return AtlasView(documents, position, states, settled)
 
     def _settle_intents(self, states: Mapping[DocumentKey, SyncState]) -> dict[str, frozenset[DocumentKey]]:
         batch_ids = {state.intent.batch_id for state in states.values() if state.intent}

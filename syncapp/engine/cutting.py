@@ -57,7 +57,7 @@ def in_parts(
             error = cause_of(raised)
             if not _may_be_cut(error):
                 if error is raised:
-                    raise
+                    raise  # from itself would be a chain without an end
                 raise error from raised
             if len(part) == 1:
                 guilty += 1

@@ -57,11 +57,12 @@ def _of_chain(error: BaseException, name: str) -> Any:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and those of the driver that it was made from."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:  # one that was raised from itself has no end
-        seen.add(id(error))
+    """The error, and those of the driver that it was made from: each once, since a chain may lead back to itself, and
+    whoever walked on and on would keep a worker from everything else."""
+    seen: list[BaseException] = []
+    while error is not None and not any(error is one for one in seen):
         yield error
+        seen.append(error)
         error = error.__cause__
 
 

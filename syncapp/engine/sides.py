@@ -32,6 +32,8 @@ def connect_side(
     except (PyMongoError, OSError) as raised:  # an SSLError is an OSError
         error = _in_the_drivers_words(uri, raised)
         note_side(error, side)
+        if error is raised:
+            raise  # from itself would be a chain without an end
         raise error from raised
     _sides[database.client] = side
     return database

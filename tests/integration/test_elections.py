@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +163,65 @@ def test_the_answer_of_a_deposed_primary_is_never_taken(
     assert local_db["orders"].find_one() == {"_id": 1, "v": 2}
     stale.client.close()
     database.client.close()
+
+
+def test_a_push_is_not_undone_by_what_a_deposed_primary_still_holds(
+    atlas: ReplicaSet, local_db: Database[dict[str, Any]]
+) -> None:
+    """Documents are asked for once more after their push has landed, and no event of Atlas tells from when on their
+    content is known. What is older looks like a change that somebody made on Atlas."""
+    eventually(atlas.all_ready, "all members are in the set", timeout=30, every=0.1)
+    database = connect(atlas.uri("undone"), "test", 3_000)
+    prepare(local_db, database, 24)
+    facts = {Side.LOCAL: Fact(1, 0, "device")}
+    keys = [document_key("orders", raw.raw({"_id": name})) for name in ("inserted", "replaced")]
+    items = tuple(WorkItem(key, facts) for key in keys)
+    batch = Batch("t", Side.LOCAL, "orders", items, {Side.LOCAL: 2**63 - 1, Side.ATLAS: 2**63 - 1})
+
+    def process(through: Database[Any]) -> list[Side | None]:
+        outcomes = ChangeProcessor(local_db, through, "device").process(batch, Policy())
+        return [outcome.transfer for outcome in outcomes]
+
+    local_db["orders"].insert_one({"_id": "replaced", "v": 1})
+    process(database)
+    pushed = [{"_id": "inserted", "v": 2}, {"_id": "replaced", "v": 2}]
+    deposed = eventually(atlas.primary, "a primary", timeout=30, every=0.1)
+    others = [member for member in atlas.members if member is not deposed]
+    stale = connect(deposed.uri("undone"), "test", 2_000)
+    stale.client.admin.command("ping")
+    try:
+        deposed.freeze()
+        elected = eventually(lambda: atlas.primary(without=deposed), "another primary", 30, 0.1)
+        for document in pushed:
+            local_db["orders"].replace_one({"_id": document["_id"]}, document, upsert=True)
+        fresh = connect(elected.uri("undone"), "test")
+        assert process(fresh) == [Side.ATLAS, Side.ATLAS]
+        fresh.client.close()
+        # Now it cannot hear of what happened, and answers all the same
+        for member in others:
+            member.freeze()
+        deposed.thaw()
+        eventually(deposed.hello, "the deposed primary answers")
+        try:
+            assert process(stale) == [None, None], "the pushes were undone"
+        except TransientError as error:
+            print(f"seen: {error!r}")
+        assert list(local_db["orders"].find().sort("_id")) == pushed
+    finally:
+        for member in atlas.members:
+            member.thaw()
+    eventually(atlas.all_ready, "all members are in the set", timeout=30, every=0.1)
+    assert eventually(lambda: _tried(process, database), "it goes on", 30) == [None, None]
+    for one in (local_db, database):
+        assert list(one["orders"].find().sort("_id")) == pushed
+    stale.client.close()
+    database.client.close()
+
+
+def _tried(
+    process: Callable[[Database[Any]], list[Side | None]], database: Database[Any]
+) -> list[Side | None]:
+    try:
+        return process(database)
+    except TransientError:
+        return []

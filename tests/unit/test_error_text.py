@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from pymongo.errors import AutoReconnect, OperationFailure
+from pymongo.errors import AutoReconnect, InvalidURI, OperationFailure
 
 from syncapp.engine.error_text import describe, note_side, says_what_fails, shorten
 from syncapp.engine.errors import translate
+from syncapp.engine.sides import connect_side
 from syncapp.engine.values import Side
 
 COMMAND = (
@@ -74,7 +75,19 @@ def test_what_fails_is_said_in_a_sentence(error: Exception, said: str) -> None:
     assert says_what_fails(Side.ATLAS, error).startswith(said)
 
 
-def test_an_error_that_was_raised_from_itself_has_an_end() -> None:
-    error = ValueError("no route")
-    error.__cause__ = error
-    assert describe(error) == "no route"
+def test_a_chain_that_leads_back_to_itself_has_an_end() -> None:
+    """The driver raises the first error of several from the last one, which may be the same."""
+    first, last = AutoReconnect("first"), AutoReconnect("last")
+    first.__cause__, last.__cause__ = last, first
+    assert describe(first) == "first"
+    note_side(last, Side.ATLAS)
+    assert describe(first) == "Atlas: first"
+    first.__cause__ = first
+    assert says_what_fails(Side.LOCAL, first) == "The local MongoDB cannot be reached: first"
+
+
+def test_a_wrong_uri_is_said_without_a_chain_to_itself() -> None:
+    with pytest.raises(InvalidURI) as caught:
+        connect_side(Side.ATLAS, "mongodb://", "test")
+    assert caught.value.__cause__ is None
+    assert says_what_fails(Side.ATLAS, caught.value).startswith("Atlas: Must provide at least one")

@@ -1,0 +1,50 @@
+"""What Atlas holds for certain, where no event tells from when on its content is known.
+
+A read with the concern "majority" may show what was, and not what is: a primary that was deposed and has not heard of
+it answers, and so does one that was elected just now and does not know yet how far the majority had come. Pushes that
+landed are not in it, and their documents look as if somebody had changed them back on Atlas: they would be pulled,
+that is deleted or put back, and no event would ever come for them.
+
+A write that a majority confirms can only be made by the real primary, and comes after all that was ever confirmed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from syncapp.engine.content import content_hash
+from syncapp.engine.origin import BATCHES, new_batch_id
+from syncapp.engine.values import DocumentKey, Side, SyncState, WorkItem
+
+
+def read_on_from_now(atlas: Database[Any], origin: str, session: ClientSession) -> None:
+    """What this causally consistent session reads from now on holds all that was confirmed before."""
+    # As a batch that never was: every stream drops it, and it expires
+    batch = {"_id": new_batch_id(), "origin": origin, "at": dt.datetime.now(dt.UTC), "cancelled": True}
+    atlas[BATCHES].insert_one(batch, session=session)
+
+
+def without_events(items: Iterable[WorkItem]) -> bool:
+    """Is there one that somebody only asks to look at?"""
+    return any(not item.facts for item in items)
+
+
+def unexplained(
+    items: Mapping[DocumentKey, WorkItem],
+    documents: Mapping[DocumentKey, bytes],
+    states: Mapping[DocumentKey, SyncState],
+) -> list[DocumentKey]:
+    """Keys of which Atlas does not hold what was agreed on, and which may have been pushed after Atlas's last event.
+
+    Where Atlas alone brought the key its event tells enough: the read comes after it, and so does no push."""
+    return [
+        key
+        for key, item in items.items()
+        if (Side.LOCAL in item.facts or Side.ATLAS not in item.facts)
+        and content_hash(documents.get(key)) != states[key].atlas
+    ]
