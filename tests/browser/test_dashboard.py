@@ -65,7 +65,7 @@ def test_whoever_may_only_look_has_no_buttons_and_admin_pages_open(page: Page, s
     expect(page.locator(".ist-actions button")).to_have_count(0)
     page.get_by_role("link", name="All conflicts").click()
     page.get_by_role("link", name="1", exact=True).click()
-    expect(page.locator(".isthmus-versions tr.differs")).to_contain_text("paid")
+    expect(page.locator(".isthmus-row.differs")).to_contain_text("paid")
 
 
 def test_it_fits_a_telephone(page: Page, site: Site) -> None:

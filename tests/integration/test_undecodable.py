@@ -48,7 +48,7 @@ def test_what_cannot_be_decoded_stops_no_stream(make_device: MakeDevice) -> None
         wire.command(database, wire.string(b"create", b"validated") + validator)
     device.start()
     ordinary_goes_on(device, 1)
-    assert refused(device) == set(REFUSED.values())
+    eventually(lambda: refused(device) == set(REFUSED.values()), "they are named")
 
     for side in Side:
         for name in (f"texts_{side}", f"dates_{side}"):
