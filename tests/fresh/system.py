@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
+SUITE = "bookworm"  # from debootstrap's own mirror
 PACKAGES = "python3,python3-venv,make,git"  # what README asks for, and git to get the project
 USER = "tester"
 # How this machine reaches its packages: the files that say it, and the variables
@@ -38,7 +38,7 @@ def make_base(folder: Path) -> None:
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     options = ["--variant=minbase", f"--include={PACKAGES}"]
-    subprocess.run(["debootstrap", *options, SUITE, str(new), MIRROR], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["debootstrap", *options, SUITE, str(new)], check=True, stdout=subprocess.DEVNULL)
     new.rename(folder)
 
 
