@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods
 from syncapp import first_run
 from syncapp.admin.access import OPERATE, may_see
 from syncapp.bulk.first_run_record import Counts, FirstRun, Report, State
+from syncapp.bulk.initial_effect import documents, effect
 from syncapp.databases import LocalUnreachable
 from syncapp.models import ComparisonRun
 from syncapp.rules.initial_choice import InitialChoice, WrongChoice
-from syncapp.rules.initial_effect import documents, effect
 from syncapp.switches import get_switches
 
 NAME, PROGRESS = "syncapp_first_run", "syncapp_first_run_progress"

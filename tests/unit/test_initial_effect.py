@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from syncapp.bulk.first_run_record import Counts, Report
+from syncapp.bulk.initial_effect import Effect, effect
 from syncapp.rules.initial_choice import InitialChoice
-from syncapp.rules.initial_effect import Effect, effect
 
 REPORT = Report(
     {"orders": Counts(equal=7, different=5, only_local=2, only_atlas=3), "logs": Counts(only_atlas=99)},
