@@ -9,6 +9,7 @@ import bson
 import pytest
 from pymongo.database import Database
 
+from syncapp.embedded.mongod import Mongod
 from syncapp.engine import landings
 from syncapp.engine.content import document_key
 from syncapp.engine.decide import Policy
@@ -16,10 +17,24 @@ from syncapp.engine.values import BOTH, Side
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.messages import encode_batch
 from tests.property.world import World
+from tests.support.servers import started
 
 POLICY = Policy()
 COUNT, LENGTH = 600, 30_000  # more bytes than a document may have (3,000 take a minute)
 MESSAGE_BYTES = 16_000_000  # what a document may have, and so a marker
+
+
+@pytest.fixture(scope="module")
+def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """Servers of their own: what is written here fills an oplog, which other tests are told of."""
+    with started(Mongod(tmp_path_factory.mktemp("large-local"), replica_set="local", oplog_mb=200)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def atlas_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    with started(Mongod(tmp_path_factory.mktemp("large-atlas"), replica_set="atlas", oplog_mb=200)) as server:
+        yield server
 
 
 @pytest.fixture
