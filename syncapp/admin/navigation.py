@@ -112,9 +112,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def _is_device_page(request: HttpRequest) -> bool:
     """Pages with links of their own, and those that others lead to, lie below the device's."""
     below = request.path.startswith(reverse("admin:syncapp_instance_changelist"))
-    return below and request.path not in {
-        reverse(f"admin:{name}") for name in ("syncapp_halts", "syncapp_document")
-    }
+    return below and request.path not in {reverse(f"admin:{name}") for name in BELOW_DEVICE}
 
 
 def _first_run(user: Any) -> dict[str, Any] | None:

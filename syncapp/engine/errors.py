@@ -21,7 +21,6 @@ from syncapp.engine.content import elements
 from syncapp.engine.error_text import shorten
 from syncapp.engine.values import DocumentKey
 
-WRITE_CONFLICT = 112
 DUPLICATE_KEY = 11000
 NAMESPACE_EXISTS = 48
 # A position that the oplog does not hold any more, or a token that the server cannot use

@@ -21,11 +21,6 @@ _READABLE: CodecOptions[dict[str, Any]] = CodecOptions(
 NOT_UTF_8 = "not UTF-8"  # as the type of a collection whose name is not: what it shows is no name to ask for
 
 
-def text_of(value: bytes) -> str:
-    """A BSON string's value as text to show; what is not UTF-8 in it as \\xff."""
-    return value[4:-1].decode(errors="backslashreplace")
-
-
 def list_collections(database: Database[Any], name: str = "") -> Iterator[Mapping[str, Any]]:
     """What listCollections says of each; `name`: of this one only. Raises PyMongoError."""
     command: dict[str, Any] = {"listCollections": 1, "cursor": {}}

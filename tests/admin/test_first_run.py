@@ -47,6 +47,11 @@ def test_it_asks_and_says_what_each_answer_does(superuser: Client, waiting: Data
     assert f'href="{PAGE}"' in page, "the menu leads to it while it waits"
 
 
+def test_the_menu_marks_it_and_not_the_device(superuser: Client, waiting: Database[Any]) -> None:
+    groups = superuser.get(PAGE).context["sidebar_navigation"]
+    assert [item["title"] for group in groups for item in group["items"] if item["active"]] == ["First run"]
+
+
 def test_a_preview_writes_nothing_and_confirming_chooses(superuser: Client, waiting: Database[Any]) -> None:
     page = text(superuser, **ANSWERS)
     assert "5 documents written on the side that holds the older version" in page
