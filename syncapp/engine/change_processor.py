@@ -218,8 +218,9 @@ class ChangeProcessor:
             if doubtful:
                 self.at("atlas doubtful")
                 read_on_from_now(atlas, self.device, session)
-                known = {key: one for key, one in documents.items() if key not in set(doubtful)}
-                documents = known | self._read(atlas[batch.collection], work, doubtful, session)
+                for key in doubtful:
+                    documents.pop(key, None)
+                documents |= self._read(atlas[batch.collection], work, doubtful, session)
                 settled = self._all_settled(states, landed, documents)
             position = read_position(session)
         return AtlasView(documents, position, states, settled)
