@@ -21,7 +21,7 @@ run: $(VENV)/run.stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as
 
 test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
 	@"$(PY)" -m tests.support.parts
-	@exec "$(PY)" -m pytest -n $(JOBS) --dist loadfile --durations=25 $(ARGS)
+	@exec "$(PY)" -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=25 $(ARGS)
 
 test-fresh: ## Try `make run` and `make test` in a minimal Debian (as root; FRESH_HOME=folder, USERS="tester root")
 	@exec python3 -m tests.fresh $(USERS)
