@@ -6,6 +6,9 @@ landed are not in it, and their documents look as if somebody had changed them b
 that is deleted or put back, and no event would ever come for them.
 
 A write that a majority confirms can only be made by the real primary, and comes after all that was ever confirmed.
+
+For what this device pushed itself no such write is needed: the state says how far Atlas must have come (`pushed_at`).
+An event of Atlas that is older than the push would not say it.
 """
 
 from __future__ import annotations
@@ -39,12 +42,9 @@ def unexplained(
     documents: Mapping[DocumentKey, bytes],
     states: Mapping[DocumentKey, SyncState],
 ) -> list[DocumentKey]:
-    """Keys of which Atlas does not hold what was agreed on, and which may have been pushed after Atlas's last event.
-
-    Where Atlas alone brought the key its event tells enough: the read comes after it, and so does no push."""
+    """Keys of which Atlas does not hold what was agreed on, though no event of Atlas says that it changed."""
     return [
         key
         for key, item in items.items()
-        if (Side.LOCAL in item.facts or Side.ATLAS not in item.facts)
-        and content_hash(documents.get(key)) != states[key].atlas
+        if Side.ATLAS not in item.facts and content_hash(documents.get(key)) != states[key].atlas
     ]

@@ -201,41 +201,32 @@ class ChangeProcessor:
         with of_side(local):
             states = read_states(local, items)
         self.at("states read")
-        landed = self._settle_intents(states)
+        known = self._settle_intents(states)
         # Atlas is read after that: an intent that landed just now must not look like a foreign change
-        newest = max(
-            (i.facts[Side.ATLAS].position for i in items.values() if Side.ATLAS in i.facts), default=0
-        )
+        events = (item.facts[Side.ATLAS].position for item in items.values() if Side.ATLAS in item.facts)
+        newest = max((*events, *(state.pushed_at for state in states.values())), default=0)
         with session_of(atlas, causal=True) as session:
             if newest:
-                # A deposed primary that has not heard of the event cannot answer
+                # A deposed primary that has not heard of an event, or of a push, cannot answer
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
-            if certain := without_events(items.values()):
+            # When an open push landed, no state says
+            if certain := bool(known) or without_events(items.values()):
                 read_on_from_now(atlas, self.device, session)
             documents = self._read(atlas[batch.collection], work, items, session)
-            settled = self._all_settled(states, landed, documents)
-            doubtful = [] if certain else unexplained(items, documents, {**states, **settled})
+            doubtful = [] if certain else unexplained(items, documents, states)
             if doubtful:
                 self.at("atlas doubtful")
                 read_on_from_now(atlas, self.device, session)
                 for key in doubtful:
                     documents.pop(key, None)
                 documents |= self._read(atlas[batch.collection], work, doubtful, session)
-                settled = self._all_settled(states, landed, documents)
             position = read_position(session)
-        return AtlasView(documents, position, states, settled)
-
-    def _all_settled(
-        self,
-        states: Mapping[DocumentKey, SyncState],
-        landed: Mapping[str, frozenset[DocumentKey]],
-        documents: Mapping[DocumentKey, bytes],
-    ) -> dict[DocumentKey, SyncState]:
-        return {
-            key: self._settled(key, state, state.intent, landed, documents.get(key))
+        settled = {
+            key: self._settled(key, state, state.intent, known, documents.get(key), position)
             for key, state in states.items()
             if state.intent
         }
+        return AtlasView(documents, position, states, settled)
 
     def _settle_intents(self, states: Mapping[DocumentKey, SyncState]) -> dict[str, frozenset[DocumentKey]]:
         batch_ids = {state.intent.batch_id for state in states.values() if state.intent}
@@ -252,14 +243,15 @@ class ChangeProcessor:
         key: DocumentKey,
         state: SyncState,
         intent: Intent,
-        landed: Mapping[str, frozenset[DocumentKey]],
+        known: Mapping[str, frozenset[DocumentKey]],
         on_atlas: bytes | None,
+        position: int,
     ) -> SyncState:
-        """The state without its intent, whose outcome is certain now."""
+        """The state without its intent, whose outcome is certain now. `position`: of a read that came later."""
         # A marker that may have expired proves nothing by its absence: then what Atlas holds must tell
         expired = now_ms() - intent.at > self.marker_keep_ms
-        if key in landed[intent.batch_id] or (expired and content_hash(on_atlas) == intent.content):
-            return state.landed(intent)
+        if key in known[intent.batch_id] or (expired and content_hash(on_atlas) == intent.content):
+            return state.landed(intent, position)
         return state._replace(intent=None)
 
     # Step 2
@@ -317,7 +309,7 @@ class ChangeProcessor:
             writes = [write for write in plan.pushes if write.key in left]
             try:
                 with translated():
-                    landed = self._write_to_atlas(plan.batch_id, writes, work, read_all)
+                    landed, position = self._write_to_atlas(plan.batch_id, writes, work, read_all)
                 break
             except DocumentRefused as error:
                 if error.is_there and not read_all:
@@ -336,16 +328,16 @@ class ChangeProcessor:
             with translated(), of_side(self.databases[Side.LOCAL]):
                 keys = [write.key for write in landed]
                 whole = len(landed) == len(plan.pushes)
-                record_landed(self.databases[Side.LOCAL], plan.batch_id, keys, whole)
+                record_landed(self.databases[Side.LOCAL], plan.batch_id, keys, position, whole)
             self.at("push recorded")
 
     def _write_to_atlas(
         self, batch_id: str, writes: list[DocumentWrite], work: Work, read_all: bool
-    ) -> list[DocumentWrite]:
-        """Returns what was written. A new document need not be read again: its unique `_id` refuses it if
-        another one came there meanwhile."""
+    ) -> tuple[list[DocumentWrite], int]:
+        """Returns what was written, and a position that is not before it. A new document need not be read again: its
+        unique `_id` refuses it if another one came there meanwhile."""
         if not writes:
-            return []
+            return [], 0
         atlas = self.databases[Side.ATLAS]
         collection = writes[0].key.collection
         self._ensure_exists(Side.ATLAS, collection, any(write.after is not None for write in writes))
@@ -360,7 +352,7 @@ class ChangeProcessor:
                 insert_marker(atlas, batch_id, self.device, session, facts)
                 write_documents(atlas[collection], unmoved, session, work.exchanged)
                 self.at("atlas written")
-        return unmoved
+        return unmoved, read_position(session)
 
     def _ensure_exists(self, side: Side, collection: str, needed: bool) -> None:
         if needed and (side, collection) not in self._known:

@@ -1,7 +1,8 @@
 """`_sync_state` in the local database: one document a key, with the agreed pair and the open intent.
 
 {_id: 16 bytes that stand for the key, c: collection, key: {_id}, h: hash of both sides' agreed content
-(or l and a, where they differ by agreement), n: counter, p: who is preferred, i: {b: batch id, h: hash, at: ms}, gone: date}.
+(or l and a, where they differ by agreement), n: counter, p: who is preferred, i: {b: batch id, h: hash, at: ms}, gone: date,
+q: the position on Atlas of the last push}.
 `gone` is there when the document is agreed to be absent; a TTL index removes such states later. An intent of a batch
 that is noted to have landed (landings.py) is none any more: its content is what is agreed on.
 """
@@ -25,7 +26,7 @@ from syncapp.engine.origin import STATE
 from syncapp.engine.values import ABSENT, DocumentKey, Intent, SyncState, UnknownTime
 
 KEEP_GONE_SECONDS = 14 * 86_400
-_FIELDS = frozenset(("h", "l", "a", "n", "p", "i", "gone"))
+_FIELDS = frozenset(("h", "l", "a", "n", "p", "i", "gone", "q"))
 _ID_OF_HASH = b"\x05_id\0" + HASH_BYTES.to_bytes(4, "little") + b"\0"  # the element, up to its 16 bytes
 _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
 
@@ -45,7 +46,7 @@ def read_states(local: Database[Any], keys: Iterable[DocumentKey]) -> dict[Docum
         landed = landed_batches(local, {intent.batch_id for intent in intents.values()})
         for key, intent in intents.items():
             if intent.batch_id in landed:
-                states[key] = states[key].landed(intent)
+                states[key] = states[key].landed(intent, landed[intent.batch_id])
     return states
 
 
@@ -92,6 +93,7 @@ def _decode(found: dict[str, Any]) -> SyncState:
         intent=Intent(intent["b"], intent["h"], intent["at"]) if intent else None,
         counter=found["n"],
         prefer=UnknownTime(found["p"]) if "p" in found else None,
+        pushed_at=found.get("q", 0),
     )
 
 
@@ -104,6 +106,8 @@ def _encode(state: SyncState) -> dict[str, Any]:
         fields |= {"l": state.local, "a": state.atlas}
     if state.prefer:
         fields["p"] = state.prefer.value
+    if state.pushed_at:
+        fields["q"] = state.pushed_at
     if state.intent:
         fields["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
     elif state.local == state.atlas == ABSENT:

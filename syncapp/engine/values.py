@@ -123,16 +123,19 @@ class SyncState(NamedTuple):
     counter: int = 0  # raised by every decision about the key: what orders decisions
     # Who wins if both sides changed at unknown times, as an operator answered; it is asked once
     prefer: UnknownTime | None = None
+    # The position on Atlas of the last push of the key, 0 if there was none: what Atlas showed before says nothing
+    pushed_at: int = 0
 
     def next(
         self, local: bytes, atlas: bytes, intent: Intent | None = None, prefer: UnknownTime | None = None
     ) -> SyncState:
         """The state after one more decision."""
-        return SyncState(local, atlas, intent, self.counter + 1, prefer)
+        return SyncState(local, atlas, intent, self.counter + 1, prefer, self.pushed_at)
 
-    def landed(self, intent: Intent) -> SyncState:
-        """The state once its open push is known to have landed: that was decided before."""
-        return self._replace(local=intent.content, atlas=intent.content, intent=None)
+    def landed(self, intent: Intent, position: int) -> SyncState:
+        """The state once its open push is known to have landed, not after this position on Atlas: that was decided
+        before."""
+        return self._replace(local=intent.content, atlas=intent.content, intent=None, pushed_at=position)
 
 
 class Seen(NamedTuple):

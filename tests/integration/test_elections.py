@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from pymongo.database import Database
 from syncapp.bulk.start import check_server, prepare
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
+from syncapp.engine.certainty import read_on_from_now
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.connect import connect
 from syncapp.engine.content import document_key
 from syncapp.engine.decide import Policy
 from syncapp.engine.errors import TransientError
-from syncapp.engine.values import ATLAS_ORIGIN, Batch, Ending, Fact, Outcome, Side, WorkItem
+from syncapp.engine.transaction import read_position, session_of
+from syncapp.engine.values import ATLAS_ORIGIN, Batch, DocumentKey, Ending, Fact, Outcome, Side, WorkItem
 from tests.integration.conftest import Workshop
 from tests.support import raw
 from tests.support.device import Device
@@ -30,6 +33,10 @@ from tests.support.replica_set import ReplicaSet
 from tests.support.trial import Trial
 
 WRITES = int(os.environ.get("SYNC_TEST_WRITES", "1000"))
+
+
+class Crash(Exception):
+    """The worker dies here."""
 
 
 @pytest.fixture(scope="module")
@@ -169,22 +176,37 @@ def test_a_push_is_not_undone_by_what_a_deposed_primary_still_holds(
     atlas: ReplicaSet, local_db: Database[dict[str, Any]]
 ) -> None:
     """Documents are asked for once more after their push has landed, and no event of Atlas tells from when on their
-    content is known. What is older looks like a change that somebody made on Atlas."""
+    content is known, or only one that is older than the push, which won a conflict. What is older looks like a change
+    that somebody made on Atlas."""
     eventually(atlas.all_ready, "all members are in the set", timeout=30, every=0.1)
     database = connect(atlas.uri("undone"), "test", 3_000)
     prepare(local_db, database, 24)
     facts = {Side.LOCAL: Fact(1, 0, "device")}
-    keys = [document_key("orders", raw.raw({"_id": name})) for name in ("inserted", "replaced")]
+    keys = [document_key("orders", raw.raw({"_id": name})) for name in ("crashed", "inserted", "replaced")]
     items = tuple(WorkItem(key, facts) for key in keys)
     batch = Batch("t", Side.LOCAL, "orders", items, {Side.LOCAL: 2**63 - 1, Side.ATLAS: 2**63 - 1})
 
-    def process(through: Database[Any]) -> list[Side | None]:
-        outcomes = ChangeProcessor(local_db, through, "device").process(batch, Policy())
+    def crash(point: str) -> None:
+        if point == "atlas committed":
+            raise Crash
+
+    def process(
+        through: Database[Any], what: Batch = batch, at: Callable[[str], None] = lambda point: None
+    ) -> list[Side | None]:
+        outcomes = ChangeProcessor(local_db, through, "device", at=at, interrupts=(Crash,)).process(
+            what, Policy()
+        )
         return [outcome.transfer for outcome in outcomes]
+
+    known = Fact(confirmed_now(database), 0, ATLAS_ORIGIN)  # to the deposed primary
+
+    def from_atlas(key: DocumentKey) -> Batch:
+        """The document, brought by an event of Atlas alone."""
+        return replace(batch, items=(WorkItem(key, {Side.ATLAS: known}),))
 
     local_db["orders"].insert_one({"_id": "replaced", "v": 1})
     process(database)
-    pushed = [{"_id": "inserted", "v": 2}, {"_id": "replaced", "v": 2}]
+    pushed = [{"_id": "crashed", "v": 2}, {"_id": "inserted", "v": 2}, {"_id": "replaced", "v": 2}]
     deposed = eventually(atlas.primary, "a primary", timeout=30, every=0.1)
     others = [member for member in atlas.members if member is not deposed]
     stale = connect(deposed.uri("undone"), "test", 2_000)
@@ -195,7 +217,9 @@ def test_a_push_is_not_undone_by_what_a_deposed_primary_still_holds(
         for document in pushed:
             local_db["orders"].replace_one({"_id": document["_id"]}, document, upsert=True)
         fresh = connect(elected.uri("undone"), "test")
-        assert process(fresh) == [Side.ATLAS, Side.ATLAS]
+        with pytest.raises(Crash):
+            process(fresh, replace(batch, items=items[:1]), crash)
+        assert process(fresh) == [None, Side.ATLAS, Side.ATLAS]
         fresh.client.close()
         # Now it cannot hear of what happened, and answers all the same
         for member in others:
@@ -203,19 +227,30 @@ def test_a_push_is_not_undone_by_what_a_deposed_primary_still_holds(
         deposed.thaw()
         eventually(deposed.hello, "the deposed primary answers")
         try:
-            assert process(stale) == [None, None], "the pushes were undone"
+            assert process(stale) == [None, None, None], "the pushes were undone"
         except TransientError as error:
             print(f"seen: {error!r}")
+        for key in keys:
+            try:
+                assert process(stale, from_atlas(key)) == [None], "the push was undone"
+            except TransientError as error:
+                print(f"seen: {error!r}")
         assert list(local_db["orders"].find().sort("_id")) == pushed
     finally:
         for member in atlas.members:
             member.thaw()
     eventually(atlas.all_ready, "all members are in the set", timeout=30, every=0.1)
-    assert eventually(lambda: _tried(process, database), "it goes on", 30) == [None, None]
+    assert eventually(lambda: _tried(process, database), "it goes on", 30) == [None, None, None]
     for one in (local_db, database):
         assert list(one["orders"].find().sort("_id")) == pushed
     stale.client.close()
     database.client.close()
+
+
+def confirmed_now(database: Database[Any]) -> int:
+    with session_of(database, causal=True) as session:
+        read_on_from_now(database, "device", session)
+        return read_position(session)
 
 
 def _tried(
