@@ -152,7 +152,9 @@ def test_a_listener_that_cannot_begin_says_why_and_begins_when_it_can(
     context.load_cert_chain(theirs.server)
     secure = Relay(atlas_server.port, context)
     try:
-        name = f"mongodb://127.0.0.1:{secure.port}/{device.atlas.name}?directConnection=true&tls=true&tlsCAFile="
+        name = (
+            f"mongodb://127.0.0.1:{secure.port}/{device.atlas.name}?directConnection=true&tls=true&tlsCAFile="
+        )
         restart_with(name + str(others.ca))
         found = manage("sync_doctor", home=device.home, **device.settings).stdout
         assert "Atlas cannot be reached by TLS" in found
