@@ -111,6 +111,7 @@ def troubled(
     with redis.Redis.from_url(redis_server.url.rpartition("/")[0] + "/14") as client:
         client.flushdb()
     device = Device(tmp_path / "device", addresses, workshop.template)
+    device.keep_running = True  # Kombu may end a worker whose broker refuses it
     try:
         yield Troubled(device, atlas, broker)
     finally:
