@@ -7,8 +7,8 @@ that is deleted or put back, and no event would ever come for them.
 
 A write that a majority confirms can only be made by the real primary, and comes after all that was ever confirmed.
 
-For what this device pushed itself no such write is needed: the state says how far Atlas must have come (`pushed_at`).
-An event of Atlas that is older than the push would not say it.
+Nor may what Atlas holds go back, as this device has seen it: a task that was given up and is alive, or an event that
+is older than a push, would have it read what was. Each state says from when on (`seen_at`).
 """
 
 from __future__ import annotations

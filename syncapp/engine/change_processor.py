@@ -204,10 +204,10 @@ class ChangeProcessor:
         known = self._settle_intents(states)
         # Atlas is read after that: an intent that landed just now must not look like a foreign change
         events = (item.facts[Side.ATLAS].position for item in items.values() if Side.ATLAS in item.facts)
-        newest = max((*events, *(state.pushed_at for state in states.values())), default=0)
+        newest = max((*events, *(state.seen_at for state in states.values())), default=0)
         with session_of(atlas, causal=True) as session:
             if newest:
-                # A deposed primary that has not heard of an event, or of a push, cannot answer
+                # A deposed primary that has not heard of an event, or of what was agreed on, cannot answer
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
             # When an open push landed, no state says
             if certain := bool(known) or without_events(items.values()):

@@ -59,6 +59,7 @@ class Plan:
         if refused := refused_by_rule(key, decision, versions, policy):
             self.outcomes[key] = refused  # nothing of it is written, its state neither
             return
+        seen_at = seen.read_at[Side.ATLAS]
         open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
         if decision in WINNERS:
             facts = {side: item.facts.get(side) for side in Side}
@@ -79,12 +80,12 @@ class Plan:
             write = DocumentWrite(key, versions[Side.LOCAL], versions[Side.ATLAS])
             self.pulls.append(write)
             self.outcomes[key] = transferred(write, Side.LOCAL, item)
-            after = state.next(atlas, atlas)
+            after = state.next(atlas, atlas, seen_at=seen_at)
         elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
             # A conflict that local wins agrees on Atlas's content, which makes it an ordinary push
             self.pushes.append(DocumentWrite(key, versions[Side.ATLAS], versions[Side.LOCAL]))
             agreed = (atlas, atlas) if decision is Decision.LOCAL_WINS else (state.local, state.atlas)
-            after = state.next(*agreed, Intent(self.batch_id, local, now_ms()))
+            after = state.next(*agreed, Intent(self.batch_id, local, now_ms()), seen_at=seen_at)
         else:
             # What an excluded collection is owed is found by comparing it when it is let in again
             owed = decision is Decision.OWED and not policy.excluded
@@ -94,7 +95,7 @@ class Plan:
             # Even if nothing changes the counter is raised: an older decision must not be written later
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             prefer = None if decision is Decision.EQUAL else state.prefer
-            after = state.next(*agreed, prefer=prefer)
+            after = state.next(*agreed, prefer=prefer, seen_at=seen_at)
         self.states[key] = after
 
     def count_once(self, there: frozenset[str]) -> None:

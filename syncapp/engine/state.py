@@ -2,7 +2,7 @@
 
 {_id: 16 bytes that stand for the key, c: collection, key: {_id}, h: hash of both sides' agreed content
 (or l and a, where they differ by agreement), n: counter, p: who is preferred, i: {b: batch id, h: hash, at: ms}, gone: date,
-q: the position on Atlas of the last push}.
+q: the position on Atlas at which its content was read or written}.
 `gone` is there when the document is agreed to be absent; a TTL index removes such states later. An intent of a batch
 that is noted to have landed (landings.py) is none any more: its content is what is agreed on.
 """
@@ -93,7 +93,7 @@ def _decode(found: dict[str, Any]) -> SyncState:
         intent=Intent(intent["b"], intent["h"], intent["at"]) if intent else None,
         counter=found["n"],
         prefer=UnknownTime(found["p"]) if "p" in found else None,
-        pushed_at=found.get("q", 0),
+        seen_at=found.get("q", 0),
     )
 
 
@@ -106,8 +106,8 @@ def _encode(state: SyncState) -> dict[str, Any]:
         fields |= {"l": state.local, "a": state.atlas}
     if state.prefer:
         fields["p"] = state.prefer.value
-    if state.pushed_at:
-        fields["q"] = state.pushed_at
+    if state.seen_at:
+        fields["q"] = state.seen_at
     if state.intent:
         fields["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
     elif state.local == state.atlas == ABSENT:

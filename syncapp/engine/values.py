@@ -123,19 +123,24 @@ class SyncState(NamedTuple):
     counter: int = 0  # raised by every decision about the key: what orders decisions
     # Who wins if both sides changed at unknown times, as an operator answered; it is asked once
     prefer: UnknownTime | None = None
-    # The position on Atlas of the last push of the key, 0 if there was none: what Atlas showed before says nothing
-    pushed_at: int = 0
+    # The position on Atlas at which its content was read there or written, 0 if unknown: it is read from no earlier
+    seen_at: int = 0
 
     def next(
-        self, local: bytes, atlas: bytes, intent: Intent | None = None, prefer: UnknownTime | None = None
+        self,
+        local: bytes,
+        atlas: bytes,
+        intent: Intent | None = None,
+        prefer: UnknownTime | None = None,
+        seen_at: int = 0,
     ) -> SyncState:
         """The state after one more decision."""
-        return SyncState(local, atlas, intent, self.counter + 1, prefer, self.pushed_at)
+        return SyncState(local, atlas, intent, self.counter + 1, prefer, max(seen_at, self.seen_at))
 
     def landed(self, intent: Intent, position: int) -> SyncState:
         """The state once its open push is known to have landed, not after this position on Atlas: that was decided
         before."""
-        return self._replace(local=intent.content, atlas=intent.content, intent=None, pushed_at=position)
+        return self._replace(local=intent.content, atlas=intent.content, intent=None, seen_at=position)
 
 
 class Seen(NamedTuple):

@@ -19,7 +19,7 @@ from syncapp.engine.transaction import transaction
 from syncapp.engine.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
 
 MANY = landings.FEW + 1
-PUSHED_AT = 1_790_000_000 << 32 | 7  # a position on Atlas
+SEEN_AT = 1_790_000_000 << 32 | 7  # a position on Atlas
 Keys = list[DocumentKey]
 
 
@@ -59,10 +59,10 @@ def stored(local: Database[Any]) -> list[dict[str, Any]]:
 def test_one_note_says_that_all_of_a_batch_landed(local_db: Database[Any], keys: Keys) -> None:
     push(local_db, keys)
     assert all(state.intent for state in read_states(local_db, keys).values())
-    record_landed(local_db, "b1", keys, PUSHED_AT, whole=True)
-    assert landed_batches(local_db, ["b1", "b2"]) == {"b1": PUSHED_AT}
+    record_landed(local_db, "b1", keys, SEEN_AT, whole=True)
+    assert landed_batches(local_db, ["b1", "b2"]) == {"b1": SEEN_AT}
     for key, state in read_states(local_db, keys).items():
-        assert state == SyncState(content(key), content(key), None, 1, pushed_at=PUSHED_AT)
+        assert state == SyncState(content(key), content(key), None, 1, seen_at=SEEN_AT)
     assert all("i" in one for one in stored(local_db)), "no state was written"
     assert "at" not in (local_db[BATCHES].find_one() or {}), "a note does not expire"
 
@@ -70,7 +70,7 @@ def test_one_note_says_that_all_of_a_batch_landed(local_db: Database[Any], keys:
 def test_a_few_keys_are_written_at_once(local_db: Database[Any], keys: Keys) -> None:
     few = keys[: landings.FEW]
     push(local_db, few)
-    record_landed(local_db, "b1", few, PUSHED_AT, whole=True)
+    record_landed(local_db, "b1", few, SEEN_AT, whole=True)
     assert not landed_batches(local_db, ["b1"])
     assert all("i" not in one for one in stored(local_db))
     assert all(state.local == content(key) for key, state in read_states(local_db, few).items())
@@ -79,17 +79,17 @@ def test_a_few_keys_are_written_at_once(local_db: Database[Any], keys: Keys) -> 
 def test_what_was_left_out_of_a_batch_keeps_its_intent(local_db: Database[Any], keys: Keys) -> None:
     more = [*keys, document_key("shop", bson.encode({"_id": "left out"}))]
     push(local_db, more)
-    record_landed(local_db, "b1", keys, PUSHED_AT, whole=False)
+    record_landed(local_db, "b1", keys, SEEN_AT, whole=False)
     states = read_states(local_db, more)
     assert states.pop(more[-1]).intent
     for key, state in states.items():
-        assert state == SyncState(content(key), content(key), None, 2, pushed_at=PUSHED_AT)
+        assert state == SyncState(content(key), content(key), None, 2, seen_at=SEEN_AT)
 
 
 def test_without_its_marker_a_batch_is_written(local_db: Database[Any], keys: Keys) -> None:
     push(local_db, keys)
     local_db[BATCHES].delete_many({})
-    record_landed(local_db, "b1", keys, PUSHED_AT, whole=True)
+    record_landed(local_db, "b1", keys, SEEN_AT, whole=True)
     assert all("i" not in one for one in stored(local_db))
 
 
@@ -99,7 +99,7 @@ def test_folding_writes_it_into_the_states_and_lets_the_note_expire(
     ensure_indexes(local_db, 24)
     push(local_db, keys)
     push(local_db, keys[:1], "b2", ABSENT)  # decided anew since then, and that is still open
-    record_landed(local_db, "b1", keys, PUSHED_AT, whole=True)
+    record_landed(local_db, "b1", keys, SEEN_AT, whole=True)
     before = read_states(local_db, keys)
     assert fold(local_db, 60, pause) == MANY - 1
     assert "at" in (local_db[BATCHES].find_one({"_id": "b1"}) or {})
@@ -113,7 +113,7 @@ def test_folding_writes_it_into_the_states_and_lets_the_note_expire(
 
 def test_a_pushed_delete_begins_to_age_when_it_is_folded(local_db: Database[Any], keys: Keys) -> None:
     push(local_db, keys, contents=ABSENT)
-    record_landed(local_db, "b1", keys, PUSHED_AT, whole=True)
+    record_landed(local_db, "b1", keys, SEEN_AT, whole=True)
     fold(local_db, 60, pause)
     assert all("gone" in one and one["h"] == ABSENT for one in stored(local_db))
 
@@ -123,7 +123,7 @@ def test_folding_that_runs_out_of_time_goes_on_later(
 ) -> None:
     monkeypatch.setattr(landings, "FOLD_AT_ONCE", 10)
     push(local_db, keys)
-    record_landed(local_db, "b1", keys, PUSHED_AT, whole=True)
+    record_landed(local_db, "b1", keys, SEEN_AT, whole=True)
     assert fold(local_db, 0, pause) == 0
     assert landed_batches(local_db, ["b1"])
     assert {state.local for state in read_states(local_db, keys[:1]).values()} == {content(keys[0])}
@@ -140,21 +140,21 @@ def test_a_note_of_the_version_before_names_no_position(local_db: Database[Any],
 
 def test_the_next_decision_leaves_nothing_of_a_noted_intent(local_db: Database[Any], keys: Keys) -> None:
     push(local_db, keys)
-    record_landed(local_db, "b1", keys, PUSHED_AT, whole=True)
+    record_landed(local_db, "b1", keys, SEEN_AT, whole=True)
     states = read_states(local_db, keys)
     new = bytes([7]) * 16
     with transaction(local_db) as session:
         write_states(local_db, [(key, state, state.next(new, new)) for key, state in states.items()], session)
     assert all("i" not in one for one in stored(local_db))
     for state in read_states(local_db, keys).values():
-        assert state == SyncState(new, new, None, 2, pushed_at=PUSHED_AT)
+        assert state == SyncState(new, new, None, 2, seen_at=SEEN_AT)
 
 
 def test_a_treatment_unlearns_what_was_noted(
     local_db: Database[Any], atlas_db: Database[Any], keys: Keys
 ) -> None:
     push(local_db, keys)
-    record_landed(local_db, "b1", keys, PUSHED_AT, whole=True)
+    record_landed(local_db, "b1", keys, SEEN_AT, whole=True)
     atlas_db["shop"].insert_many([{"_id": number, "changed": True} for number in range(MANY)])
     treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, UnknownTime.ATLAS, "shop", keys)
     for state in read_states(local_db, keys).values():

@@ -1,0 +1,27 @@
+"""python -m tests.model [schedules] [first seed] [name of a safety to leave out]"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from tests.model.protocol import Safety
+from tests.model.world import faults_found, run
+
+
+def main(words: list[str]) -> int:
+    schedules, first = (int(word) for word in (*words[:2], *("2000", "0")[len(words) :]))
+    without = frozenset(Safety[word] for word in words[2:])
+    failed, stats = 0, Counter[str]()
+    for seed in range(first, first + schedules):
+        world = run(seed, without)
+        stats += world.stats
+        if found := faults_found(world):
+            failed += 1
+            print(f"seed {seed}: {found}")
+    print(f"{schedules - failed} of {schedules} schedules hold; {dict(stats)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

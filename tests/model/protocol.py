@@ -1,0 +1,289 @@
+"""What a task does with one key, and each safety in it that can be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.model.databases import Content, Event, Transaction, WriteConflict
+
+if TYPE_CHECKING:
+    from tests.model.world import Device, World
+
+LOCAL, ATLAS = SIDES = ("local", "atlas")
+
+
+class Safety(StrEnum):
+    """A rule of the protocol, and what it is for."""
+
+    FACTS_BELONG = "a conflict waits until both streams have been read past what was read"
+    PUSH_TIME_KNOWN = "a push waits until the time of the content that it pushes is known"
+    SAME_DECISION = "a fact goes with a content that was read before only if nothing was decided in between"
+    COUNTER = "what was decided by others since Atlas was read is not decided again"
+    ALWAYS_RAISED = "agreeing on what is equal is a decision too"
+    READ_AGAIN = "Atlas is read again in the transaction that pushes"
+    FENCE = "a push that is given up is kept out for ever by a cancelled marker"
+    SETTLED_FIRST = "an open push is settled before anything is decided"
+    INTENT = "what will be pushed is noted before"
+    HELD_UNTIL_DONE = "no saved token passes a change that is handed out or waits"
+    LOG_ORDER = "the last change of a side is the last of its log, not that of the greatest time"
+    LATE_REPORTS = "the report of a task that was given up is not taken for its key's"
+    RECORDED = "the version that loses a conflict is kept"
+    EVENT_READ = "Atlas is read from no earlier than its last event of the key"
+    NEVER_BACK = "Atlas is read from no earlier than what was agreed on was seen there"
+    CERTAIN = "what no event of Atlas explains is read from the primary for certain"
+
+
+class Fact(NamedTuple):
+    """The last change of a key on one side: the position after it, and when and where it was made."""
+
+    position: int
+    time: int
+    origin: str
+
+
+class Seen(NamedTuple):
+    """What an earlier task read of a key: contents, positions of the reads, decisions by then; and the sides whose
+    streams must be past the reads."""
+
+    contents: dict[str, Content]
+    read_at: dict[str, int]
+    counter: int
+    waits_for: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Intent:
+    batch: tuple[str, int]
+    content: Content
+
+
+@dataclass(frozen=True)
+class State:
+    """What a device remembers about one key: `_sync_state`."""
+
+    local: Content = None  # the contents of both sides that were last agreed on
+    atlas: Content = None
+    intent: Intent | None = None  # a push whose outcome is not recorded
+    counter: int = 0  # raised by every decision about the key: what orders decisions
+    seen_at: int = 0  # the position on Atlas at which `atlas` was read there, or written
+
+    def next(self, local: Content, atlas: Content, seen_at: int, intent: Intent | None = None) -> State:
+        return State(local, atlas, intent, self.counter + 1, seen_at)
+
+    def landed(self, position: int) -> State:
+        assert self.intent is not None
+        content = self.intent.content
+        return replace(self, local=content, atlas=content, intent=None, seen_at=position)
+
+
+@dataclass
+class Task:
+    """One key that is handed to a worker, with what the listener knew."""
+
+    key: int
+    facts: dict[str, Fact]
+    seen: Seen | None
+    read_to: dict[str, int]
+
+
+class Crash(Exception):
+    """The worker dies here; nobody is told."""
+
+
+Steps = Generator[None, None, Seen | None]
+
+
+def reconcile(world: World, device: Device, task: Task) -> Steps:
+    """Yields wherever another process may run; returns None when the key is done, or what it has to wait for."""
+    key, without = task.key, world.without
+    while True:
+        before = device.state(key)
+        yield
+        settled, landed = before, False
+        if before.intent and Safety.SETTLED_FIRST not in without:
+            landed = yield from _has_landed(world, before.intent)
+            settled = before.landed(0) if landed else replace(before, intent=None)
+        atlas, atlas_at = yield from _read_atlas(world, task, settled, certain=before.intent is not None)
+        if landed:
+            settled = replace(settled, seen_at=atlas_at)
+        there = Transaction(device.store)  # nothing is open locally across the round trip to Atlas
+        local = there.read(("doc", key))
+        now = device.state(key, there)
+        yield
+        if now.counter != before.counter and Safety.COUNTER not in without:
+            continue
+        if now.intent and Safety.SETTLED_FIRST in without:
+            settled = replace(now, intent=None)
+        read = Read({LOCAL: local, ATLAS: atlas}, {LOCAL: there.position, ATLAS: atlas_at})
+        try:
+            wait_for = _too_early(task, read, settled, without)
+            if wait_for:
+                world.stats["wait"] += 1
+                return Seen(read.contents, read.at, settled.counter, wait_for)
+            if (yield from _act(world, device, task, read, settled, there)):
+                return None
+        except WriteConflict:
+            world.stats["write conflict"] += 1
+            yield
+
+
+class Read(NamedTuple):
+    """What a task read of a key, and at which positions."""
+
+    contents: dict[str, Content]
+    at: dict[str, int]
+
+
+def _read_atlas(
+    world: World, task: Task, state: State, *, certain: bool
+) -> Generator[None, None, tuple[Content, int]]:
+    """What Atlas holds, or held: a primary that was deposed and has not heard of it answers too."""
+    without, fact = world.without, task.facts.get(ATLAS)
+    least = fact.position if fact and Safety.EVENT_READ not in without else 0
+    if Safety.NEVER_BACK not in without:
+        least = max(least, state.seen_at)
+    certain = certain or not task.facts
+    if not certain or Safety.CERTAIN in without:
+        found, position = world.read_atlas(task.key, least)
+        yield
+        if fact is not None or found == state.atlas or Safety.CERTAIN in without:
+            return found, position
+    yield
+    return world.atlas.get(task.key), world.atlas.position
+
+
+def _too_early(task: Task, read: Read, state: State, without: frozenset[Safety]) -> tuple[str, ...]:
+    """The sides whose streams have to be read on before this can be decided."""
+    local, atlas = read.contents[LOCAL], read.contents[ATLAS]
+    if local in (atlas, state.local):
+        return ()
+    if atlas == state.atlas:
+        known = Safety.PUSH_TIME_KNOWN in without or _belongs(LOCAL, task, read, state, without)
+        return () if known else (LOCAL,)
+    known = Safety.FACTS_BELONG in without or all(_belongs(s, task, read, state, without) for s in SIDES)
+    return () if known else SIDES
+
+
+def _belongs(side: str, task: Task, read: Read, state: State, without: frozenset[Safety]) -> bool:
+    """Is the fact the one of the content that was read?"""
+    if task.read_to[side] >= read.at[side]:
+        return True
+    before, fact = task.seen, task.facts.get(side)
+    if before is None or (before.counter != state.counter and Safety.SAME_DECISION not in without):
+        return False
+    nothing_newer = fact is None or fact.position <= before.read_at[side]
+    return (
+        before.contents[side] == read.contents[side]
+        and nothing_newer
+        and task.read_to[side] >= before.read_at[side]
+    )
+
+
+def _act(
+    world: World, device: Device, task: Task, read: Read, state: State, there: Transaction
+) -> Generator[None, None, bool]:
+    """Decide, and do it. Returns whether the key is done."""
+    key, without = task.key, world.without
+    local, atlas = read.contents[LOCAL], read.contents[ATLAS]
+    if local == atlas or (local == state.local and atlas == state.atlas):
+        if Safety.ALWAYS_RAISED in without and state == device.state(key):
+            return True
+        there.write(("state", key), state.next(local, atlas, read.at[ATLAS]))
+        there.commit()
+        world.stats["equal"] += 1
+        return True
+    conflict = local != state.local and atlas != state.atlas
+    if local != state.local and (not conflict or _local_is_later(task)):
+        batch = (device.name, world.new_id())
+        agreed = (atlas, atlas) if conflict else (state.local, state.atlas)
+        intent = Intent(batch, local) if Safety.INTENT not in without else None
+        there.write(("state", key), state.next(*agreed, read.at[ATLAS], intent))
+        there.write(("batch", batch), "remembered")
+        there.commit()
+        if conflict:
+            world.lost(key, local, atlas)
+        yield
+        return (yield from _push(world, device, task, read, batch))
+    there.write(("doc", key), atlas, Event(key, None, device.name, "pull"))
+    there.write(("state", key), state.next(atlas, atlas, read.at[ATLAS]))
+    there.commit()
+    if conflict:
+        world.lost(key, atlas, local)
+    world.stats["pull"] += 1
+    return True
+
+
+def _local_is_later(task: Task) -> bool:
+    here, there = task.facts.get(LOCAL), task.facts.get(ATLAS)
+    if here is None or there is None:
+        return there is None and here is not None
+    return here[1:] > there[1:]
+
+
+def _push(
+    world: World, device: Device, task: Task, read: Read, batch: tuple[str, int]
+) -> Generator[None, None, bool]:
+    """Returns whether it landed, and was recorded."""
+    key, content, without = task.key, read.contents[LOCAL], world.without
+    there = Transaction(world.atlas)
+    moved = there.read(key) != read.contents[ATLAS] and Safety.READ_AGAIN not in without
+    if moved or (there.read(("batch", batch)) and Safety.FENCE not in without):
+        return False  # or our intent was settled without us
+    yield
+    fact = task.facts.get(LOCAL)
+    there.write(key, content, Event(key, fact.time if fact else None, device.name, batch))
+    there.write(("batch", batch), "landed")
+    there.commit()
+    position = world.atlas.position
+    world.stats["push"] += 1
+    if world.fault():
+        raise Crash
+    yield
+    if world.rng.random() < 0.5:
+        _note_landed(device, batch, position)
+    else:
+        yield from _record_landed(device, key, batch, position)
+    return True
+
+
+def _note_landed(device: Device, batch: tuple[str, int], position: int) -> None:
+    """One note for a batch that landed as a whole; `fold` writes it into the state later."""
+    device.store.apply({("note", batch): position}, [])
+
+
+def _record_landed(
+    device: Device, key: int, batch: tuple[str, int], position: int
+) -> Generator[None, None, None]:
+    record = Transaction(device.store)
+    state: State = record.read(("state", key))
+    yield
+    if state.intent and state.intent.batch == batch:
+        landed = state.landed(position)
+        record.write(("state", key), replace(landed, counter=state.counter + 1))
+        record.commit()
+
+
+def fold(device: Device, key: int) -> None:
+    """Write a note into the state that it is about."""
+    state = device.store.get(("state", key))
+    position = device.store.get(("note", state.intent.batch)) if state and state.intent else None
+    if position is not None:
+        device.store.apply({("state", key): replace(state.landed(position), counter=state.counter + 1)}, [])
+
+
+def _has_landed(world: World, intent: Intent) -> Generator[None, None, bool]:
+    """Find out for certain whether a push landed; if it has not, it never will."""
+    name = ("batch", intent.batch)
+    there = Transaction(world.atlas)
+    if there.read(name) is None:
+        yield
+        there.write(name, "cancelled")  # its unique `_id` keeps a late push out
+        with suppress(WriteConflict):  # it landed just now
+            there.commit()
+    yield
+    world.stats["settled"] += 1
+    return bool(world.atlas.get(name) == "landed")
