@@ -25,7 +25,7 @@ from tests.support.postgres import Postgres
 from tests.support.servers import started
 
 PARTS_TEST = "test_needed_parts.py"
-FOLDERS = ("unit", "api", "admin", "chaos", "fuzz", "integration", "property", "browser")
+FOLDERS = ("unit", "model", "api", "admin", "chaos", "fuzz", "integration", "property", "browser")
 
 # Examples differ at every run; a failing one is printed with the line that repeats it
 _common: dict[str, Any] = {

@@ -102,7 +102,6 @@ class Chances:
     stale: float = 0.1
     deletes: float = 0.2
     on_atlas: float = 0.25
-    stall: float = 1.0  # the weight of tasks that stand still against those that go on
 
 
 @dataclass
@@ -267,7 +266,7 @@ def _choices(
         if listener.ready():
             yield 3, hand_out, (device,)
         if device.tasks:
-            yield 8 / world.chances.stall, step_task, (device,)
+            yield 8, step_task, (device,)
         if listener.busy and (world.fault() or not device.tasks):
             yield 1, give_up_on_task, (device,)
         if writes and world.chances.faults:
