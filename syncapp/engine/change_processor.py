@@ -7,7 +7,7 @@
    read again: its unique `_id` refuses it.
 4. Local: agree on what 3 wrote, where the state still holds this intent (landings.py).
 
-A crash between any two steps leaves something that the next attempt understands. DESIGN, section 6.
+A crash between any two steps leaves something that the next attempt understands (docs/architecture.md, Writing a batch).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is to be done about one key: a pure function of values (DESIGN, section 5)."""
+"""What is to be done about one key: a pure function of values (docs/architecture.md, The decision)."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ class World:
         return found
 
     def check(self) -> None:
-        """DESIGN, section 10."""
+        """docs/architecture.md, What must always hold."""
         final = self.contents(self.atlas)
         for device in self.devices:
             assert self.contents(device.local) == final, f"{device.name} does not equal Atlas"

@@ -1,4 +1,4 @@
-"""The decision tables of DESIGN, section 5."""
+"""The decision tables of docs/architecture.md, The decision."""
 
 from __future__ import annotations
 
