@@ -20,6 +20,8 @@ class Work:
     in_conflict: set[DocumentKey] = field(default_factory=set)
     exchanged: set[DocumentKey] = field(default_factory=set)  # documents that exchange unique values
     partners: set[DocumentKey] = field(default_factory=set)  # that nobody had asked for
+    wanted: set[DocumentKey] = field(default_factory=set)  # partners that have to be asked for
+    leaving: set[DocumentKey] = field(default_factory=set)  # to be pushed, when their time is known
     postponed: set[DocumentKey] = field(default_factory=set)  # to the next round
     looked: set[DocumentKey] = field(default_factory=set)  # postponed since nobody held their value
     untangled: set[Side] = field(default_factory=set)  # where it was asked in this round who holds what
@@ -56,6 +58,13 @@ class Work:
         self.partners.add(partner.key)
         self.items.setdefault(partner.key, partner)
         self.postponed.add(partner.key)
+
+    def read_to(self, item: WorkItem, positions: Mapping[Side, int]) -> Mapping[Side, int]:
+        """How far its streams had been read, for all that is known here. Of a partner only what the listener knows can
+        tell who wins a conflict, or when it changed, unless somebody's fact will do."""
+        if item.key not in self.partners:
+            return positions
+        return {Side.LOCAL: positions[Side.LOCAL] if Side.LOCAL in item.facts else 0, Side.ATLAS: 0}
 
     def look_once_more(self, key: DocumentKey, together: Collection[DocumentKey]) -> bool:
         """Nobody seems to hold what it wants: the holder may have been left out of this round, or have changed just
