@@ -55,7 +55,7 @@ from syncapp.engine.values import (
     SyncState,
     WorkItem,
 )
-from syncapp.engine.work import Work
+from syncapp.engine.work import Work, known_of
 
 UNLIMITED = 1 << 62
 ROUNDS = 12  # looks at a key in one task before it is handed back
@@ -157,7 +157,8 @@ class ChangeProcessor:
         for key in work.in_conflict:
             work.outcomes[key] = work.outcomes[key]._replace(conflict=True)
         for key in work.wanted:
-            work.outcomes[key] = work.outcomes[key]._replace(ending=Ending.GATHER)
+            if work.outcomes[key].ending is Ending.WAIT:
+                work.outcomes[key] = work.outcomes[key]._replace(ending=Ending.GATHER)
         return list(work.outcomes.values())
 
     def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
@@ -292,7 +293,7 @@ class ChangeProcessor:
                     else {}
                 )
                 seen = Observation(contents, state, plan.read_at, stamps)
-                read_to = work.read_to(item, batch.read_to)
+                read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to
                 decision = decide(seen, item, read_to, rules, batch.hurry)
                 plan.add(item, seen, decision, versions, rules)
             if plan.states:

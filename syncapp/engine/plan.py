@@ -42,9 +42,7 @@ class Plan:
     conflicts: list[ConflictRecord] = field(default_factory=list)
     in_conflict: set[DocumentKey] = field(default_factory=set)
     leaving: set[DocumentKey] = field(default_factory=set)  # pushes whose time is not known yet
-    read_at: Mapping[Side, int] = field(
-        default_factory=dict
-    )  # the positions of the reads that it was decided on
+    read_at: Mapping[Side, int] = field(default_factory=dict)  # positions of the reads behind the decisions
 
     def add(
         self,

@@ -59,13 +59,6 @@ class Work:
         self.items.setdefault(partner.key, partner)
         self.postponed.add(partner.key)
 
-    def read_to(self, item: WorkItem, positions: Mapping[Side, int]) -> Mapping[Side, int]:
-        """How far its streams had been read, for all that is known here. Of a partner only what the listener knows can
-        tell who wins a conflict, or when it changed, unless somebody's fact will do."""
-        if item.key not in self.partners:
-            return positions
-        return {Side.LOCAL: positions[Side.LOCAL] if Side.LOCAL in item.facts else 0, Side.ATLAS: 0}
-
     def look_once_more(self, key: DocumentKey, together: Collection[DocumentKey]) -> bool:
         """Nobody seems to hold what it wants: the holder may have been left out of this round, or have changed just
         now. False: that was tried."""
@@ -76,3 +69,9 @@ class Work:
         if key in self.exchanged:
             self.postponed |= self.exchanged.intersection(together)
         return True
+
+
+def known_of(partner: WorkItem, read_to: Mapping[Side, int]) -> dict[Side, int]:
+    """How far the streams had been read, as far as that tells anything of a partner: it may have changed since the fact
+    that it was given, and who wins its conflict only the facts tell that the listener has of it."""
+    return {Side.LOCAL: read_to[Side.LOCAL] if Side.LOCAL in partner.facts else 0, Side.ATLAS: 0}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 from pymongo.database import Database
@@ -60,6 +61,7 @@ def check(world: World, device: Device) -> set[DocumentKey]:
     return {key for key, one in words.items() if one.ending is Ending.REJECTED}
 
 
+@pytest.mark.timeout(3600)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     strategy=st.sampled_from(STRATEGIES),
