@@ -4,6 +4,7 @@ that is left has a name."""
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 import pytest
@@ -100,5 +101,32 @@ def test_what_both_sides_permute_comes_to_rest_equal_or_named(
         check(world, device)
         records = [one for one in read_uncopied(device.local, 1_000) if one.collection == world.collection]
         assert len({one.id_bson for one in records}) == len(records), "one conflict was recorded twice"
+    finally:
+        world.close()
+
+
+def test_one_that_was_refused_while_in_conflict_is_decided_with_those_that_want_its_value(
+    databases: tuple[Database[Any], Database[Any]], exact_times: None
+) -> None:
+    """Nothing else would ask for it: the other one would wait, or be refused, for a value that is given up."""
+    world = World.build(*databases, 1, Policy())
+    try:
+        begin(world, "plain", 3)
+        device = world.devices[0]
+        local, atlas = (world.database(place)[world.collection] for place in (0, 1))
+        local.update_one({"_id": 0}, {"$set": {"u": 10}})
+        local.update_one({"_id": 1}, {"$set": {"u": 5}})
+        time.sleep(0.01)
+        atlas.update_one({"_id": 0}, {"$set": {"u": 5}})
+        world.settle()
+        assert len(check(world, device)) == 2, "each holds what the other one wants on the other side"
+
+        local.update_one({"_id": 1}, {"$set": {"u": 7}})
+        world.settle()
+        assert len(check(world, device)) == 1
+        atlas.update_one({"_id": 2}, {"$set": {"u": 10}})
+        world.settle()
+        assert not check(world, device)
+        assert [one["u"] for one in local.find(sort=[("_id", 1)])] == [5, 7, 10]
     finally:
         world.close()
