@@ -55,7 +55,7 @@ from syncapp.engine.values import (
     SyncState,
     WorkItem,
 )
-from syncapp.engine.work import Work
+from syncapp.engine.work import Work, known_of
 
 UNLIMITED = 1 << 62
 ROUNDS = 12  # looks at a key in one task before it is handed back
@@ -156,6 +156,9 @@ class ChangeProcessor:
             work.outcomes.setdefault(key, Outcome(key, left_over))
         for key in work.in_conflict:
             work.outcomes[key] = work.outcomes[key]._replace(conflict=True)
+        for key in work.wanted:
+            if work.outcomes[key].ending is Ending.WAIT:
+                work.outcomes[key] = work.outcomes[key]._replace(ending=Ending.GATHER)
         return list(work.outcomes.values())
 
     def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
@@ -175,9 +178,13 @@ class ChangeProcessor:
                 work.reject(error, Side.LOCAL, view.documents)
         work.outcomes |= plan.outcomes
         work.in_conflict |= plan.in_conflict
+        work.leaving |= plan.leaving
         self.at("local committed")
         if plan.pushes:
             self._push(plan, work)
+            if work.postponed:
+                refused = [write for write in plan.pushes if write.key in work.postponed]
+                work.items |= {write.key: plan.remember(write, work.items[write.key]) for write in refused}
 
     def _refused(
         self, work: Work, plan: Plan, error: DocumentRefused, target: Side, writes: list[DocumentWrite]
@@ -265,7 +272,7 @@ class ChangeProcessor:
             if items:
                 size = max(sum(map(len, found.values())) for found in (documents, view.documents))
                 self._fitting[batch.collection] = max(1, self.max_bytes * 3 // 4 * len(items) // max(size, 1))
-            read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
+            plan.read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
             self.at("local read")
             for key, item in items.items():
                 state = view.settled.get(key, view.states[key])
@@ -277,8 +284,9 @@ class ChangeProcessor:
                     if needs_stamps(item, rules)
                     else {}
                 )
-                seen = Observation(contents, state, read_at, stamps)
-                decision = decide(seen, item, batch.read_to, rules, batch.hurry)
+                seen = Observation(contents, state, plan.read_at, stamps)
+                read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to
+                decision = decide(seen, item, read_to, rules, batch.hurry)
                 plan.add(item, seen, decision, versions, rules)
             if plan.states:
                 self._write_plan(local, batch, work, view, plan, session)

@@ -41,7 +41,9 @@ class Collision:
     ) -> None:
         self._databases, self._collection = databases, collection
         self._work, self._plan, self._target, self._writes = work, plan, target, writes
-        self._leaving = {write.key for write in plan.pushes} if target is Side.LOCAL else set()
+        # What travels the other way stays here, whatever becomes of it there
+        pushed = {write.key for write in plan.pushes} | plan.leaving | work.leaving
+        self._leaving = pushed if target is Side.LOCAL else set()
         self._ended = {**work.outcomes, **{k: one for k, one in plan.outcomes.items() if k not in writes}}
 
     def settle(self) -> None:
@@ -68,11 +70,11 @@ class Collision:
         return ended is not None and ended.ending is Ending.DONE and ended.transfer is self._target
 
     def _status(self, holder: DocumentKey) -> Verdict | None:
+        if holder in self._leaving:
+            return None
         ended = self._ended.get(holder)
         if ended is None:
-            # What travels the other way stays here, whatever becomes of it there
-            undecided = holder in self._work.items and holder not in self._leaving
-            return Verdict.LATER if undecided else None
+            return Verdict.LATER if holder in self._work.items else None
         return None if ended.ending in _OVER else Verdict.WAITS
 
     def _pass(self, key: DocumentKey, verdict: Verdict, found: Judgement, tangle: Tangle) -> None:
@@ -101,21 +103,27 @@ class Collision:
         )  # fmt: skip
 
     def _wait(self, key: DocumentKey, found: Judgement, tangle: Tangle) -> Outcome:
-        """As its holder does. One that was only taken in may wait for ever, since nobody hands it out: it was
-        rejected, say, and is in conflict."""
-        root = key
+        """As its holder does. One that was only taken in would wait for ever, since nobody may hand it out (it was
+        rejected, say, and is in conflict): so both are asked for, and come together."""
+        work, root = self._work, key
         while root not in self._ended:
             root = found.holders[root]
-        seen = self._ended[root].seen
-        if seen is None:
+        held_up = self._ended[root].seen
+        if held_up is None:
             return Outcome(key, Ending.AGAIN)
-        # The contents are the holder's: nothing may be concluded from them
-        unknown = Seen(dict.fromkeys(BOTH, UNKNOWN), seen.read_at, -1, seen.waits_for)
-        if root not in self._work.partners:
-            return Outcome(key, Ending.WAIT, seen=unknown)
-        if self._work.items[key].attempts < MOST_ATTEMPTS:
-            return Outcome(key, Ending.RETRY, seen=unknown)
-        return self._refusal(key, found.holders[key], tangle)
+        write = self._writes.get(key)
+        if write is None:
+            # The contents are the holder's: nothing may be concluded from them
+            seen = Seen(dict.fromkeys(BOTH, UNKNOWN), held_up.read_at, -1)
+        else:
+            seen = self._plan.unwritten(write, self._target)
+        seen = seen._replace(waits_for=held_up.waits_for)
+        if root not in work.partners:
+            return Outcome(key, Ending.WAIT, seen=seen)
+        if work.items[key].attempts >= MOST_ATTEMPTS:
+            return self._refusal(key, found.holders[key], tangle)
+        work.wanted.add(root)
+        return Outcome(key, Ending.GATHER, seen=seen)
 
     def _take_in(self, tangle: Tangle, found: Judgement) -> None:
         if tangle.goes_on:

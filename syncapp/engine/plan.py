@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from syncapp.engine.conflict_records import ConflictRecord, new_record, open_record_id, record_id
+from syncapp.engine.content import content_hash
 from syncapp.engine.decide import SOURCES, Decision, Observation, Policy, fact_belongs, rule_of
 from syncapp.engine.documents import DocumentWrite
 from syncapp.engine.values import (
@@ -40,6 +41,8 @@ class Plan:
     pushes: list[DocumentWrite] = field(default_factory=list)
     conflicts: list[ConflictRecord] = field(default_factory=list)
     in_conflict: set[DocumentKey] = field(default_factory=set)
+    leaving: set[DocumentKey] = field(default_factory=set)  # pushes whose time is not known yet
+    read_at: Mapping[Side, int] = field(default_factory=dict)  # positions of the reads behind the decisions
 
     def add(
         self,
@@ -54,6 +57,8 @@ class Plan:
         local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
         if decision in (Decision.WAIT_FOR_LOCAL, Decision.WAIT_FOR_BOTH):
             sides = (Side.LOCAL,) if decision is Decision.WAIT_FOR_LOCAL else BOTH
+            if decision is Decision.WAIT_FOR_LOCAL:
+                self.leaving.add(key)
             self.outcomes[key] = Outcome(key, Ending.WAIT, seen=wait_for(seen, item, sides, self.read_to))
             return
         if refused := refused_by_rule(key, decision, versions, policy):
@@ -97,6 +102,21 @@ class Plan:
             prefer = None if decision is Decision.EQUAL else state.prefer
             after = state.next(*agreed, prefer=prefer, seen_at=seen_at)
         self.states[key] = after
+
+    def unwritten(self, write: DocumentWrite, target: Side) -> Seen:
+        """What is known of a document that was decided about, and that its target refused."""
+        contents = {target: content_hash(write.before), target.other: content_hash(write.after)}
+        # What the local database refuses is rolled back, with the state
+        counter = self.states[write.key].counter - (target is Side.LOCAL)
+        return Seen(contents, self.read_at, counter)
+
+    def remember(self, write: DocumentWrite, item: WorkItem) -> WorkItem:
+        """Of a push that was refused: nothing came of the decision, so that it does not spoil what was known before, as
+        somebody else's would."""
+        unwritten = self.unwritten(write, Side.ATLAS)
+        state = self.states[write.key]._replace(counter=unwritten.counter - 1)
+        seen = wait_for(Observation(unwritten.contents, state, self.read_at), item, BOTH, self.read_to)
+        return item._replace(seen=seen._replace(counter=unwritten.counter))
 
     def count_once(self, there: frozenset[str]) -> None:
         """These open conflicts were recorded before: looking at one again is no further conflict."""

@@ -20,6 +20,8 @@ class Work:
     in_conflict: set[DocumentKey] = field(default_factory=set)
     exchanged: set[DocumentKey] = field(default_factory=set)  # documents that exchange unique values
     partners: set[DocumentKey] = field(default_factory=set)  # that nobody had asked for
+    wanted: set[DocumentKey] = field(default_factory=set)  # partners that have to be asked for
+    leaving: set[DocumentKey] = field(default_factory=set)  # to be pushed, when their time is known
     postponed: set[DocumentKey] = field(default_factory=set)  # to the next round
     looked: set[DocumentKey] = field(default_factory=set)  # postponed since nobody held their value
     untangled: set[Side] = field(default_factory=set)  # where it was asked in this round who holds what
@@ -67,3 +69,9 @@ class Work:
         if key in self.exchanged:
             self.postponed |= self.exchanged.intersection(together)
         return True
+
+
+def known_of(partner: WorkItem, read_to: Mapping[Side, int]) -> dict[Side, int]:
+    """How far the streams had been read, as far as that tells anything of a partner: it may have changed since the fact
+    that it was given, and who wins its conflict only the facts tell that the listener has of it."""
+    return {Side.LOCAL: read_to[Side.LOCAL] if Side.LOCAL in partner.facts else 0, Side.ATLAS: 0}

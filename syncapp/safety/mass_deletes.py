@@ -3,21 +3,29 @@ other side too.
 
 What a collection holds is compared with the most that it held within a window of time. Documents that come and go (a
 queue, carts, sessions) cancel out, however many they are: what was there is there, or others are in its place.
+
+Where others are in its place it is looked at how old the documents were that have gone (ages.py). Of documents that live
+for two windows, half go within one: so only those count that are older than documents can be of which too many would go
+while all that happens is that they come and go.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 
 from syncapp.engine.values import Side
+from syncapp.safety.ages import MOST_KEYS, Ages, Move
 
 GROWTH = 1.1  # the collection is counted again when it has lost so many more
 PARTS = 60  # of a window: what is kept of each collection does not grow with the number of changes
 MOST_PARTS = 4 * PARTS  # where a backlog of one side and fresh changes of the other take turns
 MOST_WINDOWS = 2_000  # before those in which nothing happens any more are dropped
+MOST_AGES = 65_536  # keys of all collections together, about
+UNEVEN = 2  # times as many as on average may go within a window while documents only come and go
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +45,20 @@ class Count:
     level: int = 0
     most: int = 0
     deleted: int = 0
+    moves: list[tuple[int, Move]] = field(default_factory=list)  # each with its key's hash, in their order
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """So many fewer than there were, and so many are left."""
+    """So many of those that were there are lost, and so many are left. `new`: others that came within the window."""
 
     lost: int
     left: int
+    new: int = 0
 
 
 Counts = Mapping[tuple[str, int], Count]  # (collection, part of time) → what happened in it
+Suspects = dict[tuple[str, str], tuple[int, int]]  # (collection, why) → how many were lost, how many are new
 
 
 @dataclass(slots=True)
@@ -77,6 +88,7 @@ class _Window:
         self.parts: deque[_Part] = deque()
         self.newest: dict[Side, int] = {}
         self.counted_at = 0  # the loss when the collection was counted last
+        self.aged_at = 0  # the same for older documents
 
     def part_of(self, side: Side, number: int) -> _Part:
         """Where changes of this part of time are counted now. Parts that have left the window are forgotten."""
@@ -120,56 +132,91 @@ class MassDeletes:
         self.part_ms = max(1, limit.window_ms // PARTS)
         self._lock = threading.Lock()
         self._windows: defaultdict[str, _Window] = defaultdict(_Window)
+        self._young = math.ceil(UNEVEN * PARTS / max(limit.share, 0.01))
+        self._ages: dict[str, Ages] = {}
+        self._began: dict[Side, int] = {}  # each stream, as far as this process has read it
         self._allowed_until: dict[tuple[Side, str], int] = {}
 
-    def add(self, side: Side, counts: Counts, act: Callable[[str, int], bool]) -> None:
+    def add(
+        self, side: Side, counts: Counts, act: Callable[[str, int, int], bool], halted: Container[str] = ()
+    ) -> None:
         """What a side's stream brought; parts are times divided by `part_ms`, and come in their order.
 
-        `act(collection, lost)` is called for each that may have lost too much. True: it was halted, and what is counted
-        later starts anew. If it raises, nothing was counted: all of it is brought again.
+        `act(collection, lost, new)` is called for each that may have lost too much, though so many are new. True: it was
+        halted, and what is counted later starts anew. If it raises, nothing was counted: all of it is brought again.
+        `halted`: collections of which deletes are nothing to ask about now.
         """
         taken: list[tuple[_Part, Count]] = []
-        suspects: dict[str, int] = {}
+        suspects: Suspects = {}
         with self._lock:
             for (collection, part), count in counts.items():
-                if self._allowed_until.get((side, collection), 0) > part * self.part_ms:
+                allowed = self._allowed_until.get((side, collection), 0) > part * self.part_ms
+                ordinary = allowed or collection in halted
+                ages = self._follow(side, collection, part, count, not ordinary)
+                if ordinary:
                     continue
                 window = self._windows[collection]
                 taken.append((held := window.part_of(side, part), count))
                 held.add(side, count)
                 if count.deleted:
                     self._suspect(side, collection, window, suspects)
+                    self._suspect_older(side, collection, window, ages, part, suspects)
             self._drop_idle()
         try:
-            halted = [collection for collection, lost in suspects.items() if act(collection, lost)]
+            stopped = {name for (name, _), (lost, new) in suspects.items() if act(name, lost, new)}
         except Exception:
             with self._lock:
                 for held, count in taken:
                     held.take_back(side, count)
-                for collection in suspects:
-                    self._windows[collection].counted_at = 0
+                for collection, _ in suspects:
+                    self._windows[collection].counted_at = self._windows[collection].aged_at = 0
             raise
-        for collection in halted:
+        for collection in stopped:
             self.forget(collection)
 
+    def mask(self, collection: str) -> int:
+        """Only moves whose hashes have none of these bits have to be told."""
+        ages = self._ages.get(collection)
+        return ages.mask if ages else 0
+
     def exceeds(self, loss: Loss) -> bool:
-        return loss.lost > self._limit.share * (loss.lost + loss.left)
+        return loss.lost > self._limit.share * (loss.lost + max(0, loss.left - loss.new))
 
     def forget(self, collection: str) -> None:
         """What is counted later starts anew."""
         with self._lock:
             self._windows.pop(collection, None)
+            if collection in self._ages:
+                self._ages[collection].forgive()
 
     def allow(self, side: Side, collection: str, now_ms: int) -> None:
         """An operator has said that the deletes are meant: none of the next window is counted."""
         self.forget(collection)
         self._allowed_until[side, collection] = now_ms + self._limit.window_ms
 
-    def _suspect(self, side: Side, collection: str, window: _Window, suspects: dict[str, int]) -> None:
+    def _follow(self, side: Side, collection: str, part: int, count: Count, counts: bool) -> Ages:
+        began = max(self._began.setdefault(side, part), *self._began.values())
+        ages = self._ages.get(collection)
+        if ages is None:
+            ages = self._ages[collection] = Ages(self._young, PARTS, began)
+        ages.follow(side, count.moves, part, counts, max(64, min(MOST_KEYS, MOST_AGES // len(self._ages))))
+        return ages
+
+    def _suspect(self, side: Side, collection: str, window: _Window, suspects: Suspects) -> None:
         lost = window.loss(side, self._limit.number)
         window.counted_at = min(window.counted_at, lost)
         if lost > max(self._limit.number, window.counted_at * GROWTH):
-            window.counted_at = suspects[collection] = lost
+            window.counted_at = lost
+            suspects[collection, "fewer"] = (lost, 0)
+
+    def _suspect_older(
+        self, side: Side, collection: str, window: _Window, ages: Ages, part: int, suspects: Suspects
+    ) -> None:
+        lost = ages.gone(side, part, self._limit.number)
+        window.aged_at = min(window.aged_at, lost)
+        if lost > window.aged_at * GROWTH:
+            window.aged_at = lost
+            suspects[collection, "older"] = (lost, ages.came(part))
 
     def _drop_idle(self) -> None:
         if len(self._windows) <= MOST_WINDOWS:
@@ -177,3 +224,7 @@ class MassDeletes:
         by_age = sorted(self._windows, key=lambda name: max(self._windows[name].newest.values(), default=0))
         for name in by_age[: MOST_WINDOWS // 2]:
             del self._windows[name]
+        # What is read of these again may be of documents that came before
+        self._ages = {name: ages for name, ages in self._ages.items() if name in self._windows}
+        for side in self._began:
+            self._began[side] = max(window.newest.get(side, 0) for window in self._windows.values())

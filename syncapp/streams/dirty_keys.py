@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from syncapp.engine.values import BOTH, DocumentKey, Ending, Fact, Seen, Side, WorkItem
 from syncapp.streams.events import Structural
@@ -54,7 +55,6 @@ class DirtyKeys:
         self._waits: dict[Side, list[tuple[int, int, DocumentKey, Work]]] = {side: [] for side in BOTH}
         self._later: list[tuple[float, int, DocumentKey, Work]] = []  # failed: not to be handed out before
         self._waiting = 0
-        self._gathered: set[str] = set()  # collections whose keys go out together, and one batch at a time
         self._order = itertools.count()
 
     # What the streams bring
@@ -130,20 +130,17 @@ class DirtyKeys:
         return {
             task.collection
             for task in self.tasks.values()
-            if task.gathered or task.collection in self._gathered
+            if task.gathered or task.collection in self._ready.gathered
         }
 
     def take(self, task_id: str, limit: int, now: float) -> tuple[Side, str, list[WorkItem]] | None:
         """Up to `limit` ready keys of one collection, for one task. Groups take turns."""
-        found = self._ready.take(limit, self._dirty, self._held(), self._gathered)
+        found = self._ready.take(limit, self._dirty, self._held())
         if found is None:
             return None
-        side, collection, chosen = found
+        side, collection, chosen, gathered = found
         taken = {key: self._dirty.pop(key) for key in chosen}
         self._busy.update(chosen)
-        gathered = collection in self._gathered
-        if not self._ready.any_of(collection):
-            self._gathered.discard(collection)  # what is ready later is asked for again if it must be
         self.tasks[task_id] = Task(collection, taken, now, gathered)
         items = [WorkItem(key, work.facts, work.seen, work.attempts) for key, work in taken.items()]
         return side, collection, items
@@ -160,14 +157,16 @@ class DirtyKeys:
         task_id: str,
         ends: Iterable[tuple[DocumentKey, Ending, Seen | None]],
         now: float | None = None,
+        partners: Mapping[DocumentKey, Seen | None] = MappingProxyType({}),
     ) -> int:
         """A task reports. A late report, of a task that was given up, is ignored. `now`: what failed waits for a while
-        from then on, until `due`; without it nothing does.
+        from then on, until `due`; without it nothing does. `partners`: what keys of the task were waiting for, though
+        it was not handed out.
 
         Returns how many pulls are owed of which no event of Atlas's stream is held back.
         """
         task = self.tasks.get(task_id)
-        owed = 0
+        owed = attempts = 0
         if task is None:
             return owed
         for key, ending, seen in ends:
@@ -188,13 +187,15 @@ class DirtyKeys:
                     self._ready.add(key, newer)
             else:
                 work.seen = seen or work.seen  # also of one that is to be tried again after a wait
-                if ending is Ending.GATHER:
-                    self._gathered.add(key.collection)
+                work.gather = ending is Ending.GATHER
                 # What was gathered once in vain must not be for ever
-                work.attempts += ending is Ending.RETRY or (ending is Ending.GATHER and task.gathered)
+                work.attempts += ending is Ending.RETRY or (work.gather and task.gathered)
+                attempts = max(attempts, work.attempts)
                 pause = _pause(ending, work.attempts)
                 until = None if now is None or not pause else now + pause
                 self._put_back(key, work, until)
+        for key, seen in partners.items():
+            self._gather(key, seen, attempts)
         if not task.keys:
             del self.tasks[task_id]
         return owed
@@ -211,6 +212,7 @@ class DirtyKeys:
             task = self.tasks.pop(task_id, None)
             for key, work in task.keys.items() if task else ():
                 self._busy.discard(key)
+                work.gather = False  # an ordinary batch finds out by itself, and is not lost for its size
                 self._put_back(key, work)
                 count += 1
         return count
@@ -287,6 +289,12 @@ class DirtyKeys:
         if work.local is not None:
             self.watermarks[Side.LOCAL].release(work.local.held)
             work.local = None
+
+    def _gather(self, key: DocumentKey, seen: Seen | None, attempts: int) -> None:
+        """Others cannot be written before this one is decided about: it goes out with them, though no event may ask for
+        it (it was rejected, say, and is in conflict)."""
+        if key not in self._dirty and key not in self._busy:
+            self._put_back(key, Work(Side.LOCAL, seen=seen, attempts=attempts, gather=True))
 
     def _park(self, key: DocumentKey, work: Work) -> None:
         """Keep it until the rules change: its events stay unfinished."""

@@ -15,6 +15,7 @@ from redis import RedisError
 
 from syncapp.broker import refuses_login
 from syncapp.conf import SyncSettings
+from syncapp.engine.content import document_key
 from syncapp.engine.error_text import describe
 from syncapp.engine.values import Batch, Ending, Side, WorkItem
 from syncapp.queues import QUEUES
@@ -152,6 +153,7 @@ class Dispatcher:
         return replace(
             self._batch(task_id, side, collection, items),
             hurry=full,
+            gathered=self._dirty.tasks[task_id].gathered,
             halted=stopped_sides(self._safeguards.halts, collection),
             rules_version=rules.version,
         )
@@ -200,7 +202,10 @@ class Dispatcher:
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
                 endings = self._endings(report)
                 ends = zip(keys, endings, map(report.seen.get, itertools.count()), strict=False)
-                owed += self._dirty.finish(report.task_id, ends, now)
+                # Of a task that was given up nothing counts
+                partners = report.partners if keys else ()
+                others = {document_key(keys[0].collection, one): seen for one, seen in partners}
+                owed += self._dirty.finish(report.task_id, ends, now, others)
                 if keys and report.endings:
                     self._patience = 1
             if arrived:

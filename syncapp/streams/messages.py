@@ -148,6 +148,8 @@ class Report:
     rules_version: int = 0  # by which it was decided
     worker: str = ""  # the process that says so
     error: str = ""  # why keys are to be tried again
+    # `_id`s (BSON of {_id: …}) of others that keys were waiting for, and that have to be handed out with them
+    partners: tuple[tuple[bytes, Seen | None], ...] = ()
 
     @classmethod
     def of(
@@ -159,7 +161,7 @@ class Report:
         for kind, number in kinds.items():
             counts.update(dict.fromkeys(_names(*kind, batch.side), number))
         by_key = {one.key: one for one in outcomes}
-        ends = [by_key[item.key] for item in batch.items]
+        ends = [by_key.pop(item.key) for item in batch.items]
         return cls(
             batch.task_id,
             batch.side,
@@ -170,6 +172,9 @@ class Report:
             took_ms,
             rules_version=rules_version,
             error=error,
+            partners=tuple(
+                (key.id_bson, one.seen) for key, one in by_key.items() if one.ending is Ending.GATHER
+            ),
         )
 
 
@@ -206,6 +211,7 @@ def encode_report(report: Report) -> bytes:
             "rules": report.rules_version,
             "worker": report.worker,
             "error": report.error,
+            "partners": [[id_bson, _encode_seen(seen)] for id_bson, seen in report.partners],
         }
     )
 
@@ -225,4 +231,5 @@ def decode_report(data: bytes) -> Report:
         message["rules"],
         message["worker"],
         message.get("error", ""),
+        tuple((id_bson, _decode_seen(seen)) for id_bson, seen in message.get("partners", ())),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from syncapp.engine.cutting import ID_BYTES
@@ -35,6 +35,7 @@ class Work:
     ready: bool = False
     waiting: bool = False
     parked: bool = False  # a pull that is not allowed now
+    gather: bool = False  # it goes out with all that is ready in its collection
     attempts: int = 0
 
     def of(self, side: Side) -> Brought | None:
@@ -66,6 +67,7 @@ class ReadyKeys:
     def __init__(self) -> None:
         self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
         self.blocked: frozenset[str] = frozenset()  # collections of which nothing may go out
+        self.gathered: set[str] = set()  # collections whose keys go out together, and one batch at a time
 
     def __len__(self) -> int:
         return sum(group.ready for group in self._groups.values())
@@ -82,9 +84,6 @@ class ReadyKeys:
             default=0,
         )
 
-    def any_of(self, collection: str) -> bool:
-        return any(group.ready for (_, name), group in self._groups.items() if name == collection)
-
     def add(self, key: DocumentKey, work: Work) -> None:
         if work.ready:
             return
@@ -94,6 +93,8 @@ class ReadyKeys:
             group = self._groups[work.side, key.collection] = _Group()
         group.keys.append(key)
         group.ready += 1
+        if work.gather:
+            self.gathered.add(key.collection)
 
     def drop(self, key: DocumentKey, work: Work) -> None:
         if work.ready:
@@ -101,49 +102,66 @@ class ReadyKeys:
             self._groups[work.side, key.collection].ready -= 1  # its place in the queue is passed over later
 
     def take(
+        self, limit: int, works: Mapping[DocumentKey, Work], held: Container[str] = ()
+    ) -> tuple[Side, str, list[DocumentKey], bool] | None:
+        """Up to `limit` keys of the group whose turn it is, all of as many attempts, and no more than fit in a task. Of
+        a collection in `gathered` many more, and of both sides' groups, so that all that is ready comes together: True.
+        Of those in `held` none."""
+        for place in [place for place in self._groups if place[1] not in self.blocked]:
+            side, collection = place
+            if not self._groups[place].ready:
+                del self._groups[place]
+            elif collection not in held:
+                if collection in self.gathered:
+                    return side, collection, self._take_together(side, collection, works), True
+                return side, collection, self._take_of(place, limit, works), False
+        return None
+
+    def _take_together(
+        self, side: Side, collection: str, works: Mapping[DocumentKey, Work]
+    ) -> list[DocumentKey]:
+        chosen: list[DocumentKey] = []
+        places = [(one, collection) for one in (side, side.other)]
+        for place in places:
+            if place in self._groups:
+                chosen += self._take_of(place, GATHERED_KEYS - len(chosen), works, chosen)
+        if not any(place in self._groups for place in places):
+            self.gathered.discard(collection)  # what is ready later asks for it again if it must be
+        return chosen
+
+    def _take_of(
         self,
+        place: tuple[Side, str],
         limit: int,
         works: Mapping[DocumentKey, Work],
-        held: Container[str] = (),
-        gathered: Container[str] = (),
-    ) -> tuple[Side, str, list[DocumentKey]] | None:
-        """Up to `limit` keys of the group whose turn it is, all of as many attempts, and no more than fit in a task. Of
-        the collections in `gathered` many more, so that all that is ready comes together; of those in `held` none."""
-        for side, collection in [place for place in self._groups if place[1] not in self.blocked]:
-            group = self._groups.pop((side, collection))
-            if not group.ready:
+        together: Sequence[DocumentKey] | None = None,
+    ) -> list[DocumentKey]:
+        """`together`: with these, and whatever their attempts."""
+        group = self._groups.pop(place)
+        keys = group.keys
+        chosen: list[DocumentKey] = []
+        others: list[DocumentKey] = []
+        attempts, size = -1, sum(len(key.id_bson) for key in together or ())
+        while keys and len(chosen) + len(others) < limit:
+            key = keys.popleft()
+            work = works.get(key)
+            if work is None or not work.ready or work.side is not place[0]:
                 continue
-            if collection in held:
-                self._groups[side, collection] = group
+            if together is None and attempts < 0:
+                attempts = work.attempts
+                # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
+                limit = max(1, limit // 8 ** min(attempts, 4))
+            if together is None and work.attempts != attempts:
+                others.append(key)
                 continue
-            together = collection in gathered
-            if together:
-                limit = GATHERED_KEYS
-            keys = group.keys
-            chosen: list[DocumentKey] = []
-            others: list[DocumentKey] = []
-            attempts, size = -1, 0
-            while keys and len(chosen) + len(others) < limit:
-                key = keys.popleft()
-                work = works.get(key)
-                if work is None or not work.ready or work.side is not side:
-                    continue
-                if attempts < 0:
-                    attempts = work.attempts
-                    # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
-                    limit = limit if together else max(1, limit // 8 ** min(attempts, 4))
-                if work.attempts != attempts:
-                    others.append(key)
-                    continue
-                size += len(key.id_bson)
-                if chosen and size > ID_BYTES:
-                    keys.appendleft(key)
-                    break
-                work.ready = False
-                chosen.append(key)
-            group.ready -= len(chosen)
-            keys.extendleft(reversed(others))
-            if group.ready:
-                self._groups[side, collection] = group  # at the end: the others come first
-            return side, collection, chosen
-        return None
+            size += len(key.id_bson)
+            if (chosen or together) and size > ID_BYTES:
+                keys.appendleft(key)
+                break
+            work.ready = False
+            chosen.append(key)
+        group.ready -= len(chosen)
+        keys.extendleft(reversed(others))
+        if group.ready:
+            self._groups[place] = group  # at the end: the others come first
+        return chosen

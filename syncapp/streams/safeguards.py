@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from syncapp.conf import SyncSettings
 from syncapp.engine.errors import SyncError, TransientError, translate
 from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
 from syncapp.rules.exclusions import Exclusions
+from syncapp.safety.ages import Move
 from syncapp.safety.answered import Answered, is_answered, load_answered
 from syncapp.safety.answers import carry_out
 from syncapp.safety.halts import DETAILS, Answer, Halt, Kind, load_halts, raise_halt
@@ -136,7 +138,7 @@ class Safeguards:
         """Raises PyMongoError if a halt cannot be noted: then nothing of it counts as read."""
         counts: dict[tuple[str, int], Count] = {}
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
-        name, second, count = "", 0, Count()
+        name, second, count, mask = "", 0, Count(), 0
         for change in changes:
             if isinstance(change, Change):
                 fact = change.fact
@@ -147,14 +149,19 @@ class Safeguards:
                 if change.key.collection != name or fact.position >> 32 != second:
                     name, second = change.key.collection, fact.position >> 32
                     count = counts.setdefault((name, self._part_of(side, fact)), Count())
+                    mask = self._deletes.mask(name)
                 if fact.operation is Operation.INSERT:
+                    move = Move.CAME
                     count.level += 1
                     if count.level > count.most:
                         count.most = count.level
                 else:
-                    count.level -= 1
                     # Another device's deletes were looked at where they were made
-                    count.deleted += fact.origin == native
+                    move = Move.TAKEN if fact.origin == native else Move.TAKEN_ELSEWHERE
+                    count.level -= 1
+                    count.deleted += move is Move.TAKEN
+                if not (followed := hash(change.key)) & mask:
+                    count.moves.append((followed, move))
             elif isinstance(change, Pulse):
                 self.heartbeat.arrived(side, change.nonce)
         if counts:
@@ -183,16 +190,17 @@ class Safeguards:
 
     def _count(self, side: Side, counts: Mapping[tuple[str, int], Count]) -> None:
         halted = {name for name, _ in counts if any(halt.stops(side, name) for halt in self.halts)}
-        open_ones = {place: count for place, count in counts.items() if place[0] not in halted}
-        self._deletes.add(side, open_ones, lambda name, lost: self._halt_deletes(side, name, lost))
+        self._deletes.add(side, counts, partial(self._halt_deletes, side), halted)
 
-    def _halt_deletes(self, side: Side, name: str, lost: int) -> bool:
+    def _halt_deletes(self, side: Side, name: str, lost: int, new: int) -> bool:
         """False: what the collection has lost is no great share of it."""
-        loss = Loss(lost, count_documents(self._databases[side], name))
+        loss = Loss(lost, count_documents(self._databases[side], name), new)
         if not self._deletes.exceeds(loss):
             return False
         place = "the local database" if side is Side.LOCAL else "Atlas"
         detail = f"{lost:,} documents of {name} were deleted on {place} within a short time; {loss.left:,} are left"
+        if new:
+            detail += f", {new:,} of which are new"
         preview = {"deletes": lost, "left": loss.left}
         local = self._databases[Side.LOCAL]
         if raise_halt(local, Kind.MASS_DELETE, detail, side=side, collection=name, preview=preview):

@@ -15,7 +15,7 @@ from pymongo.database import Database
 from syncapp.conf import load
 from syncapp.embedded.redis import Redis
 from syncapp.engine.content import document_key
-from syncapp.engine.values import Batch, Ending, Outcome, Side
+from syncapp.engine.values import BOTH, Batch, Ending, Outcome, Seen, Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.rules import Rules
 from syncapp.streams import dispatcher, reports
@@ -136,6 +136,31 @@ def test_tasks_may_take_longer_when_they_were_given_up_before_their_turn(listene
     listener.report(batch, done(batch))
     assert listener.is_given_up(task(listener), 1.1 * TIMEOUT), (
         "one that is done shows that all is well again"
+    )
+
+
+def test_what_must_come_together_is_handed_out_as_one_with_whom_it_waits_for(listener: Listener) -> None:
+    """Two documents want unique values of a third one, for which no event asks: the worker is told that all of them come
+    together, so that it may write more at once."""
+    listener.change(3)
+    batch = listener.hand_out()
+    assert batch is not None
+    assert not batch.gathered
+    other = document_key("orders", bson.encode({"_id": "other"}))
+    read_at = dict.fromkeys(BOTH, 5)
+    seen = Seen(dict.fromkeys(BOTH, bytes(16)), read_at, 1)
+    outcomes = [Outcome(item.key, Ending.GATHER, seen=seen) for item in batch.items[:2]]
+    outcomes += [Outcome(batch.items[2].key, Ending.DONE), Outcome(other, Ending.GATHER, seen=seen)]
+    reports.send(listener.client, batch.reply_to, Report.of(batch, outcomes, 1.0))
+    listener.dispatcher.take_reports()
+    assert listener.hand_out() is None, "they wait for the streams"
+    for side in BOTH:
+        listener.dirty.passed(side, 5)
+    together = listener.hand_out()
+    assert together is not None
+    assert together.gathered
+    assert {item.key: item.seen for item in together.items} == dict.fromkeys(
+        (*(item.key for item in batch.items[:2]), other), seen
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine import decide, landings
+from syncapp.engine import collisions, decide, landings
 from syncapp.engine.connect import connect
 from tests.property import world
 from tests.property.world import forget_prepared
@@ -34,6 +34,12 @@ def few_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def single_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch brings one event, so that a stream can be read up to any of them."""
     monkeypatch.setattr(world, "FETCH", 1)
+
+
+@pytest.fixture
+def gathers_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is brought together by the listener, and what a batch takes in by itself, both occur with few documents."""
+    monkeypatch.setattr(collisions, "FEW", 2)
 
 
 @pytest.fixture(scope="module")

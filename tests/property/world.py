@@ -16,7 +16,7 @@ from pymongo.database import Database
 from syncapp.bulk.start import prepare
 from syncapp.engine import conflict_records, origin
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.content import split_documents
+from syncapp.engine.content import document_key, split_documents
 from syncapp.engine.decide import Policy
 from syncapp.engine.values import BOTH, Batch, Outcome, Side
 from syncapp.rules.exclusions import Exclusions
@@ -24,6 +24,7 @@ from syncapp.rules.rules import Rules
 from syncapp.streams.change_stream import ChangeStream, pipeline
 from syncapp.streams.dirty_keys import DirtyKeys
 from syncapp.streams.events import Change, EventReader, Structural
+from syncapp.streams.messages import Report, decode_report, encode_report
 from syncapp.streams.oplog_times import OplogTimes
 from tests.property.stepped_task import SteppedTask
 from tests.support.versions import ODD_NAMES
@@ -121,7 +122,12 @@ class Device:
         self.pulls += sum(one.transfer is Side.LOCAL for one in task.outcomes)
         self.pushes += sum(one.transfer is Side.ATLAS for one in task.outcomes)
         if report and dirty is self.dirty:
-            dirty.finish(task.batch.task_id, [(one.key, one.ending, one.seen) for one in task.outcomes])
+            report = decode_report(encode_report(Report.of(task.batch, task.outcomes, 0.0)))
+            partners = {
+                document_key(task.batch.collection, id_bson): seen for id_bson, seen in report.partners
+            }
+            ends = [(one.key, one.ending, one.seen) for one in task.outcomes]
+            dirty.finish(task.batch.task_id, ends, partners=partners)
 
     def save_tokens(self) -> None:
         for side in BOTH:

@@ -332,7 +332,40 @@ def test_what_was_gathered_in_vain_counts_its_attempts(dirty: DirtyKeys) -> None
         gather(dirty, key(1), key(2), task="t")
 
 
-def test_a_gathered_task_that_is_lost_is_gathered_again(dirty: DirtyKeys) -> None:
+def test_both_sides_keys_come_together_whatever_their_attempts(dirty: DirtyKeys) -> None:
+    fetch(dirty, L, key(1), key(2))
+    fetch(dirty, A, key(3), key(4), position=2)
+    assert take(dirty, "1", limit=1) == [key(1)]
+    done(dirty, key(1), task="1", ending=Ending.RETRY)
+    assert take(dirty, "2", limit=1) == [key(3)]
+    gather(dirty, key(3), task="2")
+    assert set(take(dirty, "3", limit=1)) == {key(number) for number in range(1, 5)}
+    assert dirty.tasks["3"].gathered
+
+
+def test_whom_nobody_asked_for_comes_with_those_that_wait_for_it_when_the_streams_are_far_enough(
+    dirty: DirtyKeys,
+) -> None:
+    fetch(dirty, L, key(1), key(2))
+    assert take(dirty, "1", limit=1) == [key(1)]
+    seen = Seen(dict.fromkeys((L, A), HASH), {L: 5, A: 7}, 1)
+    dirty.finish("1", [(key(1), Ending.GATHER, seen)], partners={key(2): seen, key(3): seen})
+    assert take(dirty, "2") == [key(2)], "it was to go out by itself, and was not held up"
+    assert not dirty.tasks["2"].gathered
+    dirty.passed(L, 5)
+    fetch(dirty, A, key(3), position=7)
+    taken = dirty.take("3", 1, 0.0)
+    assert taken is None, "a task of the collection is out"
+    done(dirty, key(2), task="2")
+    taken = dirty.take("3", 1, 0.0)
+    assert taken is not None
+    assert {item.key: item.facts for item in taken[2]} == {key(1): {L: fact(1)}, key(3): {A: fact(7)}}
+    done(dirty, key(1), key(3), task="3")
+    assert dirty.size == 0
+    assert [dirty.watermarks[side].advance() for side in (L, A)] == ["local1", "atlas7"]
+
+
+def test_a_gathered_task_that_is_lost_comes_in_ordinary_batches(dirty: DirtyKeys) -> None:
     fetch(dirty, L, key(1), key(2))
     take(dirty, "1", limit=1)
     gather(dirty, key(1), task="1")

@@ -36,9 +36,9 @@ class Shop:
         self.halted = False
         self.counter = MassDeletes(LIMIT)
 
-    def judge(self, collection: str, lost: int) -> bool:
+    def judge(self, collection: str, lost: int, new: int) -> bool:
         self.asked += 1
-        self.halted |= self.counter.exceeds(Loss(lost, self.documents))
+        self.halted |= self.counter.exceeds(Loss(lost, self.documents, new))
         return self.halted
 
     def change(self, count: Count, at_ms: int, side: Side = Side.LOCAL) -> bool:
@@ -67,8 +67,8 @@ def verdicts(counter: MassDeletes, side: Side, counts: Counts, left: int) -> lis
     """The collections that are halted."""
     found: list[str] = []
 
-    def judge(collection: str, lost: int) -> bool:
-        if counter.exceeds(Loss(lost, left)):
+    def judge(collection: str, lost: int, new: int) -> bool:
+        if counter.exceeds(Loss(lost, left, new)):
             found.append(collection)
             return True
         return False
@@ -120,7 +120,7 @@ def test_what_an_operator_meant_is_not_asked_again_in_the_same_window() -> None:
 def test_what_could_not_be_judged_does_not_count_twice_when_it_is_read_again() -> None:
     counter = MassDeletes(LIMIT)
 
-    def away(collection: str, lost: int) -> bool:
+    def away(collection: str, lost: int, new: int) -> bool:
         raise ConnectionError
 
     for _ in range(2):
@@ -142,11 +142,9 @@ def test_what_is_kept_does_not_grow_with_the_changes() -> None:
     for part in range(10 * PARTS):
         for number in range(300):
             counts = {(f"c{part % 20}.{number}", part): inserts(9)}
-            counter.add(Side.LOCAL, counts, lambda collection, lost: False)
-            counter.add(
-                Side.ATLAS, {("both", part + 100 * number): inserts(9)}, lambda collection, lost: False
-            )
-            counter.add(Side.LOCAL, {("both", part): inserts(9)}, lambda collection, lost: False)
+            counter.add(Side.LOCAL, counts, lambda *_: False)
+            counter.add(Side.ATLAS, {("both", part + 100 * number): inserts(9)}, lambda *_: False)
+            counter.add(Side.LOCAL, {("both", part): inserts(9)}, lambda *_: False)
     assert len(counter._windows) <= MOST_WINDOWS
     assert all(len(window.parts) <= MOST_PARTS for window in counter._windows.values())
 

@@ -56,5 +56,6 @@ def test_a_report_arrives_as_it_was_sent(ends: list[tuple[Ending, Seen | None, b
         silent_ms=200,
         rules_version=7,
         worker="shop:17",
+        partners=tuple((bson.encode({"_id": place}), found) for place, (_, found, _) in enumerate(ends)),
     )
     assert decode_report(encode_report(report)) == report
