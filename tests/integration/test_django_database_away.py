@@ -1,15 +1,21 @@
-"""Documents go on moving both ways while Django's database (PostgreSQL here) hangs or is away, also with a listener
-and workers that start meanwhile; what could not be recorded is recorded when it is back."""
+"""Documents go on moving both ways while Django's database (PostgreSQL here) hangs, is frozen or away, also with a
+listener and workers that start meanwhile; what could not be recorded is recorded when it is back, and whoever asks
+meanwhile is answered."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 
+from syncapp.embedded.ports import free_port
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
@@ -90,3 +96,81 @@ def test_documents_move_without_it_and_records_follow(
     seen = "SELECT seen_at FROM syncapp_instance"
     eventually(lambda: rows(postgres, seen)[0][0] > back, "the listener reports again", 30)
     move(device, 5)
+
+
+Answer = tuple[int, str]
+
+
+def ask(device: Device, address: str, accept: str = "application/json", patience: float = 15) -> Answer:
+    """Status and body. Raises OSError if there is none for so long."""
+    url = f"http://127.0.0.1:{device.settings['PORT']}{address}"
+    # With a session it has to be looked up who asks
+    headers = {"Accept": accept, "Cookie": f"sessionid={'x' * 32}"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=patience) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def is_well(device: Device) -> bool:
+    try:
+        return ask(device, "/api/health")[0] == 200
+    except OSError:
+        return False
+
+
+HEALTH = "/api/sync/bidirectional/health"
+SCRIPTS = (HEALTH, "/api/sync/bidirectional/metrics", "/api/health", "/metrics", "/monitoring/dashboard")
+
+
+@pytest.mark.timeout(240)
+def test_a_frozen_one_holds_up_neither_documents_nor_answers(
+    make_device: MakeDevice, postgres: Postgres
+) -> None:
+    device = make_device(
+        DATABASE_URL=postgres.url("postgres"),
+        PORT=str(free_port()),
+        SYNC_API_PUBLIC_READ="true",
+        ORIGIN_TRACKING_CLEANUP_INTERVAL="1000",
+    )
+    done = manage("sync_setup", home=device.home, **device.settings)
+    assert done.returncode == 0, done.stderr
+    device.start()
+    device.launch("web", "beat")
+    eventually(lambda: is_well(device), "the web process answers")
+    assert ask(device, "/metrics")[0] == 200
+    sent = "SELECT COALESCE(SUM(total_run_count), 0) FROM django_celery_beat_periodictask"
+    eventually(lambda: rows(postgres, sent)[0][0], "beat sends tasks", 30)
+    move(device, 1)
+
+    with postgres.frozen():
+        move(device, 2)
+        with ThreadPoolExecutor(len(SCRIPTS) * 4) as pool:  # more than it has threads
+            answers = list(pool.map(lambda address: ask(device, address), SCRIPTS * 4))
+        assert {status for status, _ in answers} == {503}
+        assert all(json.loads(body) for _, body in answers)
+        assert "Django's database cannot be reached" in ask(device, HEALTH)[1]
+        status, page = ask(device, "/monitoring/dashboard", "text/html")
+        assert (status, "Django&#x27;s database cannot be reached" in page) == (503, True)
+        found = manage("sync_status", home=device.home, **device.settings)
+        assert (found.returncode, "Django's database cannot be reached" in found.stdout) == (2, True)
+        found = manage("sync_doctor", home=device.home, **device.settings)
+        assert "✗ Django's database cannot be reached" in found.stdout
+        device.wait_for_line("beat", "has not answered", 60)
+        device.kill_child()
+        move(device, 3)
+        device.kill("listener")
+        device.launch("listener")
+        move(device, 4, timeout=30)
+
+    back = dt.datetime.now(dt.UTC)
+    eventually(lambda: is_well(device), "the web process answers again", 30)
+    eventually(lambda: ask(device, HEALTH)[0] == 200, "health is known again", 30)
+    seen = "SELECT seen_at FROM syncapp_instance"
+    eventually(lambda: rows(postgres, seen)[0][0] > back, "the listener reports again", 30)
+    last = "SELECT MAX(last_run_at) FROM django_celery_beat_periodictask"
+    eventually(lambda: rows(postgres, last)[0][0] > back, "beat sends tasks again", 60)
+    move(device, 5)
+    for name in ("web", "beat", "listener", "worker"):
+        assert device.is_running(name), device.tail(name)
