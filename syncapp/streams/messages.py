@@ -78,7 +78,7 @@ def _decode_items(message: Mapping[str, Any]) -> Iterator[WorkItem]:
     local, atlas = (_unpack_facts(packed, message["origins"]) for packed in message["facts"])
     seen = {place: _decode_seen(one) for place, one in message["seen"]}
     attempts = message["attempts"] or itertools.repeat(0)
-    losses = message["losses"] or itertools.repeat(0)
+    losses = message.get("losses") or itertools.repeat(0)
     packed = zip(ids, local, atlas, attempts, losses, strict=False)
     for place, (id_bson, here, there, tried, lost) in enumerate(packed):
         facts = {}
@@ -229,6 +229,6 @@ def decode_report(data: bytes) -> Report:
         message["silent_ms"],
         message["rules"],
         message["worker"],
-        message["error"],
-        message["refused"],
+        message.get("error", ""),
+        message.get("refused", False),
     )

@@ -188,6 +188,8 @@ class Session:
             time.sleep(0.02)
         for thread in threads:
             thread.stop()
+        self._over.set()
+        self._refusal.set()  # it would wait for long
         self._readers.join_all(2.0)
         if not lost:
             if not isinstance(self._error, HistoryLost):  # its token was deleted, and must stay so
