@@ -154,7 +154,7 @@ def _text(instance: Instance, subject: str) -> str:
 
 def _stops(now: datetime, instance: Instance) -> tuple[StopFacts, ...]:
     found = []
-    for kind in ("broker", "workers", "tasks"):
+    for kind in ("broker", "workers"):
         if one := instance.stops.get(kind):
             since = datetime.fromtimestamp(one["since"], UTC)
             found.append(StopFacts(kind, one["text"], since, (now - since).total_seconds()))

@@ -58,7 +58,7 @@ class StartFacts:
 
 @dataclass(frozen=True)
 class StopFacts:
-    """`kind`: broker, workers or tasks."""
+    """`kind`: broker or workers."""
 
     kind: str
     text: str
@@ -123,8 +123,7 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
         reasons += _streams(facts, limits) + _flow(facts, limits)
         reasons += stuck.reasons(facts.stuck, limits.lasting_s, pulls=facts.enabled)
     if facts.start is None and not _is_silent(facts, limits):
-        # Of tasks that fail, what is known of their changes says more
-        reasons += [_stop(one, limits) for one in facts.stops if not (one.kind == "tasks" and facts.stuck)]
+        reasons += [_stop(one, limits) for one in facts.stops]
     # Halts outlive a silent listener: they are kept beside the data
     reasons += safety.reasons(facts.safety, pulls=facts.enabled)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
@@ -174,15 +173,12 @@ def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
 
 
 def _stop(stop: StopFacts, limits: Thresholds) -> Reason:
-    bound = limits.silent_critical_s
     if stop.kind == "broker":
         text = f"The broker (Redis) is unreachable since {clock(stop.since)}: {stop.text}"
-    elif stop.kind == "workers":
+    else:
         queue = f" for the queue {stop.text}" if stop.text else ""
         text = f"No worker has reported for {duration(stop.since_s)}: is a Celery worker running{queue}?"
-    else:
-        text, bound = f"Tasks fail since {clock(stop.since)}: {stop.text}", limits.disconnected_s
-    return Reason(Status.CRITICAL if stop.since_s > bound else Status.DEGRADED, text)
+    return Reason(Status.CRITICAL if stop.since_s > limits.silent_critical_s else Status.DEGRADED, text)
 
 
 def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:

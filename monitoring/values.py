@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from syncapp.one_line import one_line
+
 MINUTE, HOUR = 60.0, 3600.0
 
 
@@ -23,7 +25,10 @@ class Status(StrEnum):
 @dataclass(frozen=True)
 class Reason:
     status: Status
-    text: str
+    text: str  # one line
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text))
 
 
 def clock(moment: datetime) -> str:

@@ -6,6 +6,7 @@ Command, API and admin call it. Who answered what is in the audit log; the liste
 from __future__ import annotations
 
 from syncapp.databases import local_database
+from syncapp.one_line import one_line
 from syncapp.safety.halts import ANSWERS, Answer, Halt, answer_halt, load_halts
 from syncapp.switches import Actor, audit, raise_version
 
@@ -39,9 +40,9 @@ def show() -> list[Halt]:
 
 
 def answer(halt_id: str, answer: str, user: Actor = None) -> Halt:
-    """Answer a halt. Raises HaltError or LocalUnreachable."""
+    """Answer a halt. `halt_id`: also as a line of text shows it. Raises HaltError or LocalUnreachable."""
     with local_database(PROCESS) as local:
-        halt = next((one for one in load_halts(local) if one.id == halt_id), None)
+        halt = next((one for one in load_halts(local) if halt_id in (one.id, one_line(one.id))), None)
         if halt is None:
             raise UnknownHalt(f"Nothing is halted under the id {halt_id!r}")
         if answer not in ANSWERS[halt.kind]:
@@ -49,9 +50,9 @@ def answer(halt_id: str, answer: str, user: Actor = None) -> Halt:
         if halt.answer is not None:
             raise AnsweredAlready(f"It was answered already: {halt.answer}. The listener carries it out")
         by = user.get_username() if user is not None else ""
-        answered = answer_halt(local, halt_id, Answer(answer), by)
+        answered = answer_halt(local, halt.id, Answer(answer), by)
         if answered is None:
             raise AnsweredAlready("Somebody else answered it at the same moment")
-    audit(user, "answer halt", f"{halt_id}: {answer}")
+    audit(user, "answer halt", f"{one_line(halt.id)}: {answer}")
     raise_version()  # listener and workers read what is halted together with the rules
     return answered

@@ -16,6 +16,7 @@ from structlog.types import EventDict, Processor, WrappedLogger
 
 from syncapp.conf import SyncSettings
 from syncapp.masking import mask_passwords
+from syncapp.one_line import one_line, several_lines
 
 
 def level_in_capitals(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
@@ -41,6 +42,11 @@ def is_no_mere_answer(record: logging.LogRecord) -> bool:
     return record.exc_info is not None
 
 
+def escape(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """What a line says stays in it. Only a traceback, which comes later, has lines of its own."""
+    return {key: one_line(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
 class Masked:
     """Renders a line with another renderer, then masks what looks like a password."""
 
@@ -48,7 +54,7 @@ class Masked:
         self.render = render
 
     def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
-        return mask_passwords(str(self.render(logger, name, event)))
+        return mask_passwords(several_lines(str(self.render(logger, name, event))))
 
 
 def formatter(form: str) -> structlog.stdlib.ProcessorFormatter:
@@ -61,11 +67,12 @@ def formatter(form: str) -> structlog.stdlib.ProcessorFormatter:
         ]
     else:
         render += [
+            escape,
             Masked(
                 structlog.dev.ConsoleRenderer(
                     colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
                 )
-            )
+            ),
         ]
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_BEFORE_RENDERING, processors=render)
 

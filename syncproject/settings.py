@@ -88,8 +88,9 @@ DATABASES: dict[str, dict[str, Any]] = {
 DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    # A server that is away is noticed in seconds, where the driver itself would wait for minutes
-    limits = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+    # A server that is away or frozen is noticed in seconds, where the driver itself would wait for minutes or for ever
+    DATABASES["default"]["ENGINE"] = "syncproject.postgresql"
+    limits = {"connect_timeout": 4, "tcp_user_timeout": 10_000}
     DATABASES["default"]["OPTIONS"] = {**limits, **DATABASES["default"].get("OPTIONS", {})}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Several processes write. IMMEDIATE takes the write lock at BEGIN, so that nobody fails half-way.
@@ -180,6 +181,7 @@ CELERY_ACCEPT_CONTENT = ["bson", "json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_LOST_WAIT = 2  # seconds, until a task whose process has ended is known to be lost
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

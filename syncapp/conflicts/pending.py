@@ -20,6 +20,7 @@ from syncapp.engine.values import Ending, Outcome, Side
 
 PENDING = "_sync_rejected"
 BEHIND_ID = "kept-behind"
+EMPTIED_ID = "kept-emptied"
 PART_BYTES = 8_000_000
 _BODIES = ("document", "other_document")
 
@@ -58,6 +59,23 @@ def behind(local: Database[Any]) -> str:
 def caught_up(local: Database[Any], mark: str) -> None:
     """Everything that this note stands for was done. Raises PyMongoError."""
     local[METADATA].delete_one({"_id": BEHIND_ID, "mark": mark})
+
+
+def note_emptied(local: Database[Any], names: Iterable[str]) -> None:
+    """Documents of these collections went without events of their own. Raises PyMongoError."""
+    local[METADATA].update_one(
+        {"_id": EMPTIED_ID}, {"$addToSet": {"names": {"$each": list(names)}}}, upsert=True
+    )
+
+
+def emptied(local: Database[Any]) -> list[str]:
+    """The collections of which that was noted. Raises PyMongoError."""
+    return list((local[METADATA].find_one({"_id": EMPTIED_ID}) or {}).get("names", []))
+
+
+def looked_at(local: Database[Any], names: Iterable[str]) -> None:
+    """What is kept of these collections is looked at again. Raises PyMongoError."""
+    local[METADATA].update_one({"_id": EMPTIED_ID}, {"$pullAll": {"names": list(names)}})
 
 
 def _parts(outcome: Outcome) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pymongo.database import Database
 from syncapp.conf import SyncSettings
 from syncapp.engine.error_text import NAMES as NAMES
 from syncapp.engine.values import BOTH, Side
+from syncapp.one_line import one_line
 
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 
@@ -39,6 +40,9 @@ class Finding:
     level: Level
     text: str
     todo: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text))
 
 
 @dataclass(frozen=True)

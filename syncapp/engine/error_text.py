@@ -10,6 +10,7 @@ from pymongo.errors import ConnectionFailure
 
 from syncapp.engine.values import Side
 from syncapp.masking import mask_passwords
+from syncapp.one_line import one_line
 
 NAMES = {Side.LOCAL: "The local MongoDB", Side.ATLAS: "Atlas"}
 LENGTH = 300  # characters
@@ -36,7 +37,7 @@ def shorten(text: str) -> str:
     """One line of at most 300 characters."""
     for end in _ENDS:
         text = text.split(end)[0]
-    text = mask_passwords(" ".join(_cut_braces(text).split()))
+    text = mask_passwords(one_line(" ".join(_cut_braces(text).split())))
     return text if len(text) <= LENGTH else text[: LENGTH - 2].rstrip() + " …"
 
 

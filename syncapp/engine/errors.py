@@ -24,7 +24,8 @@ from syncapp.engine.values import DocumentKey
 DUPLICATE_KEY = 11000
 NAMESPACE_EXISTS = 48
 # A position that the oplog does not hold any more, or a token that the server cannot use
-HISTORY_LOST = frozenset({286, 280, 260, 10334, 136})
+HISTORY_LOST = frozenset({286, 280, 260, 136})
+TOO_LARGE = 10334  # a reply, or an entry of the oplog
 # Asked for a read after a time that this server has not reached: a primary that was deposed, or put back
 BEHIND = 72
 # Not the right login or privileges, or not a replica set: only a person can help
@@ -51,6 +52,10 @@ class ConnectionDown(TransientError):
 
 class HistoryLost(SyncError):
     """A change stream cannot be resumed at its token: compare both sides instead."""
+
+
+class TooLarge(SyncError):
+    """The server would have to answer, or to note, more than a document can hold."""
 
 
 class Misconfigured(SyncError):
@@ -134,6 +139,8 @@ def translate(error: PyMongoError) -> SyncError:
     if isinstance(error, OperationFailure) and not isinstance(error, ExecutionTimeout | WTimeoutError):
         if error.code in HISTORY_LOST:
             return HistoryLost(text)
+        if error.code == TOO_LARGE:
+            return TooLarge(text)
         if error.code == BEHIND:
             return ConnectionDown(text)
         if error.code in MISCONFIGURED:

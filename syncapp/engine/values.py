@@ -160,6 +160,7 @@ class WorkItem(NamedTuple):
     facts: Mapping[Side, Fact] = MappingProxyType({})
     seen: Seen | None = None
     attempts: int = 0  # failed ones; a lost connection does not count
+    losses: int = 0  # how many times a worker's process ended while it worked on this key alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,7 @@ class Ending(Word):
     LATER = "later"  # decided by rules that the listener does not know yet: again when it does
     GATHER = "gather"  # hand it out again in one batch with all that is dirty in its collection
     BARRED = "barred"  # a server does not let sync do it (login, privileges): again after a while, uncounted
+    LOST = "lost"  # the worker's process ended meanwhile: again in smaller batches, until the guilty key is alone
 
 
 class Outcome(NamedTuple):

@@ -26,6 +26,7 @@ from syncapp.bulk.runs import load
 from syncapp.databases import Unreachable, local_database
 from syncapp.management.command import SyncCommand
 from syncapp.models import Instance
+from syncapp.one_line import one_line
 from syncapp.reasons import reasons_of, with_reasons
 from syncapp.streams.lease import active_listener
 
@@ -106,7 +107,8 @@ class RunCommand(SyncCommand):
         reasons = reasons_of([(one["collection"], one["id"]) for one in run.samples])
         for one in run.samples:
             why = reasons[one["collection"], one["id"]].text
-            self.console.print(Text(f"  {one['collection']}  {one['id']}  {DIFFERENCES[one['what']]}: {why}"))
+            line = f"{one['collection']}  {one['id']}  {DIFFERENCES[one['what']]}: {why}"
+            self.console.print(Text(f"  {one_line(line)}"))
 
 
 def _where(run: Run) -> str:

@@ -17,6 +17,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from syncapp.engine.values import Side
+from syncapp.one_line import one_line
 
 HALTS = "_sync_halts"
 
@@ -140,7 +141,7 @@ def raise_halt(
         "side": side.value if side else None,
         "collection": collection,
         "at": dt.datetime.now(dt.UTC),
-        "detail": detail,
+        "detail": one_line(detail),
         "preview": dict(preview or {}),
     }
     try:

@@ -1,4 +1,5 @@
-"""What could not be written while Django's database was away, written by the listener once it is back."""
+"""What could not be written while Django's database was away, written by the listener once it is back; and what it
+keeps of collections whose documents went without events of their own."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from syncapp.engine.values import DocumentKey
 from syncapp.models import RejectedChange
 
 log = structlog.get_logger(__name__)
-WHY = "Django's database is back"
+WHY, EMPTIED = "Django's database is back", "the collection was dropped or renamed"
 PAGE = 500
 
 
@@ -36,12 +37,16 @@ def catch_up(local: Database[Any], device: str) -> None:
         copied = copy_conflicts(local, device)
         pending.caught_up(local, mark)
         log.info(WHY, event_name="caught_up", looked_at_again=count, conflicts_copied=copied)
+    if names := pending.emptied(local):
+        for page in _pages(_kept(device, collection__in=names)):
+            mark_dirty(local, page, EMPTIED)
+        pending.looked_at(local, names)
 
 
-def _kept(device: str) -> Iterator[DocumentKey]:
+def _kept(device: str, **fields: Any) -> Iterator[DocumentKey]:
     """Documents that stand as rejected, or wait for a person: it is not known which still do."""
     for rows in (RejectedChange.objects.order_by("pk"), waiting().order_by("pk")):
-        found = rows.filter(instance_id=device).values_list("collection", "document_id_raw")
+        found = rows.filter(instance_id=device, **fields).values_list("collection", "document_id_raw")
         for collection, id_bson in found.iterator(PAGE):
             yield document_key(collection, bytes(id_bson))
 

@@ -39,6 +39,11 @@ _PROJECTION = {
     # Only of the collections of sync itself
     "fullDocument": {"$cond": [{"$in": ["$ns.coll", OWN]}, "$fullDocument", "$$REMOVE"]},
 }
+# An event's token holds the `_id` once more, as hexadecimal digits, and a reply may hold the last token twice
+LARGEST_ID = 1_000_000  # bytes
+WITHOUT_LARGE_IDS = {
+    "$match": {"$expr": {"$lt": [{"$bsonSize": {"$ifNull": ["$documentKey", {}]}}, LARGEST_ID]}}
+}
 
 
 @dataclass(frozen=True, slots=True)

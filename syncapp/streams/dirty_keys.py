@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from syncapp.engine.values import BOTH, DocumentKey, Ending, Fact, Seen, Side, WorkItem
 from syncapp.streams.events import Structural
-from syncapp.streams.ready_keys import Brought, ReadyKeys, Work
+from syncapp.streams.ready_keys import Brought, Losses, ReadyKeys, Work
 from syncapp.streams.structural_queue import Pending, StructuralQueue
 from syncapp.streams.watermark import Watermark
 
@@ -27,10 +27,10 @@ def retry_seconds(attempts: int) -> float:
     return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempts - 1, 16))
 
 
-def _pause(ending: Ending, attempts: int) -> float:
+def _pause(ending: Ending, tries: int) -> float:
     if ending is Ending.BARRED:
         return BARRED_SECONDS
-    return retry_seconds(attempts) if ending is Ending.RETRY else 0.0
+    return retry_seconds(tries) if ending in (Ending.RETRY, Ending.LOST) else 0.0
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Task:
     keys: dict[DocumentKey, Work]
     alive_at: float
     gathered: bool = False  # all that was ready in the collection
+    alone: bool = False  # it began with one key
 
 
 class DirtyKeys:
@@ -49,6 +50,8 @@ class DirtyKeys:
         self.watermarks = {side: Watermark() for side in BOTH}
         self.tasks: dict[str, Task] = {}
         self.structural = StructuralQueue()
+        self.went_through = 0  # batches of which something is done
+        self.answered = 0  # questions to the workers whether they are there
         self._dirty: dict[DocumentKey, Work] = {}
         self._busy: set[DocumentKey] = set()
         self._ready = ReadyKeys()
@@ -141,8 +144,11 @@ class DirtyKeys:
         side, collection, chosen, gathered = found
         taken = {key: self._dirty.pop(key) for key in chosen}
         self._busy.update(chosen)
-        self.tasks[task_id] = Task(collection, taken, now, gathered)
-        items = [WorkItem(key, work.facts, work.seen, work.attempts) for key, work in taken.items()]
+        self.tasks[task_id] = Task(collection, taken, now, gathered, len(taken) == 1)
+        items = [
+            WorkItem(key, work.facts, work.seen, work.attempts, work.lost.alone if work.lost else 0)
+            for key, work in taken.items()
+        ]
         return side, collection, items
 
     # What comes back
@@ -166,7 +172,7 @@ class DirtyKeys:
         Returns how many pulls are owed of which no event of Atlas's stream is held back.
         """
         task = self.tasks.get(task_id)
-        owed = attempts = 0
+        owed = attempts = through = 0
         if task is None:
             return owed
         for key, ending, seen in ends:
@@ -181,6 +187,7 @@ class DirtyKeys:
                 self._park(key, work)
             elif ending in _OVER:
                 owed += ending is Ending.OWED
+                through += ending is Ending.DONE
                 self._release(work)
                 newer = self._dirty.get(key)
                 if newer is not None:
@@ -190,14 +197,17 @@ class DirtyKeys:
                 work.gather = ending is Ending.GATHER
                 # What was gathered once in vain must not be for ever
                 work.attempts += ending is Ending.RETRY or (work.gather and task.gathered)
+                if ending is Ending.LOST:
+                    self._count_loss(work, task, self.went_through + self.answered)
                 attempts = max(attempts, work.attempts)
-                pause = _pause(ending, work.attempts)
+                pause = _pause(ending, work.tries)
                 until = None if now is None or not pause else now + pause
                 self._put_back(key, work, until)
         for key, seen in partners.items():
             self._gather(key, seen, attempts)
         if not task.keys:
             del self.tasks[task_id]
+        self.went_through += through > 0
         return owed
 
     def alive(self, task_id: str, now: float) -> None:
@@ -205,17 +215,28 @@ class DirtyKeys:
         if task_id in self.tasks:
             self.tasks[task_id].alive_at = now
 
-    def give_up(self, task_ids: Iterable[str]) -> int:
-        """Take tasks for lost: their keys are handed out again. Harmless if one is alive. Returns keys."""
+    def give_up(self, task_ids: Iterable[str], taken: Collection[str] = ()) -> int:
+        """Take tasks for lost: their keys are handed out again. Harmless if one is alive. Returns keys.
+
+        `taken`: tasks that a worker had begun. It may have been stopped, or have ended because of a document. Nobody
+        has said so: these keys count only when others went through since, which workers who only answer do not show.
+        """
         count = 0
         for task_id in list(task_ids):
             task = self.tasks.pop(task_id, None)
             for key, work in task.keys.items() if task else ():
                 self._busy.discard(key)
                 work.gather = False  # an ordinary batch finds out by itself, and is not lost for its size
+                if task and task_id in taken:
+                    self._count_loss(work, task, self.went_through)
                 self._put_back(key, work)
                 count += 1
         return count
+
+    @staticmethod
+    def _count_loss(work: Work, task: Task, mark: int) -> None:
+        work.lost = work.lost or Losses()
+        work.lost.count(task.alone, mark)
 
     def at_work(self, since: float, now: float) -> int:
         """Tasks that were handed out or gave a sign of life since then, and do not wait to retry."""

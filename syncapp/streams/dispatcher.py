@@ -7,7 +7,7 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 import structlog
@@ -56,7 +56,9 @@ class Dispatcher:
         send: Callable[[Batch], None],
         reports: ReportReader,
         safeguards: Safeguards,
+        refused: Callable[[str], None] = lambda collection: None,
     ) -> None:
+        """`refused` is told of a collection that a worker found to be one that cannot be synchronised."""
         self._settings = settings
         self._dirty = dirty
         self._metrics = metrics
@@ -64,6 +66,7 @@ class Dispatcher:
         self._send = send
         self._reports = reports
         self._safeguards = safeguards
+        self._refused = refused
         self.stuck = StuckChanges()
         self._heard: dict[str, float] = {}  # worker's process → when it reported last
         self._patience = 1
@@ -196,9 +199,12 @@ class Dispatcher:
                 self._metrics.add(report)
                 self._heard[report.worker] = now
                 keys = self._dirty.keys_of(report.task_id)
+                self._dirty.answered += not keys and not report.error
                 self._safeguards.moved(keys[place] for place in report.moved if keys)
-                if keys:
-                    self.stuck.heard(report, keys[0].collection, time.time())
+                collection = keys[0].collection if keys else ""
+                self.stuck.heard(report, collection, time.time())
+                if keys and report.refused:
+                    self._refused(collection)
                 self._dirty.alive(report.task_id, now + report.silent_ms / 1000)
                 endings = self._endings(report)
                 ends = zip(keys, endings, map(report.seen.get, itertools.count()), strict=False)
@@ -248,14 +254,23 @@ class Dispatcher:
         """Tasks that show no sign of life are taken for lost."""
         before = time.monotonic() - self._patience * self._settings.sync_report_timeout / 1000
         with self._changed:
+            late = self._dirty.overdue(before)
+        begun = self._begun(late)
+        with self._changed:
             overdue = self._dirty.overdue(before)
-            count = self._dirty.give_up(overdue)
+            count = self._dirty.give_up(overdue, begun)
             if overdue:
                 self._patience = min(MOST_PATIENCE, 2 * self._patience)
                 self._changed.notify_all()
         if overdue:
             log.warning("Tasks did not report and are asked again", event_name="tasks_overdue", keys=count)
             self._tell_workers(overdue)
+
+    def _begun(self, overdue: Collection[str]) -> Collection[str]:
+        try:
+            return self._reports.begun(overdue) if overdue else ()
+        except RedisError:
+            return ()
 
     def _tell_workers(self, given_up: list[str]) -> None:
         """What was not lost, but waits or is tried again and again, must not pile up in the broker."""

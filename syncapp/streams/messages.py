@@ -46,6 +46,7 @@ def encode_batch(batch: Batch) -> dict[str, Any]:
         "origins": list(origins),
         "seen": [[place, _encode_seen(item.seen)] for place, item in enumerate(batch.items) if item.seen],
         "attempts": [item.attempts for item in batch.items] if any(i.attempts for i in batch.items) else [],
+        "losses": [item.losses for item in batch.items] if any(i.losses for i in batch.items) else [],
         "read_to": _by_side(batch.read_to),
         "hurry": batch.hurry,
         "gathered": batch.gathered,
@@ -77,13 +78,15 @@ def _decode_items(message: Mapping[str, Any]) -> Iterator[WorkItem]:
     local, atlas = (_unpack_facts(packed, message["origins"]) for packed in message["facts"])
     seen = {place: _decode_seen(one) for place, one in message["seen"]}
     attempts = message["attempts"] or itertools.repeat(0)
-    for place, (id_bson, here, there, tried) in enumerate(zip(ids, local, atlas, attempts, strict=False)):
+    losses = message.get("losses") or itertools.repeat(0)
+    packed = zip(ids, local, atlas, attempts, losses, strict=False)
+    for place, (id_bson, here, there, tried, lost) in enumerate(packed):
         facts = {}
         if here is not None:
             facts[Side.LOCAL] = here
         if there is not None:
             facts[Side.ATLAS] = there
-        yield WorkItem(document_key(message["collection"], id_bson), facts, seen.get(place), tried)
+        yield WorkItem(document_key(message["collection"], id_bson), facts, seen.get(place), tried, lost)
 
 
 def _pack_facts(items: Iterable[WorkItem], side: Side, origins: dict[str, int]) -> bytes:
@@ -150,6 +153,7 @@ class Report:
     error: str = ""  # why keys are to be tried again
     # `_id`s (BSON of {_id: …}) of others that keys were waiting for, and that have to be handed out with them
     partners: tuple[tuple[bytes, Seen | None], ...] = ()
+    refused: bool = False  # the collection cannot be synchronised
 
     @classmethod
     def of(
@@ -212,6 +216,7 @@ def encode_report(report: Report) -> bytes:
             "worker": report.worker,
             "error": report.error,
             "partners": [[id_bson, _encode_seen(seen)] for id_bson, seen in report.partners],
+            "refused": report.refused,
         }
     )
 
@@ -232,4 +237,5 @@ def decode_report(data: bytes) -> Report:
         message["worker"],
         message.get("error", ""),
         tuple((id_bson, _decode_seen(seen)) for id_bson, seen in message.get("partners", ())),
+        message.get("refused", False),
     )

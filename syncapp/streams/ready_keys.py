@@ -20,6 +20,21 @@ class Brought:
     fact: Fact | None  # the last change
 
 
+@dataclass(slots=True)
+class Losses:
+    """Of worker processes that worked on a key."""
+
+    times: int = 0
+    alone: int = 0  # of these: the key was alone in its batch, and others went through since the one before
+    mark: int = -1  # how many others had gone through at the last of them
+
+    def count(self, alone: bool, mark: int) -> None:
+        self.times += 1
+        if alone and mark > self.mark:
+            self.alone += 1
+            self.mark = mark
+
+
 @dataclass(slots=True, eq=False)
 class Work:
     """A dirty key: the last change of each side in the order of its stream (not the one with the
@@ -37,6 +52,12 @@ class Work:
     parked: bool = False  # a pull that is not allowed now
     gather: bool = False  # it goes out with all that is ready in its collection
     attempts: int = 0
+    lost: Losses | None = None
+
+    @property
+    def tries(self) -> int:
+        """How often its batch did not get through: the next one is smaller."""
+        return self.attempts + (self.lost.times if self.lost else 0)
 
     def of(self, side: Side) -> Brought | None:
         return self.local if side is Side.LOCAL else self.atlas
@@ -104,7 +125,7 @@ class ReadyKeys:
     def take(
         self, limit: int, works: Mapping[DocumentKey, Work], held: Container[str] = ()
     ) -> tuple[Side, str, list[DocumentKey], bool] | None:
-        """Up to `limit` keys of the group whose turn it is, all of as many attempts, and no more than fit in a task. Of
+        """Up to `limit` keys of the group whose turn it is, all of as many tries, and no more than fit in a task. Of
         a collection in `gathered` many more, and of both sides' groups, so that all that is ready comes together: True.
         Of those in `held` none."""
         for place in [place for place in self._groups if place[1] not in self.blocked]:
@@ -136,22 +157,22 @@ class ReadyKeys:
         works: Mapping[DocumentKey, Work],
         together: Sequence[DocumentKey] | None = None,
     ) -> list[DocumentKey]:
-        """`together`: with these, and whatever their attempts."""
+        """`together`: with these, and whatever their tries."""
         group = self._groups.pop(place)
         keys = group.keys
         chosen: list[DocumentKey] = []
         others: list[DocumentKey] = []
-        attempts, size = -1, sum(len(key.id_bson) for key in together or ())
+        tries, size = -1, sum(len(key.id_bson) for key in together or ())
         while keys and len(chosen) + len(others) < limit:
             key = keys.popleft()
             work = works.get(key)
             if work is None or not work.ready or work.side is not place[0]:
                 continue
-            if together is None and attempts < 0:
-                attempts = work.attempts
+            if together is None and tries < 0:
+                tries = work.tries
                 # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
-                limit = max(1, limit // 8 ** min(attempts, 4))
-            if together is None and work.attempts != attempts:
+                limit = max(1, limit // 8 ** min(tries, 4))
+            if together is None and work.tries != tries:
                 others.append(key)
                 continue
             size += len(key.id_bson)

@@ -36,13 +36,22 @@ def send(client: redis.Redis, stream: str, report: Report) -> None:
     pipe.execute()
 
 
-def is_given_up(client: redis.Redis, stream: str, task_id: str) -> bool:
-    """Have a task's keys been handed out again meanwhile? Raises redis.RedisError."""
-    return bool(client.sismember(_given_up(stream), task_id))
+def begin(client: redis.Redis, stream: str, task_id: str, worker: str) -> bool:
+    """A worker's process takes a task. False: its keys have been handed out again meanwhile. Raises redis.RedisError."""
+    pipe = client.pipeline(transaction=False)
+    pipe.sismember(_given_up(stream), task_id)
+    pipe.hset(_begun(stream), worker, task_id)
+    pipe.expire(_begun(stream), KEEP_SECONDS)
+    return not pipe.execute()[0]
 
 
 def _given_up(stream: str) -> str:
     return f"{stream}:given-up"
+
+
+def _begun(stream: str) -> str:
+    """The last task of each process."""
+    return f"{stream}:begun"
 
 
 class ReportReader:
@@ -69,6 +78,11 @@ class ReportReader:
         pipe.sadd(_given_up(self.stream), *task_ids)
         pipe.expire(_given_up(self.stream), KEEP_SECONDS)
         pipe.execute()
+
+    def begun(self, task_ids: Collection[str]) -> set[str]:
+        """Those of these tasks that were the last one that a worker's process began. Raises redis.RedisError."""
+        found: Any = self._client.hvals(_begun(self.stream))
+        return {task_id.decode() for task_id in found}.intersection(task_ids)
 
     def count_waiting(self, queue: str) -> int:
         """Tasks in one of Celery's queues that no worker has taken yet. Raises redis.RedisError."""

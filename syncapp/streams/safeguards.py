@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 
 from syncapp.bulk.gone import count_documents
 from syncapp.conf import SyncSettings
+from syncapp.conflicts.pending import note_emptied
 from syncapp.engine.errors import SyncError, TransientError, translate
 from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
 from syncapp.rules.exclusions import Exclusions
@@ -131,6 +132,7 @@ class Safeguards:
                 # First of all: what is not halted any more must not be halted for the same again
                 self._answered = load_answered(local)
                 self._load_halts()
+                self._note_emptied([halt.collection] if halt.collection else [])
 
     # What the streams bring
 
@@ -182,6 +184,14 @@ class Safeguards:
                 raise
             judge.halt_unjudged(pending.side, pending.change, str(error))
         self._load_halts()
+        self._note_emptied(pending.change.collections)
+
+    def _note_emptied(self, collections: Iterable[str]) -> None:
+        """What is kept of their documents may be over, unless they wait for an operator."""
+        halted = {halt.collection for halt in self.halts}
+        names = [name for name in collections if name not in halted]
+        if names:
+            note_emptied(self._databases[Side.LOCAL], names)
 
     def _part_of(self, side: Side, fact: Fact) -> int:
         # What another device carried to Atlas happens there now, however long ago it was made

@@ -81,6 +81,7 @@ class Session:
         self._refusals = RefusalWatch(databases[Side.LOCAL], databases[Side.ATLAS])
         self._over = threading.Event()
         self._structural = threading.Event()  # something was dropped or renamed
+        self._refusal = threading.Event()  # a worker found a refused collection that is not known yet
         self._error: Exception | None = None
         self._waiting_for = ""  # why the streams are not read yet
         self._started_at = dt.datetime.now(dt.UTC)
@@ -93,7 +94,7 @@ class Session:
         report_stream = reports.stream_name(device, lease.epoch)
         reader = reports.ReportReader(reports.connect(settings.celery_broker_url), report_stream)
         self._dispatcher = Dispatcher(
-            settings, self._dirty, self._metrics, self._changed, send, reader, self._safeguards
+            settings, self._dirty, self._metrics, self._changed, send, reader, self._safeguards, self._refused
         )
 
     # Life
@@ -119,7 +120,7 @@ class Session:
             self._periodic("rules", RULES_SECONDS, self._following.reload),
             self._periodic("clock", CLOCK_SECONDS, self._clock.measure),
             self._periodic("comparison runs", RUNS_SECONDS, self._drive_runs),
-            self._periodic("refusals", REFUSALS_SECONDS, self._refusals.look),
+            self._periodic("refusals", 0.0, self._look_for_refusals),
             self._periodic("halts", LOOK_SECONDS, self._safeguards.read_halts),
             self._periodic("structural changes", 0.0, self._judge_structural),
             self._periodic("heartbeat", HEARTBEAT_SECONDS, self._safeguards.beat),
@@ -187,6 +188,8 @@ class Session:
             time.sleep(0.02)
         for thread in threads:
             thread.stop()
+        self._over.set()
+        self._refusal.set()  # it would wait for long
         self._readers.join_all(2.0)
         if not lost:
             if not isinstance(self._error, HistoryLost):  # its token was deleted, and must stay so
@@ -264,6 +267,16 @@ class Session:
     def _take_reports(self) -> None:
         if self._dispatcher.take_reports():
             self._following.note_owed()
+
+    def _refused(self, collection: str) -> None:
+        if collection not in self._refusals.found:
+            self._refusal.set()
+
+    def _look_for_refusals(self) -> None:
+        self._refusal.wait(REFUSALS_SECONDS)
+        self._refusal.clear()
+        if not self._over.is_set():
+            self._refusals.look()
 
     def _rules_changed(self, rules: Rules) -> None:
         self._dispatcher.follow(rules)

@@ -33,7 +33,7 @@ class ListenerFigures:
     heartbeat_ms: Mapping[Side, float] = field(default_factory=dict)  # from a beat to its event
     loops: int = 0
     loop_at: float = 0.0  # seconds since 1970; 0: never
-    stops: list[Stop] = field(default_factory=list)  # of broker, workers and tasks
+    stops: list[Stop] = field(default_factory=list)  # of broker and workers
     refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
     stuck: list[dict[str, Any]] = field(default_factory=list)  # what does not get through
 

@@ -13,17 +13,18 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from syncapp.engine.error_text import describe, says_what_fails, shorten
-from syncapp.engine.errors import HistoryLost, SyncError, translate
+from syncapp.engine.errors import ConnectionDown, HistoryLost, SyncError, TooLarge, translate
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions, is_reserved
-from syncapp.streams.change_stream import ChangeStream, Fetched, pipeline
-from syncapp.streams.events import EventReader, Found, Structural
+from syncapp.streams.change_stream import WITHOUT_LARGE_IDS, ChangeStream, Fetched, pipeline
+from syncapp.streams.events import UNREADABLE, EventReader, Found, Structural
 from syncapp.streams.fetch_ahead import FetchAhead
 from syncapp.streams.reconnect import wait_ms
 
 log = structlog.get_logger(__name__)
 IDLE_WAIT_MS = 500  # how long the server may keep a fetch that finds nothing
 BUSY_WAIT_MS = 10  # the same while a key waits for the stream to be read past a position
+BROKEN_IN_A_ROW = 3  # connections of the stream, while the server answers on others
 # How many times as much one fetch brings of a backlog, and of one that comes a long way. The local database is never
 # far: where it is slow, more at once would only be more than the listener may hold
 AHEAD_TIMES = {Side.LOCAL: (1, 1), Side.ATLAS: (5, 20)}
@@ -103,6 +104,8 @@ class StreamReader(threading.Thread):
         self._reopen = threading.Event()
         self._after_invalidate = False
         self._open_with: Exclusions | None = None
+        self._leaves_out = False  # events of large `_id`s, until one that no reply can hold is passed
+        self._broken = 0
 
     def stop(self) -> None:
         self._stopping.set()
@@ -131,6 +134,7 @@ class StreamReader(threading.Thread):
                 self._sink.history_lost(self.side, error)
                 return
             except SyncError as error:
+                self._suspect(error)
                 self._failed(error)
             except PyMongoError as error:
                 ours = translate(error)
@@ -145,6 +149,8 @@ class StreamReader(threading.Thread):
         self._reopen.clear()
         exclusions = self._exclusions
         stages = pipeline(self.side, exclusions, self._events.device)
+        if self._leaves_out:
+            stages.insert(0, WITHOUT_LARGE_IDS)
         stream = ChangeStream.open(
             self._database, stages, self._batch_size, self._token, self._after_invalidate
         )
@@ -184,6 +190,9 @@ class StreamReader(threading.Thread):
         continues = self._events.continues(fetched.events)
         before = self._events.place
         changes = self._events.read(fetched.events)
+        past = self._leaves_out and fetched.token != self._token
+        if past:
+            changes.append(Structural(UNREADABLE, ""))  # of whatever collection
         in_transaction = fetched.token_is_event and self._events.transaction is not None
         try:
             self._sink.receive(self.side, fetched, changes, continues, in_transaction)
@@ -196,9 +205,33 @@ class StreamReader(threading.Thread):
             self.status.change("connected")
         self._token = fetched.token
         self._after_invalidate = False
+        self._broken = 0
+        if past:
+            self._leaves_out = False
+            self._reopen.set()
+            log.error(
+                "A change event is too large to be read: both sides are compared",
+                event_name="event_too_large",
+                side=str(self.side),
+            )
         for change in changes:
             if isinstance(change, Structural):
                 self._structural(change)
+
+    def _suspect(self, error: SyncError) -> None:
+        """May the next event be one that no reply can hold? The server says so, or it closes each connection that asks
+        for it."""
+        closed = isinstance(error, ConnectionDown) and self._answers()
+        self._broken = self._broken + 1 if closed else 0
+        if isinstance(error, TooLarge) or self._broken >= BROKEN_IN_A_ROW:
+            self._leaves_out = True
+
+    def _answers(self) -> bool:
+        try:
+            self._database.command("ping")
+        except PyMongoError:
+            return False
+        return True
 
     def _structural(self, change: Structural) -> None:
         if not is_reserved(change.collection):

@@ -45,7 +45,8 @@ class StuckChanges:
         self._oldest: dict[Side, tuple[Watermark, int, float]] = {}
 
     def heard(self, report: Report, collection: str, now: float) -> None:
-        """A worker has reported on changes of a collection."""
+        """A worker has reported on changes of a collection. Empty: it was only asked whether it is there, and may say
+        why it cannot work."""
         place = (report.side, collection)
         known = self._failing.get(place)
         if report.error:
@@ -53,7 +54,7 @@ class StuckChanges:
             pause = report.silent_ms / 1000 or max(BARRED_SECONDS, LONGEST_SECONDS)
             trouble = Stuck(report.side, collection, since, report.error)
             self._failing[place] = _Failing(trouble, now + pause + SPARE_SECONDS, not report.endings)
-        elif report.endings and known is not None and known.whole:
+        elif (report.endings or not collection) and known is not None and known.whole:
             del self._failing[place]
 
     def of(self, dirty: DirtyKeys, now: float) -> list[Stuck]:

@@ -1,4 +1,4 @@
-"""Does the broker take tasks, do workers report, do their tasks go through? What does not, since when, and why.
+"""Does the broker take tasks, do workers report? What does not, since when, and why.
 
 Pure but for the clock; the dispatcher holds its lock around it. Workers that have nothing to do are asked now and
 then, by an empty batch: nobody would notice otherwise that they are gone before there is something to do.
@@ -16,16 +16,13 @@ from syncapp.streams.messages import Report
 
 ASK_SECONDS = 10.0  # of silence, before workers are asked
 ANSWER_SECONDS = 12.0  # they may take that long
-# A task that failed is tried again in time, and says so when it fails once more. Else it has ended elsewhere
-FAILING_SECONDS = 15.0
-PASSING_SECONDS = 5.0  # what is over sooner (an election, a restart) is nobody's business
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """`since`: seconds since 1970."""
 
-    kind: str  # broker, workers, or tasks
+    kind: str  # broker or workers
     text: str  # why; of workers: the queue that has none, empty for both
     since: float
 
@@ -34,13 +31,9 @@ class Stop:
 class WorkWatch:
     clock: Callable[[], float] = time.time
     _broker: dict[str, Stop] = field(default_factory=dict)  # by what was tried: to send, to read
-    _asked_at: dict[Side, float] = field(
-        default_factory=dict
-    )  # the first that was not answered yet, by queue
+    # By queue: the first question that was not answered yet
+    _asked_at: dict[Side, float] = field(default_factory=dict)
     _heard_at: dict[Side, float] = field(default_factory=dict)
-    _failing: dict[str, float] = field(default_factory=dict)  # task → until when it counts as failing
-    _failing_since: float = 0.0
-    _failing_text: str = ""
 
     # What happens
 
@@ -56,20 +49,8 @@ class WorkWatch:
         self._asked_at.setdefault(side, self.clock())
 
     def heard(self, report: Report) -> None:
-        now = self.clock()
-        self._heard_at[report.side] = now
+        self._heard_at[report.side] = self.clock()
         self._asked_at.pop(report.side, None)
-        if report.error:
-            self._failed(report, now)
-        elif report.endings:
-            self._failing.pop(report.task_id, None)
-
-    def _failed(self, report: Report, now: float) -> None:
-        if not any(until > now for until in self._failing.values()):
-            self._failing.clear()
-            self._failing_since = now
-        self._failing[report.task_id] = now + report.silent_ms / 1000 + FAILING_SECONDS
-        self._failing_text = report.error
 
     # What follows
 
@@ -85,7 +66,7 @@ class WorkWatch:
     def stops(self) -> list[Stop]:
         now = self.clock()
         broker = sorted(self._broker.values(), key=lambda stop: stop.since)[:1]
-        return [*broker, *self._silent(now), *self._failing_tasks(now)]
+        return [*broker, *self._silent(now)]
 
     def _silent(self, now: float) -> Iterator[Stop]:
         if self._broker:
@@ -94,8 +75,3 @@ class WorkWatch:
         if silent:
             which = "" if len(silent) == len(self._asked_at) > 1 else QUEUES[silent[0]]
             yield Stop("workers", which, min(self._asked_at[side] for side in silent))
-
-    def _failing_tasks(self, now: float) -> Iterator[Stop]:
-        failing = any(until > now for until in self._failing.values())
-        if failing and now - self._failing_since >= PASSING_SECONDS:
-            yield Stop("tasks", self._failing_text, self._failing_since)

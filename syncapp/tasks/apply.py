@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import structlog
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task, shared_task
 from celery.exceptions import Ignore
+from celery.signals import task_failure
+from celery.worker import state
 from pymongo.errors import PyMongoError
 
 from syncapp.engine.error_text import describe
 from syncapp.engine.errors import SyncError, cause_of
 from syncapp.engine.values import Batch
 from syncapp.streams.messages import decode_batch
-from syncapp.tasks.reporter import get_reporter
+from syncapp.tasks.reporter import Reporter, get_reporter
 from syncapp.tasks.worker import get_worker
 
 log = structlog.get_logger(__name__)
 FOREIGN_RETRIES = 60  # of a task of another device, until it comes to a worker of that one
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
+STOPPED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")  # by a person, a deployment, the system that goes down
 FOREIGN = "A task of another device came: each device needs a broker database of its own (CELERY_BROKER_URL)"
 
 
 @shared_task(
     bind=True, name="syncapp.apply_changes", max_retries=None, acks_late=True,
-    reject_on_worker_lost=True, ignore_result=True, soft_time_limit=240, time_limit=300,
+    reject_on_worker_lost=False, ignore_result=True, soft_time_limit=240, time_limit=300,
 )  # fmt: skip
 def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
@@ -59,6 +64,22 @@ def _again(task: Task[Any, Any], batch: Batch, error: Exception) -> NoReturn:
     if not batch.items:
         raise Ignore  # the listener asks again
     raise task.retry(exc=cause_of(error), countdown=seconds) from error
+
+
+@task_failure.connect(sender=apply_changes)
+def tell_of_lost_process(exception: BaseException, args: Sequence[Any], **rest: Any) -> None:
+    """In the worker's main process: one of its processes has ended. The same task to the next one would end that too;
+    the listener hands its keys out in smaller ones."""
+    if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
+        return
+    if state.should_stop is not None or state.should_terminate is not None:
+        return  # the worker is being stopped: its tasks come again
+    batch, text = decode_batch(args[0]), str(exception)
+    if any(f"({name})" in text for name in STOPPED):
+        return
+    why = f"the worker's process ended ({text.partition(' Job:')[0]})"
+    log.error("A worker's process was lost", event_name="process_lost", task=batch.task_id, error=why)
+    Reporter().lost(batch, why)
 
 
 def _pass_on(task: Task[Any, Any], batch: Batch) -> None:

@@ -42,18 +42,18 @@ class Reporter:
         report = Report(batch.task_id, batch.side, silent_ms=round(seconds * 1000), error=describe(error))
         self.send(batch.reply_to, report)
 
-    def hand_back(self, batch: Batch) -> None:
-        """Give up on the task: the listener hands its keys out again, in smaller batches."""
-        outcomes = [Outcome(item.key, Ending.RETRY) for item in batch.items]
-        self.send(batch.reply_to, Report.of(batch, outcomes, 0.0))
+    def lost(self, batch: Batch, why: str) -> None:
+        """The process that worked on it has ended: the listener hands its keys out again, in smaller batches."""
+        outcomes = [Outcome(item.key, Ending.LOST) for item in batch.items]
+        self.send(batch.reply_to, Report.of(batch, outcomes, 0.0, error=why))
 
-    def is_given_up(self, batch: Batch) -> bool:
-        """Its keys have been handed out again. While a database is away such tasks would pile up, and come before
-        what is wanted."""
+    def begin(self, batch: Batch) -> bool:
+        """False: its keys have been handed out again. While a database is away such tasks would pile up, and come
+        before what is wanted."""
         try:
-            return reports.is_given_up(self._redis, batch.reply_to, batch.task_id)
+            return reports.begin(self._redis, batch.reply_to, batch.task_id, self._name)
         except RedisError:
-            return False
+            return True
 
 
 @cache

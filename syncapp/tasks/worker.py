@@ -47,6 +47,11 @@ ALIVE_SECONDS = 5.0
 DATABASE_RETRIES = 3  # while Django's database does not answer, before the keys are handed back
 COMPLAIN_SECONDS = 30.0
 RECORDED_AT_ONCE = 50  # rejected changes
+LEAST_LOSSES = 3  # of a process with the same document alone: one may have had any reason
+ENDS_PROCESSES = (
+    "The worker's process ended each time that it worked on this document alone (out of memory, or a crash): see the "
+    "workers' log"
+)
 
 
 class Worker:
@@ -55,7 +60,8 @@ class Worker:
     def __init__(self) -> None:
         settings = get_settings()
         settings.require("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
-        self._blame = Blame(settings.sync_apply_max_attempts)
+        self._most_attempts = settings.sync_apply_max_attempts
+        self._blame = Blame(self._most_attempts)
         connections = NewConnections()
         timeout = settings.sync_socket_timeout
         self._local = connect_side(Side.LOCAL, settings.mongodb_uri, "worker", timeout, connections)
@@ -107,7 +113,7 @@ class Worker:
         """Work on a batch and report. Raises ConnectionDown: try the task again; and what comes from outside, such as
         a time limit, or DatabaseError."""
         started = time.monotonic()
-        if self._reporter.is_given_up(batch):
+        if not self._reporter.begin(batch):
             log.info("Task left: its keys are handed out again", event_name="task_left", task=batch.task_id)
             self._reporter.alive(batch)
             return []
@@ -115,7 +121,8 @@ class Worker:
         rules = self._rules.at_least(batch.rules_version)
         policy = rules.policy(batch.collection)
         policy = replace(policy, halted=self._halted(batch, policy.halted))
-        outcomes = self._refuse(batch) or self._processor.process(batch, policy)
+        refused = self._refuse(batch)
+        outcomes = refused or self._spare(batch) or self._processor.process(batch, policy)
         if any(one.ending is Ending.RETRY for one in outcomes):
             outcomes = self._judge(batch, outcomes)
         else:
@@ -124,7 +131,8 @@ class Worker:
         took_ms = (time.monotonic() - started) * 1000
         self._log(batch, outcomes, took_ms)
         failed = next((one.reason for one in outcomes if one.ending is Ending.RETRY and one.reason), "")
-        self._send(Report.of(batch, outcomes, took_ms, rules.version, failed))
+        report = Report.of(batch, outcomes, took_ms, rules.version, failed)
+        self._send(replace(report, refused=bool(refused)))
         return outcomes
 
     def hand_back(self, batch: Batch, error: Exception) -> None:
@@ -145,8 +153,14 @@ class Worker:
         self._send(Report.of(batch, outcomes, 0.0, error=_why(error)))
 
     def _judge(self, batch: Batch, outcomes: list[Outcome]) -> list[Outcome]:
-        attempts = {item.key: item.attempts for item in batch.items}
+        attempts = {item.key: max(item.attempts, item.losses) for item in batch.items}
         return self._blame.judge(outcomes, attempts, batch.side.other)
+
+    def _spare(self, batch: Batch) -> list[Outcome]:
+        """What ended a process each time that it was tried alone is not tried here any more."""
+        (first, *others) = batch.items
+        spared = not others and first.losses >= max(LEAST_LOSSES, self._most_attempts)
+        return [Outcome(first.key, Ending.RETRY, reason=ENDS_PROCESSES)] if spared else []
 
     def _refuse(self, batch: Batch) -> list[Outcome]:
         """Keys of a collection that cannot be synchronised are done, with nothing done (rules/refusals.py)."""

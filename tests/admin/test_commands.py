@@ -56,6 +56,15 @@ def test_status_shows_reasons_and_both_directions() -> None:
     assert "12,345" in text
 
 
+def test_names_of_collections_are_no_mark_up_and_no_lines_of_their_own() -> None:
+    change_switches(enabled=True)
+    name = "[/] [red]a\nhealthy\u202e"
+    rows.device(stuck=[{"side": "local", "collection": name, "since": 0, "error": "no", "still": False}])
+    code, text = status()
+    assert code == 2
+    assert r"changes of [/] [red]a\nhealthy\u202e have failed" in text
+
+
 def test_status_before_anything_ran() -> None:
     code, text = status()
     assert code == 2

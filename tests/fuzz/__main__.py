@@ -7,13 +7,10 @@ import itertools
 import os
 import random
 import shutil
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from tests.fuzz import plan as plans
 from tests.fuzz.operation import Operation, load, save
@@ -22,33 +19,20 @@ from tests.fuzz.run import Outcome, run
 from tests.fuzz.servers import fuzz_workshop
 from tests.fuzz.shrink import shrink
 from tests.integration.conftest import Workshop
-
-
-def _number(name: str, default: int) -> int:
-    return int(os.environ.get(name, "").strip() or default)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)  # so that everything is stopped in order
+from tests.support.long_run import in_folder, number
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, _stop)
-    folder = Path(tempfile.mkdtemp(prefix="isthmus-fuzz-"))
-    try:
+    def all_runs(folder: Path) -> bool:
         with fuzz_workshop(folder / "servers") as workshop:
-            failed = _run_all(workshop, folder)
-    except (KeyboardInterrupt, SystemExit):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if not failed:
-        shutil.rmtree(folder)
-    return 1 if failed else 0
+            return not _run_all(workshop, folder)
+
+    return in_folder("fuzz", all_runs)
 
 
 def _run_all(workshop: Workshop, folder: Path) -> int:
     """How many plans failed."""
-    end, failed, count = time.monotonic() + _number("SECONDS", 600), 0, 0
+    end, failed, count = time.monotonic() + number("SECONDS", 600), 0, 0
     worst: dict[str, float] = {}
     for plan in _plans():
         outcome = run(workshop, folder / f"{plan.seed}", plan)
@@ -70,8 +54,8 @@ def _run_all(workshop: Workshop, folder: Path) -> int:
 
 def _plans() -> Iterator[Plan]:
     """Of the file that is named, or of one seed after the other."""
-    first = _number("SEED", random.SystemRandom().getrandbits(31))
-    count = _number("COUNT", 250)
+    first = number("SEED", random.SystemRandom().getrandbits(31))
+    count = number("COUNT", 250)
     if path := os.environ.get("OPERATIONS"):
         yield plans.make(first, 0).with_operations(load(Path(path)))
         return
@@ -85,7 +69,7 @@ def _show(workshop: Workshop, folder: Path, outcome: Outcome) -> None:
     (kept / "log.txt").write_text("\n".join(outcome.log) + "\n")
     (kept / "processes.txt").write_text(outcome.processes)
     print(f"  Again: make fuzz SEED={outcome.plan.seed} COUNT={len(outcome.plan.operations)}; logs in {kept}")
-    trials = _number("SHRINK", 25)
+    trials = number("SHRINK", 25)
     if not trials:
         return
     numbers = itertools.count(1)

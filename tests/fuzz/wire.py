@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import struct
 import uuid
 
 import bson
@@ -14,12 +12,11 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 
 from syncapp.engine.content import documents_in, elements
 from tests.fuzz.bson_bytes import Field, embedded, of, text, whole
+from tests.support.wire import Connection
 
 _LENIENT: CodecOptions[dict[str, object]] = CodecOptions(
     unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
 )
-_HEADER = struct.Struct("<iiiiIB")
-_OP_MSG = 2013
 SECONDS = 90.0  # until a server that does not answer is an error
 
 
@@ -31,10 +28,9 @@ class Refused(Exception):
         self.code = code
 
 
-class Wire:
+class Wire(Connection):
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
-
+        super().__init__(("127.0.0.1", port), SECONDS)
         self._transactions = itertools.count(1)
         self._session = uuid.uuid4().bytes
 
@@ -44,15 +40,9 @@ class Wire:
         number = of(Int64(next(self._transactions)))
         return [(b"lsid", identity), (b"txnNumber", number), (b"autocommit", of(False))]
 
-    def close(self) -> None:
-        self._socket.close()
-
     def command(self, database: str, *fields: Field) -> bytes:
         """The reply. Raises Refused, also for the first of the documents that was not written; OSError."""
-        body = whole(*fields, (b"$db", text(database.encode())))
-        self._socket.sendall(_HEADER.pack(_HEADER.size + len(body), 1, 0, _OP_MSG, 0, 0) + body)
-        length = struct.unpack("<i", self._receive(4))[0]
-        reply = self._receive(length - 4)[_HEADER.size - 4 :]
+        reply = self.send(whole(*fields, (b"$db", text(database.encode()))))
         self._raise_for(reply)
         return reply
 
@@ -67,15 +57,6 @@ class Wire:
             cursor = _field(self.command(database, *more), b"cursor")
             found += documents_in(_field(cursor, b"nextBatch"))
         return found
-
-    def _receive(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
-            part = self._socket.recv(size - len(data))
-            if not part:
-                raise ConnectionError("the server has closed the connection")
-            data += part
-        return bytes(data)
 
     @staticmethod
     def _raise_for(reply: bytes) -> None:

@@ -65,7 +65,7 @@ class Listener:
         if batch.task_id in self.dirty.tasks:
             self.dirty.tasks[batch.task_id].alive_at = time.monotonic() - seconds
         self.dispatcher.give_up_overdue()
-        return reports.is_given_up(self.client, batch.reply_to, batch.task_id)
+        return not reports.begin(self.client, batch.reply_to, batch.task_id, "a worker")
 
 
 @pytest.fixture

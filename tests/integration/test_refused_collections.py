@@ -54,6 +54,8 @@ def test_refused_collections_are_named_and_others_go_on(make_device: MakeDevice)
         return json.loads(device.reported("refused") or "{}")
 
     eventually(lambda: set(named()) >= {"ring", "names"}, "what was refused at the start is told", 5)
+    # Long before it is looked at all collections again
+    eventually(lambda: "late" in named(), "what a worker met is told", 10)
     assert "capped" in named()["ring"]
     assert "Atlas" in named()["names"]
     assert device.lines("listener").count("Collection is not synchronised") == len(named())

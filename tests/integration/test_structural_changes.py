@@ -98,3 +98,19 @@ def test_what_the_server_makes_for_itself_is_not_carried_and_its_result_is(
     assert there[f"moved_here_{side}"].count_documents({}) == 40
     assert load_halts(device.local) == ()
     assert not [name for name in there.list_collection_names() if name.startswith("tmp")]
+
+
+@SIDES
+def test_what_was_rejected_is_over_when_its_collection_was_dropped(device: Device, side: Side) -> None:
+    here, there, name = databases(device)[side], databases(device)[side.other], f"strict_{side}"
+    there.create_collection(name, validator={"total": {"$type": "int"}})
+    here[name].insert_many([{"_id": 1, "total": "many"}, {"_id": 2, "total": "more"}])
+
+    def rejected() -> int:
+        return sum(row[0] == name for row in device.rejected())
+
+    eventually(lambda: rejected() == 2, "they are rejected")
+    there[name].drop()
+    here[name].drop()
+    eventually(lambda: rejected() == 0, "nothing of it stands as rejected", 20)
+    assert not [halt for halt in load_halts(device.local) if halt.collection == name]

@@ -24,6 +24,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from syncapp.embedded.tether import tethered
+from syncapp.programs import PROGRAMS
 from tests.support import processes
 from tests.support.console import Console
 from tests.support.django_rows import DjangoRows
@@ -61,6 +62,7 @@ class Device(DjangoRows):
         """`template`: a SYNC_HOME that was migrated already; copying it is quicker."""
         self._template = template
         self.keep_running = False  # start again what ends by itself, as a process manager does
+        self.worker_options: tuple[str, ...] = ()
         self.is_spoiled = False  # a test that failed left it as it is
         self.repair: Callable[[], None] = self.end  # for who shares it; `Workshop.running` knows how
         self._begin(home, {**QUICK, **addresses.settings, **settings})
@@ -92,18 +94,22 @@ class Device(DjangoRows):
         self.wait_until_ready()
 
     def launch(self, *names: str) -> None:
-        """Start these processes ("listener", "listener-2", "worker") without waiting for them."""
+        """Start these processes ("listener", "listener-2", "worker", "web", "beat") without waiting for them."""
         for name in names:
             assert name not in self._running, f"{name} runs already"
-            if name.startswith("worker"):
-                command = [sys.executable, "-m", "celery", "--app=syncproject", "worker", "-Q", QUEUES]
-                command += ["-E", "--without-gossip", "--without-mingle", "-n", f"{name}@{self.home.name}"]
-            else:
-                command = [sys.executable, "-m", "django", "sync_listen"]
             self._mark_log(name)
             self._running[name] = processes.start(
-                tethered(command), self.home, self.log(name), **self.settings
+                tethered(self._command(name)), self.home, self.log(name), **self.settings
             )
+
+    def _command(self, name: str) -> list[str]:
+        if name.startswith("worker"):
+            command = [sys.executable, "-m", "celery", "--app=syncproject", "worker", "-Q", QUEUES]
+            command += ["-E", "--without-gossip", "--without-mingle", "-n", f"{name}@{self.home.name}"]
+            return [*command, *self.worker_options]
+        if name.startswith("listener"):
+            return [sys.executable, "-m", "django", "sync_listen"]
+        return next(program.command for program in PROGRAMS if program.name == name)
 
     def wait_until_ready(self, timeout: float = 30) -> None:
         for name in list(self._running):
@@ -151,7 +157,7 @@ class Device(DjangoRows):
     def is_running(self, name: str) -> bool:
         return name in self._running and self._running[name].poll() is None
 
-    def _revive(self) -> None:
+    def revive(self) -> None:
         for name, process in list(self._running.items()):
             if self.keep_running and process.poll() is not None:
                 print(f"{name} ended with {process.returncode} and is started again: {self.tail(name, 1)}")
@@ -221,7 +227,7 @@ class Device(DjangoRows):
     def wait_until_equal(self, timeout: float = 30, without: Collection[str] = ()) -> None:
         deadline = time.monotonic() + timeout
         while text := self.difference(without):
-            self._revive()
+            self.revive()
             assert time.monotonic() < deadline, f"after {timeout} s local and Atlas differ: {text}"
             time.sleep(0.05)
 

@@ -16,6 +16,8 @@ import tempfile
 import time
 import uuid
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -92,6 +94,22 @@ class Postgres(Server):
     def create_database(self) -> str:
         """A new database's address."""
         return new_database(self.url("postgres"))
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes neither answer nor close; the kernel still takes in what is sent to them."""
+        assert self.process is not None
+        main = self.process.pid
+        os.kill(main, signal.SIGSTOP)  # first: it makes the others
+        found = [main, *map(int, Path(f"/proc/{main}/task/{main}/children").read_text().split())]
+        try:
+            for pid in found:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Its processes notice at once that their parent is gone, unlike after a SIGKILL."""

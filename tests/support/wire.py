@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from contextlib import closing
 from typing import Any
 
 import bson
@@ -13,7 +14,33 @@ from pymongo.database import Database
 from syncapp.engine.content import wrap
 
 _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="backslashreplace")
+_HEADER = struct.Struct("<iiiiIB")
 _OP_MSG = 2013
+
+
+class Connection:
+    """To a server without login or TLS."""
+
+    def __init__(self, address: tuple[str, int], seconds: float) -> None:
+        """`seconds`: until a server that does not answer is an error."""
+        self._socket = socket.create_connection(address, timeout=seconds)
+        self._reader = self._socket.makefile("rb")
+
+    def send(self, body: bytes) -> bytes:
+        """The reply to a command, both as BSON. Raises OSError."""
+        self._socket.sendall(_HEADER.pack(_HEADER.size + len(body), 1, 0, _OP_MSG, 0, 0) + body)
+        length = struct.unpack("<i", self._receive(4))[0]
+        return self._receive(length - 4)[_HEADER.size - 4 :]
+
+    def close(self) -> None:
+        self._reader.close()
+        self._socket.close()
+
+    def _receive(self, size: int) -> bytes:
+        data = self._reader.read(size)
+        if len(data) < size:
+            raise ConnectionError("the server has closed the connection")
+        return data
 
 
 def string(name: bytes, value: bytes) -> bytes:
@@ -22,16 +49,12 @@ def string(name: bytes, value: bytes) -> bytes:
 
 
 def command(database: Database[Any], elements: bytes) -> dict[str, Any]:
-    """Send a command, given as the BSON elements of its document, to a server without login or TLS. Raises
-    AssertionError if the server refuses it."""
+    """Send a command, given as the BSON elements of its document. Raises AssertionError if the server refuses it."""
     address = database.client.address
     assert address is not None
-    body = b"\0\0\0\0\0" + wrap(elements + string(b"$db", database.name.encode()))
-    with socket.create_connection(address, timeout=10) as connection:
-        connection.sendall(struct.pack("<iiii", len(body) + 16, 1, 0, _OP_MSG) + body)
-        reader = connection.makefile("rb")
-        (length,) = struct.unpack("<i", reader.read(4))
-        reply = bson.decode(reader.read(length - 4)[17:], codec_options=_LENIENT)
+    with closing(Connection(address, 10)) as connection:
+        body = wrap(elements + string(b"$db", database.name.encode()))
+        reply = bson.decode(connection.send(body), codec_options=_LENIENT)
     assert reply["ok"], reply
     assert "writeErrors" not in reply, reply
     return reply

@@ -238,14 +238,6 @@ def test_a_listener_that_cannot_begin_says_why_instead_of_whether_it_runs(
         ("broker", "refused", 61, CRITICAL, "unreachable since 12:00:00 UTC"),
         ("workers", "", 40, DEGRADED, "No worker has reported for 40 s: is a Celery worker running?"),
         ("workers", "atlas_to_local", 61, CRITICAL, "running for the queue atlas_to_local?"),
-        (
-            "tasks",
-            "Atlas: not authorized",
-            299,
-            DEGRADED,
-            "Tasks fail since 12:00:00 UTC: Atlas: not authorized",
-        ),
-        ("tasks", "Atlas: not authorized", 301, CRITICAL, "Tasks fail"),
     ],
 )
 def test_what_keeps_tasks_from_moving_is_named(

@@ -29,6 +29,7 @@ items = st.builds(
     st.dictionaries(st.sampled_from(BOTH), facts),
     st.none() | seen,
     st.integers(0, 9),
+    st.integers(0, 9),
 )
 
 

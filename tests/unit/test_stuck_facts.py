@@ -9,7 +9,9 @@ import pytest
 from monitoring.facts import take_snapshot
 from monitoring.health import Status
 from syncapp.engine.values import Side
-from syncapp.streams.stuck import Stuck
+from syncapp.streams.dirty_keys import DirtyKeys
+from syncapp.streams.messages import Report
+from syncapp.streams.stuck import Stuck, StuckChanges
 from syncapp.switches import change_switches
 from tests.support import rows
 
@@ -49,3 +51,14 @@ def test_what_has_not_got_through_for_long_is_critical() -> None:
 def test_nothing_of_atlas_is_expected_to_move_while_sync_is_disabled() -> None:
     status, texts = health(Stuck(Side.ATLAS, "orders", ago(11), still=True), enabled=False)
     assert (status, texts) == (Status.HEALTHY, [])
+
+
+def test_workers_that_cannot_work_are_told_though_there_is_nothing_to_do() -> None:
+    stuck, dirty = StuckChanges(), DirtyKeys()
+    for now in (1_000.0, 1_010.0):
+        stuck.heard(Report("asked", Side.LOCAL, error="Atlas: not authorized"), "", now)
+    assert stuck.of(dirty, 1_011.0) == [Stuck(Side.LOCAL, "", 1_000.0, "Atlas: not authorized")]
+    stuck.heard(Report("asked", Side.ATLAS), "", 1_012.0)
+    assert stuck.of(dirty, 1_012.0), "others answered"
+    stuck.heard(Report("asked", Side.LOCAL), "", 1_020.0)
+    assert stuck.of(dirty, 1_020.0) == []

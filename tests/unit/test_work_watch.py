@@ -1,4 +1,4 @@
-"""What the listener makes of silence, of failures, and of a broker that is away."""
+"""What the listener makes of silence, and of a broker that is away."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from syncapp.engine.values import BOTH, Ending, Side
 from syncapp.streams.messages import Report
-from syncapp.streams.work_watch import ANSWER_SECONDS, ASK_SECONDS, FAILING_SECONDS, WorkWatch
+from syncapp.streams.work_watch import ANSWER_SECONDS, ASK_SECONDS, WorkWatch
 
 
 @dataclass
@@ -19,10 +19,6 @@ class Clock:
 
 def done(side: Side, task: str = "a task") -> Report:
     return Report(task, side, endings=(Ending.DONE,))
-
-
-def failed(text: str, silent_ms: int = 0) -> Report:
-    return Report("a task", Side.LOCAL, silent_ms=silent_ms, error=text)
 
 
 def watch() -> tuple[WorkWatch, Clock]:
@@ -70,24 +66,3 @@ def test_a_broker_that_is_away_is_said_since_when_and_until_both_ways_work() -> 
     assert kinds(one) == ["broker"]
     one.broker_answered("send")
     assert one.stops() == [], "and nobody could answer meanwhile"
-
-
-def test_tasks_that_go_on_failing_are_named_with_the_newest_reason() -> None:
-    one, clock = watch()
-    one.heard(failed("an election"))
-    assert one.stops() == [], "that passes by itself"
-    clock.now += 6
-    one.heard(failed("Atlas refuses it", silent_ms=10_000))
-    (stop,) = one.stops()
-    assert (stop.kind, stop.text, stop.since) == ("tasks", "Atlas refuses it", 1_000)
-    one.heard(done(Side.LOCAL, "another"))
-    assert kinds(one) == ["tasks"]
-    one.heard(done(Side.LOCAL))
-    assert one.stops() == []
-
-
-def test_a_failing_task_that_is_never_heard_of_again_is_forgotten() -> None:
-    one, clock = watch()
-    one.heard(failed("lost"))
-    clock.now += FAILING_SECONDS
-    assert one.stops() == []

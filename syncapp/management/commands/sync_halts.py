@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -10,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from syncapp import halts
 from syncapp.databases import LocalUnreachable
 from syncapp.management.command import SyncCommand
+from syncapp.one_line import one_line
 from syncapp.safety.halts import Halt
 
 
@@ -49,13 +51,15 @@ class Command(SyncCommand):
 
     @staticmethod
     def text(halt: Halt) -> str:
-        lines = [f"{halt.id}   since {halt.at:%Y-%m-%d %H:%M:%S} UTC", f"  {halt.detail}"]
+        lines = [f"{one_line(halt.id)}   since {halt.at:%Y-%m-%d %H:%M:%S} UTC", f"  {one_line(halt.detail)}"]
         if halt.preview:
-            lines.append(f"  {json.dumps(dict(halt.preview), ensure_ascii=False, default=str)}")
+            lines.append(f"  {one_line(json.dumps(dict(halt.preview), ensure_ascii=False, default=str))}")
         if halt.answer:
             lines.append(f"  Answered: {halt.answer}. The listener carries it out.")
         else:
             answers = halt.as_document()["answers"]
             lines += [f"  {name:<11} {text}" for name, text in answers.items()]
-            lines.append(f"  → manage.py sync_halts answer '{halt.id}' {' | '.join(answers)}")
+            lines.append(
+                f"  → manage.py sync_halts answer {shlex.quote(one_line(halt.id))} {' | '.join(answers)}"
+            )
         return "\n".join(lines)

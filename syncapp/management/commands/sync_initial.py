@@ -15,6 +15,7 @@ from syncapp import first_run
 from syncapp.bulk.first_run_record import FirstRun, State
 from syncapp.engine.values import UnknownTime
 from syncapp.management.command import SyncCommand
+from syncapp.one_line import one_line
 from syncapp.rules.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
 
 COLUMNS = {"equal": "Equal", "different": "Different", "onlyLocal": "Only here", "onlyAtlas": "Only on Atlas"}
@@ -85,6 +86,6 @@ class Command(SyncCommand):
             table.add_column(name, justify="right")
         for row in report["collections"]:
             name = row["collection"] + (" (not pulled)" if row["excluded"] else "")
-            table.add_row(Text(name), *(f"{row[column]:,}" for column in COLUMNS))
+            table.add_row(Text(one_line(name)), *(f"{row[column]:,}" for column in COLUMNS))
         table.add_row("Total", *(f"{report['total'][column]:,}" for column in COLUMNS), style="bold")
         return table

@@ -13,6 +13,7 @@ from syncapp import rejected
 from syncapp.databases import LocalUnreachable
 from syncapp.management.command import SyncCommand
 from syncapp.models import RejectedChange
+from syncapp.one_line import one_line
 
 FILTERS = ("id", "collection", "code")
 ACTS = {"retry": rejected.retry, "discard": rejected.discard}
@@ -71,8 +72,8 @@ class Command(SyncCommand):
             attempts = (
                 f"{row.attempts} attempt{'s' * (row.attempts != 1)}, last {row.last_at:%Y-%m-%d %H:%M} UTC"
             )
-            what = f"{row.get_direction_display()}  {row.collection} {row.document_id}"
-            self.stdout.write(f"{row.pk}  {what}  ({attempts})\n    {row.reason}")
+            what = one_line(f"{row.get_direction_display()}  {row.collection} {row.document_id}")
+            self.stdout.write(f"{row.pk}  {what}  ({attempts})\n    {one_line(row.reason)}")
 
     @staticmethod
     def as_document(row: RejectedChange) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from syncapp.engine.errors import translate
 from syncapp.engine.values import Side
 from syncapp.management.command import SyncCommand
 from syncapp.masking import mask_passwords
+from syncapp.one_line import one_line
 from syncapp.rules.listing import list_collections
 from syncapp.streams.lease import active_listener
 from syncapp.switches import audit
@@ -115,7 +116,7 @@ class Command(SyncCommand):
                     else "new"
                 )
                 what = " → dropped first" if one.name in there and options["drop"] else ""
-                self.stdout.write(f"  {one.name} ({now}{what})")
+                self.stdout.write(f"  {one_line(one.name)} ({now}{what})")
             if not options["drop"]:
                 self.stdout.write("Documents that are there already stay as they are (--drop empties first)")
         if options["yes"]:

@@ -10,6 +10,7 @@ from typing import IO, Any, cast
 from django.core.management.base import CommandParser
 from django.db import DatabaseError, InterfaceError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from monitoring.facts import Snapshot, take_snapshot
@@ -80,7 +81,7 @@ class Command(SyncCommand):
         health, facts = snapshot.health, snapshot.facts
         console.print(f"[bold {COLOURS[health.status]}]{health.status}[/]  {health.message}")
         for reason in health.reasons:
-            console.print(f"  [{COLOURS[reason.status]}]{reason.status}[/]  {reason.text}", markup=True)
+            console.print(f"  [{COLOURS[reason.status]}]{reason.status}[/]  {escape(reason.text)}")
         seen = "never" if facts.silent_s is None else f"{duration(facts.silent_s)} ago"
         console.print(
             f"\nListener seen {seen} · local stream {snapshot.local_stream} · Atlas stream "
