@@ -12,7 +12,14 @@ from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Choice, Text
 from syncapp.api.views import SyncView
 from syncapp.bulk.first_run_record import State
-from syncapp.rules.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
+from syncapp.rules.initial_choice import (
+    DIFFERING,
+    LONGEST_FIELD,
+    ONLY_ATLAS,
+    ONLY_LOCAL,
+    InitialChoice,
+    WrongChoice,
+)
 
 
 class CountsOut(serializers.Serializer):
@@ -39,6 +46,7 @@ class InitialIn(serializers.Serializer):
         required=False,
         default="",
         allow_blank=True,
+        max_length=LONGEST_FIELD,
         help_text="With newest: the documents' own timestamp",
     )
     onlyAtlas = Choice(choices=ONLY_ATLAS)
@@ -60,6 +68,7 @@ class Initial(SyncView):
     """What sync found when it started between two databases that both held documents, and what to keep."""
 
     takes = {"POST": InitialIn}
+    refusals = {"POST": (409,)}
 
     def get(self, request: Request) -> Response:
         try:
