@@ -3,6 +3,7 @@ matches nothing and stays unseen. API, admin and command call it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from syncapp.databases import Unreachable, database
@@ -44,21 +45,30 @@ class Matches:
 
 def matches(pattern: str) -> Matches:
     """Takes up to five seconds for a side that does not answer."""
-    return Matches(pattern, {side: _of_side(side, Exclusions.of([pattern])) for side in BOTH})
+    (found,) = matches_of([pattern])
+    return found
 
 
-def _of_side(side: Side, wanted: Exclusions) -> list[str] | Unreachable:
+def matches_of(patterns: Iterable[str]) -> list[Matches]:
+    """The same of several, for which each side is asked once."""
+    names = {side: _names(side) for side in BOTH}
+    return [
+        Matches(one, {side: _matching(names[side], Exclusions.of([one])) for side in BOTH})
+        for one in patterns
+    ]
+
+
+def _names(side: Side) -> list[str] | Unreachable:
     try:
         with database(side, PROCESS) as found:
-            return sorted(
-                name
-                for info in list_collections(found)
-                if info["type"] == "collection"
-                and wanted.excludes(name := info["name"])
-                and not is_reserved(name)
-            )
+            infos = [info for info in list_collections(found) if info["type"] == "collection"]
     except Unreachable as error:
         return error
+    return sorted(info["name"] for info in infos if not is_reserved(info["name"]))
+
+
+def _matching(names: list[str] | Unreachable, wanted: Exclusions) -> list[str] | Unreachable:
+    return names if isinstance(names, Unreachable) else [name for name in names if wanted.excludes(name)]
 
 
 def _said(names: list[str] | Unreachable) -> str:
