@@ -20,7 +20,7 @@ class Nothing(serializers.Serializer):
     """No field is taken."""
 
 
-class FirstRenderer(DefaultContentNegotiation):
+class JsonAlways(DefaultContentNegotiation):
     """Whatever a client says that it takes, the answer is JSON: the API speaks nothing else."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
@@ -35,7 +35,7 @@ class SyncView(APIView):
     takes: ClassVar[Mapping[str, type[serializers.Serializer]]] = {}
     asks: ClassVar[Mapping[str, type[serializers.Serializer]]] = {}
     refusals: ClassVar[Mapping[str, tuple[int, ...]]] = {}
-    content_negotiation_class = FirstRenderer
+    content_negotiation_class = JsonAlways
     wanted: dict[str, Any]
     asked: dict[str, Any]
 

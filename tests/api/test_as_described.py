@@ -15,13 +15,14 @@ from django.contrib.auth.models import User
 from django.core.servers.basehttp import WSGIRequestHandler
 from pymongo.database import Database
 from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
 
 from syncapp import databases
 from syncapp.api import doctor
 from syncapp.api.token import TokenThrottle
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
-from tests.api.conftest import Change
+from tests.api.conftest import ROOT, Change, client_of
 from tests.support import rows
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -73,3 +74,91 @@ def test_every_answer_is_described(server: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, f"SEED={seed} repeats it:\n{done.stdout}{done.stderr}"
+
+
+@pytest.fixture
+def description(db: None) -> Any:
+    return APIClient().get("/api/schema/?format=json").json()
+
+
+def answers(description: Any, method: str, address: str) -> dict[str, Any]:
+    return dict(description["paths"][address][method]["responses"])
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "statuses"),
+    [
+        ("get", f"{ROOT}/metrics", "200 400 401 415 503"),
+        ("post", f"{ROOT}/toggle", "200 400 401 403 415 503"),
+        ("get", f"{ROOT}/conflicts/{{id}}", "200 400 401 404 415 503"),
+        ("post", f"{ROOT}/conflicts/{{id}}/restore", "200 400 401 403 404 409 415 503"),
+        ("post", f"{ROOT}/halts/answer", "200 400 401 403 404 409 415 503"),
+        ("delete", f"{ROOT}/exclusions", "204 400 401 403 404 415 503"),
+        ("delete", f"{ROOT}/resume-token", "200 400 401 403 415 503"),
+        ("post", "/api/token/", "200 400 415 429 503"),
+        ("get", "/monitoring/dashboard", "200 401 503"),
+    ],
+)
+def test_refusals_are_described_with_their_body(
+    description: Any, method: str, address: str, statuses: str
+) -> None:
+    found = answers(description, method, address)
+    assert " ".join(sorted(found)) == statuses
+    for status, answer in found.items():
+        if status >= "400":
+            assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
+    assert description["components"]["schemas"]["Error"]["required"] == ["detail"]
+
+
+def test_clearing_a_resume_token_is_described_as_it_is(description: Any) -> None:
+    operation = description["paths"][f"{ROOT}/resume-token"]["delete"]
+    (side,) = operation["parameters"]
+    assert (side["name"], side["in"], side.get("required", False)) == ("side", "query", False)
+    assert side["schema"] == {"type": "string", "enum": ["atlas", "local"]}
+    body = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/Cleared"}
+    assert "requestBody" not in operation
+
+
+def test_every_text_that_is_taken_has_its_limits(description: Any) -> None:
+    """Of queries and of bodies."""
+    schemas = description["components"]["schemas"]
+    taken: list[tuple[str, Any]] = []
+    for path, methods in description["paths"].items():
+        for operation in methods.values():
+            taken += [
+                (path, one["schema"]) for one in operation.get("parameters", ()) if one["in"] == "query"
+            ]
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                body = schemas[content["schema"]["$ref"].rpartition("/")[2]]
+                assert body["additionalProperties"] is False, path
+                taken += [(path, field) for field in body["properties"].values()]
+    assert len(taken) > 30
+    for path, field in taken:
+        if field.get("type") == "string" and "enum" not in field and "format" not in field:
+            assert {"maxLength", "pattern"} <= field.keys(), (path, field)
+        if field.get("type") == "integer":
+            assert {"minimum", "maximum"} <= field.keys(), (path, field)
+
+
+def test_what_the_limits_of_the_framework_refuse_is_json(db: None) -> None:
+    answer = APIClient().post(
+        "/api/token/", "&".join("a=1" for _ in range(3_000)), content_type="application/x-www-form-urlencoded"
+    )
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
+    assert "too many fields" in answer.json()["detail"]
+
+
+def test_half_a_character_is_answered(db: None) -> None:
+    """Of a keyword that is not known and is named in the answer."""
+    client = client_of(User.objects.create_superuser("operator"))
+    for schema in (
+        '{"\\ud800": 1}',
+        '{"required": ["\\ud800"]}',
+        '{"title": "\\u0000", "required": ["a"]}',
+        "{}",
+    ):
+        body = f'{{"pattern": "a", "schema": {schema}}}'
+        answer = client.generic("PUT", f"{ROOT}/rules/validation", body, content_type="application/json")
+        assert answer.status_code == 400, schema
+        assert answer.json()["detail"]
