@@ -97,7 +97,7 @@ class Text(Named, serializers.CharField):
     form = ONE_LINE
 
     def __init__(self, allowed: str, **options: Any) -> None:
-        shortest = 0 if options.get("allow_blank") else 1
+        shortest = None if options.get("allow_blank") else 1
         limits = {"max_length": LONGEST_TEXT, "min_length": shortest, "trim_whitespace": False}
         super().__init__(**{**limits, **options})
         self.allowed = allowed

@@ -53,11 +53,15 @@ class InitialIn(serializers.Serializer):
     onlyLocal = Choice(choices=ONLY_LOCAL)
 
 
+class ChoiceOut(InitialIn):
+    """The one that was made."""
+
+
 class InitialOut(serializers.Serializer):
     state = serializers.ChoiceField(choices=[state.value for state in State])
     at = serializers.DateTimeField(allow_null=True)
     report = ReportOut(allow_null=True)
-    choice = InitialIn(allow_null=True)
+    choice = ChoiceOut(allow_null=True)
 
 
 @extend_schema_view(

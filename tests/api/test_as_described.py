@@ -47,8 +47,8 @@ def server(
         celery_broker_url=redis_server.url.removesuffix("/0") + "/15",
     )
     monkeypatch.setattr(doctor, "get_settings", databases.get_settings)
-    # By itself this server waits 40 ms for the client's acknowledgement between head and body of an answer
-    monkeypatch.setattr(WSGIRequestHandler, "disable_nagle_algorithm", True)
+    # A connection for each request: this server takes what it did not read of a body for the next request
+    monkeypatch.setattr(WSGIRequestHandler, "protocol_version", "HTTP/1.0")
     monkeypatch.setattr(TokenThrottle, "rate", "10000/s")
     local_db["orders"].insert_one({"_id": 1})
     atlas_db["bills"].insert_one({"_id": 1})
@@ -106,17 +106,17 @@ def test_refusals_are_described_with_their_body(
     assert " ".join(sorted(found)) == statuses
     for status, answer in found.items():
         if status >= "400":
-            assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
-    assert description["components"]["schemas"]["Error"]["required"] == ["detail"]
+            assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorOut"}
+    assert description["components"]["schemas"]["ErrorOut"]["required"] == ["detail"]
 
 
 def test_clearing_a_resume_token_is_described_as_it_is(description: Any) -> None:
     operation = description["paths"][f"{ROOT}/resume-token"]["delete"]
     (side,) = operation["parameters"]
     assert (side["name"], side["in"], side.get("required", False)) == ("side", "query", False)
-    assert side["schema"] == {"type": "string", "enum": ["atlas", "local"]}
+    assert set(side["schema"]["enum"]) == {"local", "atlas"}
     body = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    assert body == {"$ref": "#/components/schemas/Cleared"}
+    assert body == {"$ref": "#/components/schemas/ClearedOut"}
     assert "requestBody" not in operation
 
 
@@ -131,7 +131,7 @@ def test_every_text_that_is_taken_has_its_limits(description: Any) -> None:
             ]
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 body = schemas[content["schema"]["$ref"].rpartition("/")[2]]
-                assert body["additionalProperties"] is False, path
+                assert body.get("additionalProperties") is False, path
                 taken += [(path, field) for field in body["properties"].values()]
     assert len(taken) > 30
     for path, field in taken:
