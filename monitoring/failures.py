@@ -14,6 +14,9 @@ from syncapp.away import what_is_away
 log = structlog.get_logger(__name__)
 FAILED = "Something failed here. The log (app.log in SYNC_HOME/logs) says what"
 NOT_FOUND = "There is nothing at this address"
+BAD_REQUEST = (
+    "The request cannot be taken as it is: it has too many fields, is too large, or is not well-formed"
+)
 FORBIDDEN = (
     "Your login, {name}, may not do this. The group Viewers may look at everything, the group Operators may act too: "
     "an administrator can add you to one"
@@ -62,6 +65,11 @@ def unavailable(request: HttpRequest, error: BaseException | None) -> HttpRespon
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: also of what failed before or after the view."""
     return unavailable(request, sys.exc_info()[1]) or answer(request, 500, "An error", FAILED)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: what its own limits refuse."""
+    return answer(request, 400, "Bad request", BAD_REQUEST)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

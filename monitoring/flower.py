@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import base64
 import http.client
+import re
 from urllib.parse import unquote, urlsplit
 
 from django.contrib.admin.views.decorators import staff_member_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.gzip import gzip_page
 
+from monitoring.failures import answer
 from syncapp.conf import get_settings
 
 TIMEOUT_S = 10
 # The table of tasks asks by POST for what Flower also answers to a GET
 TABLE = "/flower/tasks/datatable"
+BODY = re.compile(rb"<body\b[^>]*>")
 PASSED_ON = ("Content-Type", "Cache-Control", "Etag", "Last-Modified")
 
 
@@ -41,7 +45,8 @@ def flower(request: HttpRequest, rest: str = "") -> HttpResponse:
     try:
         return _ask(address, request.get_full_path_info().split("?")[0] + (f"?{query}" if query else ""))
     except (OSError, http.client.HTTPException):
-        return HttpResponse("Flower cannot be reached.\n", status=502, content_type="text/plain")
+        text = "Nothing answers at the address of SYNC_FLOWER_URL"
+        return answer(request, 502, "Flower cannot be reached", text)
 
 
 def _ask(address: str, path: str) -> HttpResponse:
@@ -54,11 +59,20 @@ def _ask(address: str, path: str) -> HttpResponse:
         headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
     try:
         connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        response = HttpResponse(answer.read(), status=answer.status)
+        got = connection.getresponse()
+        content = got.read()
+        if got.getheader("Content-Type", "").startswith("text/html"):
+            content = _with_a_way_back(content)
+        response = HttpResponse(content, status=got.status)
         for name in PASSED_ON:
-            if value := answer.getheader(name):
+            if value := got.getheader(name):
                 response[name] = value
         return response
     finally:
         connection.close()
+
+
+def _with_a_way_back(page: bytes) -> bytes:
+    """The page with the link to the admin above it."""
+    link = render_to_string("monitoring/back.html").encode()
+    return BODY.sub(lambda body: body[0] + link, page, count=1)

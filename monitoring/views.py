@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -54,10 +55,12 @@ def _page(request: HttpRequest) -> HttpResponse:
 _figures = DashboardFigures.as_view()
 
 
+@csrf_exempt  # nothing can be changed here: who tries is answered 405
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Who accepts HTML by name is a browser; `*/*` is a script. The page is for staff, as the admin is."""
-    wants = request.get_preferred_type(["application/json", "text/html"])
-    answer = admin.site.admin_view(_page) if wants == "text/html" else _figures
+    looks = request.method in ("GET", "HEAD")
+    page = looks and request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+    answer = admin.site.admin_view(_page) if page else _figures
     response = answer(request)
     response["Vary"] = "Accept, Cookie, Authorization"
     return response

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import environ
 
 from syncapp.rules.initial_choice import FORM, InitialChoice, WrongChoice
+from syncapp.rules.patterns import WrongPattern, patterns_of_environment
 
 HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 SECRET_KEY_LENGTH = 20
-COLLECTION_PATTERN = re.compile(r"[^\s$\0,]+")
 
 
 class WrongValue(Exception):
@@ -69,15 +69,10 @@ def secret_key(text: str) -> str:
 
 def collection_patterns(text: str) -> tuple[str, ...]:
     """Names of collections, or glob patterns of them, separated by commas."""
-    found = words(text)
-    for word in found:
-        check_collection_pattern(word)
-    return found
-
-
-def check_collection_pattern(word: str) -> None:
-    if not COLLECTION_PATTERN.fullmatch(word) or len(word) > 200:
-        raise WrongValue("names of collections or glob patterns, separated by commas, without spaces or $")
+    try:
+        return patterns_of_environment(words(text))
+    except WrongPattern as wrong:
+        raise WrongValue(f"separated by commas, each {wrong}") from None
 
 
 def url(*schemes: str) -> Callable[[str], str]:

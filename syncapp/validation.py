@@ -4,12 +4,11 @@ the workers read the rules again."""
 from __future__ import annotations
 
 import json
-from typing import Any, cast
 
 from django.db import transaction
 
 from syncapp.models import ValidationRule
-from syncapp.rules.schema_check import WrongSchema, read_schema, unwrapped
+from syncapp.rules.schema_check import WrongSchema, new_rule
 from syncapp.switches import Actor, audit, raise_version
 
 __all__ = ["WrongSchema", "remove_rule", "set_rule"]
@@ -21,14 +20,13 @@ def set_rule(pattern: str, schema: object, user: Actor = None) -> ValidationRule
 
     Raises WrongSchema, or Django's ValidationError for a wrong pattern.
     """
-    read_schema(schema)
-    wanted = cast(dict[str, Any], unwrapped(schema))
+    wanted = new_rule(schema)
     rule = ValidationRule.objects.select_for_update().filter(pattern=pattern).first()
     if rule is not None and json.dumps(rule.schema) == json.dumps(wanted):
         return rule
     rule = rule or ValidationRule(pattern=pattern)
     rule.schema = wanted
-    rule.full_clean(exclude=["schema"])  # an empty schema is one that allows everything
+    rule.full_clean()
     rule.save()
     audit(user, "set validation rule", f"{pattern}: {json.dumps(wanted, ensure_ascii=False)}")
     raise_version()

@@ -110,6 +110,9 @@ USE_I18N = False
 USE_TZ = True
 FORMAT_MODULE_PATH = "syncproject.formats"
 
+# A form may hold a list of 1,000 names or ids, which the API takes, and its other fields
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+
 STATIC_URL = "static/"
 STATIC_ROOT = SYNC.home / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a folder that is missing
@@ -125,12 +128,13 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["syncapp.api.permissions.SyncAccess"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "syncapp.api.schema.Described",
     "EXCEPTION_HANDLER": "syncapp.api.errors.handle",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Isthmus",
-    "DESCRIPTION": "Two-way sync between a local MongoDB and MongoDB Atlas: health, figures, conflicts, switches.",
+    "DESCRIPTION": "Two-way sync between a local MongoDB and MongoDB Atlas: health, figures, conflicts, switches. "
+    "To another method than those named here an address answers 405, with the header Allow.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {

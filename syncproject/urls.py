@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("monitoring.urls")),
 ]
 
+handler400 = "monitoring.failures.bad_request"
 handler403 = "monitoring.failures.forbidden"
 handler404 = "monitoring.failures.not_found"
 handler500 = "monitoring.failures.server_error"

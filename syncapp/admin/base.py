@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -14,6 +15,7 @@ from unfold.admin import ModelAdmin
 
 from monitoring.shown_values import shown
 from syncapp.admin.access import SeenByOperators
+from syncapp.matches import matches
 
 
 class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
@@ -35,6 +37,12 @@ class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
 def redirect_to(page: str, *arguments: object) -> HttpResponse:
     """The answer of a dialog: htmx follows this header in the page, and a usual redirect in the dialog."""
     return HttpResponse(status=200, headers={"HX-Redirect": reverse(f"admin:{page}", args=arguments)})
+
+
+def say_matches(request: HttpRequest, pattern: str) -> None:
+    """What a pattern that was saved matches now: a warning if it is nothing."""
+    found = matches(pattern)
+    (messages.warning if found.none_now else messages.info)(request, f"{found}.")
 
 
 def block(value: object) -> SafeString:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from syncapp.admin.access import SeenByOperators
+from syncapp.admin.base import say_matches
 from syncapp.models import ExcludedCollection
 from syncapp.switches import exclude, include
 
@@ -25,13 +26,14 @@ class ExcludedCollectionAdmin(SeenByOperators, ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if field := form.base_fields.get("pattern"):
-            field.help_text = "A collection's name or a glob pattern such as temp_*. Not pulled from Atlas; it still goes up."
+            field.help_text = "A collection's name or a glob pattern such as temp_*: * stands for any characters, ? for one. Not pulled from Atlas; it still goes up."
         return form
 
     def save_model(
         self, request: HttpRequest, obj: ExcludedCollection, form: ModelForm, change: bool
     ) -> None:
         obj.pk = exclude(obj.pattern, request.user).pk
+        say_matches(request, obj.pattern)
 
     def delete_model(self, request: HttpRequest, obj: ExcludedCollection) -> None:
         include(obj.pattern, request.user)

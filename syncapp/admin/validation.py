@@ -14,9 +14,9 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from syncapp.admin.access import SeenByOperators
-from syncapp.admin.base import shorter
+from syncapp.admin.base import say_matches, shorter
 from syncapp.models import ValidationRule
-from syncapp.rules.schema_check import WrongSchema, read_schema
+from syncapp.rules.schema_check import WrongSchema, new_rule
 from syncapp.validation import remove_rule, set_rule
 
 EXAMPLE = """{
@@ -35,7 +35,7 @@ class SchemaField(forms.JSONField):
     def clean(self, value: Any) -> Any:
         found = super().clean(value)
         try:
-            read_schema(found)
+            new_rule(found)
         except WrongSchema as error:
             raise forms.ValidationError(str(error)) from None
         return found
@@ -69,7 +69,7 @@ class ValidationRuleAdmin(SeenByOperators, ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if field := form.base_fields.get("pattern"):
-            field.help_text = "A collection's name or a glob pattern such as order_*."
+            field.help_text = "A collection's name or a glob pattern such as order_*: * stands for any characters, ? for one."
         return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -79,6 +79,7 @@ class ValidationRuleAdmin(SeenByOperators, ModelAdmin):
         self, request: HttpRequest, obj: ValidationRule, form: forms.ModelForm, change: bool
     ) -> None:
         obj.pk = set_rule(obj.pattern, obj.schema, request.user).pk
+        say_matches(request, obj.pattern)
 
     def delete_model(self, request: HttpRequest, obj: ValidationRule) -> None:
         remove_rule(obj.pattern, request.user)

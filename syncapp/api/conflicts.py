@@ -128,6 +128,8 @@ class ConflictOne(SyncView):
 class ConflictRestore(SyncView):
     """Brings the loser back as a new local change, which sync then carries."""
 
+    refusals = {"POST": (409,)}
+
     def post(self, request: Request, pk: int) -> Response:
         try:
             conflict = restore(get_object_or_404(Conflict, pk=pk), request.user)
@@ -147,6 +149,7 @@ class ConflictResolve(SyncView):
     """Decides a conflict that waits for a person: that side's version is written to the other side."""
 
     takes = {"POST": ResolveIn}
+    refusals = {"POST": (409,)}
 
     def post(self, request: Request, pk: int) -> Response:
         winner = Side(self.wanted["winner"])

@@ -51,8 +51,10 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
         log.warning("A request could not be answered", event_name="unavailable", error=str(exception))
         exception = ServiceUnavailable(away)
     response = exception_handler(exception, context)
-    if response is not None and isinstance(exception, ValidationError):
-        response.data = {"detail": " · ".join(_lines(exception.detail))}
+    if response is not None and isinstance(exception, APIException):
+        line = " · ".join(_lines(exception.detail))
+        # Halves of a character, of a name that was sent: they cannot be sent back
+        response.data = {"detail": line.encode("utf-8", "backslashreplace").decode()}
     return response
 
 

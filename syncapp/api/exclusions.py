@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError as ModelError
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
@@ -10,9 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.errors import wrong
-from syncapp.api.fields import Pattern
+from syncapp.api.fields import Pattern, Text
 from syncapp.api.views import SyncView
+from syncapp.matches import MOST_NAMES, matches
 from syncapp.models import ExcludedCollection
+from syncapp.rules.patterns import LONGEST
 from syncapp.switches import exclude, include
 
 
@@ -25,7 +29,28 @@ class ExclusionOut(serializers.ModelSerializer):
 
     class Meta:
         model = ExcludedCollection
-        fields = ("pattern", "createdAt")
+        fields: tuple[str, ...] = ("pattern", "createdAt")
+
+
+class SideMatchesOut(serializers.Serializer):
+    count = serializers.IntegerField()
+    collections = serializers.ListField(
+        child=serializers.CharField(), help_text=f"Their names, the first {MOST_NAMES}"
+    )
+
+
+class MatchesOut(serializers.Serializer):
+    """The collections that the pattern matches now; null: the side cannot be asked."""
+
+    local = SideMatchesOut(allow_null=True)
+    atlas = SideMatchesOut(allow_null=True)
+
+
+class ExclusionAdded(ExclusionOut):
+    matches = MatchesOut(read_only=True)
+
+    class Meta(ExclusionOut.Meta):
+        fields = (*ExclusionOut.Meta.fields, "matches")
 
 
 class ExclusionList(serializers.Serializer):
@@ -33,10 +58,25 @@ class ExclusionList(serializers.Serializer):
     results = ExclusionOut(many=True)
 
 
-class PatternQuery(serializers.Serializer):
+class OldPattern(Text):
+    """Of something to remove: an older version let in what would be refused today."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("a pattern that is there", **{"max_length": LONGEST, **options})
+
+
+class PatternGiven(serializers.Serializer):
     """Of a DELETE, in the query or in the body: not every client sends a body with it."""
 
-    pattern = Pattern(required=False, help_text="In the query or in the body")
+    pattern = OldPattern(required=False)
+
+
+class PatternQuery(serializers.Serializer):
+    """The same as it is described: a client that is made from the description sends it in the query."""
+
+    pattern = OldPattern(
+        help_text="Is also taken from the body, as JSON or a form, if it is not in the query"
+    )
 
 
 def the_pattern(view: SyncView) -> str:
@@ -45,16 +85,15 @@ def the_pattern(view: SyncView) -> str:
     if len(found) > 1:
         raise serializers.ValidationError("pattern is one thing in the query and another in the body")
     if not found:
-        raise serializers.ValidationError(f"pattern is missing; allowed: {Pattern.allowed}")
+        raise serializers.ValidationError(f"pattern is missing; allowed: {OldPattern().allowed}")
     return str(found.pop())
 
 
 @extend_schema_view(
     get=extend_schema(responses=ExclusionList, tags=["exclusions"]),
-    post=extend_schema(request=ExclusionIn, responses={201: ExclusionOut}, tags=["exclusions"]),
+    post=extend_schema(request=ExclusionIn, responses={201: ExclusionAdded}, tags=["exclusions"]),
     delete=extend_schema(
         parameters=[PatternQuery],
-        request=PatternQuery,
         responses={204: None},
         tags=["exclusions"],
     ),
@@ -62,8 +101,9 @@ def the_pattern(view: SyncView) -> str:
 class Exclusions(SyncView):
     """Asking twice for the same is no error: what is so already is answered as if it were new."""
 
-    takes = {"POST": ExclusionIn, "DELETE": PatternQuery}
-    asks = {"DELETE": PatternQuery}
+    takes = {"POST": ExclusionIn, "DELETE": PatternGiven}
+    asks = {"DELETE": PatternGiven}
+    refusals = {"DELETE": (404,)}
 
     def get(self, request: Request) -> Response:
         rows = ExclusionOut(ExcludedCollection.objects.all(), many=True).data
@@ -75,7 +115,8 @@ class Exclusions(SyncView):
             entry = exclude(pattern, request.user)
         except ModelError:
             raise wrong("pattern", pattern, Pattern.allowed) from None
-        return Response(ExclusionOut(entry).data, status=status.HTTP_201_CREATED)
+        answer = {**ExclusionOut(entry).data, "matches": matches(pattern).as_document()}
+        return Response(answer, status=status.HTTP_201_CREATED)
 
     def delete(self, request: Request) -> Response:
         pattern = the_pattern(self)

@@ -8,11 +8,17 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from syncapp.api.errors import wrong
+from syncapp.rules import patterns
+
+ONE_LINE = r"\A[^\x00-\x1f\x7f-\x9f]*\Z"
+LONGEST_TEXT = 1_000
 
 
 class Named:
@@ -50,6 +56,18 @@ class Boolean(Named, serializers.BooleanField):
         raise serializers.ValidationError(self.allowed)
 
 
+@extend_schema_field({"type": "boolean", "enum": [True]})
+class Yes(Boolean):
+    """Only said if it is so."""
+
+    allowed = "true"
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not super().to_internal_value(data):
+            raise serializers.ValidationError(self.allowed)
+        return True
+
+
 class Choice(Named, serializers.ChoiceField):
     @property
     def allowed(self) -> str:  # type: ignore[override]
@@ -74,11 +92,16 @@ class Moment(Named, serializers.DateTimeField):
 
 
 class Text(Named, serializers.CharField):
-    """A text of which `allowed` says what it is."""
+    """A text of which `allowed` says what it is: one line, taken as it is, spaces at its ends too."""
+
+    form = ONE_LINE
 
     def __init__(self, allowed: str, **options: Any) -> None:
-        super().__init__(**options)
+        shortest = None if options.get("allow_blank") else 1
+        limits = {"max_length": LONGEST_TEXT, "min_length": shortest, "trim_whitespace": False}
+        super().__init__(**{**limits, **options})
         self.allowed = allowed
+        self.validators.append(RegexValidator(self.form))
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):  # the framework would take 0 for "0"
@@ -87,10 +110,19 @@ class Text(Named, serializers.CharField):
 
 
 class Pattern(Text):
-    allowed = "the name of a collection or a glob pattern such as temp_*, without spaces, commas or $"
+    allowed = patterns.ALLOWED
+    form = patterns.FORM
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(self.allowed, **options)
+        super().__init__(self.allowed, **{"max_length": patterns.LONGEST, **options})
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str):
+            try:
+                patterns.check_pattern(data)
+            except patterns.WrongPattern as why:
+                raise wrong(self.field_name, data, str(why)) from None
+        return super().run_validation(data)
 
 
 class CollectionName(Text):

@@ -53,6 +53,7 @@ class HaltAnswer(SyncView):
     """Answers a halt; the listener carries the answer out and lets transfers go on."""
 
     takes = {"POST": AnswerIn}
+    refusals = {"POST": (404, 409)}
 
     def post(self, request: Request) -> Response:
         given = self.wanted

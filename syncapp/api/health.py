@@ -11,7 +11,6 @@ from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from monitoring import figures
 from monitoring.facts import Snapshot, take_snapshot
@@ -145,7 +144,7 @@ class WebHealthOut(serializers.Serializer):
 
 
 @extend_schema_view(get=extend_schema(responses={200: WebHealthOut, 503: WebHealthOut}, tags=["health"]))
-class WebHealth(APIView):
+class WebHealth(SyncView):
     """Is the web process up, and can it reach its own database. Says nothing about sync."""
 
     permission_classes = [AllowAny]

@@ -12,7 +12,14 @@ from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Choice, Text
 from syncapp.api.views import SyncView
 from syncapp.bulk.first_run_record import State
-from syncapp.rules.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
+from syncapp.rules.initial_choice import (
+    DIFFERING,
+    LONGEST_FIELD,
+    ONLY_ATLAS,
+    ONLY_LOCAL,
+    InitialChoice,
+    WrongChoice,
+)
 
 
 class CountsOut(serializers.Serializer):
@@ -39,17 +46,22 @@ class InitialIn(serializers.Serializer):
         required=False,
         default="",
         allow_blank=True,
+        max_length=LONGEST_FIELD,
         help_text="With newest: the documents' own timestamp",
     )
     onlyAtlas = Choice(choices=ONLY_ATLAS)
     onlyLocal = Choice(choices=ONLY_LOCAL)
 
 
+class ChoiceOut(InitialIn):
+    """The one that was made."""
+
+
 class InitialOut(serializers.Serializer):
     state = serializers.ChoiceField(choices=[state.value for state in State])
     at = serializers.DateTimeField(allow_null=True)
     report = ReportOut(allow_null=True)
-    choice = InitialIn(allow_null=True)
+    choice = ChoiceOut(allow_null=True)
 
 
 @extend_schema_view(
@@ -60,6 +72,7 @@ class Initial(SyncView):
     """What sync found when it started between two databases that both held documents, and what to keep."""
 
     takes = {"POST": InitialIn}
+    refusals = {"POST": (409,)}
 
     def get(self, request: Request) -> Response:
         try:

@@ -12,12 +12,15 @@ from syncapp.api.errors import wrong
 from syncapp.api.fields import Whole
 
 PAGE_SIZE, LARGEST_PAGE = 50, 500
+LAST_PAGE = 2**31 - 1
 
 
 class PageQuery(serializers.Serializer):
     """What every list's query takes."""
 
-    page = Whole("a whole number from 1 on", required=False, min_value=1, help_text="From 1 on")
+    page = Whole(
+        "a whole number from 1 on", required=False, min_value=1, max_value=LAST_PAGE, help_text="From 1 on"
+    )
     page_size = Whole(
         f"a whole number from 1 to {LARGEST_PAGE}",
         required=False,

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from monitoring.versions import parsed
 from syncapp import rejected
 from syncapp.api.errors import NotPossible, ServiceUnavailable
-from syncapp.api.fields import Boolean, Choice, CollectionName, Named, Text, Whole
+from syncapp.api.fields import Choice, CollectionName, Named, Text, Whole, Yes
 from syncapp.api.paging import PageQuery, Pages
 from syncapp.api.views import SyncView
 from syncapp.databases import LocalUnreachable
@@ -44,11 +44,12 @@ class RejectedQuery(RejectedFilter, PageQuery):
 class RejectedSelection(RejectedFilter):
     """What fits all that is given."""
 
+    least_properties = 1
     ids = Ids(required=False, min_length=1, max_length=MOST_IDS)
-    all = Boolean(required=False, help_text="Every rejected change")
+    all = Yes(required=False, help_text="Every rejected change")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if all(value is False for value in attrs.values()):
+        if not attrs:
             raise serializers.ValidationError(f"nothing is chosen; allowed: {', '.join(self.fields)}")
         return attrs
 
@@ -160,6 +161,8 @@ def _described(operation: str, request: Any = None) -> Any:
 class RejectedRetry(SyncView):
     """Has sync look at the document again, as if it had changed just now."""
 
+    refusals = {"POST": (409,)}
+
     def post(self, request: Request, pk: int) -> Response:
         return of_one(rejected.retry, request, pk)
 
@@ -167,6 +170,8 @@ class RejectedRetry(SyncView):
 @_described("discard_rejected_change")
 class RejectedDiscard(SyncView):
     """Forgets the rejected change; the document stays as it is on both sides."""
+
+    refusals = {"POST": (409,)}
 
     def post(self, request: Request, pk: int) -> Response:
         return of_one(rejected.discard, request, pk)
@@ -177,6 +182,7 @@ class RejectedRetryMany(SyncView):
     """Has sync look at all documents again that fit what is given."""
 
     takes = {"POST": RejectedSelection}
+    refusals = {"POST": (409,)}
 
     def post(self, request: Request) -> Response:
         return of_many(rejected.retry, request, self.wanted)
@@ -187,6 +193,7 @@ class RejectedDiscardMany(SyncView):
     """Forgets all rejected changes that fit what is given."""
 
     takes = {"POST": RejectedSelection}
+    refusals = {"POST": (409,)}
 
     def post(self, request: Request) -> Response:
         return of_many(rejected.discard, request, self.wanted)

@@ -42,7 +42,7 @@ class ClearedOut(serializers.Serializer):
     get=extend_schema(responses=TokenList, tags=["records"]),
     delete=extend_schema(
         parameters=[SideQuery],
-        responses=ClearedOut,
+        responses={200: ClearedOut},
         tags=["records"],
     ),
 )

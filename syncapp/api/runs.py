@@ -157,6 +157,8 @@ class Verify(_Start):
 class RunCancel(SyncView):
     """Stops a run. One that convergence depends on (after a lost token, say) cannot be cancelled."""
 
+    refusals = {"POST": (409,)}
+
     def post(self, request: Request, run_id: str) -> Response:
         try:
             return Response(runs.as_document(runs.cancel(run_id, request.user)))

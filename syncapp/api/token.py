@@ -23,9 +23,13 @@ class TokenThrottle(AnonRateThrottle):
     scope = "token"
 
 
+class Password(Text):
+    form = r"\A[^\x00]*\Z"
+
+
 class Credentials(serializers.Serializer):
-    username = Text("the name of a user")
-    password = Text("the user's password", trim_whitespace=False, style={"input_type": "password"})
+    username = Text("the name of a user", max_length=150)
+    password = Password("the user's password", max_length=4_096, style={"input_type": "password"})
 
 
 class TokenAnswer(serializers.Serializer):

@@ -13,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.errors import wrong
-from syncapp.api.exclusions import PatternQuery, the_pattern
+from syncapp.api.exclusions import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.fields import Pattern
 from syncapp.api.views import SyncView
+from syncapp.matches import matches
 from syncapp.models import ValidationRule
 from syncapp.validation import WrongSchema, remove_rule, set_rule
 
@@ -37,7 +38,14 @@ class RuleOut(serializers.ModelSerializer):
 
     class Meta:
         model = ValidationRule
-        fields = ("pattern", "schema", "createdAt", "changedAt")
+        fields: tuple[str, ...] = ("pattern", "schema", "createdAt", "changedAt")
+
+
+class RuleSet(RuleOut):
+    matches = MatchesOut(read_only=True)
+
+    class Meta(RuleOut.Meta):
+        fields = (*RuleOut.Meta.fields, "matches")
 
 
 class RuleList(serializers.Serializer):
@@ -47,10 +55,9 @@ class RuleList(serializers.Serializer):
 
 @extend_schema_view(
     get=extend_schema(responses=RuleList, tags=["validation rules"]),
-    put=extend_schema(request=RuleIn, responses=RuleOut, tags=["validation rules"]),
+    put=extend_schema(request={"application/json": RuleIn}, responses=RuleSet, tags=["validation rules"]),
     delete=extend_schema(
         parameters=[PatternQuery],
-        request=PatternQuery,
         responses={204: None},
         tags=["validation rules"],
     ),
@@ -58,8 +65,9 @@ class RuleList(serializers.Serializer):
 class Validation(SyncView):
     """A rule counts for documents that travel after it was made; those that are there already stay."""
 
-    takes = {"PUT": RuleIn, "DELETE": PatternQuery}
-    asks = {"DELETE": PatternQuery}
+    takes = {"PUT": RuleIn, "DELETE": PatternGiven}
+    asks = {"DELETE": PatternGiven}
+    refusals = {"DELETE": (404,)}
 
     def get(self, request: Request) -> Response:
         rows = RuleOut(ValidationRule.objects.all(), many=True).data
@@ -73,7 +81,7 @@ class Validation(SyncView):
             raise serializers.ValidationError(str(error)) from None
         except ModelError:
             raise wrong("pattern", given["pattern"], Pattern.allowed) from None
-        return Response(RuleOut(rule).data)
+        return Response({**RuleOut(rule).data, "matches": matches(rule.pattern).as_document()})
 
     def delete(self, request: Request) -> Response:
         pattern = the_pattern(self)

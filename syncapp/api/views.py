@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -19,12 +20,22 @@ class Nothing(serializers.Serializer):
     """No field is taken."""
 
 
+class JsonAlways(DefaultContentNegotiation):
+    """Whatever a client says that it takes, the answer is JSON: the API speaks nothing else."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 class SyncView(APIView):
     """`takes`: the fields of the body, by method. `asks`: the names in the query. What was given and is right
-    stands in `self.wanted` and `self.asked`."""
+    stands in `self.wanted` and `self.asked`. `refusals`: by method, what it may answer beside that which every
+    address may (`syncapp.api.schema`), for the description."""
 
     takes: ClassVar[Mapping[str, type[serializers.Serializer]]] = {}
     asks: ClassVar[Mapping[str, type[serializers.Serializer]]] = {}
+    refusals: ClassVar[Mapping[str, tuple[int, ...]]] = {}
+    content_negotiation_class = JsonAlways
     wanted: dict[str, Any]
     asked: dict[str, Any]
 

@@ -3,18 +3,18 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from syncapp.setting_types import WrongValue, check_collection_pattern
+from syncapp.rules.patterns import LONGEST, WrongPattern, check_pattern
 
 
 def validate_pattern(value: str) -> None:
     try:
-        check_collection_pattern(value)
-    except WrongValue as wrong:
+        check_pattern(value)
+    except WrongPattern as wrong:
         raise ValidationError(f"{value!r} is not allowed; allowed: {wrong}") from None
 
 
 class ExcludedCollection(models.Model):
-    pattern = models.CharField(max_length=200, unique=True, validators=[validate_pattern])
+    pattern = models.CharField(max_length=LONGEST, unique=True, validators=[validate_pattern])
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -3,10 +3,11 @@
 from django.db import models
 
 from syncapp.models.excluded_collection import validate_pattern
+from syncapp.rules.patterns import LONGEST
 
 
 class ValidationRule(models.Model):
-    pattern = models.CharField(max_length=200, unique=True, validators=[validate_pattern])
+    pattern = models.CharField(max_length=LONGEST, unique=True, validators=[validate_pattern])
     schema = models.JSONField()  # as MongoDB's $jsonSchema has it
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)

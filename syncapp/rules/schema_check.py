@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from bson import json_util
 from bson.codec_options import DatetimeConversion
@@ -15,6 +15,8 @@ from bson.errors import BSONError
 from syncapp.rules.bson_types import BSON_TYPES, JSON_TYPES, is_number
 
 _VALUES = json_util.JSONOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+_ONLY_TEXT = frozenset({"title", "description"})
+_HALF = re.compile("[\ud800-\udfff]")  # of a character
 _DEEPEST = 50  # schemas within each other
 
 
@@ -31,6 +33,21 @@ def read_schema(given: object) -> dict[str, Any]:
         raise WrongSchema(f"the schema holds what is no extended JSON: {error}") from None
     _check(read, "", 0)
     return dict(read)
+
+
+def new_rule(given: object) -> dict[str, Any]:
+    """The schema as it is kept. Raises WrongSchema, also for one that would let everything through: whoever makes a
+    rule wants something of documents."""
+    read_schema(given)
+    schema = cast(dict[str, Any], unwrapped(given))
+    if not set(schema) - _ONLY_TEXT:
+        raise WrongSchema(
+            f'schema is {_shown(schema)}; allowed: one with a keyword, as {{"required": ["total"]}}'
+        )
+    text = json.dumps(schema, ensure_ascii=False).replace(r"\\", "")
+    if r"\u0000" in text or _HALF.search(text):
+        raise WrongSchema("the schema holds a text with \\u0000 or half a character, which cannot be kept")
+    return schema
 
 
 def unwrapped(given: object) -> object:

@@ -73,6 +73,7 @@ def test_staff_see_pages_style_and_figures(
     page = staff.get("/flower/")
     assert page.status_code == 200
     assert "Flower" in page.content.decode()
+    assert page.content.decode().count('<a href="/admin/">') == 1, "the way back"
     style = staff.get("/flower/static/css/flower.css")
     assert (style.status_code, style.headers["Content-Type"]) == (200, "text/css")
     for address in ("/flower/tasks", "/flower/broker", "/flower/workers?json=1"):
@@ -111,7 +112,10 @@ def test_others_are_sent_to_the_login(db: None, change_settings: Change) -> None
 def test_flower_that_is_away_is_said(staff: Client, change_settings: Change) -> None:
     change_settings(sync_flower_url="http://127.0.0.1:1")
     answer = staff.get("/flower/")
-    assert (answer.status_code, answer.content) == (502, b"Flower cannot be reached.\n")
+    assert answer.status_code == 502
+    page = answer.content.decode()
+    assert "Flower cannot be reached" in page
+    assert 'href="/"' in page, "the way back"
 
 
 def test_without_an_address_there_is_no_page_and_no_link(staff: Client, change_settings: Change) -> None:

@@ -8,11 +8,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
+from syncapp.rules.patterns import ALLOWED
 from tests.api.conftest import ROOT
 
 pytestmark = pytest.mark.django_db
-
-PATTERN = "the name of a collection or a glob pattern such as temp_*, without spaces, commas or $"
 
 
 @pytest.mark.parametrize(
@@ -25,12 +24,16 @@ PATTERN = "the name of a collection or a glob pattern such as temp_*, without sp
         ("toggle", {}, "enabled is missing; allowed: true or false"),
         ("toggle", {"enable": True}, "enable is unknown; allowed: enabled"),
         ("pause", {"paused": "no"}, 'paused is "no"; allowed: true or false'),
-        ("exclusions", {}, f"pattern is missing; allowed: {PATTERN}"),
-        ("exclusions", {"pattern": "a b"}, f'pattern is "a b"; allowed: {PATTERN}'),
-        ("exclusions", {"pattern": "$x"}, f'pattern is "$x"; allowed: {PATTERN}'),
-        ("exclusions", {"pattern": ""}, f'pattern is ""; allowed: {PATTERN}'),
-        ("exclusions", {"pattern": ["a"]}, f'pattern is ["a"]; allowed: {PATTERN}'),
-        ("exclusions", {"pattern": "x" * 201}, f'pattern is "{"x" * 99}…; allowed: {PATTERN}'),
+        ("exclusions", {}, f"pattern is missing; allowed: {ALLOWED}"),
+        (
+            "exclusions",
+            {"pattern": "a b"},
+            f"pattern is \"a b\"; allowed: {ALLOWED}; ' ' is white space or a control character",
+        ),
+        ("exclusions", {"pattern": "$x"}, f'pattern is "$x"; allowed: {ALLOWED}; it has $ in it'),
+        ("exclusions", {"pattern": ""}, f'pattern is ""; allowed: {ALLOWED}; it is empty'),
+        ("exclusions", {"pattern": ["a"]}, f'pattern is ["a"]; allowed: {ALLOWED}'),
+        ("exclusions", {"pattern": "x" * 201}, f'pattern is "{"x" * 99}…; allowed: {ALLOWED}; it has 201'),
     ],
 )
 def test_a_body(operator: APIClient, address: str, body: Any, line: str) -> None:

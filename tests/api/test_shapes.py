@@ -154,6 +154,7 @@ def test_the_api_pages_work_without_the_internet(anybody: APIClient) -> None:
     page = anybody.get("/api/docs/").content.decode()
     assert "/static/drf_spectacular_sidecar/" in page
     assert "cdn." not in page
+    assert '<a href="/admin/">' in page, "the way back"
 
 
 def test_every_address_of_the_page_about_the_api_exists(anybody: APIClient) -> None:

@@ -1,0 +1,62 @@
+"""The API's description: what every address answers when it refuses, beside what its view declares; request bodies
+take the names that stand there and no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS, AllowAny
+
+WHY = {
+    400: "Bad input: the field, its value, and what is allowed",
+    401: "No login, or a wrong one",
+    403: "The login may not do this: it needs the permission syncapp.operate_sync",
+    404: "There is no such thing",
+    409: "Not as things stand",
+    415: "The body is of a kind that is not taken here",
+    429: "Too many requests from this address: after Retry-After seconds they are answered again",
+    503: "Something that is needed cannot be reached at the moment",
+}
+
+
+class ErrorOut(serializers.Serializer):
+    detail = serializers.CharField(help_text="One line")
+
+
+class Described(AutoSchema):
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            error = self.resolve_serializer(ErrorOut, "response").ref
+            for status in self._refusals():
+                answer = {"description": WHY[status], "content": {"application/json": {"schema": error}}}
+                operation["responses"].setdefault(str(status), answer)
+            if getattr(getattr(self.view, "takes", {}).get(self.method), "least_properties", 0):
+                operation["requestBody"]["required"] = True  # the framework goes by required fields alone
+        return operation
+
+    def _refusals(self) -> list[int]:
+        view, changes = self.view, self.method not in SAFE_METHODS
+        # An address that checks what it is given (syncapp.api.views) says what else it may answer
+        found = {503, *getattr(view, "refusals", {}).get(self.method, ())}
+        if hasattr(view, "takes"):
+            found |= {400, 415}
+        if view.get_authenticators():
+            found.add(401)
+        if changes and not any(isinstance(one, AllowAny) for one in view.get_permissions()):
+            found.add(403)
+        if "{" in self.path:
+            found.add(404)
+        if view.get_throttles():
+            found.add(429)
+        return sorted(found)
+
+    def _map_serializer(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> Any:
+        schema = super()._map_serializer(serializer, direction, bypass_extensions)
+        if direction == "request" and schema.get("type") == "object":
+            schema["additionalProperties"] = False
+            if least := getattr(serializer, "least_properties", 0):
+                schema["minProperties"] = least
+        return schema
