@@ -60,6 +60,8 @@ MIDDLEWARE = [
     "monitoring.failures.WhatIsAway",
 ]
 
+LOGIN_REDIRECT_URL = "admin:index"  # of whoever opened the login page itself
+CSRF_FAILURE_VIEW = "monitoring.failures.stale"
 ROOT_URLCONF = "syncproject.urls"
 WSGI_APPLICATION = "syncproject.wsgi.application"
 ASGI_APPLICATION = "syncproject.asgi.application"

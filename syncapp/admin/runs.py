@@ -63,6 +63,8 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     list_display = ("when", "what", "why", "progress", "differing", "how")
     list_display_links = ("when",)
     list_filter = ("kind", "state", "started_at")
+    list_before_template = "syncapp/runs_before.html"
+    change_form_before_template = "syncapp/run_follow.html"
     actions_list = ("verify", "resync", "repair")
     actions_detail = ("cancel_run",)
     fieldsets = (
@@ -81,6 +83,13 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         ("When", {"fields": (("started_at", "updated_at", "ended_at"), ("run_id", "instance_id"))}),
     )
     readonly_fields = ("what", "how", "progress", "as_agreed", "shown_samples")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        more = {
+            "may_operate": self.has_operate_permission(request),
+            "goes_on": ComparisonRun.objects.filter(state__in=OPEN).exists(),
+        }
+        return super().changelist_view(request, {**more, **(extra_context or {})})
 
     @display(description="Asked for", ordering="started_at")
     def when(self, run: ComparisonRun) -> str:
@@ -111,7 +120,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     @display(description="Documents that differ")
     def shown_samples(self, run: ComparisonRun) -> SafeString:
         if not run.samples:
-            return format_html("none")
+            return format_html("{}", "none")
         reasons = reasons_of([(one["collection"], one["id"]) for one in run.samples])
         samples = [
             {
@@ -161,8 +170,11 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
 
     def _start(self, request: HttpRequest, kind: Kind, form: StartForm) -> HttpResponse:
         try:
-            runs.start(kind, form.names, request.user)
+            run = runs.start(kind, form.names, request.user)
             messages.success(request, "Asked for; the listener starts it within a second or two.")
+            # A device whose listener never ran has no rows yet
+            if row := ComparisonRun.objects.filter(run_id=run.id).first():
+                return redirect_to("syncapp_comparisonrun_change", row.pk)
         except (runs.RunError, Unreachable) as error:
             messages.error(request, str(error))
         return redirect_to("syncapp_comparisonrun_changelist")

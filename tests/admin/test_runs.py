@@ -53,7 +53,9 @@ def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, ki
     assert superuser.get(start_page(name)).status_code == 200
     assert local[runs.RUNS].count_documents({}) == 0, "looking at the dialog changes nothing"
     answer = superuser.post(start_page(name), {"_form_submitted": "on", "collections": "orders, "})
-    assert answer.headers["HX-Redirect"] == reverse(LIST)
+    row = ComparisonRun.objects.get(kind=kind.value)
+    assert answer.headers["HX-Redirect"] == reverse("admin:syncapp_comparisonrun_change", args=[row.pk])
+    assert 'hx-trigger="every 2s"' in superuser.get(answer.headers["HX-Redirect"]).content.decode(), "it is followed"
     found = local[runs.RUNS].find_one()
     assert found is not None
     assert (found["kind"], found["collections"]) == (kind.value, ["orders"])

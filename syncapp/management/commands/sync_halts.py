@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from syncapp import halts
 from syncapp.databases import LocalUnreachable
 from syncapp.management.command import SyncCommand
+from syncapp.plain_ids import shorter
 from syncapp.safety.halts import Halt
 
 
@@ -50,8 +51,8 @@ class Command(SyncCommand):
     @staticmethod
     def text(halt: Halt) -> str:
         lines = [f"{halt.id}   since {halt.at:%Y-%m-%d %H:%M:%S} UTC", f"  {halt.detail}"]
-        if halt.preview:
-            lines.append(f"  {json.dumps(dict(halt.preview), ensure_ascii=False, default=str)}")
+        if halt.samples:
+            lines.append(f"  For instance: {', '.join(shorter(one, 200) for one in halt.samples)}")
         if halt.answer:
             lines.append(f"  Answered: {halt.answer}. The listener carries it out.")
         else:
