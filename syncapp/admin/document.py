@@ -63,7 +63,7 @@ def page(request: HttpRequest) -> HttpResponse:
         context["problem"] = str(error)
     else:
         context |= side_by_side(found.local, found.atlas, [{"title": "Local, now"}, {"title": "Atlas, now"}])
-        context |= {"same": found.equal, "nowhere": not found.local and not found.atlas}
+        context |= {"gone": "absent", "same": found.equal, "nowhere": not found.local and not found.atlas}
         if not found.equal:
             key = (collection, document_id)
             context["reason"] = linked(reasons_of([key])[key])

@@ -74,15 +74,24 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     ("documents", "equal", "as_agreed"),
-                    ("different", "only_local", "only_atlas"),
-                    "marked",
+                    ("different", "only_here", "only_there"),
+                    "handed_over",
                     "shown_samples",
                 )
             },
         ),
         ("When", {"fields": (("started_at", "updated_at", "ended_at"), ("run_id", "instance_id"))}),
     )
-    readonly_fields = ("what", "how", "progress", "as_agreed", "shown_samples")
+    readonly_fields = (
+        "what",
+        "how",
+        "progress",
+        "as_agreed",
+        "only_here",
+        "only_there",
+        "handed_over",
+        "shown_samples",
+    )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         more = {
@@ -116,6 +125,18 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     @display(description="Differ as agreed")
     def as_agreed(self, run: ComparisonRun) -> int:
         return run.as_agreed
+
+    @display(description="Only here")
+    def only_here(self, run: ComparisonRun) -> str:
+        return f"{run.only_local:,}"
+
+    @display(description="Only on Atlas")
+    def only_there(self, run: ComparisonRun) -> str:
+        return f"{run.only_atlas:,}"
+
+    @display(description="Handed to the listener")
+    def handed_over(self, run: ComparisonRun) -> str:
+        return f"{run.marked:,}"
 
     @display(description="Documents that differ")
     def shown_samples(self, run: ComparisonRun) -> SafeString:
