@@ -6,10 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
@@ -24,6 +26,7 @@ from syncapp.databases import Unreachable
 from syncapp.models import ComparisonRun
 from syncapp.reasons import reasons_of
 
+PROGRESS = "syncapp_comparisonrun_progress"
 STATE_LABELS = {
     "Waiting": "info",
     "Running": "info",
@@ -99,6 +102,19 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
             "goes_on": ComparisonRun.objects.filter(state__in=OPEN).exists(),
         }
         return super().changelist_view(request, {**more, **(extra_context or {})})
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.progress_view)
+        return [path("<int:object_id>/progress/", view, name=PROGRESS), *super().get_urls()]
+
+    def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """How far it is, as a piece of the page that asks for it again and again."""
+        run = get_object_or_404(ComparisonRun, pk=object_id)
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        if run.ended_at:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return render(request, "syncapp/run_progress.html", {"run": run})
 
     @display(description="Asked for", ordering="started_at")
     def when(self, run: ComparisonRun) -> str:

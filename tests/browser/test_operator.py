@@ -170,13 +170,14 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     operator.button("Verify", page.locator(".isthmus-quick"))
     expect(page.get_by_text("Asked for; the listener starts it")).to_be_visible()
     assert local_db[RUNS].find_one({"kind": "verify"})
-    with page.expect_response(lambda response: response.request.method == "GET"):
-        """The page follows the run."""
-    expect(page.locator("#content-main")).to_contain_text("Waiting")
+    with page.expect_response("**/progress/"):
+        expect(page.locator(".isthmus-progress")).to_contain_text("Waiting: 0 documents compared, 0 differ")
     assert operator.clicks <= (3 if phone else 2), "verify"
 
     operator.start()
     operator.menu("Comparison runs")
+    with page.expect_response("**/comparisonrun/"):
+        expect(page.locator("#result_list"), "the list follows what runs").to_contain_text("Waiting")
     operator.click(page.locator("#result_list tr", has_text="Done").locator("a").first)
     operator.click(page.locator(".isthmus-row.samples a").first)
     expect(page.locator(".isthmus-row.differs", has_text="state")).to_contain_text("cooking")
