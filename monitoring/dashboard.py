@@ -65,7 +65,7 @@ def live_figures() -> dict[str, Any]:
             "conflictRate": str(conflict_level(snapshot.facts.conflicts_last_hour)),
         },
         "message": snapshot.health.message,
-        "reasons": [{"status": str(r.status), "text": r.text} for r in snapshot.health.reasons],
+        "reasons": [reason.as_document() for reason in snapshot.health.reasons],
         "enabled": switches.enabled,
         "paused": switches.paused,
         "strategy": switches.strategy,

@@ -6,20 +6,34 @@ import sys
 from collections.abc import Callable
 
 import structlog
+from django.apps import apps
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 
+from syncapp.admin.access import OPERATE, may_see
 from syncapp.away import what_is_away
+from syncapp.roles import OPERATORS, VIEWERS
 
 log = structlog.get_logger(__name__)
 FAILED = "Something failed here. The log (app.log in SYNC_HOME/logs) says what"
-NOT_FOUND = "There is nothing at this address"
 BAD_REQUEST = (
     "The request cannot be taken as it is: it has too many fields, is too large, or is not well-formed"
 )
-FORBIDDEN = (
-    "Your login, {name}, may not do this. The group Viewers may look at everything, the group Operators may act too: "
-    "an administrator can add you to one"
+NOT_FOUND = "There is nothing at {path}"
+FORBIDDEN = "Your login, {name}, may not do this: it needs the permission {permission}, which {whose}"
+OF_GROUP = "the group {group} has. An administrator can add you to it"
+OF_NOBODY = "no group of sync has. Superusers have it, and can give it"
+# Pages of the admin that are no model's, and the model whose permission they ask for
+PAGES = {
+    "syncapp_halts": "syncapp.instance",
+    "syncapp_first_run": "syncapp.instance",
+    "syncapp_first_run_progress": "syncapp.instance",
+    "syncapp_document": "syncapp.conflict",
+}
+ACTS = {"add": "add", "changelist": "view", "delete": "delete"}
+STALE = (
+    "The page that this was sent from is too old, or was opened before a login in another tab; nothing was done. "
+    "Go back, load it again, and send it once more"
 )
 # No template: those of the admin ask the database who is looking
 PAGE = (
@@ -74,13 +88,40 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404."""
-    return answer(request, 404, "Not found", NOT_FOUND)
+    return answer(request, 404, "Not found", NOT_FOUND.format(path=request.path[:200]))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
     name = request.user.get_username() if request.user.is_authenticated else "nobody"
-    return answer(request, 403, "Not allowed", FORBIDDEN.format(name=name))
+    permission = _needed(request)
+    group = OPERATORS if permission == OPERATE else VIEWERS if permission.startswith("syncapp.view_") else ""
+    whose = OF_GROUP.format(group=group) if group else OF_NOBODY
+    return answer(
+        request, 403, "Not allowed", FORBIDDEN.format(name=name, permission=permission, whose=whose)
+    )
+
+
+def stale(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    return answer(request, 403, "Sent from an old page", STALE)
+
+
+def _needed(request: HttpRequest) -> str:
+    """The permission that the refused page asks for. Whoever sees a page of sync lacks the one to act."""
+    page = (request.resolver_match.url_name if request.resolver_match else "") or ""
+    model = PAGES.get(page) or next(
+        (
+            one._meta.label_lower
+            for one in apps.get_models()
+            if page.startswith(f"{one._meta.label_lower}_".replace(".", "_"))
+        ),
+        "",
+    )
+    app, _, name = model.partition(".")
+    if app in ("", "syncapp"):
+        return OPERATE if not model or may_see(request.user, model) else f"{app}.view_{name}"
+    return f"{app}.{ACTS.get(page.rpartition('_')[2], 'change')}_{name}"
 
 
 def answer(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from monitoring import safety, stuck
 from monitoring.safety import SafetyFacts
 from monitoring.stuck import StuckFacts
-from monitoring.values import MINUTE, Reason, Status, clock, duration
+from monitoring.values import MINUTE, Page, Reason, Status, clock, duration
 
 __all__ = ["Status", "assess", "duration"]
 DISABLED_MESSAGE = "Bidirectional sync is disabled"
@@ -110,14 +110,13 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
     """While sync is disabled only the direction local → Atlas counts."""
     reasons = _listener(facts, limits, now or datetime.now(UTC))
     if facts.paused:
-        reasons.append(
-            Reason(Status.DEGRADED, "Sync is paused: changes wait on both sides until it is resumed")
-        )
+        text = "Sync is paused: changes wait on both sides until it is resumed"
+        reasons.append(Reason(Status.DEGRADED, text, Page.SETTINGS))
     if facts.start is not None:
         pass  # what a listener said before it had to begin again is no news
     elif facts.waiting_for and facts.silent_s is not None:
         # Nothing is read or written before, so streams and lag are no news
-        reasons.append(Reason(Status.DEGRADED, facts.waiting_for))
+        reasons.append(Reason(Status.DEGRADED, facts.waiting_for, _page_of_waiting(facts)))
     elif not facts.paused and (not reasons or reasons[0].status != Status.CRITICAL):
         # What a listener said that has been silent for long is no news about streams and lag
         reasons += _streams(facts, limits) + _flow(facts, limits)
@@ -129,6 +128,10 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
     ordered = sorted(reasons, key=lambda r: -r.status.exit_code)
     return Health(status, _message(facts, status), tuple(ordered))
+
+
+def _page_of_waiting(facts: Facts) -> Page:
+    return Page.HALTS if any(not halt.side for halt in facts.safety.halts) else Page.FIRST_RUN
 
 
 def _message(facts: Facts, status: Status) -> str:
@@ -156,8 +159,11 @@ def _listener(facts: Facts, limits: Thresholds, now: datetime) -> list[Reason]:
         ]
     if facts.silent_s > limits.silent_warning_s:
         critical = facts.silent_s > limits.silent_critical_s
-        text = f"The listener has been silent for {duration(facts.silent_s)}: is `manage.py sync_listen` running?"
-        return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text)]
+        text = (
+            f"The listener has been silent for {duration(facts.silent_s)} "
+            f"(critical above {duration(limits.silent_critical_s)}): is `manage.py sync_listen` running?"
+        )
+        return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text, Page.DEVICES)]
     return []
 
 
@@ -168,16 +174,19 @@ def _is_silent(facts: Facts, limits: Thresholds) -> bool:
 def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
     critical = (now - start.first_seen).total_seconds() > limits.silent_critical_s
     when = f"next attempt in {start.next_in_s:.0f} s" if start.next_in_s >= 1 else "trying now"
-    text = f"Sync cannot start. {start.text}, first seen {clock(start.first_seen)}, {when}"
+    bound = f"critical after {duration(limits.silent_critical_s)}"
+    text = f"Sync cannot start. {start.text}, first seen {clock(start.first_seen)} ({bound}), {when}"
     return Reason(Status.CRITICAL if critical else Status.DEGRADED, text)
 
 
 def _stop(stop: StopFacts, limits: Thresholds) -> Reason:
+    lasting = f"(critical after {duration(limits.silent_critical_s)})"
     if stop.kind == "broker":
-        text = f"The broker (Redis) is unreachable since {clock(stop.since)}: {stop.text}"
+        text = f"The broker (Redis) is unreachable since {clock(stop.since)} {lasting}: {stop.text}"
     else:
         queue = f" for the queue {stop.text}" if stop.text else ""
-        text = f"No worker has reported for {duration(stop.since_s)}: is a Celery worker running{queue}?"
+        silent = f"No worker has reported for {duration(stop.since_s)} {lasting}"
+        text = f"{silent}: is a Celery worker running{queue}?"
     return Reason(Status.CRITICAL if stop.since_s > limits.silent_critical_s else Status.DEGRADED, text)
 
 
@@ -189,12 +198,18 @@ def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:
 def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) -> list[Reason]:
     why = f": {stream.error}" if stream.error else ""
     if stream.reconnects >= facts.max_reconnects:
-        text = f"The {name} change stream has failed {stream.reconnects} times in a row; trying goes on{why}"
-        return [Reason(Status.CRITICAL, text)]
+        text = (
+            f"The {name} change stream has failed {stream.reconnects} times in a row "
+            f"(critical from {facts.max_reconnects}); trying goes on{why}"
+        )
+        return [Reason(Status.CRITICAL, text, Page.DEVICES)]
     if stream.status != "connected":
         critical = stream.since_s > limits.disconnected_s
-        text = f"The {name} change stream has been {stream.status} for {duration(stream.since_s)}{why}"
-        return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text)]
+        text = (
+            f"The {name} change stream has been {stream.status} for {duration(stream.since_s)} "
+            f"(critical above {duration(limits.disconnected_s)}){why}"
+        )
+        return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text, Page.DEVICES)]
     return []
 
 
@@ -203,17 +218,19 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
     reasons = [reason for name, d in directions for reason in _direction(name, d, limits)]
     oldest_ms = max(d.lag_ms for _, d in directions)
     if facts.queue_size > limits.pending and oldest_ms > limits.lasting_s * 1000:
-        text = f"{facts.queue_size} operations are pending, the oldest for {duration(oldest_ms / 1000)}"
-        reasons.append(Reason(Status.CRITICAL, text))
+        text = (
+            f"{facts.queue_size:,} operations are pending, the oldest for {duration(oldest_ms / 1000)} "
+            f"(critical above {limits.pending} that wait for more than {duration(limits.lasting_s)})"
+        )
+        reasons.append(Reason(Status.CRITICAL, text, Page.DEVICES))
     if facts.enabled:
         level = conflict_level(facts.conflicts_last_hour, limits)
         if level != Status.HEALTHY:
-            reasons.append(
-                Reason(
-                    level,
-                    f"{facts.conflicts_last_hour} conflict{'s' * (facts.conflicts_last_hour != 1)} in the last hour (fewer than {limits.conflicts_warning} are normal)",
-                )
+            text = (
+                f"{facts.conflicts_last_hour:,} conflicts in the last hour "
+                f"(fewer than {limits.conflicts_warning} are normal, critical above {limits.conflicts_critical})"
             )
+            reasons.append(Reason(level, text, Page.CONFLICTS))
     return reasons
 
 
@@ -222,22 +239,28 @@ def _direction(name: str, facts: DirectionFacts, limits: Thresholds) -> list[Rea
     if facts.slow_for_s >= limits.lasting_s:
         text = (
             f"{name}: processing has taken more than {limits.average_critical_ms:.0f} ms on average for "
-            + (duration(facts.slow_for_s))
+            f"{duration(facts.slow_for_s)} (critical from {duration(limits.lasting_s)})"
         )
-        reasons.append(Reason(Status.CRITICAL, text))
+        reasons.append(Reason(Status.CRITICAL, text, Page.METRICS))
     elif facts.average_ms >= limits.average_warning_ms and facts.averaged >= limits.average_from:
-        reasons.append(
-            Reason(Status.DEGRADED, f"{name}: processing takes {facts.average_ms:.0f} ms on average")
+        text = (
+            f"{name}: processing takes {facts.average_ms:,.0f} ms on average "
+            f"(normal below {limits.average_warning_ms:.0f} ms)"
         )
+        reasons.append(Reason(Status.DEGRADED, text, Page.METRICS))
     level = error_level(facts, limits)
     if level != Status.HEALTHY:
         text = (
-            f"{name}: {facts.error_share:.1%} of the last hour's changes were rejected "
-            f"({facts.failed:,} of {facts.processed:,})"
+            f"{name}: {facts.error_share * 100:.1f} % of the last hour's changes were rejected, "
+            f"{facts.failed:,} of {facts.processed:,} (normal below "
+            f"{limits.error_share_warning * 100:.0f} %, critical above {limits.error_share_critical * 100:.0f} % "
+            f"if they are {limits.errors_critical_from} or more)"
         )
-        reasons.append(Reason(level, text))
+        reasons.append(Reason(level, text, Page.REJECTED))
     if facts.lag_ms >= limits.lag_warning_ms:
-        reasons.append(Reason(Status.DEGRADED, f"{name}: lag is {duration(facts.lag_ms / 1000)}"))
+        bound = f"normal below {duration(limits.lag_warning_ms / 1000)}"
+        text = f"{name}: lag is {duration(facts.lag_ms / 1000)} ({bound})"
+        reasons.append(Reason(Status.DEGRADED, text, Page.METRICS))
     return reasons
 
 

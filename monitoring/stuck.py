@@ -40,11 +40,12 @@ def reasons(stuck: Iterable[StuckFacts], lasting_s: float, *, pulls: bool = True
 
 def _reason(one: StuckFacts, lasting_s: float) -> Reason:
     status = Status.CRITICAL if one.for_s > lasting_s else Status.DEGRADED
+    lasting = f"{duration(one.for_s)} (critical above {duration(lasting_s)})"
     what = f"changes of {one.collection}" if one.collection else "changes"
     if one.still:
-        text = f"{_NAMES[one.side]}: {what} have not got through for {duration(one.for_s)}"
+        text = f"{_NAMES[one.side]}: {what} have not got through for {lasting}"
         return Reason(status, f"{text}: {one.error}" if one.error else text)
     return Reason(
         status,
-        f"{_NAMES[one.side]}: {what} have failed for {duration(one.for_s)}, and are tried again: {one.error}",
+        f"{_NAMES[one.side]}: {what} have failed for {lasting}, and are tried again: {one.error}",
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.urls import reverse
+
 from syncapp.one_line import one_line
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -22,13 +24,34 @@ class Status(StrEnum):
         return list(Status).index(self)
 
 
+class Page(StrEnum):
+    """Where a person sees more and acts: the names of the admin's addresses."""
+
+    HALTS = "admin:syncapp_halts"
+    FIRST_RUN = "admin:syncapp_first_run"
+    CONFLICTS = "admin:syncapp_conflict_changelist"
+    REJECTED = "admin:syncapp_rejectedchange_changelist"
+    RUNS = "admin:syncapp_comparisonrun_changelist"
+    SETTINGS = "admin:syncapp_syncswitches_changelist"
+    DEVICES = "admin:syncapp_instance_changelist"
+    METRICS = "admin:syncapp_metricminute_changelist"
+
+
 @dataclass(frozen=True)
 class Reason:
+    """`page`: None where no page helps."""
+
     status: Status
     text: str  # one line
+    page: Page | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text))
+
+    def as_document(self) -> dict[str, str | None]:
+        """As API and live page have it. `link`: a path."""
+        link = reverse(self.page) if self.page else None
+        return {"status": str(self.status), "text": self.text, "link": link}
 
 
 def clock(moment: datetime) -> str:

@@ -9,10 +9,10 @@ from bson import json_util
 from bson.errors import BSONError
 from bson.json_util import DatetimeConversion
 
-from syncapp.conflicts.copying import extended_json
 from syncapp.conflicts.native_writes import read_now
 from syncapp.databases import database
 from syncapp.engine.content import document_key
+from syncapp.engine.extended_json import extended_json
 from syncapp.engine.values import Side
 
 PROCESS = "document"

@@ -60,6 +60,8 @@ MIDDLEWARE = [
     "monitoring.failures.WhatIsAway",
 ]
 
+LOGIN_REDIRECT_URL = "admin:index"  # of whoever opened the login page itself
+CSRF_FAILURE_VIEW = "monitoring.failures.stale"
 ROOT_URLCONF = "syncproject.urls"
 WSGI_APPLICATION = "syncproject.wsgi.application"
 ASGI_APPLICATION = "syncproject.asgi.application"
@@ -183,6 +185,7 @@ CELERY_BROKER_USE_SSL = dict(_BROKER.tls) or None  # by itself Celery would not 
 CELERY_TASK_SERIALIZER = "bson"
 CELERY_ACCEPT_CONTENT = ["bson", "json"]
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # else beat makes a task of its own that cleans up results, of which there are none
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_LOST_WAIT = 2  # seconds, until a task whose process has ended is known to be lost

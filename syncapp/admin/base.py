@@ -58,27 +58,9 @@ def extended_json(documents: Mapping[str, str]) -> SafeString:
     return format_html('<details class="isthmus-more"><summary>Show</summary>{}</details>', shown)
 
 
-def shorter(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-_WRAPPINGS = ("$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid")
-
-
 def shown_id(canonical: str) -> str:
     """An _id in full, as a person reads it."""
     try:
         return shown(json.loads(canonical))
     except ValueError:
         return canonical
-
-
-def plain_id(canonical: str) -> str:
-    """An _id to read in a list: the bare value of the usual types."""
-    try:
-        value = json.loads(canonical)
-    except ValueError:
-        return shorter(canonical)
-    while isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _WRAPPINGS:
-        (value,) = value.values()
-    return shorter(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

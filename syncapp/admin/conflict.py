@@ -17,16 +17,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp.admin.base import ReadOnlyAdmin, extended_json, plain_id, redirect_to, shown_id
+from syncapp.admin.access import OPERATE
+from syncapp.admin.base import ReadOnlyAdmin, extended_json, redirect_to, shown_id
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.conflicts.resolve import ResolveRefused, resolve
 from syncapp.conflicts.restore import RestoreRefused, restore, version_now
 from syncapp.databases import Unreachable
 from syncapp.engine.values import Side
 from syncapp.models import Conflict
+from syncapp.plain_ids import plain_id
 
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
 SIDES = {"local": "Local", "atlas": "Atlas"}
+SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
 
 
@@ -61,6 +64,8 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
+        if obj is not None and _decisions(obj) and not request.user.has_perm(OPERATE):
+            sets[0] = (None, {"fields": ("headline", "versions", "as_json")})
         if obj is not None and obj.loser and obj.restored_at is None:
             sets.insert(1, ("What a restore would bring", {"fields": ("now",)}))
         return sets
@@ -106,7 +111,6 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     @display(description="Decision")
     def decisions(self, conflict: Conflict) -> SafeString:
-        # Readonly fields do not know who looks: whoever may not decide is told so by the dialog
         return render_to_string(
             "syncapp/conflict_decisions.html",
             {"decisions": _decisions(conflict), "settled": _settled(conflict)},
@@ -241,7 +245,7 @@ def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
             decision("take_atlas", "Take Atlas", "Atlas's version is written to the local MongoDB."),
         ]
     if conflict.loser and conflict.restored_at is None:
-        side = SIDES[conflict.loser]
+        side = SIDE_WORDS[conflict.loser]
         text = f"The {side} version lost. It is written to the local MongoDB as a new change."
         return [decision("restore_loser", f"Restore the {side} version", text, first=True)]
     return []
@@ -249,7 +253,7 @@ def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
 
 def _settled(conflict: Conflict) -> str:
     if conflict.restored_at:
-        return f"The {SIDES[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
+        return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
     return "Resolved automatically: both sides came to hold the same."
 
 

@@ -14,20 +14,25 @@ from django.utils.safestring import SafeString
 
 from syncapp import document
 from syncapp.admin.access import may_see
-from syncapp.admin.base import plain_id, shown_id
+from syncapp.admin.base import shown_id
 from syncapp.admin.versions import side_by_side
 from syncapp.databases import Unreachable
 from syncapp.engine.errors import SyncError
+from syncapp.plain_ids import plain_id
 from syncapp.reasons import Code, Reason, reasons_of
 
 NAME = "syncapp_document"
+LONGEST_ADDRESS = 4_000  # characters: the web server takes no longer line
 PAGES = {Code.REJECTED: "syncapp_rejectedchange_change", Code.MANUAL: "syncapp_conflict_change"}
 
 
 def link_to(collection: str, document_id: str) -> SafeString:
-    """A link to the page of a document; `document_id` in canonical extended JSON."""
+    """A link to the page of a document; `document_id` in canonical extended JSON. Only its text if the `_id` is too
+    long for an address."""
     query = urlencode({"collection": collection, "id": document_id})
     address = f"{reverse(f'admin:{NAME}')}?{query}"
+    if len(address) > LONGEST_ADDRESS:
+        return format_html("{}", plain_id(document_id))
     return format_html('<a href="{}">{}</a>', address, plain_id(document_id))
 
 
@@ -58,7 +63,7 @@ def page(request: HttpRequest) -> HttpResponse:
         context["problem"] = str(error)
     else:
         context |= side_by_side(found.local, found.atlas, [{"title": "Local, now"}, {"title": "Atlas, now"}])
-        context["same"] = found.equal
+        context |= {"gone": "absent", "same": found.equal, "nowhere": not found.local and not found.atlas}
         if not found.equal:
             key = (collection, document_id)
             context["reason"] = linked(reasons_of([key])[key])

@@ -19,6 +19,7 @@ from syncapp.switches import exclude, include
 @admin.register(ExcludedCollection)
 class ExcludedCollectionAdmin(SeenByOperators, ModelAdmin):
     empty_text = "Nothing is excluded: every collection is pulled from Atlas."
+    list_before_template = "syncapp/exclusions_before.html"
     list_display = ("pattern", "created_at")
     search_fields = ("pattern",)
     fields = ("pattern",)

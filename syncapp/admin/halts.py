@@ -9,8 +9,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from monitoring.values import duration
 from syncapp import halts
 from syncapp.admin.access import may_see
 from syncapp.admin.document import link_to
@@ -49,9 +51,10 @@ def _shown(halt: Halt) -> dict[str, Any]:
     return {
         **halt.as_document(),
         "at": halt.at,
+        "ago": duration((timezone.now() - halt.at).total_seconds()),
         "title": TITLES[halt.kind],
         "choices": [choice(halt, answer) for answer in ANSWERS[halt.kind]],
-        "samples": [link_to(halt.collection, one) for one in halt.preview.get("samples", ())],
+        "samples": [link_to(halt.collection, one) for one in halt.samples],
     }
 
 

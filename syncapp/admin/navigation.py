@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from syncapp.admin.access import may_see
 from syncapp.conf import get_settings
@@ -19,10 +21,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of links, for this user."""
     user = request.user
 
-    def to(title: str, icon: str, name: str, model: str, **more: Any) -> dict[str, Any] | None:
+    def to(icon: str, model: str, **more: Any) -> dict[str, Any] | None:
+        """To the list of a model, under the title that the list has."""
         if not may_see(user, model):
             return None
-        return {"title": title, "icon": icon, "link": reverse(name), **more}
+        options = apps.get_model(model)._meta
+        title = capfirst(str(options.verbose_name_plural))
+        link = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+        return {"title": title, "icon": icon, "link": link, **more}
 
     groups = [
         (
@@ -30,75 +36,37 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")},
                 _first_run(user),
-                to("Halts", "front_hand", "admin:syncapp_halts", "syncapp.instance"),
-                to("Conflicts", "call_split", "admin:syncapp_conflict_changelist", "syncapp.conflict"),
-                to(
-                    "Rejected changes",
-                    "block",
-                    "admin:syncapp_rejectedchange_changelist",
-                    "syncapp.rejectedchange",
-                ),
+                _halts(user),
+                to("call_split", "syncapp.conflict"),
+                to("block", "syncapp.rejectedchange"),
             ],
         ),
         (
             "Sync",
             [
-                to(
-                    "Sync settings",
-                    "toggle_on",
-                    "admin:syncapp_syncswitches_changelist",
-                    "syncapp.syncswitches",
-                ),
-                to(
-                    "Excluded collections",
-                    "filter_alt",
-                    "admin:syncapp_excludedcollection_changelist",
-                    "syncapp.excludedcollection",
-                ),
-                to(
-                    "Validation rules",
-                    "rule",
-                    "admin:syncapp_validationrule_changelist",
-                    "syncapp.validationrule",
-                ),
-                to(
-                    "Comparison runs",
-                    "compare_arrows",
-                    "admin:syncapp_comparisonrun_changelist",
-                    "syncapp.comparisonrun",
-                ),
-                to(
-                    "Devices",
-                    "devices",
-                    "admin:syncapp_instance_changelist",
-                    "syncapp.instance",
-                    active=_is_device_page(request),
-                ),
-                to(
-                    "Resume tokens", "bookmark", "admin:syncapp_resumetoken_changelist", "syncapp.resumetoken"
-                ),
+                to("toggle_on", "syncapp.syncswitches"),
+                to("filter_alt", "syncapp.excludedcollection"),
+                to("rule", "syncapp.validationrule"),
+                to("compare_arrows", "syncapp.comparisonrun"),
+                to("devices", "syncapp.instance", active=_is_device_page(request)),
+                to("bookmark", "syncapp.resumetoken"),
             ],
         ),
         (
             "Records",
             [
-                to("Metrics", "bar_chart", "admin:syncapp_metricminute_changelist", "syncapp.metricminute"),
-                to("Audit log", "history", "admin:syncapp_auditentry_changelist", "syncapp.auditentry"),
+                to("bar_chart", "syncapp.metricminute"),
+                to("history", "syncapp.auditentry"),
                 _flower(),
             ],
         ),
         (
             "Administration",
             [
-                to(
-                    "Periodic tasks",
-                    "schedule",
-                    "admin:django_celery_beat_periodictask_changelist",
-                    "django_celery_beat.periodictask",
-                ),
-                to("Users", "person", "admin:auth_user_changelist", "auth.user"),
-                to("Groups", "group", "admin:auth_group_changelist", "auth.group"),
-                to("API tokens", "key", "admin:authtoken_tokenproxy_changelist", "authtoken.tokenproxy"),
+                to("schedule", "django_celery_beat.periodictask"),
+                to("person", "auth.user"),
+                to("group", "auth.group"),
+                to("key", "authtoken.tokenproxy"),
                 {"title": "API", "icon": "api", "link": reverse("docs")},
             ],
         ),
@@ -113,6 +81,12 @@ def _is_device_page(request: HttpRequest) -> bool:
     """Pages with links of their own, and those that others lead to, lie below the device's."""
     below = request.path.startswith(reverse("admin:syncapp_instance_changelist"))
     return below and request.path not in {reverse(f"admin:{name}") for name in BELOW_DEVICE}
+
+
+def _halts(user: Any) -> dict[str, Any] | None:
+    if not may_see(user, "syncapp.instance"):
+        return None
+    return {"title": "Halts", "icon": "front_hand", "link": reverse("admin:syncapp_halts")}
 
 
 def _first_run(user: Any) -> dict[str, Any] | None:

@@ -8,8 +8,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from syncapp.admin import document, first_run, halts
-from syncapp.admin.base import ReadOnlyAdmin, block, shorter
+from syncapp.admin.base import ReadOnlyAdmin, block
 from syncapp.models import AuditEntry, Instance, MetricMinute
+from syncapp.plain_ids import shorter
 
 STREAM_LABELS = {
     "Connected": "success",
@@ -114,11 +115,10 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
         "inserts", "updates", "replaces", "deletes", "conflicts", "average",
     )  # fmt: skip
     list_filter = ("direction", "minute")
-    show_full_result_count = False
     list_fullwidth = True
     readonly_fields = ("average",)
 
-    @display(description="Average ms")
+    @display(description="Average, ms")
     def average(self, row: MetricMinute) -> str:
         return f"{row.time_ms / row.processed:.1f}" if row.processed else "–"
 

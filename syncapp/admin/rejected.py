@@ -10,20 +10,27 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from syncapp import rejected
-from syncapp.admin.base import ReadOnlyAdmin, block, plain_id, redirect_to, shorter
+from syncapp.admin.base import ReadOnlyAdmin, block, redirect_to, shown_id
 from syncapp.databases import LocalUnreachable
 from syncapp.models import RejectedChange
+from syncapp.plain_ids import plain_id, shorter
 
 DISCARD_TITLE = "Discard the rejected change?"
 DISCARD = "The document stays as it is on both sides, so that they go on differing. A later change of it is tried again."
 RETRY = (
     "Sync looks at the document as if it had changed just now. The row goes when the document went through."
 )
+
+
+DECISIONS = ("retry_one", "discard_one")
 
 
 def told(request: HttpRequest, service: Callable[..., int], rows: QuerySet, done: str) -> None:
@@ -45,15 +52,16 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     search_fields = ("collection", "document_id", "reason")
     actions = ("retry_selected", "discard_selected")
     actions_detail = ("retry_one", "discard_one")
-    readonly_fields = ("version", "holder")
+    readonly_fields = ("headline", "decisions", "version", "other", "holder")
 
     def get_fieldsets(self, request: HttpRequest, obj: RejectedChange | None = None) -> list:
+        decisions = ("decisions",) if self.has_operate_permission(request) else ()
         sets = [
-            (None, {"fields": (("collection", "direction"), "document_id", "reason", "version")}),
+            (None, {"fields": ("headline", "direction", "reason", *decisions, "version")}),
             ("Attempts", {"fields": (("attempts", "code"), ("first_at", "last_at", "retried_at"))}),
         ]
         if obj is not None and obj.other_id:
-            sets.insert(1, ("Held by", {"fields": ("other_id", "holder")}))
+            sets.insert(1, ("Held by", {"fields": ("other", "holder")}))
         return sets
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedChange]:
@@ -68,8 +76,25 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
         return shorter(change.reason, 80)
 
     @display(description="Document")
+    def headline(self, change: RejectedChange) -> SafeString:
+        return format_html(
+            '<p class="isthmus-id"><b>{}</b> <code>{}</code></p>',
+            change.collection,
+            shown_id(change.document_id),
+        )
+
+    @display(description="Decision")
+    def decisions(self, change: RejectedChange) -> SafeString:
+        pages = [reverse(f"admin:syncapp_rejectedchange_{name}", args=[change.pk]) for name in DECISIONS]
+        return render_to_string("syncapp/rejected_decisions.html", dict(zip(DECISIONS, pages, strict=True)))
+
+    @display(description="Contents")
     def version(self, change: RejectedChange) -> SafeString:
         return block(json.loads(change.document) if change.document else "deleted, or it could not be read")
+
+    @display(description="Document")
+    def other(self, change: RejectedChange) -> str:
+        return shown_id(change.other_id)
 
     @display(description="Document that holds the value")
     def holder(self, change: RejectedChange) -> SafeString:
@@ -113,7 +138,8 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     )
     def retry_one(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
         told(request, rejected.retry, rejected.chosen([object_id]), "{} will be tried again.")
-        return redirect_to("syncapp_rejectedchange_change", object_id)
+        # Not to its own page: it is gone as soon as the document went through
+        return redirect_to("syncapp_rejectedchange_changelist")
 
     @action(
         description="Discard",

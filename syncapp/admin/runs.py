@@ -6,10 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
@@ -24,6 +26,7 @@ from syncapp.databases import Unreachable
 from syncapp.models import ComparisonRun
 from syncapp.reasons import reasons_of
 
+PROGRESS = "syncapp_comparisonrun_progress"
 STATE_LABELS = {
     "Waiting": "info",
     "Running": "info",
@@ -63,6 +66,8 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     list_display = ("when", "what", "why", "progress", "differing", "how")
     list_display_links = ("when",)
     list_filter = ("kind", "state", "started_at")
+    list_before_template = "syncapp/runs_before.html"
+    change_form_before_template = "syncapp/run_follow.html"
     actions_list = ("verify", "resync", "repair")
     actions_detail = ("cancel_run",)
     fieldsets = (
@@ -72,15 +77,44 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     ("documents", "equal", "as_agreed"),
-                    ("different", "only_local", "only_atlas"),
-                    "marked",
+                    ("different", "only_here", "only_there"),
+                    "handed_over",
                     "shown_samples",
                 )
             },
         ),
         ("When", {"fields": (("started_at", "updated_at", "ended_at"), ("run_id", "instance_id"))}),
     )
-    readonly_fields = ("what", "how", "progress", "as_agreed", "shown_samples")
+    readonly_fields = (
+        "what",
+        "how",
+        "progress",
+        "as_agreed",
+        "only_here",
+        "only_there",
+        "handed_over",
+        "shown_samples",
+    )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        more = {
+            "may_operate": self.has_operate_permission(request),
+            "goes_on": ComparisonRun.objects.filter(state__in=OPEN).exists(),
+        }
+        return super().changelist_view(request, {**more, **(extra_context or {})})
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.progress_view)
+        return [path("<int:object_id>/progress/", view, name=PROGRESS), *super().get_urls()]
+
+    def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """How far it is, as a piece of the page that asks for it again and again."""
+        run = get_object_or_404(ComparisonRun, pk=object_id)
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        if run.ended_at:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return render(request, "syncapp/run_progress.html", {"run": run})
 
     @display(description="Asked for", ordering="started_at")
     def when(self, run: ComparisonRun) -> str:
@@ -108,10 +142,22 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     def as_agreed(self, run: ComparisonRun) -> int:
         return run.as_agreed
 
+    @display(description="Only here")
+    def only_here(self, run: ComparisonRun) -> str:
+        return f"{run.only_local:,}"
+
+    @display(description="Only on Atlas")
+    def only_there(self, run: ComparisonRun) -> str:
+        return f"{run.only_atlas:,}"
+
+    @display(description="Handed to the listener")
+    def handed_over(self, run: ComparisonRun) -> str:
+        return f"{run.marked:,}"
+
     @display(description="Documents that differ")
     def shown_samples(self, run: ComparisonRun) -> SafeString:
         if not run.samples:
-            return format_html("none")
+            return format_html("{}", "none")
         reasons = reasons_of([(one["collection"], one["id"]) for one in run.samples])
         samples = [
             {
@@ -161,8 +207,11 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
 
     def _start(self, request: HttpRequest, kind: Kind, form: StartForm) -> HttpResponse:
         try:
-            runs.start(kind, form.names, request.user)
+            run = runs.start(kind, form.names, request.user)
             messages.success(request, "Asked for; the listener starts it within a second or two.")
+            # A device whose listener never ran has no rows yet
+            if row := ComparisonRun.objects.filter(run_id=run.id).first():
+                return redirect_to("syncapp_comparisonrun_change", row.pk)
         except (runs.RunError, Unreachable) as error:
             messages.error(request, str(error))
         return redirect_to("syncapp_comparisonrun_changelist")

@@ -27,6 +27,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
 @admin.register(TokenProxy)
 class TokenAdmin(DrfTokenAdmin, ModelAdmin):
+    empty_text = "No API tokens yet. Whoever sends name and password to /api/token/ gets one."
     # The key itself is a password: it is shown to whoever asks for it with name and password, not here
     list_display = ("user", "created")
     autocomplete_fields = ("user",)

@@ -14,8 +14,9 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from syncapp.admin.access import SeenByOperators
-from syncapp.admin.base import say_matches, shorter
+from syncapp.admin.base import say_matches
 from syncapp.models import ValidationRule
+from syncapp.plain_ids import shorter
 from syncapp.rules.schema_check import WrongSchema, new_rule
 from syncapp.validation import remove_rule, set_rule
 

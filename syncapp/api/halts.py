@@ -23,7 +23,9 @@ class HaltOut(serializers.Serializer):
     collection = serializers.CharField(help_text="Empty: all collections")
     at = serializers.DateTimeField()
     detail = serializers.CharField()
-    preview = serializers.DictField(help_text="What it is about: numbers and samples")
+    preview = serializers.DictField(
+        help_text="What it is about: numbers, and in `samples` up to five `_id`s in canonical extended JSON"
+    )
     answers = serializers.DictField(child=serializers.CharField(), help_text="Each answer, and what it does")
     answer = serializers.CharField(allow_null=True, help_text="The one that was given and is carried out")
 

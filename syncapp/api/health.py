@@ -41,7 +41,10 @@ class SyncWorkerState(serializers.Serializer):
 
 class ReasonOut(serializers.Serializer):
     status = serializers.CharField()
-    text = serializers.CharField()
+    text = serializers.CharField(help_text="With the bounds that it is judged by")
+    link = serializers.CharField(
+        allow_null=True, help_text="The path of the page where one sees more and acts; null: none helps"
+    )
 
 
 class ComparisonOut(serializers.ModelSerializer):
@@ -91,7 +94,7 @@ def full_health(snapshot: Snapshot) -> dict[str, Any]:
     instance = snapshot.instance
     return {
         **public_health(snapshot),
-        "reasons": [{"status": str(r.status), "text": r.text} for r in snapshot.health.reasons],
+        "reasons": [reason.as_document() for reason in snapshot.health.reasons],
         "paused": snapshot.switches.paused,
         "localStream": {"status": str(snapshot.local_stream)},
         "lagMs": figures.sync_lag_ms(instance, snapshot.switches.enabled, snapshot.at),

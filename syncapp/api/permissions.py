@@ -24,7 +24,9 @@ def may_read(request: HttpRequest | Request) -> bool:
 class SyncAccess(BasePermission):
     """Reading: a login, unless everybody may read. Anything else: `syncapp.operate_sync`."""
 
-    message = "This needs the permission to operate sync (syncapp.operate_sync)."
+    message = (
+        "This needs the permission to operate sync (syncapp.operate_sync), which the group Operators has."
+    )
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.method in SAFE_METHODS:

@@ -4,6 +4,7 @@ that are not there any more. As deletes they bring no events."""
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any
 
 from bson import Timestamp
@@ -16,9 +17,21 @@ from syncapp.engine.documents import FILTER_BYTES
 from syncapp.engine.read_commands import RAW, portions
 from syncapp.engine.state import read_states
 from syncapp.engine.transaction import session_of
-from syncapp.engine.values import ABSENT, DocumentKey, Side
+from syncapp.engine.values import ABSENT, DocumentKey, Side, SyncState
 
 PAGE = 1_000  # `_id`s looked for at once
+
+
+@dataclass(slots=True)
+class Gone:
+    """So many documents, and the first of them."""
+
+    number: int = 0
+    samples: list[DocumentKey] = field(default_factory=list)
+
+    def add(self, keys: list[DocumentKey], wanted: int) -> None:
+        self.number += len(keys)
+        self.samples += keys[: max(0, wanted - len(self.samples))]
 
 
 def count_documents(database: Database[Any], name: str) -> int:
@@ -27,9 +40,10 @@ def count_documents(database: Database[Any], name: str) -> int:
 
 
 def count_gone(
-    databases: dict[Side, Database[Any]], side: Side, name: str, position: int, enough: int
-) -> int:
+    databases: dict[Side, Database[Any]], side: Side, name: str, position: int, enough: int, samples: int
+) -> Gone:
     """How many documents are gone from `side`, after an event at this position; counting ends above `enough`.
+    `samples`: how many of them are wanted by their keys.
 
     Documents that the other side holds and that were never agreed on are not gone: they are on their way here.
     Raises PyMongoError.
@@ -42,29 +56,30 @@ def count_gone(
         "batchSize": PAGE,
         "readConcern": {"level": "majority"},
     }
-    gone = 0
+    gone = Gone()
     with session_of(there) as session, closing(portions(there, command, session)) as replies:
         for ids in replies:
             for start in range(0, len(ids), PAGE):
-                gone += _gone(databases, side, name, position, ids[start : start + PAGE])
-                if gone > enough:
+                gone.add(_gone(databases, side, name, position, ids[start : start + PAGE]), samples)
+                if gone.number > enough:
                     return gone
     return gone
 
 
 def _gone(
     databases: dict[Side, Database[Any]], side: Side, name: str, position: int, ids: list[bytes]
-) -> int:
+) -> list[DocumentKey]:
     with session_of(databases[side], causal=True) as session:
         # A deposed primary that has not heard of the event cannot answer
         session.advance_operation_time(Timestamp(position >> 32, position & 0xFFFFFFFF))
         here = _held(databases[side], name, ids, session)
     missing = [key for one in ids if (key := document_key(name, one)) not in here]
-    states = read_states(databases[Side.LOCAL], missing).values()
-    return sum(
-        (state.local if side is Side.LOCAL else state.atlas) != ABSENT or state.intent is not None
-        for state in states
-    )
+    states = read_states(databases[Side.LOCAL], missing)
+    return [key for key in missing if _was_there(states[key], side)]
+
+
+def _was_there(state: SyncState, side: Side) -> bool:
+    return (state.local if side is Side.LOCAL else state.atlas) != ABSENT or state.intent is not None
 
 
 def _held(database: Database[Any], name: str, ids: list[bytes], session: ClientSession) -> set[DocumentKey]:

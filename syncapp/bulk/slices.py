@@ -22,8 +22,8 @@ from syncapp.bulk.run import Kind, Progress, Run
 from syncapp.bulk.runs import SAMPLES
 from syncapp.bulk.second_look import as_the_rules_say, due_in_seconds, look_again, suspect
 from syncapp.bulk.treatments import treat
-from syncapp.conflicts.copying import extended_id
 from syncapp.engine.decide import Policy
+from syncapp.engine.extended_json import sample_id
 
 SLICE_SECONDS = 0.5
 MOST_SUSPECTS = 4_000  # they are kept in the run's document
@@ -147,18 +147,15 @@ class Slice:
 
     def _count_difference(self, one: Compared) -> None:
         self.progress.counts[one.what] += 1
-        if len(self.progress.samples) < SAMPLES:
-            self.progress.samples.append(sample(one))
+        if len(self.progress.samples) < SAMPLES and (found := sample(one)):
+            self.progress.samples.append(found)
 
     def _mark(self, keys: Iterable[Compared]) -> None:
         marked = mark_dirty(self._local, [one.key for one in keys], self._run.why)
         self.progress.counts["marked"] += marked
 
 
-def sample(one: Compared) -> dict[str, Any]:
-    """A difference as people read it; the `_id` as canonical extended JSON, cut to what can be shown."""
-    return {
-        "collection": one.key.collection,
-        "id": extended_id(one.key.id_bson)[:500],
-        "what": one.what,
-    }
+def sample(one: Compared) -> dict[str, Any] | None:
+    """A difference as people read it, the `_id` as canonical extended JSON; None: its `_id` cannot be kept."""
+    text = sample_id(one.key.id_bson)
+    return {"collection": one.key.collection, "id": text, "what": one.what} if text else None

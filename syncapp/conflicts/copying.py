@@ -6,14 +6,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from bson import json_util
 from pymongo.database import Database
 
 from syncapp.conf import get_settings
 from syncapp.databases import local_database
 from syncapp.engine import conflict_records
 from syncapp.engine.conflict_records import ConflictRecord
-from syncapp.engine.content import decode_for_people
+from syncapp.engine.extended_json import extended_id, extended_json
 from syncapp.engine.origin import instance_id
 from syncapp.engine.values import Side
 from syncapp.models import Conflict
@@ -44,19 +43,6 @@ def copy_left_conflicts() -> int:
         keep = dt.timedelta(hours=get_settings().origin_tracking_keep_hours)
         conflict_records.forget_copied(local, dt.datetime.now(dt.UTC) - keep)
     return count
-
-
-def extended_json(document: bytes | None) -> str:
-    """Canonical extended JSON, to read; empty for an absent document."""
-    if document is None:
-        return ""
-    return json_util.dumps(decode_for_people(document), json_options=json_util.CANONICAL_JSON_OPTIONS)
-
-
-def extended_id(id_bson: bytes) -> str:
-    """The value in BSON of {_id: …} as canonical extended JSON."""
-    value = decode_for_people(id_bson)["_id"]
-    return json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
 def _copy(records: list[ConflictRecord], device: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 from django.db import DataError, transaction
 
-from syncapp.conflicts.copying import extended_id, extended_json
 from syncapp.engine.content import key_hash
+from syncapp.engine.extended_json import extended_id, extended_json
 from syncapp.engine.values import Outcome, Side
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction

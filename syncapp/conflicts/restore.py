@@ -9,11 +9,11 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from syncapp.conflicts.copying import extended_json
 from syncapp.conflicts.native_writes import read_now, write_natively
 from syncapp.databases import local_database
 from syncapp.engine.content import document_key
 from syncapp.engine.errors import ConnectionDown, SyncError
+from syncapp.engine.extended_json import extended_json
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
 from syncapp.switches import Actor, audit

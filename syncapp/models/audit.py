@@ -20,4 +20,4 @@ class AuditEntry(models.Model):
         indexes = [models.Index(fields=["-at"])]  # the admin's list
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action}"
+        return f"{self.at:%Y-%m-%d %H:%M:%S} UTC, {self.action}"

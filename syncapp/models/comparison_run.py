@@ -50,4 +50,4 @@ class ComparisonRun(models.Model):
         return max(0, self.documents - self.equal - self.differing)
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.started_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_kind_display()} of {self.started_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -3,6 +3,7 @@
 from django.db import models
 
 from syncapp.models.choices import SideChoices
+from syncapp.plain_ids import plain_id
 
 # How the strategy of one begins that was decided by an answer which an operator gave for many at once
 BY_AN_ANSWER = ("first run: ", "after a restore: ")
@@ -45,7 +46,7 @@ class Conflict(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.collection} {self.document_id}: {self.get_winner_display()}"
+        return f"{self.collection} {plain_id(self.document_id)}"
 
     @property
     def waits(self) -> bool:

@@ -32,7 +32,7 @@ class MetricMinute(models.Model):
         constraints = [models.UniqueConstraint(fields=["minute", "direction"], name="one_row_a_minute")]
 
     def __str__(self) -> str:
-        return f"{self.minute:%Y-%m-%d %H:%M} {self.direction}"
+        return f"{self.minute:%Y-%m-%d %H:%M} UTC, {self.get_direction_display()}"
 
 
 class ProcessingTime(models.Model):

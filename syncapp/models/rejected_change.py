@@ -3,6 +3,7 @@
 from django.db import models
 
 from syncapp.models.choices import Direction
+from syncapp.plain_ids import plain_id
 
 
 class RejectedChange(models.Model):
@@ -31,4 +32,4 @@ class RejectedChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.collection} {self.document_id}: {self.reason[:80]}"
+        return f"{self.collection} {plain_id(self.document_id)}"

@@ -11,15 +11,18 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.engine.values import Side
+from syncapp.engine.extended_json import sample_id
+from syncapp.engine.values import DocumentKey, Side
 from syncapp.one_line import one_line
 
 HALTS = "_sync_halts"
+SAMPLES = 5  # of the documents that a halt is about
 
 
 class Kind(StrEnum):
@@ -86,6 +89,11 @@ class Halt:
     answered_at: dt.datetime | None = None
 
     @property
+    def samples(self) -> list[str]:
+        """Some of the documents that it is about: their `_id`s in canonical extended JSON."""
+        return list(self.preview.get("samples", ()))
+
+    @property
     def whole_device(self) -> bool:
         return self.side is None
 
@@ -108,6 +116,12 @@ class Halt:
             "answers": {answer.value: text for answer, text in ANSWERS[self.kind].items()},
             "answer": self.answer.value if self.answer else None,
         }
+
+
+def samples_of(keys: Iterable[DocumentKey]) -> list[str]:
+    """For a preview: `_id`s in canonical extended JSON, of keys of one collection."""
+    texts = (sample_id(key.id_bson) for key in keys)
+    return list(islice(filter(None, texts), SAMPLES))
 
 
 def stopped_sides(halts: Iterable[Halt], collection: str) -> frozenset[Side]:

@@ -15,12 +15,12 @@ import structlog
 from pymongo.database import Database
 
 from syncapp.bulk import runs
-from syncapp.bulk.gone import count_documents, count_gone
+from syncapp.bulk.gone import Gone, count_documents, count_gone
 from syncapp.engine.values import Side
 from syncapp.rules.exclusions import Exclusions, is_reserved
 from syncapp.rules.refusals import is_usable
 from syncapp.safety.answered import Answered, is_answered
-from syncapp.safety.halts import HALTS, Kind, raise_halt
+from syncapp.safety.halts import HALTS, SAMPLES, Kind, raise_halt, samples_of
 from syncapp.safety.mass_deletes import Limit
 from syncapp.streams.events import UNREADABLE, Structural
 
@@ -67,7 +67,8 @@ class Judge:
 
     def _judge_emptied(self, side: Side, change: Structural) -> None:
         name = change.collection
-        if not self._gone(side, name, change, 0):
+        gone = self._gone(side, name, change, 0)
+        if not gone.number:
             return
         left = count_documents(self.databases[side.other], name)
         to = f" to {change.renamed_to}" if change.renamed_to else ""
@@ -75,7 +76,12 @@ class Judge:
             f"{name} {WORDS[change.operation]}{to} on {_place(side)}; "
             f"the other side holds {left:,} documents of it"
         )
-        preview = {"documents": left, "operation": change.operation, "renamedTo": change.renamed_to}
+        preview = {
+            "documents": left,
+            "operation": change.operation,
+            "renamedTo": change.renamed_to,
+            "samples": samples_of(gone.samples),
+        }
         self._raise(side, name, detail, preview)
 
     def _judge_replaced(self, side: Side, change: Structural) -> bool:
@@ -83,22 +89,28 @@ class Judge:
         name = change.renamed_to
         there = count_documents(self.databases[side.other], name)
         allowed = max(self.limit.number, int(self.limit.share * there))
-        gone = self._gone(side, name, change, allowed) if there > allowed else 0
-        if gone <= allowed:
+        gone = self._gone(side, name, change, allowed) if there > allowed else Gone()
+        if gone.number <= allowed:
             return False
         detail = (
             f"{name} was replaced by another collection on {_place(side)}; more than {allowed:,} of the "
             f"{there:,} documents that the other side holds are not in it"
         )
-        preview = {"documents": there, "gone": gone, "operation": change.operation, "renamedTo": ""}
+        preview = {
+            "documents": there,
+            "gone": gone.number,
+            "operation": change.operation,
+            "renamedTo": "",
+            "samples": samples_of(gone.samples),
+        }
         self._raise(side, name, detail, preview)
         return True
 
-    def _gone(self, side: Side, name: str, change: Structural, enough: int) -> int:
+    def _gone(self, side: Side, name: str, change: Structural, enough: int) -> Gone:
         position = change.fact.position if change.fact else 0
         if is_answered(self.answered, side, name, position):
-            return 0
-        return count_gone(self.databases, side, name, position, enough)
+            return Gone()
+        return count_gone(self.databases, side, name, position, enough, SAMPLES)
 
     def _raise(self, side: Side, name: str, detail: str, preview: dict[str, Any]) -> None:
         local = self.databases[Side.LOCAL]

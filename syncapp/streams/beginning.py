@@ -17,7 +17,9 @@ from syncapp.rules.rules import Rules
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 2.0  # how often it is looked whether the operator has chosen
-HOW_TO_CHOOSE = "choose with `manage.py sync_initial` or POST /api/sync/bidirectional/initial"
+HOW_TO_CHOOSE = (
+    "choose on the page First run, with `manage.py sync_initial`, or by POST /api/sync/bidirectional/initial"
+)
 
 
 class _Interrupted(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from syncapp.rules.exclusions import Exclusions
 from syncapp.safety.ages import Move
 from syncapp.safety.answered import Answered, is_answered, load_answered
 from syncapp.safety.answers import carry_out
-from syncapp.safety.halts import DETAILS, Answer, Halt, Kind, load_halts, raise_halt
+from syncapp.safety.halts import DETAILS, Answer, Halt, Kind, load_halts, raise_halt, samples_of
 from syncapp.safety.heartbeat import Heartbeat
 from syncapp.safety.loop_guard import LoopGuard
 from syncapp.safety.mass_deletes import Count, Limit, Loss, MassDeletes
@@ -136,7 +136,7 @@ class Safeguards:
 
     # What the streams bring
 
-    def look_at(self, side: Side, changes: Iterable[Found]) -> None:
+    def look_at(self, side: Side, changes: Sequence[Found]) -> None:
         """Raises PyMongoError if a halt cannot be noted: then nothing of it counts as read."""
         counts: dict[tuple[str, int], Count] = {}
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
@@ -167,7 +167,7 @@ class Safeguards:
             elif isinstance(change, Pulse):
                 self.heartbeat.arrived(side, change.nonce)
         if counts:
-            self._count(side, counts)
+            self._count(side, counts, changes)
 
     def _is_answered(self, side: Side, change: Change) -> bool:
         position = change.fact.position if change.fact else 0
@@ -198,11 +198,11 @@ class Safeguards:
         made_ms = fact.time if side is Side.LOCAL and fact.time is not None else (fact.position >> 32) * 1000
         return made_ms // self._deletes.part_ms
 
-    def _count(self, side: Side, counts: Mapping[tuple[str, int], Count]) -> None:
+    def _count(self, side: Side, counts: Mapping[tuple[str, int], Count], changes: Sequence[Found]) -> None:
         halted = {name for name, _ in counts if any(halt.stops(side, name) for halt in self.halts)}
-        self._deletes.add(side, counts, partial(self._halt_deletes, side), halted)
+        self._deletes.add(side, counts, partial(self._halt_deletes, side, changes), halted)
 
-    def _halt_deletes(self, side: Side, name: str, lost: int, new: int) -> bool:
+    def _halt_deletes(self, side: Side, changes: Sequence[Found], name: str, lost: int, new: int) -> bool:
         """False: what the collection has lost is no great share of it."""
         loss = Loss(lost, count_documents(self._databases[side], name), new)
         if not self._deletes.exceeds(loss):
@@ -211,12 +211,25 @@ class Safeguards:
         detail = f"{lost:,} documents of {name} were deleted on {place} within a short time; {loss.left:,} are left"
         if new:
             detail += f", {new:,} of which are new"
-        preview = {"deletes": lost, "left": loss.left}
+        samples = samples_of(self._deleted(side, name, changes))
+        preview = {"deletes": lost, "left": loss.left, "samples": samples}
         local = self._databases[Side.LOCAL]
         if raise_halt(local, Kind.MASS_DELETE, detail, side=side, collection=name, preview=preview):
             log.error("Sync is halted for a collection", event_name="halted", collection=name, side=str(side))
         self._load_halts()
         return True
+
+    def _deleted(self, side: Side, name: str, changes: Sequence[Found]) -> Iterator[DocumentKey]:
+        """Those that were deleted last: the other side still holds them."""
+        native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
+        seen: set[DocumentKey] = set()  # one that was made again is there
+        for change in reversed(changes):
+            if isinstance(change, Change) and change.key.collection == name and change.key not in seen:
+                seen.add(change.key)
+                fact = change.fact
+                by_us = fact and fact.operation is Operation.DELETE and fact.origin == native
+                if by_us and not self._is_answered(side, change):
+                    yield change.key
 
     # Loops: the caller holds the lock of the map of dirty keys
 

@@ -110,7 +110,7 @@ def test_both_versions_stand_side_by_side_as_text(superuser: Client, lost: Confl
     assert page.count('class="isthmus-row differs"') == 1
     assert "1 field equal on both sides" in page
     assert f'href="{restore_page(lost)}"' in page, "the decision stands in the page, not only in its menu"
-    assert "Restore the Local version" in page
+    assert "Restore the local version" in page
 
 
 def test_what_is_there_now_stands_beside_what_a_restore_would_bring(

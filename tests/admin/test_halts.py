@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -28,7 +29,8 @@ def halted(
 ) -> Database[Any]:
     change_settings(mongodb_uri=local_server.uri(local_db.name))
     AuditEntry.objects.all().delete()
-    collection, preview = "<b>orders</b>", {"deletes": 900}
+    collection = "<b>orders</b>"
+    preview = {"deletes": 900, "samples": ['{"$numberInt": "7"}', json.dumps("ab" * 2_000), '"<i>"']}
     raise_halt(
         local_db, Kind.MASS_DELETE, "900 deletes", side=Side.LOCAL, collection=collection, preview=preview
     )
@@ -52,6 +54,10 @@ def test_it_shows_what_happened_and_each_answer_with_its_meaning(
     for answer, meaning in ANSWERS[Kind.MASS_DELETE].items():
         assert f'value="{answer}"' in page
         assert meaning in page
+    assert '?collection=%3Cb%3Eorders%3C%2Fb%3E&amp;id=%7B%22%24numberInt%22%3A+%227%22%7D">7</a>' in page
+    assert f"{'ab' * 29}a…" in page
+    assert "id=%22abab" not in page, "too long for an address"
+    assert "<i>" not in page
     assert "<b>orders</b>" not in page.replace("<b>&lt;b&gt;", ""), "data is text, never markup"
 
 

@@ -67,7 +67,7 @@ def test_looking_at_a_dialog_changes_nothing(
 
 def test_one_click_tries_it_again(superuser: Client, row: RejectedChange, here: Database[Any]) -> None:
     answer = superuser.post(act_of(row, "retry"), {"_form_submitted": "on"})
-    assert answer.headers["HX-Redirect"] == page_of(row)
+    assert answer.headers["HX-Redirect"] == reverse(LIST)
     assert [one["key"] for one in here["_sync_dirty"].find()] == [{"_id": 1}]
     assert "1 rejected change will be tried again" in superuser.get(page_of(row)).content.decode()
     assert audited() == [("retry rejected changes", 'orders {"$numberInt": "1"}')]

@@ -54,8 +54,53 @@ def test_only_operators_act(everything: None) -> None:
     assert member_of(roles.OPERATORS).get(restore).status_code == 200
     refused = member_of(roles.VIEWERS).get(restore)
     assert refused.status_code == 403
-    assert "Your login, viewers, may not do this" in refused.content.decode()
-    assert "the group Operators may act" in refused.content.decode()
+    text = refused.content.decode()
+    assert "Your login, viewers, may not do this: it needs the permission syncapp.operate_sync" in text
+    assert "which the group Operators has" in text
+
+
+def test_a_refused_page_names_the_permission_and_the_group(everything: None) -> None:
+    stranger = Client()
+    stranger.force_login(User.objects.create_user("stranger", is_staff=True))
+    for address, permission, group in (
+        (reverse("admin:syncapp_conflict_changelist"), "syncapp.view_conflict", "the group Viewers has"),
+        (reverse("admin:syncapp_halts"), "syncapp.view_instance", "the group Viewers has"),
+        (reverse("admin:auth_user_changelist"), "auth.view_user", "no group of sync has"),
+        (reverse("admin:auth_user_add"), "auth.add_user", "no group of sync has"),
+    ):
+        refused = stranger.get(address)
+        assert refused.status_code == 403
+        text = refused.content.decode()
+        assert f"it needs the permission {permission}, which" in text
+        assert group in text
+
+
+def test_what_is_not_there_is_named(everything: None) -> None:
+    refused = member_of(roles.VIEWERS).get("/admin/nothing/")
+    assert (refused.status_code, "There is nothing at /admin/nothing/" in refused.content.decode()) == (
+        404,
+        True,
+    )
+
+
+def test_a_form_from_an_old_page_is_refused_in_words(everything: None) -> None:
+    refused = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "root"})
+    assert refused.status_code == 403
+    assert "The page that this was sent from is too old" in refused.content.decode()
+
+
+def test_the_menu_has_the_titles_of_its_pages(superuser: Client) -> None:
+    groups = superuser.get(reverse("admin:index")).context["sidebar_navigation"]
+    titles = {item["link"]: item["title"] for group in groups for item in group["items"]}
+    for link, title in titles.items():
+        if link.startswith("/admin/syncapp/") and link != reverse("admin:syncapp_syncswitches_changelist"):
+            page = superuser.get(link)
+            shown = (
+                page.context["title"]
+                if "cl" not in page.context
+                else page.context["cl"].opts.verbose_name_plural
+            )
+            assert str(shown).lower() == title.lower()
 
 
 def test_what_an_administrator_changes_in_a_group_stays(db: None) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pymongo.database import Database
 
 from syncapp.bulk import runs
@@ -53,7 +54,14 @@ def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, ki
     assert superuser.get(start_page(name)).status_code == 200
     assert local[runs.RUNS].count_documents({}) == 0, "looking at the dialog changes nothing"
     answer = superuser.post(start_page(name), {"_form_submitted": "on", "collections": "orders, "})
-    assert answer.headers["HX-Redirect"] == reverse(LIST)
+    row = ComparisonRun.objects.get(kind=kind.value)
+    assert answer.headers["HX-Redirect"] == reverse("admin:syncapp_comparisonrun_change", args=[row.pk])
+    progress = reverse("admin:syncapp_comparisonrun_progress", args=[row.pk])
+    assert progress in superuser.get(answer.headers["HX-Redirect"]).content.decode(), "it is followed"
+    assert "Waiting: 0 documents compared" in superuser.get(progress).content.decode()
+    ComparisonRun.objects.filter(pk=row.pk).update(ended_at=timezone.now())
+    assert superuser.get(progress).headers["HX-Refresh"] == "true"
+    assert progress not in superuser.get(answer.headers["HX-Redirect"]).content.decode()
     found = local[runs.RUNS].find_one()
     assert found is not None
     assert (found["kind"], found["collections"]) == (kind.value, ["orders"])

@@ -20,6 +20,7 @@ from tests.api.conftest import ROOT, Change
 
 pytestmark = pytest.mark.django_db
 DELETES = "mass-delete:local:orders"
+PREVIEW = {"deletes": 900, "samples": ['{"$numberInt": "7"}']}
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def kept(local_db: Database[Any], local_server: Mongod, change_settings: Change)
 def halted(kept: Database[Any]) -> Database[Any]:
     raise_halt(kept, Kind.ATLAS_RESTORED, "Atlas is older than what this device has seen of it")
     detail = "900 of 1,000 documents were deleted within a minute"
-    raise_halt(kept, Kind.MASS_DELETE, detail, side=Side.LOCAL, collection="orders", preview={"deletes": 900})
+    raise_halt(kept, Kind.MASS_DELETE, detail, side=Side.LOCAL, collection="orders", preview=PREVIEW)
     return kept
 
 
@@ -60,11 +61,13 @@ def test_halts_are_listed_with_what_each_answer_does(halted: Database[Any], read
     device, collection = reader.get(f"{ROOT}/halts").json()["results"]
     assert (device["kind"], device["side"], device["collection"]) == ("atlas restored", None, "")
     assert (collection["id"], collection["side"]) == (DELETES, "local")
-    assert (collection["preview"], collection["answer"]) == ({"deletes": 900}, None)
+    assert (collection["preview"], collection["answer"]) == (PREVIEW, None)
     assert collection["answers"] == ANSWERS[Kind.MASS_DELETE]
     code, text = command()
     assert code == 2
     assert f"sync_halts answer '{DELETES}' go-on | bring-back" in text
+    assert 'For instance: {"$numberInt": "7"}\n' in text
+    assert "900}" not in text, "no JSON that repeats the sentence"
     for answer, meaning in ANSWERS[Kind.ATLAS_RESTORED].items():
         assert f"{answer:<11} {meaning}" in text
     assert json.loads(command("--json")[1]) == [device, collection]

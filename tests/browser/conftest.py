@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,26 +67,27 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def site(tmp_path: Path, filled_home: Path) -> Iterator[Site]:
-    home, port = tmp_path / "home", free_port()
-    shutil.copytree(filled_home, home)
+@contextmanager
+def serve(home: Path, log: Path, **settings: str) -> Iterator[Site]:
+    """The web process on this SYNC_HOME, until the block ends."""
+    port = free_port()
     site = Site(f"http://127.0.0.1:{port}", home)
-    with (tmp_path / "web.log").open("wb") as log:
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "syncproject.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--threads",
+        "4",
+    ]
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "syncproject.wsgi",
-                "--bind",
-                f"127.0.0.1:{port}",
-                "--threads",
-                "4",
-            ],
-            env=environment(home, PORT=str(port)),
+            command,
+            env=environment(home, PORT=str(port), **settings),
             cwd=BASE_DIR,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
 
@@ -93,7 +95,7 @@ def site(tmp_path: Path, filled_home: Path) -> Iterator[Site]:
             try:
                 urllib.request.urlopen(f"{site.address}/api/health", timeout=2).close()
             except OSError:
-                assert process.poll() is None, (tmp_path / "web.log").read_text()
+                assert process.poll() is None, log.read_text()
                 return False
             return True
 
@@ -103,6 +105,13 @@ def site(tmp_path: Path, filled_home: Path) -> Iterator[Site]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+@pytest.fixture
+def site(tmp_path: Path, filled_home: Path) -> Iterator[Site]:
+    shutil.copytree(filled_home, tmp_path / "home")
+    with serve(tmp_path / "home", tmp_path / "web.log") as site:
+        yield site
 
 
 # Not longer than its module: while Playwright runs, Django refuses to work in this thread

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bson import json_util
 
 from syncapp.engine.values import Side
 from syncapp.safety.halts import Answer, Kind, answer_halt, load_halts
@@ -40,6 +41,10 @@ def wait_for_halt(device: Device, kind: Kind, side: Side, name: str) -> str:
     eventually(lambda: load_halts(device.local), "it is halted", timeout=30)
     (halt,) = load_halts(device.local)
     assert (halt.kind, halt.side, halt.collection) == (kind, side, name)
+    here, there = (ids(databases(device)[one][name]) for one in (side, side.other))
+    samples = {json_util.loads(one) for one in halt.samples}
+    assert 1 <= len(samples) <= 5
+    assert samples <= there - here, "what is gone here, and the other side still holds"
     return halt.id
 
 

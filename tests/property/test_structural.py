@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from bson import json_util
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -175,7 +176,11 @@ def test_a_drop_that_is_older_than_an_answer_belongs_to_it(world: World, later: 
     databases = {side: device.database(side) for side in BOTH}
     answered = {(Side.LOCAL, world.collection): pending.change.fact.position - later}
     Judge(databases, Limit(), answered, Exclusions()).judge(pending.side, pending.change)
-    assert [halt.collection for halt in load_halts(device.local)] == ([world.collection] if later else [])
+    halts = load_halts(device.local)
+    assert [halt.collection for halt in halts] == ([world.collection] if later else [])
+    assert all([json_util.loads(one) for one in halt.samples] == [KEY] for halt in halts), (
+        "what is gone is named"
+    )
 
 
 def test_a_drop_after_which_the_same_documents_came_back_is_no_question(world: World) -> None:

@@ -150,7 +150,10 @@ def test_there_is_one_error_rate() -> None:
     rows.minute(PUSH, succeeded=1_000, failed=3)
     live = dashboard.live_figures()
     (reason,) = live["reasons"]
-    assert reason["text"] == "Atlas → local: 1.6% of the last hour's changes were rejected (16 of 1,000)"
+    assert reason["text"] == (
+        "Atlas → local: 1.6 % of the last hour's changes were rejected, 16 of 1,000 (normal below 1 %, "
+        "critical above 5 % if they are 10 or more)"
+    )
     assert (live["errorRate"], live["errors"]) == (1.6, {"failed": 16, "processed": 1_000})
     assert dashboard.script_figures()["errorRate"] == 1.6
     assert live["levels"]["errorRate"] == reason["status"] == "degraded"

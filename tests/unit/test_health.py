@@ -191,7 +191,10 @@ def test_the_worst_reason_comes_first() -> None:
 
 def test_a_rate_says_what_it_is_a_rate_of() -> None:
     (reason,) = assess(Facts(**push(failed=2, processed=4))).reasons
-    assert reason.text == "Local → Atlas: 50.0% of the last hour's changes were rejected (2 of 4)"
+    assert reason.text == (
+        "Local → Atlas: 50.0 % of the last hour's changes were rejected, 2 of 4 (normal below 1 %, critical above 5 % "
+        "if they are 10 or more)"
+    )
 
 
 @pytest.mark.parametrize("facts", [facts for facts, _ in TABLE])
@@ -201,6 +204,16 @@ def test_no_text_contains_the_word_healthy(facts: dict[str, Any], enabled: bool)
     texts = [health.message, *(reason.text for reason in health.reasons)]
     assert not [text for text in texts if "healthy" in text.lower()]
     assert [s for s in Status if "healthy" in s] == [HEALTHY]
+
+
+@pytest.mark.parametrize("facts", [facts for facts, status in TABLE if status != HEALTHY])
+def test_reasons_have_their_bound_and_lead_to_a_page(facts: dict[str, Any]) -> None:
+    for reason in assess(Facts(**facts)).reasons:
+        assert reason.page is not None or "not reported yet" in reason.text
+        link = reason.as_document()["link"]
+        assert link is None or link.startswith("/admin/")
+        told = set(facts) & {"paused", "waiting_for", "safety"} or facts.get("silent_s", 0) is None
+        assert told or "normal" in reason.text or "critical" in reason.text
 
 
 def test_exit_codes_are_those_of_monitoring_plugins() -> None:
@@ -227,16 +240,17 @@ def test_a_listener_that_cannot_begin_says_why_instead_of_whether_it_runs(
     (reason,) = health.reasons
     assert health.status is reason.status is status
     assert reason.text == (
-        "Sync cannot start. Atlas cannot be reached: h:1: refused, first seen 12:00:00 UTC, next attempt in 12 s"
+        "Sync cannot start. Atlas cannot be reached: h:1: refused, first seen 12:00:00 UTC (critical after 60 s), "
+        "next attempt in 12 s"
     )
 
 
 @pytest.mark.parametrize(
     ("kind", "text", "since_s", "status", "said"),
     [
-        ("broker", "refused", 1, DEGRADED, "The broker (Redis) is unreachable since 12:00:00 UTC: refused"),
+        ("broker", "refused", 1, DEGRADED, "unreachable since 12:00:00 UTC (critical after 60 s): refused"),
         ("broker", "refused", 61, CRITICAL, "unreachable since 12:00:00 UTC"),
-        ("workers", "", 40, DEGRADED, "No worker has reported for 40 s: is a Celery worker running?"),
+        ("workers", "", 40, DEGRADED, "for 40 s (critical after 60 s): is a Celery worker running?"),
         ("workers", "atlas_to_local", 61, CRITICAL, "running for the queue atlas_to_local?"),
     ],
 )
@@ -254,5 +268,6 @@ def test_a_stream_that_is_not_connected_says_why() -> None:
     stream = StreamFacts("disconnected", 12, error="Atlas cannot be reached: h:1: refused")
     (reason,) = assess(Facts(atlas_stream=stream)).reasons
     assert reason.text == (
-        "The Atlas change stream has been disconnected for 12 s: Atlas cannot be reached: h:1: refused"
+        "The Atlas change stream has been disconnected for 12 s (critical above 5 min): "
+        "Atlas cannot be reached: h:1: refused"
     )

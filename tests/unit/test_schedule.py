@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
 
 from syncapp.tasks.schedule import seed
 from syncproject.celery import app
@@ -17,12 +18,23 @@ def copying() -> PeriodicTask:
 
 
 def test_they_are_there_after_the_first_migration() -> None:
-    ours = PeriodicTask.objects.exclude(name="celery.backend_cleanup")  # beat's own
+    ours = PeriodicTask.objects.all()
     assert set(ours.values_list("queue", flat=True)) == {"maintenance"}
     app.loader.import_default_modules()
     for task in ours:
         assert task.task in app.tasks
         assert app.tasks[task.task].soft_time_limit < app.tasks[task.task].time_limit
+
+
+def test_beat_has_no_task_of_its_own_to_clean_up_results() -> None:
+    PeriodicTask.objects.create(
+        name="celery.backend_cleanup",
+        task="celery.backend_cleanup",
+        interval=IntervalSchedule.objects.first(),
+    )
+    seed(60_000)
+    DatabaseScheduler(app=app, lazy=True).setup_schedule()
+    assert not PeriodicTask.objects.filter(task__startswith="celery.").exists()
 
 
 def test_the_interval_is_that_of_the_environment() -> None:

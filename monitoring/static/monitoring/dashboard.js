@@ -53,7 +53,7 @@
     part("message").textContent = data.message;
     part("status").textContent = data.health;
     part("mode").textContent = data.notStarted ? "Nothing moves yet" : data.paused ? "Nothing moves" : data.enabled ? "Both directions" : "One-way: local → Atlas";
-    const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` }, withCode(reason.text)));
+    const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` }, reason.link ? el("a", { href: reason.link }, ...withCode(reason.text).childNodes, el("i", {}, " →")) : withCode(reason.text)));
     if (data.lastError) lines.push(el("li", { class: "is-degraded" }, el("span", {}, data.lastError)));
     if (!data.enabled && !data.paused && !data.notStarted) {
       lines.push(el("li", {}, withCode(root.dataset.operate
@@ -62,7 +62,9 @@
     }
     // By design, so no reason to be anything but healthy: why is on the device's page
     if (data.refused.length) lines.push(el("li", {}, el("span", {}, `Not synchronised: ${data.refused.join(", ")}`)));
-    part("reasons").replaceChildren(...lines);
+    // Only what changed is drawn: a link that is being clicked stays where it is
+    const reasons = part("reasons"), drawn = el("ul", {}, ...lines);
+    if (reasons.innerHTML !== drawn.innerHTML) reasons.replaceChildren(...drawn.childNodes);
     actions(data);
   }
 
@@ -150,7 +152,7 @@
       ["Local stream", state(data.streams.local), ""],
       ["Atlas stream", state(data.streams.atlas), ""],
       ["Pending", number(data.queueSize), data.silentSince ? `as reported ${ago(data.silentSince)}` : `${number(data.inFlight)} being applied`],
-      ["Conflicts, last hour", number(data.conflictRate), data.waiting ? `${number(data.waiting)} wait for a person` : data.strategy, level("conflictRate")],
+      ["Conflicts, last hour", data.conflictRate ? el("a", { href: root.dataset.conflicts }, number(data.conflictRate)) : "0", data.waiting ? `${number(data.waiting)} wait for a person` : data.strategy, level("conflictRate")],
       ["Error rate, last hour", `${data.errorRate.toFixed(1)} %`, `${number(data.errors.failed)} of ${number(data.errors.processed)} changes`, level("errorRate")],
       ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "set aside, waiting"],
     ];
@@ -173,7 +175,7 @@
 
   function conflict(row, open) {
     const won = { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Waits for a person" : "Settled by itself");
-    const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("code", {}, plainId(row.documentId)),
+    const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("a", { href: row.url }, plainId(row.documentId)),
       el("span", { class: `ist-tag ${row.winner}` }, row.restored ? `${won}, loser restored` : won));
     const body = el("div", { class: "ist-versions" });
     if (row.fields) body.append(versions(row));

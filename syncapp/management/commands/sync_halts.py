@@ -12,6 +12,7 @@ from syncapp import halts
 from syncapp.databases import LocalUnreachable
 from syncapp.management.command import SyncCommand
 from syncapp.one_line import one_line
+from syncapp.plain_ids import shorter
 from syncapp.safety.halts import Halt
 
 
@@ -52,8 +53,8 @@ class Command(SyncCommand):
     @staticmethod
     def text(halt: Halt) -> str:
         lines = [f"{one_line(halt.id)}   since {halt.at:%Y-%m-%d %H:%M:%S} UTC", f"  {one_line(halt.detail)}"]
-        if halt.preview:
-            lines.append(f"  {one_line(json.dumps(dict(halt.preview), ensure_ascii=False, default=str))}")
+        if halt.samples:
+            lines.append(f"  For instance: {', '.join(one_line(shorter(one, 200)) for one in halt.samples)}")
         if halt.answer:
             lines.append(f"  Answered: {halt.answer}. The listener carries it out.")
         else:

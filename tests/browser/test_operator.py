@@ -1,0 +1,236 @@
+"""What an operator does, in a real browser on a desk and on a telephone: everything works, nothing runs out of the page,
+and it takes few clicks from the dashboard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bson
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from pymongo.database import Database
+
+from syncapp.bulk import first_run_record
+from syncapp.bulk.first_run_record import Counts, Report, State
+from syncapp.bulk.runs import RUNS
+from syncapp.embedded.mongod import Mongod
+from syncapp.engine.content import document_key
+from syncapp.engine.origin import INSTANCE_ID, METADATA
+from syncapp.engine.values import Side
+from syncapp.safety.halts import HALTS, Kind, raise_halt, samples_of
+from tests.browser.conftest import Site, serve
+from tests.support.rows import DEVICE
+
+LONG = "an unusually_long_name_without_any_place_to_break_it " * 4
+HERE, THERE = {"_id": 7, "state": "served", "note": LONG}, {"_id": 7, "state": "paid", "note": LONG + "!"}
+ROWS = f"""
+from datetime import timedelta
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+from syncapp import roles
+from syncapp.models import Instance
+from tests.support import rows
+roles.seed()
+User.objects.create_user("olga", password="secret").groups.add(Group.objects.get(name="Operators"))
+Instance.objects.update(waiting_for="The two databases hold different documents", halts=[rows.halt()])
+for number in range(25):
+    rows.conflict({{"_id": number}}, {{"_id": number, "x": 1}}, ago=timedelta(minutes=number + 1))
+rows.conflict({HERE!r}, {THERE!r})
+rows.rejected(reason={LONG!r})
+rows.run("done", documents=10, different=1, samples=[
+    {{"collection": "orders", "id": rows.extended(7), "what": "different"}}])
+"""
+PLACES = [
+    "", "syncapp/instance/halts/", "syncapp/conflict/", "syncapp/rejectedchange/", "syncapp/syncswitches/",
+    "syncapp/excludedcollection/", "syncapp/validationrule/", "syncapp/validationrule/add/", "syncapp/comparisonrun/",
+    "syncapp/instance/", "syncapp/resumetoken/", "syncapp/metricminute/", "syncapp/auditentry/",
+]  # fmt: skip
+COVERED = """() => {
+    window.scrollTo(0, document.documentElement.scrollHeight);
+    const rows = document.querySelectorAll("#result_list tr"), row = rows[rows.length - 1];
+    if (!row) return false;
+    const box = row.getBoundingClientRect();
+    return !row.contains(document.elementFromPoint(box.left + 40, box.bottom - 6));
+}"""
+
+
+@dataclass
+class Operator:
+    """Somebody who clicks, and counts it. Whatever is wrong with a page that comes by is noted."""
+
+    page: Page
+    phone: bool
+    clicks: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", lambda error: self.wrong.append(f"{self.page.url}: {error.stack}"))
+        self.page.on(
+            "response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None
+        )
+
+    def start(self) -> None:
+        """Back on the dashboard, with nothing clicked yet."""
+        self.page.goto("/admin/")
+        expect(self.page.locator(".ist-card")).to_have_count(6)
+        self.clicks = 0
+
+    def click(self, what: Locator) -> None:
+        what.click()
+        self.clicks += 1
+        self.look()
+
+    def menu(self, title: str) -> None:
+        if self.phone:
+            self.click(self.page.locator("span:visible", has_text="dock_to_right").first)
+        self.click(self.page.locator("#nav-sidebar-apps").get_by_role("link", name=title))
+
+    def look(self) -> None:
+        self.page.wait_for_load_state()
+        over = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if over > 0:
+            self.wrong.append(f"{self.page.url} is {over} pixels too wide")
+
+    def button(self, name: str, place: Page | Locator | None = None) -> None:
+        self.click((place or self.page).get_by_role("button", name=name, exact=True))
+
+    def link(self, name: str, place: Page | Locator | None = None) -> None:
+        self.click((place or self.page).get_by_role("link", name=name, exact=True))
+
+
+@pytest.fixture(scope="module")
+def busy_home(tmp_path_factory: pytest.TempPathFactory, filled_home: Path) -> Path:
+    """A SYNC_HOME in which there is something of everything to do."""
+    home = tmp_path_factory.mktemp("operator") / "home"
+    shutil.copytree(filled_home, home)
+    Site("", home).run(ROWS)
+    return home
+
+
+@pytest.fixture
+def operated(
+    tmp_path: Path, busy_home: Path, local_db: Database[Any], atlas_db: Database[Any], local_server: Mongod, atlas_server: Mongod,
+) -> Iterator[Site]:  # fmt: skip
+    """A site on real databases, as a listener leaves them."""
+    local_db[METADATA].insert_one({"_id": INSTANCE_ID, "instanceId": DEVICE})
+    local_db["orders"].insert_one(HERE | {"state": "cooking"})
+    atlas_db["orders"].insert_one(THERE)
+    keys = [document_key("orders", bson.encode({"_id": one})) for one in (7, "8 " + LONG)]
+    preview = {"deletes": 900, "samples": samples_of(keys)}
+    raise_halt(
+        local_db, Kind.MASS_DELETE, "900 of 1,000 documents were deleted", side=Side.LOCAL, collection="orders", preview=preview,
+    )  # fmt: skip
+    report = Report({"orders": Counts(equal=7, different=5, only_local=2, only_atlas=3)})
+    first_run_record.save_waiting(local_db, report)
+    shutil.copytree(busy_home, tmp_path / "home")
+    uris = {
+        "MONGODB_URI": local_server.uri(local_db.name),
+        "MONGODB_ATLAS_URI": atlas_server.uri(atlas_db.name),
+    }
+    with serve(tmp_path / "home", tmp_path / "web.log", **uris) as site:
+        yield site
+
+
+@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk", "telephone"])
+def operator(request: pytest.FixtureRequest, browser: Browser, operated: Site) -> Iterator[Operator]:
+    width, scheme = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 844}, base_url=operated.address, color_scheme=scheme
+    )
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    page.goto("/admin/login/")
+    page.fill("[name=username]", "olga")
+    page.fill("[name=password]", "secret")
+    page.click("button[type=submit]")
+    expect(page.locator("#isthmus")).to_be_visible()
+    operator = Operator(page, phone=width < 640)
+    yield operator
+    context.close()
+    assert operator.wrong == []
+
+
+def test_an_operator_gets_everything_done_in_few_clicks(
+    operator: Operator, local_db: Database[Any], atlas_db: Database[Any]
+) -> None:
+    page, phone = operator.page, operator.phone
+    for place in PLACES:
+        page.goto(f"/admin/{place}")
+        operator.look()
+        assert not page.evaluate(COVERED), f"the last row of {place} is covered"
+
+    operator.start()
+    operator.menu("Comparison runs")
+    operator.button("Verify", page.locator(".isthmus-quick"))
+    expect(page.get_by_text("Asked for; the listener starts it")).to_be_visible()
+    assert local_db[RUNS].find_one({"kind": "verify"})
+    with page.expect_response("**/progress/"):
+        expect(page.locator(".isthmus-progress")).to_contain_text("Waiting: 0 documents compared, 0 differ")
+    assert operator.clicks <= (3 if phone else 2), "verify"
+
+    operator.start()
+    operator.menu("Comparison runs")
+    with page.expect_response("**/comparisonrun/"):
+        expect(page.locator("#result_list"), "the list follows what runs").to_contain_text("Waiting")
+    operator.click(page.locator("#result_list tr", has_text="Done").locator("a").first)
+    operator.click(page.locator(".isthmus-row.samples a").first)
+    expect(page.locator(".isthmus-row.differs", has_text="state")).to_contain_text("cooking")
+    assert operator.clicks <= (4 if phone else 3), "a difference"
+
+    operator.start()
+    page.get_by_text("Halted until you answer").scroll_into_view_if_needed()
+    operator.click(page.locator(".ist-halted"))
+    expect(page.get_by_role("link", name="7", exact=True)).to_be_visible()
+    operator.button("Bring 900 back to the local database")
+    operator.button("Bring 900 back to the local database", page.locator("dialog[open]"))
+    expect(page.locator(".isthmus-tag.won")).to_have_text("answered: bring-back")
+    assert operator.clicks <= 3, "a halt"
+    halt = local_db[HALTS].find_one()
+    assert halt is not None
+    assert (halt["answer"], halt["answeredBy"]) == ("bring-back", "olga")
+
+    operator.start()
+    operator.click(page.locator(".ist-conflict a", has_text="7").first)
+    expect(page.locator(".isthmus-row.differs", has_text="state").first).to_contain_text("served")
+    expect(page.locator("[hx-get$='/now/']")).to_contain_text("cooking")
+    operator.link("Restore the local version")
+    operator.button("Restore", page.locator("#modal-content"))
+    expect(page.get_by_text("The local version was restored; sync carries it from here")).to_be_visible()
+    assert local_db["orders"].find_one({"_id": 7}) == HERE
+    assert operator.clicks <= 3, "a restore"
+
+    operator.start()
+    operator.click(page.locator(".ist-card", has_text="Rejected changes").get_by_role("link"))
+    operator.click(page.locator("#result_list a[href*=change]").first)
+    operator.button("Try again")
+    expect(page.get_by_text("1 rejected change will be tried again")).to_be_visible()
+    assert operator.clicks <= 3, "a retry"
+
+    operator.start()
+    operator.menu("Excluded collections")
+    page.get_by_label("Pattern").fill("temp_*")
+    operator.button("Exclude")
+    expect(page.locator("#result_list")).to_contain_text("temp_*")
+    assert operator.clicks <= (3 if phone else 2), "an exclusion"
+
+    operator.start()
+    operator.link("First run: see what was found")
+    for answer in ("The local one", "Copy them to the local database", "Leave them here"):
+        operator.click(page.get_by_label(answer))
+    operator.button("Preview")
+    operator.button("Do it")
+    expect(page.get_by_text("The choice is being carried out")).to_be_visible()
+    assert first_run_record.load(local_db).state is State.CHOSEN
+    assert operator.clicks <= 6, "the first run"
+
+    operator.start()
+    operator.button("Disable sync")
+    operator.button("Disable")
+    expect(page.get_by_role("heading", name="Bidirectional sync is disabled")).to_be_visible()
+    assert operator.clicks <= 2, "the toggle"
