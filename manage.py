@@ -12,6 +12,10 @@ def main() -> int:
     try:
         settings = get_settings()
         settings.make_home()
+        if sys.argv[1:] == ["sync_run"]:
+            from syncapp.embedded.first_look import first_look
+
+            first_look(settings)
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(sys.argv)

@@ -175,7 +175,8 @@ def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
     critical = (now - start.first_seen).total_seconds() > limits.silent_critical_s
     when = f"next attempt in {start.next_in_s:.0f} s" if start.next_in_s >= 1 else "trying now"
     bound = f"critical after {duration(limits.silent_critical_s)}"
-    text = f"Sync cannot start. {start.text}, first seen {clock(start.first_seen)} ({bound}), {when}"
+    said = start.text.removesuffix(".")
+    text = f"Sync cannot start. {said}, first seen {clock(start.first_seen)} ({bound}), {when}"
     return Reason(Status.CRITICAL if critical else Status.DEGRADED, text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
@@ -19,13 +20,15 @@ class Admin:
     password: str
 
 
-def prepare(settings: SyncSettings) -> Admin:
+def prepare(settings: SyncSettings, say: Callable[[str], None] = lambda line: None) -> Admin:
     """Migrate, make the groups, take over the environment's values, collect static files, and make the admin user."""
     from syncapp import roles
 
+    say("Preparing Django's database: tables, groups, settings")
     call_command("migrate", interactive=False, verbosity=0)
     roles.seed()
     apply_environment(settings)
+    say("Collecting static files")
     call_command("collectstatic", interactive=False, verbosity=0)
     return make_admin(settings)
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import bson
 from celery import Celery
-from celery.signals import worker_before_create_process
+from celery.signals import beat_init, worker_before_create_process
 from kombu import Connection as KombuConnection
 from kombu import Queue
 from kombu.serialization import register
 
 from syncapp import memory
 from syncapp.queues import MAINTENANCE_QUEUE, PULL_QUEUE, PUSH_QUEUE
+from syncproject.alive import Alive
 
 LONGEST_WAIT_SECONDS = 8
 
@@ -52,9 +53,15 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name) for name in (PULL_QUEUE, PUSH_QUEUE, MAINTENANCE_QUEUE)]
 app.conf.task_default_queue = MAINTENANCE_QUEUE
 app.autodiscover_tasks(["syncapp"])
+app.steps["worker"].add(Alive)
 
 
 @worker_before_create_process.connect
 def _set_up_memory(**kwargs: Any) -> None:
     memory.set_up_allocator()
+    memory.settle()
+
+
+@beat_init.connect
+def _settle(**kwargs: Any) -> None:
     memory.settle()

@@ -26,12 +26,13 @@ SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django_celery_beat",
     "syncapp",
     "monitoring",
 ]
-# Listener and workers serve no pages: without what only pages need, each process takes 20 MB less
-if not {"sync_listen", "worker"}.intersection(sys.argv):
+# These serve no pages of Django's: without what only pages need, each process takes 20 MB less
+if not {"worker", "flower"}.intersection(sys.argv):
+    INSTALLED_APPS = ["django_celery_beat", *INSTALLED_APPS]
+if not {"sync_listen", "worker", "beat", "flower"}.intersection(sys.argv):
     INSTALLED_APPS = [
         "unfold",  # before the admin, whose templates it replaces
         "unfold.contrib.filters",
@@ -193,16 +194,20 @@ CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = SYNC.sync_apply_workers
+CELERY_WORKER_SEND_TASK_EVENTS = not SYNC.is_small  # for Flower
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "visibility_timeout": 900,  # longer than the longest task
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "socket_timeout": ANSWER_SECONDS,
     "socket_connect_timeout": CONNECT_SECONDS,
 }
+if SYNC.is_small and "worker" in sys.argv:
+    # How long Redis keeps a question that finds no task: 1 s by default, which is half of what a worker costs at rest
+    CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 5
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"

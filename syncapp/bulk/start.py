@@ -8,12 +8,13 @@ from typing import Any
 import structlog
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import ServerSelectionTimeoutError
 
 from syncapp.bulk import compare, runs
 from syncapp.bulk.transaction_lifetime import lower_transaction_lifetime
-from syncapp.engine import conflict_records, origin, state
+from syncapp.engine import conflict_records, origin, replica_set, state
 from syncapp.engine.documents import ensure_collection
-from syncapp.engine.errors import Misconfigured, TransientError
+from syncapp.engine.errors import Misconfigured, NoReplicaSet, TransientError
 from syncapp.engine.sides import of_side
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import BOTH, Side
@@ -27,19 +28,22 @@ OLDEST_VERSION = (4, 4)
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 
 
-def check_server(side: Side, database: Database[Any]) -> None:
+def check_server(side: Side, database: Database[Any], uri: str) -> None:
     """Raises Misconfigured or TransientError, with a line that says what to do, or PyMongoError."""
     name = VARIABLES[side]
-    hello = database.client.admin.command("hello")
+    try:
+        hello = database.client.admin.command("hello")
+    except ServerSelectionTimeoutError as error:
+        # One that was not initiated, or has names that lead nowhere from here, is no primary for the driver
+        if trouble := _explained(side, uri):
+            raise NoReplicaSet(trouble) from error
+        raise
     if hello.get("msg") == "isdbgrid":
         raise Misconfigured(
             f"{name} names a sharded cluster, which cannot be synchronised; use a replica set"
         )
-    if "setName" not in hello:
-        raise Misconfigured(
-            f"{name} names a stand-alone server, and change streams need a replica set: start it with "
-            "--replSet rs0 and run rs.initiate() once"
-        )
+    if not replica_set.is_set(hello):
+        raise NoReplicaSet(_explained(side, uri) or f"{name} names a server that is no replica set")
     if hello.get(
         "secondary"
     ):  # only a direct connection leads there; the member may be the primary again later
@@ -51,6 +55,11 @@ def check_server(side: Side, database: Database[Any]) -> None:
     if tuple(version) < OLDEST_VERSION:
         found = ".".join(map(str, version))
         raise Misconfigured(f"{name} names a MongoDB {found}; 4.4 or newer is needed")
+
+
+def _explained(side: Side, uri: str) -> str:
+    node = replica_set.ask(uri)
+    return replica_set.explained(node, VARIABLES[side], can_fix=side is Side.LOCAL) if node else ""
 
 
 def prepare(local: Database[Any], atlas: Database[Any], keep_hours: int) -> None:

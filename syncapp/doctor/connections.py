@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pymongo
 from pymongo.database import Database
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
+from syncapp.doctor.servers import to_do
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
-from syncapp.engine.error_text import is_name_unknown, is_tls, says_what_fails
+from syncapp.engine import replica_set
+from syncapp.engine.error_text import describe, is_name_unknown, is_tls, says_what_fails
 from syncapp.engine.sides import connect_side
 from syncapp.engine.values import BOTH, Side
 
 SECONDS = 5  # for a server that does not answer
 REFUSED_ADDRESS = "alert internal error"  # what Atlas says to a host that is not on its list
 AUTHENTICATION_FAILED = frozenset({18, 8000})
+NOT_ITS_NAME = 93  # no member of the configuration is this node
 ADVICE = {
     Side.LOCAL: "Is mongod running there, and does {name} have the right host and port?",
     Side.ATLAS: "Is the cluster running, is {name} right, and does Atlas's Network Access list have the address"
@@ -27,16 +31,19 @@ ADVICE = {
 def open_databases(setup: Setup) -> tuple[dict[Side, Database[Any]], list[Finding]]:
     """The databases that answer, for the caller to close, and a line on each. Raises nothing."""
     found: dict[Side, Database[Any]] = {}
-    lines, processes = [], {}
+    lines: list[Finding] = []
+    processes = {}
     uris = {Side.LOCAL: setup.settings.mongodb_uri, Side.ATLAS: setup.settings.mongodb_atlas_uri}
     for side in BOTH:
         if not uris[side]:
             continue  # the check of the settings has said so
+        if setup.fix and side is Side.LOCAL:
+            lines += _initiate(uris[side])
         try:
             # A mongodb+srv name is looked up while the client is made
             database = connect_side(side, uris[side], "doctor", SECONDS * 1000)
         except PyMongoError as error:
-            lines.append(_failed(side, error))
+            lines.append(_failed(side, error, uris[side]))
             continue
         try:
             started = time.monotonic()
@@ -49,7 +56,7 @@ def open_databases(setup: Setup) -> tuple[dict[Side, Database[Any]], list[Findin
                 hello = {}
             else:
                 database.client.close()
-                lines.append(_failed(side, error))
+                lines.append(_failed(side, error, uris[side]))
                 continue
         found[side] = database
         took_ms = round((time.monotonic() - started) * 1000)
@@ -66,7 +73,36 @@ def open_databases(setup: Setup) -> tuple[dict[Side, Database[Any]], list[Findin
     return found, lines
 
 
-def _failed(side: Side, error: PyMongoError) -> Finding:
+def _initiate(uri: str) -> Iterator[Finding]:
+    """If that is all that is missing. Nothing else of the server is changed."""
+    node = replica_set.ask(uri)
+    if node is None or node.standing is not replica_set.Standing.NOT_INITIATED:
+        return
+    try:
+        replica_set.initiate(uri, node)
+    except PyMongoError as error:
+        own_name = getattr(error, "code", None) == NOT_ITS_NAME
+        yield Finding(
+            Level.FAILED,
+            f"The replica set {node.set_name} could not be initiated as {node.address}: {describe(error)}",
+            "The server does not know itself by that address (a container, or a forwarded port): run rs.initiate() in"
+            f" mongosh where it runs, and add directConnection=true to {VARIABLES[Side.LOCAL]}"
+            if own_name
+            else f"In mongosh, as an administrator: {node.initiate_command}",
+        )
+        return
+    yield Finding(
+        Level.OK,
+        f"Mended: the local server's replica set {node.set_name} was initiated with one member, {node.address}",
+    )
+
+
+def _failed(side: Side, error: PyMongoError, uri: str) -> Finding:
+    if isinstance(error, AutoReconnect):
+        node = replica_set.ask(uri)
+        trouble = replica_set.problem(node, VARIABLES[side]) if node else ""
+        if node and trouble:
+            return Finding(Level.FAILED, trouble, to_do(side, node))
     todo = _advice(side, error).format(name=VARIABLES[side])
     return Finding(
         Level.FAILED, says_what_fails(side, error), f"{todo} What needs {NAMES[side]} was not looked at."

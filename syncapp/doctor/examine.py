@@ -96,7 +96,8 @@ def _made(check: Check, setup: Setup) -> Iterator[Line]:
 
 
 def _line(check: str, finding: Finding) -> Line:
-    return Line(check, replace(finding, text=_one_line(finding.text), todo=_one_line(finding.todo)))
+    todo = "\n".join(map(_one_line, finding.todo.splitlines()))
+    return Line(check, replace(finding, text=_one_line(finding.text), todo=todo))
 
 
 def _one_line(text: str) -> str:

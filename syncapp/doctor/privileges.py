@@ -25,23 +25,26 @@ class Tried:
     forbidden: tuple[str, ...]  # what the login may not do
     failed: tuple[str, ...]  # what did not work for another reason
     user: str  # whom the server takes us for; empty: nobody logged in
+    in_a_set: bool = True  # False: what only a replica set can could not be tried
 
 
 def ask(database: Database[Any]) -> Tried:
     """Raises PyMongoError if the server does not answer."""
     scratch = database[f"_sync_doctor_{uuid.uuid4().hex[:8]}"]
-    forbidden, failed = [], []
+    forbidden, failed, in_a_set = [], [], True
     for name, act in _acts(database, scratch.name).items():
         try:
             act()
         except OperationFailure as error:
             if error.code == UNAUTHORIZED:
                 forbidden.append(name)
-            elif error.code not in NO_REPLICA_SET:
+            elif error.code in NO_REPLICA_SET:
+                in_a_set = False
+            else:
                 failed.append(f"{name}: {describe(error)}")
     status = database.client.admin.command("connectionStatus")
     users = status["authInfo"]["authenticatedUsers"]
-    return Tried(tuple(forbidden), tuple(failed), users[0]["user"] if users else "")
+    return Tried(tuple(forbidden), tuple(failed), users[0]["user"] if users else "", in_a_set)
 
 
 def _acts(database: Database[Any], name: str) -> dict[str, Callable[[], object]]:
@@ -83,7 +86,10 @@ def judge(side: Side, database: str, tried: Tried) -> Iterator[Finding]:
     for one in tried.failed:
         yield Finding(Level.FAILED, f"{NAMES[side]} could not {one}", "See the server's log")
     if not tried.forbidden and not tried.failed:
-        yield Finding(Level.OK, f"{NAMES[side]} lets us read, write, create, watch, and use transactions")
+        acts = (
+            "read, write, create, watch, and use transactions" if tried.in_a_set else "read, write and create"
+        )
+        yield Finding(Level.OK, f"{NAMES[side]} lets us {acts}")
 
 
 def role_to_grant(side: Side, database: str, user: str) -> str:

@@ -10,13 +10,8 @@ from pymongo.database import Database
 
 from syncapp.bulk.start import OLDEST_VERSION
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
+from syncapp.engine import replica_set
 from syncapp.engine.values import Side
-
-TO_REPLICA_SET = (
-    "One node is enough: stop mongod, add `replication: {replSetName: rs0}` to its configuration (or start it"
-    " with --replSet rs0), start it, and run rs.initiate() once in mongosh. The data stays. With users, a"
-    " replica set needs security.keyFile too. Then add ?replicaSet=rs0 to the URI"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +21,18 @@ class ServerFacts:
     version: tuple[int, ...]
 
 
+def to_do(side: Side, node: replica_set.Node) -> str:
+    return "\n".join(replica_set.steps(node, VARIABLES[side], can_fix=side is Side.LOCAL))
+
+
 def ask(database: Database[Any]) -> ServerFacts:
     hello = database.client.admin.command("hello")
     version = database.client.server_info()["versionArray"][:3]
     return ServerFacts(hello.get("msg") == "isdbgrid", hello.get("setName", ""), tuple(version))
 
 
-def judge(side: Side, facts: ServerFacts) -> Iterator[Finding]:
+def judge(side: Side, facts: ServerFacts, node: replica_set.Node | None = None) -> Iterator[Finding]:
+    """`node`: what the server says of itself; None: not known."""
     name, version = NAMES[side], ".".join(map(str, facts.version))
     if facts.sharded:
         yield Finding(
@@ -45,8 +45,10 @@ def judge(side: Side, facts: ServerFacts) -> Iterator[Finding]:
     else:
         yield Finding(
             Level.FAILED,
-            f"{name} is a stand-alone server: change streams and transactions need a replica set",
-            TO_REPLICA_SET,
+            f"{name} is a stand-alone server: change streams and transactions need a replica set (one node is enough)",
+            to_do(side, node)
+            if node
+            else "Start mongod with --replSet rs0, and run rs.initiate() in mongosh",
         )
     if facts.version[:2] < OLDEST_VERSION:
         yield Finding(Level.FAILED, f"{name} is MongoDB {version}", "Upgrade it to 4.4 or newer")
@@ -55,4 +57,6 @@ def judge(side: Side, facts: ServerFacts) -> Iterator[Finding]:
 
 
 def look(setup: Setup, side: Side) -> Iterator[Finding]:
-    yield from judge(side, ask(setup.databases[side]))
+    facts = ask(setup.databases[side])
+    uri = setup.settings.mongodb_uri if side is Side.LOCAL else setup.settings.mongodb_atlas_uri
+    yield from judge(side, facts, None if facts.replica_set else replica_set.ask(uri))

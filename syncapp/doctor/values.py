@@ -35,7 +35,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line. `todo` says how to mend it."""
+    """One line. `todo` says how to mend it, in one line or in steps of one line each."""
 
     level: Level
     text: str

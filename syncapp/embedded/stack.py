@@ -12,26 +12,28 @@ from types import FrameType
 
 from monitoring.facts import take_snapshot
 from syncapp.conf import SyncSettings, get_settings
-from syncapp.embedded import orphans
+from syncapp.embedded import wait
 from syncapp.embedded.block import Addresses, describe
+from syncapp.embedded.ending import STOPPING, end_everything
+from syncapp.embedded.first_look import FirstLook
+from syncapp.embedded.first_look import say as step
 from syncapp.embedded.last_words import hint
 from syncapp.embedded.lock import RunLock
 from syncapp.embedded.mongod import direct_client, make_primary
 from syncapp.embedded.plan import Plan, make_plan
 from syncapp.embedded.probe import Health, probe
 from syncapp.embedded.redis import redis_is_ready, redis_url
-from syncapp.embedded.running import forget_environment, keep_environment
+from syncapp.embedded.running import keep_environment
 from syncapp.embedded.supervisor import APP, SERVERS, Supervised, Supervisor
 from syncapp.embedded.tether import adopt_orphans
 from syncapp.preparation import prepare
-from syncapp.programs import DEMO, PROGRAMS
+from syncapp.programs import DEMO, programs
 from syncapp.switches import get_switches
 
 SERVERS_TIMEOUT = 60.0  # seconds
 ENDING_TIMEOUT = 8.0  # a killed run's server may hold the folder for seconds
 HEALTH_TIMEOUT = 60.0
 DEGRADED_TIMEOUT = 20.0
-STOP_TIMEOUT = 9.0
 # These first: on a small machine all at once would be seconds later
 NEEDED_FOR_HEALTH = ("web", "listener", "worker")
 
@@ -44,39 +46,45 @@ class StartFailed(Exception):
     """The text is the line that the operator reads."""
 
 
-def run(settings: SyncSettings, say: Callable[[str], None]) -> int:
-    """Run until somebody stops it; the exit status. Raises what `RunLock.take` and `make_plan` raise."""
+def run(settings: SyncSettings, look: FirstLook, say: Callable[[str], None]) -> int:
+    """Run until somebody stops it; the exit status. Raises what `RunLock.take` and `make_plan` raise.
+
+    `look`: at the databases of the settings.
+    """
     lock = RunLock(settings.home)
     lock.take()
     try:
         plan = make_plan(settings, os.environ)
         os.environ.update(plan.environment)
         get_settings.cache_clear()
-        return _run(get_settings(), plan, lock, say)
+        return _run(get_settings(), plan, lock, look, say)
     finally:
         lock.release()
 
 
-def _run(settings: SyncSettings, plan: Plan, lock: RunLock, say: Callable[[str], None]) -> int:
+def _run(
+    settings: SyncSettings, plan: Plan, lock: RunLock, look: FirstLook, say: Callable[[str], None]
+) -> int:
+    """Ends by becoming another process (wait.py), if everything starts."""
     adopt_orphans()
     keep_environment(settings.home, plan.environment)
-    supervisor = Supervisor(settings.home, _programs(plan))
+    supervisor = Supervisor(settings.home, _programs(plan, settings.is_small))
     try:
         with _signals_raise():
+            servers = ", ".join(f"{server.name} (port {server.port})" for server in plan.servers)
+            step("Starting the process manager" + (f" and the servers {servers}" if servers else ""))
             supervisor.start(os.environ, lock.fileno)
-            admin = prepare(settings)  # meanwhile the servers start
+            admin = prepare(settings, step)  # meanwhile the servers start
             _wait_for_servers(plan, supervisor)
+            step("Starting " + ", ".join(NEEDED_FOR_HEALTH))
             for name in NEEDED_FOR_HEALTH:
                 supervisor.call("startProcess", f"{APP}:{name}", False)
-            health = _wait_for_health(settings, supervisor)
+            health = _wait_for_health(settings, supervisor, look)
             supervisor.call("startProcessGroup", APP, False)  # the others; these run already
             health = replace(health, not_running=_not_running(supervisor), reasons=_reasons(health))
             addresses = Addresses.of(settings, plan)
             say(describe(settings, admin, health, addresses, get_switches().enabled))
-            while not supervisor.has_ended:
-                time.sleep(0.5)
-        say("The process manager has ended; see " + str(supervisor.logs / "supervisord.log"))
-        return 1
+            wait.become(supervisor.pid, lock.fileno, settings.home, 0 if health.is_good else settings.port)
     except Stopped:
         say("Stopping …")
         return 0
@@ -84,14 +92,13 @@ def _run(settings: SyncSettings, plan: Plan, lock: RunLock, say: Callable[[str],
         say(str(failure))
         return 1
     finally:
-        _stop(supervisor)
-        forget_environment(settings.home)
+        end_everything(supervisor.pid, settings.home)
 
 
-def _programs(plan: Plan) -> list[Supervised]:
+def _programs(plan: Plan, is_small: bool) -> list[Supervised]:
     servers = [Supervised(server.name, SERVERS, server.command) for server in plan.servers]
-    programs = [*PROGRAMS, DEMO] if plan.is_demo else list(PROGRAMS)
-    return servers + [Supervised(p.name, APP, p.command, p.stop_seconds, p.orphan_signal) for p in programs]
+    ours = [*programs(is_small), *([DEMO] if plan.is_demo else [])]
+    return servers + [Supervised(p.name, APP, p.command, p.stop_seconds, p.orphan_signal) for p in ours]
 
 
 def _wait_for_servers(plan: Plan, supervisor: Supervisor) -> None:
@@ -132,14 +139,21 @@ def _answers(supervisor: Supervisor) -> bool:
         return False
 
 
-def _wait_for_health(settings: SyncSettings, supervisor: Supervisor) -> Health:
+def _wait_for_health(settings: SyncSettings, supervisor: Supervisor, look: FirstLook) -> Health:
     """What can be said in reasonable time: a database that is away must not hold up the start."""
+    is_hopeful, said = look.is_fine(), ""
     deadline = time.monotonic() + HEALTH_TIMEOUT
     degraded_deadline = None
     while True:
         health, now = probe(settings.port), time.monotonic()
+        state = health.sync if health.web else "the web process does not answer yet"
+        if state != said:
+            step(f"Waiting for sync to be healthy: {state}")
+            said = state
         if health.is_good or now > deadline or supervisor.has_ended:
             return health
+        if health.web and not is_hopeful and take_snapshot().facts.start is not None:
+            return health  # the listener says what is wrong, too
         if health.sync == "degraded":
             # It works, and it may have been slow minutes ago: that does not pass while we wait
             degraded_deadline = degraded_deadline or now + DEGRADED_TIMEOUT
@@ -161,24 +175,11 @@ def _not_running(supervisor: Supervisor) -> tuple[str, ...]:
     return tuple(state["name"] for state in states if state["statename"] not in {"RUNNING", "STARTING"})
 
 
-def _stop(supervisor: Supervisor) -> None:
-    """Whatever happens, nothing of ours is left, and this takes less than ten seconds."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave servers behind
-    deadline = time.monotonic() + STOP_TIMEOUT
-    supervisor.stop()
-    while not supervisor.has_ended and time.monotonic() < deadline:
-        time.sleep(0.05)
-    supervisor.kill()
-    orphans.end_all(deadline - time.monotonic())
-
-
 @contextmanager
 def _signals_raise() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise Stopped
 
-    # SIGHUP: the terminal was closed
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOPPING:
         signal.signal(number, stop)
     yield

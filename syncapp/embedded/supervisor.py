@@ -80,6 +80,11 @@ class Supervisor:
             )
 
     @property
+    def pid(self) -> int:
+        """0: it was not started."""
+        return self.process.pid if self.process is not None else 0
+
+    @property
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
 
@@ -113,15 +118,6 @@ class Supervisor:
 
     def _full_name(self, name: str) -> str:
         return next(f"{program.group}:{name}" for program in self.programs if program.name == name)
-
-    def stop(self) -> None:
-        """Ask it to stop everything: the applications first, then the servers."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-
-    def kill(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
 
 
 def variables(home: Path, programs: list[Supervised]) -> dict[str, str]:

@@ -62,6 +62,10 @@ class Misconfigured(SyncError):
     """The server refuses what sync needs (login, privileges, replica set): a person must help."""
 
 
+class NoReplicaSet(Misconfigured):
+    """The server is no replica set that sync can use. The text, which is shown in full, says what to do."""
+
+
 class OutOfRoom(SyncError):
     """The server takes nothing more, of whatever document: a person must make room."""
 

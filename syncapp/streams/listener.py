@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from syncapp.bulk import start
 from syncapp.conf import SyncSettings
 from syncapp.engine.error_text import describe, known_side, says_what_fails
-from syncapp.engine.errors import HistoryLost, SyncError
+from syncapp.engine.errors import HistoryLost, Misconfigured, NoReplicaSet, SyncError
 from syncapp.engine.origin import instance_id
 from syncapp.engine.sides import connect_side, of_side
 from syncapp.engine.values import Batch, Side
@@ -32,7 +32,8 @@ from syncapp.streams.start_trouble import StartTrouble
 
 log = structlog.get_logger(__name__)
 STAND_BY_SECONDS = 1.0
-LONGEST_MS = 30_000  # whatever CHANGE_STREAM_RECONNECT_INTERVAL says
+LONGEST_MS = 25_000  # whatever CHANGE_STREAM_RECONNECT_INTERVAL says; to try takes up to 5 s more
+MISCONFIGURED_LONGEST_MS = 10_000  # a person is just mending it
 _EXPECTED = (SyncError, PyMongoError, DatabaseError)
 
 
@@ -64,16 +65,24 @@ class Listener:
                 if not isinstance(error, _EXPECTED):
                     log.exception("Listener failed", event_name="listener_failed")
                 self._wait_after(error)
+        self._close()
+
+    def _close(self) -> None:
         for database in self._databases.values():
             database.client.close()
+        self._databases = {}
 
     def _wait_after(self, error: Exception) -> None:
         self._failures += 1
-        delay = min(LONGEST_MS, wait_ms(self._failures, self._settings.change_stream_reconnect_interval))
+        misconfigured = isinstance(error, Misconfigured)
+        longest = MISCONFIGURED_LONGEST_MS if misconfigured else LONGEST_MS
+        delay = min(longest, wait_ms(self._failures, self._settings.change_stream_reconnect_interval))
         text = _why(error)
         log.warning("Listener starts over", event_name="start_over", error=text, next_in_ms=round(delay))
         if not isinstance(error, LeaseLost | HistoryLost | Halted):
             self._trouble.happened(text, delay / 1000)
+        if misconfigured:
+            self._close()  # a client goes on taking a server that was stand-alone for one
         self._stopping.wait(delay / 1000)
 
     def _has_begun(self) -> None:
@@ -85,7 +94,7 @@ class Listener:
         local = self._connect(Side.LOCAL)
         with of_side(local):
             lease = Lease(local, f"{_process()}:{uuid.uuid4().hex[:8]}", self._settings.sync_lease_duration)
-            start.check_server(Side.LOCAL, local)
+            start.check_server(Side.LOCAL, local, self._settings.mongodb_uri)
             if not lease.acquire():
                 self._stand_by(lease)
                 return
@@ -125,7 +134,7 @@ class Listener:
         log.info("Instance ID", event_name="instance", instance_id=device, epoch=lease.epoch)
         atlas = self._connect(Side.ATLAS)
         with of_side(atlas):
-            start.check_server(Side.ATLAS, atlas)
+            start.check_server(Side.ATLAS, atlas, self._settings.mongodb_atlas_uri)
             start.prepare(local, atlas, self._settings.origin_tracking_keep_hours)
         return device, self._rules.load()
 
@@ -139,6 +148,8 @@ class Listener:
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, NoReplicaSet):
+        return str(error)
     side = known_side(error)
     if side is not None:
         return says_what_fails(side, error)

@@ -165,7 +165,7 @@ class Session:
             self._begun()
 
     def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
-        return Periodic(name, seconds, act, self._is_fatal)
+        return Periodic(name, seconds * self._settings.ease, act, self._is_fatal)
 
     def _is_fatal(self, error: Exception) -> bool:
         if isinstance(error, LeaseLost | HistoryLost | Halted):
@@ -265,7 +265,7 @@ class Session:
             self._changed.notify_all()
 
     def _take_reports(self) -> None:
-        if self._dispatcher.take_reports():
+        if self._dispatcher.take_reports(1_000 * self._settings.ease):
             self._following.note_owed()
 
     def _refused(self, collection: str) -> None:

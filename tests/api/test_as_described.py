@@ -106,7 +106,9 @@ def test_refusals_are_described_with_their_body(
     assert " ".join(sorted(found)) == statuses
     for status, answer in found.items():
         if status >= "400":
-            assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorOut"}
+            assert answer["content"]["application/json"]["schema"] == {
+                "$ref": "#/components/schemas/ErrorOut"
+            }
     assert description["components"]["schemas"]["ErrorOut"]["required"] == ["detail"]
 
 

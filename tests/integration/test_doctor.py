@@ -18,6 +18,7 @@ from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
 from tests.support.processes import manage
+from tests.support.stand_alone import StandAlone
 
 DEAD = "127.0.0.1:1"
 
@@ -34,24 +35,6 @@ def of(findings: list[dict[str, str]], check: str, level: str) -> str:
     return "\n".join(
         f"{f['text']} {f['todo']}" for f in findings if (f["check"], f["level"]) == (check, level)
     )
-
-
-class StandAlone(Mongod):
-    """A server without a replica set."""
-
-    def command(self) -> list[str]:
-        command = super().command()
-        for option in ("--replSet", "--oplogSize"):
-            at = command.index(option)
-            del command[at : at + 2]
-        return command
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 30
-        with direct_client(self.port) as client:
-            while not _answers(client):
-                self.check_alive(deadline)
-                time.sleep(0.02)
 
 
 class WithLogin(Mongod):
@@ -155,7 +138,7 @@ def test_a_frozen_server_is_given_up_in_time(make_device: MakeDevice, tmp_path: 
 def test_a_stand_alone_server(make_device: MakeDevice, server: Mongod) -> None:
     code, _, findings = doctor(make_device(), MONGODB_URI=server.uri("shop"))
     assert code == 2
-    assert "rs.initiate()" in of(findings, "servers", "failed")
+    assert "rs.initiate(" in of(findings, "servers", "failed")
     assert sum(finding["level"] == "failed" for finding in findings) == 1, "said once"
 
 

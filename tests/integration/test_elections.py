@@ -65,9 +65,10 @@ def module_device(
 
 def test_a_uri_that_leads_to_a_secondary_says_so(atlas: ReplicaSet) -> None:
     secondary = next(member for member in atlas.members if member is not atlas.primary())
-    database = connect(secondary.uri("shop"), "test")
+    uri = secondary.uri("shop")
+    database = connect(uri, "test")
     with pytest.raises(TransientError, match="MONGODB_ATLAS_URI leads to a secondary"):
-        check_server(Side.ATLAS, database)
+        check_server(Side.ATLAS, database, uri)
     database.client.close()
 
 

@@ -266,8 +266,8 @@ def test_a_server_that_does_not_start_says_why_on_the_screen(tmp_path: Path) -> 
     run = Running(tmp_path / "home", PATH=path)
     try:
         assert run.process.wait(40) == 1
-        assert run.printed == (
-            "local did not start: this disk is not what it was\n"
+        assert run.printed.endswith(
+            "\nlocal did not start: this disk is not what it was\n"
             f"More is in {run.home / 'logs' / 'local.log'}\n"
         )
         run.wait_until_nothing_is_left()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from syncapp.doctor import (
@@ -25,6 +28,7 @@ from syncapp.doctor.oplog import OplogFacts
 from syncapp.doctor.privileges import Tried
 from syncapp.doctor.servers import ServerFacts
 from syncapp.doctor.values import Finding, Level
+from syncapp.engine.replica_set import Node, Standing
 from syncapp.engine.values import Side
 
 OK, NOTE, WARNING, FAILED = Level
@@ -65,8 +69,34 @@ def test_times_that_are_known_to_the_second_only_are_told(
 
 def test_a_stand_alone_server_is_told_how_to_become_a_replica_set() -> None:
     (alone, _) = servers.judge(Side.LOCAL, ServerFacts(False, "", (6, 0, 5)))
-    assert "replSetName" in alone.todo
+    assert "--replSet rs0" in alone.todo
     assert "rs.initiate()" in alone.todo
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"system": "linux"},
+            ["to /etc/mongod.conf the line `replication: {replSetName: rs0}`", "systemctl restart"],
+        ),
+        ({"system": "macOS"}, ["/opt/homebrew/etc/mongod.conf", "brew services restart mongodb-community"]),
+        ({"system": "windows"}, ["mongod.cfg", "Restart-Service MongoDB"]),
+        ({"config_file": "/srv/my.conf", "arguments": ("mongod", "-f", "/srv/my.conf")}, ["/srv/my.conf"]),
+        ({"has_section": True}, ["below `replication:`, the line `  replSetName: rs0`"]),
+        (
+            {"arguments": ("mongod", "--bind_ip_all")},
+            ["with --replSet", "mongod --bind_ip_all --replSet rs0"],
+        ),
+        ({"checks_logins": True}, ["keyFile: "]),
+    ],
+)
+def test_the_steps_are_those_of_the_servers_own_system(changes: dict[str, Any], expected: list[str]) -> None:
+    node = replace(Node("db:27017", Standing.STAND_ALONE, "rs0", system="linux"), **changes)
+    steps = servers.to_do(Side.LOCAL, node).splitlines()
+    assert all(any(text in step for step in steps) for text in expected), steps
+    assert 'manage.py sync_doctor --fix (or, in mongosh: rs.initiate({_id: "rs0"' in steps[-2]
+    assert "--fix" not in servers.to_do(Side.ATLAS, node), "only the local server is changed"
 
 
 def test_missing_privileges_name_the_role_to_grant() -> None:

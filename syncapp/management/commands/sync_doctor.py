@@ -16,6 +16,8 @@ from syncapp.management.command import SyncCommand
 
 STYLES = {Level.OK: "SUCCESS", Level.NOTE: "HTTP_INFO", Level.WARNING: "WARNING", Level.FAILED: "ERROR"}
 
+FIXES = "initiate the local server's replica set, and lower its transactionLifetimeLimitSeconds"
+
 
 class Command(SyncCommand):
     help = (
@@ -24,15 +26,13 @@ class Command(SyncCommand):
     examples = {
         "": "each line ✓ or ✗, ! for a warning, · for a note",
         "--json": "for scripts",
-        "--fix": "lower transactionLifetimeLimitSeconds of the local server",
+        "--fix": FIXES,
     }
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="for scripts")
-        parser.add_argument(
-            "--fix", action="store_true", help="lower transactionLifetimeLimitSeconds of the local server"
-        )
+        parser.add_argument("--fix", action="store_true", help=FIXES)
 
     def handle(self, *args: Any, **options: Any) -> None:
         lines = []
@@ -49,8 +49,8 @@ class Command(SyncCommand):
     def show(self, line: Line) -> None:
         level = line.finding.level
         self.stdout.write(f"{getattr(self.style, STYLES[level])(level.mark)} {line.finding.text}")
-        if line.finding.todo:
-            self.stdout.write(f"    → {line.finding.todo}")
+        for step in line.finding.todo.splitlines():
+            self.stdout.write(f"    → {step}")
         self.stdout.flush()
 
     @staticmethod

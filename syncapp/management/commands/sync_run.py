@@ -8,6 +8,7 @@ from typing import Any
 
 from syncapp.conf import SettingsError, get_settings
 from syncapp.embedded.binaries import ServerMissing
+from syncapp.embedded.first_look import first_look
 from syncapp.embedded.lock import AlreadyRunning
 from syncapp.embedded.stack import run
 from syncapp.management.command import SyncCommand
@@ -25,7 +26,7 @@ class Command(SyncCommand):
         settings = get_settings()
         _only_to_files()
         try:
-            sys.exit(run(settings, self._say))
+            sys.exit(run(settings, first_look(settings), self._say))
         except AlreadyRunning:
             self._fail(
                 f"Isthmus is running already in SYNC_HOME {settings.home}; set another SYNC_HOME and PORT", 1
