@@ -97,8 +97,8 @@ class Text(Named, serializers.CharField):
     form = ONE_LINE
 
     def __init__(self, allowed: str, **options: Any) -> None:
-        shortest = None if options.get("allow_blank") else 1
-        limits = {"max_length": LONGEST_TEXT, "min_length": shortest, "trim_whitespace": False}
+        # Where an empty text is allowed, the framework takes it before it looks at its length
+        limits = {"max_length": LONGEST_TEXT, "min_length": 1, "trim_whitespace": False}
         super().__init__(**{**limits, **options})
         self.allowed = allowed
         self.validators.append(RegexValidator(self.form))
