@@ -186,7 +186,9 @@ CELERY_BROKER_USE_SSL = dict(_BROKER.tls) or None  # by itself Celery would not 
 CELERY_TASK_SERIALIZER = "bson"
 CELERY_ACCEPT_CONTENT = ["bson", "json"]
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_RESULT_EXPIRES = None  # else beat makes a task of its own that cleans up results, of which there are none
+CELERY_RESULT_EXPIRES = (
+    None  # else beat makes a task of its own that cleans up results, of which there are none
+)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_LOST_WAIT = 2  # seconds, until a task whose process has ended is known to be lost

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler
 
 from syncapp.tasks.schedule import seed
 from syncproject.celery import app
@@ -33,8 +32,8 @@ def test_beat_has_no_task_of_its_own_to_clean_up_results() -> None:
         interval=IntervalSchedule.objects.first(),
     )
     seed(60_000)
-    DatabaseScheduler(app=app, lazy=True).setup_schedule()
     assert not PeriodicTask.objects.filter(task__startswith="celery.").exists()
+    assert app.conf.result_expires is None, "else beat makes it again"
 
 
 def test_the_interval_is_that_of_the_environment() -> None:
