@@ -14,8 +14,15 @@ from django.db.models.signals import m2m_changed
 from django.dispatch import receiver
 
 VIEWERS, OPERATORS = "Viewers", "Operators"
+OPERATE = "syncapp.operate_sync"  # the permission
 _LOOK = Q(content_type__app_label="syncapp", codename__startswith="view_")
 _OPERATE = _LOOK | Q(content_type__app_label="syncapp", codename="operate_sync")
+
+
+def may_see(user: Any, model: str) -> bool:
+    """Whoever may operate sync sees all of it. `model`: the label of a model, for instance syncapp.conflict."""
+    app, _, name = model.partition(".")
+    return bool(user.has_perm(f"{app}.view_{name}") or (app == "syncapp" and user.has_perm(OPERATE)))
 
 
 @transaction.atomic

@@ -6,13 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-OPERATE = "syncapp.operate_sync"
-
-
-def may_see(user: Any, model: str) -> bool:
-    """`model`: the label of a model, for instance syncapp.conflict."""
-    app, _, name = model.partition(".")
-    return bool(user.has_perm(f"{app}.view_{name}") or (app == "syncapp" and user.has_perm(OPERATE)))
+from syncapp.roles import may_see
 
 
 class SeenByOperators:

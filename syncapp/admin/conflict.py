@@ -17,7 +17,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp.admin.access import OPERATE
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, redirect_to, shown_id
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.conflicts.resolve import ResolveRefused, resolve
@@ -26,6 +25,7 @@ from syncapp.databases import Unreachable
 from syncapp.engine.values import Side
 from syncapp.models import Conflict
 from syncapp.plain_ids import plain_id
+from syncapp.roles import OPERATE
 
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
 SIDES = {"local": "Local", "atlas": "Atlas"}

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from syncapp import first_run
-from syncapp.admin.access import OPERATE, may_see
 from syncapp.bulk.first_run_record import Counts, FirstRun, Report, State
 from syncapp.bulk.initial_effect import documents, effect
 from syncapp.databases import LocalUnreachable
 from syncapp.models import ComparisonRun
+from syncapp.roles import OPERATE, may_see
 from syncapp.rules.initial_choice import InitialChoice, WrongChoice
 from syncapp.switches import get_switches
 

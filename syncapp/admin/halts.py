@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods
 
 from monitoring.values import duration
 from syncapp import halts
-from syncapp.admin.access import may_see
 from syncapp.admin.document import link_to
 from syncapp.admin.halt_choices import TITLES, choice
 from syncapp.databases import LocalUnreachable
+from syncapp.roles import may_see
 from syncapp.safety.halts import ANSWERS, Halt
 
 NAME = "syncapp_halts"

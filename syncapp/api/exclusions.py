@@ -16,7 +16,7 @@ from syncapp.api.fields import Pattern, Text
 from syncapp.api.views import SyncView
 from syncapp.matches import MOST_NAMES, matches
 from syncapp.models import ExcludedCollection
-from syncapp.rules.patterns import LONGEST
+from syncapp.patterns import LONGEST
 from syncapp.switches import exclude, include
 
 

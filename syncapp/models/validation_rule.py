@@ -3,7 +3,7 @@
 from django.db import models
 
 from syncapp.models.excluded_collection import validate_pattern
-from syncapp.rules.patterns import LONGEST
+from syncapp.patterns import LONGEST
 
 
 class ValidationRule(models.Model):

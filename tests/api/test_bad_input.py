@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
-from syncapp.rules.patterns import ALLOWED
+from syncapp.patterns import ALLOWED
 from tests.api.conftest import ROOT
 
 pytestmark = pytest.mark.django_db

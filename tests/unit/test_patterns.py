@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from syncapp.conf import SETTINGS, SettingsError, load
 from syncapp.models import ExcludedCollection, ValidationRule
-from syncapp.rules.patterns import ALLOWED, WrongPattern, check_pattern
+from syncapp.patterns import ALLOWED, WrongPattern, check_pattern
 
 EXCLUDED = "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
 RESERVED = "such collections belong to sync or to the server"
