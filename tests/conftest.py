@@ -119,6 +119,7 @@ def atlas_db(atlas_server: Mongod) -> Iterator[Database[Document]]:
 
 def _fresh_database(server: Mongod) -> Iterator[Database[Document]]:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with MongoClient[Document](server.uri(name)) as client:
+    # Before MongoDB 5 not the default; what only one member has a majority read does not show
+    with MongoClient[Document](server.uri(name), w="majority") as client:
         yield client[name]
         client.drop_database(name)

@@ -63,7 +63,7 @@ def large_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
 def large(large_server: Mongod) -> list[bytes]:
     """More than two replies can hold."""
     documents = [bson.encode({"_id": number, "text": "x" * MEGABYTE}) for number in range(40)]
-    with MongoClient[Document](large_server.uri("shop")) as client:
+    with MongoClient[Document](large_server.uri("shop"), w="majority") as client:
         for number in range(0, 40, 10):
             some = [RawBSONDocument(one) for one in documents[number : number + 10]]
             client["shop"]["goods"].insert_many(some)
