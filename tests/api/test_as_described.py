@@ -61,8 +61,11 @@ def server(
     return str(live_server.url)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_every_answer_is_described(server: str, tmp_path: Path) -> None:
     seed = os.environ.get("SEED") or str(random.randrange(2**32))
+    print(f"Seed {seed}")
     token = Token.objects.create(user=User.objects.create_superuser("operator", password="secret")).key
     program = Path(sys.executable).with_name("schemathesis")
     options = ["--header", f"Authorization: Token {token}", "--seed", seed, "--no-color"]
@@ -106,7 +109,9 @@ def test_refusals_are_described_with_their_body(
     assert " ".join(sorted(found)) == statuses
     for status, answer in found.items():
         if status >= "400":
-            assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorOut"}
+            assert answer["content"]["application/json"]["schema"] == {
+                "$ref": "#/components/schemas/ErrorOut"
+            }
     assert description["components"]["schemas"]["ErrorOut"]["required"] == ["detail"]
 
 
