@@ -61,8 +61,11 @@ def server(
     return str(live_server.url)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_every_answer_is_described(server: str, tmp_path: Path) -> None:
     seed = os.environ.get("SEED") or str(random.randrange(2**32))
+    print(f"Seed {seed}")
     token = Token.objects.create(user=User.objects.create_superuser("operator", password="secret")).key
     program = Path(sys.executable).with_name("schemathesis")
     options = ["--header", f"Authorization: Token {token}", "--seed", seed, "--no-color"]
