@@ -1,6 +1,6 @@
 """Observe, decide, write a batch: every transfer of a document goes through here.
 
-1. Read states, settle open intents, then read Atlas (certainty.py). Nothing is open locally across that round trip.
+1. Read states, settle open intents, then read Atlas (atlas_view.py). Nothing is open locally across that round trip.
 2. Local transaction: read documents; decide; write marker, pulls, conflict records, states, and the intents
    of pushes. If somebody else has decided about one of the keys since 1, start over.
 3. Atlas transaction: read again; leave out what moved; write marker and documents. A new document need not be
@@ -14,17 +14,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from bson import Timestamp
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
+from syncapp.engine.atlas_view import AtlasReader, AtlasView
 from syncapp.engine.conflict_records import write_records
 from syncapp.engine.content import content_hash
 from syncapp.engine.cutting import fitting_ids, in_parts
@@ -38,21 +37,19 @@ from syncapp.engine.errors import (
     TransientError,
 )
 from syncapp.engine.landings import record_landed
-from syncapp.engine.origin import insert_marker, new_batch_id, settle
-from syncapp.engine.plan import Plan, now_ms, transferred
+from syncapp.engine.origin import insert_marker, new_batch_id
+from syncapp.engine.plan import Plan, transferred
 from syncapp.engine.refused import take_out
 from syncapp.engine.sides import of_side
 from syncapp.engine.stamps import stamp_of
-from syncapp.engine.state import read_states, write_states
-from syncapp.engine.transaction import read_position, session_of, transaction, translated
+from syncapp.engine.state import write_states
+from syncapp.engine.transaction import read_position, transaction, translated
 from syncapp.engine.values import (
     Batch,
     DocumentKey,
     Ending,
-    Intent,
     Outcome,
     Side,
-    SyncState,
     WorkItem,
 )
 from syncapp.engine.work import Work, known_of
@@ -62,16 +59,6 @@ ROUNDS = 12  # looks at a key in one task before it is handed back
 EXCHANGE_BYTES = 64 * 1024 * 1024  # of documents that give each other unique values, in one transaction
 FIRST_READ = 100  # documents of a collection whose sizes are not known yet, before more of them are asked for
 BACKOFF_SECONDS = (0.005, 0.4)  # first and longest wait after a write conflict
-
-
-@dataclass(frozen=True, slots=True)
-class AtlasView:
-    """What step 1 read: documents and the position of the read; states, with their intents settled."""
-
-    documents: Mapping[DocumentKey, bytes]
-    position: int
-    states: Mapping[DocumentKey, SyncState]  # as they were
-    settled: Mapping[DocumentKey, SyncState]
 
 
 class ChangeProcessor:
@@ -94,7 +81,7 @@ class ChangeProcessor:
         self.databases = {Side.LOCAL: local, Side.ATLAS: atlas}
         self.device = device
         self.max_bytes = max_bytes
-        self.marker_keep_ms = marker_keep_hours * 3_600_000
+        self._atlas_reader = AtlasReader(self.databases, device, marker_keep_hours * 3_600_000)
         self.at = at
         self.sleep = sleep
         self.interrupts = interrupts
@@ -164,7 +151,7 @@ class ChangeProcessor:
     def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
         """Look at every key once. Keys that get no outcome have to be looked at again."""
         with translated():
-            view = self._observe_atlas(batch, work)
+            view = self._atlas_reader.observe(batch, work, self._read, self.at)
         self.at("atlas read")
         while True:
             plan = Plan(new_batch_id(), batch.read_to)
@@ -199,67 +186,6 @@ class ChangeProcessor:
     ) -> dict[DocumentKey, bytes]:
         first = None if collection.name in self._fitting else FIRST_READ
         return read_documents(collection, keys, session, work.max_bytes, first)
-
-    # Step 1
-
-    def _observe_atlas(self, batch: Batch, work: Work) -> AtlasView:
-        local, atlas = self.databases[Side.LOCAL], self.databases[Side.ATLAS]
-        items = work.items
-        with of_side(local):
-            states = read_states(local, items)
-        self.at("states read")
-        known = self._settle_intents(states)
-        # Atlas is read after that: an intent that landed just now must not look like a foreign change
-        events = (item.facts[Side.ATLAS].position for item in items.values() if Side.ATLAS in item.facts)
-        newest = max((*events, *(state.seen_at for state in states.values())), default=0)
-        with session_of(atlas, causal=True) as session:
-            if newest:
-                # A deposed primary that has not heard of an event, or of what was agreed on, cannot answer
-                session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
-            # When an open push landed, no state says
-            if certain := bool(known) or without_events(items.values()):
-                read_on_from_now(atlas, self.device, session)
-            documents = self._read(atlas[batch.collection], work, items, session)
-            doubtful = [] if certain else unexplained(items, documents, states)
-            if doubtful:
-                self.at("atlas doubtful")
-                read_on_from_now(atlas, self.device, session)
-                for key in doubtful:
-                    documents.pop(key, None)
-                documents |= self._read(atlas[batch.collection], work, doubtful, session)
-            position = read_position(session)
-        settled = {
-            key: self._settled(key, state, state.intent, known, documents.get(key), position)
-            for key, state in states.items()
-            if state.intent
-        }
-        return AtlasView(documents, position, states, settled)
-
-    def _settle_intents(self, states: Mapping[DocumentKey, SyncState]) -> dict[str, frozenset[DocumentKey]]:
-        batch_ids = {state.intent.batch_id for state in states.values() if state.intent}
-        if not batch_ids:
-            return {}
-        atlas = self.databases[Side.ATLAS]
-        with of_side(atlas):
-            landed = settle(atlas, batch_ids, self.device)
-        self.at("intents settled")
-        return landed
-
-    def _settled(
-        self,
-        key: DocumentKey,
-        state: SyncState,
-        intent: Intent,
-        known: Mapping[str, frozenset[DocumentKey]],
-        on_atlas: bytes | None,
-        position: int,
-    ) -> SyncState:
-        """The state without its intent, whose outcome is certain now. `position`: of a read that came later."""
-        # A marker that may have expired proves nothing by its absence: then what Atlas holds must tell
-        expired = now_ms() - intent.at > self.marker_keep_ms
-        if key in known[intent.batch_id] or (expired and content_hash(on_atlas) == intent.content):
-            return state.landed(intent, position)
-        return state._replace(intent=None)
 
     # Step 2
 

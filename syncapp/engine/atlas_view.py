@@ -1,0 +1,98 @@
+"""What Atlas holds, and what became of the pushes whose outcome is not recorded: what decisions are made on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson import Timestamp
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
+from syncapp.engine.content import content_hash
+from syncapp.engine.origin import settle
+from syncapp.engine.plan import now_ms
+from syncapp.engine.sides import of_side
+from syncapp.engine.state import read_states
+from syncapp.engine.transaction import read_position, session_of
+from syncapp.engine.values import Batch, DocumentKey, Intent, Side, SyncState
+from syncapp.engine.work import Work
+
+Read = Callable[[Collection[Any], Work, Iterable[DocumentKey], ClientSession], dict[DocumentKey, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class AtlasView:
+    """Documents and the position of the read; states, with their intents settled."""
+
+    documents: Mapping[DocumentKey, bytes]
+    position: int
+    states: Mapping[DocumentKey, SyncState]  # as they were
+    settled: Mapping[DocumentKey, SyncState]
+
+
+class AtlasReader:
+    def __init__(self, databases: Mapping[Side, Database[Any]], device: str, marker_keep_ms: int) -> None:
+        self._databases, self._device = databases, device
+        self._marker_keep_ms = marker_keep_ms
+
+    def observe(self, batch: Batch, work: Work, read: Read, at: Callable[[str], None]) -> AtlasView:
+        """Raises PyMongoError."""
+        local, atlas = self._databases[Side.LOCAL], self._databases[Side.ATLAS]
+        items = work.items
+        with of_side(local):
+            states = read_states(local, items)
+        at("states read")
+        batch_ids = {state.intent.batch_id for state in states.values() if state.intent}
+        known = self._settle(batch_ids) if batch_ids else {}
+        if batch_ids:
+            at("intents settled")
+        # Atlas is read after that: an intent that landed just now must not look like a foreign change
+        events = (item.facts[Side.ATLAS].position for item in items.values() if Side.ATLAS in item.facts)
+        newest = max((*events, *(state.seen_at for state in states.values())), default=0)
+        with session_of(atlas, causal=True) as session:
+            if newest:
+                # A deposed primary that has not heard of an event, or of what was agreed on, cannot answer
+                session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
+            # When an open push landed, no state says
+            if certain := bool(known) or without_events(items.values()):
+                read_on_from_now(atlas, self._device, session)
+            documents = read(atlas[batch.collection], work, items, session)
+            doubtful = [] if certain else unexplained(items, documents, states)
+            if doubtful:
+                at("atlas doubtful")
+                read_on_from_now(atlas, self._device, session)
+                for key in doubtful:
+                    documents.pop(key, None)
+                documents |= read(atlas[batch.collection], work, doubtful, session)
+            position = read_position(session)
+        settled = {
+            key: self._settled(key, state, state.intent, known, documents.get(key), position)
+            for key, state in states.items()
+            if state.intent
+        }
+        return AtlasView(documents, position, states, settled)
+
+    def _settle(self, batch_ids: set[str]) -> dict[str, frozenset[DocumentKey]]:
+        atlas = self._databases[Side.ATLAS]
+        with of_side(atlas):
+            return settle(atlas, batch_ids, self._device)
+
+    def _settled(
+        self,
+        key: DocumentKey,
+        state: SyncState,
+        intent: Intent,
+        known: Mapping[str, frozenset[DocumentKey]],
+        on_atlas: bytes | None,
+        position: int,
+    ) -> SyncState:
+        """The state without its intent, whose outcome is certain now. `position`: of a read that came later."""
+        # A marker that may have expired proves nothing by its absence: then what Atlas holds must tell
+        expired = now_ms() - intent.at > self._marker_keep_ms
+        if key in known[intent.batch_id] or (expired and content_hash(on_atlas) == intent.content):
+            return state.landed(intent, position)
+        return state._replace(intent=None)
