@@ -10,6 +10,8 @@ class MonitoringConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        if not apps.is_installed("django_celery_beat"):
+            return  # a process that neither migrates nor sends them
         from syncapp.tasks.schedule import after_migrate
 
         post_migrate.connect(after_migrate, sender=apps.get_app_config("django_celery_beat"))

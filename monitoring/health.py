@@ -169,7 +169,7 @@ def _is_silent(facts: Facts, limits: Thresholds) -> bool:
 def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
     critical = (now - start.first_seen).total_seconds() > limits.silent_critical_s
     when = f"next attempt in {start.next_in_s:.0f} s" if start.next_in_s >= 1 else "trying now"
-    text = f"Sync cannot start. {start.text}, first seen {clock(start.first_seen)}, {when}"
+    text = f"Sync cannot start. {start.text.removesuffix('.')}, first seen {clock(start.first_seen)}, {when}"
     return Reason(Status.CRITICAL if critical else Status.DEGRADED, text)
 
 

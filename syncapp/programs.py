@@ -46,7 +46,7 @@ PROGRAMS = (
     ),
     Program(
         "worker",
-        (*_CELERY, "worker", "-Q", QUEUES, "-E", "--without-gossip", "--without-mingle"),
+        (*_CELERY, "worker", "-Q", QUEUES, "--without-gossip", "--without-mingle"),
         "applies changes",
         stop_seconds=5,
         orphan_signal=signal.SIGQUIT,  # at once: with the servers gone too, a task would wait for long
@@ -59,6 +59,17 @@ PROGRAMS = (
     ),
     Program("flower", (*_CELERY, "flower"), "shows tasks and workers"),
 )
+
+IN_OTHERS = (
+    "beat",
+    "flower",
+)  # of the small profile: the listener does the work of the first, nobody that of the second
+
+
+def programs(is_small: bool) -> tuple[Program, ...]:
+    """Of a profile (SYNC_PROFILE)."""
+    return tuple(program for program in PROGRAMS if not (is_small and program.name in IN_OTHERS))
+
 
 DEMO = Program("demo", ("manage.py", "sync_demo"), "sample traffic on both sides")
 SETUP = Program("setup", ("manage.py", "sync_setup"), "migrates, collects static files, makes the admin user")

@@ -9,7 +9,7 @@ from typing import Any
 
 import bson
 from celery import Celery
-from celery.signals import worker_before_create_process
+from celery.signals import beat_init, worker_before_create_process
 from kombu import Connection as KombuConnection
 from kombu import Queue
 from kombu.serialization import register
@@ -57,4 +57,9 @@ app.autodiscover_tasks(["syncapp"])
 @worker_before_create_process.connect
 def _set_up_memory(**kwargs: Any) -> None:
     memory.set_up_allocator()
+    memory.settle()
+
+
+@beat_init.connect
+def _settle(**kwargs: Any) -> None:
     memory.settle()

@@ -26,12 +26,13 @@ SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django_celery_beat",
     "syncapp",
     "monitoring",
 ]
-# Listener and workers serve no pages: without what only pages need, each process takes 20 MB less
-if not {"sync_listen", "worker"}.intersection(sys.argv):
+# These serve no pages of Django's: without what only pages need, each process takes 20 MB less
+if not {"worker", "flower"}.intersection(sys.argv):
+    INSTALLED_APPS = ["django_celery_beat", *INSTALLED_APPS]
+if not {"sync_listen", "worker", "beat", "flower"}.intersection(sys.argv):
     INSTALLED_APPS = [
         "unfold",  # before the admin, whose templates it replaces
         "unfold.contrib.filters",
@@ -184,6 +185,7 @@ CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = SYNC.sync_apply_workers
+CELERY_WORKER_SEND_TASK_EVENTS = not SYNC.is_small  # for Flower
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -40,7 +40,7 @@ def describe(
         "",
         f"  Dashboard   {web}/admin/",
         f"  API         {web}/api/docs/",
-        f"  Tasks       {web}/flower/   (Flower, after logging in)",
+        *([f"  Tasks       {web}/flower/   (Flower, after logging in)"] if settings.sync_flower_url else []),
         f"  Login       {admin.username}   {admin.password or '(the password that you set)'}",
         "",
         f"  Local       {addresses.local}",

@@ -30,7 +30,6 @@ class EmbeddedServer:
 class Plan:
     servers: tuple[EmbeddedServer, ...]
     environment: dict[str, str]  # what is added to this process's environment for all others
-    flower_port: int
     is_demo: bool  # both databases are ours: they may be filled with samples
 
 
@@ -61,10 +60,10 @@ def make_plan(settings: SyncSettings, environment: Mapping[str, str]) -> Plan:
         port = ports.of("redis")
         servers.append(EmbeddedServer("redis", port, redis_command(settings.home / "redis", port)))
         added["CELERY_BROKER_URL"] = redis_url(port)
-    flower_port = ports.of("flower")
-    added |= _flower(settings, flower_port)
+    if not settings.is_small:
+        added |= _flower(settings, ports.of("flower"))
     ports.keep()
-    return Plan(tuple(servers), added, flower_port, is_demo)
+    return Plan(tuple(servers), added, is_demo)
 
 
 def _flower(settings: SyncSettings, port: int) -> dict[str, str]:

@@ -27,7 +27,7 @@ from syncapp.embedded.running import keep_environment
 from syncapp.embedded.supervisor import APP, SERVERS, Supervised, Supervisor
 from syncapp.embedded.tether import adopt_orphans
 from syncapp.preparation import prepare
-from syncapp.programs import DEMO, PROGRAMS
+from syncapp.programs import DEMO, programs
 from syncapp.switches import get_switches
 
 SERVERS_TIMEOUT = 60.0  # seconds
@@ -68,7 +68,7 @@ def _run(
     """Ends by becoming another process (wait.py), if everything starts."""
     adopt_orphans()
     keep_environment(settings.home, plan.environment)
-    supervisor = Supervisor(settings.home, _programs(plan))
+    supervisor = Supervisor(settings.home, _programs(plan, settings.is_small))
     try:
         with _signals_raise():
             servers = ", ".join(f"{server.name} (port {server.port})" for server in plan.servers)
@@ -95,10 +95,10 @@ def _run(
         end_everything(supervisor.pid, settings.home)
 
 
-def _programs(plan: Plan) -> list[Supervised]:
+def _programs(plan: Plan, is_small: bool) -> list[Supervised]:
     servers = [Supervised(server.name, SERVERS, server.command) for server in plan.servers]
-    programs = [*PROGRAMS, DEMO] if plan.is_demo else list(PROGRAMS)
-    return servers + [Supervised(p.name, APP, p.command, p.stop_seconds, p.orphan_signal) for p in programs]
+    ours = [*programs(is_small), *([DEMO] if plan.is_demo else [])]
+    return servers + [Supervised(p.name, APP, p.command, p.stop_seconds, p.orphan_signal) for p in ours]
 
 
 def _wait_for_servers(plan: Plan, supervisor: Supervisor) -> None:

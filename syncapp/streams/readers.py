@@ -15,7 +15,7 @@ from syncapp.engine.values import BOTH, Side
 from syncapp.rules.exclusions import Exclusions
 from syncapp.streams.events import EventReader
 from syncapp.streams.oplog_times import OplogTimes
-from syncapp.streams.stream_reader import Sink, StreamReader, StreamStatus
+from syncapp.streams.stream_reader import IDLE_WAIT_MS, Sink, StreamReader, StreamStatus
 
 LOCAL_FETCH = 300  # events; a fetch's own price counts three times as much with a hundred
 FILTER_SECONDS = 10.0  # how long a change of the exclusions waits for the streams to take it up
@@ -66,6 +66,7 @@ class Readers:
                 batch_size=LOCAL_FETCH if side is Side.LOCAL else settings.atlas_change_stream_batch_size,
                 interval_ms=settings.change_stream_reconnect_interval,
                 max_attempts=settings.change_stream_max_reconnect_attempts,
+                idle_wait_ms=IDLE_WAIT_MS * (2 if settings.is_small else 1),
             )
             reader.start()
 

@@ -74,6 +74,7 @@ class Session:
         self._lease = lease
         self._load_rules = load_rules
         self._begun: Callable[[], None] = lambda: None
+        self._ease = 2.0 if settings.is_small else 1.0  # how much longer everything periodic takes
         self._dirty = DirtyKeys()
         self._changed = threading.Condition()  # guards the map of dirty keys, and tells of its changes
         self._metrics = MetricsBuffer()
@@ -164,7 +165,7 @@ class Session:
             self._begun()
 
     def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
-        return Periodic(name, seconds, act, self._is_fatal)
+        return Periodic(name, seconds * self._ease, act, self._is_fatal)
 
     def _is_fatal(self, error: Exception) -> bool:
         if isinstance(error, LeaseLost | HistoryLost | Halted):

@@ -85,6 +85,7 @@ class StreamReader(threading.Thread):
         batch_size: int,
         interval_ms: int,
         max_attempts: int,
+        idle_wait_ms: int = IDLE_WAIT_MS,
     ) -> None:
         super().__init__(name=f"{side} stream", daemon=True)
         self.side = side
@@ -99,6 +100,7 @@ class StreamReader(threading.Thread):
         self._batch_size = batch_size
         self._interval_ms = interval_ms
         self._max_attempts = max_attempts
+        self._idle_wait_ms = idle_wait_ms
         self._stopping = threading.Event()
         self._reopen = threading.Event()
         self._after_invalidate = False
@@ -164,9 +166,8 @@ class StreamReader(threading.Thread):
                     self._take(ahead.next())
                     continue
                 waited_for = self._sink.somebody_waits(self.side)
-                self._take(
-                    stream.fetch(BUSY_WAIT_MS if waited_for else IDLE_WAIT_MS), to_the_end=not waited_for
-                )
+                wait_ms = BUSY_WAIT_MS if waited_for else self._idle_wait_ms
+                self._take(stream.fetch(wait_ms), to_the_end=not waited_for)
                 if self.more:
                     ahead.begin()
         except Exception as error:

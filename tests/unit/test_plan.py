@@ -31,7 +31,7 @@ def test_without_databases_everything_is_embedded_and_sync_is_on(tmp_path: Path)
     told = load(made.environment)
     assert told.bidirectional_sync_enabled
     assert told.local_database == told.atlas_database == "shop"
-    assert told.sync_flower_url.endswith(f"@127.0.0.1:{made.flower_port}")
+    assert told.sync_flower_url.endswith(f"@127.0.0.1:{made.environment['FLOWER_PORT']}")
 
 
 def test_the_environment_can_start_the_demo_with_sync_off(tmp_path: Path) -> None:
@@ -61,7 +61,12 @@ def test_ports_are_kept_and_all_different(tmp_path: Path) -> None:
     first, second = plan(tmp_path), plan(tmp_path)
     ports = [server.port for server in first.servers]
     assert ports == [server.port for server in second.servers]
-    assert len({*ports, first.flower_port}) == 4
+    assert len({*ports, int(first.environment["FLOWER_PORT"])}) == 4
+
+
+def test_in_the_small_profile_nobody_is_told_of_flower(tmp_path: Path) -> None:
+    made = plan(tmp_path, SYNC_PROFILE="small")
+    assert not [name for name in made.environment if "FLOWER" in name]
 
 
 def test_a_port_that_somebody_took_is_chosen_again(tmp_path: Path) -> None:

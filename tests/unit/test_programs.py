@@ -5,8 +5,8 @@ import shlex
 
 from django.core.management import get_commands
 
-from syncapp.conf import BASE_DIR
-from syncapp.programs import DEMO, PROGRAMS, QUEUES, SETUP, Program
+from syncapp.conf import BASE_DIR, load
+from syncapp.programs import DEMO, PROGRAMS, QUEUES, SETUP, Program, programs
 from syncproject.celery import app
 
 
@@ -33,3 +33,11 @@ def exists(program: Program) -> bool:
 def test_a_shell_line_can_be_split_into_the_same_arguments() -> None:
     for program in PROGRAMS:
         assert tuple(shlex.split(program.shell_line)[1:]) == program.arguments
+
+
+def test_the_small_profile_is_three_processes_and_one_that_applies() -> None:
+    assert [program.name for program in programs(is_small=True)] == ["web", "listener", "worker"]
+    assert programs(is_small=False) == PROGRAMS
+    assert load({"SYNC_PROFILE": "small"}).sync_apply_workers == 1
+    assert load({"SYNC_PROFILE": "small", "SYNC_APPLY_WORKERS": "3"}).sync_apply_workers == 3
+    assert load({}).sync_apply_workers == 2

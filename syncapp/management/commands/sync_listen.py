@@ -15,6 +15,7 @@ from syncapp.queues import QUEUES
 from syncapp.streams.listener import Listener
 from syncapp.streams.messages import encode_batch
 from syncapp.tasks.apply import apply_changes
+from syncapp.tasks.beat import Beat
 from syncproject.celery import app
 
 log = structlog.get_logger(__name__)
@@ -45,7 +46,11 @@ class Command(SyncCommand):
                 signal.signal(number, lambda *_: listener.stop())
             # Loads the broker's client, which takes longer than to carry a hundred changes; it connects later
             app.connection_for_write().get_transport_cls()
+            if settings.is_small:
+                import celery.beat  # noqa: F401  (what the thread below needs belongs to what settles)
             memory.settle()
+            if settings.is_small:
+                Beat().start()
             listener.run()
         except SettingsError as error:
             log.error("Listener cannot start", event_name="misconfigured", error=str(error))
