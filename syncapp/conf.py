@@ -168,6 +168,11 @@ class SyncSettings:
         return self.sync_profile == "small"
 
     @property
+    def ease(self) -> int:
+        """So many times longer are the pauses between two looks at what hardly ever changes."""
+        return 2 if self.is_small else 1
+
+    @property
     def local_database(self) -> str:
         return _database_name(self.mongodb_uri)
 

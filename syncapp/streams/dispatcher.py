@@ -89,7 +89,7 @@ class Dispatcher:
         with self._changed:
             batch = self._next_batch(rules, [reader for reader in readers if reader.is_alive()])
             if batch is None:
-                self._changed.wait(IDLE_SECONDS)
+                self._changed.wait(IDLE_SECONDS * self._settings.ease)
                 return
         if not self._try_to_send(batch):
             with self._changed:

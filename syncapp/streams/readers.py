@@ -66,7 +66,7 @@ class Readers:
                 batch_size=LOCAL_FETCH if side is Side.LOCAL else settings.atlas_change_stream_batch_size,
                 interval_ms=settings.change_stream_reconnect_interval,
                 max_attempts=settings.change_stream_max_reconnect_attempts,
-                idle_wait_ms=IDLE_WAIT_MS * (2 if settings.is_small else 1),
+                idle_wait_ms=IDLE_WAIT_MS * settings.ease,
             )
             reader.start()
 

@@ -74,7 +74,6 @@ class Session:
         self._lease = lease
         self._load_rules = load_rules
         self._begun: Callable[[], None] = lambda: None
-        self._ease = 2.0 if settings.is_small else 1.0  # how much longer everything periodic takes
         self._dirty = DirtyKeys()
         self._changed = threading.Condition()  # guards the map of dirty keys, and tells of its changes
         self._metrics = MetricsBuffer()
@@ -165,7 +164,7 @@ class Session:
             self._begun()
 
     def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
-        return Periodic(name, seconds * self._ease, act, self._is_fatal)
+        return Periodic(name, seconds * self._settings.ease, act, self._is_fatal)
 
     def _is_fatal(self, error: Exception) -> bool:
         if isinstance(error, LeaseLost | HistoryLost | Halted):
@@ -263,7 +262,7 @@ class Session:
             self._changed.notify_all()
 
     def _take_reports(self) -> None:
-        if self._dispatcher.take_reports():
+        if self._dispatcher.take_reports(1_000 * self._settings.ease):
             self._following.note_owed()
 
     def _rules_changed(self, rules: Rules) -> None:
