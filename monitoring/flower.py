@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import os
 from urllib.parse import unquote, urlsplit
 
 from django.contrib.admin.views.decorators import staff_member_required
@@ -49,8 +50,11 @@ def _ask(address: str, path: str) -> HttpResponse:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     headers = {"Accept-Encoding": "identity"}
+    # As Flower itself has it: there nothing has to be percent-encoded
+    login = os.environ.get("FLOWER_BASIC_AUTH", "")
     if parts.username:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    if login:
         headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
     try:
         connection.request("GET", path, headers=headers)

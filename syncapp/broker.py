@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from syncapp.login_text import check_login
 from syncapp.mongodb_uri import check_file
 from syncapp.setting_types import WrongValue, url
 
@@ -54,6 +55,7 @@ def refuses_login(text: str) -> bool:
 def broker_of(text: str) -> Broker:
     """The broker that CELERY_BROKER_URL names. Raises WrongValue."""
     url("redis", "rediss")(text)
+    check_login(text, "/?#")
     if not re.fullmatch(r"[^?]*://[^/?]+(/\d*)?(\?.*)?", text):
         raise WrongValue(FORM)
     address, _, query = text.partition("?")

@@ -19,6 +19,7 @@ import environ
 from pymongo.uri_parser import parse_uri
 
 from syncapp.broker import broker_url
+from syncapp.login_text import database_url
 from syncapp.masking import mask_address
 from syncapp.mongodb_uri import mongodb_uri
 from syncapp.rules.initial_choice import InitialChoice
@@ -27,7 +28,6 @@ from syncapp.setting_types import (
     anything,
     boolean,
     collection_patterns,
-    database_url,
     host_names,
     initial_choice,
     integer,
@@ -96,7 +96,7 @@ SETTINGS = (
     Setting("SYNC_CLOCK_WARNING", "2000", integer(1, 86_400_000), "Milliseconds that the clocks of the two servers may differ, or jump, before it is a warning."),
     Setting("SYNC_SOCKET_TIMEOUT", "20000", integer(1_000, 600_000), "Milliseconds that listener and workers wait for an answer of a database that has stopped answering without closing the connection."),
     Setting("SYNC_LEASE_DURATION", "8000", integer(1_000, 600_000), "Milliseconds that a listener's lease lasts: a stand-by takes over a second later at most."),
-    Setting("SYNC_FLOWER_URL", "", url("http", "https"), "Flower's address, with user and password in it. Staff see it, read only, at /flower/. Empty: no link is shown.", secret=True),
+    Setting("SYNC_FLOWER_URL", "", url("http", "https"), "Flower's address, with user and password in it (or those of FLOWER_BASIC_AUTH, as user:password). Staff see it, read only, at /flower/. Empty: no link is shown.", secret=True),
 )  # fmt: skip
 
 
@@ -198,6 +198,8 @@ def load(environment: Mapping[str, str]) -> SyncSettings:
     values = {s.name.lower(): _parse(s, texts[s.name] or s.default) for s in SETTINGS}
     if values["sync_profile"] == "small" and not texts["SYNC_APPLY_WORKERS"]:
         values["sync_apply_workers"] = 1
+    if values["sync_profile"] == "small":
+        values["sync_flower_url"] = ""  # there is none
     settings = SyncSettings(**values, given=frozenset(name for name, text in texts.items() if text))
     if settings.mongodb_uri and settings.mongodb_uri == settings.mongodb_atlas_uri:
         raise SettingsError(

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
+from syncapp.login_text import check_login
 from syncapp.masking import mask_passwords
 from syncapp.setting_types import WrongValue
 
@@ -31,6 +32,7 @@ def mongodb_uri(text: str) -> str:
     """Empty means: not set. Raises WrongValue."""
     if not text:
         return text
+    check_login(text, "/?@:")
     # A mongodb+srv name is looked up when it is connected to, not here: the network may be away
     plain = re.sub(r"^mongodb\+srv://", "mongodb://", text)
     address, _, options = plain.partition("?")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import environ
-
 from syncapp.rules.initial_choice import FORM, InitialChoice, WrongChoice
 
 HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
@@ -94,18 +92,6 @@ def origins(text: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in found):
         raise WrongValue("addresses like https://sync.example.com, without a path, separated by commas")
     return found
-
-
-def database_url(text: str) -> str:
-    url("sqlite", "postgres", "postgresql")(text)
-    if text:
-        try:
-            name = environ.Env.db_url_config(text).get("NAME")
-        except Exception:
-            name = None
-        if not name:
-            raise WrongValue("sqlite:///path or postgres://user:password@host:port/name")
-    return text
 
 
 def initial_choice(text: str) -> InitialChoice | None:

@@ -16,6 +16,7 @@ from kombu.serialization import register
 
 from syncapp import memory
 from syncapp.queues import MAINTENANCE_QUEUE, PULL_QUEUE, PUSH_QUEUE
+from syncproject.alive import Alive
 
 LONGEST_WAIT_SECONDS = 8
 
@@ -52,6 +53,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name) for name in (PULL_QUEUE, PUSH_QUEUE, MAINTENANCE_QUEUE)]
 app.conf.task_default_queue = MAINTENANCE_QUEUE
 app.autodiscover_tasks(["syncapp"])
+app.steps["worker"].add(Alive)
 
 
 @worker_before_create_process.connect

@@ -110,7 +110,7 @@ def _first_run(group: str, servers: World, options: Options, results: Results) -
 
 
 def _idle(group: str, servers: World, options: Options, results: Results) -> None:
-    results.idles.append(idle(servers, options.idle_seconds))
+    results.idles += [idle(servers, options.idle_seconds, profile) for profile in options.profiles]
 
 
 def _steps(group: str, servers: World, options: Options, results: Results) -> None:

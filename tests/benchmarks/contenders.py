@@ -25,6 +25,7 @@ from tests.support.eventually import eventually
 # Default settings: what makes tests quick is taken back
 DEFAULTS = {**dict.fromkeys(QUICK, ""), "BIDIRECTIONAL_SYNC_ENABLED": "true"}
 PRODUCT, LIMIT, CEILING, NAIVE = "product", "limit", "ceiling", "naive"
+SMALL = "small"  # the product with SYNC_PROFILE=small
 PEERS = {
     LIMIT: ("limit", next(one.default for one in SETTINGS if one.name == "ATLAS_CHANGE_STREAM_BATCH_SIZE")),
     CEILING: ("limit", "1000"),
@@ -38,11 +39,13 @@ WARM_UP, WARM_UPS = "warm_up", 20
 class Product:
     """A device between databases of its own, whose worker waits and whose listener is started and stopped."""
 
-    name = PRODUCT
     own_collections: tuple[str, ...] = ()
 
-    def __init__(self, world: World, source: Side, atlas_port: int, workers: int = 0) -> None:
+    def __init__(
+        self, world: World, source: Side, atlas_port: int, workers: int = 0, name: str = PRODUCT
+    ) -> None:
         """`workers`: processes that apply; 0: the default."""
+        self.name = name
         self._world = world
         self._source = source
         self._database = world.new_name()
@@ -50,6 +53,7 @@ class Product:
             world.local.uri(self._database), mongod_uri(atlas_port, self._database), world.broker.url
         )
         settings = DEFAULTS | ({"SYNC_APPLY_WORKERS": str(workers)} if workers else {})
+        settings |= {"SYNC_PROFILE": "small"} if name == SMALL else {}
         self.device = Device(world.folder / self._database, addresses, world.template, **settings)
         try:
             self.device.start()
@@ -170,7 +174,9 @@ def contender(
     """Ready, not reading yet."""
     port = atlas_port or world.atlas.port
     one: Contender = (
-        Product(world, source, port, workers) if name == PRODUCT else Peer(name, world, source, port)
+        Product(world, source, port, workers, name)
+        if name in (PRODUCT, SMALL)
+        else Peer(name, world, source, port)
     )
     try:
         yield one

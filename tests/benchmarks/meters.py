@@ -14,12 +14,14 @@ from typing import Self
 from tests.support.memory import peak_mb
 
 TICK = os.sysconf("SC_CLK_TCK")
-Pids = Mapping[str, list[int]]  # kind of process → the first of each tree
+Pids = Mapping[str, list[int]]  # kind of process → the first of each tree; negative: it alone
 EVERY_SECONDS = 0.05
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """A process and all that descend from it; of a negative number only that process."""
+    if pid < 0:
+        return [-pid]
     found = [pid]
     for one in found:
         try:
@@ -30,14 +32,15 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process tree, ended children included."""
+    """User and system time of a process tree, ended children included (not of a single process)."""
     total = 0
+    last = 13 if pid < 0 else 15
     for one in tree(pid):
         try:
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        total += sum(int(field) for field in fields[11:15])
+        total += sum(int(field) for field in fields[11:last])
     return total / TICK
 
 
@@ -50,6 +53,18 @@ def memory_mb(pid: int) -> float:
         except (OSError, AssertionError):
             continue
     return most
+
+
+def pss_mb(pid: int) -> float:
+    """Of a process tree now: each page counts in parts, among all who have it."""
+    total = 0
+    for one in tree(pid):
+        try:
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
 
 
 class Meter:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from syncapp.conf import PROFILES
 from syncapp.engine.values import Side
 
 # What can be chosen with --only, and what it measures
@@ -20,7 +21,7 @@ GROUPS = {
     "distance": "drains and latency with 20 and 100 ms to Atlas",
     "devices": "1, 3 and 6 devices on one Atlas",
     "first-run": "the first run of a device, and sync_verify",
-    "idle": "CPU and memory while nobody writes",
+    "idle": "CPU and memory of every process while nobody writes, in both profiles",
     "unique": "documents that exchange values of a unique index, or want one that is taken, and how long others wait",
     "profile": "what the listener and the workers spend their time on (py-spy; needs the right to look at processes)",
     "steps": "what each step of a transfer costs servers and engine",
@@ -45,6 +46,7 @@ class Options:
     round_trips: tuple[int, ...]  # beside none
     moved: tuple[int, ...]  # documents that exchange unique values
     refused: int  # whose unique value is taken
+    profiles: tuple[str, ...]
     publish: bool
 
 
@@ -60,10 +62,15 @@ def read_options(arguments: Sequence[str]) -> Options:
     size.add_argument("--full", action="store_true", help="100,000 changes and 200,000 documents")
     parser.add_argument("--only", default=",".join(GROUPS), help="what to measure, separated by commas")
     parser.add_argument("--from", dest="sources", default="local,atlas", help="where the writes are made")
-    parser.add_argument("--peers", default="product,limit,ceiling,naive", help="who is measured")
+    parser.add_argument(
+        "--peers",
+        default="product,limit,ceiling,naive",
+        help="who is measured; small: the product with SYNC_PROFILE=small",
+    )
     parser.add_argument("--changes", type=int, help="of a drain; default 20,000")
     parser.add_argument("--documents", type=int, help="of a first run; default 200,000")
     parser.add_argument("--runs", type=int, help="default 3")
+    parser.add_argument("--profiles", default=",".join(PROFILES), help="of SYNC_PROFILE, for idle")
     parser.add_argument("--publish", action="store_true", help="write the figures into docs/performance.md")
     given = parser.parse_args(arguments)
     groups = tuple(given.only.split(","))
@@ -89,5 +96,6 @@ def read_options(arguments: Sequence[str]) -> Options:
         round_trips=(100,) if quick else (20, 100),
         moved=(1_000,) if quick else (2_000, 5_000, 10_000),
         refused=1_000 if quick else 4_000,
+        profiles=tuple(given.profiles.split(",")),
         publish=given.publish,
     )

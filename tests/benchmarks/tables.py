@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from tests.benchmarks.figures import median_of_maps, medians, ratio
 from tests.benchmarks.results import Results
@@ -211,12 +212,18 @@ def first_run_table(results: Results) -> Table:
 
 
 def idle_table(results: Results) -> Table:
-    percent = median_of_maps(one.percent for one in results.idles)
-    memory = median_of_maps(one.memory_mb for one in results.idles)
-    total = medians((0, one.product) for one in results.idles)
-    rows = [("the product in all", number(value, 2), "") for value in total.values()]
-    rows += [(kind, number(percent[kind], 2), number(memory.get(kind))) for kind in percent]
-    return Table("Idle", ("", "% of one core", "MB"), rows)
+    rows = []
+    for profile in dict.fromkeys(one.profile for one in results.idles):
+        found = [one for one in results.idles if one.profile == profile]
+        percent = median_of_maps(one.percent for one in found)
+        memory = median_of_maps(one.memory_mb for one in found)
+        whole, whole_mb = (
+            median([one.product for one in found]),
+            median([one.product_mb for one in found]),
+        )
+        rows.append((profile, "the product in all", number(whole, 2), number(whole_mb)))
+        rows += [(profile, kind, number(percent[kind], 2), number(memory.get(kind))) for kind in percent]
+    return Table("Idle", ("profile", "process", "% of one core", "MB (PSS)"), rows)
 
 
 def memory_table(results: Results) -> Table:
@@ -224,7 +231,7 @@ def memory_table(results: Results) -> Table:
     rows = []
     kinds = ("listener", "worker", "broker", LIMIT, NAIVE)
     most: dict[str, float] = {}
-    for one in (*results.drains, *results.first_runs, *results.idles):
+    for one in (*results.drains, *results.first_runs):
         for kind, megabytes in one.memory_mb.items():
             most[kind] = max(most.get(kind, 0.0), megabytes)
     rows = [(kind, number(most[kind])) for kind in kinds if kind in most]

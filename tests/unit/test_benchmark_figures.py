@@ -178,7 +178,11 @@ def test_the_databases_do_not_count_as_idle_cost_of_the_product() -> None:
         30.0, {"listener": 0.5, "worker": 0.25, "broker": 0.25, "Atlas": 3.0, "local MongoDB": 4.0}
     )
     assert measured.product == 1.0
-    assert idle_table(Results(idles=[measured])).rows[0] == ("the product in all", "1.00", "")
+    small = Idle(30.0, {"web": 0.5}, {"web": 50.0, "worker": 30.0, "Atlas": 500.0}, "small")
+    rows = idle_table(Results(idles=[measured, small])).rows
+    assert rows[0] == ("standard", "the product in all", "1.00", "0")
+    assert ("small", "the product in all", "0.50", "80") in rows
+    assert ("small", "web", "0.50", "50") in rows
 
 
 def test_tables_line_up_for_terminals_and_are_markdown_for_pages() -> None:

@@ -58,5 +58,5 @@ def test_passwords_of_own_databases_are_masked() -> None:
     settings = load(
         {"MONGODB_URI": "mongodb://shop:hunter2@host/a", "MONGODB_ATLAS_URI": "mongodb+srv://u:hunter2@h/b"}
     )
-    made = Addresses.of(settings, Plan((), {}, 1, is_demo=False))
+    made = Addresses.of(settings, Plan((), {}, is_demo=False))
     assert (made.local, made.atlas) == ("mongodb://shop:***@host/a", "mongodb+srv://u:***@h/b")

@@ -60,6 +60,7 @@ WRONG = [
     ("PORT", "65536", "a whole number from 1 to 65535"),
     ("SYNC_API_PUBLIC_READ", "everyone", "true or false"),
     ("SYNC_LOG_FORMAT", "xml", "plain, json"),
+    ("SYNC_PROFILE", "tiny", "standard, small"),
     ("SYNC_LOG_LEVEL", "info", "DEBUG, INFO, WARNING, ERROR"),
     ("SYNC_APPLY_BATCH_SIZE", "5001", "a whole number from 1 to 5000"),
     ("SYNC_APPLY_BATCH_BYTES", "1", "a whole number from 1000000 to 64000000"),
