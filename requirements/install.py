@@ -51,7 +51,17 @@ def main(names: list[str]) -> int:
     files = [argument for name in names for argument in ("-r", str(HERE / name))]
     if run("pip", "install", "--quiet", "--disable-pip-version-check", "uv", quiet=True):
         into = ["--python", sys.executable]
-        if run("uv", "pip", "install", "--quiet", *into, *files, env=environment_of_uv(), quiet=True):
+        if run(
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--compile-bytecode",
+            *into,
+            *files,
+            env=environment_of_uv(),
+            quiet=True,
+        ):
             return 0
     # uv could not be had, or does not reach the index in its own way: pip says what is wrong
     return 0 if run("pip", "install", "--quiet", "--disable-pip-version-check", *files) else 1
