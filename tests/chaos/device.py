@@ -27,6 +27,7 @@ from tests.support.relay import Relay
 
 DATABASE = "shop"
 # Part of the command line of each process that the process manager starts
+STARTER = ("sync_run", "embedded/wait.py")  # as it begins, and as it only waits
 PROGRAMS = {
     "web": "gunicorn",
     "listener": "sync_listen",
@@ -134,7 +135,10 @@ class ChaosDevice(DjangoRows):
         """By name: what is in PROGRAMS, "worker child", "manager", "starter". Main processes come alone."""
         all_processes = processes_of(self.home)
         managers = [p for p in all_processes if "supervisor.supervisord" in p.command]
-        found = {"manager": managers, "starter": [p for p in all_processes if "sync_run" in p.command]}
+        found = {
+            "manager": managers,
+            "starter": [p for p in all_processes if any(sign in p.command for sign in STARTER)],
+        }
         manager_pids = {p.pid for p in managers}
         for name, part in PROGRAMS.items():
             found[name] = [p for p in all_processes if p.parent in manager_pids and part in p.command]
