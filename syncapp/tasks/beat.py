@@ -41,4 +41,4 @@ class Beat(threading.Thread):
 
         from syncproject.celery import app
 
-        Service(app).start()
+        Service(app, scheduler_cls=app.conf.beat_scheduler).start()  # by itself one that keeps a file
