@@ -125,7 +125,13 @@ class Pattern(Text):
         return super().run_validation(data)
 
 
-class CollectionName(Text):
+class Name(Text):
+    """Of something that is there, and may be called by whatever MongoDB takes."""
+
+    form = r"\A[^\x00]*\Z"
+
+
+class CollectionName(Name):
     def __init__(self, **options: Any) -> None:
         super().__init__("the name of a collection", **{"max_length": 255, **options})
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from syncapp import halts
 from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
-from syncapp.api.fields import Text
+from syncapp.api.fields import Name, Text
 from syncapp.api.views import SyncView
 from syncapp.databases import LocalUnreachable
 from syncapp.safety.halts import Kind
@@ -35,7 +35,7 @@ class HaltList(serializers.Serializer):
 
 
 class AnswerIn(serializers.Serializer):
-    id = Text(allowed="the id of a halt, as GET halts lists them")
+    id = Name(allowed="the id of a halt, as GET halts lists them")
     answer = Text(allowed="one of the halt's answers, as GET halts lists them")
 
 

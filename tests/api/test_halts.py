@@ -73,6 +73,16 @@ def test_halts_are_listed_with_what_each_answer_does(halted: Database[Any], read
     assert json.loads(command("--json")[1]) == [device, collection]
 
 
+@pytest.mark.parametrize("name", ["a\x01b", "two\nlines", "\u202edoc", " "])
+def test_a_collection_may_be_called_by_whatever_mongodb_takes(
+    kept: Database[Any], operator: APIClient, name: str
+) -> None:
+    raise_halt(kept, Kind.STRUCTURAL, "It was dropped", side=Side.ATLAS, collection=name)
+    (halt,) = operator.get(f"{ROOT}/halts").json()["results"]
+    answer = reply(operator, halt["id"], "bring-back")
+    assert (answer.status_code, answer.json().get("answer")) == (200, "bring-back")
+
+
 @pytest.mark.parametrize("by", ["api", "command"])
 def test_an_answer_is_given_once(halted: Database[Any], operator: APIClient, by: str) -> None:
     version = get_switches().version

@@ -23,8 +23,8 @@ def test_tasks_that_come_to_another_device_are_passed_on_and_it_is_said(make_dev
             device.atlas["menu"].insert_one({"_id": number})
 
     def said() -> bool:
-        stops = [row[0] for device in devices for row in device.rows("SELECT stops FROM syncapp_instance")]
-        return any("A worker of another device took the task" in text for text in stops)
+        stuck = [row[0] for device in devices for row in device.rows("SELECT stuck FROM syncapp_instance")]
+        return any("A worker of another device took the task" in text for text in stuck)
 
     eventually(said, "health has the reason", 60)
     for device in devices:
