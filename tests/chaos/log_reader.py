@@ -33,6 +33,8 @@ EXPLAINED = re.compile(
     r"|syncapp\.streams\.lease\.LeaseLost"
     r"|ConnectionRefusedError|ConnectionResetError|BrokenPipeError|TimeoutError|ConnectionError"
     r"|OSError: \[Errno …\] File too large.*"
+    # the same, of what starts just then: no folder takes the file that Python tries
+    r"|FileNotFoundError: \[Errno …\] No usable temporary directory found.*"
     # kombu 5.6, when the broker goes while a worker acknowledges a task: the worker ends and is started again
     r"|AttributeError: 'NoneType' object has no attribute 'hostname'"
     # Celery 5.7, when the broker comes back while one of its processes has ended: likewise
