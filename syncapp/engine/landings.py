@@ -80,7 +80,14 @@ def _agree(local: Database[Any], hashes: list[bytes], batch_id: str, position: i
     """One conditional update: a key about which somebody else decided meanwhile is left alone."""
     gone = {"$cond": [{"$eq": ["$i.h", ABSENT]}, "$$NOW", "$$REMOVE"]}
     change: list[dict[str, Any]] = [
-        {"$set": {"h": "$i.h", "n": {"$add": ["$n", 1]}, "gone": gone, "q": Int64(position)}},
+        {
+            "$set": {
+                "h": "$i.h",
+                "n": {"$add": ["$n", 1]},
+                "gone": gone,
+                "q": {"$max": ["$q", Int64(position)]},
+            }
+        },
         {"$unset": ["i", "l", "a"]},
     ]
     agreed = local[STATE].update_many({"_id": {"$in": hashes}, "i.b": batch_id}, change)

@@ -140,7 +140,8 @@ class SyncState(NamedTuple):
     def landed(self, intent: Intent, position: int) -> SyncState:
         """The state once its open push is known to have landed, not after this position on Atlas: that was decided
         before."""
-        return self._replace(local=intent.content, atlas=intent.content, intent=None, seen_at=position)
+        seen_at = max(position, self.seen_at)  # a note of an earlier version names none
+        return self._replace(local=intent.content, atlas=intent.content, intent=None, seen_at=seen_at)
 
 
 class Seen(NamedTuple):

@@ -35,9 +35,8 @@ def seed(cleanup_interval_ms: int, given: bool = False) -> None:
         name="Fold and prune old metrics",
         defaults={"task": maintenance.prune.name, "crontab": night, "queue": maintenance.QUEUE},
     )
-    PeriodicTask.objects.filter(
-        name="celery.backend_cleanup"
-    ).delete()  # beat made it when results could expire
+    # Beat made it while results could expire
+    PeriodicTask.objects.filter(name="celery.backend_cleanup").delete()
     # As earlier versions called it
     PeriodicTask.objects.filter(name="Fold landed pushes into their states").update(
         name="Compact acknowledged pushes"
