@@ -1,4 +1,5 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 
 
 class SyncAppConfig(AppConfig):
@@ -8,3 +9,9 @@ class SyncAppConfig(AppConfig):
 
     def ready(self) -> None:
         from syncapp import roles  # noqa: F401  (members of its groups may log in to the admin)
+
+        if not apps.is_installed("django_celery_beat"):
+            return  # a process that neither migrates nor sends periodic tasks
+        from syncapp.tasks.schedule import after_migrate
+
+        post_migrate.connect(after_migrate, sender=apps.get_app_config("django_celery_beat"))

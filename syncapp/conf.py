@@ -19,10 +19,10 @@ import environ
 from pymongo.uri_parser import parse_uri
 
 from syncapp.broker import broker_url
+from syncapp.initial_choice import InitialChoice
 from syncapp.login_text import database_url
 from syncapp.masking import mask_address
 from syncapp.mongodb_uri import mongodb_uri
-from syncapp.rules.initial_choice import InitialChoice
 from syncapp.setting_types import (
     WrongValue,
     anything,

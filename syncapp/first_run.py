@@ -11,7 +11,7 @@ from syncapp.bulk import first_run_record
 from syncapp.bulk.first_run_record import FirstRun, State
 from syncapp.databases import LocalUnreachable as LocalUnreachable
 from syncapp.databases import local_database
-from syncapp.rules.initial_choice import InitialChoice
+from syncapp.initial_choice import InitialChoice
 from syncapp.switches import Actor, audit, raise_version
 
 REFUSALS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from syncapp.initial_choice import FORM, InitialChoice, WrongChoice
 from syncapp.patterns import WrongPattern, patterns_of_environment
-from syncapp.rules.initial_choice import FORM, InitialChoice, WrongChoice
 
 HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 SECRET_KEY_LENGTH = 20

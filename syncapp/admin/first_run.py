@@ -16,9 +16,9 @@ from syncapp import first_run
 from syncapp.bulk.first_run_record import Counts, FirstRun, Report, State
 from syncapp.bulk.initial_effect import documents, effect
 from syncapp.databases import LocalUnreachable
+from syncapp.initial_choice import InitialChoice, WrongChoice
 from syncapp.models import ComparisonRun
 from syncapp.roles import OPERATE, may_see
-from syncapp.rules.initial_choice import InitialChoice, WrongChoice
 from syncapp.switches import get_switches
 
 NAME, PROGRESS = "syncapp_first_run", "syncapp_first_run_progress"

@@ -12,7 +12,7 @@ from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Choice, Text
 from syncapp.api.views import SyncView
 from syncapp.bulk.first_run_record import State
-from syncapp.rules.initial_choice import (
+from syncapp.initial_choice import (
     DIFFERING,
     LONGEST_FIELD,
     ONLY_ATLAS,

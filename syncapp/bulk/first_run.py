@@ -20,7 +20,7 @@ from syncapp.bulk.start import keep_exclusions, note_owed
 from syncapp.engine import state
 from syncapp.engine.transaction import transaction
 from syncapp.engine.values import ABSENT, BOTH, Side, UnknownTime
-from syncapp.rules.initial_choice import InitialChoice
+from syncapp.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
 from syncapp.safety.halts import HALTS
 from syncapp.streams.resume import save_token

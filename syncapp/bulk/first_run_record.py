@@ -13,7 +13,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from syncapp.engine.origin import METADATA
-from syncapp.rules.initial_choice import InitialChoice
+from syncapp.initial_choice import InitialChoice
 
 FIRST_RUN_ID = "first-run"
 

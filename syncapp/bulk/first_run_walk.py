@@ -17,7 +17,7 @@ from syncapp.bulk.ranges import read_range
 from syncapp.bulk.run import Kind, State
 from syncapp.bulk.start import current_token
 from syncapp.engine.values import BOTH, Side
-from syncapp.rules.initial_choice import InitialChoice
+from syncapp.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
 
 SAVE_SECONDS = 0.5

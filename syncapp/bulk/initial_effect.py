@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from syncapp.bulk.first_run_record import Report
 from syncapp.engine.values import UnknownTime
-from syncapp.rules.initial_choice import InitialChoice
+from syncapp.initial_choice import InitialChoice
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from pymongo.database import Database
 from syncapp.bulk import first_run_record
 from syncapp.engine.decide import Policy
 from syncapp.engine.values import UnknownTime
+from syncapp.initial_choice import InitialChoice
 from syncapp.rules import stored
 from syncapp.rules.exclusions import Exclusions
-from syncapp.rules.initial_choice import InitialChoice
 from syncapp.rules.stored import StoredRules
 from syncapp.rules.validation import ValidationRules
 from syncapp.safety.halts import Halt, load_halts, stopped_sides

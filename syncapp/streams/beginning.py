@@ -12,7 +12,7 @@ from pymongo.database import Database
 from syncapp.bulk import first_run, first_run_record
 from syncapp.bulk.first_run_record import Report, State
 from syncapp.engine.values import Side
-from syncapp.rules.initial_choice import InitialChoice
+from syncapp.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
 
 log = structlog.get_logger(__name__)

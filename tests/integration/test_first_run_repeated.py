@@ -12,8 +12,8 @@ from syncapp.bulk import first_run, first_run_record
 from syncapp.bulk.ranges import PAGE
 from syncapp.bulk.start import prepare
 from syncapp.engine.values import Side
+from syncapp.initial_choice import InitialChoice
 from syncapp.rules.exclusions import Exclusions
-from syncapp.rules.initial_choice import InitialChoice
 from syncapp.rules.rules import Rules
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncapp.bulk.first_run_record import Counts, Report
-from syncapp.rules.initial_choice import InitialChoice, WrongChoice
+from syncapp.initial_choice import InitialChoice, WrongChoice
 
 TEXTS = [
     "differing=newest:meta.updatedAt,only-atlas=pull,only-local=push",

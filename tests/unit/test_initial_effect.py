@@ -6,7 +6,7 @@ import pytest
 
 from syncapp.bulk.first_run_record import Counts, Report
 from syncapp.bulk.initial_effect import Effect, effect
-from syncapp.rules.initial_choice import InitialChoice
+from syncapp.initial_choice import InitialChoice
 
 REPORT = Report(
     {"orders": Counts(equal=7, different=5, only_local=2, only_atlas=3), "logs": Counts(only_atlas=99)},
