@@ -96,7 +96,7 @@ def test_it_is_a_list_to_read(make_device: MakeDevice) -> None:
     assert "✓ The local MongoDB is a replica set" in done.stdout
     assert "! DJANGO_DEBUG is on" in done.stdout
     assert "    → Set DJANGO_DEBUG=false" in done.stdout
-    assert done.stdout.splitlines()[-1] == "0 to be mended, 1 warnings"
+    assert done.stdout.splitlines()[-1] == "0 to be mended, 1 warning"
 
 
 def test_dead_servers_cost_a_line_each_and_the_others_are_looked_at(make_device: MakeDevice) -> None:

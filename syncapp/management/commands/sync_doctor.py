@@ -61,4 +61,4 @@ class Command(SyncCommand):
         failed, warnings = count(Level.FAILED), count(Level.WARNING)
         if not failed and not warnings:
             return "Everything is as sync needs it"
-        return f"{failed} to be mended, {warnings} warnings"
+        return f"{failed} to be mended, {warnings} warning{'s' * (warnings != 1)}"
