@@ -1,4 +1,4 @@
-"""The admin: one file a subject; importing them registers the pages."""
+"""The admin's pages over `services`, `mirror` and `monitoring`."""
 
 from syncapp.admin import (  # noqa: F401
     beat,

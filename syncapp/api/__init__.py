@@ -1,0 +1,1 @@
+"""The HTTP API: serialisers, views and their errors over `services`, `mirror` and `monitoring`."""

@@ -1,1 +1,1 @@
-"""Sample traffic: a small shop that writes on both sides."""
+"""The sample shop of `sync_demo`: ordinary writes on both sides."""

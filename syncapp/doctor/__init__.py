@@ -1,1 +1,1 @@
-"""What `sync_doctor` looks at: one file a check, judging apart from asking."""
+"""`sync_doctor`: one check a file, each looks at servers, settings or processes and says how to fix what is wrong."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from syncapp.core.values import Side
 from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.engine import clock
-from syncapp.engine.values import Side
+from syncapp.mongo import clock_probe
 
 TODO = "Turn on time synchronisation (chrony, systemd-timesyncd, w32time) where the clock is wrong"
 
@@ -28,7 +28,7 @@ def judge(atlas_ms: float, host_ms: float, warning_ms: int) -> Iterator[Finding]
 
 def look(setup: Setup) -> Iterator[Finding]:
     local = setup.databases[Side.LOCAL]
-    measured = clock.measure(local, setup.databases[Side.ATLAS])
+    measured = clock_probe.measure(local, setup.databases[Side.ATLAS])
     before = time.time()
     server = local.client.admin.command("hello")["localTime"].timestamp()
     host_ms = ((before + time.time()) / 2 - server) * 1000

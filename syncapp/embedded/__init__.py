@@ -1,1 +1,1 @@
-"""Real servers from wheels, for `make run` without databases of one's own, and for the tests."""
+"""What `make run` starts: own servers where none are given, and every process of the product, kept alive and ended."""

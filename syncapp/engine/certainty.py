@@ -13,23 +13,20 @@ is older than a push, would have it read what was. Each state says from when on 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from syncapp.engine.content import content_hash
-from syncapp.engine.origin import BATCHES, new_batch_id
-from syncapp.engine.values import DocumentKey, Side, SyncState, WorkItem
+from syncapp.core.content import content_hash
+from syncapp.core.values import DocumentKey, Side, SyncState, WorkItem
+from syncapp.store.batches import insert_cancelled, new_batch_id
 
 
 def read_on_from_now(atlas: Database[Any], origin: str, session: ClientSession) -> None:
     """What this causally consistent session reads from now on holds all that was confirmed before."""
-    # As a batch that never was: every stream drops it, and it expires
-    batch = {"_id": new_batch_id(), "origin": origin, "at": dt.datetime.now(dt.UTC), "cancelled": True}
-    atlas[BATCHES].insert_one(batch, session=session)
+    insert_cancelled(atlas, new_batch_id(), origin, session)  # every stream drops it, and it expires
 
 
 def without_events(items: Iterable[WorkItem]) -> bool:

@@ -8,12 +8,9 @@ from typing import Any
 from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
+from syncapp.store.names import OWN, PREFIX, SCRATCH
+
 _READABLE: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
-OWN = frozenset(
-    f"_sync_{name}"
-    for name in ("batches", "conflicts", "devices", "dirty", "halts", "metadata", "rejected", "runs", "state")
-)
-SCRATCH = "_sync_doctor_"
 # The server's own logs and descriptions. Views and time series are named as what they are
 _OF_THE_SERVER = frozenset({"system.indexes", "system.namespaces", "system.profile", "system.views"})
 _BUCKETS = "system.buckets."
@@ -25,7 +22,7 @@ def why_reserved(name: str) -> str:
         return "It holds the server's stored JavaScript functions: changes of system collections are not reported."
     if name.startswith("system.") and name not in _OF_THE_SERVER and not name.startswith(_BUCKETS):
         return "It is a system collection: each server keeps its own."
-    if name.startswith("_sync_") and name not in OWN and not name.startswith(SCRATCH):
+    if name.startswith(PREFIX) and name not in OWN and not name.startswith(SCRATCH):
         return "Names that begin with _sync_ are sync's own, and never travel: rename it."
     return ""
 
@@ -35,7 +32,7 @@ def reserved(database: Database[Any]) -> dict[str, str]:
     answer = database.command(
         "listCollections",
         nameOnly=True,
-        filter={"name": {"$regex": r"^(_sync_|system\.)"}},
+        filter={"name": {"$regex": rf"^({PREFIX}|system\.)"}},
         cursor={"batchSize": 10_000},
         codec_options=_READABLE,
     )

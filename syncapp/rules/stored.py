@@ -8,10 +8,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.engine.origin import METADATA
 from syncapp.rules.validation import ValidationRules
-
-RULES_ID = "rules"
+from syncapp.store import rules_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class StoredRules:
 def read() -> StoredRules:
     """Four small queries. Raises DatabaseError."""
     from syncapp.models import ExcludedCollection, ValidationRule
-    from syncapp.switches import get_switches
+    from syncapp.rules.switches import get_switches
 
     # The version is read first: rules that change between the queries are newer than it says, and are
     # read again when the next version is seen
@@ -54,12 +52,12 @@ def save_copy(local: Database[Any], rules: StoredRules, environment: str) -> Non
         "validation": [list(pair) for pair in rules.validation],
         "environment": environment,
     }
-    local[METADATA].replace_one({"_id": RULES_ID}, document, upsert=True)
+    rules_copy.save(local, document)
 
 
 def load_copy(local: Database[Any], environment: str | None = None) -> StoredRules | None:
     """None: there is none, or it was made under an environment that said something else. Raises PyMongoError."""
-    found = local[METADATA].find_one({"_id": RULES_ID})
+    found = rules_copy.load(local)
     if found is None or environment not in (None, found["environment"]):
         return None
     validation = tuple((pattern, schema) for pattern, schema in found["validation"])

@@ -1,1 +1,1 @@
-"""What stops sync before it does harm, and asks an operator."""
+"""What must not travel without being asked about: mass deletes, drops, databases that went back in time, loops."""

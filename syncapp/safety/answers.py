@@ -3,7 +3,6 @@ the halt goes away in the transaction that notes the last of them."""
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -11,17 +10,16 @@ from typing import Any
 import structlog
 from pymongo.database import Database
 
-from syncapp.bulk import runs, start
-from syncapp.bulk.runs import Kind as RunKind
-from syncapp.bulk.runs import Treatment
-from syncapp.engine.origin import INSTANCE_ID, METADATA
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import Side, UnknownTime
-from syncapp.rules.exclusions import Exclusions
-from syncapp.safety import heartbeat
-from syncapp.safety.answered import ALL, note_answered, reach
-from syncapp.safety.halts import HALTS, Answer, Halt, Kind
-from syncapp.streams.resume import save_token
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side, UnknownTime
+from syncapp.mongo.transaction import transaction
+from syncapp.store import heartbeat, instance, runs
+from syncapp.store.answered import ALL, note_answered, reach
+from syncapp.store.halts import Answer, Halt, Kind, end_all, end_halt
+from syncapp.store.runs import Kind as RunKind
+from syncapp.store.runs import Treatment
+from syncapp.store.stream import current_token
+from syncapp.store.tokens import save_token
 
 log = structlog.get_logger(__name__)
 BRING_BACK: dict[Side | None, Treatment] = {
@@ -69,7 +67,7 @@ def _compare_collection(local: Database[Any], atlas: Database[Any], halt: Halt) 
         note_answered(local, side, _collections(halt), position, session)
         why = f"{halt.kind}: {halt.answer}"  # without its name: many are answered together
         runs.compare_collections(local, why, _collections(halt), session)
-        local[HALTS].delete_one({"_id": halt.id}, session=session)
+        end_halt(local, halt, session)
 
 
 def _collections(halt: Halt) -> list[str]:
@@ -98,7 +96,7 @@ def _through(
     if found is not None:
         return found.state is runs.State.DONE
     sides = {} if atlas is None else {Side.LOCAL: local, Side.ATLAS: atlas}
-    points = {side: start.current_token(side, database, Exclusions()) for side, database in sides.items()}
+    points = {side: current_token(side, database, Exclusions()) for side, database in sides.items()}
     with transaction(local) as session:
         runs.request(
             local, kind=RunKind.RESYNC, why=_why(halt), collections=collections, treatment=treatment,
@@ -117,16 +115,15 @@ def _let_time_go_on(
         heartbeat.adopt(local, atlas, device, session)
         if answers_for_local:
             note_answered(local, Side.LOCAL, [ALL], position, session)
-        local[HALTS].delete_many({}, session=session)  # whatever else was halted: all was compared
+        end_all(local, session)  # whatever else was halted: all was compared
 
 
 def _become_new(local: Database[Any], halt: Halt) -> None:
-    new = {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}
     with transaction(local) as session:
-        local[METADATA].replace_one({"_id": INSTANCE_ID}, new, upsert=True, session=session)
-        local[METADATA].delete_one({"_id": heartbeat.HEARTBEAT_ID}, session=session)
+        instance.become_new(local, session)
+        heartbeat.forget(local, session)
         runs.request(local, kind=RunKind.RESYNC, why=_why(halt), session=session)
-        local[HALTS].delete_one({"_id": halt.id}, session=session)
+        end_halt(local, halt, session)
 
 
 def _why(halt: Halt) -> str:

@@ -1,4 +1,4 @@
-"""Celery tasks. Each decodes, calls one service, and reports."""
+"""The Celery tasks and their schedule: each decodes its message and calls what does the work."""
 
 from syncapp.tasks.apply import apply_changes
 from syncapp.tasks.bulk import compare_slice

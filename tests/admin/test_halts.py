@@ -11,10 +11,11 @@ from django.test import Client
 from django.urls import reverse
 from pymongo.database import Database
 
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.values import Side
 from syncapp.models import AuditEntry, Conflict
-from syncapp.safety.halts import ANSWERS, HALTS, Kind, raise_halt
+from syncapp.store.halts import ANSWERS, Kind, raise_halt
+from syncapp.store.names import HALTS
 from tests.api.conftest import Change
 from tests.support import rows
 

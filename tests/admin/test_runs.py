@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 from pymongo.database import Database
 
-from syncapp.bulk import runs
-from syncapp.bulk.run import Kind, State
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
-from syncapp.switches import change_switches, exclude
+from syncapp.rules.switches import change_switches, exclude
+from syncapp.store import runs
+from syncapp.store.names import RUNS
+from syncapp.store.run import Kind, State
 from tests.api.conftest import Change
 from tests.support import rows
 
@@ -52,7 +53,7 @@ def start_page(name: str) -> str:
 )
 def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, kind: Kind) -> None:
     assert superuser.get(start_page(name)).status_code == 200
-    assert local[runs.RUNS].count_documents({}) == 0, "looking at the dialog changes nothing"
+    assert local[RUNS].count_documents({}) == 0, "looking at the dialog changes nothing"
     answer = superuser.post(start_page(name), {"_form_submitted": "on", "collections": "orders, "})
     row = ComparisonRun.objects.get(kind=kind.value)
     assert answer.headers["HX-Redirect"] == reverse("admin:syncapp_comparisonrun_change", args=[row.pk])
@@ -62,7 +63,7 @@ def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, ki
     ComparisonRun.objects.filter(pk=row.pk).update(ended_at=timezone.now())
     assert superuser.get(progress).headers["HX-Refresh"] == "true"
     assert progress not in superuser.get(answer.headers["HX-Redirect"]).content.decode()
-    found = local[runs.RUNS].find_one()
+    found = local[RUNS].find_one()
     assert found is not None
     assert (found["kind"], found["collections"]) == (kind.value, ["orders"])
     page = superuser.get(reverse(LIST)).content.decode()
@@ -73,7 +74,7 @@ def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, ki
 def test_an_unknown_collection_is_said(superuser: Client, local: Database[Any]) -> None:
     superuser.post(start_page("verify"), {"_form_submitted": "on", "collections": "ordres"})
     assert "no collection that is synchronised: ordres" in superuser.get(reverse(LIST)).content.decode()
-    assert local[runs.RUNS].count_documents({}) == 0
+    assert local[RUNS].count_documents({}) == 0
 
 
 def test_a_run_is_cancelled_once(superuser: Client, local: Database[Any]) -> None:

@@ -8,10 +8,11 @@ import pytest
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
-from syncapp.bulk import runs
-from syncapp.bulk.run import Kind, State
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
+from syncapp.store import runs
+from syncapp.store.names import RUNS
+from syncapp.store.run import Kind, State
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 
@@ -95,7 +96,7 @@ def test_bad_input(local: Database[Any], operator: APIClient, address: str, body
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith(line)
     assert not AuditEntry.objects.exists()
-    assert local[runs.RUNS].count_documents({}) == 0
+    assert local[RUNS].count_documents({}) == 0
 
 
 def test_a_list_is_filtered(reader: APIClient) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.bulk import runs
-from syncapp.bulk.drive import drive, mirror_runs
-from syncapp.bulk.run import Kind, Progress, Run, State, Treatment
-from syncapp.engine.connect import CODEC
-from syncapp.engine.transaction import transaction
+from syncapp.listener.runs import drive, mirror_runs
 from syncapp.models import ComparisonRun
+from syncapp.mongo.connect import CODEC
+from syncapp.mongo.transaction import transaction
+from syncapp.store import runs
+from syncapp.store.names import RUNS
+from syncapp.store.run import Kind, Progress, Run, State, Treatment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DEVICE = "device"
@@ -48,11 +49,11 @@ def done(at: int = 1) -> Progress:
 def test_asking_twice_with_one_id_asks_once(local: Database[Any]) -> None:
     for _ in range(2):
         assert ask(local, run_id="halt 1", treatment=Treatment.UNKNOWN).id == "halt 1"
-    assert local[runs.RUNS].count_documents({}) == 1
+    assert local[RUNS].count_documents({}) == 1
 
 
 def test_a_request_is_part_of_a_transaction(local: Database[Any]) -> None:
-    local.create_collection(runs.RUNS)
+    local.create_collection(RUNS)
 
     def request_and_fail() -> None:
         with transaction(local) as session:
@@ -61,7 +62,7 @@ def test_a_request_is_part_of_a_transaction(local: Database[Any]) -> None:
 
     with pytest.raises(KeyError):
         request_and_fail()
-    assert local[runs.RUNS].count_documents({}) == 0
+    assert local[RUNS].count_documents({}) == 0
 
 
 def test_the_listener_starts_a_run_once_and_sends_it_again_only_if_it_is_late(local: Database[Any]) -> None:

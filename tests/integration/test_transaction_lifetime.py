@@ -9,13 +9,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from syncapp.bulk import start
-from syncapp.bulk.transaction_lifetime import (
+from syncapp.embedded.mongod import Mongod
+from syncapp.mongo.transaction_lifetime import (
     PARAMETER,
     lower_transaction_lifetime,
     read_transaction_lifetime,
 )
-from syncapp.embedded.mongod import Mongod
+from syncapp.store.prepare import prepare
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def sixty(local_db: Database[Any]) -> Iterator[Database[Any]]:
 
 
 def test_the_listener_lowers_it_at_its_start(sixty: Database[Any], atlas_db: Database[Any]) -> None:
-    start.prepare(sixty, atlas_db, 336)
+    prepare(sixty, atlas_db, 336)
     assert read_transaction_lifetime(sixty) == 20
 
 

@@ -8,10 +8,12 @@ from typing import Any, cast
 import pytest
 from pymongo.database import Database
 
-from syncapp.engine import clock
-from syncapp.engine.clock import ClockOffsets, Measurement
-from syncapp.engine.values import Side
-from syncapp.streams.clock_watch import ClockWatch
+from syncapp.core import clock
+from syncapp.core.clock import ClockOffsets, Measurement
+from syncapp.core.values import Side
+from syncapp.listener.clock_watch import ClockWatch
+from syncapp.mongo import clock_probe
+from syncapp.store import clock_offsets
 
 FAR = 1e9  # seconds after the measurements: nothing is in the future
 
@@ -45,14 +47,14 @@ def test_a_clock_that_was_set_back_shows_its_times_again_with_the_new_offset() -
 
 
 def test_servers_on_one_machine_have_one_clock(local_db: Database[Any], atlas_db: Database[Any]) -> None:
-    measured = clock.measure(local_db, atlas_db)
+    measured = clock_probe.measure(local_db, atlas_db)
     assert abs(measured.offset) <= measured.error
 
 
 def test_the_history_is_kept_with_the_data(local_db: Database[Any]) -> None:
     offsets = ClockOffsets([Measurement(1, -2.5, 0.5), Measurement(7, 3.0, 1.0)])
-    clock.save(local_db, offsets)
-    assert clock.load(local_db) == offsets
+    clock_offsets.save(local_db, offsets)
+    assert clock_offsets.load(local_db) == offsets
 
 
 def test_a_change_that_is_dated_in_the_future_counts_as_made_now() -> None:
@@ -87,7 +89,7 @@ def test_now_is_counted_from_the_moment_of_the_measurement_and_not_from_its_end(
             return {"localTime": dt.datetime.fromtimestamp(now + self.ahead, dt.UTC)}
 
     local, atlas = Server(1_000), Server(1_003)
-    measured = clock.measure(cast("Database[Any]", local), cast("Database[Any]", atlas), lambda: now)
+    measured = clock_probe.measure(cast("Database[Any]", local), cast("Database[Any]", atlas), lambda: now)
     assert measured.offset == pytest.approx(3_000, abs=2)
     offsets = ClockOffsets()
     offsets.add(measured)
@@ -123,6 +125,6 @@ def test_a_clock_that_jumped_is_a_warning(
     watch = ClockWatch({Side.LOCAL: local_db, Side.ATLAS: atlas_db}, threshold_ms=2_000)
     watch.measure()
     watch.measure()
-    assert clock.load(local_db).current == second.offset
+    assert clock_offsets.load(local_db).current == second.offset
     assert watch.warning.startswith("A clock has jumped by 5.0 s") is jumped
     assert bool(watch.warning) is jumped

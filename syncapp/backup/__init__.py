@@ -1,0 +1,1 @@
+"""Both databases written to a folder that mongorestore reads too, and back."""

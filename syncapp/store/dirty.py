@@ -1,0 +1,41 @@
+"""Keys that the listener is asked to look at, in the local `_sync_dirty`, whose stream brings them like any event:
+{_id: 16 bytes that stand for the key, c: collection, key: {_id}, why, at, n: new each time}."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReplaceOne
+from pymongo.database import Database
+
+from syncapp.core.content import key_hash
+from syncapp.core.values import DocumentKey
+from syncapp.store.names import DIRTY
+
+KEEP_DIRTY_SECONDS = 86_400
+
+
+def mark_dirty(local: Database[Any], keys: Iterable[DocumentKey], why: str) -> int:
+    """Ask the listener to look at these keys. Returns how many."""
+    operations = []
+    for key in keys:
+        document = {
+            "_id": key_hash(key),
+            "c": key.collection,
+            "key": RawBSONDocument(key.id_bson),
+            "why": why,
+            "at": dt.datetime.now(dt.UTC),
+            "n": uuid.uuid4().hex,  # an identical replace would bring no event
+        }
+        operations.append(ReplaceOne({"_id": document["_id"]}, document, upsert=True))
+    if operations:
+        local[DIRTY].bulk_write(operations, ordered=False)
+    return len(operations)
+
+
+def ensure_indexes(local: Database[Any]) -> None:
+    local[DIRTY].create_index("at", expireAfterSeconds=KEEP_DIRTY_SECONDS)

@@ -1,0 +1,36 @@
+"""The device's id, in the local `_sync_metadata`: {_id: "instance", instanceId, createdAt}."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from syncapp.store.names import INSTANCE, METADATA
+
+
+def instance_id(local: Database[Any]) -> str:
+    """The device's id: made at the first start and kept in the local database, with which it ages."""
+    found = local[METADATA].find_one_and_update(
+        {"_id": INSTANCE},
+        {"$setOnInsert": {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    return str(found["instanceId"]) if found else ""
+
+
+def known_instance_id(local: Database[Any]) -> str:
+    """The device's id; empty: sync has never run on this database. Raises PyMongoError."""
+    found = local[METADATA].find_one({"_id": INSTANCE}) or {}
+    return str(found.get("instanceId", ""))
+
+
+def become_new(local: Database[Any], session: ClientSession) -> None:
+    """A device of its own from now on. Raises PyMongoError."""
+    new = {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}
+    local[METADATA].replace_one({"_id": INSTANCE}, new, upsert=True, session=session)

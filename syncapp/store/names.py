@@ -1,0 +1,41 @@
+"""The names of everything that sync keeps in MongoDB. Nobody else spells one."""
+
+from __future__ import annotations
+
+from syncapp.core.values import Side
+
+PREFIX = "_sync_"
+
+# In the local database; batches in Atlas's too
+BATCHES = "_sync_batches"
+CONFLICTS = "_sync_conflicts"
+DIRTY = "_sync_dirty"
+HALTS = "_sync_halts"
+METADATA = "_sync_metadata"
+REJECTED = "_sync_rejected"
+RUNS = "_sync_runs"
+STATE = "_sync_state"
+# In Atlas's only
+DEVICES = "_sync_devices"
+
+OWN = frozenset((BATCHES, CONFLICTS, DEVICES, DIRTY, HALTS, METADATA, REJECTED, RUNS, STATE))
+SCRATCH = "_sync_doctor_"  # what the doctor creates for a moment begins so
+
+# `_id`s in METADATA, each of one record
+ANSWERED = "answered"  # before `:<side>:<collection>`
+CLOCK_OFFSETS = "clock-offsets"
+EXCLUSIONS = "exclusions"
+FIRST_RUN = "first-run"
+HEARTBEAT = "heartbeat"
+INSTANCE = "instance"
+LEASE = "lease"
+OWED = "owed"
+REFUSED = "refused"
+REJECTED_BEHIND = "kept-behind"
+REJECTED_EMPTIED = "kept-emptied"
+RULES = "rules"
+
+
+def token_id(side: Side) -> str:
+    """The `_id` of a side's resume token in METADATA."""
+    return f"{side}-resume-token"

@@ -1,0 +1,68 @@
+"""Resume tokens in the local `_sync_metadata`: the truth, which ages with the data they belong to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from syncapp.core.values import Side
+from syncapp.mongo.change_stream import token_position
+from syncapp.store.names import METADATA, token_id
+
+
+class InvalidToken(ValueError):
+    """What is saved cannot be a resume token."""
+
+
+def read_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
+    """What is saved as it is: {_id, token, savedAt}. Raises PyMongoError."""
+    return local[METADATA].find_one({"_id": token_id(side)})
+
+
+def load_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
+    """The saved token; None if there is none. Raises InvalidToken."""
+    found = read_token(local, side)
+    if found is None:
+        return None
+    token = found.get("token")
+    token = dict(token) if isinstance(token, Mapping) else {}
+    try:
+        token_position(token)
+    except ValueError as error:
+        raise InvalidToken(f"the saved {side} resume token is not one") from error
+    return token
+
+
+def save_token(
+    local: Database[Any],
+    side: Side,
+    token: Mapping[str, Any],
+    session: ClientSession | None = None,
+    *,
+    anew: bool = True,
+) -> bool:
+    """`anew`: also if there is none yet. Otherwise False: the token was deleted, and stays so."""
+    saved = local[METADATA].replace_one(
+        {"_id": token_id(side)},
+        {"token": dict(token), "savedAt": dt.datetime.now(dt.UTC)},
+        upsert=anew,
+        session=session,
+    )
+    return anew or saved.matched_count == 1
+
+
+def missing_tokens(local: Database[Any], sides: Iterable[Side]) -> set[Side]:
+    """Sides whose streams are read although their token was deleted meanwhile: a person asks for a
+    comparison that way. Raises PyMongoError."""
+    ids = {token_id(side): side for side in sides}
+    found = local[METADATA].find({"_id": {"$in": list(ids)}}, {"_id": 1})
+    return set(ids.values()) - {ids[one["_id"]] for one in found}
+
+
+def forget_token(local: Database[Any], side: Side) -> bool:
+    """The token is of no use any more: the next start compares. False: there was none. Raises PyMongoError."""
+    return local[METADATA].delete_one({"_id": token_id(side)}).deleted_count > 0
