@@ -56,7 +56,7 @@ def test_steps_are_added_up_for_each_kind_of_transfer() -> None:
             "tokens, lease, metrics, health",
         ),
         (
-            "read_states (/a path/syncapp/engine/state.py:39);<dictcomp> (/a path/syncapp/engine/state.py:39)",
+            "read_states (/a path/syncapp/store/states.py:39);<dictcomp> (/a path/syncapp/store/states.py:39)",
             "states read",
         ),
         ("write_states (syncapp/store/states.py:60);wrap (syncapp/core/content.py:90)", "states written"),
