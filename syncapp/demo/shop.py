@@ -15,11 +15,10 @@ from syncapp.core.values import BOTH
 from syncapp.demo import samples
 from syncapp.demo.branch import HeadOffice, Till
 from syncapp.demo.samples import Document
-from syncapp.store.names import METADATA, token_id
+from syncapp.store.tokens import missing_tokens
 
 log = structlog.get_logger(__name__)
 
-TOKENS = tuple(token_id(side) for side in BOTH)
 FIRST_CONFLICT_S, CONFLICT_EVERY_S = 15.0, 1_200.0  # below the five an hour at which health warns
 RETRY_S = 2.0
 LARGEST_BURST = 6
@@ -59,7 +58,7 @@ class Shop:
 
     def open(self) -> bool:
         """False while the listener has not yet begun: what was written before would not be seen by it."""
-        if self.local[METADATA].count_documents({"_id": {"$in": list(TOKENS)}}) < len(TOKENS):
+        if missing_tokens(self.local, BOTH):
             return False
         self.till.open()
         self.office.open()

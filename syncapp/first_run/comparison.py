@@ -64,11 +64,11 @@ def attempt(
             walk.go_on(databases, _page_by_page(local, rules, COPY_ALL), progress)
     else:
         walk.go_on(databases, _page_by_page(local, rules, COPY_ALL), progress)
-    if walk.owed:
+    if walk.record.owed:
         note_owed(local)
     keep_exclusions(local, rules.exclusions)
     for side in BOTH:
-        save_token(local, side, walk.points[side])
+        save_token(local, side, walk.record.points[side])
     # Of the database that was here before and was dropped: all of it has just been compared
     end_all(local)
     first_run_record.finish(local, walk.report, choice)

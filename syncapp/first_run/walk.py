@@ -17,7 +17,7 @@ from syncapp.core.values import BOTH, Side
 from syncapp.rules.rules import Rules
 from syncapp.store.first_run import Counts, Report
 from syncapp.store.stream import current_token
-from syncapp.store.walks import begin_walk, end_walk, find_walk, save_walk
+from syncapp.store.walks import WalkRecord, begin_walk, end_walk, find_walk, save_walk
 
 SAVE_SECONDS = 0.5
 # What is done with a page; returns whether something waits until pulls are allowed
@@ -26,40 +26,35 @@ CarryOut = Callable[[str, list[compare.Compared]], bool]
 
 @dataclass(slots=True)
 class Walk:
-    """`points`: where both streams are read from when the first run is done."""
-
     id: str
-    points: dict[Side, dict[str, Any]]
-    names: list[str]
-    at: int
-    start: bytes | None
+    record: WalkRecord
     report: Report
-    owed: bool = False
 
     def go_on(
         self, databases: Mapping[Side, Database[Any]], carry_out: CarryOut, progress: Callable[[int], None]
     ) -> None:
         """To the end, or until `progress` raises. Raises SyncError or PyMongoError."""
         local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
+        record = self.record
         saved_at = time.monotonic()
-        while self.at < len(self.names):
+        while record.at < len(record.names):
             try:
                 progress(self.report.total.documents)
             except BaseException:
                 self._save(local)
                 raise
-            name = self.names[self.at]
-            found = read_range(local, atlas, name, self.start)
+            name = record.names[record.at]
+            found = read_range(local, atlas, name, record.start)
             page = compare.compare_range(local, name, found)
             # Repeated after a crash before it is saved, which does no harm
-            self.owed |= carry_out(name, page)
+            record.owed |= carry_out(name, page)
             counts = self.report.collections.setdefault(name, Counts())
             for one in page:
                 _count(one, counts)
-            self.start = found.next
+            record.start = found.next
             if found.next is None:
-                self.at += 1
-            if time.monotonic() - saved_at > SAVE_SECONDS or self.at == len(self.names):
+                record.at += 1
+            if time.monotonic() - saved_at > SAVE_SECONDS or record.at == len(record.names):
                 self._save(local)
                 saved_at = time.monotonic()
 
@@ -69,14 +64,9 @@ class Walk:
 
     def _save(self, local: Database[Any]) -> None:
         total = self.report.total
-        values = {
-            "at": self.at,
-            "start": self.start,
-            "owed": self.owed,
-            "report": self.report.as_document(),
-            "counts": {"documents": total.documents, **total.as_document(), "marked": 0},
-        }
-        save_walk(local, self.id, values)
+        self.record.report = self.report.as_document()
+        counts = {"documents": total.documents, **total.as_document(), "marked": 0}
+        save_walk(local, self.id, self.record, counts)
 
 
 def basis(rules: Rules, choice: InitialChoice | None) -> dict[str, Any]:
@@ -91,11 +81,7 @@ def basis(rules: Rules, choice: InitialChoice | None) -> dict[str, Any]:
 def find(local: Database[Any], rules: Rules, choice: InitialChoice | None) -> Walk | None:
     """The walk that was not finished. Raises PyMongoError."""
     found = find_walk(local, basis(rules, choice))
-    if found is None:
-        return None
-    points = {side: found["points"][side.value] for side in BOTH}
-    report = Report.of(found["report"])
-    return Walk(found["_id"], points, found["names"], found["at"], found["start"], report, found["owed"])
+    return Walk(*found, Report.of(found[1].report)) if found else None
 
 
 def begin(databases: Mapping[Side, Database[Any]], rules: Rules, choice: InitialChoice | None) -> Walk:
@@ -107,18 +93,12 @@ def begin(databases: Mapping[Side, Database[Any]], rules: Rules, choice: Initial
     points = {side: current_token(side, databases[side], rules.exclusions) for side in BOTH}
     names = compare.shared_collections(local, atlas)
     report = Report({name: Counts() for name in names}, {n for n in names if rules.exclusions.excludes(n)})
-    values = {
-        "basis": basis(rules, choice),
-        "points": {side.value: dict(token) for side, token in points.items()},
-        "names": names,
-        "expected": sum(
-            max(database[name].estimated_document_count() for database in (local, atlas)) for name in names
-        ),
-        "report": report.as_document(),
-        "owed": False,
-    }
-    run_id = begin_walk(local, str(choice or "what both databases hold"), values)
-    return Walk(run_id, points, names, 0, None, report)
+    record = WalkRecord(basis(rules, choice), points, names, report.as_document())
+    expected = sum(
+        max(database[name].estimated_document_count() for database in (local, atlas)) for name in names
+    )
+    run_id = begin_walk(local, str(choice or "what both databases hold"), record, expected)
+    return Walk(run_id, record, report)
 
 
 def _count(one: compare.Compared, counts: Counts) -> None:

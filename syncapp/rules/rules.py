@@ -13,10 +13,10 @@ from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.values import UnknownTime
 from syncapp.rules import stored
-from syncapp.rules.stored import StoredRules
 from syncapp.rules.validation import ValidationRules
 from syncapp.store import first_run as first_run_record
 from syncapp.store.halts import Halt, load_halts, stopped_sides
+from syncapp.store.rules_copy import StoredRules
 
 
 @dataclass(frozen=True, slots=True)

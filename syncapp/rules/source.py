@@ -17,8 +17,9 @@ from syncapp.mongo.error_text import describe
 from syncapp.process.django_calls import DjangoCalls
 from syncapp.rules import stored
 from syncapp.rules.rules import Rules, rules_of
-from syncapp.rules.stored import StoredRules
 from syncapp.rules.switches import apply_environment
+from syncapp.store import rules_copy
+from syncapp.store.rules_copy import StoredRules
 
 log = structlog.get_logger(__name__)
 PATIENCE_SECONDS = 2.0  # a batch waits for it, and the copy is as good
@@ -44,7 +45,7 @@ class RulesSource:
         try:
             return self._calls.call(stored.read)
         except DatabaseError:
-            copy = stored.load_copy(self._local(), environment)
+            copy = rules_copy.load_copy(self._local(), environment)
             if copy is None:
                 raise
             return copy
@@ -82,7 +83,7 @@ class ListenersRules(RulesSource):
         rules = super()._stored(environment)
         # First of all: a worker may need it as soon as a batch goes out by these rules
         if known and rules != self._copied:
-            stored.save_copy(self._local(), rules, environment)
+            rules_copy.save_copy(self._local(), rules, environment)
             self._copied = rules
         return rules
 

@@ -1,25 +1,9 @@
-"""The part of the rules that Django's database holds, and a copy of it in the local MongoDB: so that documents go on
-moving, and a worker can start, while Django's database is away."""
+"""The part of the rules that Django's database holds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from pymongo.database import Database
-
 from syncapp.rules.validation import ValidationRules
-from syncapp.store import rules_copy
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRules:
-    version: int
-    enabled: bool
-    paused: bool
-    strategy: str
-    patterns: tuple[str, ...]
-    validation: tuple[tuple[str, str], ...]  # pattern and schema, as JSON
+from syncapp.store.rules_copy import StoredRules
 
 
 def read() -> StoredRules:
@@ -39,29 +23,3 @@ def read() -> StoredRules:
         patterns=tuple(ExcludedCollection.objects.order_by("pattern").values_list("pattern", flat=True)),
         validation=validation.rules,
     )
-
-
-def save_copy(local: Database[Any], rules: StoredRules, environment: str) -> None:
-    """`environment`: what it said at the last start. Raises PyMongoError."""
-    document = {
-        "version": rules.version,
-        "enabled": rules.enabled,
-        "paused": rules.paused,
-        "strategy": rules.strategy,
-        "patterns": list(rules.patterns),
-        "validation": [list(pair) for pair in rules.validation],
-        "environment": environment,
-    }
-    rules_copy.save(local, document)
-
-
-def load_copy(local: Database[Any], environment: str | None = None) -> StoredRules | None:
-    """None: there is none, or it was made under an environment that said something else. Raises PyMongoError."""
-    found = rules_copy.load(local)
-    if found is None or environment not in (None, found["environment"]):
-        return None
-    validation = tuple((pattern, schema) for pattern, schema in found["validation"])
-    return StoredRules(
-        found["version"], found["enabled"], found["paused"], found["strategy"],
-        tuple(found["patterns"]), validation,
-    )  # fmt: skip

@@ -2,6 +2,7 @@
 stream brings it only afterwards (a restore while sync was stopped, a backlog), and is not asked about again.
 
 In the local `_sync_metadata`, with which they age: {_id: "answered:<side>:<collection>", side, c, to: position}.
+The listener writes them when it carries an answer out.
 """
 
 from __future__ import annotations

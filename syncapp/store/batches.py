@@ -1,9 +1,11 @@
-"""Who made a change: the device's instance id, and the batch markers that sync writes first in each
+"""Who made a change: the batch markers that sync writes first in each
 transaction that writes documents, so that its own writes and other devices' are told from native ones.
 
 A marker: {_id: batch id, origin: instance id, at: date, c: collection, docs: [{k: {_id}, t: date, o: origin}]}.
 `t` and `o` are of the native change that is carried; without `o` it was made on the device itself. With `s: true`
-its time is known to the second only.
+its time is known to the second only. Workers write them, in `_sync_batches` of the database that the batch writes to;
+a marker that keeps a lost push out for ever has `cancelled: true` instead of `c` and `docs`, and one of a batch of which
+landings.py notes that it landed has `landed` and no `at`.
 """
 
 from __future__ import annotations

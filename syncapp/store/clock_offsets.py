@@ -1,5 +1,5 @@
 """The history of clock offsets, in the local `_sync_metadata`:
-{_id: "clock-offsets", history: [[local time in ms, offset in ms, error in ms], …]}."""
+{_id: "clock-offsets", history: [[local time in ms, offset in ms, error in ms], …]}. The listener writes it."""
 
 from __future__ import annotations
 

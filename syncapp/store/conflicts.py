@@ -1,7 +1,9 @@
 """Conflict records in the local `_sync_conflicts`, written in the transaction that decides.
 
-A head with batch id and key as `_id`, and each version in documents of its own, in parts, so that two
-versions of 16 MB fit: {_id: "<head>:<side>:<part>", at, bytes}.
+A head with batch id and key as `_id`, {_id, head: true, at, c: collection, key: {_id}, strategy, winner: side or "open",
+oneWay, parts: {side: number}, facts: {side: {t: date, o: origin}}, copied}, and each version in documents of its own, in
+parts, so that two versions of 16 MB fit: {_id: "<head>:<side>:<part>", at, bytes}. Workers write them; whoever copies
+them to Django's database sets `copied`, and removes them after their keep time.
 """
 
 from __future__ import annotations

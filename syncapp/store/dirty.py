@@ -1,5 +1,6 @@
 """Keys that the listener is asked to look at, in the local `_sync_dirty`, whose stream brings them like any event:
-{_id: 16 bytes that stand for the key, c: collection, key: {_id}, why, at, n: new each time}."""
+{_id: 16 bytes that stand for the key, c: collection, key: {_id}, why, at, n: new each time}.
+Comparisons write them, and whoever asks for a look (a resolved halt, a rejected change that is retried)."""
 
 from __future__ import annotations
 

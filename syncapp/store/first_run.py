@@ -1,5 +1,6 @@
 """What is known of the first run, in the local `_sync_metadata`, so that it ages with the data:
-{_id: "first-run", state, report, choice, at}. Listener, workers, command and API read it."""
+{_id: "first-run", state, report, choice, at}. The listener writes it, but for
+the choice, which command, admin and API make; workers read it with the rules."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """The heartbeat that shows when a database has gone back in time: a counter that a device raises in its
-document in Atlas's `_sync_devices` and, the same, in the local `_sync_metadata`.
+document in Atlas's `_sync_devices` ({_id: instance id, counter, nonce, at, and what is shown of the device}) and, the
+same, in the local `_sync_metadata` ({_id: "heartbeat", last: {counter, nonce}, coming: {counter, nonce} or null}). The
+listener writes both.
 
 Atlas's lower than ours: Atlas was restored from a backup. Ours lower than Atlas's: the local database was.
 Raised by somebody else: two databases use one instance id. Each beat has a nonce, so that equal counters of

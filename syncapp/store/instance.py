@@ -1,4 +1,5 @@
-"""The device's id, in the local `_sync_metadata`: {_id: "instance", instanceId, createdAt}."""
+"""The device's id, in the local `_sync_metadata`: {_id: "instance", instanceId, createdAt}. Made by whoever starts first; the listener
+replaces it when a copied database becomes a device of its own."""
 
 from __future__ import annotations
 

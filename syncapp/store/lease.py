@@ -1,4 +1,5 @@
 """The lease in the local `_sync_metadata`: one listener a device is active, others stand by.
+{_id: "lease", holder, epoch, until: date}; listeners write it.
 
 Times are the local server's, so that the clocks of two hosts do not matter. The epoch rises with every
 takeover; saving a token renews the lease in the same transaction, so that a listener that was paused,

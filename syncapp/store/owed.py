@@ -1,5 +1,5 @@
 """What has still to be compared: pulls that were not allowed when their changes came, and what was excluded when sync
-looked last."""
+looked last. In the local `_sync_metadata`: {_id: "owed", at}, {_id: "exclusions", patterns}; the listener writes them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Collections whose changes were skipped since they could not be synchronised, in the local `_sync_metadata`, until a
-run compares them: {_id: "refused", names: […]}."""
+run compares them: {_id: "refused", names: […]}. Workers and the listener write it."""
 
 from __future__ import annotations
 

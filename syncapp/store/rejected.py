@@ -2,7 +2,9 @@
 brings it there: changes that were rejected, and that other changes have ended since.
 
 A rejected change is a head with the key's hash as `_id`, and its documents in parts, so that two of 16 MB fit:
-{_id: "<hash>:<which>:<part>", bytes}.
+{_id: "<hash>", head: true, c: collection, key: {_id}, target: side, reason, code, otherId, parts: {which: number}} and
+{_id: "<hash>:<which>:<part>", bytes}, in `_sync_rejected`. What has ended is a note in `_sync_metadata`: {_id:
+"kept-behind", mark} and, of collections that were emptied, {_id: "kept-emptied", names}. Workers and the listener write them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Resume tokens in the local `_sync_metadata`: the truth, which ages with the data they belong to."""
+"""Resume tokens in the local `_sync_metadata`: the truth, which ages with the data they belong to.
+
+{_id: "<side>-resume-token", token, savedAt}. The listener writes them; deleting one asks for a comparison."""
 
 from __future__ import annotations
 

@@ -1,15 +1,17 @@
 """The walk of the first run through both databases, as one of the runs in the local `_sync_runs`, so that a listener
 that comes after a crash goes on where the last one was: beside what every run has, {basis: what it depends on, points:
-{side: token}, names: [collection], at: index in names, start: the `_id` to go on from, report, owed}."""
+{side: token}, names: [collection], at: index in names, start: the `_id` to go on from, report, owed}. The listener writes it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo.database import Database
 
+from syncapp.core.values import BOTH, Side
 from syncapp.store import runs
 from syncapp.store.names import RUNS
 from syncapp.store.run import Kind, State
@@ -17,23 +19,59 @@ from syncapp.store.run import Kind, State
 _RUNNING = {"kind": Kind.FIRST_RUN.value, "state": State.RUNNING.value}
 
 
-def find_walk(local: Database[Any], basis: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The one of this basis that was not finished. Raises PyMongoError."""
-    return local[RUNS].find_one({**_RUNNING, "basis": basis})
+@dataclass(slots=True)
+class WalkRecord:
+    """`report`: as documents keep it. `points`: where both streams are read from when the first run is done."""
+
+    basis: Mapping[str, Any]
+    points: dict[Side, dict[str, Any]]
+    names: list[str]
+    report: Mapping[str, Any]
+    at: int = 0
+    start: bytes | None = None
+    owed: bool = False
 
 
-def begin_walk(local: Database[Any], why: str, values: Mapping[str, Any]) -> str:
-    """In place of any other. Returns its id. Raises PyMongoError."""
+def find_walk(local: Database[Any], basis: Mapping[str, Any]) -> tuple[str, WalkRecord] | None:
+    """The one of this basis that was not finished, and its id. Raises PyMongoError."""
+    found = local[RUNS].find_one({**_RUNNING, "basis": basis})
+    if found is None:
+        return None
+    points = {side: found["points"][side.value] for side in BOTH}
+    record = WalkRecord(
+        basis, points, found["names"], found["report"], found["at"], found["start"], found["owed"]
+    )
+    return found["_id"], record
+
+
+def begin_walk(local: Database[Any], why: str, walk: WalkRecord, expected: int) -> str:
+    """In place of any other. `expected`: about how many documents. Returns its id. Raises PyMongoError."""
     local[RUNS].update_many(_RUNNING, {"$set": {"state": State.CANCELLED.value}, "$inc": {"v": 1}})
     run_id = runs.request(local, kind=Kind.FIRST_RUN, why=why)
-    local[RUNS].update_one({"_id": run_id}, {"$set": {"state": State.RUNNING.value, **values}})
+    values = {
+        "state": State.RUNNING.value,
+        "basis": walk.basis,
+        "points": {side.value: dict(token) for side, token in walk.points.items()},
+        "names": walk.names,
+        "expected": expected,
+        "report": walk.report,
+        "owed": walk.owed,
+    }
+    local[RUNS].update_one({"_id": run_id}, {"$set": values})
     return run_id
 
 
-def save_walk(local: Database[Any], run_id: str, values: Mapping[str, Any]) -> None:
+def save_walk(local: Database[Any], run_id: str, walk: WalkRecord, counts: Mapping[str, Any]) -> None:
     """How far it is. Raises PyMongoError."""
-    change = {"$set": {**values, "updatedAt": dt.datetime.now(dt.UTC)}, "$inc": {"slice": 1, "v": 1}}
-    local[RUNS].update_one({"_id": run_id, **_RUNNING}, change)
+    values = {
+        "at": walk.at,
+        "start": walk.start,
+        "owed": walk.owed,
+        "report": walk.report,
+        "counts": counts,
+        "updatedAt": dt.datetime.now(dt.UTC),
+    }
+    local[RUNS].update_one({"_id": run_id, **_RUNNING}, {"$set": values, "$inc": {"slice": 1, "v": 1}})
 
 
 def end_walk(local: Database[Any], run_id: str) -> None:

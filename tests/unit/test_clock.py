@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 from pymongo.database import Database
 
-from syncapp.core import clock
 from syncapp.core.clock import ClockOffsets, Measurement
 from syncapp.core.values import Side
 from syncapp.listener.clock_watch import ClockWatch
