@@ -23,7 +23,7 @@ def why_reserved(name: str) -> str:
     if name.startswith("system.") and name not in _OF_THE_SERVER and not name.startswith(_BUCKETS):
         return "It is a system collection: each server keeps its own."
     if name.startswith(PREFIX) and name not in OWN and not name.startswith(SCRATCH):
-        return "Names that begin with _sync_ are sync's own, and never travel: rename it."
+        return f"Names that begin with {PREFIX} are sync's own, and never travel: rename it."
     return ""
 
 
