@@ -39,6 +39,7 @@ from syncapp.rules.refusals import RefusalCheck
 from syncapp.rules.source import RulesSource
 from syncapp.safety.travel_check import TravelCheck
 from syncapp.store import rejected as pending
+from syncapp.store.format import check_format
 from syncapp.store.halts import load_halts, stopped_sides
 from syncapp.store.instance import instance_id
 
@@ -67,6 +68,7 @@ class Worker:
         self._local = connect_side(Side.LOCAL, settings.mongodb_uri, "worker", timeout, connections)
         self._reporter = get_reporter()
         with of_side(self._local):
+            check_format(self._local)
             self.device = instance_id(self._local)
         atlas = connect_side(Side.ATLAS, settings.mongodb_atlas_uri, "worker", timeout, connections)
         self._check_time_travel = TravelCheck(self._local, atlas, self.device, connections)

@@ -27,6 +27,7 @@ from syncapp.mongo.errors import HistoryLost, Misconfigured, NoReplicaSet, SyncE
 from syncapp.mongo.sides import connect_side, of_side
 from syncapp.rules.rules import Rules
 from syncapp.rules.source import ListenersRules
+from syncapp.store.format import NewerFormat, check_format
 from syncapp.store.instance import instance_id
 from syncapp.store.lease import Lease, LeaseLost
 from syncapp.store.prepare import prepare
@@ -96,6 +97,7 @@ class Listener:
         with of_side(local):
             lease = Lease(local, f"{_process()}:{uuid.uuid4().hex[:8]}", self._settings.sync_lease_duration)
             check_server(Side.LOCAL, local, self._settings.mongodb_uri)
+            check_format(local)
             if not lease.acquire():
                 self._stand_by(lease)
                 return
@@ -149,7 +151,7 @@ class Listener:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, NoReplicaSet):
+    if isinstance(error, NoReplicaSet | NewerFormat):
         return str(error)
     side = known_side(error)
     if side is not None:

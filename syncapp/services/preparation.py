@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
-from syncapp.conf.settings import SyncSettings, kept_secret
+from syncapp.conf.settings import SettingsError, SyncSettings, kept_secret
 from syncapp.rules.switches import apply_environment
 
 
@@ -25,12 +28,25 @@ def prepare(settings: SyncSettings, say: Callable[[str], None] = lambda line: No
     from syncapp.services import roles
 
     say("Preparing Django's database: tables, groups, settings")
+    refuse_newer()
     call_command("migrate", interactive=False, verbosity=0)
     roles.seed()
     apply_environment(settings)
     say("Collecting static files")
     call_command("collectstatic", interactive=False, verbosity=0)
     return make_admin(settings)
+
+
+def refuse_newer() -> None:
+    """Raises SettingsError if a newer program has migrated Django's database: what it holds means something else now."""
+    known = MigrationLoader(None).disk_migrations.keys()
+    applied = MigrationRecorder(connection).applied_migrations()
+    newer = sorted(name for app, name in applied if app == "syncapp" and (app, name) not in known)
+    if newer:
+        raise SettingsError(
+            f"A newer Isthmus has used Django's database (its migration {newer[-1]} is unknown to this program): start the "
+            "newer one, or restore the database from before the upgrade (docs/upgrading.md)"
+        )
 
 
 def make_admin(settings: SyncSettings) -> Admin:

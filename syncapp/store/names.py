@@ -26,6 +26,7 @@ ANSWERED = "answered"  # before `:<side>:<collection>`
 CLOCK_OFFSETS = "clock-offsets"
 EXCLUSIONS = "exclusions"
 FIRST_RUN = "first-run"
+FORMAT = "format"
 HEARTBEAT = "heartbeat"
 INSTANCE = "instance"
 LEASE = "lease"

@@ -10,6 +10,7 @@ from syncapp.mongo.documents import ensure_collection
 from syncapp.mongo.sides import of_side
 from syncapp.mongo.transaction_lifetime import lower_transaction_lifetime
 from syncapp.store import batches, conflicts, dirty, runs, states
+from syncapp.store.format import note_format
 from syncapp.store.names import BATCHES, CONFLICTS, DIRTY, METADATA, RUNS, STATE
 
 
@@ -19,6 +20,7 @@ def prepare(local: Database[Any], atlas: Database[Any], keep_hours: int) -> None
     with of_side(local):
         for name in own:
             ensure_collection(local, name)
+        note_format(local)
         batches.ensure_indexes(local, keep_hours)
         states.ensure_indexes(local)
         conflicts.ensure_indexes(local)

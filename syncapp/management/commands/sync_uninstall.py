@@ -1,0 +1,73 @@
+"""`manage.py sync_uninstall`: remove what sync keeps in both databases. Exit status 0, or 1: something is left."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from syncapp.conf.settings import get_settings
+from syncapp.core.values import Side
+from syncapp.management.command import SyncCommand
+from syncapp.services.databases import database
+from syncapp.services.uninstall import Kept, StillActive, left, remove, what_is_kept
+from syncapp.store.names import BATCHES, DEVICES, PREFIX
+
+
+class Command(SyncCommand):
+    help = f"Remove what sync keeps ({PREFIX}* collections) from both databases. Documents stay as they are."
+    examples = {
+        "": "show what would be removed, and ask",
+        "--yes": "without asking",
+    }
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with database(Side.LOCAL, "uninstall") as local, database(Side.ATLAS, "uninstall") as atlas:
+            databases = {Side.LOCAL: local, Side.ATLAS: atlas}
+            try:
+                kept = what_is_kept(databases)
+            except StillActive as error:
+                raise CommandError(f"Nothing was removed: {error}") from None
+            if kept.is_nothing:
+                self.stdout.write("Sync keeps nothing in either database")
+                return
+            self.agree(kept, databases, options["yes"])
+            for step in remove(databases, kept):
+                self.stdout.write(step)
+            found = left(databases, kept)
+        for one in found:
+            self.stdout.write(f"✗ left: {one}")
+        if found:
+            sys.exit(1)
+        self.stdout.write("Checked: nothing of sync's is left on either side")
+
+    def agree(self, kept: Kept, databases: dict[Side, Any], yes: bool) -> None:
+        """Show what goes, and ask. Raises CommandError if the answer is no."""
+        for side, name in ((Side.LOCAL, "Local database"), (Side.ATLAS, "Atlas, database")):
+            self.stdout.write(f"{name} {databases[side].name}:")
+            for collection, number in kept.counts[side].items():
+                self.stdout.write(f"  {collection} ({number:,} documents)")
+            if side is Side.ATLAS and kept.registered and kept.others:
+                self.stdout.write(f"  device {kept.device} in {DEVICES}")
+        if kept.others:
+            self.stdout.write(
+                f"Atlas's {BATCHES} stays: {_others(len(kept.others))}; this device's entries expire"
+            )
+        self.stdout.write(
+            "Documents of applications stay as they are. So does SYNC_HOME "
+            f"({get_settings().home}) with the recorded conflicts and the logs: delete it by hand"
+        )
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise CommandError("Nothing was removed: say --yes where nobody can be asked")
+        if input("`sync_verify` shows whether everything has arrived. Remove? Type yes: ").strip() != "yes":
+            raise CommandError("Nothing was removed")
+
+
+def _others(number: int) -> str:
+    return "1 other device uses it" if number == 1 else f"{number} other devices use it"
