@@ -245,10 +245,14 @@ class Device(DjangoRows):
 
     def wait_until_equal(self, timeout: float = 30, without: Collection[str] = ()) -> None:
         deadline = time.monotonic() + timeout
-        while text := self.difference(without):
+        while True:
+            began = time.monotonic()
+            text = self.difference(without)
+            if not text:
+                return
             self.revive()
             assert time.monotonic() < deadline, f"after {timeout} s local and Atlas differ: {text}"
-            time.sleep(0.05)
+            time.sleep(max(0.05, time.monotonic() - began))  # reading everything takes processors from who writes
 
     def wait_until_idle(self, timeout: float = 30) -> None:
         """No comparison runs, and the listener has said twice that nothing is pending. With each time it
