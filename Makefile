@@ -6,12 +6,13 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	&& echo $$p && break; done)
 PY = $(VENV)/bin/python
 JOBS ?= 3
+PYTEST = -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=25
 SOURCES = manage.py syncapp syncproject monitoring tests requirements
 REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fresh test-long test-versions chaos fuzz lint format bench requirements clean
+.PHONY: help run test test-fast test-fresh test-long test-versions chaos fuzz lint format bench requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -21,7 +22,11 @@ run: $(VENV)/run.stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as
 
 test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
 	@"$(PY)" -m tests.support.parts
-	@exec "$(PY)" -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=25 $(ARGS)
+	@exec "$(PY)" -m pytest $(PYTEST) $(ARGS)
+
+test-fast: $(VENV)/dev.stamp ## Run what tells most in three minutes: unit, model, API, properties by few examples
+	@"$(PY)" -m tests.support.parts
+	@HYPOTHESIS_PROFILE=fast exec "$(PY)" -m pytest $(PYTEST) -m "not slow" $(addprefix tests/,unit model api property) $(ARGS)
 
 test-fresh: ## Try `make run` and `make test` in a minimal Debian (as root; FRESH_HOME=folder, USERS="tester root")
 	@exec python3 -m tests.fresh $(USERS)

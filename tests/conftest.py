@@ -10,7 +10,6 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
+from tests.support import durations
 from tests.support.parts import CHROMIUM, MONGOD, PLAYWRIGHT, POSTGRES, REDIS, Part, find_chromium
 from tests.support.postgres import Postgres
 from tests.support.servers import started
@@ -34,6 +34,7 @@ _common: dict[str, Any] = {
     "derandomize": False,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
+settings.register_profile("fast", max_examples=8, **_common)
 settings.register_profile("ci", max_examples=50, **_common)
 settings.register_profile("long", max_examples=2_000, **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
@@ -41,18 +42,27 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 Document = dict[str, Any]
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--measure", action="store_true", help="write down how long each file takes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.measure and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(durations.Measure())
     # A shell that starts this in the background has it ignored, by every process that a test starts too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cheap tests first: what is broken is seen early. Then the longest files: at the end no process waits for one."""
-    here = Path(__file__).parent
+    """Cheap folders first: what is broken is seen early. In each the longest files first, and those that are new:
+    at the end no process waits for one."""
+    seconds = durations.read()
 
-    def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(here).parts[0]
-        return FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+    def place(item: pytest.Item) -> tuple[int, float]:
+        path = item.path.relative_to(durations.BASE)
+        folder = path.parts[1]
+        known = FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+        return known, -seconds.get(path.as_posix(), float("inf"))
 
     items.sort(key=place)
     _skip_without_servers(items)

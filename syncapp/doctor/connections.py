@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
 from syncapp.core.values import BOTH, Side
-from syncapp.doctor.servers import to_do
+from syncapp.doctor.checks.servers import to_do
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
 from syncapp.mongo import replica_set
 from syncapp.mongo.error_text import describe, is_name_unknown, is_tls, says_what_fails

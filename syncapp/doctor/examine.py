@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 import pymongo
 from pymongo.errors import PyMongoError
 
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.masking import mask_passwords
-from syncapp.core.values import BOTH, Side
-from syncapp.doctor import (
-    broker,
-    clocks,
-    connections,
-    differences,
-    disk,
-    django_database,
-    excluded,
-    lifetime,
-    oplog,
-    privileges,
-    refused,
-    required_settings,
-    servers,
-    times,
-    workers,
-)
-from syncapp.doctor.values import Check, Finding, Level, Setup, each_side
+from syncapp.doctor import checks, connections
+from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.error_text import describe
 
 UNAUTHORIZED = 13
 SECONDS = 10  # that one check may take with MongoDB
-
-BEFORE = (
-    Check("settings", required_settings.look),
-    Check("django", django_database.look),
-    Check("broker", broker.look),
-    Check("workers", workers.look),
-    Check("disk", disk.look_at_home),
-)
-WITH_DATABASES = (
-    *each_side(servers.look, "servers"),
-    *each_side(privileges.look, "privileges"),
-    *each_side(times.look, "times"),
-    *each_side(oplog.look, "oplog"),
-    *each_side(disk.look, "disk"),
-    Check("clocks", clocks.look, BOTH),
-    Check("lifetime", lifetime.look, (Side.LOCAL,)),
-    Check("exclusions", excluded.look, BOTH),
-    Check("refused", refused.look, BOTH),
-    Check("differences", differences.look, BOTH),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +28,24 @@ class Line:
     finding: Finding
 
 
+def all_checks() -> list[Check]:
+    """Those of every file in `checks`, in their order."""
+    names = (module.name for module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}."))
+    return sorted((one for name in names for one in import_module(name).CHECKS), key=lambda one: one.place)
+
+
 def examine(settings: SyncSettings, fix: bool = False) -> Iterator[Line]:
     """Look at everything; each line comes when it is known. Raises nothing that a server can cause."""
-    setup = Setup(settings, fix=fix)
-    for check in BEFORE:
-        yield from _made(check, setup)
+    setup, todo = Setup(settings, fix=fix), all_checks()
+    for check in todo:
+        if not check.needs:
+            yield from _made(check, setup)
     databases, lines = connections.open_databases(setup)
     yield from (_line("connections", finding) for finding in lines)
     setup = replace(setup, databases=databases)
     try:
-        for check in WITH_DATABASES:
-            if all(side in databases for side in check.needs):
+        for check in todo:
+            if check.needs and all(side in databases for side in check.needs):
                 yield from _made(check, setup)
     finally:
         for database in databases.values():

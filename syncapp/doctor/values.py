@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -65,12 +65,16 @@ class Check:
     name: str
     look: Callable[[Setup], Iterable[Finding]]
     needs: tuple[Side, ...] = ()
+    _: KW_ONLY
+    place: int  # in the order of all checks
 
 
-def each_side(look: Callable[[Setup, Side], Iterable[Finding]], name: str) -> tuple[Check, ...]:
+def each_side(
+    name: str, look: Callable[[Setup, Side], Iterable[Finding]], *, place: int
+) -> tuple[Check, ...]:
     """The same check once a side, so that one of them is looked at while the other is away."""
 
     def of(side: Side) -> Check:
-        return Check(name, lambda setup: look(setup, side), (side,))
+        return Check(name, lambda setup: look(setup, side), (side,), place=place)
 
     return tuple(of(side) for side in BOTH)

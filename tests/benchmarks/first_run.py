@@ -49,7 +49,12 @@ def first_run(world: World, documents: int) -> FirstRun:
             device.wait_until_idle(120)
             command = time.monotonic()
             done = manage(
-                "sync_verify", "--json", home=device.home, timeout=VERIFY_SECONDS, **device.settings
+                "sync_verify",
+                "--json",
+                home=device.home,
+                timeout=VERIFY_SECONDS,
+                fork=False,
+                **device.settings,
             )
             command = time.monotonic() - command
             assert done.returncode == 0, done.stderr or done.stdout

@@ -36,7 +36,9 @@ class Workshop:
 
     def make(self, home: Path, atlas_name: str = "", **settings: str) -> Device:
         addresses = self._new_addresses(atlas_name)
-        return Device(home, addresses, self.template, **(settings_of_a_new_one() | settings))
+        device = Device(home, addresses, self.template, **(settings_of_a_new_one() | settings))
+        device.forks = True
+        return device
 
     def _new_addresses(self, atlas_name: str = "") -> Addresses:
         broker_url = self.broker.url.rpartition("/")[0] + f"/{next(_broker_databases)}"

@@ -32,7 +32,6 @@ from syncapp.backup.restore import Restored, open_dump, restore
 from syncapp.core.values import Side
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
-from tests.support.processes import manage
 from tests.support.raw import EXACT, documents
 from tests.support.versions import needs_mongodb_5
 
@@ -302,7 +301,7 @@ def test_another_folder_is_refused(tmp_path: Path, names: tuple[str | None, ...]
 
 
 def run(device: Device, *arguments: str) -> tuple[int, str]:
-    done = manage(*arguments, home=device.home, **device.settings)
+    done = device.manage(*arguments)
     return done.returncode, done.stdout + done.stderr
 
 

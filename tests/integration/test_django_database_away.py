@@ -20,7 +20,6 @@ from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
 from tests.support.postgres import Postgres
-from tests.support.processes import manage
 from tests.support.relay import Relay
 from tests.support.servers import started
 
@@ -57,7 +56,7 @@ def test_documents_move_without_it_and_records_follow(
 ) -> None:
     url = postgres.url("postgres").replace(str(postgres.port), str(network.port))
     device = make_device(DATABASE_URL=url)
-    done = manage("migrate", "--verbosity", "0", home=device.home, **device.settings)
+    done = device.manage("migrate", "--verbosity", "0")
     assert done.returncode == 0, done.stderr
     device.start()
     device.atlas.create_collection("checked", validator=REFUSED)
@@ -88,7 +87,7 @@ def test_documents_move_without_it_and_records_follow(
     device.kill("listener")
     device.launch("listener")
     move(device, 4, timeout=30)
-    found = manage("sync_doctor", home=device.home, **device.settings)
+    found = device.manage("sync_doctor")
     assert "✗ Django's database cannot be reached" in found.stdout
     assert "Traceback" not in device.lines("listener")
     network.heal()
@@ -128,8 +127,8 @@ SCRIPTS = (HEALTH, "/api/sync/bidirectional/metrics", "/api/health", "/metrics",
 def is_named(device: Device) -> None:
     """Health, dashboard, status and doctor say that it is away. With `-s` what they say is printed."""
     health, page = ask(device, HEALTH), ask(device, "/monitoring/dashboard", "text/html")
-    status = manage("sync_status", home=device.home, **device.settings)
-    doctor = manage("sync_doctor", home=device.home, **device.settings)
+    status = device.manage("sync_status")
+    doctor = device.manage("sync_doctor")
     found = next(line for line in doctor.stdout.splitlines() if "Django's database" in line)
     print(f"health {health} | dashboard {page[0]} | {status.stdout.strip()} | {found}")
     assert (health[0], page[0], status.returncode) == (503, 503, 2)
@@ -149,7 +148,7 @@ def test_a_frozen_one_holds_up_neither_documents_nor_answers(
         SYNC_API_PUBLIC_READ="true",
         ORIGIN_TRACKING_CLEANUP_INTERVAL="1000",
     )
-    done = manage("sync_setup", home=device.home, **device.settings)
+    done = device.manage("sync_setup")
     assert done.returncode == 0, done.stderr
     device.start()
     device.launch("web", "beat")

@@ -17,7 +17,6 @@ from syncapp.mongo.transaction_lifetime import PARAMETER
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
-from tests.support.processes import manage
 from tests.support.stand_alone import StandAlone
 
 DEAD = "127.0.0.1:1"
@@ -25,7 +24,7 @@ DEAD = "127.0.0.1:1"
 
 def doctor(device: Device, *arguments: str, **settings: str) -> tuple[int, str, list[dict[str, str]]]:
     """Exit status, "status", and findings."""
-    done = manage("sync_doctor", "--json", *arguments, home=device.home, **{**device.settings, **settings})
+    done = device.manage("sync_doctor", "--json", *arguments, **settings)
     assert done.stdout.startswith("{"), done.stderr
     body = json.loads(done.stdout)
     return done.returncode, body["status"], body["findings"]
@@ -91,7 +90,7 @@ def test_sound_servers_before_and_while_sync_runs(make_device: MakeDevice) -> No
 
 def test_it_is_a_list_to_read(make_device: MakeDevice) -> None:
     device = make_device()
-    done = manage("sync_doctor", home=device.home, **{**device.settings, "DJANGO_DEBUG": "true"})
+    done = device.manage("sync_doctor", DJANGO_DEBUG="true")
     assert done.returncode == 1
     assert "✓ The local MongoDB is a replica set" in done.stdout
     assert "! DJANGO_DEBUG is on" in done.stdout

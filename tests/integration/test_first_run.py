@@ -12,7 +12,6 @@ import pytest
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device, Document
 from tests.support.eventually import eventually
-from tests.support.processes import manage
 from tests.support.raw import Contents, contents
 
 # Of 3,000 documents a side: equal ones, different ones, and some that only one side has
@@ -47,7 +46,7 @@ def by_key(found: Contents) -> dict[str, bytes]:
 
 
 def initial(device: Device, *arguments: str, code: int = 0) -> str:
-    done = manage("sync_initial", *arguments, home=device.home, **device.settings)
+    done = device.manage("sync_initial", *arguments)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -85,7 +84,7 @@ def test_it_compares_writes_nothing_and_says_what_it_waits_for(waiting: Device) 
     assert "1,100" in text
     assert "--differing newest" in text
 
-    status = manage("sync_status", "--json", home=waiting.home, **waiting.settings)
+    status = waiting.manage("sync_status", "--json")
     health = json.loads(status.stdout)
     assert (status.returncode, health["health"]) == (1, "degraded")
     assert health["message"] == "Bidirectional sync has not started yet"

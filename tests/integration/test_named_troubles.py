@@ -21,7 +21,6 @@ from tests.integration.conftest import Workshop
 from tests.support.certificates import make_authority
 from tests.support.device import Addresses, Device
 from tests.support.eventually import eventually
-from tests.support.processes import manage
 from tests.support.relay import Relay
 
 SECONDS = 30
@@ -157,7 +156,7 @@ def test_a_listener_that_cannot_begin_says_why_and_begins_when_it_can(
             f"mongodb://127.0.0.1:{secure.port}/{device.atlas.name}?directConnection=true&tls=true&tlsCAFile="
         )
         restart_with(name + str(others.ca))
-        found = manage("sync_doctor", home=device.home, **device.settings).stdout
+        found = device.manage("sync_doctor").stdout
         assert "Atlas cannot be reached by TLS" in found
         assert "tlsCAFile" in found
         assert "Network Access" not in found

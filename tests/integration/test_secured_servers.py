@@ -21,7 +21,6 @@ from tests.integration.conftest import Workshop
 from tests.support.certificates import make_authority
 from tests.support.device import Device, databases
 from tests.support.eventually import eventually
-from tests.support.processes import manage
 from tests.support.secured import SecuredMongod
 from tests.support.servers import started
 
@@ -49,7 +48,7 @@ def device(secured: Workshop, tmp_path: Path, request: pytest.FixtureRequest) ->
 
 
 def run(device: Device, *arguments: str, **settings: str) -> str:
-    done = manage(*arguments, home=device.home, **{**device.settings, **settings})
+    done = device.manage(*arguments, **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

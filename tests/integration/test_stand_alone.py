@@ -19,7 +19,6 @@ from syncapp.mongo.replica_set import Standing
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
-from tests.support.processes import manage
 from tests.support.relay import Relay
 from tests.support.servers import started
 from tests.support.stand_alone import StandAlone
@@ -34,13 +33,13 @@ def server(tmp_path: Path) -> Iterator[StandAlone]:
 
 
 def run(device: Device, command: str, *arguments: str) -> str:
-    done = manage(command, *arguments, home=device.home, **device.settings)
+    done = device.manage(command, *arguments)
     print(done.stdout)
     return done.stdout
 
 
 def reasons(device: Device) -> str:
-    done = manage("sync_status", "--json", home=device.home, **device.settings)
+    done = device.manage("sync_status", "--json")
     return str([reason["text"] for reason in json.loads(done.stdout)["reasons"]])
 
 

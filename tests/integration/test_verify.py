@@ -15,13 +15,12 @@ from syncapp.mongo.change_stream import ChangeStream
 from syncapp.store.stream import pipeline
 from tests.support.device import Device
 from tests.support.eventually import eventually
-from tests.support.processes import manage, start_manage
 
 pytestmark = pytest.mark.timeout(300)
 
 
 def verify(device: Device, *arguments: str) -> tuple[int, dict[str, Any]]:
-    done = manage("sync_verify", "--json", *arguments, home=device.home, timeout=120, **device.settings)
+    done = device.manage("sync_verify", "--json", *arguments, timeout=120)
     assert done.stdout.startswith("{"), done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -51,7 +50,7 @@ def test_what_no_stream_brought_is_found_and_repaired(device: Device) -> None:
     device.stop("listener")
     make_a_gap(device)
     output = device.home / "verify.log"
-    waiting = start_manage("sync_verify", home=device.home, output=output, **device.settings)
+    waiting = device.start_manage("sync_verify", output=output)
     eventually(lambda: "No listener is active" in output.read_text(), "it says what keeps it", 60)
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(20) == 130
@@ -83,10 +82,7 @@ def test_documents_on_their_way_are_no_differences(device: Device) -> None:
     """Changes are made on both sides all the time while it compares."""
     device.local["busy"].insert_many([{"_id": number, "v": 0} for number in range(2_000)])
     device.wait_until_settled()
-    following = start_manage(
-        "sync_verify", "--collection", "busy", home=device.home, output=device.home / "busy.log",
-        **device.settings,
-    )  # fmt: skip
+    following = device.start_manage("sync_verify", "--collection", "busy", output=device.home / "busy.log")
     number = 0
     while following.poll() is None:
         number += 1
@@ -99,7 +95,7 @@ def test_documents_on_their_way_are_no_differences(device: Device) -> None:
 
 
 def test_a_collection_that_does_not_exist_is_refused(device: Device) -> None:
-    done = manage("sync_resync", "--collection", "ordres", home=device.home, **device.settings)
+    done = device.manage("sync_resync", "--collection", "ordres")
     assert (done.returncode, done.stderr.strip()) == (
         2,
         "CommandError: no collection that is synchronised: ordres",
@@ -109,6 +105,6 @@ def test_a_collection_that_does_not_exist_is_refused(device: Device) -> None:
 def test_a_resync_says_what_it_found(device: Device) -> None:
     device.local["few"].insert_many([{"_id": number} for number in range(7)])
     device.wait_until_settled()
-    done = manage("sync_resync", "--collection", "few", home=device.home, timeout=120, **device.settings)
+    done = device.manage("sync_resync", "--collection", "few", timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "Compared 7 documents: 0 differ; 0 were handed to the listener"

@@ -5,49 +5,32 @@ Starting a command takes seconds, and tests of what happens within two seconds c
 
 from __future__ import annotations
 
-import base64
-import subprocess
-import sys
+import traceback
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tests.support import processes
-
-_PROGRAM = """
-import base64, sys, traceback
-import django
-django.setup()
-for line in sys.stdin:
-    names = {}
-    try:
-        exec(base64.b64decode(line).decode(), names)
-        print("done", flush=True)
-    except BaseException:
-        print(base64.b64encode(traceback.format_exc().encode()).decode(), flush=True)
-"""
+from tests.support import forked, processes
 
 
 class Console:
     def __init__(self, home: Path, settings: dict[str, str]) -> None:
-        self._log = (home / "console.log").open("ab")
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM],
-            env=processes.environment(home, **{**settings, "SYNC_LOG_LEVEL": "ERROR"}),
-            cwd=processes.BASE_DIR,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
+        environment = processes.environment(home, **{**settings, "SYNC_LOG_LEVEL": "ERROR"})
+        self._talk, other = forked.forks.Pipe()
+        self._process = forked.forks.Process(
+            target=_serve, args=(environment, str(home / "console.log"), other)
         )
+        self._process.start()
+        other.close()
 
     def run(self, statements: str) -> None:
         """Execute them. Returns when they are done; raises RuntimeError with their traceback."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(base64.b64encode(statements.encode()).decode() + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline().strip()
-        if answer != "done":
-            raise RuntimeError(base64.b64decode(answer).decode() or "the console ended")
+        self._talk.send(statements)
+        try:
+            wrong = self._talk.recv()
+        except EOFError:
+            wrong = "the console ended"
+        if wrong:
+            raise RuntimeError(wrong)
 
     def switch(self, **values: object) -> None:
         """Change `enabled`, `paused` or `strategy`, as the API and the admin do."""
@@ -61,8 +44,20 @@ class Console:
 
     def close(self) -> None:
         self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process.wait()
-        self._log.close()
+        self._process.join()
+        self._talk.close()
+
+
+def _serve(environment: dict[str, str], log: str, talk: Connection) -> None:
+    forked.enter(environment, str(processes.BASE_DIR), log, log)
+    import django
+
+    django.setup()
+    while True:
+        try:
+            exec(talk.recv(), {})
+            talk.send("")
+        except EOFError:
+            return
+        except Exception:
+            talk.send(traceback.format_exc())

@@ -25,7 +25,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.programs import PROGRAMS
 from syncapp.embedded.tether import tethered
-from tests.support import processes
+from tests.support import forked, processes
 from tests.support.console import Console
 from tests.support.django_rows import DjangoRows
 from tests.support.eventually import eventually
@@ -62,6 +62,7 @@ class Device(DjangoRows):
         """`template`: a SYNC_HOME that was migrated already; copying it is quicker."""
         self._template = template
         self.keep_running = False  # start again what ends by itself, as a process manager does
+        self.forks = False  # its processes do not import libraries for themselves (`forked.py`)
         self.worker_options: tuple[str, ...] = ()
         self.is_spoiled = False  # a test that failed left it as it is
         self.repair: Callable[[], None] = self.end  # for who shares it; `Workshop.running` knows how
@@ -77,7 +78,7 @@ class Device(DjangoRows):
         self.local, self.atlas = (
             client.get_default_database(codec_options=EXACT) for client in self._clients
         )
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, subprocess.Popen[bytes] | forked.Forked] = {}
         self._console: Console | None = None
 
     def begin_anew(self, addresses: Addresses, **settings: str) -> None:
@@ -98,9 +99,26 @@ class Device(DjangoRows):
         for name in names:
             assert name not in self._running, f"{name} runs already"
             self._mark_log(name)
-            self._running[name] = processes.start(
-                tethered(self._command(name)), self.home, self.log(name), **self.settings
-            )
+            self._running[name] = self._start(self._command(name), self.log(name))
+
+    def _start(self, command: list[str], output: Path) -> subprocess.Popen[bytes] | forked.Forked:
+        if self.forks and command[0] == sys.executable:
+            environment = processes.environment(self.home, **self.settings)
+            return forked.Forked(command[1:], environment, processes.BASE_DIR, output)
+        return processes.start(tethered(command), self.home, output, **self.settings)
+
+    def manage(
+        self, *arguments: str, timeout: float = 60, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py` with these arguments to its end, in this device's environment."""
+        return processes.manage(*arguments, home=self.home, timeout=timeout, **{**self.settings, **settings})
+
+    def start_manage(self, *arguments: str, output: Path) -> forked.Forked:
+        """Start `manage.py` with these arguments and go on."""
+        environment = processes.environment(self.home, **self.settings)
+        return forked.Forked(
+            [str(processes.BASE_DIR / "manage.py"), *arguments], environment, processes.BASE_DIR, output
+        )
 
     def _command(self, name: str) -> list[str]:
         if name.startswith("worker"):
@@ -133,7 +151,8 @@ class Device(DjangoRows):
         """End a process as a power failure would. `group`: its children too."""
         process = self._running.pop(name)
         if group:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
         process.wait()
@@ -226,10 +245,14 @@ class Device(DjangoRows):
 
     def wait_until_equal(self, timeout: float = 30, without: Collection[str] = ()) -> None:
         deadline = time.monotonic() + timeout
-        while text := self.difference(without):
+        while True:
+            began = time.monotonic()
+            text = self.difference(without)
+            if not text:
+                return
             self.revive()
             assert time.monotonic() < deadline, f"after {timeout} s local and Atlas differ: {text}"
-            time.sleep(0.05)
+            time.sleep(max(0.05, time.monotonic() - began))  # reading everything takes processors from who writes
 
     def wait_until_idle(self, timeout: float = 30) -> None:
         """No comparison runs, and the listener has said twice that nothing is pending. With each time it

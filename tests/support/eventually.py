@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], message: str, timeout: float = 15, every: float = 0.02) -> T:
+def eventually(condition: Callable[[], T], message: str, timeout: float = 15, every: float = 0.04) -> T:
     """The first true value of `condition`. Fails with `message` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncapp.conf.settings import BASE_DIR, SETTINGS
+from tests.support import forked
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
@@ -25,12 +26,15 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 def manage(
-    *arguments: str, home: Path, timeout: float = 60, **settings: str
+    *arguments: str, home: Path, timeout: float = 60, fork: bool = True, **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `manage.py` with these arguments to its end."""
+    """Run `manage.py` with these arguments to its end. `fork`: without importing libraries (`forked.py`)."""
+    command, told = [str(BASE_DIR / "manage.py"), *arguments], environment(home, **settings)
+    if fork:
+        return forked.run(command, told, BASE_DIR, timeout)
     return subprocess.run(
-        [sys.executable, str(BASE_DIR / "manage.py"), *arguments],
-        env=environment(home, **settings),
+        [sys.executable, *command],
+        env=told,
         cwd=BASE_DIR,
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from syncapp.core.values import Side
-from syncapp.doctor import (
+from syncapp.doctor.checks import (
     broker,
     clocks,
     differences,
@@ -23,11 +23,11 @@ from syncapp.doctor import (
     times,
     workers,
 )
-from syncapp.doctor.differences import Constraints
-from syncapp.doctor.examine import Line, as_document, verdict
-from syncapp.doctor.oplog import OplogFacts
-from syncapp.doctor.privileges import Tried
-from syncapp.doctor.servers import ServerFacts
+from syncapp.doctor.checks.differences import Constraints
+from syncapp.doctor.checks.oplog import OplogFacts
+from syncapp.doctor.checks.privileges import Tried
+from syncapp.doctor.checks.servers import ServerFacts
+from syncapp.doctor.examine import Line, all_checks, as_document, verdict
 from syncapp.doctor.values import Finding, Level
 from syncapp.mongo.replica_set import Node, Standing
 
@@ -37,6 +37,15 @@ GB = 1_000_000_000
 
 def levels(findings: object) -> list[Level]:
     return [finding.level for finding in findings]  # type: ignore[attr-defined]
+
+
+def test_every_file_is_found_and_what_stops_most_is_said_first() -> None:
+    assert [f"{check.name} {'+'.join(check.needs)}".strip() for check in all_checks()] == [
+        *("settings", "django", "broker", "workers", "disk"),
+        *(f"{name} {side}" for name in ("servers", "privileges", "times", "oplog", "disk") for side in Side),
+        *("clocks local+atlas", "lifetime local"),
+        *(f"{name} local+atlas" for name in ("exclusions", "refused", "differences")),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from syncapp.conf.settings import BASE_DIR, SETTINGS, SettingsError, SyncSettings, kept_secret, load
+from syncapp.conf.settings import BASE_DIR, SETTINGS, SettingsError, kept_secret, load
 from syncapp.embedded.ports import free_port
 from tests.support.processes import manage
 
@@ -139,12 +138,6 @@ def test_defaults_are_allowed_and_those_of_the_requirements() -> None:
     assert settings.change_stream_reconnect_interval == 5_000
     assert settings.change_stream_max_reconnect_attempts == 10
     assert settings.port == 5_000
-
-
-def test_every_setting_is_a_field() -> None:
-    *names, given = [field.name for field in fields(SyncSettings)]
-    assert names == [setting.name.lower() for setting in SETTINGS]
-    assert given == "given"
 
 
 def test_it_is_known_what_the_environment_says_and_what_is_a_default() -> None:

@@ -9,7 +9,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from syncapp.core.values import Side
-from syncapp.doctor.values import NAMES, Finding, Level, Setup
+from syncapp.doctor.values import NAMES, Finding, Level, Setup, each_side
 
 EXACT_SINCE = (6, 0)
 
@@ -44,3 +44,6 @@ def judge(side: Side, version: tuple[int, ...], readable: bool) -> Iterator[Find
 
 def look(setup: Setup, side: Side) -> Iterator[Finding]:
     yield from judge(side, *ask(setup.databases[side]))
+
+
+CHECKS = each_side("times", look, place=12)

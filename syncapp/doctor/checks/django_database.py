@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.error_text import shorten
 
 SECONDS = 5
@@ -38,3 +38,6 @@ def look(setup: Setup) -> Iterator[Finding]:
         yield Finding(Level.FAILED, f"Django's database cannot be reached: {shorten(str(error))}", ADVICE)
         return
     yield judge(len(plan))
+
+
+CHECKS = (Check("django", look, place=1),)

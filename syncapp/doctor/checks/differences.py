@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 
 from syncapp.core.exclusions import is_reserved
 from syncapp.core.values import BOTH, Side
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.listing import list_collections
 from syncapp.rules.refusals import is_usable
 
@@ -89,3 +89,6 @@ def _compare(
     except OperationFailure:  # it was dropped just now
         return ()
     return judge(name, both)
+
+
+CHECKS = (Check("differences", look, BOTH, place=19),)

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from syncapp.core.values import Side
-from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
+from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup, each_side
 from syncapp.mongo.error_text import describe
 from syncapp.mongo.listing import list_collections
 from syncapp.mongo.transaction import transaction
@@ -108,3 +108,6 @@ def role_to_grant(side: Side, database: str, user: str) -> str:
 
 def look(setup: Setup, side: Side) -> Iterator[Finding]:
     yield from judge(side, setup.database_name(side), ask(setup.databases[side]))
+
+
+CHECKS = each_side("privileges", look, place=11)

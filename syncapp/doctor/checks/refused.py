@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from syncapp.core.values import Side
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.core.values import BOTH, Side
+from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.rules.refusals import refusals
 
 
@@ -18,3 +18,6 @@ def judge(refused: Mapping[str, str]) -> Iterator[Finding]:
 
 def look(setup: Setup) -> Iterator[Finding]:
     yield from judge(refusals(setup.databases[Side.LOCAL], setup.databases[Side.ATLAS]))
+
+
+CHECKS = (Check("refused", look, BOTH, place=18),)

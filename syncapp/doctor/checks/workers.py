@@ -11,8 +11,8 @@ from kombu.exceptions import KombuError
 
 from syncapp.apply.queues import MAINTENANCE_QUEUE, QUEUES
 from syncapp.conf.broker import broker_of
-from syncapp.doctor.broker import celery_connection
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.doctor.checks.broker import celery_connection
+from syncapp.doctor.values import Check, Finding, Level, Setup
 
 SECONDS = 2
 ALL_QUEUES = (*QUEUES.values(), MAINTENANCE_QUEUE)
@@ -60,3 +60,6 @@ def _listener_runs() -> bool:
     except DatabaseError:
         return True
     return newest is not None and (timezone.now() - newest.seen_at).total_seconds() < 60  # type: ignore[operator]
+
+
+CHECKS = (Check("workers", look, place=3),)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pymongo.errors import OperationFailure
 
 from syncapp.core.values import Side
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.error_text import describe
 from syncapp.mongo.transaction_lifetime import (
     PARAMETER,
@@ -55,3 +55,6 @@ def look(setup: Setup) -> Iterator[Finding]:
         )
         return
     yield judge(seconds)
+
+
+CHECKS = (Check("lifetime", look, (Side.LOCAL,), place=16),)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pymongo.errors import OperationFailure
 
 from syncapp.core.values import Side
-from syncapp.doctor.values import NAMES, Finding, Level, Setup
+from syncapp.doctor.values import NAMES, Check, Finding, Level, Setup, each_side
 
 MB = 1_000_000
 WARNING_BYTES, WARNING_SHARE = 1_000 * MB, 0.05
@@ -37,3 +37,6 @@ def look(setup: Setup, side: Side) -> Iterator[Finding]:
 def look_at_home(setup: Setup) -> Iterator[Finding]:
     usage = shutil.disk_usage(setup.settings.home)
     yield judge("SYNC_HOME", usage.free, usage.total)
+
+
+CHECKS = (Check("disk", look_at_home, place=4), *each_side("disk", look, place=14))

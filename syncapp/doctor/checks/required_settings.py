@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from syncapp.conf.settings import SettingsError
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.doctor.values import Check, Finding, Level, Setup
 
 REQUIRED = ("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
 
@@ -35,3 +35,6 @@ def look(setup: Setup) -> Iterator[Finding]:
             Level.NOTE,
             "BIDIRECTIONAL_SYNC_ENABLED is false: at the first start sync is one-way, local to Atlas",
         )
+
+
+CHECKS = (Check("settings", look, place=0),)

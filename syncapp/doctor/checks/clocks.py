@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from syncapp.core.values import Side
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.core.values import BOTH, Side
+from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo import clock_probe
 
 TODO = "Turn on time synchronisation (chrony, systemd-timesyncd, w32time) where the clock is wrong"
@@ -33,3 +33,6 @@ def look(setup: Setup) -> Iterator[Finding]:
     server = local.client.admin.command("hello")["localTime"].timestamp()
     host_ms = ((before + time.time()) / 2 - server) * 1000
     yield from judge(measured.offset, host_ms, setup.settings.sync_clock_warning)
+
+
+CHECKS = (Check("clocks", look, BOTH, place=15),)

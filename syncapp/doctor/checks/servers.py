@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.core.values import Side
-from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
+from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup, each_side
 from syncapp.mongo import replica_set
 from syncapp.mongo.check_server import OLDEST_VERSION
 
@@ -60,3 +60,6 @@ def look(setup: Setup, side: Side) -> Iterator[Finding]:
     facts = ask(setup.databases[side])
     uri = setup.settings.mongodb_uri if side is Side.LOCAL else setup.settings.mongodb_atlas_uri
     yield from judge(side, facts, None if facts.replica_set else replica_set.ask(uri))
+
+
+CHECKS = each_side("servers", look, place=10)

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from syncapp.core.values import Side
-from syncapp.doctor.values import NAMES, Finding, Level, Setup
+from syncapp.doctor.values import NAMES, Finding, Level, Setup, each_side
 
 LEAST_HOURS, RECOMMENDED_HOURS = 24, 72
 FULL = 0.9  # the server cuts the oplog in large pieces, so that it is never quite full
@@ -79,3 +79,6 @@ def look(setup: Setup, side: Side) -> Iterator[Finding]:
     database = setup.databases[side]
     if "setName" in database.client.admin.command("hello"):  # others have no oplog
         yield judge(side, ask(database), setup.settings.origin_tracking_keep_hours)
+
+
+CHECKS = each_side("oplog", look, place=13)

@@ -8,7 +8,8 @@ from django.db import DatabaseError
 
 from syncapp.conf.settings import SETTINGS
 from syncapp.core.exclusions import Exclusions, is_reserved
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.core.values import BOTH
+from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.listing import list_collections
 
 DEFAULTS = frozenset(
@@ -44,3 +45,6 @@ def look(setup: Setup) -> Iterator[Finding]:
         pass  # the check of Django's database says so
     names = {info["name"] for database in setup.databases.values() for info in list_collections(database)}
     yield from judge(patterns, names)
+
+
+CHECKS = (Check("exclusions", look, BOTH, place=17),)

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from syncapp.conf.broker import Broker, broker_of, refuses_login
-from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.error_text import shorten
 
 SECONDS = 5
@@ -129,3 +129,6 @@ def _this_device() -> str:
         return str(newest[0][0]) if newest[:1] else ""
     except DatabaseError:
         return ""
+
+
+CHECKS = (Check("broker", look, place=2),)
