@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError as ModelError
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.errors import wrong
 from syncapp.api.fields import Pattern, Text
 from syncapp.api.views import SyncView
 from syncapp.core.patterns import LONGEST
 from syncapp.models import ExcludedCollection
-from syncapp.rules.switches import exclude, include
-from syncapp.services.matches import MOST_NAMES, matches
+from syncapp.services.errors import WrongInput
+from syncapp.services.exclusions import exclude, include
+from syncapp.services.patterns import MOST_NAMES, matches
 
 
 class ExclusionIn(serializers.Serializer):
@@ -83,9 +81,9 @@ def the_pattern(view: SyncView) -> str:
     """The one that a DELETE names."""
     found = {part["pattern"] for part in (view.asked, view.wanted) if part}
     if len(found) > 1:
-        raise serializers.ValidationError("pattern is one thing in the query and another in the body")
+        raise WrongInput("pattern is one thing in the query and another in the body", "pattern")
     if not found:
-        raise serializers.ValidationError(f"pattern is missing; allowed: {OldPattern().allowed}")
+        raise WrongInput(f"pattern is missing; allowed: {OldPattern().allowed}", "pattern")
     return str(found.pop())
 
 
@@ -111,15 +109,10 @@ class Exclusions(SyncView):
 
     def post(self, request: Request) -> Response:
         pattern = self.wanted["pattern"]
-        try:
-            entry = exclude(pattern, request.user)
-        except ModelError:
-            raise wrong("pattern", pattern, Pattern.allowed) from None
+        entry = exclude(pattern, request.user)
         answer = {**ExclusionOut(entry).data, "matches": matches(pattern).as_document()}
         return Response(answer, status=status.HTTP_201_CREATED)
 
     def delete(self, request: Request) -> Response:
-        pattern = the_pattern(self)
-        if not include(pattern, request.user):
-            raise NotFound(f"{pattern} is not among the excluded patterns")
+        include(the_pattern(self), request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
