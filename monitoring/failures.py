@@ -30,6 +30,7 @@ CODES = {
     403: "permission_denied",
     404: NotFound.code,
     405: "method_not_allowed",
+    406: "not_acceptable",
     415: "unsupported_media_type",
     429: "throttled",
     500: "failed",

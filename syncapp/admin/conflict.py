@@ -23,9 +23,8 @@ from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.plain_ids import plain_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
-from syncapp.services.conflicts import resolve, restore, version_now
+from syncapp.services.conflicts import BODIES, resolve, restore, version_now
 
-BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
 SIDES = {"local": "Local", "atlas": "Atlas"}
 SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"

@@ -22,9 +22,6 @@ from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
 from syncapp.services import conflicts
 
-# Both can be 16 MB; a list shows neither
-BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
-
 
 class ConflictQuery(PageQuery):
     collection = CollectionName(required=False)
@@ -82,7 +79,7 @@ class ConflictPage(ConflictTotalsOut):
 
 
 def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
-    found = Conflict.objects.defer(*BODIES)
+    found = Conflict.objects.defer(*conflicts.BODIES)
     lookups = {"collection": "collection", "winner": "winner", "since": "at__gte", "until": "at__lte"}
     found = found.filter(**{lookups[name]: value for name, value in query.items() if name in lookups})
     if "restored" in query:

@@ -10,8 +10,8 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.exclusions import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.fields import Pattern
+from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.views import SyncView
 from syncapp.models import ValidationRule
 from syncapp.services.patterns import matches

@@ -30,6 +30,8 @@ from syncapp.store import conflicts
 from syncapp.store.instance import instance_id
 
 PROCESS = "conflicts"
+# Two documents of up to 16 MB each: a list shows neither
+BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
 
 
 def restore(conflict: Conflict, user: Actor = None) -> Conflict:

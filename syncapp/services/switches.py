@@ -12,7 +12,7 @@ from syncapp.rules.switches import Actor, audit
 
 
 def show() -> SyncSwitches:
-    """As they are; with defaults before the first start. Nothing is written."""
+    """As they are. Looking never writes: without a row, the defaults of the model hold."""
     return SyncSwitches.objects.filter(id=1).first() or SyncSwitches(id=1)
 
 
