@@ -23,10 +23,10 @@ from syncapp.core.masking import mask_passwords
 from syncapp.core.values import Side
 from syncapp.mongo.connect import connect
 from syncapp.mongo.error_text import describe
-from syncapp.mongo.errors import translate
+from syncapp.mongo.errors import ConnectionDown, translate
 from syncapp.rules.switches import audit
 from syncapp.services.databases import VARIABLES, uri_of
-from syncapp.services.errors import NotPossible
+from syncapp.services.errors import NotPossible, Unreachable
 from syncapp.store.lease import active_listener
 
 log = structlog.get_logger(__name__)
@@ -36,8 +36,9 @@ Say = Callable[[str], None]
 def back_up(
     sides: Collection[Side], folder: Path, *, only: Collection[str], compress: bool, say: Say
 ) -> dict[Side, SavedSide]:
-    """Write a new folder. `only`: names of collections; empty: all. Raises NotPossible."""
-    with _or_not_possible("Not backed up"), ExitStack() as opened:
+    """Write a new folder. `only`: names of collections; empty: all. Raises NotPossible or
+    Unreachable."""
+    with _or_refused("Not backed up"), ExitStack() as opened:
         get_settings().require(*(VARIABLES[side] for side in sides))
         return backup.back_up(
             {side: _opened(side, "backup", opened) for side in sides},
@@ -52,8 +53,8 @@ def back_up(
 @contextmanager
 def to_restore(folder: Path, side: Side, *, force: bool) -> Iterator[tuple[Database[Any], Dump]]:
     """The database, and what the folder holds of it: to be shown before it is restored. `force`: even while a listener
-    is active. Raises NotPossible, also for what goes wrong within."""
-    with _or_not_possible("Not restored"), ExitStack() as opened:
+    is active. Raises NotPossible or Unreachable, also for what goes wrong within."""
+    with _or_refused("Not restored"), ExitStack() as opened:
         get_settings().require(VARIABLES[side])
         database = _opened(side, "restore", opened)
         dump = open_dump(folder, side, database.name)
@@ -73,11 +74,13 @@ def restore_all(database: Database[Any], dump: Dump, side: Side, *, drop: bool, 
 
 
 @contextmanager
-def _or_not_possible(what: str) -> Iterator[None]:
+def _or_refused(what: str) -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise NotPossible(mask_passwords(f"{what}: {translate(error)}")) from None
+        found = translate(error)
+        kind = Unreachable if isinstance(found, ConnectionDown) else NotPossible
+        raise kind(mask_passwords(f"{what}: {found}")) from None
     except (DumpError, SettingsError, OSError) as error:
         raise NotPossible(f"{what}: {error}") from None
 
