@@ -17,6 +17,7 @@ from syncapp.conf.settings import get_settings
 from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
+from syncapp.services.roles import may_operate
 
 MINUTES_SHOWN = 30
 CONFLICTS_SHOWN = 5
@@ -29,7 +30,7 @@ def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         **context,
         "title": "Dashboard",
         "live": live_figures(),
-        "may_operate": request.user.has_perm("syncapp.operate_sync"),
+        "may_operate": may_operate(request.user),
     }
 
 

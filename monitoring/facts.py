@@ -25,6 +25,7 @@ from monitoring.stuck import StuckFacts
 from syncapp.conf.settings import get_settings
 from syncapp.models import ComparisonRun, Instance, ListenerStart, MetricMinute, SyncSwitches
 from syncapp.models.choices import Direction
+from syncapp.services.switches import show as show_switches
 
 TEN_MINUTES = timedelta(minutes=10)
 SILENT = timedelta(seconds=5)  # an active listener reports every second
@@ -70,8 +71,7 @@ class Snapshot:
 def take_snapshot(now: datetime | None = None) -> Snapshot:
     now = now or timezone.now()
     instance = figures.device()
-    # Reading never writes: without a row, the defaults of the model hold
-    switches = SyncSwitches.objects.filter(id=1).first() or SyncSwitches(id=1)
+    switches = show_switches()
     facts = gather(now, instance, switches)
     return Snapshot(now, facts, assess(facts), instance, switches)
 

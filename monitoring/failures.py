@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 
 from syncapp.services.away import what_is_away
+from syncapp.services.errors import NotFound, Unreachable, WrongInput
 from syncapp.services.roles import OPERATE, OPERATORS, VIEWERS, may_see
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,19 @@ NOT_FOUND = "There is nothing at {path}"
 FORBIDDEN = "Your login, {name}, may not do this: it needs the permission {permission}, which {whose}"
 OF_GROUP = "the group {group} has. An administrator can add you to it"
 OF_NOBODY = "no group of sync has. Superusers have it, and can give it"
+# What stands beside an error's text, for programs: of services' errors their own, of others by the status
+CODES = {
+    400: WrongInput.code,
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: NotFound.code,
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    415: "unsupported_media_type",
+    429: "throttled",
+    500: "failed",
+    503: Unreachable.code,
+}
 # Pages of the admin that are no model's, and the model whose permission they ask for
 PAGES = {
     "syncapp_halts": "syncapp.instance",
@@ -126,7 +140,8 @@ def _needed(request: HttpRequest) -> str:
 def answer(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     scripts = request.path.startswith(("/api/", "/metrics", "/monitoring/"))
     if scripts and request.get_preferred_type(["application/json", "text/html"]) != "text/html":
-        response: HttpResponse = JsonResponse({"detail": text}, status=status)
+        body = {"detail": text, "code": CODES[status], "field": None}
+        response: HttpResponse = JsonResponse(body, status=status)
     else:
         page = format_html(PAGE, title=title, text=text, address=request.get_full_path())
         response = HttpResponse(page, status=status)

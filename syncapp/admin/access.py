@@ -1,4 +1,4 @@
-"""Who sees what in the admin: whoever may operate sync sees all of it, without a permission for each page."""
+"""Who sees what in the admin, and who acts: whoever may operate sync does both, without a permission for each page."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from syncapp.services.roles import may_see
+from syncapp.services.roles import may_operate, may_see
 
 
 class SeenByOperators:
-    """For a ModelAdmin, before the others."""
+    """For a ModelAdmin, before the others. `permissions=["operate"]` lets an action be for operators."""
 
     opts: Any
 
@@ -19,3 +19,19 @@ class SeenByOperators:
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return may_see(request.user, self.opts.label_lower)
+
+    def has_operate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
+        return may_operate(request.user)
+
+
+class ChangedByOperators(SeenByOperators):
+    """Rows that people make, change and delete."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_operate_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_operate_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_operate_permission(request)

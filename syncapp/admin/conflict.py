@@ -18,16 +18,13 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, redirect_to, shown_id
+from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.plain_ids import plain_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
-from syncapp.services.databases import Unreachable
-from syncapp.services.resolve import ResolveRefused, resolve
-from syncapp.services.restore import RestoreRefused, restore, version_now
-from syncapp.services.roles import OPERATE
+from syncapp.services.conflicts import BODIES, resolve, restore, version_now
 
-BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
 SIDES = {"local": "Local", "atlas": "Atlas"}
 SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
@@ -64,7 +61,7 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
-        if obj is not None and _decisions(obj) and not request.user.has_perm(OPERATE):
+        if obj is not None and _decisions(obj) and not self.has_operate_permission(request):
             sets[0] = (None, {"fields": ("headline", "versions", "as_json")})
         if obj is not None and obj.loser and obj.restored_at is None:
             sets.insert(1, ("What a restore would bring", {"fields": ("now",)}))
@@ -148,12 +145,11 @@ class ConflictAdmin(ReadOnlyAdmin):
         conflict = get_object_or_404(Conflict, pk=object_id)
         if not self.has_view_permission(request, conflict):
             raise PermissionDenied
-        try:
+        context: dict[str, Any] = {}
+        with as_problem(context):
             there, coming = version_now(conflict)
-            context = side_by_side(there, coming, [{"title": "Now"}, {"title": "After a restore"}])
+            context |= side_by_side(there, coming, [{"title": "Now"}, {"title": "After a restore"}])
             context["same"] = there == coming
-        except (RestoreRefused, Unreachable) as error:
-            context = {"problem": str(error)}
         return render(request, "syncapp/conflict_now.html", context)
 
     @action(
@@ -171,17 +167,15 @@ class ConflictAdmin(ReadOnlyAdmin):
     )
     def restore_loser(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
         conflict = get_object_or_404(Conflict, pk=object_id)
-        try:
+        with as_message(request):
             restore(conflict, request.user)
             messages.success(
                 request, f"The {conflict.loser} version was restored; sync carries it from here."
             )
-        except (RestoreRefused, Unreachable) as error:
-            messages.error(request, str(error))
         return redirect_to("syncapp_conflict_change", object_id)
 
     def has_restore_loser_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
-        if not request.user.has_perm("syncapp.operate_sync"):
+        if not self.has_operate_permission(request):
             return False
         lost = Conflict.objects.filter(restored_at=None).exclude(winner=Conflict.Winner.OPEN)
         return not object_id or lost.filter(pk=object_id).exists()
@@ -218,15 +212,13 @@ class ConflictAdmin(ReadOnlyAdmin):
         return self._resolve(request, object_id, Side.ATLAS)
 
     def _resolve(self, request: HttpRequest, object_id: int, winner: Side) -> HttpResponse:
-        try:
+        with as_message(request):
             resolve(get_object_or_404(Conflict, pk=object_id), winner, request.user)
             messages.success(request, f"The {winner} version counts; sync agrees on it.")
-        except (ResolveRefused, Unreachable) as error:
-            messages.error(request, str(error))
         return redirect_to("syncapp_conflict_change", object_id)
 
     def has_resolve_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
-        if not request.user.has_perm("syncapp.operate_sync"):
+        if not self.has_operate_permission(request):
             return False
         open_ones = Conflict.objects.filter(winner=Conflict.Winner.OPEN, resolved_at=None)
         return not object_id or open_ones.filter(pk=object_id).exists()

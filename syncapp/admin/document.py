@@ -13,11 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from syncapp.admin.base import shown_id
+from syncapp.admin.refusals import as_problem
 from syncapp.admin.versions import side_by_side
 from syncapp.core.plain_ids import plain_id
-from syncapp.mongo.errors import SyncError
-from syncapp.services import document
-from syncapp.services.databases import Unreachable
+from syncapp.services.documents import read_both
 from syncapp.services.reasons import Code, Reason, reasons_of
 from syncapp.services.roles import may_see
 
@@ -57,11 +56,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "collection": collection,
         "shown_id": shown_id(document_id),
     }
-    try:
-        found = document.read_both(collection, document_id)
-    except (document.WrongId, SyncError, Unreachable) as error:
-        context["problem"] = str(error)
-    else:
+    with as_problem(context):
+        found = read_both(collection, document_id)
         context |= side_by_side(found.local, found.atlas, [{"title": "Local, now"}, {"title": "Atlas, now"}])
         context |= {"gone": "absent", "same": found.equal, "nowhere": not found.local and not found.atlas}
         if not found.equal:

@@ -10,14 +10,15 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from syncapp.admin.access import SeenByOperators
+from syncapp.admin.access import ChangedByOperators
 from syncapp.admin.base import say_matches
+from syncapp.admin.refusals import as_message
 from syncapp.models import ExcludedCollection
-from syncapp.rules.switches import exclude, include
+from syncapp.services.exclusions import exclude, include
 
 
 @admin.register(ExcludedCollection)
-class ExcludedCollectionAdmin(SeenByOperators, ModelAdmin):
+class ExcludedCollectionAdmin(ChangedByOperators, ModelAdmin):
     empty_text = "Nothing is excluded: every collection is pulled from Atlas."
     list_before_template = "syncapp/exclusions_before.html"
     list_display = ("pattern", "created_at")
@@ -37,17 +38,12 @@ class ExcludedCollectionAdmin(SeenByOperators, ModelAdmin):
         say_matches(request, obj.pattern)
 
     def delete_model(self, request: HttpRequest, obj: ExcludedCollection) -> None:
-        include(obj.pattern, request.user)
+        with as_message(request):
+            include(obj.pattern, request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ExcludedCollection]) -> None:
         for entry in queryset:
-            include(entry.pattern, request.user)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")
+            self.delete_model(request, entry)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")

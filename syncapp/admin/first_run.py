@@ -12,13 +12,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from syncapp.core.initial_choice import InitialChoice, WrongChoice
+from syncapp.admin.refusals import as_invalid, as_message, as_problem
+from syncapp.core.initial_choice import InitialChoice
 from syncapp.first_run.effect import documents, effect
 from syncapp.models import ComparisonRun
 from syncapp.rules.switches import get_switches
 from syncapp.services import first_run
-from syncapp.services.databases import LocalUnreachable
-from syncapp.services.roles import OPERATE, may_see
+from syncapp.services.roles import may_operate, may_see
 from syncapp.store.first_run import Counts, FirstRun, Report, State
 
 NAME, PROGRESS = "syncapp_first_run", "syncapp_first_run_progress"
@@ -44,15 +44,14 @@ class ChoiceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not self.errors:
-            try:
-                values["choice"] = InitialChoice(
+            newest = values["differing"] == "newest"
+            with as_invalid("timestamp_field"):
+                values["choice"] = first_run.choice_of(
                     values["differing"],
                     values["only_atlas"],
                     values["only_local"],
-                    values["timestamp_field"] if values["differing"] == "newest" else "",
+                    values["timestamp_field"] if newest else "",
                 )
-            except WrongChoice as error:
-                self.add_error("timestamp_field", str(error))
         return values
 
 
@@ -96,10 +95,10 @@ def page(request: HttpRequest) -> HttpResponse:
     if found is not None and found.state is State.WAITING and found.report is not None:
         report = Report.of(found.report)
         form = ChoiceForm(report.to_decide, request.POST or None)
-        may_operate = request.user.has_perm(OPERATE)
-        context |= {"form": form, "may_operate": may_operate}
+        operates = may_operate(request.user)
+        context |= {"form": form, "may_operate": operates}
         if request.method == "POST":
-            _check(may_operate)
+            _check(operates)
             if form.is_valid():
                 choice = form.cleaned_data["choice"]
                 if form.cleaned_data["confirmed"]:
@@ -120,12 +119,12 @@ def _check(allowed: bool) -> None:
 
 
 def _found() -> dict[str, Any]:
-    try:
+    context: dict[str, Any] = {}
+    with as_problem(context):
         found = first_run.show()
-    except LocalUnreachable as error:
-        return {"problem": str(error)}
-    run = ComparisonRun.objects.filter(kind=ComparisonRun.Kind.FIRST_RUN).first()
-    return {"found": found, "state": found.state.value, "run": run, "rows": _rows(found)}
+        run = ComparisonRun.objects.filter(kind=ComparisonRun.Kind.FIRST_RUN).first()
+        context |= {"found": found, "state": found.state.value, "run": run, "rows": _rows(found)}
+    return context
 
 
 def _rows(found: FirstRun) -> list[dict[str, Any]]:
@@ -139,9 +138,7 @@ def _rows(found: FirstRun) -> list[dict[str, Any]]:
 
 
 def _choose(request: HttpRequest, choice: InitialChoice) -> HttpResponse:
-    try:
+    with as_message(request):
         first_run.choose(choice, request.user)
         messages.success(request, "Chosen: the listener carries it out.")
-    except (first_run.NothingToChoose, LocalUnreachable) as error:
-        messages.error(request, str(error))
     return HttpResponseRedirect(reverse(f"admin:{NAME}"))

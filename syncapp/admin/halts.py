@@ -15,9 +15,9 @@ from django.views.decorators.http import require_http_methods
 from monitoring.values import duration
 from syncapp.admin.document import link_to
 from syncapp.admin.halt_choices import TITLES, choice
+from syncapp.admin.refusals import as_message, as_problem
 from syncapp.services import halts
-from syncapp.services.databases import LocalUnreachable
-from syncapp.services.roles import may_see
+from syncapp.services.roles import may_operate, may_see
 from syncapp.store.halts import ANSWERS, Halt
 
 NAME = "syncapp_halts"
@@ -31,19 +31,14 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         _answer(request)
         return HttpResponseRedirect(reverse(f"admin:{NAME}"))
-    found: list[dict[str, Any]] = []
-    try:
-        found = [_shown(halt) for halt in halts.show()]
-        problem = ""
-    except LocalUnreachable as error:
-        problem = str(error)
     context = {
         **admin.site.each_context(request),
         "title": "Halts",
-        "halts": found,
-        "problem": problem,
-        "may_operate": request.user.has_perm("syncapp.operate_sync"),
+        "halts": [],
+        "may_operate": may_operate(request.user),
     }
+    with as_problem(context):
+        context["halts"] = [_shown(halt) for halt in halts.show()]
     return render(request, "syncapp/halts.html", context)
 
 
@@ -59,10 +54,8 @@ def _shown(halt: Halt) -> dict[str, Any]:
 
 
 def _answer(request: HttpRequest) -> None:
-    if not request.user.has_perm("syncapp.operate_sync"):
+    if not may_operate(request.user):
         raise PermissionDenied
-    try:
+    with as_message(request):
         halt = halts.answer(request.POST.get("id", ""), request.POST.get("answer", ""), request.user)
         messages.success(request, f"Answered: {halt.answer}. The listener carries it out.")
-    except (halts.HaltError, LocalUnreachable) as error:
-        messages.error(request, str(error))

@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from syncapp.admin.base import ReadOnlyAdmin, block, redirect_to, shown_id
+from syncapp.admin.refusals import as_message
 from syncapp.core.plain_ids import plain_id, shorter
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
-from syncapp.services.databases import LocalUnreachable
 
 DISCARD_TITLE = "Discard the rejected change?"
 DISCARD = "The document stays as it is on both sides, so that they go on differing. A later change of it is tried again."
@@ -35,11 +35,8 @@ DECISIONS = ("retry_one", "discard_one")
 
 def told(request: HttpRequest, service: Callable[..., int], rows: QuerySet, done: str) -> None:
     """Call the service, and say on the next page what came of it."""
-    try:
+    with as_message(request):
         count = service(rows, request.user)
-    except (rejected.NothingChosen, LocalUnreachable) as error:
-        messages.error(request, str(error))
-    else:
         messages.success(request, done.format(f"{count:,} rejected change{'s' * (count != 1)}"))
 
 
@@ -156,6 +153,3 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     def discard_one(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
         told(request, rejected.discard, rejected.chosen([object_id]), "{} discarded.")
         return redirect_to("syncapp_rejectedchange_changelist")
-
-    def has_operate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")

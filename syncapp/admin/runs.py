@@ -20,9 +20,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from syncapp.admin.base import ReadOnlyAdmin, redirect_to
 from syncapp.admin.document import link_to, linked
+from syncapp.admin.refusals import as_message
 from syncapp.models import ComparisonRun
 from syncapp.services import runs
-from syncapp.services.databases import Unreachable
 from syncapp.services.reasons import reasons_of
 from syncapp.store.run import DIFFERENCES, OPEN, Kind
 
@@ -206,14 +206,12 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         return self._start(request, Kind.REPAIR, form)
 
     def _start(self, request: HttpRequest, kind: Kind, form: StartForm) -> HttpResponse:
-        try:
+        with as_message(request):
             run = runs.start(kind, form.names, request.user)
             messages.success(request, "Asked for; the listener starts it within a second or two.")
             # A device whose listener never ran has no rows yet
             if row := ComparisonRun.objects.filter(run_id=run.id).first():
                 return redirect_to("syncapp_comparisonrun_change", row.pk)
-        except (runs.RunError, Unreachable) as error:
-            messages.error(request, str(error))
         return redirect_to("syncapp_comparisonrun_changelist")
 
     @action(
@@ -230,17 +228,12 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     )
     def cancel_run(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
         row = get_object_or_404(ComparisonRun, pk=object_id)
-        try:
+        with as_message(request):
             runs.cancel(row.run_id, request.user)
             messages.success(request, "Cancelled.")
-        except (runs.RunError, Unreachable) as error:
-            messages.error(request, str(error))
         return redirect_to("syncapp_comparisonrun_change", object_id)
 
-    def has_operate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")
-
     def has_cancel_run_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
-        if not request.user.has_perm("syncapp.operate_sync"):
+        if not self.has_operate_permission(request):
             return False
         return not object_id or ComparisonRun.objects.filter(pk=object_id, state__in=OPEN).exists()

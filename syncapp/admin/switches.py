@@ -13,7 +13,8 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from syncapp.admin.access import SeenByOperators
 from syncapp.models import SyncSwitches
-from syncapp.rules.switches import change_switches, get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.services.switches import change_switches
 
 HELP = {
     "enabled": "On: changes travel both ways. Off: one-way sync, local → Atlas; nothing is lost meanwhile.",
@@ -62,4 +63,4 @@ class SyncSwitchesAdmin(SeenByOperators, ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")
+        return self.has_operate_permission(request)

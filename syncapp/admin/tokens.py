@@ -10,10 +10,10 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from syncapp.admin.base import ReadOnlyAdmin, block, redirect_to
+from syncapp.admin.refusals import as_message
 from syncapp.core.values import Side
 from syncapp.models import ResumeToken
-from syncapp.services import runs
-from syncapp.services.databases import Unreachable
+from syncapp.services import tokens
 
 
 @admin.register(ResumeToken)
@@ -32,7 +32,7 @@ class ResumeTokenAdmin(ReadOnlyAdmin):
         description="Clear",
         url_path="clear",
         icon="bookmark_remove",
-        permissions=["clear_token"],
+        permissions=["operate"],
         dialog={
             "title": "Clear this resume token?",
             "description": "The stream is read from now on, and both sides are compared, beside live sync.",
@@ -42,13 +42,8 @@ class ResumeTokenAdmin(ReadOnlyAdmin):
     )
     def clear_token(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
         row = get_object_or_404(ResumeToken, pk=object_id)
-        try:
-            cleared = runs.clear_tokens([Side(row.side)], request.user)
+        with as_message(request):
+            cleared = tokens.clear([Side(row.side)], request.user)
             text = "Cleared: both sides are compared." if cleared else "There was no token any more."
             messages.success(request, text)
-        except Unreachable as error:
-            messages.error(request, str(error))
         return redirect_to("syncapp_resumetoken_changelist")
-
-    def has_clear_token_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")

@@ -13,12 +13,12 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from syncapp.admin.access import SeenByOperators
+from syncapp.admin.access import ChangedByOperators
 from syncapp.admin.base import say_matches
+from syncapp.admin.refusals import as_invalid, as_message
 from syncapp.core.plain_ids import shorter
 from syncapp.models import ValidationRule
-from syncapp.rules.schema_check import WrongSchema, new_rule
-from syncapp.services.validation import remove_rule, set_rule
+from syncapp.services.validation import checked, remove_rule, set_rule
 
 EXAMPLE = """{
   "bsonType": "object",
@@ -35,10 +35,8 @@ class SchemaField(forms.JSONField):
 
     def clean(self, value: Any) -> Any:
         found = super().clean(value)
-        try:
-            new_rule(found)
-        except WrongSchema as error:
-            raise forms.ValidationError(str(error)) from None
+        with as_invalid():
+            checked(found)
         return found
 
 
@@ -54,7 +52,7 @@ class RuleForm(forms.ModelForm):
 
 
 @admin.register(ValidationRule)
-class ValidationRuleAdmin(SeenByOperators, ModelAdmin):
+class ValidationRuleAdmin(ChangedByOperators, ModelAdmin):
     form = RuleForm
     empty_text = (
         "No validation rules: documents are taken as they are, unless the other side's server refuses one."
@@ -83,17 +81,9 @@ class ValidationRuleAdmin(SeenByOperators, ModelAdmin):
         say_matches(request, obj.pattern)
 
     def delete_model(self, request: HttpRequest, obj: ValidationRule) -> None:
-        remove_rule(obj.pattern, request.user)
+        with as_message(request):
+            remove_rule(obj.pattern, request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ValidationRule]) -> None:
         for rule in queryset:
-            remove_rule(rule.pattern, request.user)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("syncapp.operate_sync")
+            self.delete_model(request, rule)

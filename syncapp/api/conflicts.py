@@ -12,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
-from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Boolean, Choice, CollectionName, Moment
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
 from syncapp.api.paging import PageQuery, Pages
@@ -21,12 +20,7 @@ from syncapp.core.values import Side
 from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
-from syncapp.services.databases import Unreachable
-from syncapp.services.resolve import ResolveRefused, resolve
-from syncapp.services.restore import RestoreRefused, restore
-
-# Both can be 16 MB; a list shows neither
-BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
+from syncapp.services import conflicts
 
 
 class ConflictQuery(PageQuery):
@@ -85,7 +79,7 @@ class ConflictPage(ConflictTotalsOut):
 
 
 def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
-    found = Conflict.objects.defer(*BODIES)
+    found = Conflict.objects.defer(*conflicts.BODIES)
     lookups = {"collection": "collection", "winner": "winner", "since": "at__gte", "until": "at__lte"}
     found = found.filter(**{lookups[name]: value for name, value in query.items() if name in lookups})
     if "restored" in query:
@@ -131,12 +125,7 @@ class ConflictRestore(SyncView):
     refusals = {"POST": (409,)}
 
     def post(self, request: Request, pk: int) -> Response:
-        try:
-            conflict = restore(get_object_or_404(Conflict, pk=pk), request.user)
-        except RestoreRefused as error:
-            raise NotPossible(str(error)) from error
-        except Unreachable as error:
-            raise ServiceUnavailable(str(error)) from error
+        conflict = conflicts.restore(get_object_or_404(Conflict, pk=pk), request.user)
         return Response(ConflictHead(conflict).data)
 
 
@@ -153,10 +142,5 @@ class ConflictResolve(SyncView):
 
     def post(self, request: Request, pk: int) -> Response:
         winner = Side(self.wanted["winner"])
-        try:
-            conflict = resolve(get_object_or_404(Conflict, pk=pk), winner, request.user)
-        except ResolveRefused as error:
-            raise NotPossible(str(error)) from error
-        except Unreachable as error:
-            raise ServiceUnavailable(str(error)) from error
+        conflict = conflicts.resolve(get_object_or_404(Conflict, pk=pk), winner, request.user)
         return Response(ConflictHead(conflict).data)

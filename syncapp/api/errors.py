@@ -1,61 +1,69 @@
-"""One clear line for bad input: which field, which value, what is allowed; always under `detail`."""
+"""How the API answers what went wrong: the status of its kind, one clear line under `detail`, and beside it the `code` and
+the `field` for programs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from monitoring.failures import CODES
 from syncapp.services.away import what_is_away
+from syncapp.services.errors import NotFound, NotPossible, Overtaken, ServiceError, Unreachable, WrongInput
 
 log = structlog.get_logger(__name__)
+STATUSES: Mapping[type[ServiceError], int] = {
+    WrongInput: 400,
+    NotFound: 404,
+    Overtaken: 409,
+    NotPossible: 409,
+    Unreachable: 503,
+}
 
 
-class ServiceUnavailable(APIException):
-    """Something that the request needs cannot be reached at the moment."""
+class Refused(APIException):
+    """What a service refuses, as the framework takes it."""
 
-    status_code = 503
-    default_code = "unavailable"
-
-
-class NotPossible(APIException):
-    """The request is understood, but what it wants cannot be done as things stand."""
-
-    status_code = 409
-    default_code = "conflict"
-
-
-def shown(value: Any) -> str:
-    """A value as the caller wrote it, cut to a length that can be read."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
-    except RecursionError:
-        text = "nested too deeply"
-    # Halves of a character, control characters: a line that can be sent and printed
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= 100 else text[:100] + "…"
-
-
-def wrong(field: str, value: Any, allowed: str) -> ValidationError:
-    return ValidationError(f"{field} is {shown(value)}; allowed: {allowed}")
+    def __init__(self, error: ServiceError) -> None:
+        super().__init__(error.detail)
+        self.status_code = STATUSES[type(error)]
+        self.code = error.code
+        self.field = error.field
 
 
 def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
-    away = None if isinstance(exception, APIException) else what_is_away(exception)
+    away = None if isinstance(exception, APIException | ServiceError) else what_is_away(exception)
     if away is not None:
         log.warning("A request could not be answered", event_name="unavailable", error=str(exception))
-        exception = ServiceUnavailable(away)
+        exception = Unreachable(away)
+    if isinstance(exception, ServiceError):
+        exception = Refused(exception)
     response = exception_handler(exception, context)
-    if response is not None and isinstance(exception, APIException):
-        line = " · ".join(_lines(exception.detail))
-        # Halves of a character, of a name that was sent: they cannot be sent back
-        response.data = {"detail": line.encode("utf-8", "backslashreplace").decode()}
+    if response is not None:
+        response.data = _body(exception, response)
     return response
+
+
+def _body(exception: Exception, response: Response) -> dict[str, str | None]:
+    if isinstance(exception, Refused):
+        return as_document(str(exception.detail), exception.code, exception.field)
+    detail = exception.detail if isinstance(exception, APIException) else response.data["detail"]
+    return as_document(" · ".join(_lines(detail)), CODES[response.status_code], _field(detail))
+
+
+def as_document(detail: str, code: str, field: str | None = None) -> dict[str, str | None]:
+    # Halves of a character, of a name that was sent: they cannot be sent back
+    return {"detail": detail.encode("utf-8", "backslashreplace").decode(), "code": code, "field": field}
+
+
+def _field(detail: Any) -> str | None:
+    """The one that it is about, if it is about one."""
+    names = list(detail) if isinstance(detail, Mapping) else []
+    return str(names[0]) if len(names) == 1 and names != ["non_field_errors"] else None
 
 
 def _lines(detail: Any, field: str = "") -> list[str]:

@@ -14,11 +14,17 @@ from django.utils.timezone import is_naive, make_aware
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from syncapp.api.errors import wrong
 from syncapp.core import patterns
+from syncapp.services.errors import WrongInput, wrong_value
+from syncapp.services.patterns import check
 
 ONE_LINE = r"\A[^\x00-\x1f\x7f-\x9f]*\Z"
 LONGEST_TEXT = 1_000
+
+
+def _invalid(error: WrongInput) -> serializers.ValidationError:
+    """As serializers gather it, so that all wrong fields are answered together."""
+    return serializers.ValidationError(error.detail)
 
 
 class Named:
@@ -35,7 +41,7 @@ class Named:
         try:
             return super().run_validation(data)  # type: ignore[misc]
         except serializers.ValidationError:
-            raise wrong(self.field_name, data, self.allowed) from None
+            raise _invalid(wrong_value(self.field_name, data, self.allowed)) from None
 
     @property
     def from_text(self) -> bool:
@@ -119,9 +125,9 @@ class Pattern(Text):
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, str):
             try:
-                patterns.check_pattern(data)
-            except patterns.WrongPattern as why:
-                raise wrong(self.field_name, data, str(why)) from None
+                check(data)
+            except WrongInput as error:
+                raise _invalid(error) from None
         return super().run_validation(data)
 
 

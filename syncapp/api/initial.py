@@ -7,17 +7,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Choice, Text
 from syncapp.api.views import SyncView
-from syncapp.core.initial_choice import (
-    DIFFERING,
-    LONGEST_FIELD,
-    ONLY_ATLAS,
-    ONLY_LOCAL,
-    InitialChoice,
-    WrongChoice,
-)
+from syncapp.core.initial_choice import DIFFERING, LONGEST_FIELD, ONLY_ATLAS, ONLY_LOCAL
 from syncapp.services import first_run
 from syncapp.store.first_run import State
 
@@ -75,18 +67,11 @@ class Initial(SyncView):
     refusals = {"POST": (409,)}
 
     def get(self, request: Request) -> Response:
-        try:
-            return Response(first_run.as_document(first_run.show()))
-        except first_run.LocalUnreachable as error:
-            raise ServiceUnavailable(str(error)) from error
+        return Response(first_run.as_document(first_run.show()))
 
     def post(self, request: Request) -> Response:
-        try:
-            choice = InitialChoice.from_document(self.wanted)
-            return Response(first_run.as_document(first_run.choose(choice, request.user)))
-        except WrongChoice as error:
-            raise serializers.ValidationError(str(error)) from error
-        except first_run.NothingToChoose as error:
-            raise NotPossible(str(error)) from error
-        except first_run.LocalUnreachable as error:
-            raise ServiceUnavailable(str(error)) from error
+        given = self.wanted
+        choice = first_run.choice_of(
+            given["differing"], given["onlyAtlas"], given["onlyLocal"], given["timestampField"]
+        )
+        return Response(first_run.as_document(first_run.choose(choice, request.user)))

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
-from syncapp.api.errors import wrong
 from syncapp.api.fields import Whole
+from syncapp.services.errors import wrong_value
 
 PAGE_SIZE, LARGEST_PAGE = 50, 500
 LAST_PAGE = 2**31 - 1
@@ -42,5 +42,5 @@ class Pages(PageNumberPagination):
         last = max(1, -(-queryset.count() // size))
         page = request.query_params.get(self.page_query_param, "1")
         if int(page) > last:
-            raise wrong(self.page_query_param, page, f"a whole number from 1 to {last}")
+            raise wrong_value(self.page_query_param, page, f"a whole number from 1 to {last}")
         return super().paginate_queryset(queryset, request, view)

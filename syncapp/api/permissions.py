@@ -9,12 +9,11 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from syncapp.conf.settings import get_settings
+from syncapp.services.roles import OPERATE
 
 if TYPE_CHECKING:
     # The settings name this module, and rest_framework.views reads the settings while it is imported
     from rest_framework.views import APIView
-
-OPERATE = "syncapp.operate_sync"
 
 
 def may_read(request: HttpRequest | Request) -> bool:

@@ -12,14 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
-from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Choice, CollectionName, Named, Text, Whole, Yes
 from syncapp.api.paging import PageQuery, Pages
 from syncapp.api.views import SyncView
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
 from syncapp.services import rejected
-from syncapp.services.databases import LocalUnreachable
 
 LARGEST_ID = 2**63 - 1
 MOST_IDS = 1_000
@@ -133,12 +131,7 @@ class RejectedOne(SyncView):
 
 
 def act(service: Callable[..., int], request: Request, **wanted: Any) -> Response:
-    try:
-        return Response({"count": service(rejected.chosen(**wanted), request.user)})
-    except rejected.NothingChosen as error:
-        raise NotPossible(str(error)) from error
-    except LocalUnreachable as error:
-        raise ServiceUnavailable(str(error)) from error
+    return Response({"count": service(rejected.chosen(**wanted), request.user)})
 
 
 def of_one(service: Callable[..., int], request: Request, pk: int) -> Response:

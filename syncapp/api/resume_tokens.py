@@ -7,13 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.errors import ServiceUnavailable
 from syncapp.api.fields import Choice
 from syncapp.api.views import SyncView
 from syncapp.core.values import BOTH, Side
 from syncapp.models import ResumeToken
-from syncapp.services import runs
-from syncapp.services.databases import Unreachable
+from syncapp.services import tokens
 
 
 class TokenOut(serializers.ModelSerializer):
@@ -59,8 +57,5 @@ class ResumeTokens(SyncView):
 
     def delete(self, request: Request) -> Response:
         side = self.asked.get("side")
-        try:
-            cleared = runs.clear_tokens([Side(side)] if side else BOTH, request.user)
-        except Unreachable as error:
-            raise ServiceUnavailable(str(error)) from error
+        cleared = tokens.clear([Side(side)] if side else BOTH, request.user)
         return Response({"cleared": [one.value for one in cleared]})

@@ -7,32 +7,26 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
 from syncapp.api.fields import Boolean, Choice, CollectionName, Named
 from syncapp.api.paging import PageQuery, Pages
 from syncapp.api.views import SyncView
 from syncapp.models import ComparisonRun
 from syncapp.services import runs
-from syncapp.services.databases import Unreachable
 from syncapp.services.reasons import Code, with_reasons
 from syncapp.store.run import Kind
 
-MOST_COLLECTIONS = 1_000
-NAMES = f"a list of at most {MOST_COLLECTIONS} names of collections that are synchronised"
-
 
 class Names(Named, serializers.ListField):
-    allowed = NAMES
+    allowed = runs.COLLECTIONS
     child = CollectionName()
 
 
 class ResyncIn(serializers.Serializer):
     collections = Names(
-        required=False, default=list, max_length=MOST_COLLECTIONS, help_text="Empty or missing: all"
+        required=False, default=list, max_length=runs.MOST_COLLECTIONS, help_text="Empty or missing: all"
     )
 
 
@@ -124,12 +118,7 @@ class _Start(SyncView):
 
     def post(self, request: Request) -> Response:
         wanted = self.wanted
-        try:
-            run = runs.start(self.kind(wanted), wanted["collections"], request.user)
-        except runs.UnknownCollections as error:
-            raise wrong("collections", error.names, NAMES) from error
-        except Unreachable as error:
-            raise ServiceUnavailable(str(error)) from error
+        run = runs.start(self.kind(wanted), wanted["collections"], request.user)
         return Response(runs.as_document(run), status=status.HTTP_202_ACCEPTED)
 
 
@@ -160,11 +149,4 @@ class RunCancel(SyncView):
     refusals = {"POST": (409,)}
 
     def post(self, request: Request, run_id: str) -> Response:
-        try:
-            return Response(runs.as_document(runs.cancel(run_id, request.user)))
-        except runs.UnknownRun as error:
-            raise NotFound(str(error)) from error
-        except runs.CannotCancel as error:
-            raise NotPossible(str(error)) from error
-        except Unreachable as error:
-            raise ServiceUnavailable(str(error)) from error
+        return Response(runs.as_document(runs.cancel(run_id, request.user)))

@@ -9,6 +9,10 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS, AllowAny
 
+from monitoring.failures import CODES
+from syncapp.api.errors import STATUSES
+
+ALL_CODES = sorted({*CODES.values(), *(kind.code for kind in STATUSES)})
 WHY = {
     400: "Bad input: the field, its value, and what is allowed",
     401: "No login, or a wrong one",
@@ -22,7 +26,11 @@ WHY = {
 
 
 class ErrorOut(serializers.Serializer):
-    detail = serializers.CharField(help_text="One line")
+    detail = serializers.CharField(help_text="One line for people")
+    code = serializers.CharField(help_text=f"Its kind, for programs: {', '.join(ALL_CODES)}")
+    field = serializers.CharField(
+        allow_null=True, help_text="The field or query parameter that it is about; null: no single one"
+    )
 
 
 class Described(AutoSchema):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from syncapp.api.fields import Boolean
 from syncapp.api.views import SyncView
 from syncapp.models import SyncSwitches
-from syncapp.rules.switches import change_switches
+from syncapp.services import switches
 
 
 class ToggleIn(serializers.Serializer):
@@ -33,11 +33,10 @@ class SwitchesView(SyncView):
     """What the toggle and the pause share; the two differ in what they take."""
 
     def get(self, request: Request) -> Response:
-        switches = SyncSwitches.objects.filter(id=1).first() or SyncSwitches(id=1)
-        return Response(SwitchesOut(switches).data)
+        return Response(SwitchesOut(switches.show()).data)
 
     def post(self, request: Request) -> Response:
-        return Response(SwitchesOut(change_switches(request.user, **self.wanted)).data)
+        return Response(SwitchesOut(switches.change_switches(request.user, **self.wanted)).data)
 
 
 @extend_schema_view(

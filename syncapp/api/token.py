@@ -14,6 +14,7 @@ from rest_framework.throttling import AnonRateThrottle
 
 from syncapp.api.fields import Text
 from syncapp.api.views import SyncView
+from syncapp.services.errors import WrongInput
 
 
 class TokenThrottle(AnonRateThrottle):
@@ -48,5 +49,5 @@ class GetToken(SyncView):
         """A token for this user: the same one at each call."""
         user = authenticate(request, **self.wanted)
         if user is None:
-            raise serializers.ValidationError("Unable to log in with provided credentials.")
+            raise WrongInput("Unable to log in with provided credentials.")
         return Response({"token": Token.objects.get_or_create(user=user)[0].key})

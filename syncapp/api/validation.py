@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError as ModelError
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers, status
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.errors import wrong
-from syncapp.api.exclusions import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.fields import Pattern
+from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.views import SyncView
 from syncapp.models import ValidationRule
-from syncapp.services.matches import matches
-from syncapp.services.validation import WrongSchema, remove_rule, set_rule
+from syncapp.services.patterns import matches
+from syncapp.services.validation import remove_rule, set_rule
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)
@@ -75,16 +72,9 @@ class Validation(SyncView):
 
     def put(self, request: Request) -> Response:
         given: dict[str, Any] = self.wanted
-        try:
-            rule = set_rule(given["pattern"], given["schema"], request.user)
-        except WrongSchema as error:
-            raise serializers.ValidationError(str(error)) from None
-        except ModelError:
-            raise wrong("pattern", given["pattern"], Pattern.allowed) from None
+        rule = set_rule(given["pattern"], given["schema"], request.user)
         return Response({**RuleOut(rule).data, "matches": matches(rule.pattern).as_document()})
 
     def delete(self, request: Request) -> Response:
-        pattern = the_pattern(self)
-        if not remove_rule(pattern, request.user):
-            raise NotFound(f"There is no validation rule for {pattern}")
+        remove_rule(the_pattern(self), request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from django.http import QueryDict
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from syncapp.api.errors import shown, wrong
+from syncapp.services.errors import WrongInput, shown, wrong_value
 
 
 class Nothing(serializers.Serializer):
@@ -52,16 +52,16 @@ class SyncView(APIView):
 
 
 def body_of(request: Request) -> Mapping[str, Any]:
-    """The body's fields. Raises ParseError or UnsupportedMediaType if it is not what its header says."""
+    """The body's fields. Raises ParseError, UnsupportedMediaType or WrongInput if it is not what its header says."""
     try:
         body = request.data
     except RecursionError:
         raise ParseError("The body is nested too deeply") from None
     if not isinstance(body, Mapping):
-        raise ValidationError(f"The body is {shown(body)}; allowed: a JSON object")
+        raise WrongInput(f"The body is {shown(body)}; allowed: a JSON object")
     if isinstance(body, QueryDict) and any(name.lstrip().startswith(("{", "[")) for name in body):
         # What `curl -d '{…}'` sends without a header: taken as a form, it would be fields with strange names
-        raise ValidationError(
+        raise WrongInput(
             "The body is JSON, but its header says that it is a form; "
             "send the header Content-Type: application/json"
         )
@@ -69,14 +69,14 @@ def body_of(request: Request) -> Mapping[str, Any]:
 
 
 def checked(kind: type[serializers.Serializer], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as `kind` has them. Raises ValidationError for a name that it does not know, too."""
+    """The values as `kind` has them. Raises ValidationError, or WrongInput for a name that it does not know."""
     serializer = kind(data=given, context={"text": isinstance(given, QueryDict)})
     fields = serializer.fields
     for name in given:
         if name not in fields:
             allowed = ", ".join(fields) or "none here"
             plain = name if name.isidentifier() and len(name) < 50 else shown(name)
-            raise ValidationError(f"{plain} is unknown; allowed: {allowed}")
+            raise WrongInput(f"{plain} is unknown; allowed: {allowed}")
     if isinstance(given, QueryDict):
         for name, values in given.lists():
             _one_that_says_something(fields[name], name, values)
@@ -87,6 +87,6 @@ def checked(kind: type[serializers.Serializer], given: Mapping[str, Any]) -> dic
 def _one_that_says_something(field: serializers.Field, name: str, values: list[Any]) -> None:
     """Of a form or a query. The framework takes an empty value for an absent one, and the last of several."""
     if len(values) > 1 and not isinstance(field, serializers.ListField):
-        raise ValidationError(f"{name} is given {len(values)} times; allowed: once")
+        raise WrongInput(f"{name} is given {len(values)} times; allowed: once", name)
     if "" in values and not getattr(field, "allow_blank", False):
-        raise wrong(name, "", getattr(field, "allowed", "") or "a value that is not empty")
+        raise wrong_value(name, "", getattr(field, "allowed", "") or "a value that is not empty")

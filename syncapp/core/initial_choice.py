@@ -19,7 +19,11 @@ LONGEST_FIELD = 200
 
 
 class WrongChoice(ValueError):
-    """The text says what is allowed."""
+    """The text says what is allowed. `field`: as `as_document` names it; None: no single one."""
+
+    def __init__(self, text: str, field: str | None = None) -> None:
+        super().__init__(text)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +37,22 @@ class InitialChoice:
     timestamp_field: str = ""  # of the documents; a path such as meta.updatedAt is allowed
 
     def __post_init__(self) -> None:
-        for name, value, allowed in (
-            ("differing", self.differing, DIFFERING),
-            ("only-atlas", self.only_atlas, ONLY_ATLAS),
-            ("only-local", self.only_local, ONLY_LOCAL),
+        for name, field, value, allowed in (
+            ("differing", "differing", self.differing, DIFFERING),
+            ("only-atlas", "onlyAtlas", self.only_atlas, ONLY_ATLAS),
+            ("only-local", "onlyLocal", self.only_local, ONLY_LOCAL),
         ):
             if value not in allowed:
-                raise WrongChoice(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+                raise WrongChoice(f"{name} is {value!r}; allowed: {', '.join(allowed)}", field)
         if (self.differing == UnknownTime.NEWEST) != bool(self.timestamp_field):
             raise WrongChoice(
-                "a timestamp field (for instance updatedAt) belongs to differing=newest, and only to it"
+                "a timestamp field (for instance updatedAt) belongs to differing=newest, and only to it",
+                "timestampField",
             )
-        field = self.timestamp_field
-        if field != field.strip() or "\0" in field or field.startswith("$") or len(field) > LONGEST_FIELD:
-            raise WrongChoice(f"the timestamp field is the name of a field, at most {LONGEST_FIELD} long")
+        name = self.timestamp_field
+        if name != name.strip() or "\0" in name or name.startswith("$") or len(name) > LONGEST_FIELD:
+            text = f"the timestamp field is the name of a field, at most {LONGEST_FIELD} long"
+            raise WrongChoice(text, "timestampField")
 
     @classmethod
     def parse(cls, text: str) -> InitialChoice:

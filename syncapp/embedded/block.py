@@ -9,7 +9,7 @@ from syncapp.conf.settings import SyncSettings
 from syncapp.core.masking import mask_address
 from syncapp.embedded.plan import Plan
 from syncapp.embedded.probe import Health
-from syncapp.services.preparation import Admin
+from syncapp.services.set_up import Admin
 
 
 @dataclass(frozen=True)

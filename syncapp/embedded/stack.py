@@ -28,7 +28,7 @@ from syncapp.embedded.redis import redis_is_ready, redis_url
 from syncapp.embedded.supervisor import APP, SERVERS, Supervised, Supervisor
 from syncapp.embedded.tether import adopt_orphans
 from syncapp.rules.switches import get_switches
-from syncapp.services.preparation import prepare
+from syncapp.services.set_up import prepare
 
 SERVERS_TIMEOUT = 60.0  # seconds
 ENDING_TIMEOUT = 8.0  # a killed run's server may hold the folder for seconds

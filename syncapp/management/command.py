@@ -1,4 +1,5 @@
-"""What every command of the product shares: a help text that ends with examples, which work when pasted."""
+"""What every command of the product shares: a help text that ends with examples, which work when pasted, and what becomes
+of a service's refusal: one line, and an exit status."""
 
 from __future__ import annotations
 
@@ -11,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
 from syncapp.rules.switches import TYPED_BY
+from syncapp.services.errors import ServiceError
 
 
 class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -25,13 +27,14 @@ class SyncCommand(BaseCommand):
 
     examples: ClassVar[Mapping[str, str]]
     by_hand: ClassVar[bool] = True  # a person acts; else the product itself, which runs in it
+    refused: ClassVar[int] = 1  # the exit status if a service refuses
 
     def execute(self, *args: Any, **options: Any) -> Any:
-        if not self.by_hand:
-            return super().execute(*args, **options)
-        token = TYPED_BY.set(_os_user())
+        token = TYPED_BY.set(_os_user() if self.by_hand else "")
         try:
             return super().execute(*args, **options)
+        except ServiceError as error:
+            raise CommandError(error.detail, returncode=self.refused) from None
         finally:
             TYPED_BY.reset(token)
 

@@ -6,10 +6,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
-from typing import IO, cast
 
 from django.core.management.base import CommandError, CommandParser
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,9 +20,11 @@ from rich.text import Text
 
 from syncapp.core.one_line import one_line
 from syncapp.management.command import SyncCommand
+from syncapp.management.console import console_of
 from syncapp.models import Instance
 from syncapp.services import runs
-from syncapp.services.databases import Unreachable, local_database
+from syncapp.services.databases import local_database
+from syncapp.services.errors import Unreachable
 from syncapp.services.reasons import reasons_of, with_reasons
 from syncapp.store.lease import active_listener
 from syncapp.store.run import DIFFERENCES, Kind, Run, State
@@ -32,12 +32,13 @@ from syncapp.store.runs import load
 
 LOOK_SECONDS = 0.25
 PATIENCE_SECONDS = 5.0  # until it is said why a run does not begin
-CANNOT = 2
 INTERRUPTED = 130
 
 
 class RunCommand(SyncCommand):
     """Asks for a run and follows it to its end."""
+
+    refused = 2
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -47,33 +48,21 @@ class RunCommand(SyncCommand):
         parser.add_argument("--json", action="store_true", help="for scripts: no progress, one document")
 
     def run(self, kind: Kind, collections: Iterable[str], as_json: bool) -> Run:
-        """The run when it is over. Raises CommandError (exit status 2), or SystemExit after Ctrl-C."""
-        try:
-            run = runs.start(kind, collections)
-        except (runs.RunError, Unreachable) as error:
-            raise CommandError(str(error), returncode=CANNOT) from None
+        """The run when it is over. Raises ServiceError or CommandError (exit status 2), or SystemExit after Ctrl-C."""
+        run = runs.start(kind, collections)
         try:
             run = self._follow(run, shown=not as_json)
         except KeyboardInterrupt:
             self.stderr.write(f"\nThe run goes on without you: {_address(run)}")
             raise SystemExit(INTERRUPTED) from None
         except Unreachable as error:
-            raise CommandError(f"{error}. The run goes on: {_address(run)}", returncode=CANNOT) from None
+            raise Unreachable(f"{error.detail}. The run goes on: {_address(run)}") from None
         if as_json:
             document = {**runs.as_document(run), "samples": with_reasons(run.samples)}
             self.stdout.write(json.dumps(document, indent=2))
         if run.state is not State.DONE:
-            raise CommandError(f"The run was not finished: {run.error or run.state}", returncode=CANNOT)
+            raise CommandError(f"The run was not finished: {run.error or run.state}", returncode=self.refused)
         return run
-
-    @property
-    def console(self) -> Console:
-        return Console(
-            file=cast(IO[str], self.stdout),
-            force_terminal=self.stdout.isatty(),
-            highlight=False,
-            soft_wrap=True,
-        )
 
     def _follow(self, run: Run, shown: bool) -> Run:
         started, said = time.monotonic(), False
@@ -84,7 +73,7 @@ class RunCommand(SyncCommand):
         with (
             local_database("comparison runs") as local,
             Progress(
-                *columns, console=self.console, disable=not (shown and self.stdout.isatty())
+                *columns, console=console_of(self.stdout), disable=not (shown and self.stdout.isatty())
             ) as progress,
         ):
             bar = progress.add_task("waiting", total=None)
@@ -104,11 +93,12 @@ class RunCommand(SyncCommand):
         return run
 
     def show_samples(self, run: Run) -> None:
+        console = console_of(self.stdout)
         reasons = reasons_of([(one["collection"], one["id"]) for one in run.samples])
         for one in run.samples:
             why = reasons[one["collection"], one["id"]].text
             line = f"{one['collection']}  {one['id']}  {DIFFERENCES[one['what']]}: {why}"
-            self.console.print(Text(f"  {one_line(line)}"))
+            console.print(Text(f"  {one_line(line)}"))
 
 
 def _where(run: Run) -> str:

@@ -1,10 +1,10 @@
-"""The one service that changes what can be changed at run time: the toggle, the pause, the strategy
-and the excluded collections. API, admin and commands call it; each change is in the audit log."""
+"""What can be changed at run time: the toggle, the pause, the strategy and the rules, which have one version together;
+what the environment says of them at a start; and the audit log of every change. People change them by
+`syncapp.services`."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any
 
 import structlog
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -32,43 +32,6 @@ def get_switches() -> SyncSwitches:
 def switches_version() -> int:
     """Raised by every change of what can be changed at run time. Raises DatabaseError."""
     return SyncSwitches.objects.filter(id=1).values_list("version", flat=True).first() or 0
-
-
-@transaction.atomic
-def change_switches(user: Actor = None, **values: Any) -> SyncSwitches:
-    """Set `enabled`, `paused` or `strategy`. What is so already is left alone, and not in the audit log."""
-    switches = SyncSwitches.objects.select_for_update().get_or_create(id=1)[0]
-    changed = {name: value for name, value in values.items() if getattr(switches, name) != value}
-    if changed:
-        for name, value in changed.items():
-            audit(user, f"set {name}", f"{name}: {getattr(switches, name)} → {value}")
-            setattr(switches, name, value)
-        switches.version += 1
-        switches.save()
-    return switches
-
-
-@transaction.atomic
-def exclude(pattern: str, user: Actor = None) -> ExcludedCollection:
-    """Stop pulling the collections of this pattern. Raises ValidationError for a wrong one."""
-    entry = ExcludedCollection.objects.filter(pattern=pattern).first()
-    if entry is None:
-        entry = ExcludedCollection(pattern=pattern)
-        entry.full_clean()
-        entry.save()
-        audit(user, "exclude collection", pattern)
-        raise_version()
-    return entry
-
-
-@transaction.atomic
-def include(pattern: str, user: Actor = None) -> bool:
-    """Pull the collections of this pattern again. False: the pattern was not excluded."""
-    deleted, _ = ExcludedCollection.objects.filter(pattern=pattern).delete()
-    if deleted:
-        audit(user, "include collection", pattern)
-        raise_version()
-    return bool(deleted)
 
 
 def audit(user: Actor, action: str, detail: str = "") -> None:

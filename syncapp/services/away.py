@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from pymongo.errors import PyMongoError
 
 from syncapp.mongo.errors import SyncError
-from syncapp.services.databases import Unreachable
+from syncapp.services.errors import Unreachable
 
 DATABASE_AWAY = "Django's database cannot be reached"
 NOT_SET_UP = (

@@ -1,21 +1,107 @@
-"""Conflict records that were left in the local MongoDB, copied to Django's database."""
+"""Conflicts as people settle them: the loser is brought back, or one that waits is decided. And the records that were left
+in the local MongoDB, copied to Django's database.
+
+Either way a version is written as a native change, exactly as it was (raw bytes; one that was absent is deleted), which
+live sync carries like any other. The conflict is marked, and the act is in the audit log.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from syncapp.conf.settings import get_settings
+from syncapp.core.content import document_key
+from syncapp.core.extended_json import extended_json
+from syncapp.core.values import DocumentKey, Side
 from syncapp.mirror.conflicts import copy_conflicts
+from syncapp.models import Conflict
+from syncapp.models.choices import SideChoices
+from syncapp.rules.switches import Actor, audit
 from syncapp.services.databases import local_database
+from syncapp.services.documents import read_now
+from syncapp.services.errors import NotPossible, Overtaken
+from syncapp.services.native_writes import CHANGED_MEANWHILE, write_natively
 from syncapp.store import conflicts
 from syncapp.store.instance import instance_id
 
+PROCESS = "conflicts"
+# Two documents of up to 16 MB each: a list shows neither
+BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
+
+
+def restore(conflict: Conflict, user: Actor = None) -> Conflict:
+    """Write the loser's version into the local MongoDB. Raises Overtaken, NotPossible or Unreachable."""
+    if conflict.restored_at is not None:
+        raise Overtaken(f"This version was restored already, at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC")
+    if not conflict.loser:
+        raise NotPossible("Neither version has lost: nothing was decided about this conflict")
+    write_natively(Side.LOCAL, PROCESS, _key(conflict), _versions(conflict)[Side(conflict.loser)])
+    # Written first, marked second: a crash in between means one more restore of the same bytes, which is
+    # no change. The other way round the version would count as restored and be missing.
+    unmarked = Conflict.objects.filter(restored_at=None)
+    _mark(conflict, unmarked, user, "restore", f"the {conflict.loser} version", restored_at=timezone.now())
+    return conflict
+
+
+def version_now(conflict: Conflict) -> tuple[str, str]:
+    """What the local MongoDB holds now, and what a restore would bring, as canonical extended JSON; empty: absent.
+
+    Raises NotPossible or Unreachable.
+    """
+    there = read_now(Side.LOCAL, PROCESS, _key(conflict))
+    coming = conflict.local_document if conflict.loser == SideChoices.LOCAL else conflict.atlas_document
+    return extended_json(there), coming
+
+
+def resolve(conflict: Conflict, winner: Side, user: Actor = None) -> Conflict:
+    """Decide one that waits: this side's version is written to the other side, so that sync finds both sides equal and
+    agrees. Raises Overtaken, NotPossible or Unreachable.
+
+    Only where both sides still hold the recorded versions: nobody's newer edit is overwritten.
+    """
+    if not conflict.waits:
+        raise Overtaken("This conflict does not wait for a person: it is settled")
+    key, versions, target = _key(conflict), _versions(conflict), winner.other
+    if read_now(winner, PROCESS, key) != versions[winner]:
+        raise Overtaken(CHANGED_MEANWHILE)
+    write_natively(target, PROCESS, key, versions[winner], only_over=versions[target])
+    # Written first, marked second: after a crash in between sync finds both sides equal, and settles it
+    waiting = Conflict.objects.filter(winner=Conflict.Winner.OPEN)
+    said = f"the {winner} version counts"
+    _mark(conflict, waiting, user, "resolve conflict", said, winner=winner.value, resolved_at=timezone.now())
+    return conflict
+
 
 def copy_left_conflicts() -> int:
-    """What beat runs: copy what a worker left, and forget copied records after their keep time. Raises
-    LocalUnreachable or DatabaseError."""
+    """What beat runs: copy what a worker left, and forget copied records after their keep time. Raises Unreachable or
+    DatabaseError."""
     with local_database("maintenance") as local:
         count = copy_conflicts(local, instance_id(local))
         keep = dt.timedelta(hours=get_settings().origin_tracking_keep_hours)
         conflicts.forget_copied(local, dt.datetime.now(dt.UTC) - keep)
     return count
+
+
+def _key(conflict: Conflict) -> DocumentKey:
+    return document_key(conflict.collection, bytes(conflict.document_id_raw))
+
+
+def _versions(conflict: Conflict) -> dict[Side, bytes | None]:
+    """Raw BSON of both. None: the document was absent on that side."""
+    kept = {Side.LOCAL: conflict.local_raw, Side.ATLAS: conflict.atlas_raw}
+    return {side: None if raw is None else bytes(raw) for side, raw in kept.items()}
+
+
+def _mark(
+    conflict: Conflict, among: QuerySet[Conflict], user: Actor, action: str, said: str, **values: Any
+) -> None:
+    """Once: whoever else did the same at this moment has marked it, and is in the audit log."""
+    with transaction.atomic():
+        if among.filter(pk=conflict.pk).update(**values):
+            audit(user, action, f"{conflict.collection} {conflict.document_id}: {said}")
+    conflict.refresh_from_db(fields=list(values))

@@ -12,40 +12,26 @@ from pymongo.errors import PyMongoError
 
 from syncapp.conf.settings import get_settings
 from syncapp.core.values import Side
-from syncapp.mongo.error_text import says_what_fails
-from syncapp.mongo.errors import ConnectionDown
+from syncapp.mongo.error_text import NAMES, says_what_fails
+from syncapp.mongo.errors import ConnectionDown, SyncError
 from syncapp.mongo.sides import connect_side
+from syncapp.services.errors import NotPossible, Unreachable
 
 SOCKET_TIMEOUT_MS = 20_000  # a person waits for the answer
-
-
-class Unreachable(Exception):
-    """A MongoDB that is needed cannot be reached; trying again later helps. The text says which."""
-
-
-class LocalUnreachable(Unreachable):
-    """The local MongoDB cannot be reached."""
-
-
-class AtlasUnreachable(Unreachable):
-    """Atlas cannot be reached."""
+VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 
 
 def local_database(process: str) -> AbstractContextManager[Database[Any]]:
-    """Raises LocalUnreachable, also for a PyMongoError or ConnectionDown of the work within."""
+    """Raises Unreachable, also for a PyMongoError or ConnectionDown of the work within."""
     return database(Side.LOCAL, process)
 
 
 @contextmanager
 def database(side: Side, process: str) -> Iterator[Database[Any]]:
-    """Raises LocalUnreachable or AtlasUnreachable, also for a PyMongoError or ConnectionDown within."""
-    settings = get_settings()
-    name, variable, uri, error_of = {
-        Side.LOCAL: ("The local MongoDB", "MONGODB_URI", settings.mongodb_uri, LocalUnreachable),
-        Side.ATLAS: ("Atlas", "MONGODB_ATLAS_URI", settings.mongodb_atlas_uri, AtlasUnreachable),
-    }[side]
+    """Raises Unreachable, also for a PyMongoError or ConnectionDown within."""
+    uri = uri_of(side)
     if not uri:
-        raise error_of(f"{name} is unknown here: {variable} is not set")
+        raise Unreachable(f"{NAMES[side]} is unknown here: {VARIABLES[side]} is not set")
     found: Database[Any] | None = None
     try:
         found = connect_side(side, uri, process, SOCKET_TIMEOUT_MS)
@@ -53,7 +39,25 @@ def database(side: Side, process: str) -> Iterator[Database[Any]]:
         found.client.admin.command("ping")
         yield found
     except (ConnectionDown, PyMongoError) as error:
-        raise error_of(says_what_fails(side, error)) from error
+        raise Unreachable(says_what_fails(side, error)) from error
     finally:
         if found is not None:
             found.client.close()
+
+
+@contextmanager
+def refused_by(side: Side, what: str) -> Iterator[None]:
+    """What this side's server refuses within is NotPossible, with its reason; `what`: says what it does not do. A
+    connection that is lost passes as it is."""
+    try:
+        yield
+    except ConnectionDown:
+        raise
+    except SyncError as error:
+        raise NotPossible(f"{NAMES[side]} {what}: {error}") from error
+
+
+def uri_of(side: Side) -> str:
+    """Empty: not set."""
+    settings = get_settings()
+    return settings.mongodb_uri if side is Side.LOCAL else settings.mongodb_atlas_uri

@@ -1,42 +1,52 @@
 """The operator's side of the first run: its report, and the choice, which is made once.
 
-Command and API call it. Who chose what is in the audit log.
+Command, API and admin call it. Who chose what is in the audit log.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.initial_choice import InitialChoice, WrongChoice
 from syncapp.rules.switches import Actor, audit, raise_version
-from syncapp.services.databases import LocalUnreachable as LocalUnreachable
 from syncapp.services.databases import local_database
+from syncapp.services.errors import NotPossible, Overtaken, ServiceError, WrongInput
 from syncapp.store import first_run as first_run_record
 from syncapp.store.first_run import FirstRun, State
 
-REFUSALS = {
-    State.NOT_COMPARED: "The databases have not been compared yet: start the listener, and choose when it has",
-    State.CHOSEN: "The choice was made already",
-    State.DONE: "The first run is done: there is nothing to choose",
+REFUSALS: Mapping[State, tuple[type[ServiceError], str]] = {
+    State.NOT_COMPARED: (
+        NotPossible,
+        "The databases have not been compared yet: start the listener, and choose when it has",
+    ),
+    State.CHOSEN: (Overtaken, "The choice was made already"),
+    State.DONE: (Overtaken, "The first run is done: there is nothing to choose"),
 }
+CHANGED = (Overtaken, "The first run changed meanwhile: try again")
 
 
-class NothingToChoose(Exception):
-    """The first run does not wait for a choice. The text says why."""
+def choice_of(differing: str, only_atlas: str, only_local: str, timestamp_field: str = "") -> InitialChoice:
+    """Raises WrongInput."""
+    try:
+        return InitialChoice(differing, only_atlas, only_local, timestamp_field)
+    except WrongChoice as error:
+        raise WrongInput(str(error), error.field) from None
 
 
 def show() -> FirstRun:
-    """Raises LocalUnreachable."""
+    """Raises Unreachable."""
     with local_database("first run") as local:
         return first_run_record.load(local)
 
 
 def choose(choice: InitialChoice, user: Actor = None) -> FirstRun:
-    """Raises NothingToChoose or LocalUnreachable."""
+    """Once. Raises NotPossible, Overtaken or Unreachable."""
     with local_database("first run") as local:
         if not first_run_record.choose(local, choice):
             state = first_run_record.load(local).state
-            raise NothingToChoose(REFUSALS.get(state, "The first run changed meanwhile: try again"))
+            kind, text = REFUSALS.get(state, CHANGED)
+            raise kind(text)
         audit(user, "first run", str(choice))
         raise_version()
         return first_run_record.load(local)

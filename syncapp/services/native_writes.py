@@ -9,10 +9,12 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.values import DocumentKey
+from syncapp.core.values import DocumentKey, Side
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import ConnectionDown, TransientError
 from syncapp.mongo.transaction import transaction, translated
+from syncapp.services.databases import database, refused_by
+from syncapp.services.errors import Overtaken
 
 ATTEMPTS = 8  # an application may write the same document at this moment
 LONGEST_SECONDS = 0.4
@@ -20,27 +22,27 @@ MAX_BYTES = 64 * 1024 * 1024
 ANYTHING = object()
 
 
-class ChangedMeanwhile(Exception):
-    """The document is not what it was expected to be: nothing was written."""
-
-
-def read_now(database: Database[Any], key: DocumentKey) -> bytes | None:
-    """The document as raw BSON. None: absent. Raises SyncError."""
-    with translated(), transaction(database) as session:
-        return read_documents(database[key.collection], [key], session, MAX_BYTES).get(key)
+CHANGED_MEANWHILE = (
+    "The document changed meanwhile: sync looks at it again, and records it anew if it still differs"
+)
 
 
 def write_natively(
-    database: Database[Any], key: DocumentKey, version: bytes | None, *, only_over: object = ANYTHING
+    side: Side, process: str, key: DocumentKey, version: bytes | None, *, only_over: object = ANYTHING
 ) -> None:
     """Write a version; None: delete the document. `only_over`: what must be there (raw BSON or None).
 
-    Raises ChangedMeanwhile or SyncError.
+    Raises Overtaken, NotPossible or Unreachable; nothing was written then.
     """
+    with database(side, process) as target, refused_by(side, "refuses the version"):
+        _try_to_write(target, key, version, only_over)
+
+
+def _try_to_write(target: Database[Any], key: DocumentKey, version: bytes | None, only_over: object) -> None:
     for attempt in range(ATTEMPTS):
         try:
             with translated():
-                _write(database, key, version, only_over)
+                _write(target, key, version, only_over)
             return
         except TransientError as error:
             if isinstance(error, ConnectionDown) or attempt == ATTEMPTS - 1:
@@ -48,12 +50,12 @@ def write_natively(
         time.sleep(min(LONGEST_SECONDS, 0.01 * 2**attempt) * random.uniform(0.5, 1.0))
 
 
-def _write(database: Database[Any], key: DocumentKey, version: bytes | None, only_over: object) -> None:
+def _write(target: Database[Any], key: DocumentKey, version: bytes | None, only_over: object) -> None:
     if version is not None:
-        ensure_collection(database, key.collection)
-    with transaction(database) as session:
-        there = read_documents(database[key.collection], [key], session, MAX_BYTES).get(key)
+        ensure_collection(target, key.collection)
+    with transaction(target) as session:
+        there = read_documents(target[key.collection], [key], session, MAX_BYTES).get(key)
         if only_over is not ANYTHING and there != only_over:
-            raise ChangedMeanwhile
+            raise Overtaken(CHANGED_MEANWHILE)
         if there != version:
-            write_documents(database[key.collection], [DocumentWrite(key, there, version)], session)
+            write_documents(target[key.collection], [DocumentWrite(key, there, version)], session)

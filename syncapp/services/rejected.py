@@ -17,6 +17,7 @@ from syncapp.core.content import document_key
 from syncapp.models import RejectedChange
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.databases import local_database
+from syncapp.services.errors import NotPossible, Overtaken
 from syncapp.store.dirty import mark_dirty
 from syncapp.store.instance import instance_id
 
@@ -27,10 +28,6 @@ FIRST = dt.timedelta(minutes=10)
 LONGEST = dt.timedelta(days=1)
 # Both hold a document of up to 16 MB
 BODIES = ("document", "document_raw", "other_document")
-
-
-class NothingChosen(Exception):
-    """No rejected change fits what was asked for. The text says so."""
 
 
 def chosen(ids: Iterable[int] | None = None, reason: str = "", **fields: Any) -> QuerySet[RejectedChange]:
@@ -44,13 +41,13 @@ def chosen(ids: Iterable[int] | None = None, reason: str = "", **fields: Any) ->
 def retry(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
     """Have the listener look at these documents again, as if they had changed just now. Returns how many.
 
-    A row goes when its document went through, or when nothing is to be done any more. Raises NothingChosen
-    or LocalUnreachable.
+    A row goes when its document went through, or when nothing is to be done any more. Raises Overtaken,
+    NotPossible or Unreachable.
     """
     summary = _named(rows)
     count = _mark(rows, "rejected change: tried again by hand")
     if not count:
-        raise NothingChosen("These changes belong to another device: try them again there")
+        raise NotPossible("These changes belong to another device: try them again there")
     audit(user, "retry rejected changes", summary)
     return count
 
@@ -58,7 +55,7 @@ def retry(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
 @transaction.atomic
 def discard(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
     """Forget these rows; the documents stay as they are on both sides. Returns how many. Raises
-    NothingChosen."""
+    Overtaken."""
     # Only what the audit log tells: a row that comes in between is not discarded unseen
     ids = list(rows.values_list("pk", flat=True))
     summary = _named(rows)
@@ -71,7 +68,7 @@ def discard(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
 
 
 def sweep(now: dt.datetime | None = None) -> int:
-    """What beat runs: try again what has waited long enough. Returns how many. Raises LocalUnreachable."""
+    """What beat runs: try again what has waited long enough. Returns how many. Raises Unreachable."""
     ids = list(RejectedChange.objects.filter(due(now or timezone.now())).order_by("last_at")
                .values_list("pk", flat=True)[:SWEEP])  # fmt: skip
     return _mark(chosen(ids), "rejected change: tried again by the sweep") if ids else 0
@@ -105,10 +102,10 @@ def _mark(rows: QuerySet[RejectedChange], why: str) -> int:
 
 
 def _named(rows: QuerySet[RejectedChange]) -> str:
-    """For the audit log. Raises NothingChosen."""
+    """For the audit log. Raises Overtaken."""
     first = list(rows[: NAMED + 1])
     if not first:
-        raise NothingChosen("No rejected change fits: it may have gone through, or been discarded, meanwhile")
+        raise Overtaken("No rejected change fits: it may have gone through, or been discarded, meanwhile")
     lines = [f"{row.collection} {row.document_id[:200]}" for row in first[:NAMED]]
     more = rows.count() - NAMED
     return ", ".join(lines) + (f" and {more} more" if more > 0 else "")

@@ -22,7 +22,11 @@ _OPERATE = _LOOK | Q(content_type__app_label="syncapp", codename="operate_sync")
 def may_see(user: Any, model: str) -> bool:
     """Whoever may operate sync sees all of it. `model`: the label of a model, for instance syncapp.conflict."""
     app, _, name = model.partition(".")
-    return bool(user.has_perm(f"{app}.view_{name}") or (app == "syncapp" and user.has_perm(OPERATE)))
+    return bool(user.has_perm(f"{app}.view_{name}") or (app == "syncapp" and may_operate(user)))
+
+
+def may_operate(user: Any) -> bool:
+    return bool(user.has_perm(OPERATE))
 
 
 @transaction.atomic

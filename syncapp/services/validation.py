@@ -4,29 +4,38 @@ the workers read the rules again."""
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.db import transaction
 
 from syncapp.models import ValidationRule
 from syncapp.rules.schema_check import WrongSchema, new_rule
 from syncapp.rules.switches import Actor, audit, raise_version
+from syncapp.services import patterns
+from syncapp.services.errors import NotFound, WrongInput
 
-__all__ = ["WrongSchema", "remove_rule", "set_rule"]
+
+def checked(schema: object) -> dict[str, Any]:
+    """The schema as it is kept. Raises WrongInput."""
+    try:
+        return new_rule(schema)
+    except WrongSchema as error:
+        raise WrongInput(str(error), "schema") from None
 
 
 @transaction.atomic
 def set_rule(pattern: str, schema: object, user: Actor = None) -> ValidationRule:
     """Let documents of these collections travel only if they are like this. What is so already is left alone.
 
-    Raises WrongSchema, or Django's ValidationError for a wrong pattern.
+    Raises WrongInput.
     """
-    wanted = new_rule(schema)
+    wanted = checked(schema)
     rule = ValidationRule.objects.select_for_update().filter(pattern=pattern).first()
     if rule is not None and json.dumps(rule.schema) == json.dumps(wanted):
         return rule
+    patterns.check(pattern)
     rule = rule or ValidationRule(pattern=pattern)
     rule.schema = wanted
-    rule.full_clean()
     rule.save()
     audit(user, "set validation rule", f"{pattern}: {json.dumps(wanted, ensure_ascii=False)}")
     raise_version()
@@ -34,10 +43,10 @@ def set_rule(pattern: str, schema: object, user: Actor = None) -> ValidationRule
 
 
 @transaction.atomic
-def remove_rule(pattern: str, user: Actor = None) -> bool:
-    """False: there is no rule of this pattern."""
+def remove_rule(pattern: str, user: Actor = None) -> None:
+    """Raises NotFound."""
     deleted, _ = ValidationRule.objects.filter(pattern=pattern).delete()
-    if deleted:
-        audit(user, "remove validation rule", pattern)
-        raise_version()
-    return bool(deleted)
+    if not deleted:
+        raise NotFound(f"There is no validation rule for {pattern}", "pattern")
+    audit(user, "remove validation rule", pattern)
+    raise_version()

@@ -20,7 +20,7 @@ def _waits(what: str) -> Iterator[None]:
     from django.db.utils import Error
 
     from syncapp.mongo.error_text import describe
-    from syncapp.services.databases import Unreachable
+    from syncapp.services.errors import Unreachable
 
     try:
         yield

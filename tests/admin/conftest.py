@@ -11,7 +11,8 @@ from rest_framework.authtoken.models import Token
 
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
-from syncapp.rules.switches import audit, exclude, get_switches
+from syncapp.rules.switches import audit, get_switches
+from syncapp.services.exclusions import exclude
 from syncapp.services.validation import set_rule
 from tests.api.conftest import change_settings  # noqa: F401  (the same fixture)
 from tests.support import rows

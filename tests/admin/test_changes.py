@@ -13,7 +13,8 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, Conflict, ExcludedCollection
-from syncapp.rules.switches import change_switches, get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.services.switches import change_switches
 from tests.api.conftest import Change
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
-from syncapp.rules.switches import change_switches, get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.services.switches import change_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

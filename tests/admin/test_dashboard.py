@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from syncapp.models import Instance
 from syncapp.models.choices import Direction
-from syncapp.rules.switches import change_switches
+from syncapp.services.switches import change_switches
 from syncapp.store.halts import Kind
 from tests.support import rows
 

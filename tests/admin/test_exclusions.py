@@ -106,7 +106,7 @@ def test_the_command_adds_lists_and_removes(both: None) -> None:
     ("arguments", "line"),
     [
         (["add", "_sync_state"], "never travel in either direction"),
-        (["add", "[abc"], "'[abc' is not allowed; allowed: the name of a collection"),
+        (["add", "[abc"], 'pattern is "[abc"; allowed: the name of a collection'),
         (["add"], "take one pattern"),
         (["list", "temp_*"], "take one pattern"),
         (["remove", "temp_*"], "not among the excluded patterns"),

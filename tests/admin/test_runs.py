@@ -15,7 +15,8 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
-from syncapp.rules.switches import change_switches, exclude
+from syncapp.services.exclusions import exclude
+from syncapp.services.switches import change_switches
 from syncapp.store import runs
 from syncapp.store.names import RUNS
 from syncapp.store.run import Kind, State
@@ -73,7 +74,7 @@ def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, ki
 
 def test_an_unknown_collection_is_said(superuser: Client, local: Database[Any]) -> None:
     superuser.post(start_page("verify"), {"_form_submitted": "on", "collections": "ordres"})
-    assert "no collection that is synchronised: ordres" in superuser.get(reverse(LIST)).content.decode()
+    assert "collections is [&quot;ordres&quot;]; allowed: " in superuser.get(reverse(LIST)).content.decode()
     assert local[RUNS].count_documents({}) == 0
 
 

@@ -112,7 +112,7 @@ def test_refusals_are_described_with_their_body(
             assert answer["content"]["application/json"]["schema"] == {
                 "$ref": "#/components/schemas/ErrorOut"
             }
-    assert description["components"]["schemas"]["ErrorOut"]["required"] == ["detail"]
+    assert description["components"]["schemas"]["ErrorOut"]["required"] == ["code", "detail", "field"]
 
 
 def test_clearing_a_resume_token_is_described_as_it_is(description: Any) -> None:

@@ -119,7 +119,11 @@ def test_an_answer_of_another_kind_is_refused_with_those_that_are_allowed(
 ) -> None:
     refused = reply(operator, DELETES, "new-id")
     assert refused.status_code == 400
-    assert refused.json() == {"detail": 'answer is "new-id"; allowed: go-on, bring-back'}
+    assert refused.json() == {
+        "detail": 'answer is "new-id"; allowed: go-on, bring-back',
+        "code": "wrong_input",
+        "field": "answer",
+    }
     with pytest.raises(CommandError, match="allowed: go-on, bring-back"):
         command("answer", DELETES, "new-id")
     assert not AuditEntry.objects.exists()

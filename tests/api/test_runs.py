@@ -52,7 +52,8 @@ def test_a_resync_is_asked_for_listed_and_cancelled(local: Database[Any], operat
     assert post(operator, f"runs/{run['id']}/cancel").json()["state"] == "cancelled"
     assert operator.get(f"{ROOT}/runs/{run['id']}").json()["error"] == "Cancelled by operator"
     again = post(operator, f"runs/{run['id']}/cancel")
-    assert (again.status_code, again.json()) == (409, {"detail": "The run is over: cancelled"})
+    assert again.status_code == 409
+    assert again.json() == {"detail": "The run is over: cancelled", "code": "overtaken", "field": None}
     actions = list(AuditEntry.objects.order_by("id").values_list("action", "detail"))
     assert actions == [("start resync", "orders"), ("cancel resync", run["id"])]
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from syncapp.models.choices import Direction
-from syncapp.rules.switches import change_switches
+from syncapp.services.switches import change_switches
 from tests.api.conftest import ROOT
 from tests.support import rows
 

@@ -52,7 +52,11 @@ def test_exclusions_are_added_listed_and_removed(operator: APIClient) -> None:
     assert operator.delete(f"{ROOT}/exclusions", {"pattern": "temp_*"}, format="json").status_code == 204
     gone = operator.delete(f"{ROOT}/exclusions?pattern=temp_*")
     assert gone.status_code == 404
-    assert gone.json() == {"detail": "temp_* is not among the excluded patterns"}
+    assert gone.json() == {
+        "detail": "temp_* is not among the excluded patterns",
+        "code": "not_found",
+        "field": "pattern",
+    }
     actions = list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
     assert actions == ["exclude collection", "include collection"]
     assert get_switches().version == before + 2, "the listener takes it up without a restart"

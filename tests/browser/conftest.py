@@ -33,7 +33,7 @@ ROWS = """
 from datetime import timedelta
 from django.contrib.auth.models import Permission, User
 from syncapp.models.choices import Direction
-from syncapp.rules.switches import change_switches
+from syncapp.services.switches import change_switches
 from tests.support import rows
 User.objects.create_superuser("admin", "admin@example.com", "secret")
 viewer = User.objects.create_user("viewer", password="secret", is_staff=True)

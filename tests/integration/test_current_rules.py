@@ -12,7 +12,8 @@ from syncapp.mongo.errors import TransientError
 from syncapp.rules import current
 from syncapp.rules.current import CurrentRules
 from syncapp.rules.rules import load_rules
-from syncapp.rules.switches import change_switches, get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.services.switches import change_switches
 
 pytestmark = pytest.mark.django_db
 

@@ -30,7 +30,8 @@ from syncapp.listener.stuck import STILL_SECONDS, Stuck
 from syncapp.models import RejectedChange
 from syncapp.mongo.errors import ConnectionDown, Misconfigured, TransientError
 from syncapp.rules.rules import Rules
-from syncapp.rules.switches import change_switches, get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.services.switches import change_switches
 from syncapp.store.instance import instance_id
 from syncapp.store.prepare import prepare
 

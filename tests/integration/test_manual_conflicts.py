@@ -62,7 +62,7 @@ def wait_for_open(device: Device, *keys: str) -> None:
 
 def resolve(device: Device, key: str, winner: str) -> None:
     device.console.run(
-        "from syncapp.services.resolve import resolve\n"
+        "from syncapp.services.conflicts import resolve\n"
         "from syncapp.core.values import Side\n"
         "from syncapp.models import Conflict\n"
         f"one = Conflict.objects.get(document_id='\"{key}\"', winner='open', resolved_at=None)\n"

@@ -98,7 +98,7 @@ def test_a_collection_that_does_not_exist_is_refused(device: Device) -> None:
     done = device.manage("sync_resync", "--collection", "ordres")
     assert (done.returncode, done.stderr.strip()) == (
         2,
-        "CommandError: no collection that is synchronised: ordres",
+        'CommandError: collections is ["ordres"]; allowed: a list of at most 1000 names of collections that are synchronised',
     )
 
 

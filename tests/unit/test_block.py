@@ -8,7 +8,7 @@ from syncapp.conf.settings import load
 from syncapp.embedded.block import Addresses, describe
 from syncapp.embedded.plan import Plan
 from syncapp.embedded.probe import Health
-from syncapp.services.preparation import Admin
+from syncapp.services.set_up import Admin
 
 GOOD = Health(web=True, sync="healthy", message="Bidirectional sync is running")
 DEMO = Addresses(

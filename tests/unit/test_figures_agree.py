@@ -31,7 +31,7 @@ from syncapp.engine.plan import Plan
 from syncapp.models import Conflict, Instance, MetricMinute
 from syncapp.models.choices import Direction
 from syncapp.models.conflict import BY_AN_ANSWER
-from syncapp.rules.switches import change_switches
+from syncapp.services.switches import change_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from syncapp.apply.messages import Report
 from syncapp.core.values import Side
 from syncapp.listener.dirty_keys import DirtyKeys
 from syncapp.listener.stuck import Stuck, StuckChanges
-from syncapp.rules.switches import change_switches
+from syncapp.services.switches import change_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

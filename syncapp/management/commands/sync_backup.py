@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from pymongo.errors import PyMongoError
+from django.core.management.base import CommandParser
 
-from syncapp.backup.backup import SavedSide, back_up
-from syncapp.backup.dump_folder import DumpError
-from syncapp.conf.settings import SettingsError, get_settings
-from syncapp.core.masking import mask_passwords
+from syncapp.backup.backup import SavedSide
+from syncapp.conf.settings import get_settings
 from syncapp.core.values import BOTH, Side
 from syncapp.management.command import SyncCommand
-from syncapp.mongo.connect import connect
-from syncapp.mongo.errors import translate
-
-VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
+from syncapp.services.backups import back_up
 
 
 class Command(SyncCommand):
@@ -40,39 +33,17 @@ class Command(SyncCommand):
         parser.add_argument("--json", action="store_true", help="for scripts")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        settings = get_settings()
         sides = BOTH if options["side"] == "both" else (Side(options["side"]),)
         name = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H-%M-%SZ}"
-        folder: Path = (options["out"] or settings.home / "backups" / name).absolute()
-        databases = {}
-        try:
-            settings.require(*(VARIABLES[side] for side in sides))
-            for side in sides:
-                uri = settings.mongodb_uri if side is Side.LOCAL else settings.mongodb_atlas_uri
-                databases[side] = connect(uri, "backup")
-            saved = back_up(
-                databases,
-                folder,
-                only=options["collections"],
-                compress=options["gzip"],
-                product_version=_version(),
-                say=lambda text: None if options["json"] else self.stdout.write(text),
-            )
-        except PyMongoError as error:
-            raise CommandError(mask_passwords(f"Not backed up: {translate(error)}")) from None
-        except (DumpError, SettingsError, OSError) as error:
-            raise CommandError(f"Not backed up: {error}") from None
-        finally:
-            for database in databases.values():
-                database.client.close()
+        folder: Path = (options["out"] or get_settings().home / "backups" / name).absolute()
+        saved = back_up(
+            sides,
+            folder,
+            only=options["collections"],
+            compress=options["gzip"],
+            say=lambda text: None if options["json"] else self.stdout.write(text),
+        )
         self.stdout.write(_document(folder, saved) if options["json"] else _summary(folder, saved))
-
-
-def _version() -> str:
-    try:
-        return version("isthmus")
-    except PackageNotFoundError:  # run from its folder, without having been installed
-        return ""
 
 
 def _document(folder: Path, saved: dict[Side, SavedSide]) -> str:

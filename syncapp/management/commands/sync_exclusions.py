@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
 from syncapp.management.command import SyncCommand
 from syncapp.models import ExcludedCollection
-from syncapp.rules.switches import exclude, include
-from syncapp.services.matches import Matches, matches, matches_of
+from syncapp.services.exclusions import exclude, include
+from syncapp.services.patterns import Matches, matches, matches_of
 
 
 class Command(SyncCommand):
@@ -39,15 +38,12 @@ class Command(SyncCommand):
             patterns = ExcludedCollection.objects.values_list("pattern", flat=True)
             self.say(matches_of(patterns), options["json"])
         elif what == "add":
-            try:
-                exclude(pattern)
-            except ValidationError as error:
-                raise CommandError("; ".join(error.messages)) from None
+            exclude(pattern)
             self.say([matches(pattern)], options["json"])
-        elif not include(pattern):
-            raise CommandError(f"{pattern} is not among the excluded patterns")
-        elif not options["json"]:
-            self.stdout.write(f"{pattern} is excluded no more: what Atlas holds of it is pulled")
+        else:
+            include(pattern)
+            if not options["json"]:
+                self.stdout.write(f"{pattern} is excluded no more: what Atlas holds of it is pulled")
 
     def say(self, found: list[Matches], as_json: bool) -> None:
         if as_json:

@@ -12,7 +12,6 @@ from syncapp.core.one_line import one_line
 from syncapp.core.plain_ids import shorter
 from syncapp.management.command import SyncCommand
 from syncapp.services import halts
-from syncapp.services.databases import LocalUnreachable
 from syncapp.store.halts import Halt
 
 
@@ -36,10 +35,7 @@ class Command(SyncCommand):
         given = options["answer"]
         if given and (given[0] != "answer" or len(given) != 3):
             raise CommandError("Give nothing, or: answer ID ANSWER")
-        try:
-            found = [halts.answer(given[1], given[2])] if given else halts.show()
-        except (halts.HaltError, LocalUnreachable) as error:
-            raise CommandError(str(error)) from None
+        found = [halts.answer(given[1], given[2])] if given else halts.show()
         if options["json"]:
             documents = [halt.as_document() for halt in found]
             self.stdout.write(json.dumps(documents[0] if given else documents, indent=2, default=str))

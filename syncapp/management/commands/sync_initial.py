@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from syncapp.core.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
+from syncapp.core.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice
 from syncapp.core.one_line import one_line
 from syncapp.core.values import UnknownTime
 from syncapp.management.command import SyncCommand
+from syncapp.management.console import console_of
 from syncapp.services import first_run
 from syncapp.store.first_run import FirstRun, State
 
@@ -45,10 +45,7 @@ class Command(SyncCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         names = ("differing", "only_atlas", "only_local")
         given = [name for name in (*names, "timestamp_field") if options[name]]
-        try:
-            found = first_run.choose(self.choice(options, names)) if given else first_run.show()
-        except (first_run.NothingToChoose, first_run.LocalUnreachable, WrongChoice) as error:
-            raise CommandError(str(error)) from None
+        found = first_run.choose(self.choice(options, names)) if given else first_run.show()
         if options["json"]:
             self.stdout.write(json.dumps(first_run.as_document(found), indent=2))
         else:
@@ -61,17 +58,12 @@ class Command(SyncCommand):
             missing.insert(0, "--timestamp-field (which field of the documents says when one was changed?)")
         if missing:
             raise CommandError(f"Missing: {', '.join(missing)}; for instance: {EXAMPLE}")
-        return InitialChoice(
+        return first_run.choice_of(
             options["differing"], options["only_atlas"], options["only_local"], options["timestamp_field"]
         )
 
     def show(self, found: FirstRun) -> None:
-        console = Console(
-            file=cast(IO[str], self.stdout),
-            force_terminal=self.stdout.isatty(),
-            highlight=False,
-            soft_wrap=True,
-        )
+        console = console_of(self.stdout)
         if found.report is not None:
             console.print(self.table(found.report))
         console.print(STATES[found.state].format(choice=found.choice), markup=False)

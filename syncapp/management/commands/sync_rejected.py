@@ -13,7 +13,6 @@ from syncapp.core.one_line import one_line
 from syncapp.management.command import SyncCommand
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
-from syncapp.services.databases import LocalUnreachable
 
 FILTERS = ("id", "collection", "code")
 ACTS = {"retry": rejected.retry, "discard": rejected.discard}
@@ -45,10 +44,7 @@ class Command(SyncCommand):
             return
         if not options["all"] and all(options[name] is None for name in FILTERS):
             raise CommandError("Which ones? Choose with --id, --collection or --code, or say --all")
-        try:
-            count = ACTS[options["what"]](rows)
-        except (rejected.NothingChosen, LocalUnreachable) as error:
-            raise CommandError(str(error)) from None
+        count = ACTS[options["what"]](rows)
         if options["json"]:
             self.stdout.write(json.dumps({"count": count}))
         elif options["what"] == "retry":

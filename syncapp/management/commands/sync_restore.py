@@ -7,27 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import structlog
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
-from syncapp.backup.dump_folder import DumpError
-from syncapp.backup.restore import Dump, Restored, open_dump, restore
-from syncapp.conf.settings import SettingsError, get_settings
-from syncapp.core.masking import mask_passwords
+from syncapp.backup.restore import Dump, Restored
 from syncapp.core.one_line import one_line
 from syncapp.core.values import Side
 from syncapp.management.command import SyncCommand
-from syncapp.mongo.connect import connect
-from syncapp.mongo.error_text import describe
-from syncapp.mongo.errors import translate
 from syncapp.mongo.listing import list_collections
-from syncapp.rules.switches import audit
-from syncapp.store.lease import active_listener
+from syncapp.services.backups import restore_all, to_restore
 
-log = structlog.get_logger(__name__)
 WITH_SYNC_DATA = (
     "At its next start sync notices that this database is older than the other side remembers, moves nothing,"
     " and asks which side to take (docs/operations.md)"
@@ -58,50 +47,16 @@ class Command(SyncCommand):
         parser.add_argument("--json", action="store_true", help="for scripts; needs --yes")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        settings, side = get_settings(), Side(options["side"])
-        opened: list[Database[Any]] = []
-        try:
-            settings.require("MONGODB_URI" if side is Side.LOCAL else "MONGODB_ATLAS_URI")
-            uri = settings.mongodb_uri if side is Side.LOCAL else settings.mongodb_atlas_uri
-            database = connect(uri, "restore")
-            opened.append(database)
-            dump = open_dump(options["folder"].absolute(), side, database.name)
-            if not options["force"]:
-                self.refuse_while_active(settings.mongodb_uri, opened)
+        side = Side(options["side"])
+        with to_restore(options["folder"].absolute(), side, force=options["force"]) as (database, dump):
             self.agree(database, dump, side, options)
-            done = list(restore(database, dump, options["drop"], self.say(options)))
-        except PyMongoError as error:
-            raise CommandError(mask_passwords(f"Not restored: {translate(error)}")) from None
-        except (DumpError, SettingsError, OSError) as error:
-            raise CommandError(f"Not restored: {error}") from None
-        finally:
-            for one in opened:
-                one.client.close()
-        self.keep_record(dump, side, done)
+            done = restore_all(database, dump, side, drop=options["drop"], say=self.say(options))
         problems = sum(len(one.problems) for one in done)
         self.stdout.write(_document(done) if options["json"] else _summary(dump, side, done))
         sys.exit(1 if problems else 0)
 
     def say(self, options: dict[str, Any]) -> Any:
         return lambda text: None if options["json"] else self.stdout.write(text)
-
-    @staticmethod
-    def refuse_while_active(local_uri: str, opened: list[Database[Any]]) -> None:
-        if not local_uri:
-            return  # the device of an Atlas that is restored from elsewhere is not known here
-        local = connect(local_uri, "restore")
-        opened.append(local)
-        try:
-            holder = active_listener(local)
-        except PyMongoError as error:
-            raise DumpError(
-                f"whether a listener is active cannot be seen ({translate(error)}); --force does it anyway"
-            ) from None
-        if holder:
-            raise DumpError(
-                f"the listener {holder} is active: stop it first (its lease ends within"
-                " SYNC_LEASE_DURATION if it was killed); --force does it anyway"
-            )
 
     def agree(self, database: Database[Any], dump: Dump, side: Side, options: dict[str, Any]) -> None:
         """Show what would be done, and ask. Raises CommandError if the answer is no."""
@@ -125,15 +80,6 @@ class Command(SyncCommand):
             raise CommandError("Nothing was restored: say --yes where nobody can be asked")
         if input("Restore? Type yes: ").strip() != "yes":
             raise CommandError("Nothing was restored")
-
-    @staticmethod
-    def keep_record(dump: Dump, side: Side, done: list[Restored]) -> None:
-        try:
-            audit(
-                None, "restore", f"{side} from {dump.folder}: {sum(one.documents for one in done)} documents"
-            )
-        except DatabaseError as error:
-            log.warning("Not in the audit log", event_name="not_audited", error=describe(error))
 
 
 def _document(done: list[Restored]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from syncapp.conf.settings import get_settings
 from syncapp.management.command import SyncCommand
-from syncapp.services.preparation import prepare
+from syncapp.services.set_up import prepare
 
 
 class Command(SyncCommand):

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.management.base import CommandParser
 from django.db import DatabaseError, InterfaceError
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from syncapp.api.health import full_health, unknown_health
 from syncapp.api.metrics import metrics
 from syncapp.conf.settings import get_settings
 from syncapp.management.command import SyncCommand
+from syncapp.management.console import console_of
 from syncapp.rules.environment import values_in_force
 
 COLOURS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.CRITICAL: "red"}
@@ -72,12 +72,7 @@ class Command(SyncCommand):
             self.stdout.write(f"{unknown['health']}  {unknown['message']}\n  {reason}")
 
     def show(self, snapshot: Snapshot, figures: dict[str, Any]) -> None:
-        console = Console(
-            file=cast(IO[str], self.stdout),
-            force_terminal=self.stdout.isatty(),
-            highlight=False,
-            soft_wrap=True,
-        )
+        console = console_of(self.stdout)
         health, facts = snapshot.health, snapshot.facts
         console.print(f"[bold {COLOURS[health.status]}]{health.status}[/]  {health.message}")
         for reason in health.reasons:

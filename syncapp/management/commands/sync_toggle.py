@@ -8,8 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from syncapp.management.command import SyncCommand
-from syncapp.models import SyncSwitches
-from syncapp.rules.switches import change_switches
+from syncapp.services import switches
 
 ONE_WAY = "Bidirectional sync is disabled: changes go from local to Atlas only"
 
@@ -28,13 +27,13 @@ class Command(SyncCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["state"] == "show":
-            switches = SyncSwitches.objects.filter(id=1).first() or SyncSwitches(id=1)
+            found = switches.show()
         else:
-            switches = change_switches(enabled=options["state"] == "on")
+            found = switches.change_switches(enabled=options["state"] == "on")
         if options["json"]:
-            state = {"enabled": switches.enabled, "paused": switches.paused, "strategy": switches.strategy}
+            state = {"enabled": found.enabled, "paused": found.paused, "strategy": found.strategy}
             self.stdout.write(json.dumps(state))
             return
-        self.stdout.write("Bidirectional sync is enabled" if switches.enabled else ONE_WAY)
-        if switches.paused:
+        self.stdout.write("Bidirectional sync is enabled" if found.enabled else ONE_WAY)
+        if found.paused:
             self.stdout.write("Sync is paused: nothing moves until it is resumed")

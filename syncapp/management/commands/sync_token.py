@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from syncapp.core.values import BOTH, Side
 from syncapp.management.command import SyncCommand
-from syncapp.services import runs
-from syncapp.services.databases import LocalUnreachable
-from syncapp.services.runs import SavedToken
+from syncapp.services import tokens
+from syncapp.services.tokens import SavedToken
 
 NAMES = {Side.LOCAL: "Local", Side.ATLAS: "Atlas"}
 
@@ -34,20 +33,17 @@ class Command(SyncCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         sides = (Side(options["side"]),) if options["side"] else BOTH
-        try:
-            if options["what"] == "clear":
-                self.say_cleared(runs.clear_tokens(sides), options["json"])
-            else:
-                self.show(runs.saved_tokens(sides), options["json"])
-        except LocalUnreachable as error:
-            raise CommandError(str(error)) from None
+        if options["what"] == "clear":
+            self.say_cleared(tokens.clear(sides), options["json"])
+        else:
+            self.show(tokens.show(sides), options["json"])
 
-    def show(self, tokens: dict[Side, SavedToken | None], as_json: bool) -> None:
+    def show(self, saved: dict[Side, SavedToken | None], as_json: bool) -> None:
         if as_json:
-            documents = {side.value: token.as_document() if token else None for side, token in tokens.items()}
+            documents = {side.value: token.as_document() if token else None for side, token in saved.items()}
             self.stdout.write(json.dumps(documents, indent=2))
             return
-        for side, token in tokens.items():
+        for side, token in saved.items():
             self.stdout.write(f"{NAMES[side]}: {token or 'no token is saved'}")
 
     def say_cleared(self, cleared: list[Side], as_json: bool) -> None:

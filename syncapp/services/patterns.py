@@ -1,15 +1,18 @@
-"""Which collections a pattern matches at this moment, on both sides: said to whoever adds one, for a typing error
-matches nothing and stays unseen. API, admin and command call it."""
+"""Patterns of collections, of exclusions and validation rules alike: may one be written so, and which collections does it
+match at this moment, on both sides. That is said to whoever adds one, for a typing error matches nothing and stays unseen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from syncapp.core import patterns
 from syncapp.core.exclusions import Exclusions, is_reserved
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.listing import list_collections
-from syncapp.services.databases import Unreachable, database
+from syncapp.services.databases import database
+from syncapp.services.errors import Unreachable, wrong_value
 
 PROCESS = "matches of a pattern"
 MOST_NAMES = 20  # a database may hold thousands of collections
@@ -43,18 +46,25 @@ class Matches:
         return f"{self.pattern} matches now: {'; '.join(parts)}"
 
 
+def check(pattern: str) -> None:
+    """Raises WrongInput for one that can match no collection, or means something else than it seems to."""
+    try:
+        patterns.check_pattern(pattern)
+    except patterns.WrongPattern as why:
+        raise wrong_value("pattern", pattern, str(why)) from None
+
+
 def matches(pattern: str) -> Matches:
     """Takes up to five seconds for a side that does not answer."""
     (found,) = matches_of([pattern])
     return found
 
 
-def matches_of(patterns: Iterable[str]) -> list[Matches]:
+def matches_of(several: Iterable[str]) -> list[Matches]:
     """The same of several, for which each side is asked once."""
     names = {side: _names(side) for side in BOTH}
     return [
-        Matches(one, {side: _matching(names[side], Exclusions.of([one])) for side in BOTH})
-        for one in patterns
+        Matches(one, {side: _matching(names[side], Exclusions.of([one])) for side in BOTH}) for one in several
     ]
 
 

@@ -1,0 +1,41 @@
+"""What a service refuses, on a page: its line is shown, and the page goes on. Nothing else of the admin catches it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.forms import ValidationError
+from django.http import HttpRequest
+
+from syncapp.services.errors import ServiceError
+
+
+@contextmanager
+def _shown(say: Callable[[str], object]) -> Iterator[None]:
+    try:
+        yield
+    except ServiceError as error:
+        say(error.detail)
+
+
+def as_message(request: HttpRequest) -> AbstractContextManager[None, bool | None]:
+    """On the next page: of an act, after which one goes back to where one came from."""
+    return _shown(partial(messages.error, request))
+
+
+def as_problem(context: dict[str, Any]) -> AbstractContextManager[None, bool | None]:
+    """As `problem` in a template's context: of a page that has nothing to show then."""
+    return _shown(partial(context.__setitem__, "problem"))
+
+
+def as_invalid(field: str = "") -> AbstractContextManager[None, bool | None]:
+    """Beside a form's field that is being cleaned; `field`: of a form that is cleaned as a whole."""
+
+    def say(text: str) -> None:
+        raise ValidationError({field: text} if field else text)
+
+    return _shown(say)

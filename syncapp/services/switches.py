@@ -1,0 +1,30 @@
+"""The toggle, the pause and the strategy, as people look at them and change them at run time. API, admin and command call
+it; each change is in the audit log, and listener and workers read the switches again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from syncapp.models import SyncSwitches
+from syncapp.rules.switches import Actor, audit
+
+
+def show() -> SyncSwitches:
+    """As they are. Looking never writes: without a row, the defaults of the model hold."""
+    return SyncSwitches.objects.filter(id=1).first() or SyncSwitches(id=1)
+
+
+@transaction.atomic
+def change_switches(user: Actor = None, **values: Any) -> SyncSwitches:
+    """Set `enabled`, `paused` or `strategy`. What is so already is left alone, and not in the audit log."""
+    switches = SyncSwitches.objects.select_for_update().get_or_create(id=1)[0]
+    changed = {name: value for name, value in values.items() if getattr(switches, name) != value}
+    if changed:
+        for name, value in changed.items():
+            audit(user, f"set {name}", f"{name}: {getattr(switches, name)} → {value}")
+            setattr(switches, name, value)
+        switches.version += 1
+        switches.save()
+    return switches

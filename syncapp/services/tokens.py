@@ -1,0 +1,78 @@
+"""Resume tokens as people look at them and clear them.
+
+Commands, API and admin call it. The listener compares both sides after one was cleared. That is in the audit log.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from syncapp.core.values import BOTH, Side
+from syncapp.models import ResumeToken
+from syncapp.mongo.change_stream import token_position
+from syncapp.rules.switches import Actor, audit
+from syncapp.services.databases import local_database
+from syncapp.store.instance import known_instance_id
+from syncapp.store.tokens import forget_token, read_token
+
+PROCESS = "resume tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedToken:
+    """A resume token as it is saved beside the local data."""
+
+    token: str  # the server's own text; whoever needs it passes it on unchanged
+    cluster_time: dt.datetime | None  # everything before it is finished; None: it is no resume token
+    saved_at: dt.datetime | None
+
+    def as_document(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        return {
+            "token": self.token,
+            "clusterTime": self.cluster_time.isoformat() if self.cluster_time else None,
+            "savedAt": self.saved_at.isoformat() if self.saved_at else None,
+        }
+
+    def __str__(self) -> str:
+        if self.cluster_time is None:
+            return "what is saved is not a resume token: the listener compares both sides when it starts"
+        saved = f", saved {self.saved_at:%Y-%m-%d %H:%M:%S} UTC" if self.saved_at else ""
+        return f"finished up to {self.cluster_time:%Y-%m-%d %H:%M:%S} UTC{saved}"
+
+
+def show(sides: Iterable[Side] = BOTH) -> dict[Side, SavedToken | None]:
+    """What is saved of each side. Raises Unreachable."""
+    with local_database(PROCESS) as local:
+        found = {side: read_token(local, side) for side in sides}
+    return {side: _saved(one) if one else None for side, one in found.items()}
+
+
+def clear(sides: Iterable[Side] = BOTH, user: Actor = None) -> list[Side]:
+    """Forget where streams were read to: the listener compares both sides, at once or at its next start.
+
+    Returns the sides that had a token. Raises Unreachable.
+    """
+    with local_database(PROCESS) as local:
+        cleared = [side for side in sides if forget_token(local, side)]
+        device = known_instance_id(local)
+    if cleared:
+        names = [side.value for side in cleared]
+        ResumeToken.objects.filter(instance_id=device, side__in=names).delete()
+        audit(user, "clear resume token", ", ".join(names))
+    return cleared
+
+
+def _saved(found: Mapping[str, Any]) -> SavedToken:
+    token = found.get("token")
+    token = token if isinstance(token, Mapping) else {}
+    try:
+        reached = dt.datetime.fromtimestamp(token_position(token) >> 32, dt.UTC)
+    except ValueError:
+        reached = None
+    saved_at = found.get("savedAt")
+    saved_at = saved_at.replace(tzinfo=dt.UTC) if isinstance(saved_at, dt.datetime) else None
+    return SavedToken(str(token.get("_data", "")), reached, saved_at)
