@@ -36,10 +36,13 @@ from syncapp.conf.types import (
 )
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.masking import mask_address
+from syncapp.core.policy import LAST_WRITE_WINS
+from syncapp.core.strategies import offered
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 PROFILES = ("standard", "small")
-STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins", "manual")
+STRATEGIES = tuple(one.name for one in offered())
+_WHO_WINS = ", ".join(f"{one.name} ({one.about})" for one in offered())
 
 
 class SettingsError(Exception):
@@ -61,7 +64,7 @@ SETTINGS = (
     Setting("BIDIRECTIONAL_SYNC_ENABLED", "false", boolean, "true: changes travel both ways. false: one-way sync, local to Atlas. A line that is new, or says something else than at the last start, wins over what was set at run time."),
     Setting("ATLAS_CHANGE_STREAM_BATCH_SIZE", "100", integer(1, 10_000), "Events that one fetch from Atlas's change stream brings. Five times as many while there is a backlog, twenty times if it comes a long way."),
     Setting("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They still go up."),
-    Setting("CONFLICT_RESOLUTION_STRATEGY", "last-write-wins", one_of(*STRATEGIES), f"Who wins when a document was changed on both sides: {', '.join(STRATEGIES)} (it waits for a person)."),
+    Setting("CONFLICT_RESOLUTION_STRATEGY", LAST_WRITE_WINS, one_of(*STRATEGIES), f"Who wins when a document was changed on both sides: {_WHO_WINS}."),
     Setting("SYNC_INITIAL_CHOICE", "", initial_choice, "For unattended installs: what happens at the first start if both databases hold documents, for instance differing=newest:updatedAt,only-atlas=pull,only-local=push. Empty: the operator is asked (docs/first-run.md)."),
     Setting("ORIGIN_TRACKING_CLEANUP_INTERVAL", "60000", integer(1_000, 86_400_000), "Milliseconds between two clean-ups of tracking data that is older than its keep time."),
     Setting("ORIGIN_TRACKING_KEEP_HOURS", "336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window."),

@@ -37,7 +37,11 @@ class Walk:
     owed: bool = False
 
     def go_on(
-        self, databases: Mapping[Side, Database[Any]], carry_out: CarryOut, progress: Callable[[int], None]
+        self,
+        databases: Mapping[Side, Database[Any]],
+        rules: Rules,
+        carry_out: CarryOut,
+        progress: Callable[[int], None],
     ) -> None:
         """To the end, or until `progress` raises. Raises SyncError or PyMongoError."""
         local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
@@ -50,7 +54,7 @@ class Walk:
                 raise
             name = self.names[self.at]
             found = read_range(local, atlas, name, self.start)
-            page = compare.compare_range(local, name, found)
+            page = compare.compare_range(local, name, found, rules.policy(name).projection)
             # Repeated after a crash before it is saved, which does no harm
             self.owed |= carry_out(name, page)
             counts = self.report.collections.setdefault(name, Counts())
