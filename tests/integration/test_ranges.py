@@ -12,6 +12,7 @@ from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Time
 from pymongo.database import Database
 
 from syncapp.compare.ranges import read_range
+from syncapp.core.projection import WHOLE
 from tests.support.raw import EXACT, raw
 
 IDS = [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.decide import Policy
+from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Ending
 from syncapp.store import landings
 from tests.property.stepped_task import HOLDING

@@ -9,6 +9,7 @@ import bson
 from pymongo.database import Database
 
 from syncapp.core.content import content_hash, document_key
+from syncapp.core.strategy import Verdict
 from syncapp.core.values import Side
 from syncapp.mongo.transaction import transaction
 from syncapp.store.conflicts import (
@@ -27,8 +28,8 @@ HERE, THERE = bson.encode({"_id": 1, "v": "here"}), bson.encode({"_id": 1, "v": 
 
 def record(local: bytes | None = HERE, atlas: bytes | None = THERE) -> ConflictRecord:
     return new_record(
-        open_record_id(KEY, content_hash(local), content_hash(atlas)), KEY,
-        at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), strategy="manual", winner=None, one_way=False,
+        open_record_id(KEY, content_hash(local), content_hash(atlas)), KEY, Verdict(None, "manual", "a person decides"),
+        at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), one_way=False,
         versions={Side.LOCAL: local, Side.ATLAS: atlas}, facts={Side.LOCAL: None, Side.ATLAS: None},
     )  # fmt: skip
 
@@ -43,6 +44,7 @@ def test_looking_again_writes_nothing_and_is_told_apart(local_db: Database[Any])
     assert write(local_db, first) == frozenset()
     (read,) = read_uncopied(local_db)
     assert (read.record_id, read.winner, read.versions) == (first.record_id, None, first.versions)
+    assert read.because == "a person decides"
     mark_copied(local_db, [read.record_id])
     assert write(local_db, first, other) == {first.record_id}
     assert [one.record_id for one in read_uncopied(local_db)] == [other.record_id], "copied once"
