@@ -55,3 +55,11 @@ def test_other_contents_or_sides_exchanged_are_another_conflict() -> None:
     names = {record(*versions).record_id for versions in ((HERE, THERE), (THERE, HERE), (None, THERE))}
     assert len(names) == 3
     assert max(map(len, names)) <= 100, "what the table's column holds"
+
+
+def test_a_record_of_a_version_that_gave_no_reason_is_read(local_db: Database[Any]) -> None:
+    write(local_db, record())
+    local_db[CONFLICTS].update_one({"head": True}, {"$unset": {"because": ""}})
+    (read,) = read_uncopied(local_db)
+    assert (read.strategy, read.because) == ("manual", "")
+    assert read.versions == {Side.LOCAL: HERE, Side.ATLAS: THERE}

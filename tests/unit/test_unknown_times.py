@@ -15,6 +15,7 @@ from syncapp.core.decide import Decision, Observation
 from syncapp.core.policy import BOTH_WAYS, Policy, Travel
 from syncapp.core.resolve import strategy_for
 from syncapp.core.stamps import stamp_of
+from syncapp.core.strategies.newest import later as later_stamp
 from syncapp.core.strategy import Conflict
 from syncapp.core.values import ABSENT, Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
 from tests.support.decisions import decided, verdict_of
