@@ -39,7 +39,7 @@ from syncapp.engine.cutting import fitting_ids, in_parts
 from syncapp.engine.deciding import decide_all
 from syncapp.engine.plan import Plan, transferred
 from syncapp.engine.refused import take_out
-from syncapp.engine.rulings import judge
+from syncapp.engine.rulings import make_verdicts
 from syncapp.engine.work import Work
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import (
@@ -175,7 +175,7 @@ class ChangeProcessor:
                 refused = [write for write in plan.pushes if write.key in work.postponed]
                 work.items |= {write.key: plan.remember(write, work.items[write.key]) for write in refused}
         if plan.questions:
-            rulings, failed = judge(plan.questions, self.interrupts)
+            rulings, failed = make_verdicts(plan.questions, self.interrupts)
             work.rulings |= rulings
             work.outcomes |= failed
             self.at("verdicts made")

@@ -38,7 +38,7 @@ class Ruling(NamedTuple):
         )  # fmt: skip
 
 
-def judge(
+def make_verdicts(
     questions: Mapping[DocumentKey, Question], interrupts: tuple[type[Exception], ...]
 ) -> tuple[dict[DocumentKey, Ruling], dict[DocumentKey, Outcome]]:
     """The verdicts, and the ends of documents over which a strategy fails: it holds up none of the others.

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import bson
 import pytest
 
-from syncapp.conf.settings import SETTINGS, STRATEGIES
+from syncapp.conf.settings import BASE_DIR, SETTINGS, STRATEGIES
 from syncapp.core import strategies
-from syncapp.core.policy import LAST_WRITE_WINS
-from syncapp.core.strategy import Strategy
-from syncapp.models import SyncSwitches
-
-FILE = """
+from syncapp.core.content import content_hash
+from syncapp.core.policy import LAST_WRITE_WINS, Policy
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Side
+from syncapp.models import SyncSwitches
 
-
-def resolve(conflict: Conflict) -> Verdict:
-    return Verdict(Side.ATLAS, "coin", "the coin says so")
-
-
-STRATEGY = Strategy("coin", "whom a coin chooses", resolve)
-"""
+DOCUMENTS = {Side.LOCAL: bson.encode({"_id": 1}), Side.ATLAS: None}
+DOCS = (BASE_DIR / "docs" / "conflicts.md").read_text()
 
 
 @pytest.fixture
 def one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Strategy]]:
-    (tmp_path / "coin.py").write_text(FILE)
+    """The one of the documents."""
+    (example,) = re.findall(r"```python\n(.+?)```", DOCS, re.DOTALL)
+    (tmp_path / "shorter_wins.py").write_text(example)
     monkeypatch.setattr(strategies, "__path__", [*strategies.__path__, str(tmp_path)])
     yield strategies.discover()
     monkeypatch.undo()
 
 
 def test_a_file_in_the_folder_is_all_that_a_strategy_takes(one_more: dict[str, Strategy]) -> None:
-    assert one_more.keys() - strategies.ALL.keys() == {"coin"}
-    assert one_more["coin"].offered
-    assert not one_more["coin"].needs_documents
+    assert one_more.keys() - strategies.ALL.keys() == {"shorter-wins"}
+    strategy = one_more["shorter-wins"]
+    assert (strategy.offered, strategy.needs_documents) == (True, True)
+    contents = {side: content_hash(document) for side, document in DOCUMENTS.items()}
+    conflict = Conflict(contents, {}, Policy(strategy.name), DOCUMENTS)
+    assert strategy.resolve(conflict) == Verdict(
+        Side.ATLAS,
+        "shorter-wins",
+        "the shorter version wins: Atlas's delete of an unknown time is shorter than the local version of an unknown time",
+    )
 
 
 def test_the_default_comes_first_and_sync_turns_to_some_by_itself() -> None:
