@@ -175,10 +175,9 @@ class ChangeProcessor:
                 refused = [write for write in plan.pushes if write.key in work.postponed]
                 work.items |= {write.key: plan.remember(write, work.items[write.key]) for write in refused}
         if plan.questions:
-            rulings, failed = make_verdicts(plan.questions, self.interrupts)
+            rulings, failed = make_verdicts(plan.questions, self.interrupts, self.at)
             work.rulings |= rulings
             work.outcomes |= failed
-            self.at("verdicts made")
 
     def _refused(
         self, work: Work, plan: Plan, error: DocumentRefused, target: Side, writes: list[DocumentWrite]

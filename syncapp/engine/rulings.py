@@ -6,7 +6,7 @@ when nothing is open any more, and the next round takes it if what it was made o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from syncapp.core.decide import Observation
@@ -39,7 +39,9 @@ class Ruling(NamedTuple):
 
 
 def make_verdicts(
-    questions: Mapping[DocumentKey, Question], interrupts: tuple[type[Exception], ...]
+    questions: Mapping[DocumentKey, Question],
+    interrupts: tuple[type[Exception], ...],
+    at: Callable[[str], None],
 ) -> tuple[dict[DocumentKey, Ruling], dict[DocumentKey, Outcome]]:
     """The verdicts, and the ends of documents over which a strategy fails: it holds up none of the others.
 
@@ -54,4 +56,5 @@ def make_verdicts(
             raise
         except Exception as raised:
             failed[key] = failed_alone(key, raised, may_be_its_fault(raised))
+        at("verdict made")  # a strategy may take its time: the listener is told that the task is alive
     return rulings, failed

@@ -44,7 +44,7 @@ def held_up_at_the_verdict(world: World) -> None:
         while device.read(side):
             pass
     assert device.hand_out(world.policy, 10)
-    while (point := device.tasks[-1][1].step()) != "verdicts made":
+    while (point := device.tasks[-1][1].step()) != "verdict made":
         if point is None:  # the streams had not been read past the contents
             device.end_task(0, report=True)
             held_up_at_the_verdict(world)

@@ -50,7 +50,7 @@ POINTS = [
     "atlas committed",
     "push recorded",
 ]
-JUDGED = "verdicts made"
+JUDGED = "verdict made"
 CASES = [
     (scenario, point)
     for scenario in SCENARIOS
