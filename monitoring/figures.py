@@ -13,10 +13,10 @@ from typing import Any
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from monitoring.percentiles import percentile
+from syncapp.core.policy import BY_AN_ANSWER
 from syncapp.mirror.waiting import waiting
 from syncapp.models import ComparisonRun, Conflict, Instance, MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
-from syncapp.models.conflict import BY_AN_ANSWER
 
 HOUR = timedelta(hours=1)
 SILENT = timedelta(seconds=15)  # a listener that works reports each second

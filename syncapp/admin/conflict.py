@@ -45,7 +45,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     actions_detail = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
         (None, {"fields": ("headline", "decisions", "versions", "as_json")}),
-        ("How it was decided", {"fields": (("at", "strategy"), ("changed_here", "changed_there"))}),
+        ("How it was decided", {"fields": ("why", ("at", "strategy"), ("changed_here", "changed_there"))}),
         (
             "Where it came from",
             {
@@ -57,7 +57,9 @@ class ConflictAdmin(ReadOnlyAdmin):
             },
         ),
     )
-    readonly_fields = ("headline", "decisions", "versions", "as_json", "now", "changed_here", "changed_there")
+    readonly_fields = (
+        "headline", "decisions", "versions", "as_json", "now", "why", "changed_here", "changed_there",
+    )  # fmt: skip
 
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
@@ -112,6 +114,10 @@ class ConflictAdmin(ReadOnlyAdmin):
             "syncapp/conflict_decisions.html",
             {"decisions": _decisions(conflict), "settled": _settled(conflict)},
         )
+
+    @display(description="Because")
+    def why(self, conflict: Conflict) -> str:
+        return conflict.because or "–"
 
     @display(description="Local time")
     def changed_here(self, conflict: Conflict) -> str:

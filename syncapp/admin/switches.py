@@ -12,6 +12,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from syncapp.admin.access import SeenByOperators
+from syncapp.core.strategies import offered
 from syncapp.models import SyncSwitches
 from syncapp.rules.switches import get_switches
 from syncapp.services.switches import change_switches
@@ -19,9 +20,9 @@ from syncapp.services.switches import change_switches
 HELP = {
     "enabled": "On: changes travel both ways. Off: one-way sync, local → Atlas; nothing is lost meanwhile.",
     "paused": "On: nothing moves in either direction.",
-    "strategy": "Who wins when a document was changed on both sides. last-write-wins: the later change. local-wins and "
-    "atlas-wins: always that side. manual: nothing is decided; the conflict waits until a person takes one version. Every "
-    "version that does not win is kept, and can be restored.",
+    "strategy": "Who wins when a document was changed on both sides. "
+    + "; ".join(f"{one.name}: {one.about.replace(': ', ', ')}" for one in offered())
+    + ". Every version that does not win is kept, and can be restored.",
 }
 
 

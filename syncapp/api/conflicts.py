@@ -34,6 +34,9 @@ class ConflictQuery(PageQuery):
 
 class ConflictHead(serializers.ModelSerializer):
     documentId = serializers.SerializerMethodField(help_text="Canonical extended JSON")
+    because = serializers.CharField(
+        help_text="The reason in one sentence, with both times and origins. Empty: an earlier version decided"
+    )
     loser = serializers.CharField(help_text="Empty: nothing was decided yet")
     oneWay = serializers.BooleanField(source="one_way", help_text="Local won because nothing is pulled")
     localTime = serializers.DateTimeField(source="local_time", allow_null=True)
@@ -48,7 +51,7 @@ class ConflictHead(serializers.ModelSerializer):
     class Meta:
         model = Conflict
         fields: tuple[str, ...] = (
-            "id", "collection", "documentId", "at", "strategy", "winner", "loser", "oneWay",
+            "id", "collection", "documentId", "at", "strategy", "because", "winner", "loser", "oneWay",
             "localTime", "atlasTime", "localOrigin", "atlasOrigin", "restoredAt",
             "resolvedAt",
         )  # fmt: skip

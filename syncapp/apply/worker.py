@@ -48,6 +48,7 @@ ALIVE_SECONDS = 5.0
 DATABASE_RETRIES = 3  # while Django's database does not answer, before the keys are handed back
 COMPLAIN_SECONDS = 30.0
 RECORDED_AT_ONCE = 50  # rejected changes
+LOGGED_REASONS = 5  # of the conflicts of one batch; the list of conflicts has all
 LEAST_LOSSES = 3  # of a process with the same document alone: one may have had any reason
 ENDS_PROCESSES = (
     "The worker's process ended each time that it worked on this document alone (out of memory, or a crash): see the "
@@ -121,8 +122,8 @@ class Worker:
             return []
         self._batch, self._spoke_at = batch, started
         rules = self._rules.at_least(batch.rules_version)
-        policy = rules.policy(batch.collection)
-        policy = replace(policy, halted=self._halted(batch, policy.halted))
+        halted = self._halted(batch, rules.halted(batch.collection))
+        policy = rules.policy(batch.collection, halted)
         refused = self._refuse(batch)
         outcomes = refused or self._spare(batch) or self._processor.process(batch, policy)
         if any(one.ending is Ending.RETRY for one in outcomes):
@@ -233,10 +234,14 @@ class Worker:
                     took_ms=round(took_ms, 1),
                     task=batch.task_id,
                 )
-        conflicts = sum(one.conflict for one in outcomes)
+        conflicts = [one.because for one in outcomes if one.conflict]
         if conflicts:
             log.warning(
-                "Conflict detected", event_name="conflict", collection=batch.collection, documents=conflicts
+                "Conflict detected",
+                event_name="conflict",
+                collection=batch.collection,
+                documents=len(conflicts),
+                because=conflicts[:LOGGED_REASONS],
             )
         for one in outcomes:
             if one.ending is Ending.REJECTED:

@@ -13,9 +13,11 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.compare.ranges import Range
-from syncapp.core.content import content_hash, document_key, id_of
+from syncapp.core.content import document_key, id_of
+from syncapp.core.decide import Case, classify
 from syncapp.core.exclusions import is_reserved
-from syncapp.core.values import ABSENT, DocumentKey, SyncState
+from syncapp.core.projection import Projection
+from syncapp.core.values import ABSENT, DocumentKey, Side, SyncState
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.listing import list_collections
 from syncapp.mongo.transaction import session_of, transaction
@@ -35,9 +37,13 @@ class Compared:
     state: SyncState
 
     @property
+    def case(self) -> Case:
+        return classify({Side.LOCAL: self.local, Side.ATLAS: self.atlas}, self.state)
+
+    @property
     def agreed(self) -> bool:
         """There is nothing to do: the sides are equal, or differ as agreed."""
-        return self.local == self.atlas or (self.local, self.atlas) == (self.state.local, self.state.atlas)
+        return self.case in (Case.EQUAL, Case.AGREED)
 
     @property
     def settled(self) -> bool:
@@ -65,22 +71,28 @@ def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
     return sorted(names)
 
 
-def compare_range(local: Database[Any], name: str, found: Range) -> list[Compared]:
+def compare_range(local: Database[Any], name: str, found: Range, projection: Projection) -> list[Compared]:
     """Every document of a range, with what was agreed about it. Raises PyMongoError."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
-    return _compared(here, there, read_states(local, [*here, *(key for key in there if key not in here)]))
+    states = read_states(local, [*here, *(key for key in there if key not in here)])
+    return _compared(here, there, states, projection)
 
 
-def compare_unequal(local: Database[Any], name: str, found: Range) -> list[Compared]:
-    """The same for those documents only that are not the same bytes on both sides."""
+def compare_unequal(local: Database[Any], name: str, found: Range, projection: Projection) -> list[Compared]:
+    """The same for those documents only whose contents are not the same bytes on both sides."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
-    for key in [key for key, document in here.items() if there.get(key) == document]:
+    for key in [key for key in here if key in there and projection.same(here[key], there[key])]:
         del here[key], there[key]
-    return _compared(here, there, read_states(local, [*here, *(key for key in there if key not in here)]))
+    states = read_states(local, [*here, *(key for key in there if key not in here)])
+    return _compared(here, there, states, projection)
 
 
 def compare_keys(
-    local: Database[Any], atlas: Database[Any], name: str, keys: Sequence[DocumentKey]
+    local: Database[Any],
+    atlas: Database[Any],
+    name: str,
+    keys: Sequence[DocumentKey],
+    projection: Projection,
 ) -> list[Compared]:
     """These keys as they are now. States are read first: a decision that is made after that raises the
     counter, and so is noticed by whoever writes a state. Raises PyMongoError."""
@@ -92,7 +104,7 @@ def compare_keys(
         for database in (local, atlas):
             with session_of(database, causal=True) as session:
                 versions.append(read_documents(database[name], some, session, 1 << 62))
-        found += _compared(versions[0], versions[1], states)
+        found += _compared(versions[0], versions[1], states, projection)
     return found
 
 
@@ -104,10 +116,11 @@ def _compared(
     here: Mapping[DocumentKey, bytes],
     there: Mapping[DocumentKey, bytes],
     states: Mapping[DocumentKey, SyncState],
+    projection: Projection,
 ) -> list[Compared]:
+    content = projection.content
     return [
-        Compared(key, content_hash(here.get(key)), content_hash(there.get(key)), state)
-        for key, state in states.items()
+        Compared(key, content(here.get(key)), content(there.get(key)), state) for key, state in states.items()
     ]
 
 

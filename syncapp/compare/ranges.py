@@ -16,6 +16,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from syncapp.core.content import id_of
+from syncapp.core.projection import Projection
 from syncapp.mongo.read_commands import RAW, portions
 from syncapp.mongo.transaction import session_of
 
@@ -40,10 +41,11 @@ class Range:
     atlas: list[bytes]
     next: bytes | None
 
-    @property
-    def equal(self) -> bool:
-        """Do both sides hold the same bytes?"""
-        return self.local == self.atlas
+    def equal(self, projection: Projection) -> bool:
+        """Do both sides hold the same documents?"""
+        if self.local == self.atlas:  # the same bytes
+            return True
+        return len(self.local) == len(self.atlas) and all(map(projection.same, self.local, self.atlas))
 
 
 def read_range(

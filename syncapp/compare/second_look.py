@@ -14,7 +14,8 @@ from pymongo.database import Database
 
 from syncapp.compare.differences import Compared, compare_keys
 from syncapp.core.content import document_key
-from syncapp.core.decide import Policy
+from syncapp.core.decide import nothing_travels
+from syncapp.core.policy import Policy
 
 LOOK_MS = 3_000  # between two looks
 LOOKS = 5  # while changes wait to be carried, a difference that stays the same gets so many
@@ -49,7 +50,7 @@ def now_ms() -> int:
 
 def as_the_rules_say(one: Compared, policy: Policy) -> bool:
     """Does nothing have to be done? Where nothing is pulled, Atlas may hold other things."""
-    return one.agreed or (policy.one_way and one.local == one.state.local)
+    return one.agreed or nothing_travels(one.case, policy)
 
 
 def look_again(
@@ -68,9 +69,9 @@ def look_again(
         else:
             due.setdefault(entry["c"], []).append(entry)
     for name, before in due.items():
-        keys = {document_key(name, entry["id"]): entry for entry in before}
-        for one in compare_keys(local, atlas, name, list(keys)):
-            _judge(found, one, keys[one.key], policy_of(name), busy)
+        keys, policy = {document_key(name, entry["id"]): entry for entry in before}, policy_of(name)
+        for one in compare_keys(local, atlas, name, list(keys), policy.projection):
+            _judge(found, one, keys[one.key], policy, busy)
     return found
 
 

@@ -14,8 +14,8 @@ from syncapp.compare.differences import Compared, compare_range, compare_unequal
 from syncapp.compare.ranges import PAGE, Range, read_range
 from syncapp.compare.second_look import as_the_rules_say, due_in_seconds, look_again, suspect
 from syncapp.compare.treatments import treat
-from syncapp.core.decide import Policy
 from syncapp.core.extended_json import sample_id
+from syncapp.core.policy import Policy
 from syncapp.store.dirty import mark_dirty
 from syncapp.store.run import Kind, Progress, Run
 from syncapp.store.runs import SAMPLES
@@ -94,39 +94,42 @@ class Slice:
         progress = self.progress
         name = progress.names[progress.at]
         found = read_range(self._local, self._atlas, name, progress.start, page)
+        policy = self._policy_of(name)
         if self._run.kind is Kind.RESYNC:
-            self._resync(name, compare_range(self._local, name, found))
+            self._resync(name, found, policy)
         else:
-            self._verify(name, found)
+            self._verify(name, found, policy)
         progress.start = found.next
         if found.next is None:
             progress.at += 1
 
-    def _resync(self, name: str, compared: list[Compared]) -> None:
+    def _resync(self, name: str, found: Range, policy: Policy) -> None:
         """Equal documents that are not agreed on go through the listener too: it decides alone."""
+        compared = compare_range(self._local, name, found, policy.projection)
         differing = [one for one in compared if not one.agreed]
         keys = [one.key for one in differing]
-        treat(self._local, self._atlas, self._run.treatment, self._run.prefer, name, keys)
+        run = self._run
+        treat(self._local, self._atlas, run.treatment, run.prefer, name, keys, policy.projection)
         self._mark(one for one in compared if not one.settled)
         self.progress.counts["documents"] += len(compared)
         self.progress.counts["equal"] += sum(one.local == one.atlas for one in compared)
         for one in differing:
             self._count_difference(one)
 
-    def _verify(self, name: str, found: Range) -> None:
+    def _verify(self, name: str, found: Range, policy: Policy) -> None:
         counts = self.progress.counts
-        if found.equal:  # the same bytes: by far the most ranges
+        if found.equal(policy.projection):  # by far the most ranges
             counts["documents"] += len(found.local)
             counts["equal"] += len(found.local)
             return
-        unequal = compare_unequal(self._local, name, found)
+        unequal = compare_unequal(self._local, name, found, policy.projection)
         documents = len(found.local) + sum(one.what == "onlyAtlas" for one in unequal)
         counts["documents"] += documents
         counts["equal"] += documents - len(unequal)
         for one in unequal:
             if one.local == one.atlas:  # the same content under an _id that is written in another way
                 counts["equal"] += 1
-            elif not as_the_rules_say(one, self._policy_of(name)):
+            elif not as_the_rules_say(one, policy):
                 self.progress.suspects.append(suspect(one))
 
     def _look_again(self, busy: bool) -> None:

@@ -37,10 +37,13 @@ from syncapp.conf.types import (
 )
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.masking import mask_address
+from syncapp.core.policy import LAST_WRITE_WINS
+from syncapp.core.strategies import offered
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 PROFILES = ("standard", "small")
-STRATEGIES = ("last-write-wins", "atlas-wins", "local-wins", "manual")
+STRATEGIES = tuple(one.name for one in offered())
+_WHO_WINS = ", ".join(f"{one.name} ({one.about})" for one in offered())
 
 Value = TypeVar("Value")
 
@@ -78,7 +81,7 @@ class SyncSettings:
     bidirectional_sync_enabled: bool = setting("false", boolean, "true: changes travel both ways. false: one-way sync, local to Atlas. A line that is new, or says something else than at the last start, wins over what was set at run time.")
     atlas_change_stream_batch_size: int = setting("100", integer(1, 10_000), "Events that one fetch from Atlas's change stream brings. Five times as many while there is a backlog, twenty times if it comes a long way.")
     bidirectional_excluded_collections: tuple[str, ...] = setting("sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They still go up.")
-    conflict_resolution_strategy: str = setting("last-write-wins", one_of(*STRATEGIES), f"Who wins when a document was changed on both sides: {', '.join(STRATEGIES)} (it waits for a person).")
+    conflict_resolution_strategy: str = setting(LAST_WRITE_WINS, one_of(*STRATEGIES), f"Who wins when a document was changed on both sides: {_WHO_WINS}.")
     sync_initial_choice: InitialChoice | None = setting("", initial_choice, "For unattended installs: what happens at the first start if both databases hold documents, for instance differing=newest:updatedAt,only-atlas=pull,only-local=push. Empty: the operator is asked (docs/first-run.md).")  # noqa: RUF009
     origin_tracking_cleanup_interval: int = setting("60000", integer(1_000, 86_400_000), "Milliseconds between two clean-ups of tracking data that is older than its keep time.")
     origin_tracking_keep_hours: int = setting("336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window.")

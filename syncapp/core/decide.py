@@ -1,21 +1,39 @@
-"""What is to be done about one key: a pure function of values (docs/architecture.md, The decision)."""
+"""What is to be done about one key: a pure function of values (docs/architecture.md, The decision).
+
+`classify` says what has changed, by hashes alone; `decide` what may be done about it now. Who wins a conflict is
+another question (resolve.py), which is asked about conflicts only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from syncapp.core.values import Fact, Side, Stamp, SyncState, UnknownTime, Word, WorkItem
+from syncapp.core.policy import Policy, Travel
+from syncapp.core.values import BOTH, Side, SyncState, Word, WorkItem
 
 # A push takes the fact that is there if its stream lags at most this far behind the read
 PUSH_LAG_SECONDS = 1
 # A content that an earlier task read, and whose fact is known, counts as unchanged within this lag
 FACT_LAG_SECONDS = 1
-LAST_WRITE_WINS = "last-write-wins"
-WITHIN_A_SECOND = "within one second"  # in a record: which of the two versions was the later is not known
-MANUAL = "manual"  # the strategy that lets a person decide
+
+
+class Observation(NamedTuple):
+    """What a task read: contents as hashes, the agreed pair, and the positions of the reads."""
+
+    contents: Mapping[Side, bytes]
+    state: SyncState
+    read_at: Mapping[Side, int]
+
+
+class Case(Word):
+    """What has changed since both sides were last agreed on."""
+
+    EQUAL = "equal"  # both sides hold the same
+    AGREED = "agreed"  # the sides differ, as agreed
+    ATLAS_CHANGED = "atlas changed"
+    LOCAL_CHANGED = "local changed"
+    BOTH_CHANGED = "both changed"
 
 
 class Decision(Word):
@@ -23,7 +41,9 @@ class Decision(Word):
     AGREED = "agreed"  # the sides differ, as agreed
     PULL = "pull"
     PUSH = "push"
+    STAYS = "stays"  # its version never travels: the sides differ, and nothing is owed
     OWED = "owed"  # a pull that is not allowed now
+    CONFLICT = "conflict"  # whose facts are known: resolve.py says who wins
     LOCAL_WINS = "local wins"  # a conflict: agree on Atlas's content, which makes it a push
     ATLAS_WINS = "atlas wins"  # a conflict: pull
     MANUAL = "manual"  # a conflict that waits for a person: nothing moves, nothing is agreed
@@ -39,72 +59,68 @@ SOURCES = {
     Decision.PUSH: Side.LOCAL,
     Decision.LOCAL_WINS: Side.LOCAL,
 }
+_CHANGED = {Case.ATLAS_CHANGED: (Side.ATLAS,), Case.LOCAL_CHANGED: (Side.LOCAL,), Case.BOTH_CHANGED: BOTH}
+_PULLS = {
+    Travel.ALLOWED: Decision.PULL,
+    Travel.WAITING: Decision.OWED,
+    Travel.HALTED: Decision.HALTED,
+    Travel.NEVER: Decision.STAYS,
+}
+_PUSHES = {
+    Travel.ALLOWED: Decision.PUSH,
+    Travel.HALTED: Decision.HALTED,
+    Travel.NEVER: Decision.STAYS,
+}
 
 
-class Observation(NamedTuple):
-    """What a task read: contents as hashes, the agreed pair, and the positions of the reads."""
+def classify(contents: Mapping[Side, bytes], state: SyncState) -> Case:
+    """Compare what is there with what was agreed."""
+    local, atlas = contents[Side.LOCAL], contents[Side.ATLAS]
+    if local == atlas:
+        return Case.EQUAL
+    if local == state.local:
+        return Case.AGREED if atlas == state.atlas else Case.ATLAS_CHANGED
+    return Case.LOCAL_CHANGED if atlas == state.atlas else Case.BOTH_CHANGED
 
-    contents: Mapping[Side, bytes]
-    state: SyncState
-    read_at: Mapping[Side, int]
-    stamps: Mapping[Side, Stamp | None] = MappingProxyType({})  # only where the times are unknown
 
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The rules that hold for a collection."""
-
-    strategy: str = LAST_WRITE_WINS
-    one_way: bool = False  # nothing is pulled: local wins
-    excluded: bool = False  # that is so by a rule of the collection, not because sync is disabled
-    unknown_time: UnknownTime | None = None  # who wins if both times are unknown; None: the strategy says
-    timestamp_field: str = ""  # of the documents, for the newest
-    unknown_why: str = "first run"  # why times are unknown, in words for a record
-    halted: frozenset[Side] = frozenset()  # sides whose versions must not travel until an operator answers
-    # The rules' own validation: why a document must not be written on either side. None: it may
-    check: Callable[[bytes], str | None] | None = field(default=None, compare=False)
+def nothing_travels(case: Case, policy: Policy) -> bool:
+    """May the sides differ so, since what has changed stays where it is?"""
+    return case in _CHANGED and all(policy.stays(side) for side in _CHANGED[case])
 
 
 def decide(
     seen: Observation, item: WorkItem, read_to: Mapping[Side, int], policy: Policy, hurry: bool = False
 ) -> Decision:
-    """Compare what is there with what was agreed.
+    """What may be done now.
 
     `read_to`: every event up to these positions had been read when the key was handed out.
     `hurry`: take the fact that is there for a push, however far its stream lags.
     """
-    decision = _decide(seen, item, read_to, policy, hurry)
-    if policy.halted and SOURCES.get(decision) in policy.halted:
-        return Decision.HALTED
-    return decision
+    case = classify(seen.contents, seen.state)
+    if case is Case.ATLAS_CHANGED:
+        return _PULLS[policy.travel[Side.ATLAS]]
+    if case is Case.LOCAL_CHANGED:
+        if not _push_time_known(seen, item, read_to, hurry):
+            return Decision.WAIT_FOR_LOCAL
+        return _PUSHES[policy.travel[Side.LOCAL]]
+    if case is Case.BOTH_CHANGED:
+        return _decide_conflict(seen, item, read_to, policy, hurry)
+    return Decision.EQUAL if case is Case.EQUAL else Decision.AGREED
 
 
-def _decide(
+def _decide_conflict(
     seen: Observation, item: WorkItem, read_to: Mapping[Side, int], policy: Policy, hurry: bool
 ) -> Decision:
-    local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
-    if local == atlas:
-        return Decision.EQUAL
-    local_changed, atlas_changed = local != seen.state.local, atlas != seen.state.atlas
-    if not local_changed and not atlas_changed:
-        return Decision.AGREED
-    if not local_changed:
-        return Decision.OWED if policy.one_way else Decision.PULL
-    if (not atlas_changed or policy.one_way) and not _push_time_known(seen, item, read_to, hurry):
-        return Decision.WAIT_FOR_LOCAL
-    if not atlas_changed:
-        return Decision.PUSH
-    if policy.one_way:
-        return Decision.LOCAL_WINS
-    if not all(fact_belongs(side, seen, item, read_to) for side in Side):
-        return Decision.WAIT_FOR_BOTH
-    if waits_for_a_person(item, policy):
-        return Decision.MANUAL
-    if policy.unknown_time is not None and times_unknown(item):
-        winner = resolve_unknown(policy.unknown_time, seen.stamps)
-    else:
-        winner = resolve(policy.strategy, item.facts.get(Side.LOCAL), item.facts.get(Side.ATLAS))
-    return Decision.LOCAL_WINS if winner is Side.LOCAL else Decision.ATLAS_WINS
+    if nothing_travels(Case.BOTH_CHANGED, policy):
+        return _PULLS[policy.travel[Side.ATLAS]]
+    if policy.stays(Side.LOCAL):
+        return Decision.CONFLICT  # Atlas wins
+    if policy.stays(Side.ATLAS):
+        # Local wins whenever Atlas's version was made; but other devices are told when the local one was
+        known = _push_time_known(seen, item, read_to, hurry)
+        return Decision.CONFLICT if known else Decision.WAIT_FOR_LOCAL
+    belong = all(fact_belongs(side, seen, item, read_to) for side in Side)
+    return Decision.CONFLICT if belong else Decision.WAIT_FOR_BOTH
 
 
 def fact_belongs(side: Side, seen: Observation, item: WorkItem, read_to: Mapping[Side, int]) -> bool:
@@ -140,64 +156,3 @@ def _push_time_known(seen: Observation, item: WorkItem, read_to: Mapping[Side, i
 def _lag_seconds(side: Side, seen: Observation, read_to: Mapping[Side, int]) -> int:
     """How far the stream lagged behind the read when the key was handed out."""
     return (seen.read_at[side] >> 32) - (read_to[side] >> 32)
-
-
-def resolve(strategy: str, local: Fact | None, atlas: Fact | None) -> Side:
-    """The winner of a conflict. A side without a fact changed at an unknown time, which is older."""
-    if strategy == "local-wins":
-        return Side.LOCAL
-    if strategy == "atlas-wins" or local is None:
-        return Side.ATLAS
-    if atlas is None:
-        return Side.LOCAL
-    return Side.LOCAL if local.rank > atlas.rank else Side.ATLAS
-
-
-def times_unknown(item: WorkItem) -> bool:
-    """Does nobody know when either version was made? So it is at the first run and after lost history."""
-    return all(fact.time is None for fact in item.facts.values())
-
-
-def within_a_second(item: WorkItem) -> bool:
-    """Are the times too close to say which is the later, as they are known?"""
-    times = [fact.time for fact in item.facts.values() if fact.time is not None]
-    exact = all(fact.exact for fact in item.facts.values())
-    return not exact and len(times) == len(Side) and max(times) - min(times) < 1000
-
-
-def waits_for_a_person(item: WorkItem, policy: Policy) -> bool:
-    if policy.unknown_time is not None and times_unknown(item):
-        return policy.unknown_time is UnknownTime.MANUAL
-    return policy.strategy == MANUAL
-
-
-def policy_for(state: SyncState, policy: Policy) -> Policy:
-    """The rules for a key about which an operator answered who is preferred."""
-    if state.prefer is None:
-        return policy
-    return replace(policy, unknown_time=state.prefer, unknown_why="after a restore")
-
-
-def needs_stamps(item: WorkItem, policy: Policy) -> bool:
-    return policy.unknown_time is UnknownTime.NEWEST and not policy.one_way and times_unknown(item)
-
-
-def resolve_unknown(unknown: UnknownTime, stamps: Mapping[Side, Stamp | None]) -> Side:
-    """The winner by the operator's choice. Atlas's version, if the timestamps do not say."""
-    if unknown is not UnknownTime.NEWEST:
-        return Side(unknown.value)
-    local, atlas = stamps.get(Side.LOCAL), stamps.get(Side.ATLAS)
-    if local is None or atlas is None or local.kind != atlas.kind:
-        return Side.ATLAS
-    return Side.LOCAL if local.value > atlas.value else Side.ATLAS
-
-
-def rule_of(item: WorkItem, policy: Policy) -> str:
-    """By what a conflict was decided, in words for its record."""
-    if policy.unknown_time is None or not times_unknown(item):
-        close = policy.strategy == LAST_WRITE_WINS and not policy.one_way and within_a_second(item)
-        return f"{policy.strategy} ({WITHIN_A_SECOND})" if close else policy.strategy
-    if policy.one_way and policy.unknown_time is not UnknownTime.LOCAL:
-        return policy.strategy  # nobody was asked: nothing is pulled
-    by = f" by {policy.timestamp_field}" if policy.timestamp_field else ""
-    return f"{policy.unknown_why}: {policy.unknown_time}{by}"

@@ -204,6 +204,7 @@ class Outcome(NamedTuple):
     transfer: Side | None = None  # the side that was written; None: nothing was to be done
     operation: Operation | None = None
     conflict: bool = False
+    because: str = ""  # of a conflict: in one sentence
     open_conflict: str = ""  # the record of the conflict that waits for a person; empty: none does
     seen: Seen | None = None
     reason: str = ""

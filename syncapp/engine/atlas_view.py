@@ -11,7 +11,6 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from syncapp.core.content import content_hash
 from syncapp.core.values import Batch, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
 from syncapp.engine.plan import now_ms
@@ -42,7 +41,7 @@ class AtlasReader:
     def observe(self, batch: Batch, work: Work, read: Read, at: Callable[[str], None]) -> AtlasView:
         """Raises PyMongoError."""
         local, atlas = self._databases[Side.LOCAL], self._databases[Side.ATLAS]
-        items = work.items
+        items, content = work.items, work.projection.content
         with of_side(local):
             states = read_states(local, items)
         at("states read")
@@ -61,7 +60,7 @@ class AtlasReader:
             if certain := bool(known) or without_events(items.values()):
                 read_on_from_now(atlas, self._device, session)
             documents = read(atlas[batch.collection], work, items, session)
-            doubtful = [] if certain else unexplained(items, documents, states)
+            doubtful = [] if certain else unexplained(items, documents, states, content)
             if doubtful:
                 at("atlas doubtful")
                 read_on_from_now(atlas, self._device, session)
@@ -70,7 +69,7 @@ class AtlasReader:
                 documents |= read(atlas[batch.collection], work, doubtful, session)
             position = read_position(session)
         settled = {
-            key: self._settled(key, state, state.intent, known, documents.get(key), position)
+            key: self._settled(key, state, state.intent, known, content(documents.get(key)), position)
             for key, state in states.items()
             if state.intent
         }
@@ -87,12 +86,12 @@ class AtlasReader:
         state: SyncState,
         intent: Intent,
         known: Mapping[str, frozenset[DocumentKey]],
-        on_atlas: bytes | None,
+        on_atlas: bytes,
         position: int,
     ) -> SyncState:
         """The state without its intent, whose outcome is certain now. `position`: of a read that came later."""
         # A marker that may have expired proves nothing by its absence: then what Atlas holds must tell
         expired = now_ms() - intent.at > self._marker_keep_ms
-        if key in known[intent.batch_id] or (expired and content_hash(on_atlas) == intent.content):
+        if key in known[intent.batch_id] or (expired and on_atlas == intent.content):
             return state.landed(intent, position)
         return state._replace(intent=None)

@@ -13,13 +13,12 @@ is older than a push, would have it read what was. Each state says from when on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from syncapp.core.content import content_hash
 from syncapp.core.values import DocumentKey, Side, SyncState, WorkItem
 from syncapp.store.batches import insert_cancelled, new_batch_id
 
@@ -38,10 +37,11 @@ def unexplained(
     items: Mapping[DocumentKey, WorkItem],
     documents: Mapping[DocumentKey, bytes],
     states: Mapping[DocumentKey, SyncState],
+    content: Callable[[bytes | None], bytes],
 ) -> list[DocumentKey]:
     """Keys of which Atlas does not hold what was agreed on, though no event of Atlas says that it changed."""
     return [
         key
         for key, item in items.items()
-        if Side.ATLAS not in item.facts and content_hash(documents.get(key)) != states[key].atlas
+        if Side.ATLAS not in item.facts and content(documents.get(key)) != states[key].atlas
     ]

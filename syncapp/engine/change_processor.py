@@ -1,11 +1,13 @@
 """Observe, decide, write a batch: every transfer of a document goes through here.
 
 1. Read states, settle open intents, then read Atlas (atlas_view.py). Nothing is open locally across that round trip.
-2. Local transaction: read documents; decide; write marker, pulls, conflict records, states, and the intents
-   of pushes. If somebody else has decided about one of the keys since 1, start over.
+2. Local transaction: read documents; decide (deciding.py); write marker, pulls, conflict records, states, and the
+   intents of pushes. If somebody else has decided about one of the keys since 1, start over.
 3. Atlas transaction: read again; leave out what moved; write marker and documents. A new document need not be
    read again: its unique `_id` refuses it.
 4. Local: agree on what 3 wrote, where the state still holds this intent (landings.py).
+5. Conflicts whose strategy needs documents are judged now that nothing is open (rulings.py), and decided in the next
+   round.
 
 A crash between any two steps leaves something that the next attempt understands (docs/architecture.md, Writing a batch).
 """
@@ -23,9 +25,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.core.content import content_hash
-from syncapp.core.decide import Observation, Policy, decide, needs_stamps, policy_for
-from syncapp.core.stamps import stamp_of
+from syncapp.core.policy import Policy
 from syncapp.core.values import (
     Batch,
     DocumentKey,
@@ -36,9 +36,11 @@ from syncapp.core.values import (
 )
 from syncapp.engine.atlas_view import AtlasReader, AtlasView
 from syncapp.engine.cutting import fitting_ids, in_parts
+from syncapp.engine.deciding import decide_all
 from syncapp.engine.plan import Plan, transferred
 from syncapp.engine.refused import take_out
-from syncapp.engine.work import Work, known_of
+from syncapp.engine.rulings import make_verdicts
+from syncapp.engine.work import Work
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import (
     BatchTooLarge,
@@ -122,7 +124,7 @@ class ChangeProcessor:
         max_bytes = self.max_bytes if len(batch.items) > 1 else UNLIMITED
         if batch.gathered:
             max_bytes = max(max_bytes, EXCHANGE_BYTES)
-        work = Work({item.key: item for item in batch.items}, max_bytes, batch.gathered)
+        work = Work({item.key: item for item in batch.items}, max_bytes, batch.gathered, policy.projection)
         left_over = Ending.AGAIN  # also for a document that never stands still
         for attempt in range(ROUNDS):
             if not work.items:
@@ -141,8 +143,8 @@ class ChangeProcessor:
             work.next_round()
         for key in work.items:
             work.outcomes.setdefault(key, Outcome(key, left_over))
-        for key in work.in_conflict:
-            work.outcomes[key] = work.outcomes[key]._replace(conflict=True)
+        for key, because in work.in_conflict.items():
+            work.outcomes[key] = work.outcomes[key]._replace(conflict=True, because=because)
         for key in work.wanted:
             if work.outcomes[key].ending is Ending.WAIT:
                 work.outcomes[key] = work.outcomes[key]._replace(ending=Ending.GATHER)
@@ -154,7 +156,7 @@ class ChangeProcessor:
             view = self._atlas_reader.observe(batch, work, self._read, self.at)
         self.at("atlas read")
         while True:
-            plan = Plan(new_batch_id(), batch.read_to)
+            plan = Plan(new_batch_id(), batch.read_to, projection=work.projection)
             try:
                 with translated():
                     self._decide_locally(batch, work, view, policy, plan)
@@ -172,6 +174,10 @@ class ChangeProcessor:
             if work.postponed:
                 refused = [write for write in plan.pushes if write.key in work.postponed]
                 work.items |= {write.key: plan.remember(write, work.items[write.key]) for write in refused}
+        if plan.questions:
+            rulings, failed = make_verdicts(plan.questions, self.interrupts, self.at)
+            work.rulings |= rulings
+            work.outcomes |= failed
 
     def _refused(
         self, work: Work, plan: Plan, error: DocumentRefused, target: Side, writes: list[DocumentWrite]
@@ -200,20 +206,7 @@ class ChangeProcessor:
                 self._fitting[batch.collection] = max(1, self.max_bytes * 3 // 4 * len(items) // max(size, 1))
             plan.read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
             self.at("local read")
-            for key, item in items.items():
-                state = view.settled.get(key, view.states[key])
-                rules = policy_for(state, policy)
-                versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
-                contents = {side: content_hash(version) for side, version in versions.items()}
-                stamps = (
-                    {side: stamp_of(version, rules.timestamp_field) for side, version in versions.items()}
-                    if needs_stamps(item, rules)
-                    else {}
-                )
-                seen = Observation(contents, state, plan.read_at, stamps)
-                read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to
-                decision = decide(seen, item, read_to, rules, batch.hurry)
-                plan.add(item, seen, decision, versions, rules)
+            decide_all(batch, work, items, view, documents, policy, plan)
             if plan.states:
                 self._write_plan(local, batch, work, view, plan, session)
                 self.at("local written")

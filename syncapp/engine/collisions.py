@@ -11,9 +11,9 @@ from pymongo.database import Database
 
 from syncapp.core.content import decode_for_people, id_of, wrap
 from syncapp.core.values import BOTH, UNKNOWN, DocumentKey, Ending, Outcome, Seen, Side, WorkItem
+from syncapp.engine.admissions import Admission, Judgement, judge
 from syncapp.engine.plan import Plan
 from syncapp.engine.unique_values import Tangle, Untangling
-from syncapp.engine.verdicts import Judgement, Verdict, judge
 from syncapp.engine.work import Work
 from syncapp.mongo.documents import DocumentWrite
 from syncapp.mongo.errors import DUPLICATE_KEY
@@ -59,9 +59,9 @@ class Collision:
         ).follow(most - len(work.partners), work.max_bytes)
         found = judge(tangle, self._writes, self._status, self._ended)
         work.exchanged |= found.exchanged
-        for key, verdict in found.verdicts.items():
+        for key, admission in found.admissions.items():
             if key in work.items and key not in work.outcomes:
-                self._pass(key, verdict, found, tangle)
+                self._pass(key, admission, found, tangle)
         self._take_in(tangle, found)
 
     def _was_written(self, key: DocumentKey) -> bool:
@@ -69,19 +69,19 @@ class Collision:
         ended = self._ended.get(key)
         return ended is not None and ended.ending is Ending.DONE and ended.transfer is self._target
 
-    def _status(self, holder: DocumentKey) -> Verdict | None:
+    def _status(self, holder: DocumentKey) -> Admission | None:
         if holder in self._leaving:
             return None
         ended = self._ended.get(holder)
         if ended is None:
-            return Verdict.LATER if holder in self._work.items else None
-        return None if ended.ending in _OVER else Verdict.WAITS
+            return Admission.LATER if holder in self._work.items else None
+        return None if ended.ending in _OVER else Admission.WAITS
 
-    def _pass(self, key: DocumentKey, verdict: Verdict, found: Judgement, tangle: Tangle) -> None:
+    def _pass(self, key: DocumentKey, admission: Admission, found: Judgement, tangle: Tangle) -> None:
         work = self._work
-        if verdict is Verdict.REFUSED:
+        if admission is Admission.REFUSED:
             work.outcomes[key] = self._refusal(key, found.holders[key], tangle)
-        elif verdict is Verdict.WAITS:
+        elif admission is Admission.WAITS:
             work.outcomes[key] = self._wait(key, found, tangle)
         elif not tangle.goes_on:
             work.postponed.add(key)
@@ -135,7 +135,7 @@ class Collision:
                 wanted_by[holder].append(writer)
         for partner in tangle.partners:
             item = next((items[one] for one in wanted_by[partner] if one in items), None)
-            if item and found.verdicts[partner] is Verdict.LATER and partner not in self._ended:
+            if item and found.admissions[partner] is Admission.LATER and partner not in self._ended:
                 # Its own change may not have been read yet. It was made together with that of who wants its
                 # value, so that the time of one will do for the other's push
                 fact = item.facts.get(source)

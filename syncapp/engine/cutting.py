@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from syncapp.core.values import Ending, Outcome, WorkItem
+from syncapp.core.values import DocumentKey, Ending, Outcome, WorkItem
 from syncapp.mongo.errors import (
     BatchTooLarge,
     HistoryLost,
@@ -54,21 +54,38 @@ def in_parts(
         except interrupts:
             raise
         except Exception as raised:
-            error = cause_of(raised)
-            if not _may_be_cut(error):
-                if error is raised:
-                    raise  # from itself would be a chain without an end
-                raise error from raised
+            error = may_be_its_fault(raised)
             if len(part) == 1:
                 guilty += 1
-                _tell(part[0], raised, error)
-                outcomes.append(Outcome(part[0].key, Ending.RETRY, reason=str(error)))
+                outcomes.append(failed_alone(part[0].key, raised, error))
             elif guilty < MOST_GUILTY:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
             else:
                 outcomes += [Outcome(item.key, Ending.RETRY) for item in part]
     return outcomes
+
+
+def may_be_its_fault(raised: Exception) -> SyncError:
+    """The cause of what was raised while one document was worked on, or several. Raises it if it is none's fault."""
+    error = cause_of(raised)
+    if _may_be_cut(error):
+        return error
+    if error is raised:
+        raise raised  # from itself would be a chain without an end
+    raise error from raised
+
+
+def failed_alone(key: DocumentKey, raised: Exception, error: SyncError) -> Outcome:
+    """The end of a document that fails while no other one is worked on."""
+    log.warning(
+        "A document fails alone",
+        event_name="document_fails",
+        collection=key.collection,
+        error=str(error),
+        exc_info=raised if isinstance(error, Unexplained) else None,
+    )
+    return Outcome(key, Ending.RETRY, reason=str(error))
 
 
 def fitting_ids(items: Sequence[WorkItem]) -> int:
@@ -85,13 +102,3 @@ def _may_be_cut(error: SyncError) -> bool:
     """May it be the fault of one document? Not so what a server says about itself, or about the login; what passes by
     itself is not cut either, since write conflicts are answered by backing off."""
     return not isinstance(error, TransientError | Misconfigured | OutOfRoom | HistoryLost)
-
-
-def _tell(item: WorkItem, raised: Exception, error: SyncError) -> None:
-    log.warning(
-        "A document fails alone",
-        event_name="document_fails",
-        collection=item.key.collection,
-        error=str(error),
-        exc_info=raised if isinstance(error, Unexplained) else None,
-    )

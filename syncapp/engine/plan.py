@@ -8,8 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from syncapp.core.content import content_hash
-from syncapp.core.decide import SOURCES, Decision, Observation, Policy, fact_belongs, rule_of
+from syncapp.core.decide import SOURCES, Decision, Observation, fact_belongs
+from syncapp.core.policy import Policy
+from syncapp.core.projection import WHOLE, Projection
+from syncapp.core.strategy import Verdict
 from syncapp.core.values import (
     BOTH,
     DocumentKey,
@@ -23,10 +25,12 @@ from syncapp.core.values import (
     SyncState,
     WorkItem,
 )
+from syncapp.engine.rulings import Question
 from syncapp.mongo.documents import DocumentWrite
 from syncapp.store.conflicts import ConflictRecord, new_record, open_record_id, record_id
 
-WINNERS = {Decision.LOCAL_WINS: Side.LOCAL, Decision.ATLAS_WINS: Side.ATLAS, Decision.MANUAL: None}
+RECORDED = frozenset({Decision.LOCAL_WINS, Decision.ATLAS_WINS, Decision.MANUAL})
+WAITS_FOR = {Decision.WAIT_FOR_LOCAL: (Side.LOCAL,), Decision.WAIT_FOR_BOTH: BOTH}
 
 
 @dataclass(slots=True)
@@ -40,9 +44,11 @@ class Plan:
     pulls: list[DocumentWrite] = field(default_factory=list)
     pushes: list[DocumentWrite] = field(default_factory=list)
     conflicts: list[ConflictRecord] = field(default_factory=list)
-    in_conflict: set[DocumentKey] = field(default_factory=set)
+    in_conflict: dict[DocumentKey, str] = field(default_factory=dict)  # and why who won
+    questions: dict[DocumentKey, Question] = field(default_factory=dict)  # conflicts that are judged outside
     leaving: set[DocumentKey] = field(default_factory=set)  # pushes whose time is not known yet
     read_at: Mapping[Side, int] = field(default_factory=dict)  # positions of the reads behind the decisions
+    projection: Projection = WHOLE
 
     def add(
         self,
@@ -51,50 +57,33 @@ class Plan:
         decision: Decision,
         versions: dict[Side, bytes | None],
         policy: Policy,
+        verdict: Verdict | None = None,
     ) -> None:
-        """Take one key's decision in. `versions` are the documents that it was made on."""
+        """Take one key's decision in. `versions` are the documents that it was made on; `verdict`: of a conflict."""
         key, state = item.key, seen.state
         local, atlas = seen.contents[Side.LOCAL], seen.contents[Side.ATLAS]
-        if decision in (Decision.WAIT_FOR_LOCAL, Decision.WAIT_FOR_BOTH):
-            sides = (Side.LOCAL,) if decision is Decision.WAIT_FOR_LOCAL else BOTH
-            if decision is Decision.WAIT_FOR_LOCAL:
-                self.leaving.add(key)
-            self.outcomes[key] = Outcome(key, Ending.WAIT, seen=wait_for(seen, item, sides, self.read_to))
+        if decision in WAITS_FOR:
+            self._wait(item, seen, decision)
             return
         if refused := refused_by_rule(key, decision, versions, policy):
             self.outcomes[key] = refused  # nothing of it is written, its state neither
             return
         seen_at = seen.read_at[Side.ATLAS]
         open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
-        if decision in WINNERS:
-            facts = {side: item.facts.get(side) for side in Side}
-            self.in_conflict.add(key)
-            self.conflicts.append(
-                new_record(
-                    open_conflict or record_id(self.batch_id, key),
-                    key,
-                    at=dt.datetime.now(dt.UTC),
-                    strategy=rule_of(item, policy),
-                    winner=WINNERS[decision],
-                    one_way=policy.one_way,
-                    versions=versions,
-                    facts=facts,
-                )
-            )
+        if verdict is not None and decision in RECORDED:
+            self._record(open_conflict or record_id(self.batch_id, key), item, versions, policy, verdict)
         if decision in (Decision.PULL, Decision.ATLAS_WINS):
-            write = DocumentWrite(key, versions[Side.LOCAL], versions[Side.ATLAS])
+            write = self._write(key, versions, Side.LOCAL)
             self.pulls.append(write)
             self.outcomes[key] = transferred(write, Side.LOCAL, item)
             after = state.next(atlas, atlas, seen_at=seen_at)
         elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
             # A conflict that local wins agrees on Atlas's content, which makes it an ordinary push
-            self.pushes.append(DocumentWrite(key, versions[Side.ATLAS], versions[Side.LOCAL]))
+            self.pushes.append(self._write(key, versions, Side.ATLAS))
             agreed = (atlas, atlas) if decision is Decision.LOCAL_WINS else (state.local, state.atlas)
             after = state.next(*agreed, Intent(self.batch_id, local, now_ms()), seen_at=seen_at)
         else:
-            # What an excluded collection is owed is found by comparing it when it is let in again
-            owed = decision is Decision.OWED and not policy.excluded
-            ending = Ending.OWED if owed else Ending.DONE
+            ending = Ending.OWED if decision is Decision.OWED else Ending.DONE
             held = decision in (Decision.HALTED, Decision.MANUAL)
             self.outcomes[key] = Outcome(key, ending, open_conflict=open_conflict, held=held)
             # Even if nothing changes the counter is raised: an older decision must not be written later
@@ -103,9 +92,36 @@ class Plan:
             after = state.next(*agreed, prefer=prefer, seen_at=seen_at)
         self.states[key] = after
 
+    def _wait(self, item: WorkItem, seen: Observation, decision: Decision) -> None:
+        if decision is Decision.WAIT_FOR_LOCAL:
+            self.leaving.add(item.key)
+        held_up = wait_for(seen, item, WAITS_FOR[decision], self.read_to)
+        self.outcomes[item.key] = Outcome(item.key, Ending.WAIT, seen=held_up)
+
+    def _record(
+        self,
+        name: str,
+        item: WorkItem,
+        versions: dict[Side, bytes | None],
+        policy: Policy,
+        verdict: Verdict,
+    ) -> None:
+        self.in_conflict[item.key] = verdict.because
+        facts = {side: item.facts.get(side) for side in Side}
+        at = dt.datetime.now(dt.UTC)
+        record = new_record(
+            name, item.key, verdict, at=at, one_way=policy.one_way, versions=versions, facts=facts
+        )
+        self.conflicts.append(record)
+
+    def _write(self, key: DocumentKey, versions: Mapping[Side, bytes | None], target: Side) -> DocumentWrite:
+        there = versions[target]
+        return DocumentWrite(key, there, self.projection.carried(versions[target.other], there))
+
     def unwritten(self, write: DocumentWrite, target: Side) -> Seen:
         """What is known of a document that was decided about, and that its target refused."""
-        contents = {target: content_hash(write.before), target.other: content_hash(write.after)}
+        content = self.projection.content
+        contents = {target: content(write.before), target.other: content(write.after)}
         # What the local database refuses is rolled back, with the state
         counter = self.states[write.key].counter - (target is Side.LOCAL)
         return Seen(contents, self.read_at, counter)
@@ -120,7 +136,8 @@ class Plan:
 
     def count_once(self, there: frozenset[str]) -> None:
         """These open conflicts were recorded before: looking at one again is no further conflict."""
-        self.in_conflict -= {key for key, one in self.outcomes.items() if one.open_conflict in there}
+        for key in {key for key, one in self.outcomes.items() if one.open_conflict in there}:
+            self.in_conflict.pop(key, None)
 
 
 def refused_by_rule(

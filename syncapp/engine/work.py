@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from syncapp.core.projection import WHOLE, Projection
 from syncapp.core.values import DocumentKey, Ending, Outcome, Side, WorkItem
+from syncapp.engine.rulings import Ruling
 from syncapp.mongo.errors import CollectionRefused
 
 
@@ -16,8 +18,10 @@ class Work:
     items: dict[DocumentKey, WorkItem]  # without an outcome when the round began
     max_bytes: int  # of documents, or the batch is cut
     gathered: bool = False  # as the batch says
+    projection: Projection = WHOLE
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
-    in_conflict: set[DocumentKey] = field(default_factory=set)
+    in_conflict: dict[DocumentKey, str] = field(default_factory=dict)  # and why who won
+    rulings: dict[DocumentKey, Ruling] = field(default_factory=dict)  # of conflicts that were judged outside
     exchanged: set[DocumentKey] = field(default_factory=set)  # documents that exchange unique values
     partners: set[DocumentKey] = field(default_factory=set)  # that nobody had asked for
     wanted: set[DocumentKey] = field(default_factory=set)  # partners that have to be asked for

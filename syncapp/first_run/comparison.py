@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from syncapp.compare import differences as compare
 from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.policy import Policy, Travel
 from syncapp.core.values import ABSENT, BOTH, Side, UnknownTime
 from syncapp.first_run import walk as first_run_walk
 from syncapp.first_run.walk import CarryOut
@@ -53,7 +54,7 @@ def attempt(
     walk = None if choice else first_run_walk.find(local, rules, COPY_ALL)
     if walk is None:
         walk = first_run_walk.find(local, rules, choice) or first_run_walk.begin(databases, rules, choice)
-        walk.go_on(databases, _page_by_page(local, rules, choice), progress)
+        walk.go_on(databases, rules, _page_by_page(local, rules, choice), progress)
         if choice is None and walk.report.differs:
             if not walk.report.one_side_empty:
                 first_run_record.save_waiting(local, walk.report)
@@ -61,9 +62,9 @@ def attempt(
                 return walk.report
             walk.end(local)
             walk = first_run_walk.begin(databases, rules, COPY_ALL)
-            walk.go_on(databases, _page_by_page(local, rules, COPY_ALL), progress)
+            walk.go_on(databases, rules, _page_by_page(local, rules, COPY_ALL), progress)
     else:
-        walk.go_on(databases, _page_by_page(local, rules, COPY_ALL), progress)
+        walk.go_on(databases, rules, _page_by_page(local, rules, COPY_ALL), progress)
     if walk.record.owed:
         note_owed(local)
     keep_exclusions(local, rules.exclusions)
@@ -86,17 +87,17 @@ def _page_by_page(local: Database[Any], rules: Rules, choice: InitialChoice | No
         compare.agree_on_equal(local, page)
         if choice is None:
             return False
-        excluded = rules.exclusions.excludes(name)
-        return _carry_out(local, page, choice, pulls=rules.enabled and not excluded, excluded=excluded)
+        return _carry_out(local, page, choice, rules.policy(name))
 
     return carry_out
 
 
 def _carry_out(
-    local: Database[Any], page: list[compare.Compared], choice: InitialChoice, *, pulls: bool, excluded: bool
+    local: Database[Any], page: list[compare.Compared], choice: InitialChoice, policy: Policy
 ) -> bool:
     """Returns whether something waits until pulls are allowed; a comparison finds it then."""
     left, dirty, owed = [], [], False
+    excluded = policy.travel[Side.ATLAS] is Travel.NEVER
     for one in page:
         if one.agreed:
             continue
@@ -104,7 +105,7 @@ def _carry_out(
             dirty.append(one.key)  # it was equal or left when it was compared before, and changed since
         elif _leaves(one, choice):
             left.append((one.key, one.state, one.state.next(one.local, one.atlas)))
-        elif not pulls and _may_pull(one, choice, excluded):
+        elif policy.stays(Side.ATLAS) and _may_pull(one, choice, excluded):
             owed |= not excluded  # a collection that is let in is compared anyway
         else:
             dirty.append(one.key)

@@ -31,7 +31,11 @@ class Walk:
     report: Report
 
     def go_on(
-        self, databases: Mapping[Side, Database[Any]], carry_out: CarryOut, progress: Callable[[int], None]
+        self,
+        databases: Mapping[Side, Database[Any]],
+        rules: Rules,
+        carry_out: CarryOut,
+        progress: Callable[[int], None],
     ) -> None:
         """To the end, or until `progress` raises. Raises SyncError or PyMongoError."""
         local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
@@ -45,7 +49,7 @@ class Walk:
                 raise
             name = record.names[record.at]
             found = read_range(local, atlas, name, record.start)
-            page = compare.compare_range(local, name, found)
+            page = compare.compare_range(local, name, found, rules.policy(name).projection)
             # Repeated after a crash before it is saved, which does no harm
             record.owed |= carry_out(name, page)
             counts = self.report.collections.setdefault(name, Counts())

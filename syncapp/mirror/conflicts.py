@@ -54,6 +54,7 @@ def _row(record: ConflictRecord, device: str) -> Conflict:
         document_id_raw=record.id_bson,
         at=record.at,
         strategy=record.strategy,
+        because=record.because,
         winner=record.winner.value if record.winner else Conflict.Winner.OPEN,
         one_way=record.one_way,
         local_time=_moment(local_time),

@@ -5,9 +5,6 @@ from django.db import models
 from syncapp.core.plain_ids import plain_id
 from syncapp.models.choices import SideChoices
 
-# How the strategy of one begins that was decided by an answer which an operator gave for many at once
-BY_AN_ANSWER = ("first run: ", "after a restore: ")
-
 
 class Conflict(models.Model):
     class Winner(models.TextChoices):
@@ -21,6 +18,8 @@ class Conflict(models.Model):
     document_id = models.TextField()  # the _id as canonical extended JSON
     at = models.DateTimeField()  # when it was decided, in Atlas's time
     strategy = models.CharField(max_length=300)  # by what it was decided
+    # The same in one sentence, with both times and origins; empty: a version decided that did not say
+    because = models.TextField(blank=True, default="")
     winner = models.CharField(max_length=5, choices=Winner.choices)
     one_way = models.BooleanField(default=False)  # local won because nothing is pulled
     # An empty time means: the last change's time is unknown (it was made before sync began)

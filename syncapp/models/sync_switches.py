@@ -3,6 +3,12 @@
 from django.db import models
 
 from syncapp.conf.settings import STRATEGIES
+from syncapp.core.policy import LAST_WRITE_WINS
+
+
+def strategy_choices() -> list[tuple[str, str]]:
+    """Asked when it is needed, so that one more strategy is no migration."""
+    return [(name, name) for name in STRATEGIES]
 
 
 class SyncSwitches(models.Model):
@@ -10,9 +16,7 @@ class SyncSwitches(models.Model):
 
     enabled = models.BooleanField(default=False)
     paused = models.BooleanField(default=False)
-    strategy = models.CharField(
-        max_length=40, default=STRATEGIES[0], choices=[(name, name) for name in STRATEGIES]
-    )
+    strategy = models.CharField(max_length=40, default=LAST_WRITE_WINS, choices=strategy_choices)
     version = models.PositiveBigIntegerField(default=1)
     # The environment's values at the last start: one that differs now wins over what was set since
     environment = models.JSONField(default=dict)

@@ -8,10 +8,10 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.decide import Policy
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
-from syncapp.core.values import UnknownTime
+from syncapp.core.policy import Policy, Travel
+from syncapp.core.values import Side, UnknownTime
 from syncapp.rules import stored
 from syncapp.rules.validation import ValidationRules
 from syncapp.store import first_run as first_run_record
@@ -32,18 +32,28 @@ class Rules:
     validation: ValidationRules = field(default_factory=ValidationRules)
     halts: tuple[Halt, ...] = ()
 
-    def policy(self, collection: str) -> Policy:
-        """An excluded collection is one-way, as everything is while sync is disabled."""
-        excluded = self.exclusions.excludes(collection)
+    def policy(self, collection: str, halted: frozenset[Side] | None = None) -> Policy:
+        """`halted`: whose versions must not travel, by a newer look at the halts than these rules took."""
         return Policy(
             self.strategy,
-            one_way=excluded or not self.enabled,
-            excluded=excluded,
+            self._travel(collection, self.halted(collection) if halted is None else halted),
             unknown_time=UnknownTime(self.initial.differing) if self.initial else None,
             timestamp_field=self.initial.timestamp_field if self.initial else "",
-            halted=stopped_sides(self.halts, collection),
             check=self.validation.check_for(collection),
         )
+
+    def halted(self, collection: str) -> frozenset[Side]:
+        return stopped_sides(self.halts, collection)
+
+    def _travel(self, collection: str, halted: frozenset[Side]) -> dict[Side, Travel]:
+        """Nothing is pulled of an excluded collection, and of none while sync is disabled. While all is paused no batch is
+        handed out, so that nobody asks."""
+        travel = {side: Travel.HALTED if side in halted else Travel.ALLOWED for side in Side}
+        if self.exclusions.excludes(collection):
+            travel[Side.ATLAS] = Travel.NEVER
+        elif not self.enabled:
+            travel[Side.ATLAS] = Travel.WAITING
+        return travel
 
 
 def load_rules(local: Database[Any]) -> Rules:

@@ -20,6 +20,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.core.content import key_hash
+from syncapp.core.strategy import Verdict
 from syncapp.core.values import DocumentKey, Fact, Side
 from syncapp.store.names import CONFLICTS
 
@@ -29,7 +30,7 @@ OPEN = "open"  # instead of a winner
 
 @dataclass(frozen=True, slots=True)
 class ConflictRecord:
-    """Both versions in full (None: absent), the facts that were compared, and who won."""
+    """Both versions in full (None: absent), the facts that were compared, who won, and why."""
 
     record_id: str
     collection: str
@@ -40,6 +41,7 @@ class ConflictRecord:
     one_way: bool
     versions: dict[Side, bytes | None]
     facts: dict[Side, tuple[int | None, str]]  # (time in milliseconds, origin)
+    because: str = ""  # empty: it was made by a version that did not say
 
 
 def record_id(batch_id: str, key: DocumentKey) -> str:
@@ -73,10 +75,9 @@ def write_records(
 def new_record(
     name: str,
     key: DocumentKey,
+    verdict: Verdict,
     *,
     at: dt.datetime,
-    strategy: str,
-    winner: Side | None,
     one_way: bool,
     versions: dict[Side, bytes | None],
     facts: dict[Side, Fact | None],
@@ -88,11 +89,12 @@ def new_record(
         key.collection,
         key.id_bson,
         at,
-        strategy,
-        winner,
+        verdict.rule,
+        verdict.winner,
         one_way,
         versions,
         compared,
+        verdict.because,
     )
 
 
@@ -116,6 +118,7 @@ def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
         "c": record.collection,
         "key": RawBSONDocument(record.id_bson),
         "strategy": record.strategy,
+        "because": record.because,
         "winner": record.winner.value if record.winner else OPEN,
         "oneWay": record.one_way,
         "parts": parts,
@@ -153,6 +156,7 @@ def _load(head: RawBSONDocument, parts: dict[str, bytes]) -> ConflictRecord:
     return ConflictRecord(
         head["_id"], head["c"], head["key"].raw, head["at"], head["strategy"],
         None if head["winner"] == OPEN else Side(head["winner"]), head["oneWay"], versions, facts,
+        head.get("because", ""),
     )  # fmt: skip
 
 

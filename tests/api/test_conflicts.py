@@ -94,6 +94,14 @@ def test_one_has_both_versions_in_full(reader: APIClient) -> None:
     assert reader.get(f"{ROOT}/conflicts/{one.pk + 1}").status_code == 404
 
 
+def test_the_reason_is_in_the_list_and_empty_for_what_an_earlier_version_recorded(reader: APIClient) -> None:
+    rows.conflict({"_id": 1}, None, because="last write wins: …")
+    rows.conflict({"_id": 2}, None, ago=dt.timedelta(minutes=1))
+    results = reader.get(f"{ROOT}/conflicts").json()["results"]
+    assert [row["because"] for row in results] == ["last write wins: …", ""]
+    assert reader.get(f"{ROOT}/conflicts/{results[0]['id']}").json()["because"] == "last write wins: …"
+
+
 ODD = {
     "z": 1.0,
     "a": Int64(1),

@@ -16,8 +16,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from syncapp.core.content import document_key
-from syncapp.core.decide import Policy
 from syncapp.core.exclusions import Exclusions
+from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.listener.readers import LOCAL_FETCH

@@ -14,7 +14,7 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.core.content import document_key
-from syncapp.core.decide import Policy
+from syncapp.core.policy import Policy
 from syncapp.core.values import ATLAS_ORIGIN, Batch, DocumentKey, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis

@@ -12,6 +12,7 @@ from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Time
 from pymongo.database import Database
 
 from syncapp.compare.ranges import read_range
+from syncapp.core.projection import WHOLE
 from tests.support.raw import EXACT, raw
 
 IDS = [
@@ -74,7 +75,7 @@ def test_documents_of_16_mb_come_one_at_a_time(local_db: Database[Any], atlas_db
     start, sizes = None, []
     while True:
         found = read_range(local_db, atlas_db, "shop", start)
-        assert found.equal
+        assert found.equal(WHOLE)
         sizes.append(len(found.local))
         if (start := found.next) is None:
             break
@@ -88,7 +89,7 @@ def test_ids_that_are_one_to_the_server_are_in_one_range(
     atlas_db["shop"].insert_many([{"_id": 1.0}, {"_id": Int64(2)}])
     found = read_range(local_db, atlas_db, "shop", None, page=1)
     assert [bson.decode(document)["_id"] for document in (*found.local, *found.atlas)] == [1, 1.0]
-    assert not found.equal
+    assert not found.equal(WHOLE)
 
 
 def test_a_collection_that_does_not_exist_is_empty(local_db: Database[Any], atlas_db: Database[Any]) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.model.databases import Content, Event, Transaction, WriteConflict
+from tests.model.values import ATLAS, LOCAL, SIDES, Crash, Intent, Read, Seen, State, Steps, Task
 
 if TYPE_CHECKING:
     from tests.model.world import Device, World
-
-LOCAL, ATLAS = SIDES = ("local", "atlas")
 
 
 class Safety(StrEnum):
@@ -35,71 +34,16 @@ class Safety(StrEnum):
     EVENT_READ = "Atlas is read from no earlier than its last event of the key"
     NEVER_BACK = "Atlas is read from no earlier than what was agreed on was seen there"
     CERTAIN = "what no event of Atlas explains is read from the primary for certain"
-
-
-class Fact(NamedTuple):
-    """The last change of a key on one side: the position after it, and when and where it was made."""
-
-    position: int
-    time: int
-    origin: str
-
-
-class Seen(NamedTuple):
-    """What an earlier task read of a key: contents, positions of the reads, decisions by then; and the sides whose
-    streams must be past the reads."""
-
-    contents: dict[str, Content]
-    read_at: dict[str, int]
-    counter: int
-    waits_for: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Intent:
-    batch: tuple[str, int]
-    content: Content
-
-
-@dataclass(frozen=True)
-class State:
-    """What a device remembers about one key: `_sync_state`."""
-
-    local: Content = None  # the contents of both sides that were last agreed on
-    atlas: Content = None
-    intent: Intent | None = None  # a push whose outcome is not recorded
-    counter: int = 0  # raised by every decision about the key: what orders decisions
-    seen_at: int = 0  # the position on Atlas at which `atlas` was read there, or written
-
-    def next(self, local: Content, atlas: Content, seen_at: int, intent: Intent | None = None) -> State:
-        return State(local, atlas, intent, self.counter + 1, seen_at)
-
-    def landed(self, position: int) -> State:
-        assert self.intent is not None
-        content = self.intent.content
-        return replace(self, local=content, atlas=content, intent=None, seen_at=position)
-
-
-@dataclass
-class Task:
-    """One key that is handed to a worker, with what the listener knew."""
-
-    key: int
-    facts: dict[str, Fact]
-    seen: Seen | None
-    read_to: dict[str, int]
-
-
-class Crash(Exception):
-    """The worker dies here; nobody is told."""
-
-
-Steps = Generator[None, None, Seen | None]
+    STILL_THOSE = (
+        "a verdict that was made outside of the transaction counts for the contents that it was made on"
+    )
 
 
 def reconcile(world: World, device: Device, task: Task) -> Steps:
     """Yields wherever another process may run; returns None when the key is done, or what it has to wait for."""
     key, without = task.key, world.without
+    verdict: Verdict | None = None
+    outside = world.rng.random() < 0.5  # does the strategy need documents?
     while True:
         before = device.state(key)
         yield
@@ -119,23 +63,44 @@ def reconcile(world: World, device: Device, task: Task) -> Steps:
         if now.intent and Safety.SETTLED_FIRST in without:
             settled = replace(now, intent=None)
         read = Read({LOCAL: local, ATLAS: atlas}, {LOCAL: there.position, ATLAS: atlas_at})
+        if verdict and not verdict.counts(read, settled, without):
+            verdict = None
         try:
-            wait_for = _too_early(task, read, settled, without)
+            wait_for = _too_early(task, read, settled, without) if verdict is None else ()
             if wait_for:
                 world.stats["wait"] += 1
                 return Seen(read.contents, read.at, settled.counter, wait_for)
-            if (yield from _act(world, device, task, read, settled, there)):
+            if outside and verdict is None and _both_changed(read, settled):
+                world.stats["judged outside"] += 1
+                verdict = Verdict(read.contents, settled, _local_is_later(task))
+                yield
+                continue
+            local_wins = verdict.local_wins if verdict else _local_is_later(task)
+            if (yield from _act(world, device, task, read, settled, there, local_wins)):
                 return None
         except WriteConflict:
             world.stats["write conflict"] += 1
             yield
 
 
-class Read(NamedTuple):
-    """What a task read of a key, and at which positions."""
+class Verdict(NamedTuple):
+    """Who wins a conflict, judged while no transaction is open, and on what."""
 
     contents: dict[str, Content]
-    at: dict[str, int]
+    state: State
+    local_wins: bool
+
+    def counts(self, read: Read, state: State, without: frozenset[Safety]) -> bool:
+        if Safety.STILL_THOSE in without:
+            return _both_changed(read, state)
+        then = self.state
+        agreed = (then.local, then.atlas, then.counter) == (state.local, state.atlas, state.counter)
+        return agreed and self.contents == read.contents
+
+
+def _both_changed(read: Read, state: State) -> bool:
+    local, atlas = read.contents[LOCAL], read.contents[ATLAS]
+    return local not in (atlas, state.local) and atlas != state.atlas
 
 
 def _read_atlas(
@@ -184,7 +149,13 @@ def _belongs(side: str, task: Task, read: Read, state: State, without: frozenset
 
 
 def _act(
-    world: World, device: Device, task: Task, read: Read, state: State, there: Transaction
+    world: World,
+    device: Device,
+    task: Task,
+    read: Read,
+    state: State,
+    there: Transaction,
+    local_wins: bool,
 ) -> Generator[None, None, bool]:
     """Decide, and do it. Returns whether the key is done."""
     key, without = task.key, world.without
@@ -197,7 +168,7 @@ def _act(
         world.stats["equal"] += 1
         return True
     conflict = local != state.local and atlas != state.atlas
-    if local != state.local and (not conflict or _local_is_later(task)):
+    if local != state.local and (not conflict or local_wins):
         batch = (device.name, world.new_id())
         agreed = (atlas, atlas) if conflict else (state.local, state.atlas)
         intent = Intent(batch, local) if Safety.INTENT not in without else None

@@ -9,20 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.model.databases import Content, Event, Store, Transaction
-from tests.model.protocol import (
-    ATLAS,
-    LOCAL,
-    SIDES,
-    Crash,
-    Fact,
-    Safety,
-    Seen,
-    State,
-    Steps,
-    Task,
-    fold,
-    reconcile,
-)
+from tests.model.protocol import Safety, fold, reconcile
+from tests.model.values import ATLAS, LOCAL, SIDES, Crash, Fact, Seen, State, Steps, Task
 
 MOST_STEPS = 400_000
 

@@ -12,7 +12,8 @@ from pymongo.database import Database
 
 from syncapp.backup import restore
 from syncapp.core.content import document_key, elements_of, id_of, split_documents, wrap
-from syncapp.core.decide import Policy
+from syncapp.core.decide import Decision, Observation, decide
+from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.store.prepare import prepare
@@ -113,12 +114,12 @@ def test_what_fails_for_an_unknown_reason_is_cut_until_the_guilty_is_alone(
 ) -> None:
     insert(sides.source, [document(n, elements_of({"bad": n in places})) for n in range(GOOD + 1)])
 
-    def stamps(item: WorkItem, policy: Policy) -> bool:
+    def odd(seen: Observation, item: WorkItem, *others: Any) -> Decision:
         if bson.decode(item.key.id_bson)["_id"] in places:
             raise OddError("nobody thought of it")
-        return False
+        return decide(seen, item, *others)
 
-    monkeypatch.setattr("syncapp.engine.change_processor.needs_stamps", stamps)
+    monkeypatch.setattr("syncapp.engine.deciding.decide", odd)
     outcomes = sides.process()
     assert [n for n, one in outcomes.items() if one.ending is Ending.RETRY] == list(places)
     assert all(outcomes[n].reason == "OddError: nobody thought of it" for n in places)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from syncapp.apply.messages import decode_batch, encode_batch
-from syncapp.core.decide import Policy
+from syncapp.core.policy import BOTH_WAYS, Policy, Travel
 from syncapp.core.values import Batch, Side
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.store import conflicts as conflict_records
@@ -21,7 +21,8 @@ from tests.property.examples import share_of_examples
 from tests.property.world import World
 
 Databases = tuple[Database[Any], Database[Any]]
-POLICIES = [Policy(), Policy("local-wins"), Policy("atlas-wins"), Policy(one_way=True, excluded=True)]
+EXCLUDED = Policy(travel=BOTH_WAYS | {Side.ATLAS: Travel.NEVER})
+POLICIES = [Policy(), Policy("local-wins"), Policy("atlas-wins"), EXCLUDED]
 Picture = tuple[list[bytes], list[bytes], list[Any]]
 
 

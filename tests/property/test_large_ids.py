@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from syncapp.apply.messages import encode_batch
 from syncapp.core.content import document_key
-from syncapp.core.decide import Policy
+from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.listener.dirty_keys import DirtyKeys

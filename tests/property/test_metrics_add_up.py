@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from monitoring import figures
 from syncapp.apply.messages import Report, decode_report, encode_report
-from syncapp.core.decide import Policy
+from syncapp.core.policy import Policy
 from syncapp.core.values import Ending, Side
 from syncapp.listener.metrics import DIRECTIONS, MetricsBuffer
 from syncapp.models import MetricMinute, ProcessingTime

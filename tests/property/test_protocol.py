@@ -12,10 +12,12 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.core.decide import Policy
+from syncapp.core.policy import Policy
 from syncapp.core.values import Side
 from syncapp.store import landings
+from tests.property.examples import share_of_examples
 from tests.property.world import Device, World
+from tests.support.strategies import NAME, offer_greater_v
 
 DEVICES = 2
 KEYS = 2
@@ -93,7 +95,22 @@ class Schedule:
 def test_devices_converge_and_nothing_is_lost(
     databases: tuple[Database[Any], Database[Any]], exact_times: None, few_kept: None, seed: int
 ) -> None:
-    policy = Policy()
+    run(databases, Policy(), seed)
+
+
+@pytest.mark.timeout(3600)
+@share_of_examples(0.4)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_so_they_do_if_who_wins_is_judged_outside_of_transactions(
+    databases: tuple[Database[Any], Database[Any]], exact_times: None, few_kept: None, seed: int
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        asked = offer_greater_v(monkeypatch)
+        run(databases, Policy(NAME), seed)
+    assert not asked.in_transaction
+
+
+def run(databases: tuple[Database[Any], Database[Any]], policy: Policy, seed: int) -> None:
     world = World.build(*databases, DEVICES, policy)
     try:
         Schedule(world, policy, seed).run(WRITES)

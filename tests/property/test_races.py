@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.decide import Policy
+from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Ending
 from syncapp.store import landings
 from tests.property.stepped_task import HOLDING
 from tests.property.world import Device, World
+from tests.support.strategies import NAME, offer_greater_v
 
 LOCAL, ATLAS = 0, 1
-POLICY = Policy()
 KEY = 1
 
 # What is to be transferred: writes on top of a document that both sides agree on
@@ -33,6 +33,10 @@ SCENARIOS: dict[str, list[tuple[int, bool]]] = {
     "noted push": [(LOCAL, False)],
     "noted delete": [(LOCAL, True)],
     "noted insert": [(LOCAL, False)],
+    # Who wins needs the documents, and is judged while no transaction is open
+    "judged, local wins": [(ATLAS, False), (LOCAL, False)],
+    "judged, atlas wins": [(LOCAL, False), (ATLAS, False)],
+    "judged, deleted there": [(ATLAS, True), (LOCAL, False)],
 }
 FROM_NOTHING = {"pushed insert", "pulled insert", "noted insert"}
 POINTS = [
@@ -46,6 +50,13 @@ POINTS = [
     "atlas committed",
     "push recorded",
 ]
+JUDGED = "verdict made"
+CASES = [
+    (scenario, point)
+    for scenario in SCENARIOS
+    for point in (*POINTS, JUDGED)
+    if point != JUDGED or scenario.startswith("judged")
+]
 
 
 @pytest.fixture
@@ -58,7 +69,8 @@ def world(
     chosen = getattr(request.node, "callspec", None)
     if chosen and chosen.params.get("scenario", "").startswith("noted"):
         monkeypatch.setattr(landings, "FEW", 0)
-    world = World.build(*databases, 1, POLICY)
+    offer_greater_v(monkeypatch)
+    world = World.build(*databases, 1, Policy())
     world.native_write(LOCAL, KEY, delete=False)
     world.settle()
     yield world
@@ -69,35 +81,38 @@ def begin(world: World, scenario: str) -> Device:
     if scenario in FROM_NOTHING:
         world.native_write(LOCAL, KEY, delete=True)
         world.settle()
+    world.policy = Policy(NAME) if scenario.startswith("judged") else Policy()
     for place, delete in SCENARIOS[scenario]:
         world.native_write(place, KEY, delete)
     (device,) = world.devices
-    hand_out(device)
+    hand_out(world)
     return device
 
 
-def hand_out(device: Device) -> None:
+def hand_out(world: World) -> None:
+    (device,) = world.devices
     for side in BOTH:
         while device.read(side):
             pass
-    assert device.hand_out(POLICY, 1)
+    assert device.hand_out(world.policy, 1)
 
 
-def go_on(device: Device) -> str | None:
+def go_on(world: World) -> str | None:
     """The newest task goes on to its next point; one that has to wait for a stream is handed out again."""
+    (device,) = world.devices
     task = device.tasks[-1][1]
     if task.step(stop_when_holding=True) is not None:
         return task.point
     if task.outcomes is None or task.outcomes[0].ending is not Ending.WAIT:
         return None
     device.end_task(len(device.tasks) - 1, report=True)
-    hand_out(device)
-    return go_on(device)
+    hand_out(world)
+    return go_on(world)
 
 
-def go_to(device: Device, point: str) -> bool:
+def go_to(world: World, point: str) -> bool:
     """Let the newest task go on until it is at this point; False: it never comes there."""
-    while (reached := go_on(device)) is not None:
+    while (reached := go_on(world)) is not None:
         if reached == point:
             return True
     return False
@@ -106,20 +121,19 @@ def go_to(device: Device, point: str) -> bool:
 def test_every_point_is_reached_by_some_scenario(world: World) -> None:
     reached = set()
     for scenario in SCENARIOS:
-        device = begin(world, scenario)
-        while (point := go_on(device)) is not None:
+        begin(world, scenario)
+        while (point := go_on(world)) is not None:
             reached.add(point)
         world.settle()
         world.native_write(LOCAL, KEY, delete=False)
         world.settle()
-    assert reached >= set(POINTS)
+    assert reached >= {*POINTS, JUDGED}
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(("scenario", "point"), CASES)
 def test_a_worker_that_dies_at_any_point_loses_nothing(world: World, scenario: str, point: str) -> None:
     device = begin(world, scenario)
-    if go_to(device, point):
+    if go_to(world, point):
         device.tasks.pop()[1].crash(holding=False)
     world.settle()
     world.check()
@@ -148,13 +162,12 @@ OTHERS: dict[str, Callable[[World], None]] = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-@pytest.mark.parametrize("point", [point for point in POINTS if point not in HOLDING])
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(("scenario", "point"), [case for case in CASES if case[1] not in HOLDING])
 def test_what_happens_between_a_read_and_a_write_loses_nothing(
     world: World, scenario: str, point: str, other: str
 ) -> None:
-    device = begin(world, scenario)
-    if go_to(device, point):
+    begin(world, scenario)
+    if go_to(world, point):
         OTHERS[other](world)
     world.settle()
     world.check()

@@ -11,8 +11,9 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.core.changes import Change
-from syncapp.core.decide import WITHIN_A_SECOND, Policy
 from syncapp.core.exclusions import Exclusions
+from syncapp.core.policy import Policy
+from syncapp.core.strategies.last_write_wins import WITHIN_A_SECOND
 from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.listener.events import EventReader

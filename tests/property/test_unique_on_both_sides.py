@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from syncapp.core.content import document_key, id_of
-from syncapp.core.decide import LAST_WRITE_WINS, MANUAL, Policy
+from syncapp.core.policy import LAST_WRITE_WINS, Policy
 from syncapp.core.values import DocumentKey, Ending, Outcome, Side
 from syncapp.store.conflicts import read_uncopied
 from tests.property.examples import share_of_examples
 from tests.property.unique_kinds import COUNT, KINDS, assign, begin, documents, work
 from tests.property.world import Device, World
 
-STRATEGIES = [LAST_WRITE_WINS, LAST_WRITE_WINS, "local-wins", "atlas-wins", MANUAL]
+STRATEGIES = [LAST_WRITE_WINS, LAST_WRITE_WINS, "local-wins", "atlas-wins", "manual"]
 
 
 def move(world: World, kind: str, place: int, version: int, rng: random.Random) -> None:

@@ -16,8 +16,8 @@ from pymongo.database import Database
 from syncapp.apply.messages import Report, decode_report, encode_report
 from syncapp.core.changes import Change, Structural
 from syncapp.core.content import document_key, split_documents
-from syncapp.core.decide import Policy
 from syncapp.core.exclusions import Exclusions
+from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Batch, Outcome, Side
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.listener.dirty_keys import DirtyKeys

@@ -252,7 +252,9 @@ class Device(DjangoRows):
                 return
             self.revive()
             assert time.monotonic() < deadline, f"after {timeout} s local and Atlas differ: {text}"
-            time.sleep(max(0.05, time.monotonic() - began))  # reading everything takes processors from who writes
+            time.sleep(
+                max(0.05, time.monotonic() - began)
+            )  # reading everything takes processors from who writes
 
     def wait_until_idle(self, timeout: float = 30) -> None:
         """No comparison runs, and the listener has said twice that nothing is pending. With each time it

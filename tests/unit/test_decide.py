@@ -7,12 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncapp.core.content import document_key
-from syncapp.core.decide import Decision, Observation, Policy, decide, resolve
+from syncapp.core.decide import Case, Decision, Observation, classify, nothing_travels
+from syncapp.core.policy import BOTH_WAYS, Policy, Travel
+from syncapp.core.resolve import resolve
+from syncapp.core.strategy import Conflict
 from syncapp.core.values import ABSENT, Fact, Seen, Side, SyncState, WorkItem
+from tests.support.decisions import decided
 
 A, B, C = (bytes([number]) * 16 for number in (1, 2, 3))
 SECOND = 1 << 32
 KEY = document_key("orders", b"\x0e\x00\x00\x00\x10_id\x00\x01\x00\x00\x00\x00")
+ONE_WAY = BOTH_WAYS | {Side.ATLAS: Travel.WAITING}
 FAR = {Side.LOCAL: 100 * SECOND, Side.ATLAS: 100 * SECOND}
 
 
@@ -55,7 +60,11 @@ def test_contents_and_agreement_decide(
     local: bytes, atlas: bytes, agreed: tuple[bytes, bytes], expected: Decision
 ) -> None:
     later_here = item(local_time=2, atlas_time=1)
-    assert decide(observation(local, atlas, agreed), later_here, FAR, Policy()) is expected
+    assert decided(observation(local, atlas, agreed), later_here, FAR, Policy()) is expected
+
+
+def winner_of(strategy: str, facts: dict[Side, Fact]) -> Side | None:
+    return resolve(Conflict({Side.LOCAL: B, Side.ATLAS: C}, facts, Policy(strategy))).winner
 
 
 @pytest.mark.parametrize(
@@ -73,36 +82,38 @@ def test_contents_and_agreement_decide(
 def test_the_strategy_picks_the_winner(
     strategy: str, local: int | None, atlas: int | None, winner: Side
 ) -> None:
-    facts = item(local, atlas).facts
-    assert resolve(strategy, facts.get(Side.LOCAL), facts.get(Side.ATLAS)) is winner
+    facts = dict(item(local, atlas).facts)
+    assert winner_of(strategy, facts) is winner
 
 
 def test_equal_times_are_decided_by_the_origin_the_same_way_on_every_device() -> None:
-    assert resolve("last-write-wins", Fact(1, 7, "zebra"), Fact(1, 7, "atlas")) is Side.LOCAL
-    assert resolve("last-write-wins", Fact(1, 7, "aaa"), Fact(1, 7, "atlas")) is Side.ATLAS
+    for origin, winner in (("zebra", Side.LOCAL), ("aaa", Side.ATLAS)):
+        facts = {Side.LOCAL: Fact(1, 7, origin), Side.ATLAS: Fact(1, 7, "atlas")}
+        assert winner_of("last-write-wins", facts) is winner
 
 
 def test_an_unknown_time_is_older_than_a_known_one() -> None:
-    assert resolve("last-write-wins", Fact(1, None, "zebra"), Fact(1, 0, "atlas")) is Side.ATLAS
+    facts = {Side.LOCAL: Fact(1, None, "zebra"), Side.ATLAS: Fact(1, 0, "atlas")}
+    assert winner_of("last-write-wins", facts) is Side.ATLAS
 
 
 @pytest.mark.parametrize("late", list(Side))
 def test_a_conflict_waits_until_both_streams_are_read_past_the_contents(late: Side) -> None:
     read_to = {**FAR, late: 9 * SECOND}
-    assert decide(observation(B, C, (A, A)), item(2, 1), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+    assert decided(observation(B, C, (A, A)), item(2, 1), read_to, Policy()) is Decision.WAIT_FOR_BOTH
 
 
 def test_a_conflict_need_not_wait_again_for_contents_that_an_earlier_task_read() -> None:
     contents = {Side.LOCAL: B, Side.ATLAS: C}
     before = Seen(contents, {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}, counter=1)
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
-    assert decide(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.LOCAL_WINS
+    assert decided(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.LOCAL_WINS
 
 
 def test_a_fact_that_came_after_the_earlier_read_does_not_belong_to_it() -> None:
     before = Seen({Side.LOCAL: B, Side.ATLAS: C}, {Side.LOCAL: 4 * SECOND, Side.ATLAS: 9 * SECOND}, counter=1)
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
-    assert decide(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+    assert decided(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
 
 
 def test_a_decision_in_between_spoils_what_the_earlier_task_read() -> None:
@@ -110,20 +121,20 @@ def test_a_decision_in_between_spoils_what_the_earlier_task_read() -> None:
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
     before = Seen(contents, read_to, counter=0)
     seen = observation(B, ABSENT, (A, A))
-    assert decide(seen, item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+    assert decided(seen, item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
 
 
 def test_what_an_earlier_task_read_long_ago_does_not_count() -> None:
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
     before = Seen({Side.LOCAL: B, Side.ATLAS: C}, read_to, counter=1)
     seen = observation(B, C, (A, A), at=11 * SECOND)
-    assert decide(seen, item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+    assert decided(seen, item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
 
 
 def test_other_contents_than_the_earlier_task_read_wait_again() -> None:
     before = Seen({Side.LOCAL: A, Side.ATLAS: C}, {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}, counter=1)
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
-    assert decide(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+    assert decided(observation(B, C, (A, A)), item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
 
 
 @pytest.mark.parametrize(
@@ -140,7 +151,7 @@ def test_other_contents_than_the_earlier_task_read_wait_again() -> None:
 def test_a_push_waits_for_its_time(read_to: int, known: bool, hurry: bool, expected: Decision) -> None:
     positions = {Side.LOCAL: read_to, Side.ATLAS: 0}
     work = item(local_time=1 if known else None)
-    assert decide(observation(B, A, (A, A)), work, positions, Policy(), hurry) is expected
+    assert decided(observation(B, A, (A, A)), work, positions, Policy(), hurry) is expected
 
 
 MANUAL = Policy(strategy="manual")
@@ -162,28 +173,28 @@ MANUAL = Policy(strategy="manual")
 def test_a_person_decides_conflicts_and_nothing_else(
     local: bytes, atlas: bytes, agreed: tuple[bytes, bytes], expected: Decision
 ) -> None:
-    assert decide(observation(local, atlas, agreed), item(2, 1), FAR, MANUAL) is expected
+    assert decided(observation(local, atlas, agreed), item(2, 1), FAR, MANUAL) is expected
 
 
 def test_what_a_person_is_shown_has_the_times_of_the_contents() -> None:
     read_to = {**FAR, Side.ATLAS: 9 * SECOND}
-    assert decide(observation(B, C, (A, A)), item(2, 1), read_to, MANUAL) is Decision.WAIT_FOR_BOTH
+    assert decided(observation(B, C, (A, A)), item(2, 1), read_to, MANUAL) is Decision.WAIT_FOR_BOTH
 
 
 def test_while_one_way_nobody_is_asked() -> None:
-    one_way = Policy(strategy="manual", one_way=True)
-    assert decide(observation(B, C, (A, A)), item(2, 1), FAR, one_way) is Decision.LOCAL_WINS
+    one_way = Policy("manual", ONE_WAY)
+    assert decided(observation(B, C, (A, A)), item(2, 1), FAR, one_way) is Decision.LOCAL_WINS
 
 
 def test_one_way_owes_what_it_does_not_pull() -> None:
-    one_way = Policy(one_way=True)
-    assert decide(observation(A, B, (A, A)), item(atlas_time=9), FAR, one_way) is Decision.OWED
+    one_way = Policy(travel=ONE_WAY)
+    assert decided(observation(A, B, (A, A)), item(atlas_time=9), FAR, one_way) is Decision.OWED
 
 
 def test_one_way_lets_local_win_without_asking_for_times() -> None:
-    one_way = Policy(one_way=True)
+    one_way = Policy(travel=ONE_WAY)
     nothing_read_on_atlas = {Side.LOCAL: 100 * SECOND, Side.ATLAS: 0}
-    decision = decide(observation(B, C, (A, A)), item(1, 9), nothing_read_on_atlas, one_way)
+    decision = decided(observation(B, C, (A, A)), item(1, 9), nothing_read_on_atlas, one_way)
     assert decision is Decision.LOCAL_WINS
 
 
@@ -194,7 +205,7 @@ hashes = st.sampled_from([ABSENT, A, B, C])
 def test_what_changed_nowhere_moves_nothing_and_what_changed_on_one_side_moves_to_the_other(
     local: bytes, atlas: bytes, agreed_local: bytes, agreed_atlas: bytes
 ) -> None:
-    decision = decide(observation(local, atlas, (agreed_local, agreed_atlas)), item(2, 1), FAR, Policy())
+    decision = decided(observation(local, atlas, (agreed_local, agreed_atlas)), item(2, 1), FAR, Policy())
     changed = (local != agreed_local, atlas != agreed_atlas)
     if local == atlas:
         assert decision is Decision.EQUAL
@@ -206,3 +217,56 @@ def test_what_changed_nowhere_moves_nothing_and_what_changed_on_one_side_moves_t
             (True, True): Decision.LOCAL_WINS,
         }
         assert decision is expected[changed]
+
+
+@given(hashes, hashes, hashes, hashes)
+def test_the_case_is_told_by_hashes_alone(
+    local: bytes, atlas: bytes, agreed_local: bytes, agreed_atlas: bytes
+) -> None:
+    case = classify({Side.LOCAL: local, Side.ATLAS: atlas}, SyncState(agreed_local, agreed_atlas))
+    if local == atlas:
+        assert case is Case.EQUAL
+        return
+    cases = {
+        (False, False): Case.AGREED,
+        (True, False): Case.LOCAL_CHANGED,
+        (False, True): Case.ATLAS_CHANGED,
+        (True, True): Case.BOTH_CHANGED,
+    }
+    assert case is cases[local != agreed_local, atlas != agreed_atlas]
+
+
+NEVER, WAITING, HALTED = Travel.NEVER, Travel.WAITING, Travel.HALTED
+
+
+@pytest.mark.parametrize(
+    ("local", "atlas", "expected"),
+    [
+        # The local version changed, Atlas's did, both did (local is the later)
+        (Travel.ALLOWED, Travel.ALLOWED, (Decision.PUSH, Decision.PULL, Decision.LOCAL_WINS)),
+        (Travel.ALLOWED, WAITING, (Decision.PUSH, Decision.OWED, Decision.LOCAL_WINS)),
+        (Travel.ALLOWED, NEVER, (Decision.PUSH, Decision.STAYS, Decision.LOCAL_WINS)),
+        (Travel.ALLOWED, HALTED, (Decision.PUSH, Decision.HALTED, Decision.LOCAL_WINS)),
+        (HALTED, Travel.ALLOWED, (Decision.HALTED, Decision.PULL, Decision.HALTED)),
+        (HALTED, HALTED, (Decision.HALTED, Decision.HALTED, Decision.HALTED)),
+        (HALTED, NEVER, (Decision.HALTED, Decision.STAYS, Decision.HALTED)),
+        (NEVER, Travel.ALLOWED, (Decision.STAYS, Decision.PULL, Decision.ATLAS_WINS)),
+        (NEVER, WAITING, (Decision.STAYS, Decision.OWED, Decision.OWED)),
+        (NEVER, NEVER, (Decision.STAYS, Decision.STAYS, Decision.STAYS)),
+    ],
+)
+def test_what_happens_follows_from_one_value_a_side(
+    local: Travel, atlas: Travel, expected: tuple[Decision, Decision, Decision]
+) -> None:
+    policy = Policy(travel={Side.LOCAL: local, Side.ATLAS: atlas})
+    contents = [(B, A), (A, B), (B, C)]
+    seen = [observation(*pair, (A, A)) for pair in contents]
+    assert tuple(decided(one, item(2, 1), FAR, policy) for one in seen) == expected
+    for one, decision in zip(seen, expected, strict=True):
+        stays = nothing_travels(classify(one.contents, one.state), policy)
+        assert stays == (decision in (Decision.STAYS, Decision.OWED)), "a verification counts it as agreed"
+
+
+def test_a_local_version_that_would_wait_is_refused_since_nobody_would_keep_it() -> None:
+    with pytest.raises(ValueError, match="cannot wait"):
+        Policy(travel=BOTH_WAYS | {Side.LOCAL: WAITING})

@@ -15,7 +15,10 @@ from monitoring.prometheus import exposition
 from syncapp.api.health import full_health
 from syncapp.api.metrics import metrics
 from syncapp.apply.messages import Report
-from syncapp.core.decide import Decision, Observation, Policy, policy_for, rule_of
+from syncapp.core.decide import Decision, Observation
+from syncapp.core.policy import BY_AN_ANSWER, Policy, policy_for
+from syncapp.core.resolve import resolve
+from syncapp.core.strategy import Conflict as Dispute
 from syncapp.core.values import (
     ABSENT,
     BOTH,
@@ -30,7 +33,6 @@ from syncapp.core.values import (
 from syncapp.engine.plan import Plan
 from syncapp.models import Conflict, Instance, MetricMinute
 from syncapp.models.choices import Direction
-from syncapp.models.conflict import BY_AN_ANSWER
 from syncapp.services.switches import change_switches
 from tests.support import rows
 
@@ -75,9 +77,9 @@ def test_records_of_answers_begin_as_the_figures_expect(why: str) -> None:
     policy = Policy(unknown_time=UnknownTime.ATLAS)
     if why != "first run":
         policy = policy_for(SyncState(prefer=UnknownTime.ATLAS), Policy())
-    item = WorkItem(DocumentKey("a", b"1", b"1"), {})
-    assert rule_of(item, policy).startswith(BY_AN_ANSWER)
-    assert not rule_of(item, Policy()).startswith(BY_AN_ANSWER)
+    contents = {Side.LOCAL: b"l" * 16, Side.ATLAS: b"a" * 16}
+    assert resolve(Dispute(contents, {}, policy)).rule.startswith(BY_AN_ANSWER)
+    assert not resolve(Dispute(contents, {}, Policy())).rule.startswith(BY_AN_ANSWER)
 
 
 # What is held

@@ -9,6 +9,7 @@ import bson
 from pymongo.database import Database
 
 from syncapp.core.content import content_hash, document_key
+from syncapp.core.strategy import Verdict
 from syncapp.core.values import Side
 from syncapp.mongo.transaction import transaction
 from syncapp.store.conflicts import (
@@ -27,8 +28,8 @@ HERE, THERE = bson.encode({"_id": 1, "v": "here"}), bson.encode({"_id": 1, "v": 
 
 def record(local: bytes | None = HERE, atlas: bytes | None = THERE) -> ConflictRecord:
     return new_record(
-        open_record_id(KEY, content_hash(local), content_hash(atlas)), KEY,
-        at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), strategy="manual", winner=None, one_way=False,
+        open_record_id(KEY, content_hash(local), content_hash(atlas)), KEY, Verdict(None, "manual", "a person decides"),
+        at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), one_way=False,
         versions={Side.LOCAL: local, Side.ATLAS: atlas}, facts={Side.LOCAL: None, Side.ATLAS: None},
     )  # fmt: skip
 
@@ -43,6 +44,7 @@ def test_looking_again_writes_nothing_and_is_told_apart(local_db: Database[Any])
     assert write(local_db, first) == frozenset()
     (read,) = read_uncopied(local_db)
     assert (read.record_id, read.winner, read.versions) == (first.record_id, None, first.versions)
+    assert read.because == "a person decides"
     mark_copied(local_db, [read.record_id])
     assert write(local_db, first, other) == {first.record_id}
     assert [one.record_id for one in read_uncopied(local_db)] == [other.record_id], "copied once"
@@ -53,3 +55,11 @@ def test_other_contents_or_sides_exchanged_are_another_conflict() -> None:
     names = {record(*versions).record_id for versions in ((HERE, THERE), (THERE, HERE), (None, THERE))}
     assert len(names) == 3
     assert max(map(len, names)) <= 100, "what the table's column holds"
+
+
+def test_a_record_of_a_version_that_gave_no_reason_is_read(local_db: Database[Any]) -> None:
+    write(local_db, record())
+    local_db[CONFLICTS].update_one({"head": True}, {"$unset": {"because": ""}})
+    (read,) = read_uncopied(local_db)
+    assert (read.strategy, read.because) == ("manual", "")
+    assert read.versions == {Side.LOCAL: HERE, Side.ATLAS: THERE}

@@ -7,7 +7,8 @@ import bson
 import pytest
 
 from syncapp.core.content import content_hash, document_key
-from syncapp.core.decide import Decision, Observation, Policy
+from syncapp.core.decide import Decision, Observation
+from syncapp.core.policy import Policy
 from syncapp.core.values import Ending, Side, SyncState, WorkItem
 from syncapp.engine.plan import Plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import bson
@@ -10,41 +11,40 @@ import pytest
 from bson import Decimal128, Int64, Timestamp
 
 from syncapp.core.content import document_key
-from syncapp.core.decide import (
-    Decision,
-    Observation,
-    Policy,
-    decide,
-    needs_stamps,
-    resolve_unknown,
-    rule_of,
-)
+from syncapp.core.decide import Decision, Observation
+from syncapp.core.policy import BOTH_WAYS, Policy, Travel
+from syncapp.core.resolve import strategy_for
 from syncapp.core.stamps import stamp_of
+from syncapp.core.strategies.newest import later as later_stamp
+from syncapp.core.strategy import Conflict
 from syncapp.core.values import ABSENT, Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
+from tests.support.decisions import decided, verdict_of
 
 A, B, C = (bytes([number]) * 16 for number in (1, 2, 3))
 KEY = document_key("orders", bson.encode({"_id": 1}))
 READ = {Side.LOCAL: 10, Side.ATLAS: 10}
 NEWEST = Policy(unknown_time=UnknownTime.NEWEST, timestamp_field="updatedAt")
-EARLY, LATE = Stamp("time", 1), Stamp("time", 2)
+EARLY, LATE = dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 2)
+ONE_WAY = BOTH_WAYS | {Side.ATLAS: Travel.WAITING}
+Values = tuple[Any, Any]
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
 
 def decision(
     policy: Policy,
-    stamps: tuple[Stamp | None, Stamp | None] = (None, None),
+    stamps: Values = (None, None),
     *,
     local: int | None = None,
     atlas: int | None = None,
     agreed: bytes = ABSENT,
 ) -> Decision:
-    """Of a document that differs; `local` and `atlas` are the times of native changes, if there were any."""
+    """Of a document that differs; `stamps`: what is in its field on each side; `local` and `atlas` are the times of
+    native changes, if there were any."""
     times = {Side.LOCAL: local, Side.ATLAS: atlas}
     facts = {side: Fact(5, time, "device") for side, time in times.items() if time is not None}
-    observed = Observation(
-        {Side.LOCAL: B, Side.ATLAS: C}, SyncState(agreed, agreed), READ, dict(zip(Side, stamps, strict=True))
-    )
-    return decide(observed, WorkItem(KEY, facts), READ, policy)
+    observed = Observation({Side.LOCAL: B, Side.ATLAS: C}, SyncState(agreed, agreed), READ)
+    documents = dict(zip(Side, map(raw, stamps), strict=True))
+    return decided(observed, WorkItem(KEY, facts), READ, policy, documents=documents)
 
 
 LOCAL_WINS, ATLAS_WINS = Decision.LOCAL_WINS, Decision.ATLAS_WINS
@@ -61,15 +61,13 @@ CHOICES = [
     (NEWEST, (LATE, None), ATLAS_WINS),
     (NEWEST, (None, EARLY), ATLAS_WINS),
     (NEWEST, (None, None), ATLAS_WINS),
-    (NEWEST, (Stamp("number", 9), EARLY), ATLAS_WINS),  # of two kinds: cannot be compared
+    (NEWEST, (9, EARLY), ATLAS_WINS),  # of two kinds: cannot be compared
 ]
 
 
 @pytest.mark.parametrize("agreed", [ABSENT, A])
 @pytest.mark.parametrize(("policy", "stamps", "expected"), CHOICES)
-def test_the_choice_decides(
-    policy: Policy, stamps: tuple[Stamp | None, Stamp | None], expected: Decision, agreed: bytes
-) -> None:
+def test_the_choice_decides(policy: Policy, stamps: Values, expected: Decision, agreed: bytes) -> None:
     assert decision(policy, stamps, agreed=agreed) is expected
 
 
@@ -87,12 +85,15 @@ def test_a_known_time_is_newer_than_an_unknown_one_whatever_was_chosen() -> None
         assert decision(policy, (EARLY, LATE), local=2, atlas=1) is LOCAL_WINS
 
 
-def test_stamps_are_read_only_where_they_decide() -> None:
-    known = WorkItem(KEY, {Side.LOCAL: Fact(5, 1, "device")})
-    assert needs_stamps(WorkItem(KEY), NEWEST)
-    assert not needs_stamps(known, NEWEST)
-    assert not needs_stamps(WorkItem(KEY), Policy())
-    assert not needs_stamps(WorkItem(KEY), Policy(unknown_time=UnknownTime.LOCAL))
+def test_documents_are_asked_for_only_where_they_decide() -> None:
+    def needed(policy: Policy, facts: dict[Side, Fact] | None = None) -> bool:
+        return strategy_for(Conflict({}, facts or {}, policy)).needs_documents
+
+    assert needed(NEWEST)
+    assert not needed(NEWEST, {Side.LOCAL: Fact(5, 1, "device")})
+    assert not needed(replace(NEWEST, travel=ONE_WAY))
+    assert not needed(Policy())
+    assert not needed(Policy(unknown_time=UnknownTime.LOCAL))
 
 
 @pytest.mark.parametrize(
@@ -100,15 +101,16 @@ def test_stamps_are_read_only_where_they_decide() -> None:
     [
         (NEWEST, None, "first run: newest by updatedAt"),
         (Policy(unknown_time=UnknownTime.LOCAL), None, "first run: local"),
-        (Policy(unknown_time=UnknownTime.LOCAL, one_way=True), None, "first run: local"),
-        (Policy(unknown_time=UnknownTime.ATLAS, one_way=True), None, "last-write-wins"),
+        (Policy(unknown_time=UnknownTime.LOCAL, travel=ONE_WAY), None, "first run: local"),
+        (Policy(unknown_time=UnknownTime.ATLAS, travel=ONE_WAY), None, "last-write-wins"),
         (NEWEST, 1, "last-write-wins"),
         (Policy("atlas-wins"), None, "atlas-wins"),
     ],
 )
 def test_the_record_says_by_what_it_was_decided(policy: Policy, local: int | None, text: str) -> None:
     facts = {} if local is None else {Side.LOCAL: Fact(5, local, "device")}
-    assert rule_of(WorkItem(KEY, facts), policy) == text
+    seen = Observation({Side.LOCAL: B, Side.ATLAS: C}, SyncState(), READ)
+    assert verdict_of(seen, WorkItem(KEY, facts), policy).rule == text
 
 
 ORDERED = [
@@ -132,10 +134,8 @@ def raw(value: Any) -> bytes:
 @pytest.mark.parametrize(("earlier", "later"), ORDERED)
 def test_what_documents_hold_as_a_timestamp_is_compared(earlier: Any, later: Any) -> None:
     one, two = (stamp_of(raw(value), "updatedAt") for value in (earlier, later))
-    unknown = UnknownTime.NEWEST
-    assert resolve_unknown(unknown, {Side.LOCAL: two, Side.ATLAS: one}) is Side.LOCAL
-    assert resolve_unknown(unknown, {Side.LOCAL: one, Side.ATLAS: two}) is Side.ATLAS
-    assert resolve_unknown(unknown, {Side.LOCAL: one, Side.ATLAS: one}) is Side.ATLAS
+    found = (later_stamp(two, one), later_stamp(one, two), later_stamp(one, one))
+    assert found == (Side.LOCAL, Side.ATLAS, None)
 
 
 @pytest.mark.parametrize(

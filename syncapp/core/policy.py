@@ -1,0 +1,62 @@
+"""The rules that hold for a collection, as far as decisions ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from syncapp.core.projection import WHOLE, Projection
+from syncapp.core.values import Side, SyncState, UnknownTime, Word
+
+LAST_WRITE_WINS = "last-write-wins"  # the default
+FIRST_RUN, AFTER_RESTORE = "first run", "after a restore"  # why times are unknown
+# How the rule in a record begins where an operator's answer decided about many documents at once
+BY_AN_ANSWER = (f"{FIRST_RUN}: ", f"{AFTER_RESTORE}: ")
+
+
+class Travel(Word):
+    """May a side's versions be brought to the other side?"""
+
+    ALLOWED = "allowed"
+    WAITING = "waiting"  # not now (sync is disabled): it is owed, and carried when it is allowed
+    HALTED = "halted"  # not before an operator answers; a comparison finds it then
+    NEVER = "never"  # by a rule of the collection; a comparison finds it if the rule goes
+
+
+BOTH_WAYS: Mapping[Side, Travel] = MappingProxyType(dict.fromkeys(Side, Travel.ALLOWED))
+STAYS = frozenset({Travel.WAITING, Travel.NEVER})  # the other side does not wait for it: what it holds wins
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Raises ValueError for what nobody would keep: a local version that waits (the listener keeps Atlas's only)."""
+
+    strategy: str = LAST_WRITE_WINS
+    travel: Mapping[Side, Travel] = field(default_factory=lambda: BOTH_WAYS)  # of each side's versions
+    unknown_time: UnknownTime | None = None  # who wins if both times are unknown; None: the strategy says
+    timestamp_field: str = ""  # of the documents, for the newest
+    unknown_why: str = FIRST_RUN
+    projection: Projection = field(default=WHOLE, compare=False)
+    # The rules' own validation: why a document must not be written on either side. None: it may
+    check: Callable[[bytes], str | None] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.travel[Side.LOCAL] is Travel.WAITING:
+            raise ValueError("a local version cannot wait: only Atlas's are kept until they are allowed")
+
+    def stays(self, side: Side) -> bool:
+        """Do this side's versions remain where they are, so that the sides may differ?"""
+        return self.travel[side] in STAYS
+
+    @property
+    def one_way(self) -> bool:
+        """Do versions of one side only travel? They win then."""
+        return self.stays(Side.LOCAL) or self.stays(Side.ATLAS)
+
+
+def policy_for(state: SyncState, policy: Policy) -> Policy:
+    """The rules for a key about which an operator answered who is preferred."""
+    if state.prefer is None:
+        return policy
+    return replace(policy, unknown_time=state.prefer, unknown_why=AFTER_RESTORE)

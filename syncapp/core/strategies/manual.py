@@ -1,0 +1,20 @@
+"""Nobody wins: the conflict waits for a person. So does one whose strategy this version does not know."""
+
+from __future__ import annotations
+
+from syncapp.core.one_line import one_line
+from syncapp.core.strategy import Conflict, Strategy, Verdict
+from syncapp.core.values import Side
+from syncapp.core.wording import after, dated
+
+NAME = "manual"
+
+
+def resolve(conflict: Conflict) -> Verdict:
+    asked = conflict.policy.strategy
+    why = NAME if asked == NAME else f"this version knows no strategy {one_line(asked)}"
+    first, second = dated(conflict, Side.LOCAL), after(conflict, Side.ATLAS)
+    return Verdict(None, NAME, f"{why}: a person decides between {first} and {second}")
+
+
+STRATEGY = Strategy(NAME, "nobody: the conflict waits for a person", resolve)

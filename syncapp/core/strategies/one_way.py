@@ -1,0 +1,29 @@
+"""Where versions of one side only travel they win, whatever the strategy is and whenever the changes were made."""
+
+from __future__ import annotations
+
+from syncapp.core.policy import Travel
+from syncapp.core.strategies.chosen import answer
+from syncapp.core.strategy import Conflict, Strategy, Verdict
+from syncapp.core.values import Side
+from syncapp.core.wording import after, dated
+
+_WHY = {
+    (Side.ATLAS, Travel.WAITING): "sync is disabled, and nothing is pulled",
+    (Side.ATLAS, Travel.NEVER): "the collection is excluded, and nothing is pulled",
+    (Side.LOCAL, Travel.NEVER): "nothing is pushed",
+}
+
+
+def resolve(conflict: Conflict) -> Verdict:
+    policy = conflict.policy
+    stays = Side.ATLAS if policy.stays(Side.ATLAS) else Side.LOCAL
+    winner = stays.other
+    # Who was asked before is named, if the answer was this one
+    answered = conflict.times_unknown and policy.unknown_time == winner.value
+    rule = answer(policy) if answered else policy.strategy
+    first, second = dated(conflict, winner), after(conflict, stays)
+    return Verdict(winner, rule, f"one-way ({_WHY[stays, policy.travel[stays]]}): {first} over {second}")
+
+
+STRATEGY = Strategy("one-way", "the side whose versions travel", resolve, offered=False)

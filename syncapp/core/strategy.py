@@ -1,0 +1,55 @@
+"""What decides a conflict: the shape of the files in `strategies/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from syncapp.core.policy import Policy
+from syncapp.core.values import ABSENT, Fact, Side
+
+
+class Conflict(NamedTuple):
+    """A document that was changed on both sides."""
+
+    contents: Mapping[Side, bytes]  # hashes
+    facts: Mapping[Side, Fact]  # of the contents; a side without one changed at an unknown time
+    policy: Policy
+    documents: Mapping[Side, bytes | None] = MappingProxyType({})  # only for a strategy that needs them
+
+    def is_deleted(self, side: Side) -> bool:
+        return self.contents[side] == ABSENT
+
+    def time(self, side: Side) -> int | None:
+        """Milliseconds by Atlas's clock."""
+        fact = self.facts.get(side)
+        return fact.time if fact else None
+
+    @property
+    def times_unknown(self) -> bool:
+        """Does nobody know when either version was made? So it is at the first run and after lost history."""
+        return all(fact.time is None for fact in self.facts.values())
+
+
+class Verdict(NamedTuple):
+    """Whose version counts, and why."""
+
+    winner: Side | None  # None: a person decides, and nothing moves until then
+    rule: str  # in a few words, as lists show it
+    because: str  # in one sentence: the rule, and both versions with their times and origins
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One that needs documents, or calls code that is not sync's own, is never asked while a transaction is open.
+
+    `resolve` raises what it wants: the document is tried again, and set aside in the end, alone.
+    """
+
+    name: str  # as settings, API and admin have it
+    about: str  # who wins, in a few words
+    resolve: Callable[[Conflict], Verdict]
+    needs_documents: bool = False
+    offered: bool = True  # False: nobody chooses it by name

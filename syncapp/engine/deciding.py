@@ -1,0 +1,63 @@
+"""The decisions about a batch: made in the local transaction, on what both sides hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from syncapp.core.decide import Decision, Observation, decide
+from syncapp.core.policy import Policy, policy_for
+from syncapp.core.resolve import decision_of, resolve, strategy_for
+from syncapp.core.strategy import Conflict, Verdict
+from syncapp.core.values import Batch, DocumentKey, Side, WorkItem
+from syncapp.engine.atlas_view import AtlasView
+from syncapp.engine.plan import Plan
+from syncapp.engine.rulings import Question
+from syncapp.engine.work import Work, known_of
+
+Versions = dict[Side, bytes | None]
+
+
+def decide_all(
+    batch: Batch,
+    work: Work,
+    items: Mapping[DocumentKey, WorkItem],
+    view: AtlasView,
+    documents: Mapping[DocumentKey, bytes],
+    policy: Policy,
+    plan: Plan,
+) -> None:
+    """Put into the plan what is to be done about each of these keys. `documents`: the local ones."""
+    content = policy.projection.content
+    for key, item in items.items():
+        state = view.settled.get(key, view.states[key])
+        rules = policy_for(state, policy)
+        versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
+        contents = {side: content(version) for side, version in versions.items()}
+        seen = Observation(contents, state, plan.read_at)
+        verdict = _ruled(work, key, seen)
+        if verdict is None:
+            read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to
+            decision = decide(seen, item, read_to, rules, batch.hurry)
+            if decision is not Decision.CONFLICT:
+                plan.add(item, seen, decision, versions, rules)
+                continue
+            verdict = _resolve(item, seen, versions, rules, plan)
+        if verdict is not None:
+            plan.add(item, seen, decision_of(verdict, rules), versions, rules, verdict)
+
+
+def _ruled(work: Work, key: DocumentKey, seen: Observation) -> Verdict | None:
+    """The verdict that was made outside, if it still holds."""
+    ruling = work.rulings.get(key)
+    return ruling.verdict if ruling is not None and ruling.holds(seen) else None
+
+
+def _resolve(
+    item: WorkItem, seen: Observation, versions: Versions, policy: Policy, plan: Plan
+) -> Verdict | None:
+    """None: it will be judged outside."""
+    conflict = Conflict(seen.contents, item.facts, policy)
+    if strategy_for(conflict).needs_documents:
+        plan.questions[item.key] = Question(seen, conflict._replace(documents=versions))
+        return None
+    return resolve(conflict)

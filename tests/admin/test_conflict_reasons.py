@@ -1,0 +1,73 @@
+"""Why a version won: from the record in MongoDB to the page, the log, and what an earlier version left without a reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import bson
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pymongo.database import Database
+from structlog.testing import capture_logs
+
+from syncapp.apply.worker import LOGGED_REASONS, Worker
+from syncapp.core.content import document_key
+from syncapp.core.strategy import Verdict
+from syncapp.core.values import Batch, Ending, Outcome, Side, WorkItem
+from syncapp.mirror.conflicts import copy_conflicts
+from syncapp.models import Conflict
+from syncapp.mongo.transaction import transaction
+from syncapp.store.conflicts import new_record, record_id, write_records
+from syncapp.store.names import CONFLICTS
+from tests.support import rows
+
+pytestmark = pytest.mark.django_db
+WHY = "last write wins: Atlas's version of 2026-03-01 12:00:05.120 UTC (written on Atlas) is newer than the local one"
+
+
+def write_record(local: Database[Any], number: int) -> None:
+    key = document_key("orders", bson.encode({"_id": number}))
+    versions = {side: bson.encode({"_id": number, "v": side.value}) for side in Side}
+    record = new_record(
+        record_id("batch", key), key, Verdict(Side.ATLAS, "last-write-wins", WHY),
+        at=dt.datetime(2026, 3, 1, number, tzinfo=dt.UTC), one_way=False, versions=versions,
+        facts=dict.fromkeys(Side),
+    )  # fmt: skip
+    with transaction(local) as session:
+        write_records(local, [record], session)
+
+
+def test_the_reason_is_copied_and_a_record_without_one_too(local_db: Database[Any]) -> None:
+    write_record(local_db, 1)
+    write_record(local_db, 2)
+    of_an_earlier_version = {"head": True, "key": {"_id": 1}}
+    assert local_db[CONFLICTS].update_one(of_an_earlier_version, {"$unset": {"because": ""}}).modified_count
+    assert copy_conflicts(local_db, rows.DEVICE) == 2
+    found = Conflict.objects.order_by("at").values_list("because", "strategy", "winner")
+    assert list(found) == [("", "last-write-wins", "atlas"), (WHY, "last-write-wins", "atlas")]
+
+
+@pytest.mark.parametrize("because", [WHY, ""])
+def test_the_page_of_a_conflict_says_why(superuser: Client, because: str) -> None:
+    one = rows.conflict({"_id": 1, "v": 1}, {"_id": 1, "v": 2}, because=because)
+    page = superuser.get(reverse("admin:syncapp_conflict_change", args=[one.pk]))
+    assert page.status_code == 200
+    text = page.content.decode().replace("&#x27;", "'")
+    assert (WHY in text) == bool(because)
+    assert "Because" in text
+
+
+def test_the_log_says_why() -> None:
+    keys = [document_key("orders", bson.encode({"_id": number})) for number in range(LOGGED_REASONS + 2)]
+    batch = Batch("task", Side.LOCAL, "orders", tuple(map(WorkItem, keys)), {})
+    outcomes = [
+        Outcome(key, Ending.DONE, transfer=Side.LOCAL, conflict=number > 0, because=f"reason {number}")
+        for number, key in enumerate(keys)
+    ]
+    with capture_logs() as lines:
+        Worker._log(Worker.__new__(Worker), batch, outcomes, 1.0)
+    (line,) = (one for one in lines if one["event"] == "Conflict detected")
+    assert line["documents"] == LOGGED_REASONS + 1
+    assert line["because"] == [f"reason {number}" for number in range(1, LOGGED_REASONS + 1)]
