@@ -7,7 +7,7 @@ import sys
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
-    from syncapp.conf import SettingsError, get_settings
+    from syncapp.conf.settings import SettingsError, get_settings
 
     try:
         settings = get_settings()
@@ -36,7 +36,7 @@ def main() -> int:
 def _what_is_away(error: Exception) -> str | None:
     from django.db import DatabaseError, InterfaceError
 
-    from syncapp.away import what_is_away
+    from syncapp.services.away import what_is_away
 
     line, reason = what_is_away(error), (str(error).strip() or type(error).__name__).splitlines()[0]
     if line and isinstance(error, DatabaseError | InterfaceError):

@@ -3,7 +3,7 @@
 set -e
 python -c "
 import sys
-from syncapp.conf import SettingsError, get_settings
+from syncapp.conf.settings import SettingsError, get_settings
 try:
     get_settings().require('MONGODB_URI', 'MONGODB_ATLAS_URI', 'CELERY_BROKER_URL')
 except SettingsError as error:

@@ -13,8 +13,8 @@ from monitoring import figures
 from monitoring.facts import TEN_MINUTES, Snapshot, take_snapshot
 from monitoring.health import conflict_level, error_level
 from monitoring.versions import compare
-from syncapp.conf import get_settings
-from syncapp.conflicts.waiting import waiting
+from syncapp.conf.settings import get_settings
+from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
 

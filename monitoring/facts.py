@@ -22,7 +22,7 @@ from monitoring.health import (
 )
 from monitoring.safety import HaltFacts, SafetyFacts
 from monitoring.stuck import StuckFacts
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.models import ComparisonRun, Instance, ListenerStart, MetricMinute, SyncSwitches
 from syncapp.models.choices import Direction
 

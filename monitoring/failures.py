@@ -10,8 +10,8 @@ from django.apps import apps
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 
-from syncapp.away import what_is_away
-from syncapp.roles import OPERATE, OPERATORS, VIEWERS, may_see
+from syncapp.services.away import what_is_away
+from syncapp.services.roles import OPERATE, OPERATORS, VIEWERS, may_see
 
 log = structlog.get_logger(__name__)
 FAILED = "Something failed here. The log (app.log in SYNC_HOME/logs) says what"

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from monitoring.percentiles import percentile
-from syncapp.conflicts.waiting import waiting
+from syncapp.mirror.waiting import waiting
 from syncapp.models import ComparisonRun, Conflict, Instance, MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
 from syncapp.models.conflict import BY_AN_ANSWER

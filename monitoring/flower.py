@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.gzip import gzip_page
 
 from monitoring.failures import answer
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 
 TIMEOUT_S = 10
 # The table of tasks asks by POST for what Flower also answers to a GET

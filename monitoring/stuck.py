@@ -13,7 +13,7 @@ _NAMES = {"local": "Local → Atlas", "atlas": "Atlas → local"}
 
 @dataclass(frozen=True)
 class StuckFacts:
-    """As the listener mirrors it (syncapp/streams/stuck.py)."""
+    """As the listener mirrors it (syncapp/listener/stuck.py)."""
 
     side: str
     collection: str

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from django.urls import reverse
 
-from syncapp.one_line import one_line
+from syncapp.core.one_line import one_line
 
 MINUTE, HOUR = 60.0, 3600.0
 

@@ -14,8 +14,8 @@ from kombu import Connection as KombuConnection
 from kombu import Queue
 from kombu.serialization import register
 
-from syncapp import memory
-from syncapp.queues import MAINTENANCE_QUEUE, PULL_QUEUE, PUSH_QUEUE
+from syncapp.apply.queues import MAINTENANCE_QUEUE, PULL_QUEUE, PUSH_QUEUE
+from syncapp.process import memory
 from syncproject.alive import Alive
 
 LONGEST_WAIT_SECONDS = 8

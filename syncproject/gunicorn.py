@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from syncapp import memory
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
+from syncapp.process import memory
 
 _settings = get_settings()
 

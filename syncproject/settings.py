@@ -1,4 +1,4 @@
-"""Django's settings. Everything that an operator may change comes from `syncapp.conf`."""
+"""Django's settings. Everything that an operator may change comes from `syncapp.conf.settings`."""
 
 import sys
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import environ
 from django.templatetags.static import static
 
-from syncapp import logs
-from syncapp.broker import ANSWER_SECONDS, CONNECT_SECONDS, broker_of
-from syncapp.conf import BASE_DIR, get_settings, kept_secret
+from syncapp.conf import logs
+from syncapp.conf.broker import ANSWER_SECONDS, CONNECT_SECONDS, broker_of
+from syncapp.conf.settings import BASE_DIR, get_settings, kept_secret
 
 SYNC = get_settings()
 SYNC.home.mkdir(parents=True, exist_ok=True)

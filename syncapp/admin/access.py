@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from syncapp.roles import may_see
+from syncapp.services.roles import may_see
 
 
 class SeenByOperators:

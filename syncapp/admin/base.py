@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 
 from monitoring.shown_values import shown
 from syncapp.admin.access import SeenByOperators
-from syncapp.matches import matches
+from syncapp.services.matches import matches
 
 
 class ReadOnlyAdmin(SeenByOperators, ModelAdmin):

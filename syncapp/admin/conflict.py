@@ -19,13 +19,13 @@ from unfold.decorators import action, display
 
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, redirect_to, shown_id
 from syncapp.admin.versions import TEMPLATE, side_by_side
-from syncapp.conflicts.resolve import ResolveRefused, resolve
-from syncapp.conflicts.restore import RestoreRefused, restore, version_now
-from syncapp.databases import Unreachable
-from syncapp.engine.values import Side
+from syncapp.core.plain_ids import plain_id
+from syncapp.core.values import Side
 from syncapp.models import Conflict
-from syncapp.plain_ids import plain_id
-from syncapp.roles import OPERATE
+from syncapp.services.databases import Unreachable
+from syncapp.services.resolve import ResolveRefused, resolve
+from syncapp.services.restore import RestoreRefused, restore, version_now
+from syncapp.services.roles import OPERATE
 
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
 SIDES = {"local": "Local", "atlas": "Atlas"}

@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from syncapp import document
 from syncapp.admin.base import shown_id
 from syncapp.admin.versions import side_by_side
-from syncapp.databases import Unreachable
-from syncapp.engine.errors import SyncError
-from syncapp.plain_ids import plain_id
-from syncapp.reasons import Code, Reason, reasons_of
-from syncapp.roles import may_see
+from syncapp.core.plain_ids import plain_id
+from syncapp.mongo.errors import SyncError
+from syncapp.services import document
+from syncapp.services.databases import Unreachable
+from syncapp.services.reasons import Code, Reason, reasons_of
+from syncapp.services.roles import may_see
 
 NAME = "syncapp_document"
 LONGEST_ADDRESS = 4_000  # characters: the web server takes no longer line

@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from syncapp.admin.access import SeenByOperators
 from syncapp.admin.base import say_matches
 from syncapp.models import ExcludedCollection
-from syncapp.switches import exclude, include
+from syncapp.rules.switches import exclude, include
 
 
 @admin.register(ExcludedCollection)

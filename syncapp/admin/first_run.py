@@ -12,14 +12,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from syncapp import first_run
-from syncapp.bulk.first_run_record import Counts, FirstRun, Report, State
-from syncapp.bulk.initial_effect import documents, effect
-from syncapp.databases import LocalUnreachable
-from syncapp.initial_choice import InitialChoice, WrongChoice
+from syncapp.core.initial_choice import InitialChoice, WrongChoice
+from syncapp.first_run.effect import documents, effect
 from syncapp.models import ComparisonRun
-from syncapp.roles import OPERATE, may_see
-from syncapp.switches import get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.services import first_run
+from syncapp.services.databases import LocalUnreachable
+from syncapp.services.roles import OPERATE, may_see
+from syncapp.store.first_run import Counts, FirstRun, Report, State
 
 NAME, PROGRESS = "syncapp_first_run", "syncapp_first_run_progress"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from syncapp.engine.values import Side
-from syncapp.safety.halts import ANSWERS, Answer, Halt, Kind
+from syncapp.core.values import Side
+from syncapp.store.halts import ANSWERS, Answer, Halt, Kind
 
 TITLES: Mapping[Kind, str] = {
     Kind.ATLAS_RESTORED: "Atlas was restored from a backup",

@@ -13,12 +13,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from monitoring.values import duration
-from syncapp import halts
 from syncapp.admin.document import link_to
 from syncapp.admin.halt_choices import TITLES, choice
-from syncapp.databases import LocalUnreachable
-from syncapp.roles import may_see
-from syncapp.safety.halts import ANSWERS, Halt
+from syncapp.services import halts
+from syncapp.services.databases import LocalUnreachable
+from syncapp.services.roles import may_see
+from syncapp.store.halts import ANSWERS, Halt
 
 NAME = "syncapp_halts"
 

@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.models import Instance
-from syncapp.roles import may_see
+from syncapp.services.roles import may_see
 
 # Pages below the device's that have links of their own, or that others lead to
 BELOW_DEVICE = ("syncapp_first_run", "syncapp_halts", "syncapp_document")

@@ -9,8 +9,8 @@ from unfold.decorators import display
 
 from syncapp.admin import document, first_run, halts
 from syncapp.admin.base import ReadOnlyAdmin, block
+from syncapp.core.plain_ids import shorter
 from syncapp.models import AuditEntry, Instance, MetricMinute
-from syncapp.plain_ids import shorter
 
 STREAM_LABELS = {
     "Connected": "success",

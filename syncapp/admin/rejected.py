@@ -17,11 +17,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp import rejected
 from syncapp.admin.base import ReadOnlyAdmin, block, redirect_to, shown_id
-from syncapp.databases import LocalUnreachable
+from syncapp.core.plain_ids import plain_id, shorter
 from syncapp.models import RejectedChange
-from syncapp.plain_ids import plain_id, shorter
+from syncapp.services import rejected
+from syncapp.services.databases import LocalUnreachable
 
 DISCARD_TITLE = "Discard the rejected change?"
 DISCARD = "The document stays as it is on both sides, so that they go on differing. A later change of it is tried again."

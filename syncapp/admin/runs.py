@@ -18,13 +18,13 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from syncapp import runs
 from syncapp.admin.base import ReadOnlyAdmin, redirect_to
 from syncapp.admin.document import link_to, linked
-from syncapp.bulk.run import DIFFERENCES, OPEN, Kind
-from syncapp.databases import Unreachable
 from syncapp.models import ComparisonRun
-from syncapp.reasons import reasons_of
+from syncapp.services import runs
+from syncapp.services.databases import Unreachable
+from syncapp.services.reasons import reasons_of
+from syncapp.store.run import DIFFERENCES, OPEN, Kind
 
 PROGRESS = "syncapp_comparisonrun_progress"
 STATE_LABELS = {

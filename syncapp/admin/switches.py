@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from syncapp.admin.access import SeenByOperators
 from syncapp.models import SyncSwitches
-from syncapp.switches import change_switches, get_switches
+from syncapp.rules.switches import change_switches, get_switches
 
 HELP = {
     "enabled": "On: changes travel both ways. Off: one-way sync, local → Atlas; nothing is lost meanwhile.",

@@ -9,11 +9,11 @@ from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp import runs
 from syncapp.admin.base import ReadOnlyAdmin, block, redirect_to
-from syncapp.databases import Unreachable
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from syncapp.models import ResumeToken
+from syncapp.services import runs
+from syncapp.services.databases import Unreachable
 
 
 @admin.register(ResumeToken)

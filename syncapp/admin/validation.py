@@ -15,10 +15,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from syncapp.admin.access import SeenByOperators
 from syncapp.admin.base import say_matches
+from syncapp.core.plain_ids import shorter
 from syncapp.models import ValidationRule
-from syncapp.plain_ids import shorter
 from syncapp.rules.schema_check import WrongSchema, new_rule
-from syncapp.validation import remove_rule, set_rule
+from syncapp.services.validation import remove_rule, set_rule
 
 EXAMPLE = """{
   "bsonType": "object",

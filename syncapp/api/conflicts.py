@@ -17,13 +17,13 @@ from syncapp.api.fields import Boolean, Choice, CollectionName, Moment
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
 from syncapp.api.paging import PageQuery, Pages
 from syncapp.api.views import SyncView
-from syncapp.conflicts.resolve import ResolveRefused, resolve
-from syncapp.conflicts.restore import RestoreRefused, restore
-from syncapp.conflicts.waiting import waiting
-from syncapp.databases import Unreachable
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
+from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
+from syncapp.services.databases import Unreachable
+from syncapp.services.resolve import ResolveRefused, resolve
+from syncapp.services.restore import RestoreRefused, restore
 
 # Both can be 16 MB; a list shows neither
 BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")

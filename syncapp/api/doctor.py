@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.views import SyncView
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.doctor.examine import as_document, examine
 from syncapp.doctor.values import Level
 

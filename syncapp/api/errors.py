@@ -11,7 +11,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from syncapp.away import what_is_away
+from syncapp.services.away import what_is_away
 
 log = structlog.get_logger(__name__)
 

@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from syncapp.api.errors import wrong
 from syncapp.api.fields import Pattern, Text
 from syncapp.api.views import SyncView
-from syncapp.matches import MOST_NAMES, matches
+from syncapp.core.patterns import LONGEST
 from syncapp.models import ExcludedCollection
-from syncapp.patterns import LONGEST
-from syncapp.switches import exclude, include
+from syncapp.rules.switches import exclude, include
+from syncapp.services.matches import MOST_NAMES, matches
 
 
 class ExclusionIn(serializers.Serializer):

@@ -14,8 +14,8 @@ from django.utils.timezone import is_naive, make_aware
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from syncapp import patterns
 from syncapp.api.errors import wrong
+from syncapp.core import patterns
 
 ONE_LINE = r"\A[^\x00-\x1f\x7f-\x9f]*\Z"
 LONGEST_TEXT = 1_000

@@ -8,12 +8,12 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp import halts
 from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
 from syncapp.api.fields import Name, Text
 from syncapp.api.views import SyncView
-from syncapp.databases import LocalUnreachable
-from syncapp.safety.halts import Kind
+from syncapp.services import halts
+from syncapp.services.databases import LocalUnreachable
+from syncapp.store.halts import Kind
 
 
 class HaltOut(serializers.Serializer):

@@ -19,9 +19,9 @@ from syncapp.api.halts import HaltOut
 from syncapp.api.metrics import HeartbeatOut, heartbeats
 from syncapp.api.permissions import may_read
 from syncapp.api.views import SyncView
-from syncapp.away import DATABASE_AWAY, what_is_away
-from syncapp.conflicts.waiting import waiting
+from syncapp.mirror.waiting import waiting
 from syncapp.models import ComparisonRun, RejectedChange
+from syncapp.services.away import DATABASE_AWAY, what_is_away
 
 log = structlog.get_logger(__name__)
 

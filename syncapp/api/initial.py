@@ -7,12 +7,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp import first_run
 from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Choice, Text
 from syncapp.api.views import SyncView
-from syncapp.bulk.first_run_record import State
-from syncapp.initial_choice import (
+from syncapp.core.initial_choice import (
     DIFFERING,
     LONGEST_FIELD,
     ONLY_ATLAS,
@@ -20,6 +18,8 @@ from syncapp.initial_choice import (
     InitialChoice,
     WrongChoice,
 )
+from syncapp.services import first_run
+from syncapp.store.first_run import State
 
 
 class CountsOut(serializers.Serializer):

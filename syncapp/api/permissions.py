@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 
 if TYPE_CHECKING:
     # The settings name this module, and rest_framework.views reads the settings while it is imported

@@ -12,14 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
-from syncapp import rejected
 from syncapp.api.errors import NotPossible, ServiceUnavailable
 from syncapp.api.fields import Choice, CollectionName, Named, Text, Whole, Yes
 from syncapp.api.paging import PageQuery, Pages
 from syncapp.api.views import SyncView
-from syncapp.databases import LocalUnreachable
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
+from syncapp.services import rejected
+from syncapp.services.databases import LocalUnreachable
 
 LARGEST_ID = 2**63 - 1
 MOST_IDS = 1_000

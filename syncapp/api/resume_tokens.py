@@ -7,13 +7,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp import runs
 from syncapp.api.errors import ServiceUnavailable
 from syncapp.api.fields import Choice
 from syncapp.api.views import SyncView
-from syncapp.databases import Unreachable
-from syncapp.engine.values import BOTH, Side
+from syncapp.core.values import BOTH, Side
 from syncapp.models import ResumeToken
+from syncapp.services import runs
+from syncapp.services.databases import Unreachable
 
 
 class TokenOut(serializers.ModelSerializer):

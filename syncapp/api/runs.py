@@ -11,15 +11,15 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp import runs
 from syncapp.api.errors import NotPossible, ServiceUnavailable, wrong
 from syncapp.api.fields import Boolean, Choice, CollectionName, Named
 from syncapp.api.paging import PageQuery, Pages
 from syncapp.api.views import SyncView
-from syncapp.bulk.run import Kind
-from syncapp.databases import Unreachable
 from syncapp.models import ComparisonRun
-from syncapp.reasons import Code, with_reasons
+from syncapp.services import runs
+from syncapp.services.databases import Unreachable
+from syncapp.services.reasons import Code, with_reasons
+from syncapp.store.run import Kind
 
 MOST_COLLECTIONS = 1_000
 NAMES = f"a list of at most {MOST_COLLECTIONS} names of collections that are synchronised"

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from syncapp.api.fields import Boolean
 from syncapp.api.views import SyncView
 from syncapp.models import SyncSwitches
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
 
 
 class ToggleIn(serializers.Serializer):

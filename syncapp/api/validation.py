@@ -16,9 +16,9 @@ from syncapp.api.errors import wrong
 from syncapp.api.exclusions import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.fields import Pattern
 from syncapp.api.views import SyncView
-from syncapp.matches import matches
 from syncapp.models import ValidationRule
-from syncapp.validation import WrongSchema, remove_rule, set_rule
+from syncapp.services.matches import matches
+from syncapp.services.validation import WrongSchema, remove_rule, set_rule
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)

@@ -12,9 +12,9 @@ from kombu.exceptions import KombuError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from syncapp.broker import Broker, broker_of, refuses_login
+from syncapp.conf.broker import Broker, broker_of, refuses_login
 from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.engine.error_text import shorten
+from syncapp.mongo.error_text import shorten
 
 SECONDS = 5
 REPORTS = "isthmus:*:reports"
@@ -103,7 +103,7 @@ def _memory(client: redis.Redis) -> tuple[str, int, int]:
 
 def _devices(client: redis.Redis) -> set[str]:
     """Whose listeners read reports here, by the streams of reports that somebody wrote to lately."""
-    from syncapp.streams.reports import KEEP_SECONDS
+    from syncapp.apply.reports import KEEP_SECONDS
 
     found = set()
     try:

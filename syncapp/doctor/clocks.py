@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from syncapp.core import clock
+from syncapp.core.values import Side
 from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.engine import clock
-from syncapp.engine.values import Side
 
 TODO = "Turn on time synchronisation (chrony, systemd-timesyncd, w32time) where the clock is wrong"
 

@@ -10,12 +10,12 @@ import pymongo
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
+from syncapp.core.values import BOTH, Side
 from syncapp.doctor.servers import to_do
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
-from syncapp.engine import replica_set
-from syncapp.engine.error_text import describe, is_name_unknown, is_tls, says_what_fails
-from syncapp.engine.sides import connect_side
-from syncapp.engine.values import BOTH, Side
+from syncapp.mongo import replica_set
+from syncapp.mongo.error_text import describe, is_name_unknown, is_tls, says_what_fails
+from syncapp.mongo.sides import connect_side
 
 SECONDS = 5  # for a server that does not answer
 REFUSED_ADDRESS = "alert internal error"  # what Atlas says to a host that is not on its list

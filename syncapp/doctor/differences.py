@@ -11,10 +11,10 @@ from bson.json_util import dumps
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from syncapp.core.exclusions import is_reserved
+from syncapp.core.values import BOTH, Side
 from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.engine.values import BOTH, Side
-from syncapp.rules.exclusions import is_reserved
-from syncapp.rules.listing import list_collections
+from syncapp.mongo.listing import list_collections
 from syncapp.rules.refusals import is_usable
 
 SECONDS = 8  # many collections, far away: the rest is left for another time

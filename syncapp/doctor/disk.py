@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from pymongo.errors import OperationFailure
 
+from syncapp.core.values import Side
 from syncapp.doctor.values import NAMES, Finding, Level, Setup
-from syncapp.engine.values import Side
 
 MB = 1_000_000
 WARNING_BYTES, WARNING_SHARE = 1_000 * MB, 0.05

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.engine.error_text import shorten
+from syncapp.mongo.error_text import shorten
 
 SECONDS = 5
 ADVICE = "Is the database server running, and is DATABASE_URL right?"

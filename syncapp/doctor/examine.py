@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import pymongo
 from pymongo.errors import PyMongoError
 
-from syncapp.conf import SyncSettings
+from syncapp.conf.settings import SyncSettings
+from syncapp.core.masking import mask_passwords
+from syncapp.core.values import BOTH, Side
 from syncapp.doctor import (
     broker,
     clocks,
@@ -27,9 +29,7 @@ from syncapp.doctor import (
     workers,
 )
 from syncapp.doctor.values import Check, Finding, Level, Setup, each_side
-from syncapp.engine.error_text import describe
-from syncapp.engine.values import BOTH, Side
-from syncapp.masking import mask_passwords
+from syncapp.mongo.error_text import describe
 
 UNAUTHORIZED = 13
 SECONDS = 10  # that one check may take with MongoDB

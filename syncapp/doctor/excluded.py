@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from django.db import DatabaseError
 
-from syncapp.conf import SETTINGS
+from syncapp.conf.settings import SETTINGS
+from syncapp.core.exclusions import Exclusions, is_reserved
 from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.rules.exclusions import Exclusions, is_reserved
-from syncapp.rules.listing import list_collections
+from syncapp.mongo.listing import list_collections
 
 DEFAULTS = frozenset(
     next(s.default for s in SETTINGS if s.name == "BIDIRECTIONAL_EXCLUDED_COLLECTIONS").split(",")

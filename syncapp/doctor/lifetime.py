@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from pymongo.errors import OperationFailure
 
-from syncapp.bulk.transaction_lifetime import (
+from syncapp.core.values import Side
+from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.mongo.error_text import describe
+from syncapp.mongo.transaction_lifetime import (
     PARAMETER,
     SECONDS,
     read_transaction_lifetime,
     write_transaction_lifetime,
 )
-from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.engine.error_text import describe
-from syncapp.engine.values import Side
 
 WARNING_SECONDS = 30
 BY_HAND = f"in mongosh, as an administrator: db.adminCommand({{setParameter: 1, {PARAMETER}: {SECONDS}}})"

@@ -10,8 +10,8 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from syncapp.core.values import Side
 from syncapp.doctor.values import NAMES, Finding, Level, Setup
-from syncapp.engine.values import Side
 
 LEAST_HOURS, RECOMMENDED_HOURS = 24, 72
 FULL = 0.9  # the server cuts the oplog in large pieces, so that it is never quite full

@@ -10,11 +10,11 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from syncapp.core.values import Side
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
-from syncapp.engine.error_text import describe
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import Side
-from syncapp.rules.listing import list_collections
+from syncapp.mongo.error_text import describe
+from syncapp.mongo.listing import list_collections
+from syncapp.mongo.transaction import transaction
 
 UNAUTHORIZED = 13
 NO_REPLICA_SET = frozenset({20, 40573, 263})  # the check of the server says so

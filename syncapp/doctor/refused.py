@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from syncapp.core.values import Side
 from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.engine.values import Side
 from syncapp.rules.refusals import refusals
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncapp.conf import SettingsError
+from syncapp.conf.settings import SettingsError
 from syncapp.doctor.values import Finding, Level, Setup
 
 REQUIRED = ("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")

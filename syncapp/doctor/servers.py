@@ -8,10 +8,10 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.bulk.start import OLDEST_VERSION
+from syncapp.core.values import Side
 from syncapp.doctor.values import NAMES, VARIABLES, Finding, Level, Setup
-from syncapp.engine import replica_set
-from syncapp.engine.values import Side
+from syncapp.mongo import replica_set
+from syncapp.mongo.check_server import OLDEST_VERSION
 
 
 @dataclass(frozen=True, slots=True)

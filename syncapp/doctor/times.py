@@ -8,8 +8,8 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from syncapp.core.values import Side
 from syncapp.doctor.values import NAMES, Finding, Level, Setup
-from syncapp.engine.values import Side
 
 EXACT_SINCE = (6, 0)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.conf import SyncSettings
-from syncapp.engine.error_text import NAMES as NAMES
-from syncapp.engine.values import BOTH, Side
-from syncapp.one_line import one_line
+from syncapp.conf.settings import SyncSettings
+from syncapp.core.one_line import one_line
+from syncapp.core.values import BOTH, Side
+from syncapp.mongo.error_text import NAMES as NAMES
 
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 

@@ -9,10 +9,10 @@ import redis
 from celery import current_app
 from kombu.exceptions import KombuError
 
-from syncapp.broker import broker_of
+from syncapp.apply.queues import MAINTENANCE_QUEUE, QUEUES
+from syncapp.conf.broker import broker_of
 from syncapp.doctor.broker import celery_connection
 from syncapp.doctor.values import Finding, Level, Setup
-from syncapp.queues import MAINTENANCE_QUEUE, QUEUES
 
 SECONDS = 2
 ALL_QUEUES = (*QUEUES.values(), MAINTENANCE_QUEUE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncapp.conf import SyncSettings
+from syncapp.conf.settings import SyncSettings
+from syncapp.core.masking import mask_address
 from syncapp.embedded.plan import Plan
 from syncapp.embedded.probe import Health
-from syncapp.masking import mask_address
-from syncapp.preparation import Admin
+from syncapp.services.preparation import Admin
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+from syncapp.conf.running import forget_environment
 from syncapp.embedded import orphans
-from syncapp.embedded.running import forget_environment
 
 STOP_TIMEOUT = 9.0  # seconds
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed

@@ -11,12 +11,12 @@ from functools import cache
 import pymongo
 from pymongo.errors import PyMongoError
 
-from syncapp.conf import SyncSettings
-from syncapp.engine import replica_set
-from syncapp.engine.error_text import says_what_fails
-from syncapp.engine.sides import connect_side
-from syncapp.engine.values import Side
-from syncapp.masking import mask_address
+from syncapp.conf.settings import SyncSettings
+from syncapp.core.masking import mask_address
+from syncapp.core.values import Side
+from syncapp.mongo import replica_set
+from syncapp.mongo.error_text import says_what_fails
+from syncapp.mongo.sides import connect_side
 
 SECONDS = 3.5  # that a database may take
 PATIENCE = 4.5  # until the line says that it does not answer: to look up a name can take longer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from syncapp.conf import SettingsError, SyncSettings, kept_secret
+from syncapp.conf.settings import SettingsError, SyncSettings, kept_secret
 from syncapp.embedded.mongod import mongod_command, mongod_uri
 from syncapp.embedded.ports import free_port, is_free
 from syncapp.embedded.redis import redis_command, redis_url

@@ -11,24 +11,24 @@ from dataclasses import replace
 from types import FrameType
 
 from monitoring.facts import take_snapshot
-from syncapp.conf import SyncSettings, get_settings
+from syncapp.conf.home_lock import RunLock
+from syncapp.conf.running import keep_environment
+from syncapp.conf.settings import SyncSettings, get_settings
 from syncapp.embedded import wait
 from syncapp.embedded.block import Addresses, describe
 from syncapp.embedded.ending import STOPPING, end_everything
 from syncapp.embedded.first_look import FirstLook
 from syncapp.embedded.first_look import say as step
 from syncapp.embedded.last_words import hint
-from syncapp.embedded.lock import RunLock
 from syncapp.embedded.mongod import direct_client, make_primary
 from syncapp.embedded.plan import Plan, make_plan
 from syncapp.embedded.probe import Health, probe
+from syncapp.embedded.programs import DEMO, programs
 from syncapp.embedded.redis import redis_is_ready, redis_url
-from syncapp.embedded.running import keep_environment
 from syncapp.embedded.supervisor import APP, SERVERS, Supervised, Supervisor
 from syncapp.embedded.tether import adopt_orphans
-from syncapp.preparation import prepare
-from syncapp.programs import DEMO, programs
-from syncapp.switches import get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.services.preparation import prepare
 
 SERVERS_TIMEOUT = 60.0  # seconds
 ENDING_TIMEOUT = 8.0  # a killed run's server may hold the folder for seconds

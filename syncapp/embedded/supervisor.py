@@ -17,7 +17,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from syncapp.conf import BASE_DIR
+from syncapp.conf.settings import BASE_DIR
 from syncapp.embedded.last_words import last_words, size
 from syncapp.embedded.tether import tethered
 

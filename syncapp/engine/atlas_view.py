@@ -11,15 +11,15 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from syncapp.core.content import content_hash
+from syncapp.core.values import Batch, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
-from syncapp.engine.content import content_hash
-from syncapp.engine.origin import settle
 from syncapp.engine.plan import now_ms
-from syncapp.engine.sides import of_side
-from syncapp.engine.state import read_states
-from syncapp.engine.transaction import read_position, session_of
-from syncapp.engine.values import Batch, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.work import Work
+from syncapp.mongo.sides import of_side
+from syncapp.mongo.transaction import read_position, session_of
+from syncapp.store.batches import settle
+from syncapp.store.states import read_states
 
 Read = Callable[[Collection[Any], Work, Iterable[DocumentKey], ClientSession], dict[DocumentKey, bytes]]
 

@@ -20,9 +20,10 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from syncapp.engine.content import content_hash
-from syncapp.engine.origin import BATCHES, new_batch_id
-from syncapp.engine.values import DocumentKey, Side, SyncState, WorkItem
+from syncapp.core.content import content_hash
+from syncapp.core.values import DocumentKey, Side, SyncState, WorkItem
+from syncapp.store.batches import new_batch_id
+from syncapp.store.names import BATCHES
 
 
 def read_on_from_now(atlas: Database[Any], origin: str, session: ClientSession) -> None:

@@ -23,28 +23,10 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.engine.atlas_view import AtlasReader, AtlasView
-from syncapp.engine.conflict_records import write_records
-from syncapp.engine.content import content_hash
-from syncapp.engine.cutting import fitting_ids, in_parts
-from syncapp.engine.decide import Observation, Policy, decide, needs_stamps, policy_for
-from syncapp.engine.documents import DocumentWrite, ensure_collection, read_documents, write_documents
-from syncapp.engine.errors import (
-    BatchTooLarge,
-    CollectionRefused,
-    ConnectionDown,
-    DocumentRefused,
-    TransientError,
-)
-from syncapp.engine.landings import record_landed
-from syncapp.engine.origin import insert_marker, new_batch_id
-from syncapp.engine.plan import Plan, transferred
-from syncapp.engine.refused import take_out
-from syncapp.engine.sides import of_side
-from syncapp.engine.stamps import stamp_of
-from syncapp.engine.state import write_states
-from syncapp.engine.transaction import read_position, transaction, translated
-from syncapp.engine.values import (
+from syncapp.core.content import content_hash
+from syncapp.core.decide import Observation, Policy, decide, needs_stamps, policy_for
+from syncapp.core.stamps import stamp_of
+from syncapp.core.values import (
     Batch,
     DocumentKey,
     Ending,
@@ -52,7 +34,25 @@ from syncapp.engine.values import (
     Side,
     WorkItem,
 )
+from syncapp.engine.atlas_view import AtlasReader, AtlasView
+from syncapp.engine.cutting import fitting_ids, in_parts
+from syncapp.engine.plan import Plan, transferred
+from syncapp.engine.refused import take_out
 from syncapp.engine.work import Work, known_of
+from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
+from syncapp.mongo.errors import (
+    BatchTooLarge,
+    CollectionRefused,
+    ConnectionDown,
+    DocumentRefused,
+    TransientError,
+)
+from syncapp.mongo.sides import of_side
+from syncapp.mongo.transaction import read_position, transaction, translated
+from syncapp.store.batches import insert_marker, new_batch_id
+from syncapp.store.conflicts import write_records
+from syncapp.store.landings import record_landed
+from syncapp.store.states import write_states
 
 UNLIMITED = 1 << 62
 ROUNDS = 12  # looks at a key in one task before it is handed back

@@ -9,16 +9,16 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.engine.content import decode_for_people, id_of, wrap
-from syncapp.engine.documents import DocumentWrite
-from syncapp.engine.errors import DUPLICATE_KEY
-from syncapp.engine.index_keys import values_of
+from syncapp.core.content import decode_for_people, id_of, wrap
+from syncapp.core.values import BOTH, UNKNOWN, DocumentKey, Ending, Outcome, Seen, Side, WorkItem
 from syncapp.engine.plan import Plan
-from syncapp.engine.refusals import reason_of
 from syncapp.engine.unique_values import Tangle, Untangling
-from syncapp.engine.values import BOTH, UNKNOWN, DocumentKey, Ending, Outcome, Seen, Side, WorkItem
 from syncapp.engine.verdicts import Judgement, Verdict, judge
 from syncapp.engine.work import Work
+from syncapp.mongo.documents import DocumentWrite
+from syncapp.mongo.errors import DUPLICATE_KEY
+from syncapp.mongo.index_keys import values_of
+from syncapp.mongo.refusals import reason_of
 
 FEW = 64  # partners that a batch takes in by itself; with more, the listener gathers what moves
 MANY = 500  # that a gathered batch takes in: the listener does not know of them yet

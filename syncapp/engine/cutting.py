@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from syncapp.engine.errors import (
+from syncapp.core.values import Ending, Outcome, WorkItem
+from syncapp.mongo.errors import (
     BatchTooLarge,
     HistoryLost,
     Misconfigured,
@@ -17,7 +18,6 @@ from syncapp.engine.errors import (
     Unexplained,
     cause_of,
 )
-from syncapp.engine.values import Ending, Outcome, WorkItem
 
 log = structlog.get_logger(__name__)
 Items = tuple[WorkItem, ...]

@@ -8,11 +8,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from syncapp.engine.conflict_records import ConflictRecord, new_record, open_record_id, record_id
-from syncapp.engine.content import content_hash
-from syncapp.engine.decide import SOURCES, Decision, Observation, Policy, fact_belongs, rule_of
-from syncapp.engine.documents import DocumentWrite
-from syncapp.engine.values import (
+from syncapp.core.content import content_hash
+from syncapp.core.decide import SOURCES, Decision, Observation, Policy, fact_belongs, rule_of
+from syncapp.core.values import (
     BOTH,
     DocumentKey,
     Ending,
@@ -25,6 +23,8 @@ from syncapp.engine.values import (
     SyncState,
     WorkItem,
 )
+from syncapp.mongo.documents import DocumentWrite
+from syncapp.store.conflicts import ConflictRecord, new_record, open_record_id, record_id
 
 WINNERS = {Decision.LOCAL_WINS: Side.LOCAL, Decision.ATLAS_WINS: Side.ATLAS, Decision.MANUAL: None}
 

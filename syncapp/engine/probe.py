@@ -8,9 +8,9 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from syncapp.engine.documents import DocumentWrite, write_documents
-from syncapp.engine.errors import DocumentRefused
-from syncapp.engine.transaction import aborted_transaction
+from syncapp.mongo.documents import DocumentWrite, write_documents
+from syncapp.mongo.errors import DocumentRefused
+from syncapp.mongo.transaction import aborted_transaction
 
 
 def find_refused(collection: Collection[Any], writes: Sequence[DocumentWrite]) -> list[DocumentRefused]:

@@ -7,13 +7,13 @@ from typing import Any
 
 from pymongo.database import Database
 
+from syncapp.core.values import DocumentKey, Ending, Outcome, Side
 from syncapp.engine.collisions import Collision
-from syncapp.engine.documents import DocumentWrite
-from syncapp.engine.errors import DocumentRefused
 from syncapp.engine.plan import Plan
 from syncapp.engine.probe import find_refused
-from syncapp.engine.values import DocumentKey, Ending, Outcome, Side
 from syncapp.engine.work import Work
+from syncapp.mongo.documents import DocumentWrite
+from syncapp.mongo.errors import DocumentRefused
 
 PROBE_AFTER = 4  # documents that were refused one by one: from then on it is tried beforehand who will be
 Writes = Mapping[DocumentKey, DocumentWrite]

@@ -19,9 +19,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from syncapp.engine.content import document_key, id_of, ids_filter, split_documents
-from syncapp.engine.unique_indexes import UniqueIndex, classes_of, documents_with, taken_by, unique_indexes
-from syncapp.engine.values import DocumentKey
+from syncapp.core.content import document_key, id_of, ids_filter, split_documents
+from syncapp.core.values import DocumentKey
+from syncapp.mongo.unique_indexes import UniqueIndex, classes_of, documents_with, taken_by, unique_indexes
 
 IDS = 2_000  # of one query
 Versions = Mapping[DocumentKey, bytes | None]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from syncapp.core.values import DocumentKey
 from syncapp.engine.unique_values import Tangle
-from syncapp.engine.values import DocumentKey
 
 
 class Verdict(IntEnum):

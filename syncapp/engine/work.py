@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from syncapp.engine.errors import CollectionRefused
-from syncapp.engine.values import DocumentKey, Ending, Outcome, Side, WorkItem
+from syncapp.core.values import DocumentKey, Ending, Outcome, Side, WorkItem
+from syncapp.mongo.errors import CollectionRefused
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
 
-from syncapp.switches import TYPED_BY
+from syncapp.rules.switches import TYPED_BY
 
 
 class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):

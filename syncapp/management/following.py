@@ -20,15 +20,15 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from syncapp import runs
-from syncapp.bulk.run import DIFFERENCES, Kind, Run, State
-from syncapp.bulk.runs import load
-from syncapp.databases import Unreachable, local_database
+from syncapp.core.one_line import one_line
 from syncapp.management.command import SyncCommand
 from syncapp.models import Instance
-from syncapp.one_line import one_line
-from syncapp.reasons import reasons_of, with_reasons
-from syncapp.streams.lease import active_listener
+from syncapp.services import runs
+from syncapp.services.databases import Unreachable, local_database
+from syncapp.services.reasons import reasons_of, with_reasons
+from syncapp.store.lease import active_listener
+from syncapp.store.run import DIFFERENCES, Kind, Run, State
+from syncapp.store.runs import load
 
 LOOK_SECONDS = 0.25
 PATIENCE_SECONDS = 5.0  # until it is said why a run does not begin

@@ -2,8 +2,8 @@
 
 from django.db import models
 
+from syncapp.core.plain_ids import plain_id
 from syncapp.models.choices import SideChoices
-from syncapp.plain_ids import plain_id
 
 # How the strategy of one begins that was decided by an answer which an operator gave for many at once
 BY_AN_ANSWER = ("first run: ", "after a restore: ")

@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from syncapp.patterns import LONGEST, WrongPattern, check_pattern
+from syncapp.core.patterns import LONGEST, WrongPattern, check_pattern
 
 
 def validate_pattern(value: str) -> None:

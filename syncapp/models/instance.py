@@ -29,10 +29,10 @@ class Instance(models.Model):
     push_lag_ms = models.PositiveBigIntegerField(default=0)
     clock_offset_ms = models.FloatField(default=0)  # Atlas's clock minus the local server's
 
-    # Why transfers are halted, until an operator answers (syncapp/safety/halts.py): [{id, kind, …}]
+    # Why transfers are halted, until an operator answers (syncapp/store/halts.py): [{id, kind, …}]
     halts = models.JSONField(default=list, blank=True)
     refused = models.JSONField(default=dict, blank=True)  # collections that cannot be synced → why
-    # What does not get through (syncapp/streams/stuck.py): [{side, collection, since, error, still}]
+    # What does not get through (syncapp/listener/stuck.py): [{side, collection, since, error, still}]
     stuck = models.JSONField(default=list, blank=True)
     # Ages of a heartbeat when its event was read, in milliseconds; empty: none was read yet
     local_heartbeat_ms = models.FloatField(null=True)

@@ -2,8 +2,8 @@
 
 from django.db import models
 
+from syncapp.core.plain_ids import plain_id
 from syncapp.models.choices import Direction
-from syncapp.plain_ids import plain_id
 
 
 class RejectedChange(models.Model):

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from syncapp.conf import STRATEGIES
+from syncapp.conf.settings import STRATEGIES
 
 
 class SyncSwitches(models.Model):

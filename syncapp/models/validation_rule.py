@@ -2,8 +2,8 @@
 
 from django.db import models
 
+from syncapp.core.patterns import LONGEST
 from syncapp.models.excluded_collection import validate_pattern
-from syncapp.patterns import LONGEST
 
 
 class ValidationRule(models.Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from syncapp.engine.errors import RulesOutOfDate
+from syncapp.mongo.errors import RulesOutOfDate
 from syncapp.rules.rules import Rules
 
 KEEP_SECONDS = 1.0

@@ -17,7 +17,7 @@ from bson.errors import BSONError
 from jsonschema import Draft4Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from syncapp.engine.content import decode_for_people
+from syncapp.core.content import decode_for_people
 from syncapp.rules.bson_types import BSON_TYPES, JSON_TYPES, is_number, type_name
 from syncapp.rules.schema_check import read_schema
 

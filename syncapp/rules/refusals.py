@@ -12,9 +12,9 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.engine.sides import of_side
-from syncapp.rules.exclusions import TEMPORARY, is_reserved
-from syncapp.rules.listing import NOT_UTF_8, list_collections
+from syncapp.core.exclusions import TEMPORARY, is_reserved
+from syncapp.mongo.listing import NOT_UTF_8, list_collections
+from syncapp.mongo.sides import of_side
 from syncapp.rules.reserved import reserved
 
 KEEP_SECONDS = 30.0
@@ -59,7 +59,7 @@ def _why(info: Mapping[str, Any], side: str) -> str:
 
 
 def why_refused_name(info: Mapping[str, Any]) -> str:
-    """Why nobody can ask for its documents; empty: everybody can. `info`: as rules/listing.py gives it."""
+    """Why nobody can ask for its documents; empty: everybody can. `info`: as mongo/listing.py gives it."""
     if info.get("type") == NOT_UTF_8:
         return "Its name is not UTF-8: no driver can ask for its documents."
     return "" if is_usable(info.get("name", "")) else _NAME

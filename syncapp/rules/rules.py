@@ -8,15 +8,15 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.bulk import first_run_record
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import UnknownTime
-from syncapp.initial_choice import InitialChoice
+from syncapp.core.decide import Policy
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.values import UnknownTime
 from syncapp.rules import stored
-from syncapp.rules.exclusions import Exclusions
 from syncapp.rules.stored import StoredRules
 from syncapp.rules.validation import ValidationRules
-from syncapp.safety.halts import Halt, load_halts, stopped_sides
+from syncapp.store import first_run as first_run_record
+from syncapp.store.halts import Halt, load_halts, stopped_sides
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ import structlog
 from django.db import DatabaseError
 from pymongo.database import Database
 
-from syncapp.conf import SyncSettings
-from syncapp.django_calls import DjangoCalls
-from syncapp.engine.error_text import describe
+from syncapp.conf.settings import SyncSettings
+from syncapp.mongo.error_text import describe
+from syncapp.process.django_calls import DjangoCalls
 from syncapp.rules import stored
 from syncapp.rules.rules import Rules, rules_of
 from syncapp.rules.stored import StoredRules
-from syncapp.switches import apply_environment
+from syncapp.rules.switches import apply_environment
 
 log = structlog.get_logger(__name__)
 PATIENCE_SECONDS = 2.0  # a batch waits for it, and the copy is as good

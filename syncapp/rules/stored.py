@@ -8,8 +8,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.engine.origin import METADATA
 from syncapp.rules.validation import ValidationRules
+from syncapp.store.names import METADATA
 
 RULES_ID = "rules"
 
@@ -27,7 +27,7 @@ class StoredRules:
 def read() -> StoredRules:
     """Four small queries. Raises DatabaseError."""
     from syncapp.models import ExcludedCollection, ValidationRule
-    from syncapp.switches import get_switches
+    from syncapp.rules.switches import get_switches
 
     # The version is read first: rules that change between the queries are newer than it says, and are
     # read again when the next version is seen

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 
 MOST_KEYS = 4_096  # that are followed in a collection; twice as many are thinned out
 

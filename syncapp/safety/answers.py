@@ -11,17 +11,17 @@ from typing import Any
 import structlog
 from pymongo.database import Database
 
-from syncapp.bulk import runs, start
-from syncapp.bulk.runs import Kind as RunKind
-from syncapp.bulk.runs import Treatment
-from syncapp.engine.origin import INSTANCE_ID, METADATA
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import Side, UnknownTime
-from syncapp.rules.exclusions import Exclusions
-from syncapp.safety import heartbeat
-from syncapp.safety.answered import ALL, note_answered, reach
-from syncapp.safety.halts import HALTS, Answer, Halt, Kind
-from syncapp.streams.resume import save_token
+from syncapp.compare import start
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side, UnknownTime
+from syncapp.mongo.transaction import transaction
+from syncapp.store import heartbeat, runs
+from syncapp.store.answered import ALL, note_answered, reach
+from syncapp.store.halts import Answer, Halt, Kind
+from syncapp.store.names import HALTS, INSTANCE, METADATA
+from syncapp.store.runs import Kind as RunKind
+from syncapp.store.runs import Treatment
+from syncapp.store.tokens import save_token
 
 log = structlog.get_logger(__name__)
 BRING_BACK: dict[Side | None, Treatment] = {
@@ -123,7 +123,7 @@ def _let_time_go_on(
 def _become_new(local: Database[Any], halt: Halt) -> None:
     new = {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}
     with transaction(local) as session:
-        local[METADATA].replace_one({"_id": INSTANCE_ID}, new, upsert=True, session=session)
+        local[METADATA].replace_one({"_id": INSTANCE}, new, upsert=True, session=session)
         local[METADATA].delete_one({"_id": heartbeat.HEARTBEAT_ID}, session=session)
         runs.request(local, kind=RunKind.RESYNC, why=_why(halt), session=session)
         local[HALTS].delete_one({"_id": halt.id}, session=session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from syncapp.engine.values import DocumentKey, Fact
+from syncapp.core.values import DocumentKey, Fact
 
 LIMIT = 10  # a conflict, a retry after a crash and a late report cause a few transfers more than one
 KEYS = 20_000  # that are remembered

@@ -17,7 +17,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from syncapp.safety.ages import MOST_KEYS, Ages, Move
 
 GROWTH = 1.1  # the collection is counted again when it has lost so many more

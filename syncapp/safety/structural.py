@@ -14,15 +14,16 @@ from typing import Any
 import structlog
 from pymongo.database import Database
 
-from syncapp.bulk import runs
-from syncapp.bulk.gone import Gone, count_documents, count_gone
-from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions, is_reserved
+from syncapp.compare.gone import Gone, count_documents, count_gone
+from syncapp.core.changes import UNREADABLE, Structural
+from syncapp.core.exclusions import Exclusions, is_reserved
+from syncapp.core.values import Side
 from syncapp.rules.refusals import is_usable
-from syncapp.safety.answered import Answered, is_answered
-from syncapp.safety.halts import HALTS, SAMPLES, Kind, raise_halt, samples_of
 from syncapp.safety.mass_deletes import Limit
-from syncapp.streams.events import UNREADABLE, Structural
+from syncapp.store import runs
+from syncapp.store.answered import Answered, is_answered
+from syncapp.store.halts import SAMPLES, Kind, raise_halt, samples_of
+from syncapp.store.names import HALTS
 
 log = structlog.get_logger(__name__)
 REPLACED, UNREAD = "a collection was renamed or replaced", "a change event could not be read"

@@ -8,10 +8,10 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from syncapp.engine.connect import NewConnections
-from syncapp.engine.errors import ConnectionDown
-from syncapp.safety import heartbeat
-from syncapp.safety.halts import DETAILS, raise_halt
+from syncapp.mongo.connect import NewConnections
+from syncapp.mongo.errors import ConnectionDown
+from syncapp.store import heartbeat
+from syncapp.store.halts import DETAILS, raise_halt
 
 
 class TravelCheck:

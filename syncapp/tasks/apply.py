@@ -14,12 +14,12 @@ from celery.signals import task_failure
 from celery.worker import state
 from pymongo.errors import PyMongoError
 
-from syncapp.engine.error_text import describe
-from syncapp.engine.errors import SyncError, cause_of
-from syncapp.engine.values import Batch
-from syncapp.streams.messages import decode_batch
-from syncapp.tasks.reporter import Reporter, get_reporter
-from syncapp.tasks.worker import get_worker
+from syncapp.apply.messages import decode_batch
+from syncapp.apply.reporter import Reporter, get_reporter
+from syncapp.apply.worker import get_worker
+from syncapp.core.values import Batch
+from syncapp.mongo.error_text import describe
+from syncapp.mongo.errors import SyncError, cause_of
 
 log = structlog.get_logger(__name__)
 FOREIGN_RETRIES = 60  # of a task of another device, until it comes to a worker of that one

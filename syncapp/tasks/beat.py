@@ -8,8 +8,8 @@ import threading
 
 import structlog
 
-from syncapp.django_calls import drop_broken_connections
-from syncapp.engine.error_text import describe
+from syncapp.mongo.error_text import describe
+from syncapp.process.django_calls import drop_broken_connections
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 10.0

@@ -7,9 +7,9 @@ from celery import shared_task
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from syncapp.bulk.drive import TASK
-from syncapp.engine.error_text import describe
-from syncapp.engine.errors import SyncError
+from syncapp.compare.drive import TASK
+from syncapp.mongo.error_text import describe
+from syncapp.mongo.errors import SyncError
 from syncapp.tasks.comparer import get_comparer
 from syncapp.tasks.maintenance import QUEUE
 

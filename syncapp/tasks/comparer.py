@@ -8,19 +8,19 @@ import structlog
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from syncapp.bulk import runs
-from syncapp.bulk.run import Kind, Run
-from syncapp.bulk.slices import Pace, Slice
-from syncapp.conf import get_settings
-from syncapp.django_calls import DjangoCalls
-from syncapp.engine.error_text import describe
-from syncapp.engine.errors import ConnectionDown, translate
-from syncapp.engine.origin import instance_id
-from syncapp.engine.sides import connect_side, of_side
-from syncapp.engine.values import Side
+from syncapp.compare.slices import Pace, Slice
+from syncapp.conf.settings import get_settings
+from syncapp.core.values import Side
 from syncapp.models import Instance
+from syncapp.mongo.error_text import describe
+from syncapp.mongo.errors import ConnectionDown, translate
+from syncapp.mongo.sides import connect_side, of_side
+from syncapp.process.django_calls import DjangoCalls
 from syncapp.rules.source import RulesSource
-from syncapp.streams.lease import active_listener
+from syncapp.store import runs
+from syncapp.store.instance import instance_id
+from syncapp.store.lease import active_listener
+from syncapp.store.run import Kind, Run
 
 log = structlog.get_logger(__name__)
 MOST_FAILURES = 10  # of one slice, until a run that nothing depends on is given up

@@ -19,8 +19,8 @@ def _waits(what: str) -> Iterator[None]:
     """A database that is away makes this wait for its next time, and is one line in the log."""
     from django.db.utils import Error
 
-    from syncapp.databases import Unreachable
-    from syncapp.engine.error_text import describe
+    from syncapp.mongo.error_text import describe
+    from syncapp.services.databases import Unreachable
 
     try:
         yield
@@ -43,7 +43,7 @@ def prune() -> None:
 
 @shared_task(name="syncapp.maintenance.copy_left_conflicts", soft_time_limit=60, time_limit=90)
 def copy_left_conflicts() -> None:
-    from syncapp.conflicts.copying import copy_left_conflicts as copy
+    from syncapp.mirror.conflicts import copy_left_conflicts as copy
 
     copied = 0
     with _waits("copying conflicts"):
@@ -54,7 +54,7 @@ def copy_left_conflicts() -> None:
 
 @shared_task(name="syncapp.maintenance.retry_rejected_changes", soft_time_limit=60, time_limit=90)
 def retry_rejected_changes() -> None:
-    from syncapp.rejected import sweep
+    from syncapp.services.rejected import sweep
 
     count = 0
     with _waits("trying rejected changes again"):
@@ -65,8 +65,8 @@ def retry_rejected_changes() -> None:
 
 @shared_task(name="syncapp.maintenance.fold_landed_pushes", soft_time_limit=120, time_limit=150)
 def fold_landed_pushes() -> None:
-    from syncapp.databases import local_database
-    from syncapp.engine.landings import fold
+    from syncapp.services.databases import local_database
+    from syncapp.store.landings import fold
 
     count = 0
     with _waits("folding landed pushes"), local_database("maintenance") as local:

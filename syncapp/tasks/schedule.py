@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connections, transaction
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.tasks import maintenance
 
 VARIABLE = "ORIGIN_TRACKING_CLEANUP_INTERVAL"

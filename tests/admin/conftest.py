@@ -11,8 +11,8 @@ from rest_framework.authtoken.models import Token
 
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
-from syncapp.switches import audit, exclude, get_switches
-from syncapp.validation import set_rule
+from syncapp.rules.switches import audit, exclude, get_switches
+from syncapp.services.validation import set_rule
 from tests.api.conftest import change_settings  # noqa: F401  (the same fixture)
 from tests.support import rows
 

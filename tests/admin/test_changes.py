@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, Conflict, ExcludedCollection
-from syncapp.switches import change_switches, get_switches
+from syncapp.rules.switches import change_switches, get_switches
 from tests.api.conftest import Change
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
-from syncapp.switches import change_switches, get_switches
+from syncapp.rules.switches import change_switches, get_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from syncapp.models import Instance
 from syncapp.models.choices import Direction
-from syncapp.safety.halts import Kind
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
+from syncapp.store.halts import Kind
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from syncapp.conf import SyncSettings, load
+from syncapp.conf.settings import SyncSettings, load
 from syncapp.models import AuditEntry, ExcludedCollection, SyncSwitches
-from syncapp.switches import apply_environment, change_switches, exclude, get_switches, include
+from syncapp.rules.switches import apply_environment, change_switches, exclude, get_switches, include
 from syncapp.tasks.schedule import seed
 from tests.support import rows
 from tests.support.processes import manage

@@ -9,11 +9,11 @@ from django.test import Client
 from django.urls import reverse
 from pymongo.database import Database
 
-from syncapp import first_run
-from syncapp.bulk import first_run_record
-from syncapp.bulk.first_run_record import Counts, Report, State
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import Instance
+from syncapp.services import first_run
+from syncapp.store import first_run as first_run_record
+from syncapp.store.first_run import Counts, Report, State
 from tests.api.conftest import Change
 
 pytestmark = pytest.mark.django_db

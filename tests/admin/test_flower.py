@@ -13,7 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from syncapp.conf import BASE_DIR
+from syncapp.conf.settings import BASE_DIR
 from syncapp.embedded.ports import free_port
 from syncapp.embedded.redis import Redis
 from tests.api.conftest import Change

@@ -10,11 +10,12 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from pymongo.database import Database
+from syncapp.store.names import HALTS
 
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.values import Side
 from syncapp.models import AuditEntry, Conflict
-from syncapp.safety.halts import ANSWERS, HALTS, Kind, raise_halt
+from syncapp.store.halts import ANSWERS, Kind, raise_halt
 from tests.api.conftest import Change
 from tests.support import rows
 

@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, RejectedChange, ValidationRule
-from syncapp.switches import get_switches
+from syncapp.rules.switches import get_switches
 from tests.api.conftest import Change
 from tests.support import rows
 

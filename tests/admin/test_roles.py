@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from syncapp import roles
 from syncapp.models import Conflict
+from syncapp.services import roles
 from tests.admin.test_pages import MODELS, pages
 
 pytestmark = pytest.mark.django_db

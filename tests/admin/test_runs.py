@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from pymongo.database import Database
 
-from syncapp.bulk import runs
-from syncapp.bulk.run import Kind, State
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
-from syncapp.switches import change_switches, exclude
+from syncapp.rules.switches import change_switches, exclude
+from syncapp.store import runs
+from syncapp.store.run import Kind, State
 from tests.api.conftest import Change
 from tests.support import rows
 

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from syncapp import conf
+from syncapp.conf import settings as conf
 
 ROOT = "/api/sync/bidirectional"
 Change = Callable[..., None]
@@ -54,9 +54,9 @@ def operator(operator_user: User) -> APIClient:
 def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
     """Settings of the environment as they would be after a restart with these values."""
     from monitoring import dashboard, facts, flower
-    from syncapp import databases
     from syncapp.admin import navigation
     from syncapp.api import permissions
+    from syncapp.services import databases
 
     def change(**values: object) -> None:
         changed = dataclasses.replace(conf.get_settings(), **values)  # type: ignore[arg-type]

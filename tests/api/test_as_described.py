@@ -17,11 +17,11 @@ from pymongo.database import Database
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from syncapp import databases
 from syncapp.api import doctor
 from syncapp.api.token import TokenThrottle
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
+from syncapp.services import databases
 from tests.api.conftest import ROOT, Change, client_of
 from tests.support import rows
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from syncapp.core.patterns import ALLOWED
 from syncapp.models import AuditEntry
-from syncapp.patterns import ALLOWED
 from tests.api.conftest import ROOT
 
 pytestmark = pytest.mark.django_db

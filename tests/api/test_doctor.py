@@ -9,8 +9,8 @@ import pytest
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
-from syncapp import conf
 from syncapp.api import doctor
+from syncapp.conf import settings as conf
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.api.conftest import ROOT

@@ -10,12 +10,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from pymongo.database import Database
 from rest_framework.test import APIClient
+from syncapp.store.names import HALTS
 
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.values import Side
 from syncapp.models import AuditEntry
-from syncapp.safety.halts import ANSWERS, HALTS, Kind, raise_halt
-from syncapp.switches import get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.store.halts import ANSWERS, Kind, raise_halt
 from tests.api.conftest import ROOT, Change
 
 pytestmark = pytest.mark.django_db

@@ -11,12 +11,12 @@ from django.core.management import CommandError, call_command
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
-from syncapp import first_run
-from syncapp.bulk import first_run_record
-from syncapp.bulk.first_run_record import Counts, Report
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry
-from syncapp.switches import get_switches
+from syncapp.rules.switches import get_switches
+from syncapp.services import first_run
+from syncapp.store import first_run as first_run_record
+from syncapp.store.first_run import Counts, Report
 from tests.api.conftest import ROOT, Change
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ from django.test import Client
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
+from syncapp.listener.status import mirror_tokens
 from syncapp.models import ResumeToken
-from syncapp.streams.change_stream import ChangeStream
-from syncapp.streams.status import mirror_tokens
+from syncapp.mongo.change_stream import ChangeStream
 from tests.api.conftest import ROOT
 from tests.support.eventually import eventually
 

@@ -8,10 +8,10 @@ import pytest
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
-from syncapp.bulk import runs
-from syncapp.bulk.run import Kind, State
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
+from syncapp.store import runs
+from syncapp.store.run import Kind, State
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from pymongo.database import Database
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from syncapp.models import AuditEntry
-from syncapp.streams.resume import save_token
+from syncapp.store.tokens import save_token
 from tests.api.conftest import Change
 
 pytestmark = pytest.mark.django_db

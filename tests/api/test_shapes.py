@@ -10,7 +10,7 @@ from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from syncapp.models.choices import Direction
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
 from tests.api.conftest import ROOT
 from tests.support import rows
 
@@ -160,7 +160,7 @@ def test_the_api_pages_work_without_the_internet(anybody: APIClient) -> None:
 def test_every_address_of_the_page_about_the_api_exists(anybody: APIClient) -> None:
     import re
 
-    from syncapp.conf import BASE_DIR
+    from syncapp.conf.settings import BASE_DIR
 
     text = (BASE_DIR / "docs" / "api.md").read_text()
     described = set(re.findall(r"`(?:GET|POST|PUT|DELETE) ([\w/{}-]+)", text))

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from syncapp.api.urls import sync
 from syncapp.api.views import SyncView
 from syncapp.models import AuditEntry, ExcludedCollection, ResumeToken, SyncSwitches, ValidationRule
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
 from tests.api.conftest import ROOT
 from tests.support import rows
 

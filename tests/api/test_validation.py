@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry, ValidationRule
-from syncapp.switches import get_switches
+from syncapp.rules.switches import get_switches
 from tests.api.conftest import ROOT
 
 pytestmark = pytest.mark.django_db

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from syncapp.conf import BASE_DIR
-from syncapp.engine.values import Side
+from syncapp.conf.settings import BASE_DIR
+from syncapp.core.values import Side
 from tests.benchmarks.contenders import CEILING, LIMIT, NAIVE, PRODUCT
 from tests.benchmarks.devices import fleet
 from tests.benchmarks.distance import distance

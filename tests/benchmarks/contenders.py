@@ -11,10 +11,10 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.conf import SETTINGS
+from syncapp.conf.settings import SETTINGS
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import mongod_uri
 from syncapp.embedded.tether import tethered
-from syncapp.engine.values import Side
 from tests.benchmarks.meters import Pids
 from tests.benchmarks.peers.naive import TOKENS
 from tests.benchmarks.world import Document, World

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pymongo.database import Database
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from tests.benchmarks.contenders import PRODUCT, SMALL, Contender, contender
 from tests.benchmarks.meters import Meter
 from tests.benchmarks.workloads import STORIES, Documents, Step, fingerprint

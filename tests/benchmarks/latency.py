@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pymongo.errors import PyMongoError
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from tests.benchmarks.contenders import Product, contender
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.workloads import SMALL, Documents

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from syncapp.conf import PROFILES
-from syncapp.engine.values import Side
+from syncapp.conf.settings import PROFILES
+from syncapp.core.values import Side
 
 # What can be chosen with --only, and what it measures
 GROUPS = {

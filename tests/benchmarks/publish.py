@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from syncapp.conf import BASE_DIR
+from syncapp.conf.settings import BASE_DIR
 from tests.benchmarks.plots import all_plots
 from tests.benchmarks.results import Results
 from tests.benchmarks.tables import all_tables

@@ -14,18 +14,19 @@ from pathlib import Path
 import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
+from syncapp.store.instance import instance_id
+from syncapp.store.prepare import prepare
+from syncapp.store.stream import pipeline
 
-from syncapp import memory
-from syncapp.bulk.start import prepare
+from syncapp.core.content import document_key
+from syncapp.core.decide import Policy
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import BOTH, Batch, Ending, Fact, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.connect import connect
-from syncapp.engine.content import document_key
-from syncapp.engine.decide import Policy
-from syncapp.engine.origin import instance_id
-from syncapp.engine.values import BOTH, Batch, Ending, Fact, Side, WorkItem
-from syncapp.rules.exclusions import Exclusions
-from syncapp.streams.change_stream import ChangeStream, pipeline
-from syncapp.streams.readers import LOCAL_FETCH
+from syncapp.listener.readers import LOCAL_FETCH
+from syncapp.mongo.change_stream import ChangeStream
+from syncapp.mongo.connect import connect
+from syncapp.process import memory
 from tests.benchmarks.drain import COLLECTION
 from tests.benchmarks.workloads import LARGE, SMALL
 from tests.benchmarks.world import Document, World

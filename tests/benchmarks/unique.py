@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pymongo import UpdateOne
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from tests.benchmarks.contenders import PRODUCT, Product, contender
 from tests.benchmarks.workloads import PORTION, SMALL, Documents
 from tests.benchmarks.world import World

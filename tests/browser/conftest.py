@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from syncapp.conf import BASE_DIR
+from syncapp.conf.settings import BASE_DIR
 from syncapp.embedded.ports import free_port
 from tests.support.eventually import eventually
 from tests.support.processes import environment, manage
@@ -33,7 +33,7 @@ ROWS = """
 from datetime import timedelta
 from django.contrib.auth.models import Permission, User
 from syncapp.models.choices import Direction
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
 from tests.support import rows
 User.objects.create_superuser("admin", "admin@example.com", "secret")
 viewer = User.objects.create_user("viewer", password="secret", is_staff=True)

@@ -8,7 +8,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site
 
-SWITCHES = "from syncapp.switches import get_switches; print(get_switches().enabled, get_switches().paused)"
+SWITCHES = (
+    "from syncapp.rules.switches import get_switches; print(get_switches().enabled, get_switches().paused)"
+)
 SILENT = """
 from datetime import timedelta
 from syncapp.models import Instance

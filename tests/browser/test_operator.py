@@ -13,15 +13,14 @@ import bson
 import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, expect
 from pymongo.database import Database
+from syncapp.store.names import HALTS, INSTANCE, METADATA, RUNS
 
-from syncapp.bulk import first_run_record
-from syncapp.bulk.first_run_record import Counts, Report, State
-from syncapp.bulk.runs import RUNS
+from syncapp.core.content import document_key
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.content import document_key
-from syncapp.engine.origin import INSTANCE_ID, METADATA
-from syncapp.engine.values import Side
-from syncapp.safety.halts import HALTS, Kind, raise_halt, samples_of
+from syncapp.store import first_run as first_run_record
+from syncapp.store.first_run import Counts, Report, State
+from syncapp.store.halts import Kind, raise_halt, samples_of
 from tests.browser.conftest import Site, serve
 from tests.support.rows import DEVICE
 
@@ -128,7 +127,7 @@ def operated(
     tmp_path: Path, busy_home: Path, local_db: Database[Any], atlas_db: Database[Any], local_server: Mongod, atlas_server: Mongod,
 ) -> Iterator[Site]:  # fmt: skip
     """A site on real databases, as a listener leaves them."""
-    local_db[METADATA].insert_one({"_id": INSTANCE_ID, "instanceId": DEVICE})
+    local_db[METADATA].insert_one({"_id": INSTANCE, "instanceId": DEVICE})
     local_db["orders"].insert_one(HERE | {"state": "cooking"})
     atlas_db["orders"].insert_one(THERE)
     keys = [document_key("orders", bson.encode({"_id": one})) for one in (7, "8 " + LONG)]

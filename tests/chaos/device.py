@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
-from syncapp.conf import BASE_DIR
+from syncapp.conf.settings import BASE_DIR
 from syncapp.embedded.ports import free_port
 from syncapp.embedded.redis import Redis
 from syncapp.embedded.tether import tethered
-from syncapp.engine.conflict_records import read_uncopied
-from syncapp.safety.halts import load_halts
+from syncapp.store.conflicts import read_uncopied
+from syncapp.store.halts import load_halts
 from tests.chaos.mortal import MortalMongod
 from tests.support.django_rows import DjangoRows
 from tests.support.processes import Process, processes_of, start

@@ -9,8 +9,7 @@ from typing import Any
 
 from bson import Timestamp
 from pymongo.database import Database
-
-from syncapp.engine.origin import BATCHES
+from syncapp.store.names import BATCHES
 
 END = "_sync_test_end"  # never synced
 Key = tuple[str, str]  # collection, _id

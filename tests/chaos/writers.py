@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure
 
-from syncapp.engine.transaction import session_of
+from syncapp.mongo.transaction import session_of
 
 Document = dict[str, Any]
 COLLECTIONS = ("orders", "customers", "stock")

@@ -35,8 +35,8 @@ answers = {{
 }}
 # The listener looks once a minute which are refused: this is what it will say then
 if {soon!r}:
-    from syncapp.databases import database
-    from syncapp.engine.values import Side
+    from syncapp.services.databases import database
+    from syncapp.core.values import Side
     from syncapp.rules.refusals import refusals
     with database(Side.LOCAL, "fuzz") as local, database(Side.ATLAS, "fuzz") as atlas:
         answers["health"]["refusedCollections"] |= refusals(local, atlas)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from tests.fuzz import names, values
 from tests.fuzz.bson_bytes import Element, Field, array, date, of, raw, small_document, text, whole
 

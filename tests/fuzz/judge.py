@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from bson import json_util
 
-from syncapp.engine.content import decode_for_people, id_of
-from syncapp.rules.exclusions import Exclusions
+from syncapp.core.content import decode_for_people, id_of
+from syncapp.core.exclusions import Exclusions
 from tests.fuzz.api import Named
 from tests.fuzz.world import Contents
 

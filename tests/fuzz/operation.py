@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncapp.engine.content import elements
-from syncapp.engine.values import Side
+from syncapp.core.content import elements
+from syncapp.core.values import Side
 from tests.fuzz.bson_bytes import Field, whole
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from tests.fuzz import api
 from tests.fuzz.judge import WHOLE_DEVICE, Verdict, judge
 from tests.fuzz.operation import save

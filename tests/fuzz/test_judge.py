@@ -8,7 +8,7 @@ from typing import Any
 import bson
 import pytest
 
-from syncapp.engine.content import document_key, id_of
+from syncapp.core.content import document_key, id_of
 from tests.fuzz.api import Named
 from tests.fuzz.bson_bytes import text, whole
 from tests.fuzz.judge import judge

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from tests.fuzz.bson_bytes import of
 from tests.fuzz.operation import Operation, load, operation, save
 from tests.fuzz.plan import make

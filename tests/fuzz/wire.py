@@ -10,7 +10,7 @@ from bson import Binary, Int64
 from bson.binary import UUID_SUBTYPE
 from bson.codec_options import CodecOptions, DatetimeConversion
 
-from syncapp.engine.content import documents_in, elements
+from syncapp.core.content import documents_in, elements
 from tests.fuzz.bson_bytes import Field, embedded, of, text, whole
 from tests.support.wire import Connection
 

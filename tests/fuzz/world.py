@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pymongo.uri_parser import parse_uri
 
+from syncapp.core.content import document_key, elements, id_of
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.content import document_key, elements, id_of
-from syncapp.engine.values import Side
 from tests.fuzz.bson_bytes import Element, Field, of, text
 from tests.fuzz.document_operations import ask_for_all
 from tests.fuzz.names import usable

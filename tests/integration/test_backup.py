@@ -26,10 +26,10 @@ from bson import (
 )
 from pymongo.database import Database
 
-from syncapp.bulk.backup import back_up
-from syncapp.bulk.dump_folder import DumpError, file_name, read_metadata
-from syncapp.bulk.restore import Restored, open_dump, restore
-from syncapp.engine.values import Side
+from syncapp.backup.backup import back_up
+from syncapp.backup.dump_folder import DumpError, file_name, read_metadata
+from syncapp.backup.restore import Restored, open_dump, restore
+from syncapp.core.values import Side
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.processes import manage

@@ -7,14 +7,14 @@ from typing import Any
 import bson
 import pytest
 from pymongo.database import Database
+from syncapp.store.prepare import prepare
 
-from syncapp.bulk.start import prepare
+from syncapp.core.content import content_hash, document_key
+from syncapp.core.decide import Policy
+from syncapp.core.values import BOTH, Batch, Ending, Fact, Side, SyncState, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.content import content_hash, document_key
-from syncapp.engine.decide import Policy
-from syncapp.engine.state import write_states
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import BOTH, Batch, Ending, Fact, Side, SyncState, WorkItem
+from syncapp.mongo.transaction import transaction
+from syncapp.store.states import write_states
 
 COUNT, BYTES = 40, 1_000
 READ = 1 << 63  # the streams have been read up to here

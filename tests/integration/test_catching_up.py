@@ -8,11 +8,11 @@ import bson
 import pytest
 from pymongo.database import Database
 
-from syncapp.conflicts import pending
-from syncapp.engine.content import document_key
-from syncapp.engine.values import Ending, Outcome, Side
+from syncapp.core.content import document_key
+from syncapp.core.values import Ending, Outcome, Side
+from syncapp.listener.catching_up import catch_up
 from syncapp.models import RejectedChange
-from syncapp.streams.catching_up import catch_up
+from syncapp.store import rejected as pending
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

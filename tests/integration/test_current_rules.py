@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.engine.errors import TransientError
+from syncapp.mongo.errors import TransientError
 from syncapp.rules import current
 from syncapp.rules.current import CurrentRules
 from syncapp.rules.rules import load_rules
-from syncapp.switches import change_switches, get_switches
+from syncapp.rules.switches import change_switches, get_switches
 
 pytestmark = pytest.mark.django_db
 

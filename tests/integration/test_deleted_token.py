@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.engine.errors import HistoryLost
-from syncapp.engine.values import BOTH, Side
-from syncapp.streams.lease import Lease, active_listener
-from syncapp.streams.resume import load_token, missing_tokens, save_token
+from syncapp.core.values import BOTH, Side
+from syncapp.mongo.errors import HistoryLost
+from syncapp.store.lease import Lease, active_listener
+from syncapp.store.tokens import load_token, missing_tokens, save_token
 
 OLD, NEW = {"_data": "82" + "0" * 16}, {"_data": "82" + "1" * 16}
 

@@ -12,18 +12,19 @@ import bson
 import pytest
 from pymongo.database import Database
 
-from syncapp.conf import load
+from syncapp.apply import reports
+from syncapp.apply.messages import Report
+from syncapp.conf.settings import load
+from syncapp.core.content import document_key
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import BOTH, Batch, Ending, Outcome, Seen, Side
 from syncapp.embedded.redis import Redis
-from syncapp.engine.content import document_key
-from syncapp.engine.values import BOTH, Batch, Ending, Outcome, Seen, Side
-from syncapp.rules.exclusions import Exclusions
+from syncapp.listener import dispatcher
+from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.listener.dispatcher import MOST_PATIENCE, Dispatcher
+from syncapp.listener.metrics import MetricsBuffer
+from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
-from syncapp.streams import dispatcher, reports
-from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.dispatcher import MOST_PATIENCE, Dispatcher
-from syncapp.streams.messages import Report
-from syncapp.streams.metrics import MetricsBuffer
-from syncapp.streams.safeguards import Safeguards
 
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
 TIMEOUT = 1.0  # seconds, as SYNC_REPORT_TIMEOUT

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from syncapp.bulk.transaction_lifetime import PARAMETER
 from syncapp.embedded.mongod import Mongod, direct_client
 from syncapp.embedded.redis import Redis
+from syncapp.mongo.transaction_lifetime import PARAMETER
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually

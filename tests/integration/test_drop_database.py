@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncapp.safety.halts import Answer, Kind, answer_halt, load_halts
+from syncapp.store.halts import Answer, Kind, answer_halt, load_halts
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually

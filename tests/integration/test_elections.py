@@ -12,18 +12,19 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from syncapp.mongo.check_server import check_server
+from syncapp.store.prepare import prepare
 
-from syncapp.bulk.start import check_server, prepare
+from syncapp.core.content import document_key
+from syncapp.core.decide import Policy
+from syncapp.core.values import ATLAS_ORIGIN, Batch, DocumentKey, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from syncapp.engine.certainty import read_on_from_now
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.connect import connect
-from syncapp.engine.content import document_key
-from syncapp.engine.decide import Policy
-from syncapp.engine.errors import TransientError
-from syncapp.engine.transaction import read_position, session_of
-from syncapp.engine.values import ATLAS_ORIGIN, Batch, DocumentKey, Ending, Fact, Outcome, Side, WorkItem
+from syncapp.mongo.connect import connect
+from syncapp.mongo.errors import TransientError
+from syncapp.mongo.transaction import read_position, session_of
 from tests.integration.conftest import Workshop
 from tests.support import raw
 from tests.support.device import Device

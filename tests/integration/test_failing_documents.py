@@ -13,27 +13,26 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
+from syncapp.store.instance import instance_id
+from syncapp.store.prepare import prepare
 
-from syncapp.bulk.start import prepare
-from syncapp.conf import SyncSettings, load
+from syncapp.apply import blame, reporter, reports, worker
+from syncapp.conf.settings import SyncSettings, load
+from syncapp.core.content import document_key, elements_of, wrap
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import BOTH, Batch, Fact, Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
-from syncapp.engine.content import document_key, elements_of, wrap
-from syncapp.engine.errors import ConnectionDown, Misconfigured, TransientError
-from syncapp.engine.origin import instance_id
-from syncapp.engine.values import BOTH, Batch, Fact, Side
+from syncapp.listener import dispatcher as dispatching
+from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.metrics import MetricsBuffer
+from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.stuck import STILL_SECONDS, Stuck
 from syncapp.models import RejectedChange
-from syncapp.rules.exclusions import Exclusions
+from syncapp.mongo.errors import ConnectionDown, Misconfigured, TransientError
 from syncapp.rules.rules import Rules
-from syncapp.streams import dispatcher as dispatching
-from syncapp.streams import reports
-from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.dispatcher import Dispatcher
-from syncapp.streams.metrics import MetricsBuffer
-from syncapp.streams.safeguards import Safeguards
-from syncapp.streams.stuck import STILL_SECONDS, Stuck
-from syncapp.switches import change_switches, get_switches
-from syncapp.tasks import blame, reporter, worker
+from syncapp.rules.switches import change_switches, get_switches
 
 pytestmark = pytest.mark.django_db(
     transaction=True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from syncapp.conf import load
+from syncapp.conf.settings import load
 from syncapp.embedded.first_look import FirstLook
 from syncapp.embedded.mongod import Mongod
 from tests.support.certificates import make_authority

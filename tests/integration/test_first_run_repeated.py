@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from syncapp.store.prepare import prepare
 
-from syncapp.bulk import first_run, first_run_record
-from syncapp.bulk.ranges import PAGE
-from syncapp.bulk.start import prepare
-from syncapp.engine.values import Side
-from syncapp.initial_choice import InitialChoice
-from syncapp.rules.exclusions import Exclusions
+from syncapp.compare.ranges import PAGE
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.values import Side
+from syncapp.first_run import comparison as first_run
 from syncapp.rules.rules import Rules
+from syncapp.store import first_run as first_run_record
 
 pytestmark = pytest.mark.django_db
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)

@@ -7,16 +7,17 @@ from typing import Any
 import bson
 import pytest
 from pymongo.database import Database
+from syncapp.store.names import BATCHES, STATE
 
-from syncapp.bulk import treatments
-from syncapp.bulk.run import Treatment
-from syncapp.engine import landings
-from syncapp.engine.content import content_hash, document_key, key_hash
-from syncapp.engine.landings import fold, landed_batches, record_landed
-from syncapp.engine.origin import BATCHES, STATE, ensure_indexes, insert_marker
-from syncapp.engine.state import read_states, write_states
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
+from syncapp.compare import treatments
+from syncapp.core.content import content_hash, document_key, key_hash
+from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
+from syncapp.mongo.transaction import transaction
+from syncapp.store import landings
+from syncapp.store.batches import ensure_indexes, insert_marker
+from syncapp.store.landings import fold, landed_batches, record_landed
+from syncapp.store.run import Treatment
+from syncapp.store.states import read_states, write_states
 
 MANY = landings.FEW + 1
 SEEN_AT = 1_790_000_000 << 32 | 7  # a position on Atlas

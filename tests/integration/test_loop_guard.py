@@ -8,19 +8,19 @@ import bson
 from pymongo.database import Database
 from structlog.testing import capture_logs
 
-from syncapp.conf import load
+from syncapp.apply import reports
+from syncapp.apply.messages import Report
+from syncapp.conf.settings import load
+from syncapp.core.content import document_key
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Batch, Ending, Fact, Outcome, Side
 from syncapp.embedded.redis import Redis
-from syncapp.engine.content import document_key
-from syncapp.engine.values import Batch, Ending, Fact, Outcome, Side
-from syncapp.rules.exclusions import Exclusions
+from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.metrics import MetricsBuffer
+from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
 from syncapp.safety.loop_guard import LIMIT
-from syncapp.streams import reports
-from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.dispatcher import Dispatcher
-from syncapp.streams.messages import Report
-from syncapp.streams.metrics import MetricsBuffer
-from syncapp.streams.safeguards import Safeguards
 
 KEY = document_key("orders", bson.encode({"_id": 1}))
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)

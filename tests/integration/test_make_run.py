@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from syncapp.embedded.lock import is_held
+from syncapp.conf.home_lock import is_held
 from syncapp.embedded.ports import free_port, is_free
 from tests.support.eventually import eventually
 from tests.support.processes import manage, processes_of, start_manage
@@ -158,7 +158,9 @@ def test_a_second_one_on_the_same_port_is_told_so(running: Running, tmp_path: Pa
 
 def test_commands_in_another_terminal_reach_its_servers(running: Running) -> None:
     settings = dict.fromkeys(("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL"))
-    code = "from syncapp.conf import get_settings as s; print(s().mongodb_uri, s().mongodb_atlas_uri)"
+    code = (
+        "from syncapp.conf.settings import get_settings as s; print(s().mongodb_uri, s().mongodb_atlas_uri)"
+    )
     environment = {
         **os.environ,
         "SYNC_HOME": str(running.home),

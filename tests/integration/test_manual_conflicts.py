@@ -62,8 +62,8 @@ def wait_for_open(device: Device, *keys: str) -> None:
 
 def resolve(device: Device, key: str, winner: str) -> None:
     device.console.run(
-        "from syncapp.conflicts.resolve import resolve\n"
-        "from syncapp.engine.values import Side\n"
+        "from syncapp.services.resolve import resolve\n"
+        "from syncapp.core.values import Side\n"
         "from syncapp.models import Conflict\n"
         f"one = Conflict.objects.get(document_id='\"{key}\"', winner='open', resolved_at=None)\n"
         f"resolve(one, Side({winner!r}))"

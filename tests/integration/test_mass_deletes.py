@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from bson import json_util
 
-from syncapp.engine.values import Side
-from syncapp.safety.halts import Answer, Kind, answer_halt, load_halts
+from syncapp.core.values import Side
+from syncapp.store.halts import Answer, Kind, answer_halt, load_halts
 from tests.support.device import Device, databases
 from tests.support.eventually import eventually
 

@@ -42,7 +42,7 @@ pathlib.Path({path!r}).write_text(json.dumps([one["reasons"] for one in found], 
 """
 EXAMINE = """
 import json, pathlib
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.doctor.examine import examine
 found = [line.finding.text for line in examine(get_settings()) if line.finding.level.exit_code]
 pathlib.Path({path!r}).write_text(json.dumps(found))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncapp.conf import BASE_DIR
+from syncapp.conf.settings import BASE_DIR
 from tests.support.postgres import Postgres
 
 CHOICE = (

@@ -11,7 +11,7 @@ import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from pymongo.database import Database
 
-from syncapp.bulk.ranges import read_range
+from syncapp.compare.ranges import read_range
 from tests.support.raw import EXACT, raw
 
 IDS = [

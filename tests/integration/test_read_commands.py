@@ -14,12 +14,12 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
+from syncapp.core.content import document_key
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.content import document_key
-from syncapp.engine.documents import read_documents
-from syncapp.engine.errors import BatchTooLarge
-from syncapp.engine.read_commands import find
-from syncapp.engine.transaction import session_of, transaction
+from syncapp.mongo.documents import read_documents
+from syncapp.mongo.errors import BatchTooLarge
+from syncapp.mongo.read_commands import find
+from syncapp.mongo.transaction import session_of, transaction
 from tests.conftest import Document
 from tests.support.servers import started
 

@@ -11,10 +11,10 @@ from pymongo.database import Database
 from pymongo.errors import AutoReconnect
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.connect import connect
-from syncapp.engine.errors import ConnectionDown
-from syncapp.engine.transaction import transaction
-from syncapp.streams.change_stream import ChangeStream
+from syncapp.mongo.change_stream import ChangeStream
+from syncapp.mongo.connect import connect
+from syncapp.mongo.errors import ConnectionDown
+from syncapp.mongo.transaction import transaction
 from tests.support.eventually import eventually
 from tests.support.servers import started
 

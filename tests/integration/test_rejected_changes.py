@@ -20,7 +20,7 @@ RETRY_ALL = "from syncapp import rejected\nassert rejected.retry(rejected.chosen
 SWEEP = """
 import datetime as dt
 from django.utils import timezone
-from syncapp.rejected import sweep
+from syncapp.services.rejected import sweep
 assert sweep(timezone.now() + dt.timedelta(minutes=9)) == 0, "too early"
 assert sweep(timezone.now() + dt.timedelta(days=1, minutes=1)) == {}
 """
@@ -147,7 +147,9 @@ def test_a_unique_value_that_is_taken_is_named_with_both_documents(device: Devic
 def test_a_validation_rule_holds_in_both_directions(device: Device, source: str) -> None:
     name = f"ruled_{source}"
     here, there = databases(device)[source], databases(device)["atlas" if source == "local" else "local"]
-    change_rules(device, f"from syncapp.validation import set_rule\nset_rule('{name[:-1]}*', {SCHEMA!r})")
+    change_rules(
+        device, f"from syncapp.services.validation import set_rule\nset_rule('{name[:-1]}*', {SCHEMA!r})"
+    )
     documents = [{"_id": number, "total": number} for number in range(20)]
     here[name].insert_many([*documents, {"_id": "wrong", "total": "much"}, {"_id": "without"}])
     wait_for_count(there, name, 20)
@@ -164,7 +166,9 @@ def test_a_validation_rule_holds_in_both_directions(device: Device, source: str)
     wait_for_count(there, name, 20)
     wait_for_rejections(device, name, 1)
     # Neither is the rest, once the rule is gone
-    change_rules(device, f"from syncapp.validation import remove_rule\nassert remove_rule('{name[:-1]}*')")
+    change_rules(
+        device, f"from syncapp.services.validation import remove_rule\nassert remove_rule('{name[:-1]}*')"
+    )
     device.console.run(RETRY_ALL.format(1))
     device.wait_until_settled()
     wait_until_cleared(device)

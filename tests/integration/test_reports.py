@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from syncapp.apply import reports
+from syncapp.apply.messages import Report
+from syncapp.apply.reports import ReportReader
+from syncapp.core.values import Side
 from syncapp.embedded.redis import Redis
-from syncapp.engine.values import Side
-from syncapp.streams import reports
-from syncapp.streams.messages import Report
-from syncapp.streams.reports import ReportReader
 
 
 @pytest.fixture

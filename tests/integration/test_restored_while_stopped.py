@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from syncapp.bulk.backup import back_up
-from syncapp.bulk.restore import open_dump, restore
-from syncapp.engine.values import Side
-from syncapp.safety.halts import Answer, Kind, answer_halt, load_halts
-from syncapp.safety.heartbeat import read_kept
+from syncapp.backup.backup import back_up
+from syncapp.backup.restore import open_dump, restore
+from syncapp.core.values import Side
+from syncapp.store.halts import Answer, Kind, answer_halt, load_halts
+from syncapp.store.heartbeat import read_kept
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.bulk import runs
-from syncapp.bulk.drive import drive, mirror_runs
-from syncapp.bulk.run import Kind, Progress, Run, State, Treatment
-from syncapp.engine.connect import CODEC
-from syncapp.engine.transaction import transaction
+from syncapp.compare.drive import drive, mirror_runs
 from syncapp.models import ComparisonRun
+from syncapp.mongo.connect import CODEC
+from syncapp.mongo.transaction import transaction
+from syncapp.store import runs
+from syncapp.store.run import Kind, Progress, Run, State, Treatment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DEVICE = "device"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from syncapp.conf import BASE_DIR
+from syncapp.conf.settings import BASE_DIR
 from syncapp.embedded.redis import Redis
 from tests.integration.conftest import MakeDevice
 from tests.support.certificates import Authority, make_authority
@@ -25,7 +25,7 @@ import asyncio, json
 from flower.utils.broker import Broker as FlowerBroker
 import django
 django.setup()
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.streams import reports
 from syncproject.celery import app
 

@@ -12,11 +12,11 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
-from syncapp.bulk.backup import back_up
-from syncapp.bulk.restore import open_dump, restore
+from syncapp.backup.backup import back_up
+from syncapp.backup.restore import open_dump, restore
+from syncapp.core.values import Side
 from syncapp.embedded.redis import Redis
-from syncapp.engine.values import Side
-from syncapp.safety.heartbeat import read_kept
+from syncapp.store.heartbeat import read_kept
 from tests.integration.conftest import Workshop
 from tests.support.certificates import make_authority
 from tests.support.device import Device, databases

@@ -14,8 +14,8 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from syncapp.embedded.mongod import direct_client
-from syncapp.engine import replica_set
-from syncapp.engine.replica_set import Standing
+from syncapp.mongo import replica_set
+from syncapp.mongo.replica_set import Standing
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually

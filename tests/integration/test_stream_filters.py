@@ -9,15 +9,16 @@ from typing import Any
 import bson
 import pytest
 from pymongo.database import Database
+from syncapp.store.names import DEVICES
+from syncapp.store.stream import pipeline
 
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.connect import connect
-from syncapp.engine.errors import HistoryLost
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
-from syncapp.safety.heartbeat import DEVICES
-from syncapp.streams.change_stream import ChangeStream, pipeline
+from syncapp.mongo.change_stream import ChangeStream
+from syncapp.mongo.connect import connect
+from syncapp.mongo.errors import HistoryLost
+from syncapp.mongo.transaction import transaction
 from tests.support.eventually import eventually
 
 NOTHING = pipeline(Side.ATLAS, Exclusions(), "old id")

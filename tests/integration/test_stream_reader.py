@@ -7,14 +7,16 @@ from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect
+from syncapp.core.changes import Change, Found
+from syncapp.store.stream import pipeline
 
-from syncapp.engine.errors import HistoryLost
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
-from syncapp.streams.change_stream import ChangeStream, Fetched, pipeline
-from syncapp.streams.events import Change, EventReader, Found
-from syncapp.streams.stream_reader import StreamReader
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side
+from syncapp.listener.events import EventReader
+from syncapp.listener.stream_reader import StreamReader
+from syncapp.mongo.change_stream import ChangeStream, Fetched
+from syncapp.mongo.errors import HistoryLost
+from syncapp.mongo.transaction import transaction
 from tests.support.eventually import eventually
 
 BATCH = 10

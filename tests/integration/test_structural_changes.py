@@ -12,8 +12,8 @@ import pytest
 from bson import Code
 from pymongo.collection import Collection
 
-from syncapp.engine.values import Side
-from syncapp.safety.halts import Answer, Kind, answer_halt, load_halts
+from syncapp.core.values import Side
+from syncapp.store.halts import Answer, Kind, answer_halt, load_halts
 from tests.support.device import Device, databases
 from tests.support.eventually import eventually
 from tests.support.raw import contents

@@ -13,8 +13,8 @@ import pytest
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
-from syncapp.safety.halts import Answer, Kind, answer_halt, load_halts
-from syncapp.safety.heartbeat import Kept, read_kept
+from syncapp.store.halts import Answer, Kind, answer_halt, load_halts
+from syncapp.store.heartbeat import Kept, read_kept
 from tests.integration.conftest import Workshop
 from tests.support.device import Addresses, Device
 from tests.support.eventually import eventually

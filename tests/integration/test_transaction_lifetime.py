@@ -9,13 +9,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from syncapp.bulk import start
-from syncapp.bulk.transaction_lifetime import (
+from syncapp.compare import start
+from syncapp.embedded.mongod import Mongod
+from syncapp.mongo.transaction_lifetime import (
     PARAMETER,
     lower_transaction_lifetime,
     read_transaction_lifetime,
 )
-from syncapp.embedded.mongod import Mongod
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ from typing import Any
 import bson
 import pytest
 from pymongo.database import Database
+from syncapp.store.names import STATE
 
-from syncapp.bulk import treatments
-from syncapp.bulk.compare import Compared
-from syncapp.bulk.run import Treatment
-from syncapp.engine.content import content_hash, document_key
-from syncapp.engine.errors import TransientError
-from syncapp.engine.origin import STATE
-from syncapp.engine.state import read_states, write_states
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
+from syncapp.compare import treatments
+from syncapp.compare.differences import Compared
+from syncapp.core.content import content_hash, document_key
+from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
+from syncapp.mongo.errors import TransientError
+from syncapp.mongo.transaction import transaction
+from syncapp.store.run import Treatment
+from syncapp.store.states import read_states, write_states
 
 A, B, C = (bytes([number]) * 16 for number in (1, 2, 3))
 KEY = document_key("shop", bson.encode({"_id": 1}))

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from syncapp.store.stream import pipeline
 
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.connect import connect
-from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
-from syncapp.safety.halts import Kind, load_halts
-from syncapp.streams.change_stream import ChangeStream, pipeline
-from syncapp.streams.events import EventReader
-from syncapp.streams.safeguards import Safeguards
+from syncapp.listener.events import EventReader
+from syncapp.listener.safeguards import Safeguards
+from syncapp.mongo.change_stream import ChangeStream
+from syncapp.mongo.connect import connect
+from syncapp.store.halts import Kind, load_halts
 from tests.support.eventually import eventually
 from tests.support.servers import started
 

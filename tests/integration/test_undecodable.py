@@ -8,9 +8,9 @@ import json
 import bson
 import pytest
 
-from syncapp.engine.content import wrap
-from syncapp.engine.values import Side
-from syncapp.safety.halts import Kind, load_halts
+from syncapp.core.content import wrap
+from syncapp.core.values import Side
+from syncapp.store.halts import Kind, load_halts
 from tests.integration.conftest import MakeDevice
 from tests.support import wire
 from tests.support.device import Device, databases

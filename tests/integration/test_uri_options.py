@@ -12,9 +12,9 @@ from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
 from pymongo.errors import ConfigurationError
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine.connect import ENFORCED, LEAST_POOL, connect
-from syncapp.engine.transaction import transaction
-from syncapp.streams.change_stream import ChangeStream
+from syncapp.mongo.change_stream import ChangeStream
+from syncapp.mongo.connect import ENFORCED, LEAST_POOL, connect
+from syncapp.mongo.transaction import transaction
 
 # Given by `connect` itself, or looked at there
 OURS = {"appname", "sockettimeoutms", "maxpoolsize", "loadbalanced"}

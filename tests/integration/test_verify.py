@@ -8,10 +8,11 @@ import time
 from typing import Any
 
 import pytest
+from syncapp.store.stream import pipeline
 
-from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
-from syncapp.streams.change_stream import ChangeStream, pipeline
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side
+from syncapp.mongo.change_stream import ChangeStream
 from tests.support.device import Device
 from tests.support.eventually import eventually
 from tests.support.processes import manage, start_manage

@@ -11,7 +11,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import WriteError
 
-from syncapp.engine.content import id_of, repeats_a_name, split_documents
+from syncapp.core.content import id_of, repeats_a_name, split_documents
 from tests.property.documents import id_filter
 
 

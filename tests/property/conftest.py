@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from syncapp.core import decide
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine import collisions, decide, landings
-from syncapp.engine.connect import connect
+from syncapp.engine import collisions
+from syncapp.mongo.connect import connect
+from syncapp.store import landings
 from tests.property import world
 from tests.property.world import forget_prepared
 

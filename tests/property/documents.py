@@ -21,7 +21,7 @@ from bson import (
 )
 from hypothesis import strategies as st
 
-from syncapp.engine.content import element, id_of
+from syncapp.core.content import element, id_of
 from tests.support.versions import ODD_NAMES
 
 Element = tuple[int, bytes]  # type byte and value

@@ -6,10 +6,10 @@ from __future__ import annotations
 import queue
 import threading
 
+from syncapp.core.decide import Policy
+from syncapp.core.values import Batch, Outcome
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.decide import Policy
-from syncapp.engine.errors import SyncError
-from syncapp.engine.values import Batch, Outcome
+from syncapp.mongo.errors import SyncError
 
 # Here a transaction holds written documents: to stop for long would only make others wait for it
 HOLDING = frozenset({"local written", "atlas written"})

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side
 from syncapp.rules.rules import Rules
 from tests.property import documents
 from tests.property.applications import contents, write

@@ -9,13 +9,13 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
+from syncapp.store.prepare import prepare
 
-from syncapp.bulk import restore
-from syncapp.bulk.start import prepare
+from syncapp.backup import restore
+from syncapp.core.content import document_key, elements_of, id_of, split_documents, wrap
+from syncapp.core.decide import Policy
+from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.content import document_key, elements_of, id_of, split_documents, wrap
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
 
 READ = 1 << 63  # the streams have been read up to here
 YEAR_46334 = 1_400_000_000_000_000

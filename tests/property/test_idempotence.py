@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine import conflict_records
+from syncapp.apply.messages import decode_batch, encode_batch
+from syncapp.core.decide import Policy
+from syncapp.core.values import Batch, Side
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import Batch, Side
-from syncapp.streams.messages import decode_batch, encode_batch
+from syncapp.store import conflicts as conflict_records
 from tests.property import documents
 from tests.property.applications import contents, write
 from tests.property.documents import FIELDS, Element

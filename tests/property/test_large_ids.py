@@ -9,13 +9,13 @@ import bson
 import pytest
 from pymongo.database import Database
 
+from syncapp.apply.messages import encode_batch
+from syncapp.core.content import document_key
+from syncapp.core.decide import Policy
+from syncapp.core.values import BOTH, Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine import landings
-from syncapp.engine.content import document_key
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import BOTH, Side
-from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.messages import encode_batch
+from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.store import landings
 from tests.property.world import World
 from tests.support.servers import started
 

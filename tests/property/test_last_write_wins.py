@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine import conflict_records
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import Side
+from syncapp.core.decide import Policy
+from syncapp.core.values import Side
+from syncapp.store import conflicts as conflict_records
 from tests.property import documents
 from tests.property.applications import contents, stored, write
 from tests.property.documents import FIELDS, Element

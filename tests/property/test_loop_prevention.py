@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine.content import id_of
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import Side
+from syncapp.core.content import id_of
+from syncapp.core.decide import Policy
+from syncapp.core.values import Side
 from tests.property import documents
 from tests.property.applications import contents, write
 from tests.property.documents import FIELDS, Element

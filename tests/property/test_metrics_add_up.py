@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from monitoring import figures
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import Ending, Side
+from syncapp.apply.messages import Report, decode_report, encode_report
+from syncapp.core.decide import Policy
+from syncapp.core.values import Ending, Side
+from syncapp.listener.metrics import DIRECTIONS, MetricsBuffer
 from syncapp.models import MetricMinute, ProcessingTime
-from syncapp.streams.change_stream import ChangeStream
-from syncapp.streams.messages import Report, decode_report, encode_report
-from syncapp.streams.metrics import DIRECTIONS, MetricsBuffer
+from syncapp.mongo.change_stream import ChangeStream
 from tests.property.examples import share_of_examples
 from tests.property.world import World
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine.content import document_key, id_of
-from syncapp.engine.decide import Policy
-from syncapp.engine.origin import is_atlas_change, is_local_change
-from syncapp.engine.values import ATLAS_ORIGIN, DocumentKey, Fact, Side
+from syncapp.core.content import document_key, id_of
+from syncapp.core.decide import Policy
+from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Side
+from syncapp.store.batches import is_atlas_change, is_local_change
 from tests.property import documents
 from tests.property.applications import write
 from tests.property.documents import FIELDS, Element

@@ -12,9 +12,9 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine import landings
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import Side
+from syncapp.core.decide import Policy
+from syncapp.core.values import Side
+from syncapp.store import landings
 from tests.property.world import Device, World
 
 DEVICES = 2

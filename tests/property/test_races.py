@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.engine import landings
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import BOTH, Ending
+from syncapp.core.decide import Policy
+from syncapp.core.values import BOTH, Ending
+from syncapp.store import landings
 from tests.property.stepped_task import HOLDING
 from tests.property.world import Device, World
 

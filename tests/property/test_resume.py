@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import BOTH
-from syncapp.streams.change_stream import token_position
-from syncapp.streams.resume import load_token, save_token
+from syncapp.core.decide import Policy
+from syncapp.core.values import BOTH
+from syncapp.mongo.change_stream import token_position
+from syncapp.store.tokens import load_token, save_token
 from tests.property import documents
 from tests.property.applications import contents, write
 from tests.property.documents import FIELDS, Element

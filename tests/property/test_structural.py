@@ -9,13 +9,14 @@ import pytest
 from bson import json_util
 from pymongo.collection import Collection
 from pymongo.database import Database
+from syncapp.store.names import HALTS
 
-from syncapp.engine.values import BOTH, Side
-from syncapp.rules.exclusions import Exclusions
-from syncapp.safety.halts import HALTS, load_halts
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import BOTH, Side
+from syncapp.mongo.change_stream import token_position
 from syncapp.safety.mass_deletes import Limit
 from syncapp.safety.structural import Judge
-from syncapp.streams.change_stream import token_position
+from syncapp.store.halts import load_halts
 from tests.property.test_races import POLICY, go_on, go_to
 from tests.property.world import Device, World
 

@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from syncapp.core.changes import Change
+from syncapp.store.stream import pipeline
 
+from syncapp.core.decide import WITHIN_A_SECOND, Policy
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.engine import conflict_records
-from syncapp.engine.connect import connect
-from syncapp.engine.decide import WITHIN_A_SECOND, Policy
-from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
-from syncapp.streams import change_stream
-from syncapp.streams.change_stream import ChangeStream, pipeline
-from syncapp.streams.events import Change, EventReader
-from syncapp.streams.oplog_times import OplogTimes
+from syncapp.listener.events import EventReader
+from syncapp.mongo import change_stream
+from syncapp.mongo.change_stream import ChangeStream
+from syncapp.mongo.connect import connect
+from syncapp.mongo.oplog_times import OplogTimes
+from syncapp.store import conflicts as conflict_records
 from tests.property.world import World, forget_prepared
 from tests.support.eventually import eventually
 from tests.support.servers import started

@@ -14,11 +14,11 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, WriteError
 
-from syncapp.engine.content import document_key
-from syncapp.engine.errors import DUPLICATE_KEY
-from syncapp.engine.index_keys import Unsure, index_keys
+from syncapp.core.content import document_key
+from syncapp.core.values import DocumentKey
 from syncapp.engine.unique_values import Untangling
-from syncapp.engine.values import DocumentKey
+from syncapp.mongo.errors import DUPLICATE_KEY
+from syncapp.mongo.index_keys import Unsure, index_keys
 from tests.property.examples import share_of_examples
 
 SCALARS = st.sampled_from(

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from pymongo import monitoring
 from pymongo.database import Database
 
+from syncapp.core.values import Ending
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine import collisions
-from syncapp.engine.connect import connect
-from syncapp.engine.values import Ending
-from syncapp.streams import ready_keys
+from syncapp.listener import ready_keys
+from syncapp.mongo.connect import connect
 from tests.property import world as worlds
 from tests.property.examples import share_of_examples
 from tests.property.unique_kinds import COUNT, KINDS, POLICY, assign, begin, documents, read, work

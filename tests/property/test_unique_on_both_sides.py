@@ -12,10 +12,10 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine.conflict_records import read_uncopied
-from syncapp.engine.content import document_key, id_of
-from syncapp.engine.decide import LAST_WRITE_WINS, MANUAL, Policy
-from syncapp.engine.values import DocumentKey, Ending, Outcome, Side
+from syncapp.core.content import document_key, id_of
+from syncapp.core.decide import LAST_WRITE_WINS, MANUAL, Policy
+from syncapp.core.values import DocumentKey, Ending, Outcome, Side
+from syncapp.store.conflicts import read_uncopied
 from tests.property.examples import share_of_examples
 from tests.property.unique_kinds import COUNT, KINDS, assign, begin, documents, work
 from tests.property.world import Device, World

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import DocumentKey, Ending, Outcome, Side
+from syncapp.core.decide import Policy
+from syncapp.core.values import DocumentKey, Ending, Outcome, Side
 from tests.property.world import Device, World
 
 POLICY = Policy()

@@ -12,8 +12,8 @@ from bson import Decimal128, Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import DocumentKey, Outcome, Side
+from syncapp.core.decide import Policy
+from syncapp.core.values import DocumentKey, Outcome, Side
 from tests.property.world import Device, World
 
 POLICY = Policy()

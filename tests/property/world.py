@@ -12,20 +12,23 @@ from typing import Any
 from bson import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
+from syncapp.core.changes import Change, Structural
+from syncapp.store.prepare import prepare
+from syncapp.store.stream import pipeline
 
-from syncapp.bulk.start import prepare
-from syncapp.engine import conflict_records, origin
+from syncapp.apply.messages import Report, decode_report, encode_report
+from syncapp.core.content import document_key, split_documents
+from syncapp.core.decide import Policy
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import BOTH, Batch, Outcome, Side
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.content import document_key, split_documents
-from syncapp.engine.decide import Policy
-from syncapp.engine.values import BOTH, Batch, Outcome, Side
-from syncapp.rules.exclusions import Exclusions
+from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.listener.events import EventReader
+from syncapp.mongo.change_stream import ChangeStream
+from syncapp.mongo.oplog_times import OplogTimes
 from syncapp.rules.rules import Rules
-from syncapp.streams.change_stream import ChangeStream, pipeline
-from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.events import Change, EventReader, Structural
-from syncapp.streams.messages import Report, decode_report, encode_report
-from syncapp.streams.oplog_times import OplogTimes
+from syncapp.store import batches as origin
+from syncapp.store import conflicts as conflict_records
 from tests.property.stepped_task import SteppedTask
 from tests.support.versions import ODD_NAMES
 

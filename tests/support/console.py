@@ -51,13 +51,13 @@ class Console:
 
     def switch(self, **values: object) -> None:
         """Change `enabled`, `paused` or `strategy`, as the API and the admin do."""
-        self.run(f"from syncapp.switches import change_switches\nchange_switches(**{values!r})")
+        self.run(f"from syncapp.rules.switches import change_switches\nchange_switches(**{values!r})")
 
     def exclude(self, pattern: str) -> None:
-        self.run(f"from syncapp.switches import exclude\nexclude({pattern!r})")
+        self.run(f"from syncapp.rules.switches import exclude\nexclude({pattern!r})")
 
     def include(self, pattern: str) -> None:
-        self.run(f"from syncapp.switches import include\nassert include({pattern!r})")
+        self.run(f"from syncapp.rules.switches import include\nassert include({pattern!r})")
 
     def close(self) -> None:
         self._process.kill()

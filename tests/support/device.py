@@ -23,8 +23,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from syncapp.embedded.programs import PROGRAMS
 from syncapp.embedded.tether import tethered
-from syncapp.programs import PROGRAMS
 from tests.support import processes
 from tests.support.console import Console
 from tests.support.django_rows import DjangoRows
@@ -184,7 +184,7 @@ class Device(DjangoRows):
 
     def copy_left_conflicts(self) -> None:
         """What beat does, which does not run here: a worker that was killed after its decision left them."""
-        self.console.run("from syncapp.conflicts.copying import copy_left_conflicts\ncopy_left_conflicts()")
+        self.console.run("from syncapp.mirror.conflicts import copy_left_conflicts\ncopy_left_conflicts()")
 
     # Logs
 

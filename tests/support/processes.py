@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncapp.conf import BASE_DIR, SETTINGS
+from syncapp.conf.settings import BASE_DIR, SETTINGS
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:

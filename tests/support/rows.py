@@ -10,9 +10,8 @@ import bson
 from bson import json_util
 from django.utils import timezone
 
-from syncapp.engine.conflict_records import open_record_id
-from syncapp.engine.content import content_hash, document_key, key_hash
-from syncapp.engine.values import Side
+from syncapp.core.content import content_hash, document_key, key_hash
+from syncapp.core.values import Side
 from syncapp.models import (
     ComparisonRun,
     Conflict,
@@ -23,7 +22,8 @@ from syncapp.models import (
     ResumeToken,
 )
 from syncapp.models.choices import Direction
-from syncapp.safety.halts import Answer, Halt, Kind, halt_id
+from syncapp.store.conflicts import open_record_id
+from syncapp.store.halts import Answer, Halt, Kind, halt_id
 
 DEVICE = "3f1c6a52-8a0b-4b52-9d5e-0c2f9b7f6a11"
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from syncapp.conf import SETTINGS
+from syncapp.conf.settings import SETTINGS
 
 _home = tempfile.mkdtemp(prefix="isthmus-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)

@@ -153,7 +153,7 @@ def run(home: Path, uris: list[str], redis_port: int) -> None:
     import django
     from pymongo import MongoClient
 
-    from syncapp.engine import connect
+    from syncapp.mongo import connect
 
     def impatient(*arguments: Any, **options: Any) -> MongoClient[Any]:
         waits = {"serverSelectionTimeoutMS": 200, "connectTimeoutMS": 200}

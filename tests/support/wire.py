@@ -11,7 +11,7 @@ import bson
 from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
-from syncapp.engine.content import wrap
+from syncapp.core.content import wrap
 
 _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="backslashreplace")
 _HEADER = struct.Struct("<iiiiIB")

@@ -9,7 +9,7 @@ from itertools import count
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from syncapp.safety.ages import MOST_KEYS, Ages, Move
 from syncapp.safety.mass_deletes import PARTS, Count, Limit, Loss, MassDeletes
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from tests.benchmarks.drain import Drain
 from tests.benchmarks.figures import medians, percentile, ratio
 from tests.benchmarks.idle import Idle
@@ -52,15 +52,15 @@ def test_steps_are_added_up_for_each_kind_of_transfer() -> None:
     ("stack", "part"),
     [
         (
-            "run (syncapp/streams/threads.py:9);sendall (pymongo/network_layer.py:217)",
+            "run (syncapp/listener/threads.py:9);sendall (pymongo/network_layer.py:217)",
             "tokens, lease, metrics, health",
         ),
         (
             "read_states (/a path/syncapp/engine/state.py:39);<dictcomp> (/a path/syncapp/engine/state.py:39)",
             "states read",
         ),
-        ("write_states (syncapp/engine/state.py:60);wrap (syncapp/engine/content.py:90)", "states written"),
-        ("add (syncapp/engine/plan.py:4);content_hash (syncapp/engine/content.py:44)", "hashes"),
+        ("write_states (syncapp/store/states.py:60);wrap (syncapp/core/content.py:90)", "states written"),
+        ("add (syncapp/engine/plan.py:4);content_hash (syncapp/core/content.py:44)", "hashes"),
         (
             "process 7:python;main (celery/bin/celery.py:232);poll (kombu/utils/eventio.py:80)",
             "Celery and the broker",

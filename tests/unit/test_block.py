@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from syncapp.conf import load
+from syncapp.conf.settings import load
 from syncapp.embedded.block import Addresses, describe
 from syncapp.embedded.plan import Plan
 from syncapp.embedded.probe import Health
-from syncapp.preparation import Admin
+from syncapp.services.preparation import Admin
 
 GOOD = Health(web=True, sync="healthy", message="Bidirectional sync is running")
 DEMO = Addresses(

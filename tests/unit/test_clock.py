@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 from pymongo.database import Database
 
-from syncapp.engine import clock
-from syncapp.engine.clock import ClockOffsets, Measurement
-from syncapp.engine.values import Side
-from syncapp.streams.clock_watch import ClockWatch
+from syncapp.core import clock
+from syncapp.core.clock import ClockOffsets, Measurement
+from syncapp.core.values import Side
+from syncapp.listener.clock_watch import ClockWatch
 
 FAR = 1e9  # seconds after the measurements: nothing is in the future
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncapp.bulk.slices import Pace
+from syncapp.compare.slices import Pace
 
 
 @pytest.mark.parametrize(

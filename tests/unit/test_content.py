@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.engine import content
+from syncapp.core import content
 
 IDS: list[Any] = [
     1, Int64(2**40), 1.5, -0.0, float("nan"), float("inf"), Decimal128("3.10"), "text", b"bytes",

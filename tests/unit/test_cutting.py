@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pymongo.errors import AutoReconnect
 
-from syncapp.engine.content import document_key
+from syncapp.core.content import document_key
+from syncapp.core.values import Outcome, Side, WorkItem
 from syncapp.engine.cutting import in_parts
-from syncapp.engine.error_text import describe, note_side
-from syncapp.engine.errors import ConnectionDown, SyncError, translate
-from syncapp.engine.transaction import translated
-from syncapp.engine.values import Outcome, Side, WorkItem
+from syncapp.mongo.error_text import describe, note_side
+from syncapp.mongo.errors import ConnectionDown, SyncError, translate
+from syncapp.mongo.transaction import translated
 from tests.support import raw
 
 ITEMS = (WorkItem(document_key("orders", raw.raw({"_id": 1}))),)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncapp.engine.content import document_key
-from syncapp.engine.decide import Decision, Observation, Policy, decide, resolve
-from syncapp.engine.values import ABSENT, Fact, Seen, Side, SyncState, WorkItem
+from syncapp.core.content import document_key
+from syncapp.core.decide import Decision, Observation, Policy, decide, resolve
+from syncapp.core.values import ABSENT, Fact, Seen, Side, SyncState, WorkItem
 
 A, B, C = (bytes([number]) * 16 for number in (1, 2, 3))
 SECOND = 1 << 32

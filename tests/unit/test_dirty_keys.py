@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import bson
 import pytest
+from syncapp.core.changes import Structural
 
-from syncapp.engine.content import document_key
-from syncapp.engine.values import DocumentKey, Ending, Fact, Seen, Side
-from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.events import Structural
+from syncapp.core.content import document_key
+from syncapp.core.values import DocumentKey, Ending, Fact, Seen, Side
+from syncapp.listener.dirty_keys import DirtyKeys
 
 L, A = Side.LOCAL, Side.ATLAS
 HASH = bytes(16)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from syncapp.conf import BASE_DIR, SETTINGS, load
+from syncapp.conf.settings import BASE_DIR, SETTINGS, load
+from syncapp.embedded.programs import PROGRAMS, SETUP, Program
 from syncapp.embedded.redis import redis_command
-from syncapp.programs import PROGRAMS, SETUP, Program
 
 COMPOSE: dict[str, Any] = yaml.safe_load((BASE_DIR / "docker" / "compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]

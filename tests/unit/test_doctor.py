@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from syncapp.core.values import Side
 from syncapp.doctor import (
     broker,
     clocks,
@@ -28,8 +29,7 @@ from syncapp.doctor.oplog import OplogFacts
 from syncapp.doctor.privileges import Tried
 from syncapp.doctor.servers import ServerFacts
 from syncapp.doctor.values import Finding, Level
-from syncapp.engine.replica_set import Node, Standing
-from syncapp.engine.values import Side
+from syncapp.mongo.replica_set import Node, Standing
 
 OK, NOTE, WARNING, FAILED = Level
 GB = 1_000_000_000

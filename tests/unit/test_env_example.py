@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 
-from syncapp.conf import BASE_DIR, SETTINGS, load
-from syncapp.settings_text import env_example, settings_table
+from syncapp.conf.settings import BASE_DIR, SETTINGS, load
+from syncapp.conf.text import env_example, settings_table
 
 
 def test_env_example_is_what_the_code_says() -> None:
     assert (BASE_DIR / ".env.example").read_text() == env_example(), (
-        "write it with `python -m syncapp.settings_text`"
+        "write it with `python -m syncapp.conf.text`"
     )
 
 
 def test_docs_are_what_the_code_says() -> None:
     assert settings_table() in (BASE_DIR / "docs" / "settings.md").read_text(), (
-        "write it with `python -m syncapp.settings_text`"
+        "write it with `python -m syncapp.conf.text`"
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pymongo.errors import AutoReconnect, InvalidURI, OperationFailure
 
-from syncapp.engine.error_text import describe, note_side, says_what_fails, shorten
-from syncapp.engine.errors import translate
-from syncapp.engine.sides import connect_side
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
+from syncapp.mongo.error_text import describe, note_side, says_what_fails, shorten
+from syncapp.mongo.errors import translate
+from syncapp.mongo.sides import connect_side
 
 COMMAND = (
     'not authorized on shop to execute command { find: "orders", filter: { name: "Jane, }" }, lsid: { id: UUID("1") },'

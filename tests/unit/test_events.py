@@ -10,10 +10,11 @@ import bson
 import pytest
 from bson import Binary, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
+from syncapp.core.changes import UNREADABLE, Structural
 
-from syncapp.engine.values import Fact, Operation, Side
-from syncapp.streams.events import UNREADABLE, EventReader, Structural
-from syncapp.streams.raw_event import cut, decode, transaction_of
+from syncapp.core.values import Fact, Operation, Side
+from syncapp.listener.events import EventReader
+from syncapp.listener.raw_event import cut, decode, transaction_of
 
 DEVICE = "device"
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from syncapp.engine.errors import ConnectionDown
-from syncapp.streams.change_stream import Fetched
-from syncapp.streams.fetch_ahead import AHEAD, FAR_SECONDS, FetchAhead
+from syncapp.listener.fetch_ahead import AHEAD, FAR_SECONDS, FetchAhead
+from syncapp.mongo.change_stream import Fetched
+from syncapp.mongo.errors import ConnectionDown
 
 FULL = 3
 TIMES, FAR_TIMES = 3, 10

@@ -12,7 +12,7 @@ from monitoring.facts import slow_seconds, take_snapshot
 from monitoring.folding import fold_old_minutes
 from syncapp.models import MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

@@ -14,9 +14,9 @@ from monitoring.facts import slow_seconds, take_snapshot
 from monitoring.prometheus import exposition
 from syncapp.api.health import full_health
 from syncapp.api.metrics import metrics
-from syncapp.engine.decide import Decision, Observation, Policy, policy_for, rule_of
-from syncapp.engine.plan import Plan
-from syncapp.engine.values import (
+from syncapp.apply.messages import Report
+from syncapp.core.decide import Decision, Observation, Policy, policy_for, rule_of
+from syncapp.core.values import (
     ABSENT,
     BOTH,
     Batch,
@@ -27,11 +27,11 @@ from syncapp.engine.values import (
     UnknownTime,
     WorkItem,
 )
+from syncapp.engine.plan import Plan
 from syncapp.models import Conflict, Instance, MetricMinute
 from syncapp.models.choices import Direction
 from syncapp.models.conflict import BY_AN_ANSWER
-from syncapp.streams.messages import Report
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

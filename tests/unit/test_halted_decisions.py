@@ -5,9 +5,9 @@ from __future__ import annotations
 import bson
 import pytest
 
-from syncapp.engine.content import document_key
-from syncapp.engine.decide import SOURCES, Decision, Observation, Policy, decide, policy_for, rule_of
-from syncapp.engine.values import ABSENT, Fact, Side, SyncState, UnknownTime, WorkItem
+from syncapp.core.content import document_key
+from syncapp.core.decide import SOURCES, Decision, Observation, Policy, decide, policy_for, rule_of
+from syncapp.core.values import ABSENT, Fact, Side, SyncState, UnknownTime, WorkItem
 
 A, B, UNKNOWN = (bytes([number]) * 16 for number in (1, 2, 255))
 KEY = document_key("orders", bson.encode({"_id": 1}))

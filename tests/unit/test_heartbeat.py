@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.engine.values import Side
-from syncapp.safety import heartbeat
-from syncapp.safety.halts import Kind
-from syncapp.safety.heartbeat import Beat, Heartbeat, Kept, judge
+from syncapp.core.values import Side
+from syncapp.store import heartbeat
+from syncapp.store.halts import Kind
+from syncapp.store.heartbeat import Beat, Heartbeat, Kept, judge
 
 A1, A2, A3 = Beat(1, "a1"), Beat(2, "a2"), Beat(3, "a3")
 B2, B3 = Beat(2, "b2"), Beat(3, "b3")

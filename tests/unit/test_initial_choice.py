@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from syncapp.bulk.first_run_record import Counts, Report
-from syncapp.initial_choice import InitialChoice, WrongChoice
+from syncapp.core.initial_choice import InitialChoice, WrongChoice
+from syncapp.store.first_run import Counts, Report
 
 TEXTS = [
     "differing=newest:meta.updatedAt,only-atlas=pull,only-local=push",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from syncapp.bulk.first_run_record import Counts, Report
-from syncapp.bulk.initial_effect import Effect, effect
-from syncapp.initial_choice import InitialChoice
+from syncapp.core.initial_choice import InitialChoice
+from syncapp.first_run.effect import Effect, effect
+from syncapp.store.first_run import Counts, Report
 
 REPORT = Report(
     {"orders": Counts(equal=7, different=5, only_local=2, only_atlas=3), "logs": Counts(only_atlas=99)},

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from syncapp.conf import SettingsError, load
+from syncapp.conf.settings import SettingsError, load
 
 FORMS = {
     "MONGODB_URI": "mongodb://till:{}@127.0.0.1:27017/shop",

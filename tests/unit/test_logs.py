@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from syncapp.conf import load
-from syncapp.log_files import SharedRotatingFileHandler
-from syncapp.logs import configuration, formatter
-from syncapp.masking import mask_address, mask_passwords
+from syncapp.conf.log_files import SharedRotatingFileHandler
+from syncapp.conf.logs import configuration, formatter
+from syncapp.conf.settings import load
+from syncapp.core.masking import mask_address, mask_passwords
 
 
 def record(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bson
 import pytest
 
-from syncapp.engine.content import document_key
-from syncapp.engine.values import DocumentKey, Ending, Side, WorkItem
-from syncapp.streams.dirty_keys import LONGEST_SECONDS, DirtyKeys
+from syncapp.core.content import document_key
+from syncapp.core.values import DocumentKey, Ending, Side, WorkItem
+from syncapp.listener.dirty_keys import LONGEST_SECONDS, DirtyKeys
 
 A = Side.ATLAS
 

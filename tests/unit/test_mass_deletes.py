@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncapp.engine.content import document_key
-from syncapp.engine.values import Fact, Side
+from syncapp.core.content import document_key
+from syncapp.core.values import Fact, Side
 from syncapp.safety.loop_guard import LoopGuard
 from syncapp.safety.mass_deletes import (
     MOST_PARTS,

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, sys, threading
-from syncapp.memory import set_up_allocator
+from syncapp.process.memory import set_up_allocator
 if sys.argv[1] == "share":
     set_up_allocator()
 held = []

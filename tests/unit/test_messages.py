@@ -7,9 +7,9 @@ from bson import Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncapp.engine.content import document_key
-from syncapp.engine.values import BOTH, Batch, Ending, Fact, Operation, Seen, Side, WorkItem
-from syncapp.streams.messages import Report, decode_batch, decode_report, encode_batch, encode_report
+from syncapp.apply.messages import Report, decode_batch, decode_report, encode_batch, encode_report
+from syncapp.core.content import document_key
+from syncapp.core.values import BOTH, Batch, Ending, Fact, Operation, Seen, Side, WorkItem
 
 positions = st.integers(0, (1 << 64) - 1)
 times = st.none() | st.integers(-(1 << 62), 1 << 62)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import bson
 import pytest
 
-from syncapp.engine.content import document_key
-from syncapp.engine.values import Batch, Ending, Operation, Outcome, Seen, Side
+from syncapp.apply.messages import Report, decode_report, encode_report
+from syncapp.core.content import document_key
+from syncapp.core.values import Batch, Ending, Operation, Outcome, Seen, Side
+from syncapp.listener.metrics import MetricsBuffer
 from syncapp.models import MetricMinute, ProcessingTime
-from syncapp.streams.messages import Report, decode_report, encode_report
-from syncapp.streams.metrics import MetricsBuffer
 
 KEYS = [document_key("orders", bson.encode({"_id": number})) for number in range(8)]
 BATCH = Batch("t", Side.ATLAS, "orders", (), {})

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from monitoring.values import Reason, Status
+from syncapp.conf.logs import formatter
+from syncapp.core.one_line import one_line, several_lines
 from syncapp.doctor.values import Finding, Level
-from syncapp.engine.error_text import shorten
-from syncapp.logs import formatter
-from syncapp.one_line import one_line, several_lines
+from syncapp.mongo.error_text import shorten
 
 NAME = "a\nERROR b\r\x1b[2J\u202etxt.exe\u2066\u2028c\ud800"
 SHOWN = r"a\nERROR b\r\x1b[2J\u202etxt.exe\u2066\u2028c\ud800"

@@ -7,9 +7,12 @@ from typing import Any
 
 import bson
 from pymongo.database import Database
+from syncapp.store.names import CONFLICTS
 
-from syncapp.engine.conflict_records import (
-    CONFLICTS,
+from syncapp.core.content import content_hash, document_key
+from syncapp.core.values import Side
+from syncapp.mongo.transaction import transaction
+from syncapp.store.conflicts import (
     ConflictRecord,
     mark_copied,
     new_record,
@@ -17,9 +20,6 @@ from syncapp.engine.conflict_records import (
     read_uncopied,
     write_records,
 )
-from syncapp.engine.content import content_hash, document_key
-from syncapp.engine.transaction import transaction
-from syncapp.engine.values import Side
 
 KEY = document_key("orders", bson.encode({"_id": 1}))
 HERE, THERE = bson.encode({"_id": 1, "v": "here"}), bson.encode({"_id": 1, "v": "there"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from syncapp.conf import SETTINGS, SettingsError, load
+from syncapp.conf.settings import SETTINGS, SettingsError, load
+from syncapp.core.patterns import ALLOWED, WrongPattern, check_pattern
 from syncapp.models import ExcludedCollection, ValidationRule
-from syncapp.patterns import ALLOWED, WrongPattern, check_pattern
 
 EXCLUDED = "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
 RESERVED = "such collections belong to sync or to the server"

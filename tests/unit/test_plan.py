@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from syncapp.conf import SettingsError, load
-from syncapp.embedded.lock import AlreadyRunning, RunLock, is_held
+from syncapp.conf.home_lock import AlreadyRunning, RunLock, is_held
+from syncapp.conf.running import environment_of_the_running, forget_environment, keep_environment
+from syncapp.conf.settings import SettingsError, load
 from syncapp.embedded.plan import make_plan
 from syncapp.embedded.ports import free_port
-from syncapp.embedded.running import environment_of_the_running, forget_environment, keep_environment
 from syncapp.embedded.supervisor import socket_path
 
 OWN = {"MONGODB_URI": "mongodb://127.0.0.1/a", "MONGODB_ATLAS_URI": "mongodb://127.0.0.1/b"}

@@ -5,8 +5,8 @@ import shlex
 
 from django.core.management import get_commands
 
-from syncapp.conf import BASE_DIR, load
-from syncapp.programs import DEMO, PROGRAMS, QUEUES, SETUP, Program, programs
+from syncapp.conf.settings import BASE_DIR, load
+from syncapp.embedded.programs import DEMO, PROGRAMS, QUEUES, SETUP, Program, programs
 from syncproject.celery import app
 
 

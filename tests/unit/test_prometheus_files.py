@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from monitoring.prometheus import exposition
-from syncapp.conf import BASE_DIR
+from syncapp.conf.settings import BASE_DIR
 from syncapp.models.choices import Direction
 from tests.support import rows
 

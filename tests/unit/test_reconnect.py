@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from syncapp.streams.reconnect import LONGEST_MS, wait_ms
+from syncapp.listener.reconnect import LONGEST_MS, wait_ms
 
 
 @pytest.mark.parametrize("attempt", range(1, 40))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from syncapp.engine.refusals import LENGTH, reason_of
+from syncapp.mongo.refusals import LENGTH, reason_of
 
 
 def validation(*rules: dict[str, Any]) -> dict[str, Any]:

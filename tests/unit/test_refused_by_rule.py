@@ -6,10 +6,10 @@ from __future__ import annotations
 import bson
 import pytest
 
-from syncapp.engine.content import content_hash, document_key
-from syncapp.engine.decide import Decision, Observation, Policy
+from syncapp.core.content import content_hash, document_key
+from syncapp.core.decide import Decision, Observation, Policy
+from syncapp.core.values import Ending, Side, SyncState, WorkItem
 from syncapp.engine.plan import Plan
-from syncapp.engine.values import Ending, Side, SyncState, WorkItem
 
 KEY = document_key("orders", bson.encode({"_id": 1}))
 GOOD, BAD = bson.encode({"_id": 1, "total": 5}), bson.encode({"_id": 1})

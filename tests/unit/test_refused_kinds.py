@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from syncapp.store.names import OWN, SCRATCH
 
-from syncapp.bulk.compare import shared_collections
-from syncapp.conf import BASE_DIR
+from syncapp.compare.differences import shared_collections
+from syncapp.conf.settings import BASE_DIR
 from syncapp.rules.refusals import KEEP_SECONDS, RefusalCheck, refusals, why_refused
-from syncapp.rules.reserved import OWN, SCRATCH
 from tests.support.versions import needs_mongodb_5
 
 Databases = tuple[Database[Any], Database[Any]]

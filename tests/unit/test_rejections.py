@@ -16,13 +16,13 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from syncapp.conflicts import rejections
-from syncapp.conflicts.kept import end_kept
-from syncapp.conflicts.rejections import clear_rejections, record_rejections
-from syncapp.engine.content import document_key, elements_of, wrap
-from syncapp.engine.values import Ending, Outcome, Side
+from syncapp.core.content import document_key, elements_of, wrap
+from syncapp.core.values import Ending, Outcome, Side
+from syncapp.mirror import rejected as rejections
+from syncapp.mirror.kept import end_kept
+from syncapp.mirror.rejected import clear_rejections, record_rejections
 from syncapp.models import RejectedChange
-from syncapp.rejected import due
+from syncapp.services.rejected import due
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

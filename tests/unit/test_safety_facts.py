@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring.facts import take_snapshot
 from monitoring.health import Status
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

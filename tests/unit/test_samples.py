@@ -11,9 +11,9 @@ import pytest
 from bson import Binary, Decimal128, Int64, ObjectId, Regex, Timestamp, json_util
 from bson.json_util import DatetimeConversion
 
-from syncapp.engine.content import document_key
-from syncapp.engine.extended_json import LONGEST_SAMPLE, sample_id
-from syncapp.safety.halts import SAMPLES, samples_of
+from syncapp.core.content import document_key
+from syncapp.core.extended_json import LONGEST_SAMPLE, sample_id
+from syncapp.store.halts import SAMPLES, samples_of
 
 EXACT = json_util.JSONOptions(
     json_mode=json_util.JSONMode.CANONICAL, datetime_conversion=DatetimeConversion.DATETIME_MS

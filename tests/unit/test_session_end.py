@@ -6,13 +6,13 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.conf import load
-from syncapp.engine.connect import connect
-from syncapp.engine.errors import HistoryLost
-from syncapp.engine.values import Side
+from syncapp.conf.settings import load
+from syncapp.core.values import Side
+from syncapp.listener.session import Session
+from syncapp.mongo.connect import connect
+from syncapp.mongo.errors import HistoryLost
 from syncapp.rules.rules import load_rules
-from syncapp.streams.lease import Lease
-from syncapp.streams.session import Session
+from syncapp.store.lease import Lease
 
 
 def session_on(local: Database[Any]) -> Session:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from syncapp.conf import BASE_DIR, SETTINGS, SettingsError, SyncSettings, kept_secret, load
+from syncapp.conf.settings import BASE_DIR, SETTINGS, SettingsError, SyncSettings, kept_secret, load
 from syncapp.embedded.ports import free_port
 from tests.support.processes import manage
 

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from syncapp.engine.values import Side
-from syncapp.rules.exclusions import Exclusions
-from syncapp.streams.change_stream import ChangeStream, Fetched
-from syncapp.streams.events import EventReader
-from syncapp.streams.stream_reader import StreamReader
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side
+from syncapp.listener.events import EventReader
+from syncapp.listener.stream_reader import StreamReader
+from syncapp.mongo.change_stream import ChangeStream, Fetched
 from tests.support.eventually import eventually
 
 NOW = 1_800_000_000  # seconds, by the server's clock, when it answered

@@ -8,11 +8,11 @@ import pytest
 
 from monitoring.facts import take_snapshot
 from monitoring.health import Status
-from syncapp.engine.values import Side
-from syncapp.streams.dirty_keys import DirtyKeys
-from syncapp.streams.messages import Report
-from syncapp.streams.stuck import Stuck, StuckChanges
-from syncapp.switches import change_switches
+from syncapp.apply.messages import Report
+from syncapp.core.values import Side
+from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.listener.stuck import Stuck, StuckChanges
+from syncapp.rules.switches import change_switches
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ import bson
 import pytest
 from bson import Decimal128, Int64, Timestamp
 
-from syncapp.engine.content import document_key
-from syncapp.engine.decide import (
+from syncapp.core.content import document_key
+from syncapp.core.decide import (
     Decision,
     Observation,
     Policy,
@@ -19,8 +19,8 @@ from syncapp.engine.decide import (
     resolve_unknown,
     rule_of,
 )
-from syncapp.engine.stamps import stamp_of
-from syncapp.engine.values import ABSENT, Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
+from syncapp.core.stamps import stamp_of
+from syncapp.core.values import ABSENT, Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
 
 A, B, C = (bytes([number]) * 16 for number in (1, 2, 3))
 KEY = document_key("orders", bson.encode({"_id": 1}))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bson
 
-from syncapp.engine.content import document_key
+from syncapp.core.content import document_key
+from syncapp.core.values import DocumentKey
 from syncapp.engine.unique_values import Tangle
-from syncapp.engine.values import DocumentKey
 from syncapp.engine.verdicts import Judgement, Verdict, judge
 
 COUNT = 20_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bson
 import pytest
 
-from syncapp.conflicts.waiting import keep_in_step, waiting
-from syncapp.engine.content import document_key
-from syncapp.engine.values import Ending, Outcome
+from syncapp.core.content import document_key
+from syncapp.core.values import Ending, Outcome
+from syncapp.mirror.waiting import keep_in_step, waiting
 from syncapp.models import Conflict
 from tests.support import rows
 

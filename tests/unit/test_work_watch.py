@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncapp.engine.values import BOTH, Ending, Side
-from syncapp.streams.messages import Report
-from syncapp.streams.work_watch import ANSWER_SECONDS, ASK_SECONDS, WorkWatch
+from syncapp.apply.messages import Report
+from syncapp.core.values import BOTH, Ending, Side
+from syncapp.listener.work_watch import ANSWER_SECONDS, ASK_SECONDS, WorkWatch
 
 
 @dataclass

@@ -11,14 +11,14 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from pymongo.errors import PyMongoError
 
-from syncapp.bulk.backup import SavedSide, back_up
-from syncapp.bulk.dump_folder import DumpError
-from syncapp.conf import SettingsError, get_settings
-from syncapp.engine.connect import connect
-from syncapp.engine.errors import translate
-from syncapp.engine.values import BOTH, Side
+from syncapp.backup.backup import SavedSide, back_up
+from syncapp.backup.dump_folder import DumpError
+from syncapp.conf.settings import SettingsError, get_settings
+from syncapp.core.masking import mask_passwords
+from syncapp.core.values import BOTH, Side
 from syncapp.management.command import SyncCommand
-from syncapp.masking import mask_passwords
+from syncapp.mongo.connect import connect
+from syncapp.mongo.errors import translate
 
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 

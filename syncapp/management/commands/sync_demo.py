@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from pymongo import MongoClient
 
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.demo.samples import Document
 from syncapp.demo.shop import Shop
 from syncapp.management.command import SyncCommand

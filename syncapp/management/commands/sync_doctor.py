@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.doctor.examine import Line, as_document, examine, verdict
 from syncapp.doctor.values import Level
 from syncapp.management.command import SyncCommand

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
 from syncapp.management.command import SyncCommand
-from syncapp.matches import Matches, matches, matches_of
 from syncapp.models import ExcludedCollection
-from syncapp.switches import exclude, include
+from syncapp.rules.switches import exclude, include
+from syncapp.services.matches import Matches, matches, matches_of
 
 
 class Command(SyncCommand):

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from syncapp import halts
-from syncapp.databases import LocalUnreachable
+from syncapp.core.one_line import one_line
+from syncapp.core.plain_ids import shorter
 from syncapp.management.command import SyncCommand
-from syncapp.one_line import one_line
-from syncapp.plain_ids import shorter
-from syncapp.safety.halts import Halt
+from syncapp.services import halts
+from syncapp.services.databases import LocalUnreachable
+from syncapp.store.halts import Halt
 
 
 class Command(SyncCommand):

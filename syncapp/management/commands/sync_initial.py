@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from syncapp import first_run
-from syncapp.bulk.first_run_record import FirstRun, State
-from syncapp.engine.values import UnknownTime
-from syncapp.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
+from syncapp.core.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice, WrongChoice
+from syncapp.core.one_line import one_line
+from syncapp.core.values import UnknownTime
 from syncapp.management.command import SyncCommand
-from syncapp.one_line import one_line
+from syncapp.services import first_run
+from syncapp.store.first_run import FirstRun, State
 
 COLUMNS = {"equal": "Equal", "different": "Different", "onlyLocal": "Only here", "onlyAtlas": "Only on Atlas"}
 EXAMPLE = "manage.py sync_initial --differing newest --timestamp-field updatedAt --only-atlas pull --only-local push"

@@ -7,13 +7,13 @@ from typing import Any
 
 import structlog
 
-from syncapp import memory
-from syncapp.conf import SettingsError, get_settings
-from syncapp.engine.values import Batch
+from syncapp.apply.messages import encode_batch
+from syncapp.apply.queues import QUEUES
+from syncapp.conf.settings import SettingsError, get_settings
+from syncapp.core.values import Batch
+from syncapp.listener.listener import Listener
 from syncapp.management.command import SyncCommand
-from syncapp.queues import QUEUES
-from syncapp.streams.listener import Listener
-from syncapp.streams.messages import encode_batch
+from syncapp.process import memory
 from syncapp.tasks.apply import apply_changes
 from syncapp.tasks.beat import Beat
 from syncproject.celery import app

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
-from syncapp import rejected
-from syncapp.databases import LocalUnreachable
+from syncapp.core.one_line import one_line
 from syncapp.management.command import SyncCommand
 from syncapp.models import RejectedChange
-from syncapp.one_line import one_line
+from syncapp.services import rejected
+from syncapp.services.databases import LocalUnreachable
 
 FILTERS = ("id", "collection", "code")
 ACTS = {"retry": rejected.retry, "discard": rejected.discard}

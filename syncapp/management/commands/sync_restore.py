@@ -13,19 +13,19 @@ from django.db import DatabaseError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from syncapp.bulk.dump_folder import DumpError
-from syncapp.bulk.restore import Dump, Restored, open_dump, restore
-from syncapp.conf import SettingsError, get_settings
-from syncapp.engine.connect import connect
-from syncapp.engine.error_text import describe
-from syncapp.engine.errors import translate
-from syncapp.engine.values import Side
+from syncapp.backup.dump_folder import DumpError
+from syncapp.backup.restore import Dump, Restored, open_dump, restore
+from syncapp.conf.settings import SettingsError, get_settings
+from syncapp.core.masking import mask_passwords
+from syncapp.core.one_line import one_line
+from syncapp.core.values import Side
 from syncapp.management.command import SyncCommand
-from syncapp.masking import mask_passwords
-from syncapp.one_line import one_line
-from syncapp.rules.listing import list_collections
-from syncapp.streams.lease import active_listener
-from syncapp.switches import audit
+from syncapp.mongo.connect import connect
+from syncapp.mongo.error_text import describe
+from syncapp.mongo.errors import translate
+from syncapp.mongo.listing import list_collections
+from syncapp.rules.switches import audit
+from syncapp.store.lease import active_listener
 
 log = structlog.get_logger(__name__)
 WITH_SYNC_DATA = (

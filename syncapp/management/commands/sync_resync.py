@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncapp.bulk.run import Kind
 from syncapp.management.following import RunCommand
+from syncapp.store.run import Kind
 
 
 class Command(RunCommand):

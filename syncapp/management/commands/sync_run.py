@@ -6,10 +6,10 @@ import logging
 import sys
 from typing import Any
 
-from syncapp.conf import SettingsError, get_settings
+from syncapp.conf.home_lock import AlreadyRunning
+from syncapp.conf.settings import SettingsError, get_settings
 from syncapp.embedded.binaries import ServerMissing
 from syncapp.embedded.first_look import first_look
-from syncapp.embedded.lock import AlreadyRunning
 from syncapp.embedded.stack import run
 from syncapp.management.command import SyncCommand
 

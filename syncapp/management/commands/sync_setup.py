@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncapp.conf import get_settings
+from syncapp.conf.settings import get_settings
 from syncapp.management.command import SyncCommand
-from syncapp.preparation import prepare
+from syncapp.services.preparation import prepare
 
 
 class Command(SyncCommand):

@@ -17,9 +17,9 @@ from monitoring.facts import Snapshot, take_snapshot
 from monitoring.health import Status, duration
 from syncapp.api.health import full_health, unknown_health
 from syncapp.api.metrics import metrics
-from syncapp.conf import get_settings
-from syncapp.environment import values_in_force
+from syncapp.conf.settings import get_settings
 from syncapp.management.command import SyncCommand
+from syncapp.rules.environment import values_in_force
 
 COLOURS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.CRITICAL: "red"}
 ROWS = {

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 
 from syncapp.management.command import SyncCommand
 from syncapp.models import SyncSwitches
-from syncapp.switches import change_switches
+from syncapp.rules.switches import change_switches
 
 ONE_WAY = "Bidirectional sync is disabled: changes go from local to Atlas only"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from syncapp import runs
-from syncapp.databases import LocalUnreachable
-from syncapp.engine.values import BOTH, Side
+from syncapp.core.values import BOTH, Side
 from syncapp.management.command import SyncCommand
-from syncapp.runs import SavedToken
+from syncapp.services import runs
+from syncapp.services.databases import LocalUnreachable
+from syncapp.services.runs import SavedToken
 
 NAMES = {Side.LOCAL: "Local", Side.ATLAS: "Atlas"}
 

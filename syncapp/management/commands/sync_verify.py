@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from syncapp.bulk.run import Kind, Run
 from syncapp.management.following import RunCommand
+from syncapp.store.run import Kind, Run
 
 
 class Command(RunCommand):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncapp.engine.values import Side
+from syncapp.core.values import Side
 from tests.chaos.faults.disk import database_locked, disk_full
 from tests.chaos.faults.fault import Kind
 from tests.chaos.faults.network import network

@@ -8,10 +8,9 @@ import random
 import signal
 
 from pymongo.errors import PyMongoError
+from syncapp.store.names import METADATA, token_id
 
-from syncapp.engine.origin import METADATA
-from syncapp.engine.values import Side
-from syncapp.streams.resume import token_id
+from syncapp.core.values import Side
 from tests.chaos.device import ChaosDevice
 from tests.chaos.faults.fault import Fault, Kind
 from tests.chaos.world import World

@@ -1,0 +1,61 @@
+"""How a worker's process tells the listener: also before it has reached a database, or if it never does."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import replace
+from functools import cache
+
+import structlog
+from redis import RedisError
+
+from syncapp.apply import reports
+from syncapp.apply.messages import Report
+from syncapp.conf.settings import get_settings
+from syncapp.core.values import Batch, Ending, Outcome
+from syncapp.mongo.error_text import describe
+
+log = structlog.get_logger(__name__)
+
+
+class Reporter:
+    """One a process: Redis connections do not survive a fork."""
+
+    def __init__(self) -> None:
+        self._redis = reports.connect(get_settings().celery_broker_url)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+
+    def send(self, reply_to: str, report: Report) -> None:
+        try:
+            reports.send(self._redis, reply_to, replace(report, worker=self._name))
+        except RedisError as error:
+            # The listener asks again; the second task finds the work done
+            log.warning("The listener could not be told", event_name="report_lost", error=describe(error))
+
+    def alive(self, batch: Batch) -> None:
+        """The task is not lost; of one without keys, somebody works on this queue."""
+        self.send(batch.reply_to, Report(batch.task_id, batch.side))
+
+    def failed(self, batch: Batch, error: BaseException, seconds: float = 0.0) -> None:
+        """Why the task did not go through, and how long it waits until it is tried again."""
+        report = Report(batch.task_id, batch.side, silent_ms=round(seconds * 1000), error=describe(error))
+        self.send(batch.reply_to, report)
+
+    def lost(self, batch: Batch, why: str) -> None:
+        """The process that worked on it has ended: the listener hands its keys out again, in smaller batches."""
+        outcomes = [Outcome(item.key, Ending.LOST) for item in batch.items]
+        self.send(batch.reply_to, Report.of(batch, outcomes, 0.0, error=why))
+
+    def begin(self, batch: Batch) -> bool:
+        """False: its keys have been handed out again. While a database is away such tasks would pile up, and come
+        before what is wanted."""
+        try:
+            return reports.begin(self._redis, batch.reply_to, batch.task_id, self._name)
+        except RedisError:
+            return True
+
+
+@cache
+def get_reporter() -> Reporter:
+    return Reporter()

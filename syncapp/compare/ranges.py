@@ -1,0 +1,113 @@
+"""Documents of both sides in one range of `_id`, as raw BSON: what a comparison goes through, page by page.
+
+A range starts at an `_id` (inclusive) and ends before another. The server orders them, across all types of
+`_id`, by index bounds ($gt would stay within one type), so nothing here has to know an order.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+from bson import MaxKey
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+
+from syncapp.core.content import id_of
+from syncapp.mongo.read_commands import RAW, portions
+from syncapp.mongo.transaction import session_of
+
+PAGE = 1_000  # documents of one side
+PAGE_BYTES = 8_000_000
+_LAST = bson.encode({"_id": MaxKey()})  # the greatest _id that there can be
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Documents of one side in the order of `_id`; `next`: where the page after it starts, None: nowhere."""
+
+    documents: list[bytes]
+    next: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Everything that both sides hold from one `_id` on; `next` as in Page."""
+
+    local: list[bytes]
+    atlas: list[bytes]
+    next: bytes | None
+
+    @property
+    def equal(self) -> bool:
+        """Do both sides hold the same bytes?"""
+        return self.local == self.atlas
+
+
+def read_range(
+    local: Database[Any],
+    atlas: Database[Any],
+    name: str,
+    start: bytes | None,
+    page: int = PAGE,
+    max_bytes: int = PAGE_BYTES,
+) -> Range:
+    """The next range: it ends where the side that is denser there has `page` documents, or `max_bytes`.
+
+    `start`: BSON of {_id: …}, inclusive; None: the first there is. Raises PyMongoError.
+    """
+    here = read_page(local, name, start, None, page, max_bytes)
+    there = read_page(atlas, name, start, here.next, page, max_bytes)
+    end = here.next
+    while there.next is not None:  # Atlas holds more there: the range ends sooner
+        end = there.next
+        here = read_page(local, name, start, end, page, max_bytes)
+        if here.next is None:
+            break
+        # Documents came meanwhile: sooner still
+        end = here.next
+        there = read_page(atlas, name, start, end, page, max_bytes)
+    return Range(here.documents, there.documents, end)
+
+
+def read_page(
+    database: Database[Any],
+    name: str,
+    start: bytes | None,
+    end: bytes | None,
+    page: int = PAGE,
+    max_bytes: int = PAGE_BYTES,
+) -> Page:
+    """Documents from `start` (inclusive) to `end` (exclusive): at least one, if there is one."""
+    if start == _LAST:  # a range that starts there is empty for the server
+        return Page(_the_last(database, name), None)
+    command: dict[str, Any] = {
+        "find": name,
+        "hint": {"_id": 1},
+        "limit": page + 1,
+        "batchSize": page + 1,
+        "readConcern": {"level": "majority"},
+    }
+    if start is not None:
+        command["min"] = RawBSONDocument(start)
+    if end is not None:
+        command["max"] = RawBSONDocument(end)
+    found: list[bytes] = []
+    with session_of(database) as session, closing(portions(database, command, session)) as replies:
+        # One document more than the page takes: where the next one starts. A reply holds 16 MB at most
+        for documents in replies:
+            found += documents
+            if len(found) > 1 and sum(map(len, found)) > max_bytes:
+                break
+    if len(found) > 1 and (len(found) > page or sum(map(len, found)) > max_bytes):
+        return Page(found[:-1], id_of(found[-1]))
+    if start is not None and end is None:
+        found += _the_last(database, name)  # with `min` alone the server leaves it out
+    return Page(found, None)
+
+
+def _the_last(database: Database[Any], name: str) -> list[bytes]:
+    found = database[name].with_options(codec_options=RAW).find_one({"_id": MaxKey()})
+    return [] if found is None else [bytes(found.raw)]

@@ -1,0 +1,156 @@
+"""A slice of a comparison run: as many ranges as fit into a moment. It changes nothing of the run itself:
+what it found is a value, which is saved with a compare-and-set; a slice that is lost is done again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+
+from syncapp.compare.differences import Compared, compare_range, compare_unequal, shared_collections
+from syncapp.compare.ranges import PAGE, Range, read_range
+from syncapp.compare.second_look import as_the_rules_say, due_in_seconds, look_again, suspect
+from syncapp.compare.treatments import treat
+from syncapp.core.decide import Policy
+from syncapp.core.extended_json import sample_id
+from syncapp.store.dirty import mark_dirty
+from syncapp.store.run import Kind, Progress, Run
+from syncapp.store.runs import SAMPLES
+
+SLICE_SECONDS = 0.5
+MOST_SUSPECTS = 4_000  # they are kept in the run's document
+MOST_SUSPECT_BYTES = 4_000_000
+MARKING = (Kind.RESYNC, Kind.REPAIR)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How hard a slice may work."""
+
+    rate: int = 0  # documents a second at most; 0: no limit
+    pending: int = 0  # keys that wait for live sync
+    most_pending: int = 25_000  # marks wait while more do: the oplog must not overflow with them
+    seconds: float = SLICE_SECONDS
+
+    @property
+    def documents(self) -> int:
+        """At most in one slice, so that pauses stay short."""
+        return max(1, self.rate) if self.rate else 1 << 60
+
+    def pause(self, documents: int, took_seconds: float) -> float:
+        """Seconds before the next slice: sleeping is done between slices, where it holds up nobody."""
+        rest = took_seconds if self.pending else 0.0  # live sync has the other half of the time
+        return max(rest, documents / self.rate - took_seconds if self.rate else 0.0)
+
+
+class Slice:
+    """Works on a run from where it stands."""
+
+    def __init__(
+        self, local: Database[Any], atlas: Database[Any], run: Run, policy_of: Callable[[str], Policy]
+    ) -> None:
+        self._local, self._atlas, self._run, self._policy_of = local, atlas, run, policy_of
+        names = run.names if run.names is not None else self._names()
+        self.progress = Progress(run.at, run.start, names, run.expected, list(map(dict, run.suspects)))
+        if run.names is None:
+            self.progress.expected = sum(map(self._about, names))
+
+    def work(self, pace: Pace) -> float:
+        """Returns the seconds to wait before the next slice. Raises SyncError or PyMongoError."""
+        started = time.monotonic()
+        if self._run.kind in MARKING and pace.pending > pace.most_pending:
+            return 1.0
+        self._look_again(busy=pace.pending > 0)
+        while not self._walked and self._room():
+            left = pace.documents - self.progress.counts["documents"]
+            if left <= 0 or time.monotonic() - started >= pace.seconds:
+                break
+            self._next_range(min(PAGE, left))
+        pause = pace.pause(self.progress.counts["documents"], time.monotonic() - started)
+        if self.progress.suspects and (self._walked or not self._room()):
+            pause = max(pause, due_in_seconds(self.progress.suspects))
+        return pause
+
+    @property
+    def _walked(self) -> bool:
+        return self.progress.at >= len(self.progress.names)
+
+    def _room(self) -> bool:
+        suspects = self.progress.suspects
+        return len(suspects) < MOST_SUSPECTS and sum(len(one["id"]) for one in suspects) < MOST_SUSPECT_BYTES
+
+    def _names(self) -> tuple[str, ...]:
+        there = shared_collections(self._local, self._atlas)
+        wanted = self._run.collections
+        return tuple(name for name in there if not wanted or name in wanted)
+
+    def _about(self, name: str) -> int:
+        return max(self._local[name].estimated_document_count(), self._atlas[name].estimated_document_count())
+
+    def _next_range(self, page: int) -> None:
+        progress = self.progress
+        name = progress.names[progress.at]
+        found = read_range(self._local, self._atlas, name, progress.start, page)
+        if self._run.kind is Kind.RESYNC:
+            self._resync(name, compare_range(self._local, name, found))
+        else:
+            self._verify(name, found)
+        progress.start = found.next
+        if found.next is None:
+            progress.at += 1
+
+    def _resync(self, name: str, compared: list[Compared]) -> None:
+        """Equal documents that are not agreed on go through the listener too: it decides alone."""
+        differing = [one for one in compared if not one.agreed]
+        keys = [one.key for one in differing]
+        treat(self._local, self._atlas, self._run.treatment, self._run.prefer, name, keys)
+        self._mark(one for one in compared if not one.settled)
+        self.progress.counts["documents"] += len(compared)
+        self.progress.counts["equal"] += sum(one.local == one.atlas for one in compared)
+        for one in differing:
+            self._count_difference(one)
+
+    def _verify(self, name: str, found: Range) -> None:
+        counts = self.progress.counts
+        if found.equal:  # the same bytes: by far the most ranges
+            counts["documents"] += len(found.local)
+            counts["equal"] += len(found.local)
+            return
+        unequal = compare_unequal(self._local, name, found)
+        documents = len(found.local) + sum(one.what == "onlyAtlas" for one in unequal)
+        counts["documents"] += documents
+        counts["equal"] += documents - len(unequal)
+        for one in unequal:
+            if one.local == one.atlas:  # the same content under an _id that is written in another way
+                counts["equal"] += 1
+            elif not as_the_rules_say(one, self._policy_of(name)):
+                self.progress.suspects.append(suspect(one))
+
+    def _look_again(self, busy: bool) -> None:
+        if not self.progress.suspects:
+            return
+        looked = look_again(self._local, self._atlas, self.progress.suspects, self._policy_of, busy)
+        self.progress.suspects = looked.left
+        self.progress.counts["equal"] += looked.equal
+        for one in looked.confirmed:
+            self._count_difference(one)
+        if self._run.kind is Kind.REPAIR:
+            self._mark(looked.confirmed)
+
+    def _count_difference(self, one: Compared) -> None:
+        self.progress.counts[one.what] += 1
+        if len(self.progress.samples) < SAMPLES and (found := sample(one)):
+            self.progress.samples.append(found)
+
+    def _mark(self, keys: Iterable[Compared]) -> None:
+        marked = mark_dirty(self._local, [one.key for one in keys], self._run.why)
+        self.progress.counts["marked"] += marked
+
+
+def sample(one: Compared) -> dict[str, Any] | None:
+    """A difference as people read it, the `_id` as canonical extended JSON; None: its `_id` cannot be kept."""
+    text = sample_id(one.key.id_bson)
+    return {"collection": one.key.collection, "id": text, "what": one.what} if text else None

@@ -1,0 +1,62 @@
+"""Keeps the local server's clock in view: the offsets to Atlas's by which times are corrected, and a warning
+when one of the clocks is far off or has jumped."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+from pymongo.database import Database
+
+from syncapp.core import clock
+from syncapp.core.values import Side
+
+log = structlog.get_logger(__name__)
+KEEP_JUMP_SECONDS = 3600.0  # how long a jump is shown
+
+
+class ClockWatch:
+    def __init__(self, databases: dict[Side, Database[Any]], threshold_ms: int) -> None:
+        self._local, self._atlas = databases[Side.LOCAL], databases[Side.ATLAS]
+        self._threshold_ms = threshold_ms
+        self.offsets = clock.ClockOffsets()
+        self._jump = ""
+        self._jumped_at = 0.0
+
+    def load(self) -> None:
+        """Raises PyMongoError."""
+        self.offsets = clock.load(self._local)
+
+    def measure(self) -> None:
+        """Raises PyMongoError."""
+        measured = clock.measure(self._local, self._atlas)
+        before = self.offsets.measurements[-1] if self.offsets.measurements else measured
+        changed = self.offsets.add(measured)
+        if not changed:
+            return
+        clock.save(self._local, self.offsets)
+        log.info("Clock offset measured", event_name="clock_offset", offset_ms=round(measured.offset, 1))
+        jumped_ms = measured.offset - before.offset
+        if abs(jumped_ms) > self._threshold_ms and not measured.agrees_with(before):
+            self._jump = (
+                f"A clock has jumped by {abs(jumped_ms) / 1000:,.1f} s: Atlas's is now {self._ahead()}"
+            )
+            self._jumped_at = time.monotonic()
+            log.warning("A clock has jumped", event_name="clock_jumped", by_ms=round(jumped_ms))
+
+    def to_atlas_time(self, local_time: int) -> int:
+        return self.offsets.to_atlas_time(local_time, clock.monotonic_clock())
+
+    @property
+    def warning(self) -> str:
+        """What an operator should know of the clocks; empty: nothing."""
+        if self._jump and time.monotonic() - self._jumped_at < KEEP_JUMP_SECONDS:
+            return self._jump
+        if abs(self.offsets.current) > self._threshold_ms:
+            return f"The clocks differ: Atlas's is {self._ahead()}. Times are corrected, but set them right"
+        return ""
+
+    def _ahead(self) -> str:
+        seconds = self.offsets.current / 1000
+        return f"{abs(seconds):,.1f} s {'ahead of' if seconds >= 0 else 'behind'} the local server's"

@@ -1,0 +1,70 @@
+"""The next batches of a change stream, fetched on a thread of its own while those before are worked on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from queue import Empty, Queue
+
+from syncapp.mongo.change_stream import ChangeStream, Fetched
+
+AHEAD = 2  # batches that wait
+FAR_SECONDS = 0.02  # a fetch that takes longer goes a long way, on which it can bring more at the same price
+END_SECONDS = 0.05
+
+
+class FetchAhead:
+    """For whoever reads one open stream, as long as there is a backlog."""
+
+    def __init__(self, stream: ChangeStream, wait_ms: int, times: int, far_times: int) -> None:
+        """`times`: how many times as much a fetch brings; `far_times`: one that goes a long way."""
+        self.active = False  # then nobody else may use the stream
+        self._stream = stream
+        self._wait_ms = wait_ms
+        self._times, self._far_times = times, far_times
+        self._found: Queue[Fetched | Exception] = Queue(AHEAD)
+        self._ended = False
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Fetch batch after batch until one is not full."""
+        self.active = True
+        name = f"{threading.current_thread().name}, ahead"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def next(self) -> Fetched:
+        """The next batch; the last one ends it, and so does an error, which is raised."""
+        found = self._found.get()
+        self.active = _goes_on(found)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def end(self) -> None:
+        """Forget what was fetched: the stream is opened again where it was worked on last."""
+        self._ended = True
+        while self._thread is not None and self._thread.is_alive():
+            try:
+                self._found.get(timeout=END_SECONDS)
+            except Empty:
+                pass
+
+    def _run(self) -> None:
+        found: Fetched | Exception
+        times = self._times
+        while not self._ended:
+            began = time.monotonic()
+            try:
+                found = self._stream.fetch(self._wait_ms, times)
+            except Exception as error:
+                found = error
+            if time.monotonic() - began > FAR_SECONDS:
+                times = self._far_times
+            self._found.put(found)
+            if not _goes_on(found):
+                return
+
+
+def _goes_on(found: Fetched | Exception) -> bool:
+    return isinstance(found, Fetched) and found.full

@@ -1,0 +1,102 @@
+"""Follows the rules while a session runs: the toggle, exclusions, and what is owed when they change."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from pymongo.database import Database
+
+from syncapp.compare import start
+from syncapp.core.values import Side
+from syncapp.listener.readers import Readers
+from syncapp.listener.tokens import Tokens
+from syncapp.mongo.errors import TransientError
+from syncapp.rules.rules import Rules
+from syncapp.rules.switches import switches_version
+
+log = structlog.get_logger(__name__)
+ALL_SECONDS = 5.0  # between two looks at all rules; a change of their version is seen at once
+
+
+class Following:
+    """`rules`: those that hold now. `changed` is called when they have changed and were followed."""
+
+    def __init__(
+        self,
+        databases: dict[Side, Database[Any]],
+        load: Callable[[], Rules],
+        readers: Readers,
+        tokens: Tokens,
+        over: threading.Event,
+        changed: Callable[[Rules], None],
+    ) -> None:
+        self._databases = databases
+        self._load = load
+        self._readers = readers
+        self._tokens = tokens
+        self._over = over
+        self._changed = changed
+        self._again = False  # something is owed, or could not be done: follow the same rules once more
+        self.rules: Rules | None = None
+        self._loaded_at = float("-inf")
+
+    def begin(self, rules: Rules) -> None:
+        """Open the streams under these rules. Raises SyncError or PyMongoError."""
+        self.rules = rules
+        if rules.enabled:
+            start.pay_debts(self._databases, rules.exclusions)
+        points = start.start_points(self._databases, rules.exclusions, rules.enabled)
+        self._readers.start(points, rules.exclusions)
+
+    def note_owed(self) -> None:
+        """A pull was not allowed, and no stream will bring it again. Raises PyMongoError."""
+        start.note_owed(self._databases[Side.LOCAL])
+        self._again = True
+
+    def reload(self) -> None:
+        """Read the rules, and follow them if they changed. Raises SyncError, PyMongoError or DatabaseError:
+        then all of it is done again, which each step allows."""
+        now = time.monotonic()
+        recent = now - self._loaded_at < ALL_SECONDS
+        if recent and not self._again and self.rules and switches_version() == self.rules.version:
+            return
+        rules = self._load()
+        self._loaded_at = now
+        before, self.rules = self.rules, rules
+        if rules == before and not (self._again and rules.enabled):
+            return
+        log.info(
+            "Rules changed",
+            event_name="rules_changed",
+            enabled=rules.enabled,
+            paused=rules.paused,
+            version=rules.version,
+        )
+        try:
+            self._follow(rules)
+        except Exception:
+            self.rules, self._again = before, True
+            raise
+        self._changed(rules)
+
+    def _follow(self, rules: Rules) -> None:
+        if not rules.enabled:
+            self._stop_pulling()
+        filtered = self._readers.filter(rules.exclusions, self._over)
+        if not rules.enabled:
+            return
+        if not filtered:
+            # What the old filter hides until then would neither be compared nor be read
+            raise TransientError("Atlas's stream is not open with the new exclusions yet")
+        self._again = False  # first: what is owed from now on is paid next time
+        self.begin(rules)
+
+    def _stop_pulling(self) -> None:
+        """One-way from now on: what Atlas's stream brought is read again when pulls are allowed."""
+        if Side.ATLAS in self._readers.sides:
+            self._readers.stop(Side.ATLAS)
+            self._tokens.give_up(Side.ATLAS)

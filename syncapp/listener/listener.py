@@ -1,0 +1,161 @@
+"""The listener process: become the active listener of the device, or stand by; start over when a session ends. It
+raises nothing: what keeps it from beginning is published, and tried again for as long as it takes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.db import DatabaseError
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from syncapp.compare import start
+from syncapp.conf.settings import SyncSettings
+from syncapp.core.values import Batch, Side
+from syncapp.listener.reconnect import wait_ms
+from syncapp.listener.safeguards import Halted
+from syncapp.listener.session import Session
+from syncapp.listener.start_trouble import StartTrouble
+from syncapp.mongo.error_text import describe, known_side, says_what_fails
+from syncapp.mongo.errors import HistoryLost, Misconfigured, NoReplicaSet, SyncError
+from syncapp.mongo.sides import connect_side, of_side
+from syncapp.rules.rules import Rules
+from syncapp.rules.source import ListenersRules
+from syncapp.store.instance import instance_id
+from syncapp.store.lease import Lease, LeaseLost
+
+log = structlog.get_logger(__name__)
+STAND_BY_SECONDS = 1.0
+LONGEST_MS = 25_000  # whatever CHANGE_STREAM_RECONNECT_INTERVAL says; to try takes up to 5 s more
+MISCONFIGURED_LONGEST_MS = 10_000  # a person is just mending it
+_EXPECTED = (SyncError, PyMongoError, DatabaseError)
+
+
+class Listener:
+    """`send` hands a batch to Celery."""
+
+    def __init__(self, settings: SyncSettings, send: Callable[[Batch], None]) -> None:
+        settings.require("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
+        self._settings = settings
+        self._send = send
+        self._databases: dict[Side, Database[Any]] = {}
+        self._rules = ListenersRules(lambda: self._databases[Side.LOCAL], settings)
+        self._trouble = StartTrouble(_process())
+        self._failures = 0
+        self._stopping = threading.Event()
+        self._standing_by = False
+
+    def stop(self) -> None:
+        """Ask `run` to end: it saves what is safe, and gives the lease back."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Listen until `stop` is called."""
+        self._rules.apply_environment()
+        while not self._stopping.is_set():
+            try:
+                self._be_active()
+            except Exception as error:
+                if not isinstance(error, _EXPECTED):
+                    log.exception("Listener failed", event_name="listener_failed")
+                self._wait_after(error)
+        self._close()
+
+    def _close(self) -> None:
+        for database in self._databases.values():
+            database.client.close()
+        self._databases = {}
+
+    def _wait_after(self, error: Exception) -> None:
+        self._failures += 1
+        misconfigured = isinstance(error, Misconfigured)
+        longest = MISCONFIGURED_LONGEST_MS if misconfigured else LONGEST_MS
+        delay = min(longest, wait_ms(self._failures, self._settings.change_stream_reconnect_interval))
+        text = _why(error)
+        log.warning("Listener starts over", event_name="start_over", error=text, next_in_ms=round(delay))
+        if not isinstance(error, LeaseLost | HistoryLost | Halted):
+            self._trouble.happened(text, delay / 1000)
+        if misconfigured:
+            self._close()  # a client goes on taking a server that was stand-alone for one
+        self._stopping.wait(delay / 1000)
+
+    def _has_begun(self) -> None:
+        self._failures = 0
+        self._trouble.over()
+
+    def _be_active(self) -> None:
+        """Take the lease and work until it is lost; without it, wait a moment."""
+        local = self._connect(Side.LOCAL)
+        with of_side(local):
+            lease = Lease(local, f"{_process()}:{uuid.uuid4().hex[:8]}", self._settings.sync_lease_duration)
+            start.check_server(Side.LOCAL, local, self._settings.mongodb_uri)
+            if not lease.acquire():
+                self._stand_by(lease)
+                return
+        self._standing_by = False
+        try:
+            device, rules = self._prepare(lease)
+        except BaseException:
+            lease.give_back()
+            raise
+        direction = (
+            "both directions"
+            if rules.enabled
+            else "one-way, local to Atlas (BIDIRECTIONAL_SYNC_ENABLED=true enables pulls)"
+        )
+        log.info(
+            "Sync starts",
+            event_name="sync_starts",
+            direction=direction,
+            paused=rules.paused,
+            strategy=rules.strategy,
+        )
+        session = Session(self._settings, self._databases, device, lease, self._send, self._rules.load)
+        session.run(self._stopping, self._has_begun)
+
+    def _stand_by(self, lease: Lease) -> None:
+        if not self._standing_by:
+            log.info("Another listener is active; standing by", event_name="stand_by", holder=lease.holder())
+        self._standing_by = True
+        self._has_begun()
+        self._stopping.wait(STAND_BY_SECONDS)
+
+    def _prepare(self, lease: Lease) -> tuple[str, Rules]:
+        """The device, and the rules that hold. Raises SyncError, PyMongoError or DatabaseError."""
+        local = self._databases[Side.LOCAL]
+        with of_side(local):
+            device = instance_id(local)
+        log.info("Instance ID", event_name="instance", instance_id=device, epoch=lease.epoch)
+        atlas = self._connect(Side.ATLAS)
+        with of_side(atlas):
+            start.check_server(Side.ATLAS, atlas, self._settings.mongodb_atlas_uri)
+            start.prepare(local, atlas, self._settings.origin_tracking_keep_hours)
+        return device, self._rules.load()
+
+    def _connect(self, side: Side) -> Database[Any]:
+        """Made when it is needed: the name of a mongodb+srv address is looked up then, and may not be known yet."""
+        if side not in self._databases:
+            local = side is Side.LOCAL
+            uri = self._settings.mongodb_uri if local else self._settings.mongodb_atlas_uri
+            self._databases[side] = connect_side(side, uri, "listener", self._settings.sync_socket_timeout)
+        return self._databases[side]
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, NoReplicaSet):
+        return str(error)
+    side = known_side(error)
+    if side is not None:
+        return says_what_fails(side, error)
+    text = describe(error)
+    return f"Django's database cannot be used: {text}" if isinstance(error, DatabaseError) else text
+
+
+def _process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

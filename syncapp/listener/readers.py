@@ -1,0 +1,109 @@
+"""The stream readers of a session, one a side: started, filtered anew, stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pymongo.database import Database
+
+from syncapp.conf.settings import SyncSettings
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import BOTH, Side
+from syncapp.listener.events import EventReader
+from syncapp.listener.stream_reader import IDLE_WAIT_MS, Sink, StreamReader, StreamStatus
+from syncapp.mongo.oplog_times import OplogTimes
+from syncapp.store import batches as origin
+
+LOCAL_FETCH = 300  # events; a fetch's own price counts three times as much with a hundred
+FILTER_SECONDS = 10.0  # how long a change of the exclusions waits for the streams to take it up
+
+
+class Readers:
+    """`sink` takes what the streams bring; `to_atlas_time` corrects local times."""
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        databases: dict[Side, Database[Any]],
+        device: str,
+        sink: Sink,
+        to_atlas_time: Callable[[int], int],
+    ) -> None:
+        self._settings = settings
+        self._databases = databases
+        self._sink = sink
+        self._readers: dict[Side, StreamReader] = {}
+        self._never = StreamStatus("stopped", since=time.time())
+        local = databases[Side.LOCAL]
+        # They outlive the streams
+        self._events = {
+            side: EventReader(
+                side,
+                device,
+                to_atlas_time,
+                lambda ids: origin.remembered(local, ids),
+                OplogTimes(databases[side]),
+            )
+            for side in BOTH
+        }
+
+    def start(self, points: Mapping[Side, dict[str, Any]], exclusions: Exclusions) -> None:
+        """Read each of these sides from its token on, unless it is read already."""
+        settings = self._settings
+        for side, token in points.items():
+            if side in self._readers:
+                continue
+            self._readers[side] = reader = StreamReader(
+                side,
+                self._databases[side],
+                self._events[side],
+                self._sink,
+                token=token,
+                exclusions=exclusions,
+                batch_size=LOCAL_FETCH if side is Side.LOCAL else settings.atlas_change_stream_batch_size,
+                interval_ms=settings.change_stream_reconnect_interval,
+                max_attempts=settings.change_stream_max_reconnect_attempts,
+                idle_wait_ms=IDLE_WAIT_MS * settings.ease,
+            )
+            reader.start()
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        return tuple(self._readers)
+
+    def all(self) -> Iterable[StreamReader]:
+        return list(self._readers.values())
+
+    def statuses(self) -> dict[Side, StreamStatus]:
+        return {side: self._readers[side].status if side in self._readers else self._never for side in BOTH}
+
+    def filter(self, exclusions: Exclusions, over: threading.Event) -> bool:
+        """Have Atlas's stream read with these exclusions. False: it is not open with them in time."""
+        for reader in self._readers.values():
+            if not reader.reads_with(exclusions):
+                reader.change_exclusions(exclusions)
+        deadline = time.monotonic() + FILTER_SECONDS
+        atlas = self._readers.get(Side.ATLAS)
+        while atlas is not None and not atlas.reads_with(exclusions):
+            if time.monotonic() > deadline or over.wait(0.02):
+                return False
+        return True
+
+    def stop(self, side: Side) -> None:
+        """Stop reading a side, and wait until nothing of it comes any more."""
+        reader = self._readers.pop(side, None)
+        if reader is not None:
+            reader.stop()
+            reader.join()
+
+    def stop_all(self) -> None:
+        for reader in self._readers.values():
+            reader.stop()
+
+    def join_all(self, timeout: float) -> None:
+        for reader in self._readers.values():
+            if reader.is_alive():
+                reader.join(timeout)

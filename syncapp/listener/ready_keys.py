@@ -1,0 +1,188 @@
+"""The dirty keys that may go out now, in groups of one side and one collection that take turns."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from syncapp.core.values import DocumentKey, Fact, Seen, Side
+from syncapp.engine.cutting import ID_BYTES
+
+GATHERED_KEYS = 20_000  # in one batch, of a collection in which unique values move between documents
+
+
+@dataclass(slots=True)
+class Brought:
+    """What one side's stream brought for a key."""
+
+    held: int  # the oldest fetched batch that waits for it
+    fact: Fact | None  # the last change
+
+
+@dataclass(slots=True)
+class Losses:
+    """Of worker processes that worked on a key."""
+
+    times: int = 0
+    alone: int = 0  # of these: the key was alone in its batch, and others went through since the one before
+    mark: int = -1  # how many others had gone through at the last of them
+
+    def count(self, alone: bool, mark: int) -> None:
+        self.times += 1
+        if alone and mark > self.mark:
+            self.alone += 1
+            self.mark = mark
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A dirty key: the last change of each side in the order of its stream (not the one with the
+    greatest time: the content is the last one's), what it holds back, and what it waits for.
+
+    There may be tens of thousands of them: no dictionary in any.
+    """
+
+    side: Side  # whose stream brought it
+    local: Brought | None = None
+    atlas: Brought | None = None
+    seen: Seen | None = None
+    ready: bool = False
+    waiting: bool = False
+    parked: bool = False  # a pull that is not allowed now
+    gather: bool = False  # it goes out with all that is ready in its collection
+    attempts: int = 0
+    lost: Losses | None = None
+
+    @property
+    def tries(self) -> int:
+        """How often its batch did not get through: the next one is smaller."""
+        return self.attempts + (self.lost.times if self.lost else 0)
+
+    def of(self, side: Side) -> Brought | None:
+        return self.local if side is Side.LOCAL else self.atlas
+
+    def put(self, side: Side, brought: Brought | None) -> None:
+        if side is Side.LOCAL:
+            self.local = brought
+        else:
+            self.atlas = brought
+
+    @property
+    def facts(self) -> dict[Side, Fact]:
+        found = {}
+        if self.local is not None and self.local.fact is not None:
+            found[Side.LOCAL] = self.local.fact
+        if self.atlas is not None and self.atlas.fact is not None:
+            found[Side.ATLAS] = self.atlas.fact
+        return found
+
+
+@dataclass(slots=True)
+class _Group:
+    keys: deque[DocumentKey] = field(default_factory=deque)  # and such as were dropped since
+    ready: int = 0
+
+
+class ReadyKeys:
+    def __init__(self) -> None:
+        self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
+        self.blocked: frozenset[str] = frozenset()  # collections of which nothing may go out
+        self.gathered: set[str] = set()  # collections whose keys go out together, and one batch at a time
+
+    def __len__(self) -> int:
+        return sum(group.ready for group in self._groups.values())
+
+    def fullest(self, held: Container[str] = ()) -> int:
+        """The number of keys in the largest group that may go out. `held`: collections that are left out."""
+        blocked = self.blocked
+        return max(
+            (
+                group.ready
+                for (_, name), group in self._groups.items()
+                if name not in held and name not in blocked
+            ),
+            default=0,
+        )
+
+    def add(self, key: DocumentKey, work: Work) -> None:
+        if work.ready:
+            return
+        work.ready = True
+        group = self._groups.get((work.side, key.collection))
+        if group is None:
+            group = self._groups[work.side, key.collection] = _Group()
+        group.keys.append(key)
+        group.ready += 1
+        if work.gather:
+            self.gathered.add(key.collection)
+
+    def drop(self, key: DocumentKey, work: Work) -> None:
+        if work.ready:
+            work.ready = False
+            self._groups[work.side, key.collection].ready -= 1  # its place in the queue is passed over later
+
+    def take(
+        self, limit: int, works: Mapping[DocumentKey, Work], held: Container[str] = ()
+    ) -> tuple[Side, str, list[DocumentKey], bool] | None:
+        """Up to `limit` keys of the group whose turn it is, all of as many tries, and no more than fit in a task. Of
+        a collection in `gathered` many more, and of both sides' groups, so that all that is ready comes together: True.
+        Of those in `held` none."""
+        for place in [place for place in self._groups if place[1] not in self.blocked]:
+            side, collection = place
+            if not self._groups[place].ready:
+                del self._groups[place]
+            elif collection not in held:
+                if collection in self.gathered:
+                    return side, collection, self._take_together(side, collection, works), True
+                return side, collection, self._take_of(place, limit, works), False
+        return None
+
+    def _take_together(
+        self, side: Side, collection: str, works: Mapping[DocumentKey, Work]
+    ) -> list[DocumentKey]:
+        chosen: list[DocumentKey] = []
+        places = [(one, collection) for one in (side, side.other)]
+        for place in places:
+            if place in self._groups:
+                chosen += self._take_of(place, GATHERED_KEYS - len(chosen), works, chosen)
+        if not any(place in self._groups for place in places):
+            self.gathered.discard(collection)  # what is ready later asks for it again if it must be
+        return chosen
+
+    def _take_of(
+        self,
+        place: tuple[Side, str],
+        limit: int,
+        works: Mapping[DocumentKey, Work],
+        together: Sequence[DocumentKey] | None = None,
+    ) -> list[DocumentKey]:
+        """`together`: with these, and whatever their tries."""
+        group = self._groups.pop(place)
+        keys = group.keys
+        chosen: list[DocumentKey] = []
+        others: list[DocumentKey] = []
+        tries, size = -1, sum(len(key.id_bson) for key in together or ())
+        while keys and len(chosen) + len(others) < limit:
+            key = keys.popleft()
+            work = works.get(key)
+            if work is None or not work.ready or work.side is not place[0]:
+                continue
+            if together is None and tries < 0:
+                tries = work.tries
+                # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
+                limit = max(1, limit // 8 ** min(tries, 4))
+            if together is None and work.tries != tries:
+                others.append(key)
+                continue
+            size += len(key.id_bson)
+            if (chosen or together) and size > ID_BYTES:
+                keys.appendleft(key)
+                break
+            work.ready = False
+            chosen.append(key)
+        group.ready -= len(chosen)
+        keys.extendleft(reversed(others))
+        if group.ready:
+            self._groups[place] = group  # at the end: the others come first
+        return chosen

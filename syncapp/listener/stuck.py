@@ -1,0 +1,83 @@
+"""What does not get through, and why, for health: a change that fails is tried again and again, and whatever else keeps
+the oldest one of a stream from ending, for whatever reason, shows by the stream's place, which does not move."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from syncapp.apply.messages import Report
+from syncapp.core.values import BOTH, Side
+from syncapp.listener.dirty_keys import BARRED_SECONDS, LONGEST_SECONDS, DirtyKeys
+from syncapp.listener.watermark import Watermark
+
+STILL_SECONDS = 60.0  # that the oldest change of a stream may take
+SPARE_SECONDS = 15.0  # for the next attempt, which is due, to come back
+MOST = 20  # that are told
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Changes of one collection, brought by one side's stream, that do not get through."""
+
+    side: Side
+    collection: str
+    since: float  # seconds since 1970
+    error: str = ""  # of the last attempt; empty: none is known
+    still: bool = False  # the stream's place has not moved since
+
+    def as_document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Failing:
+    trouble: Stuck
+    until: float  # it is over, unless it fails again
+    whole: bool  # the task itself is tried again: a connection
+
+
+class StuckChanges:
+    """`now`: seconds since 1970."""
+
+    def __init__(self) -> None:
+        self._failing: dict[tuple[Side, str], _Failing] = {}
+        self._oldest: dict[Side, tuple[Watermark, int, float]] = {}
+
+    def heard(self, report: Report, collection: str, now: float) -> None:
+        """A worker has reported on changes of a collection. Empty: it was only asked whether it is there, and may say
+        why it cannot work."""
+        place = (report.side, collection)
+        known = self._failing.get(place)
+        if report.error:
+            since = known.trouble.since if known and known.until > now else now
+            pause = report.silent_ms / 1000 or max(BARRED_SECONDS, LONGEST_SECONDS)
+            trouble = Stuck(report.side, collection, since, report.error)
+            self._failing[place] = _Failing(trouble, now + pause + SPARE_SECONDS, not report.endings)
+        elif (report.endings or not collection) and known is not None and known.whole:
+            del self._failing[place]
+
+    def of(self, dirty: DirtyKeys, now: float) -> list[Stuck]:
+        """What there is now, the oldest first."""
+        self._failing = {place: one for place, one in self._failing.items() if one.until > now}
+        found = {place: one.trouble for place, one in self._failing.items()}
+        for side in BOTH:
+            since, number = self._watch(side, dirty.watermarks[side], now)
+            if now - since < STILL_SECONDS:
+                continue
+            key = dirty.holder(side, number)
+            place = (side, key.collection if key else "")
+            known = found.get(place, Stuck(*place, since))
+            found[place] = replace(known, since=min(since, known.since), still=True)
+        return sorted(found.values(), key=lambda one: one.since)[:MOST]
+
+    def _watch(self, side: Side, watermark: Watermark, now: float) -> tuple[float, int]:
+        """Since when the oldest unfinished batch is the same, and its number."""
+        number = watermark.oldest_held()
+        known = self._oldest.get(side)
+        if number is None:
+            self._oldest.pop(side, None)
+            return now, 0
+        if known is None or known[0] is not watermark or known[1] != number:
+            known = self._oldest[side] = (watermark, number, now)
+        return known[2], number

@@ -1,0 +1,47 @@
+"""A thread that does one thing again and again, and outlives every error of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from syncapp.mongo.error_text import describe
+from syncapp.process.django_calls import drop_broken_connections
+
+log = structlog.get_logger(__name__)
+
+
+class Periodic(threading.Thread):
+    """Calls `act` every `seconds` until it is stopped. An error is logged, once as long as it lasts."""
+
+    def __init__(
+        self, name: str, seconds: float, act: Callable[[], None], fatal: Callable[[Exception], bool]
+    ) -> None:
+        """`fatal(error)`: True ends the thread (the listener has been told)."""
+        super().__init__(name=name, daemon=True)
+        self._seconds = seconds
+        self._act = act
+        self._fatal = fatal
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        last = ""
+        while not self._stopping.wait(self._seconds):
+            try:
+                self._act()
+                last = ""
+            except Exception as error:
+                drop_broken_connections(error)
+                if self._fatal(error):
+                    return
+                text = f"{type(error).__name__}: {describe(error)}"
+                if text != last:
+                    log.warning(
+                        "Will be tried again", event_name="periodic_failed", task=self.name, error=text
+                    )
+                last = text

@@ -1,0 +1,254 @@
+"""A change stream on a database, read by its own commands, so that the end of every fetched batch and
+its token are known: keys go out at once when a batch is empty, and positions are proved by tokens.
+
+Events are projected to what is needed, so that none can be too large: no document travels in one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from bson import Timestamp
+from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from syncapp.core.exclusions import RESERVED, Exclusions
+from syncapp.core.values import Side
+from syncapp.mongo.errors import HistoryLost, SyncError, translate
+from syncapp.mongo.read_commands import RAW, portion_of
+from syncapp.mongo.transaction import ready_connections
+from syncapp.store.names import BATCHES, DEVICES, HEARTBEAT, METADATA, STATE
+
+DIRTY = "_sync_dirty"
+OWN = [BATCHES, DIRTY, METADATA, DEVICES]
+_PROJECTION = {
+    "operationType": 1,
+    "documentKey": 1,
+    "clusterTime": 1,
+    "wallTime": 1,
+    "lsid.id": 1,
+    "txnNumber": 1,
+    "to": 1,
+    "c": {"$ifNull": ["$ns.coll", ""]},
+    # Only of the collections of sync itself
+    "fullDocument": {"$cond": [{"$in": ["$ns.coll", OWN]}, "$fullDocument", "$$REMOVE"]},
+}
+# An event's token holds the `_id` once more, as hexadecimal digits, and a reply may hold the last token twice
+LARGEST_ID = 1_000_000  # bytes
+WITHOUT_LARGE_IDS = {
+    "$match": {"$expr": {"$lt": [{"$bsonSize": {"$ifNull": ["$documentKey", {}]}}, LARGEST_ID]}}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one fetch brought. `token` is where it ends; everything up to `read_to` has been read.
+
+    `token_is_event`: the token is the last event's own, so that more of its transaction may follow.
+    """
+
+    events: list[bytes]  # BSON of each
+    token: dict[str, Any]
+    read_to: int
+    server_time: int  # the server's cluster time when it answered
+    at: float  # when that was, in seconds of time.monotonic
+    token_is_event: bool
+    full: bool = False  # as many events as were asked for: more are there
+
+
+def pipeline(side: Side, exclusions: Exclusions, device: str = "") -> list[dict[str, Any]]:
+    """What of a side's events is wanted. Excluded collections stay on the server; they still go up.
+
+    `device`: whose heartbeats are wanted too.
+    """
+    own = [BATCHES, DIRTY] if side is Side.LOCAL else [BATCHES]
+    users: list[dict[str, Any]] = [{"c": {"$not": {"$regex": RESERVED.pattern}}}]
+    if side is Side.ATLAS and exclusions.patterns:
+        users.append({"c": {"$not": {"$regex": exclusions.regex}}})
+    wanted: list[dict[str, Any]] = [
+        {"c": {"$in": own}, "operationType": {"$in": ["insert", "replace"]}},
+        {"$and": users},
+        # A rename from a name that is left out may be one to a name that is not: what $out ends with
+        {"operationType": {"$in": ["invalidate", "dropDatabase", "rename"]}},
+    ]
+    if device:
+        name, one = (METADATA, HEARTBEAT) if side is Side.LOCAL else (DEVICES, device)
+        beats = {"c": name, "documentKey._id": one, "operationType": {"$in": ["insert", "replace"]}}
+        wanted.append(beats)
+    # By a computed name, after the projection: the server would turn a match on ns.coll into expressions over
+    # every entry of the oplog, which cost it three times as much as all the rest. Only the collection that
+    # sync writes most is worth a stage of its own, by $expr, which is left as it is
+    return [
+        {"$match": {"$expr": {"$ne": ["$ns.coll", STATE]}}},
+        {"$project": _PROJECTION},
+        {"$match": {"$or": wanted}},
+    ]
+
+
+class ChangeStream:
+    """An open change stream. Every method raises SyncError for what the server or the network does."""
+
+    def __init__(self, database: Database[Any], batch_size: int) -> None:
+        self._database = database
+        self._batch_size = batch_size
+        self._session = database.client.start_session(causal_consistency=False)
+        self._cursor_id = Int64(0)
+        self._first: Fetched | None = None
+        self._stages: list[dict[str, Any]] = []
+        self._after: Mapping[str, Any] | None = None  # the token it goes on after, until an event has come
+        self._skipped_to = ""  # what a start by time brings again ends here
+        self.start_token: dict[str, Any] = {}  # where the stream was opened
+
+    @classmethod
+    def open(
+        cls,
+        database: Database[Any],
+        stages: list[dict[str, Any]],
+        batch_size: int,
+        token: Mapping[str, Any] | None,
+        after_invalidate: bool = False,
+    ) -> Self:
+        """Open a stream after `token`, or from now on if there is none. The token may come from another pipeline:
+        see `_start_by_time`."""
+        stream = cls(database, batch_size)
+        stream._stages = stages
+        stream._after = None if after_invalidate else token
+        start = {} if token is None else {"startAfter" if after_invalidate else "resumeAfter": dict(token)}
+        try:
+            try:
+                stream._first = stream._started(start)
+            except HistoryLost:
+                if not stream._start_by_time():
+                    raise
+            stream.start_token = stream._first.token if stream._first else {}
+        except SyncError:
+            stream.close()
+            raise
+        return stream
+
+    def _started(self, start: dict[str, Any]) -> Fetched:
+        command = {
+            "aggregate": 1,
+            "pipeline": [{"$changeStream": start}, *self._stages],
+            "cursor": {"batchSize": self._batch_size},
+            "readConcern": {"level": "majority"},
+        }
+        return self._fetched(self._run(command))
+
+    def _start_by_time(self) -> bool:
+        """Go on by the time of the token's event; False: that is lost indeed.
+
+        MongoDB 6 and newer filter the oplog itself by the pipeline's conditions, and then miss the token's own event
+        if it is one of those that are not wanted any more: a collection is excluded, a device has a new id, a newer
+        Isthmus wants less. The place is not lost: without conditions it is found.
+        """
+        token, self._after = self._after, None
+        if token is None or not is_in_history(self._database, token):
+            return False
+        self._end_cursor()
+        position = token_position(token)
+        self._skipped_to = token["_data"]
+        self._first = self._started(
+            {"startAtOperationTime": Timestamp(position >> 32, position & 0xFFFFFFFF)}
+        )
+        return True
+
+    def fetch(self, wait_ms: int, times: int = 1) -> Fetched:
+        """The next batch of events, `times` as large as usual; after `wait_ms` without any, an empty one."""
+        try:
+            return self._next(wait_ms, times)
+        except HistoryLost:
+            if not self._start_by_time():
+                raise
+            return self._next(wait_ms, times)
+
+    def _next(self, wait_ms: int, times: int) -> Fetched:
+        if self._first is not None:
+            first, self._first = self._first, None
+            if first.events:
+                return first
+        command = {
+            "getMore": self._cursor_id,
+            "collection": "$cmd.aggregate",
+            "batchSize": times * self._batch_size,
+            "maxTimeMS": wait_ms,
+        }
+        return self._fetched(self._run(command), times)
+
+    def close(self) -> None:
+        """End the stream on the server, if it can be reached."""
+        self._end_cursor()
+        try:
+            self._session.end_session()
+        except PyMongoError:
+            pass  # the server drops it by itself
+
+    def _end_cursor(self) -> None:
+        try:
+            if self._cursor_id:
+                command = {"killCursors": "$cmd.aggregate", "cursors": [self._cursor_id]}
+                self._database.command(command, session=self._session, codec_options=RAW)
+        except PyMongoError:
+            pass  # the server drops it by itself
+        self._cursor_id = Int64(0)
+
+    def _run(self, command: dict[str, Any]) -> RawBSONDocument:
+        try:
+            with ready_connections(self._database.client):
+                return self._database.command(command, session=self._session, codec_options=RAW)
+        except PyMongoError as error:
+            raise translate(error) from error
+
+    def _fetched(self, reply: RawBSONDocument, times: int = 1) -> Fetched:
+        self._cursor_id, events, token = portion_of(reply)
+        proved = token_position(token)
+        is_event = bool(events) and RawBSONDocument(events[-1])["_id"]["_data"] == token["_data"]
+        # An event at T proves what was before T; the token of an empty batch proves T itself
+        read_to = proved - 1 if events or self._skipped_to else proved
+        full = len(events) >= times * self._batch_size
+        if events:
+            self._after = None  # its place was found
+            if self._skipped_to:
+                events = self._without_known(events)
+        server_time = _position(reply["operationTime"])
+        return Fetched(events, token, read_to, server_time, time.monotonic(), is_event, full)
+
+    def _without_known(self, events: list[bytes]) -> list[bytes]:
+        """A start by time brings what happened at that time once more. Tokens are ordered as their texts are."""
+        new = [event for event in events if RawBSONDocument(event)["_id"]["_data"] > self._skipped_to]
+        if new:
+            self._skipped_to = ""
+        return new
+
+
+def is_in_history(database: Database[Any], token: Mapping[str, Any]) -> bool:
+    """Does the server find this token's event? Raises SyncError for what has nothing to do with the token."""
+    try:
+        stream = ChangeStream(database, 1)
+        try:
+            stream._stages = [{"$project": {"_id": 1}}]
+            stream._started({"resumeAfter": dict(token)})
+            stream._next(10, 1)
+        finally:
+            stream.close()
+    except HistoryLost:
+        return False
+    return True
+
+
+def token_position(token: Mapping[str, Any]) -> int:
+    """The cluster time in a resume token: after its type byte 0x82 come seconds and increment, 4 bytes
+    each. Raises ValueError for what is not such a token."""
+    data = token.get("_data")
+    if not isinstance(data, str) or not data.startswith("82") or len(data) < 18:
+        raise ValueError("not a resume token")
+    return int(data[2:18], 16)
+
+
+def _position(timestamp: Timestamp) -> int:
+    return timestamp.time << 32 | timestamp.inc

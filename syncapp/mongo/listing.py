@@ -1,0 +1,39 @@
+"""The collections of a database, whatever their names and options hold: the driver's own listing fails for the
+whole database where one name, or a value in one validator, is not UTF-8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
+from pymongo.database import Database
+
+from syncapp.core.content import elements
+from syncapp.mongo.read_commands import portions
+from syncapp.mongo.transaction import session_of
+
+_READABLE: CodecOptions[dict[str, Any]] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="backslashreplace"
+)
+NOT_UTF_8 = "not UTF-8"  # as the type of a collection whose name is not: what it shows is no name to ask for
+
+
+def list_collections(database: Database[Any], name: str = "") -> Iterator[Mapping[str, Any]]:
+    """What listCollections says of each; `name`: of this one only. Raises PyMongoError."""
+    command: dict[str, Any] = {"listCollections": 1, "cursor": {}}
+    if name:
+        command["filter"] = {"name": name}
+    with session_of(database) as session, closing(portions(database, command, session)) as replies:
+        for found in replies:
+            yield from map(_readable, found)
+
+
+def _readable(found: bytes) -> Mapping[str, Any]:
+    info = bson.decode(found, codec_options=_READABLE)
+    stored = next(value for _, name, value in elements(found) if name == b"name")
+    if info["name"].encode() != stored[4:-1]:
+        info["type"] = NOT_UTF_8
+    return info

@@ -1,6 +1,0 @@
-"""The names of Celery's queues: one a direction, by the side whose stream brought the changes, and one for the rest."""
-
-from syncapp.engine.values import Side
-
-PULL_QUEUE, PUSH_QUEUE, MAINTENANCE_QUEUE = "atlas_to_local", "local_to_atlas", "maintenance"
-QUEUES = {Side.ATLAS: PULL_QUEUE, Side.LOCAL: PUSH_QUEUE}

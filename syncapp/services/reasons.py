@@ -1,0 +1,85 @@
+"""Why a document differs between the two sides, as far as what is recorded tells: for pages, API and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from syncapp.core.exclusions import Exclusions
+from syncapp.models import Conflict, ExcludedCollection, Instance, RejectedChange
+from syncapp.rules.switches import get_switches
+
+Key = tuple[str, str]  # collection, `_id` as canonical extended JSON
+
+
+class Code(StrEnum):
+    REJECTED = "rejected"
+    MANUAL = "manual"
+    HALTED = "halted"
+    INTENDED = "intended"
+    PAUSED = "paused"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`row`: the primary key of the rejected change or the conflict, where it is one."""
+
+    code: Code
+    text: str
+    row: int | None = None
+
+    def as_document(self) -> dict[str, str]:
+        """As API and `--json` show it."""
+        return {"code": self.code.value, "text": self.text}
+
+
+def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
+    """For each of these documents why its sides differ, the cause that a person can act on first. Raises DatabaseError."""
+    names = {collection for collection, _ in keys}
+    ids = {document_id for _, document_id in keys}
+    found = {key: _of_collection(key[0]) for key in keys}
+    for waiting in Conflict.objects.filter(
+        winner=Conflict.Winner.OPEN, resolved_at=None, collection__in=names, document_id__in=ids
+    ).only("collection", "document_id"):
+        found |= _if_wanted(found, waiting, Code.MANUAL, "A conflict needs manual resolution")
+    for refused in RejectedChange.objects.filter(collection__in=names, document_id__in=ids).only(
+        "collection", "document_id", "reason"
+    ):
+        found |= _if_wanted(found, refused, Code.REJECTED, refused.reason)
+    return found
+
+
+def with_reasons(samples: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Samples of a comparison run, each with its reason, as API and `--json` show them."""
+    rows = [dict(one) for one in samples]
+    found = reasons_of([(one["collection"], one["id"]) for one in rows])
+    return [{**one, "reason": found[one["collection"], one["id"]].as_document()} for one in rows]
+
+
+def _if_wanted(
+    wanted: Mapping[Key, Reason], row: Conflict | RejectedChange, code: Code, text: str
+) -> dict[Key, Reason]:
+    key = (row.collection, row.document_id)
+    return {key: Reason(code, text, row.pk)} if key in wanted else {}
+
+
+def _of_collection(name: str) -> Reason:
+    """What holds for all documents of a collection."""
+    switches = get_switches()
+    for halts in Instance.objects.values_list("halts", flat=True):
+        for halt in halts:
+            if not halt["side"] or halt["collection"] in ("", name):
+                return Reason(Code.HALTED, str(halt["detail"]))
+    if switches.paused:
+        return Reason(Code.PAUSED, "Sync is paused: nothing moves")
+    if Exclusions.of(ExcludedCollection.objects.values_list("pattern", flat=True)).excludes(name):
+        return Reason(Code.INTENDED, "The collection is excluded: it is not pulled from Atlas")
+    if not switches.enabled:
+        return Reason(Code.INTENDED, "Bidirectional sync is disabled: nothing is pulled from Atlas")
+    return Reason(
+        Code.PENDING,
+        "Nothing is recorded that keeps them apart: it may be on its way. A repair has it looked at again",
+    )

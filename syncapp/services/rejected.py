@@ -1,0 +1,114 @@
+"""Rejected changes: try them again, or forget them; one, many, or all that fit a filter.
+
+Command, API, admin and beat call it. Who did what is in the audit log.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from syncapp.core.content import document_key
+from syncapp.models import RejectedChange
+from syncapp.rules.switches import Actor, audit
+from syncapp.services.databases import local_database
+from syncapp.store.dirty import mark_dirty
+from syncapp.store.instance import instance_id
+
+PAGE = 500  # ids of documents in memory at a time
+NAMED = 10  # documents that an entry of the audit log names
+SWEEP = 1_000  # documents that a sweep tries again at most
+FIRST = dt.timedelta(minutes=10)
+LONGEST = dt.timedelta(days=1)
+# Both hold a document of up to 16 MB
+BODIES = ("document", "document_raw", "other_document")
+
+
+class NothingChosen(Exception):
+    """No rejected change fits what was asked for. The text says so."""
+
+
+def chosen(ids: Iterable[int] | None = None, reason: str = "", **fields: Any) -> QuerySet[RejectedChange]:
+    """The rows that fit all of this. `reason`: a part of it; `fields`: collection, direction, code."""
+    found = RejectedChange.objects.defer(*BODIES).filter(**fields)
+    if ids is not None:
+        found = found.filter(pk__in=list(ids))
+    return found.filter(reason__icontains=reason) if reason else found
+
+
+def retry(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
+    """Have the listener look at these documents again, as if they had changed just now. Returns how many.
+
+    A row goes when its document went through, or when nothing is to be done any more. Raises NothingChosen
+    or LocalUnreachable.
+    """
+    summary = _named(rows)
+    count = _mark(rows, "rejected change: tried again by hand")
+    if not count:
+        raise NothingChosen("These changes belong to another device: try them again there")
+    audit(user, "retry rejected changes", summary)
+    return count
+
+
+@transaction.atomic
+def discard(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
+    """Forget these rows; the documents stay as they are on both sides. Returns how many. Raises
+    NothingChosen."""
+    # Only what the audit log tells: a row that comes in between is not discarded unseen
+    ids = list(rows.values_list("pk", flat=True))
+    summary = _named(rows)
+    count = 0
+    for start in range(0, len(ids), PAGE):
+        deleted, _ = RejectedChange.objects.filter(pk__in=ids[start : start + PAGE]).delete()
+        count += deleted
+    audit(user, "discard rejected changes", summary)
+    return count
+
+
+def sweep(now: dt.datetime | None = None) -> int:
+    """What beat runs: try again what has waited long enough. Returns how many. Raises LocalUnreachable."""
+    ids = list(RejectedChange.objects.filter(due(now or timezone.now())).order_by("last_at")
+               .values_list("pk", flat=True)[:SWEEP])  # fmt: skip
+    return _mark(chosen(ids), "rejected change: tried again by the sweep") if ids else 0
+
+
+def due(now: dt.datetime) -> Q:
+    """Rows that were last refused, and last tried again, long enough ago: ten minutes after the first
+    attempt, then twice as long each time, and a day at most."""
+    found, attempts, distance = Q(pk__in=[]), 1, FIRST
+    while distance < LONGEST:
+        found |= Q(attempts=attempts) & _before(now - distance)
+        attempts, distance = attempts + 1, distance * 2
+    return found | Q(attempts__gte=attempts) & _before(now - LONGEST)
+
+
+def _before(moment: dt.datetime) -> Q:
+    return Q(last_at__lte=moment) & (Q(retried_at=None) | Q(retried_at__lte=moment))
+
+
+def _mark(rows: QuerySet[RejectedChange], why: str) -> int:
+    with local_database("rejected changes") as local:
+        device = instance_id(local)
+        ids = list(rows.filter(instance_id=device).values_list("pk", flat=True))
+        for start in range(0, len(ids), PAGE):
+            page = ids[start : start + PAGE]
+            keys = RejectedChange.objects.filter(pk__in=page).values_list("collection", "document_id_raw")
+            mark_dirty(local, [document_key(name, bytes(raw)) for name, raw in keys], why)
+            # Marked second: a crash in between means one look more
+            RejectedChange.objects.filter(pk__in=page).update(retried_at=timezone.now())
+    return len(ids)
+
+
+def _named(rows: QuerySet[RejectedChange]) -> str:
+    """For the audit log. Raises NothingChosen."""
+    first = list(rows[: NAMED + 1])
+    if not first:
+        raise NothingChosen("No rejected change fits: it may have gone through, or been discarded, meanwhile")
+    lines = [f"{row.collection} {row.document_id[:200]}" for row in first[:NAMED]]
+    more = rows.count() - NAMED
+    return ", ".join(lines) + (f" and {more} more" if more > 0 else "")

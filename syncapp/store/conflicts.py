@@ -1,0 +1,174 @@
+"""Conflict records in the local `_sync_conflicts`, written in the transaction that decides.
+
+A head with batch id and key as `_id`, and each version in documents of its own, in parts, so that two
+versions of 16 MB fit: {_id: "<head>:<side>:<part>", at, bytes}.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from bson import DatetimeMS
+from bson.raw_bson import RawBSONDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from syncapp.core.content import key_hash
+from syncapp.core.values import DocumentKey, Fact, Side
+
+CONFLICTS = "_sync_conflicts"
+PART_BYTES = 8_000_000
+OPEN = "open"  # instead of a winner
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRecord:
+    """Both versions in full (None: absent), the facts that were compared, and who won."""
+
+    record_id: str
+    collection: str
+    id_bson: bytes
+    at: dt.datetime
+    strategy: str
+    winner: Side | None  # None: it waits for a person
+    one_way: bool
+    versions: dict[Side, bytes | None]
+    facts: dict[Side, tuple[int | None, str]]  # (time in milliseconds, origin)
+
+
+def record_id(batch_id: str, key: DocumentKey) -> str:
+    return f"{batch_id}:{key_hash(key).hex()}"
+
+
+def open_record_id(key: DocumentKey, local: bytes, atlas: bytes) -> str:
+    """Of a conflict that waits for a person: the same contents are one conflict, however often they are
+    looked at. `local` and `atlas`: content hashes."""
+    return f"open:{key_hash(key).hex()}:{blake2b(local + atlas, digest_size=16).hexdigest()}"
+
+
+def write_records(
+    local: Database[Any], records: Iterable[ConflictRecord], session: ClientSession
+) -> frozenset[str]:
+    """Insert records. Returns the ids of those that were there already: open ones, looked at again."""
+    new = {record.record_id: record for record in records}
+    waiting = [name for name, record in new.items() if record.winner is None]
+    there: frozenset[str] = frozenset()
+    if waiting:
+        query = {"_id": {"$in": waiting}}
+        there = frozenset(one["_id"] for one in local[CONFLICTS].find(query, {"_id": 1}, session=session))
+    documents = [
+        document for name, record in new.items() if name not in there for document in _documents(record)
+    ]
+    if documents:
+        local[CONFLICTS].insert_many(documents, session=session)
+    return there
+
+
+def new_record(
+    name: str,
+    key: DocumentKey,
+    *,
+    at: dt.datetime,
+    strategy: str,
+    winner: Side | None,
+    one_way: bool,
+    versions: dict[Side, bytes | None],
+    facts: dict[Side, Fact | None],
+) -> ConflictRecord:
+    """`name`: its id, of `record_id` or `open_record_id`."""
+    compared = {side: (fact.time, fact.origin) if fact else (None, "") for side, fact in facts.items()}
+    return ConflictRecord(
+        name,
+        key.collection,
+        key.id_bson,
+        at,
+        strategy,
+        winner,
+        one_way,
+        versions,
+        compared,
+    )
+
+
+def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
+    parts = {}
+    for side, version in record.versions.items():
+        if version is None:
+            continue
+        starts = range(0, len(version), PART_BYTES)
+        parts[side.value] = len(starts)
+        for number, start in enumerate(starts):
+            yield {
+                "_id": f"{record.record_id}:{side.value}:{number}",
+                "at": record.at,
+                "bytes": version[start : start + PART_BYTES],
+            }
+    yield {
+        "_id": record.record_id,
+        "head": True,
+        "at": record.at,
+        "c": record.collection,
+        "key": RawBSONDocument(record.id_bson),
+        "strategy": record.strategy,
+        "winner": record.winner.value if record.winner else OPEN,
+        "oneWay": record.one_way,
+        "parts": parts,
+        "facts": {
+            side.value: {"t": None if time is None else DatetimeMS(time), "o": origin}
+            for side, (time, origin) in record.facts.items()
+        },
+        "copied": False,
+    }
+
+
+def read_uncopied(local: Database[Any], limit: int = 100) -> list[ConflictRecord]:
+    """Records that are not copied to Django yet, oldest first."""
+    raw = local[CONFLICTS].with_options(
+        codec_options=local.codec_options.with_options(document_class=RawBSONDocument)
+    )
+    heads = list(raw.find({"head": True, "copied": False}).sort("at", 1).limit(limit))
+    names = [name for head in heads for side in Side for name in _part_names(head, side)]
+    parts = {one["_id"]: one["bytes"] for one in local[CONFLICTS].find({"_id": {"$in": names}})}
+    return [_load(head, parts) for head in heads]
+
+
+def _part_names(head: RawBSONDocument, side: Side) -> list[str]:
+    return [f"{head['_id']}:{side.value}:{number}" for number in range(head["parts"].get(side.value, 0))]
+
+
+def _load(head: RawBSONDocument, parts: dict[str, bytes]) -> ConflictRecord:
+    versions: dict[Side, bytes | None] = {}
+    facts: dict[Side, tuple[int | None, str]] = {}
+    for side in Side:
+        fact = head["facts"][side.value]
+        facts[side] = (None if fact["t"] is None else int(DatetimeMS(fact["t"])), fact["o"])
+        names = _part_names(head, side)
+        versions[side] = b"".join(parts[name] for name in names) if names else None
+    return ConflictRecord(
+        head["_id"], head["c"], head["key"].raw, head["at"], head["strategy"],
+        None if head["winner"] == OPEN else Side(head["winner"]), head["oneWay"], versions, facts,
+    )  # fmt: skip
+
+
+def mark_copied(local: Database[Any], record_ids: Iterable[str]) -> None:
+    local[CONFLICTS].update_many({"_id": {"$in": list(record_ids)}}, {"$set": {"copied": True}})
+
+
+def forget_copied(local: Database[Any], before: dt.datetime) -> int:
+    """Remove copied records that are older than `before`, and their versions. Returns how many."""
+    old = [
+        one["_id"]
+        for one in local[CONFLICTS].find({"head": True, "copied": True, "at": {"$lt": before}}, {"_id": 1})
+    ]
+    for name in old:
+        # The versions' names go on from the head's; ";" is the character after ":"
+        local[CONFLICTS].delete_many({"_id": {"$gte": name, "$lt": f"{name};"}})
+    return len(old)
+
+
+def ensure_indexes(local: Database[Any]) -> None:
+    local[CONFLICTS].create_index([("copied", 1), ("at", 1)])

@@ -1,0 +1,196 @@
+"""Transfers that are halted until an operator answers, in the local `_sync_halts`, with which they age:
+{_id, kind, side, collection, at, detail, preview, answer, answeredBy, answeredAt}.
+
+The listener raises a halt and, once it is answered, carries the answer out and removes it. Workers read
+halts with the rules: nothing that is halted is written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from syncapp.core.extended_json import sample_id
+from syncapp.core.one_line import one_line
+from syncapp.core.values import DocumentKey, Side
+
+HALTS = "_sync_halts"
+SAMPLES = 5  # of the documents that a halt is about
+
+
+class Kind(StrEnum):
+    ATLAS_RESTORED = "atlas restored"  # Atlas is older than what this device has seen of it
+    LOCAL_RESTORED = "local restored"  # the local database is older than what Atlas has seen of it
+    DEVICE_COPIED = "device copied"  # two databases use one instance id
+    MASS_DELETE = "mass delete"  # of one collection, on one side
+    STRUCTURAL = "structural"  # a drop, a rename, dropDatabase
+
+
+class Answer(StrEnum):
+    TAKE_ATLAS = "take-atlas"  # where the sides differ, Atlas's version counts
+    KEEP_LOCAL = "keep-local"  # where the sides differ, this device's version counts
+    NEW_ID = "new-id"  # this database is a copy: it becomes a device of its own
+    GO_ON = "go-on"  # what was deleted here is deleted there
+    BRING_BACK = "bring-back"  # what was deleted here comes back from there
+
+
+ANSWERS: Mapping[Kind, Mapping[Answer, str]] = {
+    Kind.ATLAS_RESTORED: {
+        Answer.KEEP_LOCAL: "Bring Atlas forward: what this device holds goes up again. Atlas's versions are kept as conflicts",
+        Answer.TAKE_ATLAS: "Go back with Atlas: its versions come down. This device's versions are kept as conflicts",
+    },
+    Kind.LOCAL_RESTORED: {
+        Answer.TAKE_ATLAS: "Bring this device forward: what Atlas holds comes down. Versions that differ here are kept as conflicts",
+        Answer.KEEP_LOCAL: "The backup counts: what it holds goes up. Atlas's versions are kept as conflicts",
+        Answer.NEW_ID: "This database is a copy of a device that goes on: it becomes a device of its own",
+    },
+    Kind.DEVICE_COPIED: {
+        Answer.NEW_ID: "This database is the copy: it becomes a device of its own",
+        Answer.TAKE_ATLAS: "The other one is gone for good: this device goes on under its id, and takes what Atlas holds",
+    },
+    Kind.MASS_DELETE: {
+        Answer.GO_ON: "The deletes are meant: they are carried to the other side",
+        Answer.BRING_BACK: "The deletes are a mistake: what the other side still holds comes back",
+    },
+    Kind.STRUCTURAL: {
+        Answer.GO_ON: "It is meant: the documents are deleted on the other side too",
+        Answer.BRING_BACK: "It is a mistake: the documents come back from the other side",
+    },
+}  # fmt: skip
+
+
+DETAILS = {
+    Kind.ATLAS_RESTORED: "Atlas is older than what this device has seen of it: it was restored from a backup",
+    Kind.LOCAL_RESTORED: "The local database is older than what Atlas has seen of it: it was restored from a "
+    "backup, or copied from a device that goes on",
+    Kind.DEVICE_COPIED: "Another database uses this device's id: one of the two is a copy of the other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """`side`: whose changes are halted; None: all transfers of the device. `collection`: empty: all."""
+
+    id: str
+    kind: Kind
+    side: Side | None
+    collection: str
+    at: dt.datetime
+    detail: str
+    preview: Mapping[str, Any] = field(default_factory=dict)
+    answer: Answer | None = None
+    answered_at: dt.datetime | None = None
+
+    @property
+    def samples(self) -> list[str]:
+        """Some of the documents that it is about: their `_id`s in canonical extended JSON."""
+        return list(self.preview.get("samples", ()))
+
+    @property
+    def whole_device(self) -> bool:
+        return self.side is None
+
+    def stops(self, source: Side, collection: str) -> bool:
+        """Is a transfer of this side's version of a document in this collection halted?"""
+        if self.side is None:
+            return True
+        return self.side is source and self.collection in ("", collection)
+
+    def as_document(self) -> dict[str, Any]:
+        """As API, `--json` and the mirror in Django have it."""
+        return {
+            "id": self.id,
+            "kind": self.kind.value,
+            "side": self.side.value if self.side else None,
+            "collection": self.collection,
+            "at": self.at.isoformat(),
+            "detail": self.detail,
+            "preview": dict(self.preview),
+            "answers": {answer.value: text for answer, text in ANSWERS[self.kind].items()},
+            "answer": self.answer.value if self.answer else None,
+        }
+
+
+def samples_of(keys: Iterable[DocumentKey]) -> list[str]:
+    """For a preview: `_id`s in canonical extended JSON, of keys of one collection."""
+    texts = (sample_id(key.id_bson) for key in keys)
+    return list(islice(filter(None, texts), SAMPLES))
+
+
+def stopped_sides(halts: Iterable[Halt], collection: str) -> frozenset[Side]:
+    """Whose versions of this collection's documents must not travel."""
+    return frozenset(halt_side for halt in halts for halt_side in Side if halt.stops(halt_side, collection))
+
+
+def halt_id(kind: Kind, side: Side | None = None, collection: str = "") -> str:
+    """One halt for one cause: noticing it twice changes nothing."""
+    return ":".join([kind.value.replace(" ", "-"), side.value if side else "device", collection])
+
+
+def load_halts(local: Database[Any]) -> tuple[Halt, ...]:
+    """All halts, oldest first. Raises PyMongoError."""
+    return tuple(_load(found) for found in local[HALTS].find().sort([("at", 1), ("_id", 1)]))
+
+
+def raise_halt(
+    local: Database[Any],
+    kind: Kind,
+    detail: str,
+    *,
+    side: Side | None = None,
+    collection: str = "",
+    preview: Mapping[str, Any] | None = None,
+) -> bool:
+    """Halt transfers. False: they were halted for this already. Raises PyMongoError."""
+    document = {
+        "_id": halt_id(kind, side, collection),
+        "kind": kind.value,
+        "side": side.value if side else None,
+        "collection": collection,
+        "at": dt.datetime.now(dt.UTC),
+        "detail": one_line(detail),
+        "preview": dict(preview or {}),
+    }
+    try:
+        local[HALTS].insert_one(document)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+def answer_halt(local: Database[Any], halt: str, answer: Answer, by: str) -> Halt | None:
+    """Answer a halt, once. None: there is no such halt, or it was answered. Raises PyMongoError.
+
+    The caller has checked that the answer is one of ANSWERS[kind].
+    """
+    local[HALTS].update_one(
+        {"_id": halt, "answer": {"$exists": False}},
+        {"$set": {"answer": answer.value, "answeredBy": by, "answeredAt": dt.datetime.now(dt.UTC)}},
+    )
+    found = local[HALTS].find_one({"_id": halt, "answer": answer.value})
+    return _load(found) if found else None
+
+
+def _load(found: Mapping[str, Any]) -> Halt:
+    return Halt(
+        found["_id"],
+        Kind(found["kind"]),
+        Side(found["side"]) if found["side"] else None,
+        found["collection"],
+        _utc(found["at"]),
+        found["detail"],
+        found["preview"],
+        Answer(found["answer"]) if found.get("answer") else None,
+        _utc(found["answeredAt"]) if found.get("answeredAt") else None,
+    )
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(tzinfo=moment.tzinfo or dt.UTC)

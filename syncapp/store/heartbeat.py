@@ -1,0 +1,180 @@
+"""The heartbeat that shows when a database has gone back in time: a counter that a device raises in its
+document in Atlas's `_sync_devices` and, the same, in the local `_sync_metadata`.
+
+Atlas's lower than ours: Atlas was restored from a backup. Ours lower than Atlas's: the local database was.
+Raised by somebody else: two databases use one instance id. Each beat has a nonce, so that equal counters of
+two copies are told apart. How long a beat's event takes to come by its stream is the lag, end to end.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from syncapp.core.values import Side
+from syncapp.store.halts import Kind
+from syncapp.store.names import METADATA
+
+DEVICES = "_sync_devices"
+HEARTBEAT_ID = "heartbeat"
+LOOKS = 3  # a beat may come between the two reads of a look
+KEEP_BEATS = 100  # whose events are still awaited
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    counter: int
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the local database knows: the last beat that Atlas took, and one that it may have taken."""
+
+    last: Beat | None = None
+    coming: Beat | None = None
+
+
+def judge(kept: Kept, there: Beat | None, seen: Beat | None = None) -> Kind | None:
+    """What has happened. None: nothing; time goes on.
+
+    `there`: Atlas's beat, read before `kept` was. `seen`: the last beat of this very session.
+    """
+    if kept.last is None and kept.coming is None:
+        return Kind.LOCAL_RESTORED if there else None
+    if there is None:
+        # Not even the first beat may have arrived
+        return Kind.ATLAS_RESTORED if kept.last else None
+    if there in (kept.last, kept.coming):
+        return None
+    counter = kept.last.counter if kept.last else 0
+    if there.counter < counter:
+        return Kind.ATLAS_RESTORED
+    if there.counter > counter and not (seen and counter >= seen.counter):
+        return Kind.LOCAL_RESTORED
+    return Kind.DEVICE_COPIED  # ours stood still nowhere, and yet somebody else has raised it
+
+
+def read_kept(local: Database[Any]) -> Kept:
+    found = local[METADATA].find_one({"_id": HEARTBEAT_ID}) or {}
+    return Kept(_beat(found.get("last")), _beat(found.get("coming")))
+
+
+def read_there(atlas: Database[Any], device: str) -> Beat | None:
+    return _beat(atlas[DEVICES].find_one({"_id": device}, {"counter": 1, "nonce": 1}))
+
+
+def look(
+    local: Database[Any], atlas: Database[Any], device: str, seen: Beat | None = None
+) -> tuple[Kind | None, Kept, Beat | None]:
+    """Read both counters and judge. Raises PyMongoError."""
+    for _ in range(LOOKS):
+        # Atlas first: a beat is written to the local database before it is written there
+        there = read_there(atlas, device)
+        kept = read_kept(local)
+        kind = judge(kept, there, seen)
+        if kind is None:
+            break
+    return kind, kept, there
+
+
+def adopt(local: Database[Any], atlas: Database[Any], device: str, session: Any = None) -> None:
+    """An operator has answered: from here on time goes on where Atlas stands. Raises PyMongoError."""
+    there = read_there(atlas, device)
+    if there is None:
+        local[METADATA].delete_one({"_id": HEARTBEAT_ID}, session=session)
+    else:
+        document = {"_id": HEARTBEAT_ID, "last": _document(there)}
+        local[METADATA].replace_one({"_id": HEARTBEAT_ID}, document, upsert=True, session=session)
+
+
+class Heartbeat:
+    """`about`: what Atlas's document shows of the device besides: version, lag, pending, conflicts."""
+
+    def __init__(
+        self,
+        local: Database[Any],
+        atlas: Database[Any],
+        device: str,
+        about: Callable[[], Mapping[str, Any]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._local = local
+        self._atlas = atlas
+        self._device = device
+        self._about = about
+        self._clock = clock
+        self._seen: Beat | None = None
+        self._sent: OrderedDict[tuple[Side, str], float] = OrderedDict()
+        self.ages_ms: dict[Side, float] = {}  # of the last beat of each side that came by its stream
+
+    def beat(self) -> Kind | None:
+        """Look at both counters and raise them. Returns what has happened, if something has: then nothing
+        is raised. Raises PyMongoError."""
+        kind, kept, there = look(self._local, self._atlas, self._device, self._seen)
+        if kind is not None:
+            return kind
+        new = Beat((there.counter if there else 0) + 1, uuid.uuid4().hex)
+        if self._announce(kept, there, new) and self._raise(there, new):
+            self._confirm(new)
+            self._seen = new
+        return None
+
+    def arrived(self, side: Side, nonce: str) -> None:
+        """A beat's event came by a stream."""
+        sent = self._sent.pop((side, nonce), None)
+        if sent is not None:
+            self.ages_ms[side] = (self._clock() - sent) * 1000
+
+    def _announce(self, kept: Kept, there: Beat | None, new: Beat) -> bool:
+        """False: somebody else (a listener that was paused) was first."""
+        document = {"_id": HEARTBEAT_ID, "last": _document(there), "coming": _document(new)}
+        if kept == Kept():
+            try:
+                self._local[METADATA].insert_one(document)
+            except DuplicateKeyError:
+                return False
+            return True
+        known = {"_id": HEARTBEAT_ID, "last": _document(kept.last), "coming": _document(kept.coming)}
+        del document["_id"]
+        return self._local[METADATA].update_one(known, {"$set": document}).matched_count == 1
+
+    def _raise(self, there: Beat | None, new: Beat) -> bool:
+        document = {"_id": self._device, **_document(new), "at": dt.datetime.now(dt.UTC), **self._about()}
+        self._await(Side.ATLAS, new)
+        if there is None:
+            try:
+                self._atlas[DEVICES].insert_one(document)
+            except DuplicateKeyError:
+                return False
+            return True
+        known = {"_id": self._device, **_document(there)}
+        return self._atlas[DEVICES].replace_one(known, document).matched_count == 1
+
+    def _confirm(self, new: Beat) -> None:
+        self._await(Side.LOCAL, new)
+        # A replacement, whose event carries the whole document, the nonce with it
+        self._local[METADATA].replace_one(
+            {"_id": HEARTBEAT_ID, "coming": _document(new)}, {"last": _document(new), "coming": None}
+        )
+
+    def _await(self, side: Side, beat: Beat) -> None:
+        self._sent[side, beat.nonce] = self._clock()
+        while len(self._sent) > KEEP_BEATS:
+            self._sent.popitem(last=False)
+
+
+def _document(beat: Beat | None) -> Any:
+    return {"counter": beat.counter, "nonce": beat.nonce} if beat else None
+
+
+def _beat(found: Mapping[str, Any] | None) -> Beat | None:
+    return Beat(int(found["counter"]), str(found["nonce"])) if found else None

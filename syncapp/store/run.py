@@ -1,0 +1,133 @@
+"""What a comparison run is, as values: its kind, its treatment of differences, its state and progress."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from syncapp.core.values import UnknownTime
+
+DIFFERENCES = {"different": "different", "onlyLocal": "only here", "onlyAtlas": "only on Atlas"}
+COUNTS = ("documents", "equal", "different", "onlyLocal", "onlyAtlas", "marked")
+
+
+class Kind(StrEnum):
+    RESYNC = "resync"  # what differs from what was agreed is handed to the listener
+    VERIFY = "verify"  # differences are counted
+    REPAIR = "repair"  # … and handed to the listener
+    FIRST_RUN = "first run"
+
+
+class Treatment(StrEnum):
+    """What a resync does to the agreed pair of a key that differs, before the listener looks at the key."""
+
+    AS_AGREED = "as agreed"  # nothing: deletions while sync was away are told from creations by it
+    UNKNOWN = "unknown"  # a difference is a conflict of unknown times, which is decided and recorded
+    BRING_BACK_TO_LOCAL = "bring back to local"  # what is missing here and present on Atlas is pulled
+    BRING_BACK_TO_ATLAS = "bring back to atlas"  # the mirror image
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+OPEN = (State.WAITING.value, State.RUNNING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it was read. `slice`: how many slices are done."""
+
+    id: str
+    kind: Kind
+    why: str
+    collections: tuple[str, ...]  # empty: all
+    treatment: Treatment
+    prefer: UnknownTime | None  # who wins the conflicts that Treatment.UNKNOWN makes; None: the rules say
+    owes: bool  # convergence depends on it: people cannot cancel it
+    state: State
+    slice: int
+    names: tuple[str, ...] | None  # what is compared, in this order; None: not begun
+    at: int  # index in names
+    start: bytes | None  # BSON of {_id: …}: where the next range starts
+    suspects: tuple[Mapping[str, Any], ...]  # differences that get a second look (verify)
+    expected: int
+    counts: Mapping[str, int]
+    samples: tuple[Mapping[str, Any], ...]
+    error: str
+    failures: int
+    version: int
+    requested_at: dt.datetime
+    started_at: dt.datetime | None
+    updated_at: dt.datetime
+    ended_at: dt.datetime | None
+
+    @property
+    def open(self) -> bool:
+        return self.state.value in OPEN
+
+    @property
+    def collection(self) -> str:
+        """The one that is compared now."""
+        return self.names[self.at] if self.names and self.at < len(self.names) else ""
+
+    @property
+    def different(self) -> int:
+        return sum(self.counts[name] for name in ("different", "onlyLocal", "onlyAtlas"))
+
+    @property
+    def as_agreed(self) -> int:
+        """Documents that differ, as it was agreed or as the rules say."""
+        return max(0, self.counts["documents"] - self.counts["equal"] - self.different)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a slice came, and what it found."""
+
+    at: int
+    start: bytes | None
+    names: tuple[str, ...]
+    expected: int = 0
+    suspects: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        return self.at >= len(self.names) and not self.suspects
+
+
+def decode_run(found: Mapping[str, Any]) -> Run:
+    return Run(
+        id=found["_id"],
+        kind=Kind(found["kind"]),
+        why=found["why"],
+        collections=tuple(found["collections"]),
+        treatment=Treatment(found["treatment"]),
+        prefer=UnknownTime(found["prefer"]) if found.get("prefer") else None,
+        owes=found["owes"],
+        state=State(found["state"]),
+        slice=found["slice"],
+        names=None if found["names"] is None else tuple(found["names"]),
+        at=found["at"],
+        start=found["start"],
+        suspects=tuple(found.get("suspects", ())),
+        expected=found["expected"],
+        counts=found["counts"],
+        samples=tuple(found["samples"]),
+        error=found["error"],
+        failures=found["failures"],
+        version=found["v"],
+        requested_at=found["requestedAt"],
+        started_at=found.get("startedAt"),
+        updated_at=found["updatedAt"],
+        ended_at=found.get("endedAt"),
+    )

@@ -1,0 +1,223 @@
+"""Comparison runs, in the local `_sync_runs`, with which they age: what is compared and why, how far it is,
+and what was found. A run survives the loss of the broker and of Django's database; every change of one is a
+compare-and-set, so that two who work on one run do no harm.
+
+{_id, kind, why, collections, treatment, owes, state, slice, dueAt, names, at, start, counts, samples, …}
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from syncapp.core.values import UnknownTime
+from syncapp.store.run import COUNTS, OPEN, Kind, Progress, Run, State, Treatment, decode_run
+
+RUNS = "_sync_runs"
+KEEP_ENDED_SECONDS = 30 * 86_400
+SAMPLES = 20
+__all__ = ["Kind", "Progress", "Run", "State", "Treatment"]
+
+
+def ensure_indexes(local: Database[Any]) -> None:
+    local[RUNS].create_index("endedAt", expireAfterSeconds=KEEP_ENDED_SECONDS)
+
+
+def request(
+    local: Database[Any],
+    *,
+    kind: Kind,
+    why: str,
+    collections: Iterable[str] | None = None,
+    treatment: Treatment = Treatment.AS_AGREED,
+    prefer: UnknownTime | None = None,
+    session: ClientSession | None = None,
+    run_id: str = "",
+    owes: bool = True,
+) -> str:
+    """Note a run, which the listener starts. Returns its id. Raises PyMongoError.
+
+    `prefer`: who wins the conflicts that Treatment.UNKNOWN makes. `owes`: convergence depends on the run, so
+    people cannot cancel it. With a `session` it is part of that transaction, in which it must be the only one to use its `run_id`.
+    Asking again with the same `run_id` changes nothing.
+    """
+    if run_id and local[RUNS].find_one({"_id": run_id}, {"_id": 1}, session=session):
+        return run_id
+    now = dt.datetime.now(dt.UTC)
+    document = {
+        "_id": run_id or str(uuid.uuid4()),
+        "kind": kind.value,
+        "why": why,
+        "collections": sorted(set(collections or ())),
+        "treatment": treatment.value,
+        "prefer": prefer.value if prefer else None,
+        "owes": owes,
+        "state": State.WAITING.value,
+        "slice": 0,
+        "dueAt": now,
+        "names": None,
+        "at": 0,
+        "start": None,
+        "suspects": [],
+        "expected": 0,
+        "counts": dict.fromkeys(COUNTS, 0),
+        "samples": [],
+        "error": "",
+        "failures": 0,
+        "v": 1,
+        "mirrored": 0,
+        "requestedAt": now,
+        "updatedAt": now,
+    }
+    try:
+        local[RUNS].insert_one(document, session=session)
+    except DuplicateKeyError:
+        if session is not None or not run_id:
+            raise
+    return str(document["_id"])
+
+
+def compare_collections(
+    local: Database[Any], why: str, names: Collection[str], session: ClientSession | None = None
+) -> None:
+    """Have these compared as it was agreed. A run that was asked for with the same reason and has not begun takes them
+    in: what happens to one collection often happens to many. Raises PyMongoError."""
+    waiting: dict[str, Any] = {
+        "kind": Kind.RESYNC.value,
+        "treatment": Treatment.AS_AGREED.value,
+        "why": why,
+        "state": State.WAITING.value,
+        "names": None,
+        "collections": {"$ne": []},
+    }
+    change = {"$addToSet": {"collections": {"$each": list(names)}}, "$inc": {"v": 1}}
+    if not local[RUNS].update_one(waiting, change, session=session).matched_count:
+        request(local, kind=Kind.RESYNC, why=why, collections=names, session=session)
+
+
+def supersede(local: Database[Any], by: str, session: ClientSession | None = None) -> None:
+    """A run over everything as it was agreed, requested now, does what older ones of its kind would do."""
+    older = {
+        "_id": {"$ne": by},
+        "kind": Kind.RESYNC.value,
+        "treatment": Treatment.AS_AGREED.value,
+        "state": {"$in": OPEN},
+    }
+    text = f"Run {by}, which was requested later, does its work"
+    local[RUNS].update_many(older, _ended(State.CANCELLED, text), session=session)
+
+
+def load(local: Database[Any], run_id: str) -> Run | None:
+    """Raises PyMongoError."""
+    found = local[RUNS].find_one({"_id": run_id})
+    return decode_run(found) if found else None
+
+
+def load_open(local: Database[Any]) -> list[Run]:
+    """Runs that are not over, in the order in which they are worked on. Raises PyMongoError."""
+    order = [("owes", -1), ("requestedAt", 1), ("_id", 1)]
+    query = {"state": {"$in": OPEN}, "kind": {"$ne": Kind.FIRST_RUN.value}}
+    return [decode_run(found) for found in local[RUNS].find(query).sort(order)]
+
+
+def load_unmirrored(local: Database[Any]) -> list[Run]:
+    """Runs that have changed since they were mirrored last. Raises PyMongoError."""
+    query = {"$expr": {"$ne": ["$v", "$mirrored"]}}
+    return [decode_run(found) for found in local[RUNS].find(query, {"suspects": 0}).sort("requestedAt", 1)]
+
+
+def note_mirrored(local: Database[Any], run: Run) -> None:
+    local[RUNS].update_one({"_id": run.id}, {"$max": {"mirrored": run.version}})
+
+
+def start(local: Database[Any], run: Run) -> bool:
+    """Let a waiting run begin or go on. False: somebody was first."""
+    change: dict[str, Any] = {
+        "$set": {"state": State.RUNNING.value},
+        "$currentDate": {"updatedAt": True, "dueAt": True},
+        "$inc": {"v": 1},
+    }
+    if run.started_at is None:
+        change["$currentDate"]["startedAt"] = True
+    return _changed(local, {"_id": run.id, "state": State.WAITING.value}, change)
+
+
+def interrupt(local: Database[Any], run: Run) -> bool:
+    """Let a running one wait: another has to come first. Its progress is kept."""
+    change = {"$set": {"state": State.WAITING.value}, "$currentDate": {"updatedAt": True}, "$inc": {"v": 1}}
+    return _changed(local, {"_id": run.id, "state": State.RUNNING.value}, change)
+
+
+def claim_lost(local: Database[Any], run: Run, lost_ms: int) -> bool:
+    """Has nobody worked on this run for so long after it was due that its task must be lost? Then it counts
+    as sent again. Times are the server's."""
+    late = {"$lt": ["$dueAt", {"$subtract": ["$$NOW", lost_ms]}]}
+    query = {"_id": run.id, "state": State.RUNNING.value, "slice": run.slice, "$expr": late}
+    return _changed(local, query, [{"$set": {"dueAt": "$$NOW"}}])
+
+
+def save_progress(local: Database[Any], run: Run, progress: Progress, pause_seconds: float) -> Run | None:
+    """Save what a slice did; the next one is due after the pause. None: somebody else did this slice, or
+    the run was cancelled. Raises PyMongoError."""
+    values: dict[str, Any] = {
+        "names": list(progress.names),
+        "at": progress.at,
+        "start": progress.start,
+        "suspects": progress.suspects,
+        "expected": progress.expected,
+        "samples": [*run.samples, *progress.samples][:SAMPLES],
+        "slice": run.slice + 1,
+        "failures": 0,
+        "error": "",
+        "counts": {name: run.counts[name] + progress.counts[name] for name in COUNTS},
+    }
+    set_stage: dict[str, Any] = {name: {"$literal": value} for name, value in values.items()}
+    set_stage |= {"dueAt": {"$add": ["$$NOW", round(pause_seconds * 1000)]}, "updatedAt": "$$NOW"}
+    set_stage["v"] = {"$add": ["$v", 1]}
+    if progress.over:
+        set_stage |= {"state": State.DONE.value, "endedAt": "$$NOW"}
+    found = local[RUNS].find_one_and_update(
+        {"_id": run.id, "slice": run.slice, "state": State.RUNNING.value},
+        [{"$set": set_stage}],
+        return_document=ReturnDocument.AFTER,
+    )
+    return decode_run(found) if found else None
+
+
+def note_failure(local: Database[Any], run: Run, error: str, given_up: bool = False) -> None:
+    """A slice could not be done. Unless it is given up, it is tried again when its task counts as lost."""
+    query = {"_id": run.id, "slice": run.slice, "state": State.RUNNING.value}
+    if given_up:
+        local[RUNS].update_one(query, _ended(State.FAILED, error))
+    else:
+        change = {
+            "$set": {"error": error},
+            "$currentDate": {"updatedAt": True},
+            "$inc": {"failures": 1, "v": 1},
+        }
+        local[RUNS].update_one(query, change)
+
+
+def cancel(local: Database[Any], run_id: str, text: str) -> bool:
+    """False: there is no such run that is open and may be cancelled. Raises PyMongoError."""
+    query = {"_id": run_id, "state": {"$in": OPEN}, "owes": False}
+    return _changed(local, query, _ended(State.CANCELLED, text))
+
+
+def _ended(state: State, text: str) -> dict[str, Any]:
+    return {
+        "$set": {"state": state.value, "error": text, "suspects": []},
+        "$currentDate": {"updatedAt": True, "endedAt": True},
+        "$inc": {"v": 1},
+    }
+
+
+def _changed(local: Database[Any], query: dict[str, Any], change: Any) -> bool:
+    return local[RUNS].update_one(query, change).modified_count == 1
