@@ -81,7 +81,7 @@ class Judge:
             "documents": left,
             "operation": change.operation,
             "renamedTo": change.renamed_to,
-            "samples": samples_of(gone.samples),
+            **samples_of(gone.samples),
         }
         self._raise(side, name, detail, preview)
 
@@ -102,7 +102,7 @@ class Judge:
             "gone": gone.number,
             "operation": change.operation,
             "renamedTo": "",
-            "samples": samples_of(gone.samples),
+            **samples_of(gone.samples),
         }
         self._raise(side, name, detail, preview)
         return True

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import binascii
+import struct
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 
-import bson
-from bson import json_util
 from bson.errors import BSONError
-from bson.json_util import DatetimeConversion
 
-from syncapp.core.content import document_key
+from syncapp.core.content import decode_for_people, document_key, id_of
 from syncapp.core.extended_json import extended_json
 from syncapp.core.values import Side
 from syncapp.services.databases import database
 from syncapp.services.native_writes import read_now
 
 PROCESS = "document"
-_EXACT = json_util.JSONOptions(
-    json_mode=json_util.JSONMode.CANONICAL, datetime_conversion=DatetimeConversion.DATETIME_MS
-)
 
 
 class WrongId(ValueError):
-    """The text is no `_id` in extended JSON."""
+    """The text is not BSON of an `_id` in base64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +31,20 @@ class Document:
     equal: bool
 
 
-def read_both(collection: str, document_id: str) -> Document:
-    """`document_id`: the `_id` in canonical extended JSON. Raises WrongId, SyncError or Unreachable."""
+def id_in(text: str) -> bytes:
+    """BSON of {_id: …}, as an address carries it (base64 for addresses). Raises WrongId."""
     try:
-        id_bson = bson.encode({"_id": json_util.loads(document_id, json_options=_EXACT)})
-    except (ValueError, TypeError, KeyError, OverflowError, BSONError) as error:
-        raise WrongId(f"{document_id[:100]!r} is no _id in extended JSON") from error
+        id_bson = urlsafe_b64decode(text)
+        decode_for_people(id_bson)  # is it sound, down to its last field?
+        if id_of(id_bson) == id_bson:
+            return id_bson
+    except (binascii.Error, BSONError, struct.error, ValueError, IndexError):
+        pass
+    raise WrongId(f"{text[:100]!r} is no _id as BSON in base64")
+
+
+def read_both(collection: str, id_bson: bytes) -> Document:
+    """`id_bson`: BSON of {_id: …}. Raises SyncError or Unreachable."""
     key = document_key(collection, id_bson)
     with database(Side.LOCAL, PROCESS) as local, database(Side.ATLAS, PROCESS) as atlas:
         versions = [read_now(one, key) for one in (local, atlas)]
