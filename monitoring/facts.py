@@ -135,12 +135,14 @@ def _safety(now: datetime, instance: Instance) -> SafetyFacts:
     ended = (ComparisonRun.State.DONE, ComparisonRun.State.FAILED)
     newest = ComparisonRun.objects.filter(state__in=ended).first()
     failed = newest is not None and newest.state == ComparisonRun.State.FAILED
+    left_out = newest.error if newest and not failed else ""
     return SafetyFacts(
         halts=tuple(HaltFacts.of(halt) for halt in instance.halts),
         clock_warning=instance.clock_warning,
         loops=instance.loops,
         loop_ago_s=(now - instance.loop_at).total_seconds() if instance.loop_at else None,
         failed_run=(newest.error or "no reason was recorded") if newest and failed else "",
+        left_out=left_out,
     )
 
 

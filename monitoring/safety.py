@@ -38,6 +38,7 @@ class SafetyFacts:
     loops: int = 0  # documents whose transfers went round since the listener started
     loop_ago_s: float | None = None  # the last one
     failed_run: str = ""  # why the newest comparison run failed; empty: it did not
+    left_out: str = ""  # what it did not compare; empty: nothing
 
 
 def reasons(facts: SafetyFacts, *, pulls: bool = True) -> list[Reason]:
@@ -53,6 +54,9 @@ def reasons(facts: SafetyFacts, *, pulls: bool = True) -> list[Reason]:
         found.append(Reason(Status.DEGRADED, facts.clock_warning, Page.DEVICES))
     if facts.failed_run:
         text = f"The last comparison run failed: {facts.failed_run}"
+        found.append(Reason(Status.DEGRADED, text, Page.RUNS))
+    if facts.left_out:
+        text = f"The last comparison run is not whole: {facts.left_out}"
         found.append(Reason(Status.DEGRADED, text, Page.RUNS))
     return found
 

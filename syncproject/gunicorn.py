@@ -16,6 +16,7 @@ timeout = 60
 graceful_timeout = 2  # an open live page must not hold up a stop
 keepalive = 5
 accesslog = None
+limit_request_line = 8_190  # an address may hold a long `_id` (admin/document.py)
 control_socket_disable = True  # it would be one file for all instances on this machine
 
 

@@ -49,7 +49,7 @@ def _shown(halt: Halt) -> dict[str, Any]:
         "ago": duration((timezone.now() - halt.at).total_seconds()),
         "title": TITLES[halt.kind],
         "choices": [choice(halt, answer) for answer in ANSWERS[halt.kind]],
-        "samples": [link_to(halt.collection, one) for one in halt.samples],
+        "samples": [link_to(halt.collection, *one) for one in halt.exact_samples],
     }
 
 

@@ -23,10 +23,11 @@ from syncapp.admin.document import link_to, linked
 from syncapp.admin.refusals import as_message
 from syncapp.models import ComparisonRun
 from syncapp.services import runs
-from syncapp.services.reasons import reasons_of
+from syncapp.services.reasons import key_of, reasons_of
 from syncapp.store.run import DIFFERENCES, OPEN, Kind
 
 PROGRESS = "syncapp_comparisonrun_progress"
+VERIFY = "syncapp_comparisonrun_verify"
 STATE_LABELS = {
     "Waiting": "info",
     "Running": "info",
@@ -103,6 +104,10 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         }
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
+    def get_actions_list(self, request: HttpRequest) -> list[Any]:
+        """Without the one that has a form of its own on the page (runs_before.html), which needs its address."""
+        return [one for one in super().get_actions_list(request) if one.action_name != VERIFY]
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.progress_view)
         return [path("<int:object_id>/progress/", view, name=PROGRESS), *super().get_urls()]
@@ -158,13 +163,13 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     def shown_samples(self, run: ComparisonRun) -> SafeString:
         if not run.samples:
             return format_html("{}", "none")
-        reasons = reasons_of([(one["collection"], one["id"]) for one in run.samples])
+        reasons = reasons_of([key_of(one) for one in run.samples])
         samples = [
             {
                 "collection": one["collection"],
-                "link": link_to(one["collection"], one["id"]),
+                "link": link_to(*key_of(one)),
                 "what": DIFFERENCES.get(one["what"], ""),
-                "reason": linked(reasons[one["collection"], one["id"]]),
+                "reason": linked(reasons[key_of(one)]),
             }
             for one in run.samples
         ]

@@ -21,7 +21,9 @@ class HaltOut(serializers.Serializer):
     at = serializers.DateTimeField()
     detail = serializers.CharField()
     preview = serializers.DictField(
-        help_text="What it is about: numbers, and in `samples` up to five `_id`s in canonical extended JSON"
+        help_text="What it is about: numbers, and in `samples` up to five `_id`s in canonical extended JSON. "
+        "`samplesBson` is there if extended JSON cannot hold one of them (a string that is not UTF-8, a field twice): beside "
+        "each BSON of {_id: …} in base64, or nothing"
     )
     answers = serializers.DictField(child=serializers.CharField(), help_text="Each answer, and what it does")
     answer = serializers.CharField(allow_null=True, help_text="The one that was given and is carried out")

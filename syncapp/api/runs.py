@@ -51,6 +51,11 @@ class DifferenceReasonOut(serializers.Serializer):
 class SampleOut(serializers.Serializer):
     collection = serializers.CharField()
     id = serializers.CharField(help_text="Canonical extended JSON")
+    bson = serializers.CharField(
+        required=False,
+        help_text="BSON of {_id: …} in base64, where extended JSON cannot hold the _id: a string that is not UTF-8, "
+        "a field twice",
+    )
     what = serializers.ChoiceField(choices=["different", "onlyLocal", "onlyAtlas"])
     reason = DifferenceReasonOut(required=False, help_text="Why it differs; in the answer for one run")
 

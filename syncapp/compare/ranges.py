@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import bson
@@ -19,8 +20,8 @@ from syncapp.core.content import id_of
 from syncapp.core.projection import Projection
 from syncapp.mongo.read_commands import RAW, portions
 from syncapp.mongo.transaction import session_of
+from syncapp.store.run import PAGE
 
-PAGE = 1_000  # documents of one side
 PAGE_BYTES = 8_000_000
 _LAST = bson.encode({"_id": MaxKey()})  # the greatest _id that there can be
 
@@ -55,11 +56,15 @@ def read_range(
     start: bytes | None,
     page: int = PAGE,
     max_bytes: int = PAGE_BYTES,
+    *,
+    only_ids: bool = False,
 ) -> Range:
     """The next range: it ends where the side that is denser there has `page` documents, or `max_bytes`.
 
-    `start`: BSON of {_id: …}, inclusive; None: the first there is. Raises PyMongoError.
+    `start`: BSON of {_id: …}, inclusive; None: the first there is. `only_ids`: nothing else of the documents is read.
+    Raises PyMongoError.
     """
+    read_page = partial(_read_page, only_ids=only_ids)
     here = read_page(local, name, start, None, page, max_bytes)
     there = read_page(atlas, name, start, here.next, page, max_bytes)
     end = here.next
@@ -74,17 +79,18 @@ def read_range(
     return Range(here.documents, there.documents, end)
 
 
-def read_page(
+def _read_page(
     database: Database[Any],
     name: str,
     start: bytes | None,
     end: bytes | None,
-    page: int = PAGE,
-    max_bytes: int = PAGE_BYTES,
+    page: int,
+    max_bytes: int,
+    only_ids: bool,
 ) -> Page:
     """Documents from `start` (inclusive) to `end` (exclusive): at least one, if there is one."""
     if start == _LAST:  # a range that starts there is empty for the server
-        return Page(_the_last(database, name), None)
+        return Page(_the_last(database, name, only_ids), None)
     command: dict[str, Any] = {
         "find": name,
         "hint": {"_id": 1},
@@ -92,6 +98,8 @@ def read_page(
         "batchSize": page + 1,
         "readConcern": {"level": "majority"},
     }
+    if only_ids:
+        command["projection"] = {"_id": 1}
     if start is not None:
         command["min"] = RawBSONDocument(start)
     if end is not None:
@@ -106,10 +114,11 @@ def read_page(
     if len(found) > 1 and (len(found) > page or sum(map(len, found)) > max_bytes):
         return Page(found[:-1], id_of(found[-1]))
     if start is not None and end is None:
-        found += _the_last(database, name)  # with `min` alone the server leaves it out
+        found += _the_last(database, name, only_ids)  # with `min` alone the server leaves it out
     return Page(found, None)
 
 
-def _the_last(database: Database[Any], name: str) -> list[bytes]:
-    found = database[name].with_options(codec_options=RAW).find_one({"_id": MaxKey()})
+def _the_last(database: Database[Any], name: str, only_ids: bool) -> list[bytes]:
+    wanted = {"_id": 1} if only_ids else None
+    found = database[name].with_options(codec_options=RAW).find_one({"_id": MaxKey()}, wanted)
     return [] if found is None else [bytes(found.raw)]

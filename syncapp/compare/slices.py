@@ -10,14 +10,23 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.compare.differences import Compared, compare_range, compare_unequal, shared_collections
-from syncapp.compare.ranges import PAGE, Range, read_range
+from syncapp.compare.differences import (
+    Compared,
+    compare_keys,
+    compare_range,
+    compare_unequal,
+    shared_collections,
+)
+from syncapp.compare.ranges import Range, read_range
 from syncapp.compare.second_look import as_the_rules_say, due_in_seconds, look_again, suspect
 from syncapp.compare.treatments import treat
-from syncapp.core.extended_json import sample_id
+from syncapp.core.content import document_key, id_of
+from syncapp.core.extended_json import beyond, sample_id
 from syncapp.core.policy import Policy
+from syncapp.core.values import DocumentKey
 from syncapp.store.dirty import mark_dirty
-from syncapp.store.run import Kind, Progress, Run
+from syncapp.store.narrowing import MOST_LOSSES
+from syncapp.store.run import PAGE, Kind, Narrow, Progress, Run, Treatment
 from syncapp.store.runs import SAMPLES
 
 SLICE_SECONDS = 0.5
@@ -63,13 +72,74 @@ class Slice:
         started = time.monotonic()
         if self._run.kind in MARKING and pace.pending > pace.most_pending:
             return 1.0
+        if self._run.narrow.page:
+            return self._work_narrowly(self._run.narrow, pace)
         self._look_again(busy=pace.pending > 0)
         while not self._walked and self._room():
             left = pace.documents - self.progress.counts["documents"]
             if left <= 0 or time.monotonic() - started >= pace.seconds:
                 break
             self._next_range(min(PAGE, left))
-        pause = pace.pause(self.progress.counts["documents"], time.monotonic() - started)
+        return self._pause(pace, time.monotonic() - started)
+
+    def _work_narrowly(self, narrow: Narrow, pace: Pace) -> float:
+        """One small step after the other, each of which is saved: a process ended over a document that comes now."""
+        started = time.monotonic()
+        hopeless = narrow.losses >= MOST_LOSSES
+        # In an order that is the same at each attempt, so that it is always the same document that is alone
+        if not self._walked and self._room():
+            if narrow.page > 1:
+                self._next_range(narrow.page)
+            else:
+                self._next_alone(hopeless)
+        else:
+            self._look_narrowly(narrow.page, hopeless, busy=pace.pending > 0)
+        return self._pause(pace, time.monotonic() - started)
+
+    def _look_narrowly(self, page: int, hopeless: bool, busy: bool) -> None:
+        suspects = self.progress.suspects
+        some, later = suspects[:page], suspects[page:]
+        if due_in_seconds(some) > 0:
+            return
+        if hopeless:
+            self._leave_out(document_key(some[0]["c"], some[0]["id"]))
+            self.progress.suspects = later
+            return
+        self.progress.suspects = some
+        self._look_again(busy)
+        self.progress.passed += len(some)
+        self.progress.suspects = later + self.progress.suspects
+
+    def _next_alone(self, hopeless: bool) -> None:
+        """The document that comes next, without a look at the one after it. `hopeless`: it is left out, and only its
+        `_id` is read."""
+        progress = self.progress
+        name = progress.names[progress.at]
+        found = read_range(self._local, self._atlas, name, progress.start, 1, only_ids=True)
+        keys = list(dict.fromkeys(document_key(name, id_of(one)) for one in (*found.local, *found.atlas)))
+        if hopeless:
+            progress.counts["documents"] += len(keys)
+            for key in keys:
+                self._leave_out(key)
+            progress.passed += not keys  # the last one is gone
+        else:
+            policy = self._policy_of(name)
+            compared = compare_keys(self._local, self._atlas, name, keys, policy.projection)
+            (self._resync if self._run.kind is Kind.RESYNC else self._suspect)(name, compared, policy)
+            progress.passed += max(1, len(keys))
+        self._go_on(found)
+
+    def _leave_out(self, key: DocumentKey) -> None:
+        self.progress.left_out += 1
+        self.progress.passed += 1
+        self._count_difference(key, "different")
+        # Live sync sets aside what ends its workers too. But where an operator's answer says what becomes of the
+        # document, it must not be looked at without that answer, which only whoever reads it can note
+        if self._run.kind in MARKING and self._run.treatment is Treatment.AS_AGREED:
+            self._mark_keys([key])
+
+    def _pause(self, pace: Pace, took_seconds: float) -> float:
+        pause = pace.pause(self.progress.counts["documents"], took_seconds)
         if self.progress.suspects and (self._walked or not self._room()):
             pause = max(pause, due_in_seconds(self.progress.suspects))
         return pause
@@ -95,17 +165,22 @@ class Slice:
         name = progress.names[progress.at]
         found = read_range(self._local, self._atlas, name, progress.start, page)
         policy = self._policy_of(name)
+        before = progress.counts["documents"]
         if self._run.kind is Kind.RESYNC:
-            self._resync(name, found, policy)
+            self._resync(name, compare_range(self._local, name, found, policy.projection), policy)
         else:
             self._verify(name, found, policy)
+        progress.passed += progress.counts["documents"] - before
+        self._go_on(found)
+
+    def _go_on(self, found: Range) -> None:
+        progress = self.progress
         progress.start = found.next
         if found.next is None:
             progress.at += 1
 
-    def _resync(self, name: str, found: Range, policy: Policy) -> None:
+    def _resync(self, name: str, compared: list[Compared], policy: Policy) -> None:
         """Equal documents that are not agreed on go through the listener too: it decides alone."""
-        compared = compare_range(self._local, name, found, policy.projection)
         differing = [one for one in compared if not one.agreed]
         keys = [one.key for one in differing]
         run = self._run
@@ -114,7 +189,7 @@ class Slice:
         self.progress.counts["documents"] += len(compared)
         self.progress.counts["equal"] += sum(one.local == one.atlas for one in compared)
         for one in differing:
-            self._count_difference(one)
+            self._count_difference(one.key, one.what)
 
     def _verify(self, name: str, found: Range, policy: Policy) -> None:
         counts = self.progress.counts
@@ -124,9 +199,15 @@ class Slice:
             return
         unequal = compare_unequal(self._local, name, found, policy.projection)
         documents = len(found.local) + sum(one.what == "onlyAtlas" for one in unequal)
-        counts["documents"] += documents
+        counts["documents"] += documents - len(unequal)
         counts["equal"] += documents - len(unequal)
-        for one in unequal:
+        self._suspect(name, unequal, policy)
+
+    def _suspect(self, name: str, compared: list[Compared], policy: Policy) -> None:
+        """What differs is looked at again later."""
+        counts = self.progress.counts
+        counts["documents"] += len(compared)
+        for one in compared:
             if one.local == one.atlas:  # the same content under an _id that is written in another way
                 counts["equal"] += 1
             elif not as_the_rules_say(one, policy):
@@ -139,21 +220,29 @@ class Slice:
         self.progress.suspects = looked.left
         self.progress.counts["equal"] += looked.equal
         for one in looked.confirmed:
-            self._count_difference(one)
+            self._count_difference(one.key, one.what)
         if self._run.kind is Kind.REPAIR:
             self._mark(looked.confirmed)
 
-    def _count_difference(self, one: Compared) -> None:
-        self.progress.counts[one.what] += 1
-        if len(self.progress.samples) < SAMPLES and (found := sample(one)):
+    def _count_difference(self, key: DocumentKey, what: str) -> None:
+        self.progress.counts[what] += 1
+        if len(self.progress.samples) < SAMPLES and (found := sample(key, what)):
             self.progress.samples.append(found)
 
     def _mark(self, keys: Iterable[Compared]) -> None:
-        marked = mark_dirty(self._local, [one.key for one in keys], self._run.why)
+        self._mark_keys([one.key for one in keys])
+
+    def _mark_keys(self, keys: list[DocumentKey]) -> None:
+        marked = mark_dirty(self._local, keys, self._run.why)
         self.progress.counts["marked"] += marked
 
 
-def sample(one: Compared) -> dict[str, Any] | None:
-    """A difference as people read it, the `_id` as canonical extended JSON; None: its `_id` cannot be kept."""
-    text = sample_id(one.key.id_bson)
-    return {"collection": one.key.collection, "id": text, "what": one.what} if text else None
+def sample(key: DocumentKey, what: str) -> dict[str, Any] | None:
+    """A difference as people read it, the `_id` as canonical extended JSON and what `beyond` says of it; None: its `_id`
+    cannot be kept."""
+    text = sample_id(key.id_bson)
+    if not text:
+        return None
+    found = {"collection": key.collection, "id": text, "what": what}
+    exact = beyond(text, key.id_bson)
+    return {**found, "bson": exact} if exact else found

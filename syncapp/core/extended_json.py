@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
+import bson
 from bson import json_util
+from bson.json_util import DatetimeConversion
 
-from syncapp.core.content import decode_for_people
+from syncapp.core.content import decode_for_people, document_key
 
-# Characters of an `_id` that is kept as a sample. Longer ones are not: with a handful of them (an `_id` may have 16 MB)
-# the document that they are kept in would be too large to be written
-LONGEST_SAMPLE = 8_000
+# Bytes of an `_id` that is kept as a sample, and characters of its text. Longer ones are not: with a handful of them (an
+# `_id` may have 16 MB) the document that they are kept in would be too large to be written, and no address could hold them
+LONGEST_SAMPLE, LONGEST_TEXT = 5_000, 8_000
+_EXACT = json_util.JSONOptions(
+    json_mode=json_util.JSONMode.CANONICAL, datetime_conversion=DatetimeConversion.DATETIME_MS
+)
+
+
+class NoId(ValueError):
+    """The text is no `_id` in extended JSON."""
 
 
 def extended_json(document: bytes | None) -> str:
@@ -24,6 +35,24 @@ def extended_id(id_bson: bytes) -> str:
     return json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
+def id_from(text: str) -> bytes:
+    """BSON of {_id: …} from its value in extended JSON. Raises NoId."""
+    try:
+        return bson.encode({"_id": json_util.loads(text, json_options=_EXACT)})
+    except Exception as error:  # whatever a value that only looks like extended JSON makes of it
+        raise NoId(f"{text[:100]!r} is no _id in extended JSON") from error
+
+
+def beyond(text: str, id_bson: bytes) -> str:
+    """Where the text of an `_id` does not lead back to it (a string that is not UTF-8, a field twice): BSON of {_id: …} in
+    base64. Else empty."""
+    try:
+        exact = document_key("", id_from(text)).identity == document_key("", id_bson).identity
+    except NoId:
+        exact = False
+    return "" if exact else b64encode(id_bson).decode()
+
+
 def sample_id(id_bson: bytes) -> str:
     """The same for a sample; empty: it is too long, or Python cannot show it."""
     if len(id_bson) > LONGEST_SAMPLE:
@@ -32,4 +61,4 @@ def sample_id(id_bson: bytes) -> str:
         text = extended_id(id_bson)
     except Exception:  # any: a sample is worth no failure
         return ""
-    return text if len(text) <= LONGEST_SAMPLE else ""
+    return text if len(text) <= LONGEST_TEXT else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 QUEUES = "atlas_to_local,local_to_atlas,maintenance"
 
@@ -31,6 +31,8 @@ class Program:
 
 
 _CELERY = ("-m", "celery", "-A", "syncproject")
+# Events by which Flower knows that a worker is there; Celery sends one every two seconds by itself
+HEARTBEAT = ("--heartbeat-interval=10",)
 
 PROGRAMS = (
     Program(
@@ -46,7 +48,7 @@ PROGRAMS = (
     ),
     Program(
         "worker",
-        (*_CELERY, "worker", "-Q", QUEUES, "--without-gossip", "--without-mingle"),
+        (*_CELERY, "worker", "-Q", QUEUES, "--without-gossip", "--without-mingle", *HEARTBEAT),
         "applies changes",
         stop_seconds=5,
         orphan_signal=signal.SIGQUIT,  # at once: with the servers gone too, a task would wait for long
@@ -68,7 +70,16 @@ IN_OTHERS = (
 
 def programs(is_small: bool) -> tuple[Program, ...]:
     """Of a profile (SYNC_PROFILE)."""
-    return tuple(program for program in PROGRAMS if not (is_small and program.name in IN_OTHERS))
+    if not is_small:
+        return PROGRAMS
+    return tuple(_without_flower(program) for program in PROGRAMS if program.name not in IN_OTHERS)
+
+
+def _without_flower(program: Program) -> Program:
+    if program.name != "worker":
+        return program
+    arguments = [one for one in program.arguments if one not in HEARTBEAT]
+    return replace(program, arguments=(*arguments, "--without-heartbeat"))
 
 
 DEMO = Program("demo", ("manage.py", "sync_demo"), "sample traffic on both sides")

@@ -25,7 +25,7 @@ from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.safeguards import Safeguards
 from syncapp.listener.stream_reader import StreamReader
 from syncapp.listener.stuck import StuckChanges
-from syncapp.listener.work_watch import WorkWatch
+from syncapp.listener.work_watch import ASK_SECONDS, WorkWatch
 from syncapp.mongo.error_text import describe
 from syncapp.rules.rules import Rules
 from syncapp.store.halts import stopped_sides
@@ -70,7 +70,7 @@ class Dispatcher:
         self.stuck = StuckChanges()
         self._heard: dict[str, float] = {}  # worker's process → when it reported last
         self._patience = 1
-        self.watch = WorkWatch()
+        self.watch = WorkWatch(ask_seconds=ASK_SECONDS * settings.ease)
         self._rules_version = 0
         self._awaited_version = 0  # of workers, and not seen here yet
         self._broker_down = False

@@ -34,7 +34,9 @@ class Following:
         tokens: Tokens,
         over: threading.Event,
         changed: Callable[[Rules], None],
+        ease: int = 1,
     ) -> None:
+        """`ease`: so many times as rarely all rules are read."""
         self._databases = databases
         self._load = load
         self._readers = readers
@@ -43,7 +45,7 @@ class Following:
         self._changed = changed
         self._again = False  # something is owed, or could not be done: follow the same rules once more
         self.rules: Rules | None = None
-        self._loaded_at = float("-inf")
+        self._all_seconds, self._loaded_at = ALL_SECONDS * ease, float("-inf")
 
     def begin(self, rules: Rules) -> None:
         """Open the streams under these rules. Raises SyncError or PyMongoError."""
@@ -62,7 +64,7 @@ class Following:
         """Read the rules, and follow them if they changed. Raises SyncError, PyMongoError or DatabaseError:
         then all of it is done again, which each step allows."""
         now = time.monotonic()
-        recent = now - self._loaded_at < ALL_SECONDS
+        recent = now - self._loaded_at < self._all_seconds
         if recent and not self._again and self.rules and switches_version() == self.rules.version:
             return
         rules = self._load()

@@ -32,6 +32,7 @@ from syncapp.store.rejected import note_emptied
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0  # how often it is looked whether an operator has answered
+AT_REST_SECONDS = 10.0  # the same while nothing is halted that could be answered
 _COMES_OR_GOES = frozenset({Operation.INSERT, Operation.DELETE})
 HOW_TO_ANSWER = "answer with `manage.py sync_halts` or in the admin"
 
@@ -53,6 +54,7 @@ class Safeguards:
         self.loop_at = 0.0  # seconds since 1970; 0: never
         self.heartbeat = Heartbeat(databases[Side.LOCAL], databases[Side.ATLAS], device, about)
         self._loading = threading.Lock()
+        self._halts_looked_at, self._at_rest = float("-inf"), False
         self._databases = databases
         self.device = device
         self._limit = Limit(
@@ -113,6 +115,16 @@ class Safeguards:
     def _load_halts(self) -> None:
         with self._loading:  # else another thread could put back what it read before a halt was raised
             self.halts = load_halts(self._databases[Side.LOCAL])
+
+    def look_at_halts(self, busy: bool) -> None:
+        """As `read_halts` does; while nothing is halted and nothing moves, now and then. `busy`: workers have something
+        to do, over which they may find that a database has gone back in time."""
+        before, self._at_rest = self._at_rest, not self.halts and not busy
+        now = time.monotonic()
+        if before and self._at_rest and now - self._halts_looked_at < AT_REST_SECONDS:
+            return
+        self.read_halts()
+        self._halts_looked_at = now
 
     def read_halts(self, at_rest: bool = False) -> None:
         """See what an operator has answered, and carry it out. Raises Halted if all transfers have to stop:
@@ -212,7 +224,7 @@ class Safeguards:
         if new:
             detail += f", {new:,} of which are new"
         samples = samples_of(self._deleted(side, name, changes))
-        preview = {"deletes": lost, "left": loss.left, "samples": samples}
+        preview = {"deletes": lost, "left": loss.left, **samples}
         local = self._databases[Side.LOCAL]
         if raise_halt(local, Kind.MASS_DELETE, detail, side=side, collection=name, preview=preview):
             log.error("Sync is halted for a collection", event_name="halted", collection=name, side=str(side))

@@ -77,6 +77,7 @@ class Session:
         self._dirty = DirtyKeys()
         self._changed = threading.Condition()  # guards the map of dirty keys, and tells of its changes
         self._metrics = MetricsBuffer()
+        self._publisher = status.Publisher(device)
         self._clock = ClockWatch(databases, settings.sync_clock_warning)
         self._refusals = RefusalWatch(databases[Side.LOCAL], databases[Side.ATLAS])
         self._over = threading.Event()
@@ -86,10 +87,10 @@ class Session:
         self._waiting_for = ""  # why the streams are not read yet
         self._started_at = dt.datetime.now(dt.UTC)
         self._safeguards = Safeguards(settings, databases, device, self._about)
-        self._tokens = Tokens(lease, device, self._dirty, self._changed)
+        self._tokens = Tokens(lease, device, self._dirty, self._changed, settings.ease)
         self._readers = Readers(settings, databases, device, self, self._clock.to_atlas_time)
         self._following = Following(
-            databases, load_rules, self._readers, self._tokens, self._over, self._rules_changed
+            databases, load_rules, self._readers, self._tokens, self._over, self._rules_changed, settings.ease
         )
         report_stream = reports.stream_name(device, lease.epoch)
         reader = reports.ReportReader(reports.connect(settings.celery_broker_url), report_stream)
@@ -121,7 +122,7 @@ class Session:
             self._periodic("clock", CLOCK_SECONDS, self._clock.measure),
             self._periodic("comparison runs", RUNS_SECONDS, self._drive_runs),
             self._periodic("refusals", 0.0, self._look_for_refusals),
-            self._periodic("halts", LOOK_SECONDS, self._safeguards.read_halts),
+            self._periodic("halts", LOOK_SECONDS, self._look_at_halts),
             self._periodic("structural changes", 0.0, self._judge_structural),
             self._periodic("heartbeat", HEARTBEAT_SECONDS, self._safeguards.beat),
         ]
@@ -230,7 +231,8 @@ class Session:
                     self._dirty.change_structure(side, change)
                     self._structural.set()
             self._dirty.passed(side, fetched.read_to)
-            self._changed.notify_all()
+            if changes or self._dirty.size:
+                self._changed.notify_all()
 
     def room(self) -> bool:
         return self._dispatcher.room()
@@ -278,6 +280,9 @@ class Session:
         if not self._over.is_set():
             self._refusals.look()
 
+    def _look_at_halts(self) -> None:
+        self._safeguards.look_at_halts(busy=self._dirty.size > 0)
+
     def _rules_changed(self, rules: Rules) -> None:
         self._dispatcher.follow(rules)
 
@@ -293,7 +298,7 @@ class Session:
             with self._changed:
                 self._metrics.merge(counted)
             raise
-        status.publish(self._device, figures, self._readers.statuses())
+        self._publisher.publish(figures, self._readers.statuses())
 
     def _mirror(self) -> None:
         self._tokens.mirror()

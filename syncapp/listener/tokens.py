@@ -17,8 +17,12 @@ IDLE_TOKEN_SECONDS = 10.0  # how often an idle stream's token is saved, so that 
 class Tokens:
     """`changed` guards the map of dirty keys."""
 
-    def __init__(self, lease: Lease, device: str, dirty: DirtyKeys, changed: threading.Condition) -> None:
+    def __init__(
+        self, lease: Lease, device: str, dirty: DirtyKeys, changed: threading.Condition, ease: int = 1
+    ) -> None:
+        """`ease`: so many times as rarely an idle stream's token is saved."""
         self._lease = lease
+        self._idle_seconds = IDLE_TOKEN_SECONDS * ease
         self._device = device
         self._dirty = dirty
         self._changed = changed
@@ -34,7 +38,7 @@ class Tokens:
             idle = not self._dirty.size
         fresh = {side: token for side, token in safe.items() if token and token != self._saved.get(side)}
         # Saving a token writes to the local oplog, which moves the local token: not on and on when idle
-        if idle and not at_last and time.monotonic() - self._saved_at < IDLE_TOKEN_SECONDS:
+        if idle and not at_last and time.monotonic() - self._saved_at < self._idle_seconds:
             fresh = {}
         self._lease.renew(fresh)
         if fresh:

@@ -30,6 +30,7 @@ class Stop:
 @dataclass(slots=True)
 class WorkWatch:
     clock: Callable[[], float] = time.time
+    ask_seconds: float = ASK_SECONDS
     _broker: dict[str, Stop] = field(default_factory=dict)  # by what was tried: to send, to read
     # By queue: the first question that was not answered yet
     _asked_at: dict[Side, float] = field(default_factory=dict)
@@ -60,7 +61,7 @@ class WorkWatch:
         return [
             side
             for side in sides
-            if now - max(self._heard_at.get(side, 0.0), self._asked_at.get(side, 0.0)) >= ASK_SECONDS
+            if now - max(self._heard_at.get(side, 0.0), self._asked_at.get(side, 0.0)) >= self.ask_seconds
         ]
 
     def stops(self) -> list[Stop]:

@@ -25,7 +25,7 @@ from syncapp.models import Instance
 from syncapp.services import runs
 from syncapp.services.databases import local_database
 from syncapp.services.errors import Unreachable
-from syncapp.services.reasons import reasons_of, with_reasons
+from syncapp.services.reasons import key_of, reasons_of, with_reasons
 from syncapp.store.lease import active_listener
 from syncapp.store.run import DIFFERENCES, Kind, Run, State
 from syncapp.store.runs import load
@@ -94,9 +94,9 @@ class RunCommand(SyncCommand):
 
     def show_samples(self, run: Run) -> None:
         console = console_of(self.stdout)
-        reasons = reasons_of([(one["collection"], one["id"]) for one in run.samples])
+        reasons = reasons_of([key_of(one) for one in run.samples])
         for one in run.samples:
-            why = reasons[one["collection"], one["id"]].text
+            why = reasons[key_of(one)].text
             line = f"{one['collection']}  {one['id']}  {DIFFERENCES[one['what']]}: {why}"
             console.print(Text(f"  {one_line(line)}"))
 

@@ -31,7 +31,7 @@ class ComparisonRun(models.Model):
     only_local = models.PositiveBigIntegerField(default=0)
     only_atlas = models.PositiveBigIntegerField(default=0)
     marked = models.PositiveBigIntegerField(default=0)  # handed to the listener
-    samples = models.JSONField(default=list)  # some that differ: [{collection, id, what}]
+    samples = models.JSONField(default=list)  # some that differ: [{collection, id, what, bson?}]
     error = models.TextField(blank=True)
     started_at = models.DateTimeField()
     updated_at = models.DateTimeField(null=True, blank=True)

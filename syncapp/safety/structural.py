@@ -80,7 +80,7 @@ class Judge:
             "documents": left,
             "operation": change.operation,
             "renamedTo": change.renamed_to,
-            "samples": samples_of(gone.samples),
+            **samples_of(gone.samples),
         }
         self._raise(side, name, detail, preview)
 
@@ -101,7 +101,7 @@ class Judge:
             "gone": gone.number,
             "operation": change.operation,
             "renamedTo": "",
-            "samples": samples_of(gone.samples),
+            **samples_of(gone.samples),
         }
         self._raise(side, name, detail, preview)
         return True

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import binascii
+import struct
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 
-import bson
-from bson import json_util
 from bson.errors import BSONError
-from bson.json_util import DatetimeConversion
 
-from syncapp.core.content import document_key
-from syncapp.core.extended_json import extended_json
+from syncapp.core.content import decode_for_people, document_key, id_of
+from syncapp.core.extended_json import NoId, extended_json, id_from
 from syncapp.core.values import BOTH, DocumentKey, Side
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.transaction import transaction, translated
@@ -19,9 +19,6 @@ from syncapp.services.errors import WrongInput
 
 PROCESS = "document"
 MAX_BYTES = 64 * 1024 * 1024
-_EXACT = json_util.JSONOptions(
-    json_mode=json_util.JSONMode.CANONICAL, datetime_conversion=DatetimeConversion.DATETIME_MS
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +30,26 @@ class Document:
     equal: bool
 
 
-def read_both(collection: str, document_id: str) -> Document:
-    """`document_id`: the `_id` in canonical extended JSON. Raises WrongInput, NotPossible or Unreachable."""
+def id_of_address(document_id: str, exact: str = "") -> bytes:
+    """BSON of {_id: …}, as an address carries it: canonical extended JSON, or, where that cannot hold it, `exact`: BSON in
+    base64 for addresses. Raises WrongInput."""
+    if not exact:
+        try:
+            return id_from(document_id)
+        except NoId as error:
+            raise WrongInput(str(error), "id") from error
     try:
-        id_bson = bson.encode({"_id": json_util.loads(document_id, json_options=_EXACT)})
-    except (ValueError, TypeError, KeyError, OverflowError, BSONError) as error:
-        raise WrongInput(f"{document_id[:100]!r} is no _id in extended JSON", "id") from error
+        id_bson = urlsafe_b64decode(exact)
+        decode_for_people(id_bson)  # is it sound, down to its last field?
+        if id_of(id_bson) == id_bson:
+            return id_bson
+    except (binascii.Error, BSONError, struct.error, ValueError, IndexError):
+        pass
+    raise WrongInput(f"{exact[:100]!r} is no _id as BSON in base64", "id")
+
+
+def read_both(collection: str, id_bson: bytes) -> Document:
+    """`id_bson`: BSON of {_id: …}. Raises NotPossible or Unreachable."""
     key = document_key(collection, id_bson)
     versions = [read_now(side, PROCESS, key) for side in BOTH]
     return Document(extended_json(versions[0]), extended_json(versions[1]), versions[0] == versions[1])

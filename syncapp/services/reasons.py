@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +12,8 @@ from syncapp.core.exclusions import Exclusions
 from syncapp.models import Conflict, ExcludedCollection, Instance, RejectedChange
 from syncapp.rules.switches import get_switches
 
-Key = tuple[str, str]  # collection, `_id` as canonical extended JSON
+# Collection, `_id` as canonical extended JSON, and what `beyond` says of that (core/extended_json.py)
+Key = tuple[str, str, str]
 
 
 class Code(StrEnum):
@@ -36,17 +38,21 @@ class Reason:
         return {"code": self.code.value, "text": self.text}
 
 
+def key_of(sample: Mapping[str, Any]) -> Key:
+    """Of a sample of a comparison run."""
+    return sample["collection"], sample["id"], sample.get("bson", "")
+
+
 def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
     """For each of these documents why its sides differ, the cause that a person can act on first. Raises DatabaseError."""
-    names = {collection for collection, _ in keys}
-    ids = {document_id for _, document_id in keys}
+    names, ids = {key[0] for key in keys}, {key[1] for key in keys}
     found = {key: _of_collection(key[0]) for key in keys}
     for waiting in Conflict.objects.filter(
         winner=Conflict.Winner.OPEN, resolved_at=None, collection__in=names, document_id__in=ids
-    ).only("collection", "document_id"):
+    ).only("collection", "document_id", "document_id_raw"):
         found |= _if_wanted(found, waiting, Code.MANUAL, "A conflict needs manual resolution")
     for refused in RejectedChange.objects.filter(collection__in=names, document_id__in=ids).only(
-        "collection", "document_id", "reason"
+        "collection", "document_id", "document_id_raw", "reason"
     ):
         found |= _if_wanted(found, refused, Code.REJECTED, refused.reason)
     return found
@@ -55,15 +61,16 @@ def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
 def with_reasons(samples: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Samples of a comparison run, each with its reason, as API and `--json` show them."""
     rows = [dict(one) for one in samples]
-    found = reasons_of([(one["collection"], one["id"]) for one in rows])
-    return [{**one, "reason": found[one["collection"], one["id"]].as_document()} for one in rows]
+    found = reasons_of([key_of(one) for one in rows])
+    return [{**one, "reason": found[key_of(one)].as_document()} for one in rows]
 
 
 def _if_wanted(
     wanted: Mapping[Key, Reason], row: Conflict | RejectedChange, code: Code, text: str
 ) -> dict[Key, Reason]:
-    key = (row.collection, row.document_id)
-    return {key: Reason(code, text, row.pk)} if key in wanted else {}
+    exact = b64encode(row.document_id_raw).decode()
+    keys = [(row.collection, row.document_id, one) for one in ("", exact)]
+    return {key: Reason(code, text, row.pk) for key in keys if key in wanted}
 
 
 def _of_collection(name: str) -> Reason:

@@ -11,14 +11,14 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.core.extended_json import sample_id
+from syncapp.core.extended_json import beyond, sample_id
 from syncapp.core.one_line import one_line
 from syncapp.core.values import DocumentKey, Side
 from syncapp.store.names import HALTS
@@ -95,6 +95,11 @@ class Halt:
         return list(self.preview.get("samples", ()))
 
     @property
+    def exact_samples(self) -> list[tuple[str, str]]:
+        """The same, each with what `beyond` says of it."""
+        return list(zip_longest(self.samples, self.preview.get("samplesBson", ()), fillvalue=""))
+
+    @property
     def whole_device(self) -> bool:
         return self.side is None
 
@@ -119,10 +124,13 @@ class Halt:
         }
 
 
-def samples_of(keys: Iterable[DocumentKey]) -> list[str]:
-    """For a preview: `_id`s in canonical extended JSON, of keys of one collection."""
-    texts = (sample_id(key.id_bson) for key in keys)
-    return list(islice(filter(None, texts), SAMPLES))
+def samples_of(keys: Iterable[DocumentKey]) -> dict[str, list[str]]:
+    """For a preview: `_id`s in canonical extended JSON, of keys of one collection; and beside them, if one of them needs
+    it, what `beyond` says of each."""
+    texts = ((sample_id(key.id_bson), key.id_bson) for key in keys)
+    found = list(islice((one for one in texts if one[0]), SAMPLES))
+    exact = [beyond(*one) for one in found]
+    return {"samples": [text for text, _ in found], **({"samplesBson": exact} if any(exact) else {})}
 
 
 def stopped_sides(halts: Iterable[Halt], collection: str) -> frozenset[Side]:

@@ -11,6 +11,7 @@ from typing import Any
 from syncapp.core.values import UnknownTime
 
 DIFFERENCES = {"different": "different", "onlyLocal": "only here", "onlyAtlas": "only on Atlas"}
+PAGE = 1_000  # documents of one side that one step compares
 COUNTS = ("documents", "equal", "different", "onlyLocal", "onlyAtlas", "marked")
 
 
@@ -42,6 +43,16 @@ OPEN = (State.WAITING.value, State.RUNNING.value)
 
 
 @dataclass(frozen=True, slots=True)
+class Narrow:
+    """How carefully a run goes on where a worker's process ended: `page` documents at a time for the next `rest` of them;
+    `losses`: of processes, each with the same document alone. A page of 0: as usual."""
+
+    page: int = 0
+    rest: int = 0
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as it was read. `slice`: how many slices are done."""
 
@@ -63,6 +74,8 @@ class Run:
     samples: tuple[Mapping[str, Any], ...]
     error: str
     failures: int
+    narrow: Narrow
+    left_out: int  # documents that could not be compared, since processes ended over them
     version: int
     requested_at: dt.datetime
     started_at: dt.datetime | None
@@ -99,6 +112,8 @@ class Progress:
     suspects: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     samples: list[dict[str, Any]] = field(default_factory=list)
+    passed: int = 0  # documents that it is past, compared or left out
+    left_out: int = 0
 
     @property
     def over(self) -> bool:
@@ -125,6 +140,8 @@ def decode_run(found: Mapping[str, Any]) -> Run:
         samples=tuple(found["samples"]),
         error=found["error"],
         failures=found["failures"],
+        narrow=Narrow(**found.get("narrow", {})),
+        left_out=found.get("leftOut", 0),
         version=found["v"],
         requested_at=found["requestedAt"],
         started_at=found.get("startedAt"),

@@ -18,11 +18,13 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from syncapp.core.values import UnknownTime
+from syncapp.store import narrowing
 from syncapp.store.names import RUNS
 from syncapp.store.run import COUNTS, OPEN, Kind, Progress, Run, State, Treatment, decode_run
 
 KEEP_ENDED_SECONDS = 30 * 86_400
 SAMPLES = 20
+LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 __all__ = ["Kind", "Progress", "Run", "State", "Treatment"]
 
 
@@ -71,6 +73,8 @@ def request(
         "samples": [],
         "error": "",
         "failures": 0,
+        "narrow": {},
+        "leftOut": 0,
         "v": 1,
         "mirrored": 0,
         "requestedAt": now,
@@ -140,7 +144,7 @@ def note_mirrored(local: Database[Any], run: Run) -> None:
 def start(local: Database[Any], run: Run) -> bool:
     """Let a waiting run begin or go on. False: somebody was first."""
     change: dict[str, Any] = {
-        "$set": {"state": State.RUNNING.value},
+        "$set": {"state": State.RUNNING.value, "begun": False},
         "$currentDate": {"updatedAt": True, "dueAt": True},
         "$inc": {"v": 1},
     }
@@ -155,12 +159,31 @@ def interrupt(local: Database[Any], run: Run) -> bool:
     return _changed(local, {"_id": run.id, "state": State.RUNNING.value}, change)
 
 
+def begin(local: Database[Any], run: Run) -> bool:
+    """A worker's process works on a slice from now on. False: it is not to be done any more. Raises PyMongoError."""
+    return local[RUNS].update_one(_slice(run.id, run.slice), {"$set": {"begun": True}}).matched_count == 1
+
+
+def note_loss(local: Database[Any], run_id: str, number: int, why: str) -> bool:
+    """The process that worked on this slice has ended: it is sent again at once, and goes on more carefully. Raises
+    PyMongoError."""
+    change = {**narrowing.AFTER_A_LOSS, "error": {"$literal": why}, "dueAt": LONG_AGO, "begun": False}
+    more = {"updatedAt": "$$NOW", "v": {"$add": ["$v", 1]}}
+    return _changed(local, {**_slice(run_id, number), "begun": True}, [{"$set": {**change, **more}}])
+
+
 def claim_lost(local: Database[Any], run: Run, lost_ms: int) -> bool:
     """Has nobody worked on this run for so long after it was due that its task must be lost? Then it counts
-    as sent again. Times are the server's."""
-    late = {"$lt": ["$dueAt", {"$subtract": ["$$NOW", lost_ms]}]}
-    query = {"_id": run.id, "state": State.RUNNING.value, "slice": run.slice, "$expr": late}
-    return _changed(local, query, [{"$set": {"dueAt": "$$NOW"}}])
+    as sent again, and goes on more carefully if a process had begun it. Times are the server's."""
+    patience = narrowing.patience(lost_ms, run.narrow)
+    late = {"$lt": ["$dueAt", {"$subtract": ["$$NOW", patience]}]}
+    query = {**_slice(run.id, run.slice), "$expr": late}
+    begun: dict[str, Any] = {"narrow": {"$cond": ["$begun", narrowing.AFTER_A_LOSS["narrow"], "$narrow"]}}
+    return _changed(local, query, [{"$set": {**begun, "dueAt": "$$NOW", "begun": False}}])
+
+
+def _slice(run_id: str, number: int) -> dict[str, Any]:
+    return {"_id": run_id, "state": State.RUNNING.value, "slice": number}
 
 
 def save_progress(local: Database[Any], run: Run, progress: Progress, pause_seconds: float) -> Run | None:
@@ -175,7 +198,10 @@ def save_progress(local: Database[Any], run: Run, progress: Progress, pause_seco
         "samples": [*run.samples, *progress.samples][:SAMPLES],
         "slice": run.slice + 1,
         "failures": 0,
-        "error": "",
+        "begun": False,
+        "narrow": narrowing.after(run.narrow, progress.passed),
+        "leftOut": run.left_out + progress.left_out,
+        "error": narrowing.left_out_text(run.left_out + progress.left_out),
         "counts": {name: run.counts[name] + progress.counts[name] for name in COUNTS},
     }
     set_stage: dict[str, Any] = {name: {"$literal": value} for name, value in values.items()}
@@ -193,12 +219,12 @@ def save_progress(local: Database[Any], run: Run, progress: Progress, pause_seco
 
 def note_failure(local: Database[Any], run: Run, error: str, given_up: bool = False) -> None:
     """A slice could not be done. Unless it is given up, it is tried again when its task counts as lost."""
-    query = {"_id": run.id, "slice": run.slice, "state": State.RUNNING.value}
+    query = _slice(run.id, run.slice)
     if given_up:
         local[RUNS].update_one(query, _ended(State.FAILED, error))
     else:
         change = {
-            "$set": {"error": error},
+            "$set": {"error": error, "begun": False},
             "$currentDate": {"updatedAt": True},
             "$inc": {"failures": 1, "v": 1},
         }

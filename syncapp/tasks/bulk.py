@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import structlog
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import shared_task
+from celery.signals import task_failure
+from celery.worker import state
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
 from syncapp.listener.runs import TASK
 from syncapp.mongo.error_text import describe
 from syncapp.mongo.errors import SyncError
+from syncapp.services.databases import Unreachable, local_database
+from syncapp.store import runs
+from syncapp.store.narrowing import PROCESS_ENDED
 from syncapp.tasks.comparer import get_comparer
 from syncapp.tasks.maintenance import QUEUE
 
@@ -17,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 @shared_task(
-    name=TASK, acks_late=True, reject_on_worker_lost=True, ignore_result=True,
+    name=TASK, acks_late=True, reject_on_worker_lost=False, ignore_result=True,
     soft_time_limit=240, time_limit=300,
 )  # fmt: skip
 def compare_slice(run_id: str, number: int) -> None:
@@ -32,3 +41,19 @@ def compare_slice(run_id: str, number: int) -> None:
         return
     if pause is not None:
         compare_slice.apply_async(args=(run_id, number + 1), countdown=pause, queue=QUEUE, retry=False)
+
+
+@task_failure.connect(sender=compare_slice)
+def tell_of_lost_process(exception: BaseException, args: Sequence[Any], **rest: Any) -> None:
+    """In the worker's main process: one of its processes has ended. The same slice would end the next one too."""
+    if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
+        return
+    if state.should_stop is not None or state.should_terminate is not None:
+        return  # the worker is being stopped: the listener sends the slice again
+    why = str(exception).partition(" Job:")[0]
+    log.error("A worker's process was lost", event_name="process_lost", run=args[0], slice=args[1], error=why)
+    try:
+        with local_database("comparison") as local:
+            runs.note_loss(local, args[0], args[1], PROCESS_ENDED.format(why))
+    except Unreachable as error:  # then the listener takes the slice for lost after a while
+        log.warning("The loss could not be noted", event_name="loss_unnoted", error=str(error))

@@ -49,6 +49,8 @@ class Comparer:
             return None  # cancelled, or done by another task
         if not active_listener(self._local):
             return None  # nobody would take the marks; the next listener sends it again
+        if not runs.begin(self._local, run):
+            return None
         try:
             part = Slice(self._local, self._atlas, run, self._rules.load().policy)
             pause = part.work(self._pace())
@@ -58,6 +60,13 @@ class Comparer:
         saved = runs.save_progress(self._local, run, part.progress, pause)
         if saved is None:
             return None
+        if part.progress.left_out:
+            log.error(
+                "A document was left out of a comparison",
+                event_name="left_out",
+                run=saved.id,
+                why=saved.error,
+            )
         if saved.open:
             return pause
         _log_end(saved)

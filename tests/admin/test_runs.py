@@ -72,6 +72,12 @@ def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, ki
     assert AuditEntry.objects.get().action == f"start {kind}"
 
 
+def test_verify_stands_once_on_the_page(superuser: Client, local: Database[Any]) -> None:
+    page = superuser.get(reverse(LIST)).content.decode()
+    assert page.count(start_page("verify")) == 1
+    assert page.count(start_page("resync")) == 1
+
+
 def test_an_unknown_collection_is_said(superuser: Client, local: Database[Any]) -> None:
     superuser.post(start_page("verify"), {"_form_submitted": "on", "collections": "ordres"})
     assert "collections is [&quot;ordres&quot;]; allowed: " in superuser.get(reverse(LIST)).content.decode()
@@ -138,10 +144,3 @@ def test_each_difference_says_why_and_can_be_opened(
     document = superuser.get(html.unescape(opened[1])).content.decode()
     assert "It is larger than the server takes" in document
     assert "total" in document
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"$oid": 1}', '{"$date": {"$numberLong": "x"}}'])
-def test_an_id_that_is_none_is_named(superuser: Client, local: Database[Any], text: str) -> None:
-    page = superuser.get(reverse("admin:syncapp_document"), {"collection": "orders", "id": text})
-    assert page.status_code == 200
-    assert "is no _id in extended JSON" in page.content.decode()

@@ -131,7 +131,7 @@ def operated(
     local_db["orders"].insert_one(HERE | {"state": "cooking"})
     atlas_db["orders"].insert_one(THERE)
     keys = [document_key("orders", bson.encode({"_id": one})) for one in (7, "8 " + LONG)]
-    preview = {"deletes": 900, "samples": samples_of(keys)}
+    preview = {"deletes": 900, **samples_of(keys)}
     raise_halt(
         local_db, Kind.MASS_DELETE, "900 of 1,000 documents were deleted", side=Side.LOCAL, collection="orders", preview=preview,
     )  # fmt: skip

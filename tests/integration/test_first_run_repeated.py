@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.compare.ranges import PAGE
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.values import Side
@@ -16,6 +15,7 @@ from syncapp.first_run import comparison as first_run
 from syncapp.rules.rules import Rules
 from syncapp.store import first_run as first_run_record
 from syncapp.store.prepare import prepare
+from syncapp.store.run import PAGE
 
 pytestmark = pytest.mark.django_db
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bson
 
+from syncapp.compare import differences as compare
+from syncapp.compare import ranges
 from syncapp.engine import change_processor
 
 CHILD, GROUP = "ends its process", "ends the whole worker"
+COMPARED = "ends the process that compares it"
 _needs_stamps = change_processor.needs_stamps
+_portions, _read_documents = ranges.portions, compare.read_documents
 
 
 def _needs_stamps_or_ends(item: Any, rules: Any) -> Any:
@@ -25,3 +30,26 @@ def _needs_stamps_or_ends(item: Any, rules: Any) -> Any:
 
 
 change_processor.needs_stamps = _needs_stamps_or_ends
+
+
+def _end_over(documents: Iterable[bytes]) -> None:
+    """Not over one of which only the `_id` is read."""
+    found = map(bson.decode, documents)
+    if any(one["_id"] == COMPARED and len(one) > 1 for one in found):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _portions_or_ends(*arguments: Any) -> Iterator[list[bytes]]:
+    for documents in _portions(*arguments):
+        _end_over(documents)
+        yield documents
+
+
+def _read_documents_or_ends(*arguments: Any) -> Any:
+    found = _read_documents(*arguments)
+    _end_over(found.values())
+    return found
+
+
+ranges.portions = _portions_or_ends  # type: ignore[assignment]
+compare.read_documents = _read_documents_or_ends

@@ -36,6 +36,8 @@ class Command(RunCommand):
 
     def show(self, run: Run) -> None:
         counts = run.counts
+        if run.error:
+            self.stdout.write(run.error)
         left = f", {run.as_agreed:,} differ as agreed" if run.as_agreed else ""
         if not run.different:
             self.stdout.write(f"Equal: {counts['equal']:,} documents{left}")
