@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from syncapp.listener.dispatcher import MOST_PATIENCE
 from tests.integration.conftest import MakeDevice, Workshop, mortal_workshop
 from tests.support.deadly import CHILD, GROUP
 from tests.support.device import Device
 from tests.support.eventually import eventually
 
 ATTEMPTS = 3
+REPORT_SECONDS = 1
 
 
 def prepare(device: Device, **settings: str) -> Device:
@@ -59,16 +61,17 @@ def mortal(migrated_home: Path, tmp_path: Path) -> Iterator[Workshop]:
         yield workshop
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_nothing_is_blamed_for_workers_that_are_killed_again_and_again(
     mortal: Workshop, tmp_path: Path
 ) -> None:
-    device = prepare(mortal.make(tmp_path / "device"), SYNC_REPORT_TIMEOUT="1000")
+    device = prepare(mortal.make(tmp_path / "device"), SYNC_REPORT_TIMEOUT=str(1000 * REPORT_SECONDS))
     try:
         mortal.atlas.kill()
         device.local["orders"].insert_one({"_id": 1})  # alone in its batch each time
         for _ in range(ATTEMPTS + 1):
-            device.wait_for_line("worker", "event_name=retry", 30)
+            # Each time that nobody reports the listener waits longer before it asks again
+            device.wait_for_line("worker", "event_name=retry", MOST_PATIENCE * REPORT_SECONDS + 30)
             device.kill("worker")
             device.launch("worker")
         mortal.atlas.start()

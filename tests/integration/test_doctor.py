@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from syncapp.doctor.times import EXACT_SINCE
 
 from syncapp.embedded.mongod import Mongod, direct_client
 from syncapp.embedded.redis import Redis
@@ -18,6 +19,7 @@ from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
 from tests.support.stand_alone import StandAlone
+from tests.support.versions import version_of
 
 DEAD = "127.0.0.1:1"
 
@@ -156,6 +158,14 @@ def test_logins_that_may_not_enough(make_device: MakeDevice, server: Mongod) -> 
 
         client.admin.command("grantRolesToUser", "till", roles=[{"role": "readWrite", "db": "shop"}])
         code, _, findings = doctor(device, MONGODB_URI=f"mongodb://till:pw@{at}")
+        if version_of(client) < EXACT_SINCE:
+            assert code == 1, findings
+            assert "this login may not read the oplog: times are known to the second only" in of(
+                findings, "times", "warning"
+            )
+            client.admin.command("grantRolesToUser", "till", roles=[{"role": "read", "db": "local"}])
+            code, _, findings = doctor(device, MONGODB_URI=f"mongodb://till:pw@{at}")
+            assert "is read from the oplog, to the millisecond" in of(findings, "times", "ok")
         assert code == 0, findings
         assert "cannot be read with this login" in of(findings, "oplog", "note")
 

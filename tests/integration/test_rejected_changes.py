@@ -12,6 +12,7 @@ from pymongo.database import Database
 
 from tests.support.device import Device, databases
 from tests.support.eventually import eventually
+from tests.support.versions import version_of
 
 WRITES = max(2_000, int(os.environ.get("SYNC_TEST_WRITES", "2000")))
 SCHEMA = {"bsonType": "object", "required": ["total"], "properties": {"total": {"bsonType": "int"}}}
@@ -68,9 +69,10 @@ def test_one_among_many_is_set_aside_and_goes_through_by_a_click(device: Device)
     device.wait_until_idle()
     assert (row["direction"], row["code"], row["attempts"]) == ("atlasToLocal", 121, 1)
     assert row["document_id"] == '{"$numberInt": "617"}'
-    assert row["reason"] == (
-        'The collection\'s validator refuses it: total: wanted {"bsonType": "int"}, found string'
-    )
+    details = 'total: wanted {"bsonType": "int"}, found string'
+    if version_of(device.local.client) < (5, 0):
+        details = "Document failed validation"  # it tells no more
+    assert row["reason"] == f"The collection's validator refuses it: {details}"
     assert device.figures("atlasToLocal")["failed"] == failed + 1
 
     # Trying again before anything is mended changes nothing but the count

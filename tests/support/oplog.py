@@ -38,6 +38,18 @@ def roll_over(server: Mongod, past: int, timeout: float = 60) -> None:
         eventually(gone, f"the oplog of {server.replica_set} begins after {past}", timeout, every=0.2)
 
 
+def wait_for_fetches(server: Mongod, database: str) -> None:
+    """Until no change stream of this database waits for events: what a frozen reader asked for is answered, and its
+    cursors have come no further than this."""
+    fetches = {"op": "getmore", "ns": f"{database}.$cmd.aggregate"}
+    with MongoClient[dict[str, Any]](server.uri()) as client:
+
+        def answered() -> bool:
+            return not list(client.admin.aggregate([{"$currentOp": {}}, {"$match": fetches}]))
+
+        eventually(answered, f"{server.replica_set} has answered every fetch")
+
+
 def _at(client: MongoClient[dict[str, Any]], *, newest: bool) -> int:
     entry = client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", -1 if newest else 1)])
     assert entry is not None

@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, OperationFailure
+from syncapp.doctor.times import EXACT_SINCE
 
 from syncapp.embedded.mongod import READY_TIMEOUT, Mongod
 from tests.support.certificates import Authority
 from tests.support.eventually import eventually
+from tests.support.versions import version_of
 
 ADMIN, PASSWORD = "root", "p@ss:word/%"  # what has to be quoted in a URI
 
@@ -58,11 +60,14 @@ class SecuredMongod(Mongod):
             _unless_done(client, "createUser", ADMIN, pwd=PASSWORD, roles=roles)
 
     def uri(self, database: str = "") -> str:
-        """With the rights that the documentation names: `readWrite` on the database, and nothing else."""
+        """With the rights that the documentation names: `readWrite` on the database, `read` on `local` where only the
+        oplog tells times, and nothing else."""
         user = f"isthmus-{database}"
         with MongoClient[dict[str, Any]](self.address(ADMIN)) as client:
-            read_write = [{"role": "readWrite", "db": database}]
-            _unless_done(client, "createRole", user, privileges=[], roles=read_write)
+            roles = [{"role": "readWrite", "db": database}]
+            if version_of(client) < EXACT_SINCE:
+                roles.append({"role": "read", "db": "local"})
+            _unless_done(client, "createRole", user, privileges=[], roles=roles)
             _unless_done(client, "createUser", user, pwd=PASSWORD, roles=[{"role": user, "db": "admin"}])
         return self.address(user, database)
 
