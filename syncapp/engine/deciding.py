@@ -34,7 +34,7 @@ def decide_all(
         versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
         contents = {side: content(version) for side, version in versions.items()}
         seen = Observation(contents, state, plan.read_at)
-        verdict = _ruled(work, key, seen)
+        verdict = _ruled(work, key, seen) if work.rulings else None
         if verdict is None:
             read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to
             decision = decide(seen, item, read_to, rules, batch.hurry)
