@@ -15,13 +15,10 @@ from syncapp.core.values import Side
 from syncapp.models import Instance, ResumeToken
 from syncapp.mongo.listing import list_collections
 from syncapp.rules.switches import audit
+from syncapp.services.errors import NotPossible
 from syncapp.store.instance import known_instance_id
 from syncapp.store.lease import active_listener
 from syncapp.store.names import DEVICES, METADATA, OWN
-
-
-class StillActive(Exception):
-    """A listener would make everything again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +37,11 @@ class Kept:
 
 
 def what_is_kept(databases: dict[Side, Database[Any]]) -> Kept:
-    """Raises PyMongoError, or StillActive."""
+    """Raises NotPossible while a listener is active, which would make everything again, or PyMongoError."""
     local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
     if holder := active_listener(local):
-        raise StillActive(
-            f"The listener {holder} is active: stop sync first (its lease ends within SYNC_LEASE_DURATION if it was killed)"
+        raise NotPossible(
+            f"Nothing was removed: the listener {holder} is active: stop sync first (its lease ends within SYNC_LEASE_DURATION if it was killed)"
         )
     device = known_instance_id(local)
     devices = [str(one["_id"]) for one in atlas[DEVICES].find({}, {"_id": 1})]

@@ -103,7 +103,7 @@ def test_a_removal_that_was_broken_off_is_finished_by_the_next(databases: Databa
 def test_while_a_listener_is_active_nothing_goes(databases: Databases) -> None:
     lease = Lease(databases[Side.LOCAL], "the listener", 60_000)
     assert lease.acquire()
-    with pytest.raises(CommandError, match="Nothing was removed: The listener the listener is active"):
+    with pytest.raises(CommandError, match="Nothing was removed: the listener the listener is active"):
         command("--yes")
     assert METADATA in own(databases)
 

@@ -11,7 +11,7 @@ from syncapp.conf.settings import get_settings
 from syncapp.core.values import Side
 from syncapp.management.command import SyncCommand
 from syncapp.services.databases import database
-from syncapp.services.uninstall import Kept, StillActive, left, remove, what_is_kept
+from syncapp.services.uninstall import Kept, left, remove, what_is_kept
 from syncapp.store.names import BATCHES, DEVICES, PREFIX
 
 
@@ -28,10 +28,7 @@ class Command(SyncCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with database(Side.LOCAL, "uninstall") as local, database(Side.ATLAS, "uninstall") as atlas:
             databases = {Side.LOCAL: local, Side.ATLAS: atlas}
-            try:
-                kept = what_is_kept(databases)
-            except StillActive as error:
-                raise CommandError(f"Nothing was removed: {error}") from None
+            kept = what_is_kept(databases)
             if kept.is_nothing:
                 self.stdout.write("Sync keeps nothing in either database")
                 return
