@@ -9,14 +9,15 @@ from typing import Any, NoReturn
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
+from syncapp.admin import validation as admin_validation
 from syncapp.admin.first_run import ChoiceForm
-from syncapp.admin.validation import SchemaField
-from syncapp.services import errors, first_run, halts, runs, validation
+from syncapp.services import errors, first_run, halts, runs
 from syncapp.services.errors import NotFound, NotPossible, Overtaken, ServiceError, Unreachable, WrongInput
 from syncapp.store.first_run import Counts
 from tests.api.conftest import ROOT
@@ -84,16 +85,10 @@ def test_a_form_of_the_admin_shows_it_beside_the_field(refuse: Refuse) -> None:
     refuse(first_run, "choice_of", WrongInput)
     given = {"differing": "newest", "timestamp_field": "at", "only_atlas": "pull", "only_local": "push"}
     assert ChoiceForm(Counts(), given).errors == {"timestamp_field": [LINE]}
-    with pytest.raises(Exception, match="schema is") as refused:
-        SchemaField().clean("[]")
-    assert [str(one) for one in refused.value.messages] == [str(_refusal_of([]))]  # type: ignore[attr-defined]
-
-
-def _refusal_of(schema: object) -> WrongInput:
-    with pytest.raises(WrongInput) as refused:
-        validation.checked(schema)
-    assert refused.value.field == "schema"
-    return refused.value
+    refuse(admin_validation, "checked", WrongInput)
+    with pytest.raises(ValidationError) as refused:
+        admin_validation.SchemaField().clean('{"required": ["a"]}')
+    assert refused.value.messages == [LINE]
 
 
 @EVERY_KIND
