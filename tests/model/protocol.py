@@ -43,7 +43,6 @@ def reconcile(world: World, device: Device, task: Task) -> Steps:
     """Yields wherever another process may run; returns None when the key is done, or what it has to wait for."""
     key, without = task.key, world.without
     verdict: Verdict | None = None
-    outside = world.rng.random() < 0.5  # does the strategy need documents?
     while True:
         before = device.state(key)
         yield
@@ -70,7 +69,7 @@ def reconcile(world: World, device: Device, task: Task) -> Steps:
             if wait_for:
                 world.stats["wait"] += 1
                 return Seen(read.contents, read.at, settled.counter, wait_for)
-            if outside and verdict is None and _both_changed(read, settled):
+            if verdict is None and _both_changed(read, settled) and world.judges_outside():
                 world.stats["judged outside"] += 1
                 verdict = Verdict(read.contents, settled, _local_is_later(task))
                 yield

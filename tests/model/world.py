@@ -113,6 +113,10 @@ class World:
     def fault(self) -> bool:
         return self.rng.random() < self.chances.faults
 
+    def judges_outside(self) -> bool:
+        """Does the strategy need documents?"""
+        return self.rng.random() < 0.5
+
     def log(self, device: Device, side: str) -> list[Event]:
         return device.store.log if side == LOCAL else self.atlas.log
 

@@ -17,11 +17,11 @@ from syncapp.core.strategies.last_write_wins import WITHIN_A_SECOND
 from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.listener.events import EventReader
-from syncapp.mongo import change_stream
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.connect import connect
 from syncapp.mongo.oplog_times import OplogTimes
 from syncapp.store import conflicts as conflict_records
+from syncapp.store import stream as store_stream
 from syncapp.store.stream import pipeline
 from tests.property.world import World, forget_prepared
 from tests.support.eventually import eventually
@@ -40,7 +40,7 @@ class Forbidding(Mongod):
 
 @pytest.fixture(autouse=True)
 def no_wall_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(change_stream._PROJECTION, "wallTime")
+    monkeypatch.delitem(store_stream._PROJECTION, "wallTime")
 
 
 @pytest.fixture(scope="module")
