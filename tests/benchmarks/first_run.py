@@ -12,7 +12,7 @@ from tests.benchmarks.meters import Meter
 from tests.benchmarks.workloads import insert
 from tests.benchmarks.world import World
 from tests.support.device import Addresses, Device
-from tests.support.processes import manage
+from tests.support.processes import manage_from_the_start
 
 VERIFY_SECONDS = 300
 
@@ -48,7 +48,7 @@ def first_run(world: World, documents: int) -> FirstRun:
             cpu = meter.between(began, copied)
             device.wait_until_idle(120)
             command = time.monotonic()
-            done = manage(
+            done = manage_from_the_start(
                 "sync_verify",
                 "--json",
                 home=device.home,
