@@ -33,6 +33,7 @@ def first_run(world: World, documents: int) -> FirstRun:
     insert(atlas[COLLECTION], documents)
     addresses = Addresses(world.local.uri(name), world.atlas.uri(name), world.broker.url)
     device = Device(world.folder / name, addresses, world.template, **DEFAULTS)
+    device.forks = False  # its start and memory are measured
     kinds = ("listener", "worker")
     try:
         device.launch("worker")
