@@ -16,7 +16,8 @@ class SharedRotatingFileHandler(WatchedFileHandler):
 
     Rotation renames the file under a file lock; every other process sees at its next record that the
     name has moved on (that is what WatchedFileHandler looks for) and opens the new file. The library's
-    RotatingFileHandler would let each process rotate for itself, and lines would be lost.
+    RotatingFileHandler would let each process rotate for itself, and lines would be lost; concurrent-log-handler
+    locks the file for every record, so that a process that is frozen then would hold up all others.
     """
 
     def __init__(self, filename: str | Path, max_bytes: int = MAX_BYTES, kept: int = KEPT_FILES) -> None:

@@ -55,6 +55,7 @@ class Product:
         settings = DEFAULTS | ({"SYNC_APPLY_WORKERS": str(workers)} if workers else {})
         settings |= {"SYNC_PROFILE": "small"} if name == SMALL else {}
         self.device = Device(world.folder / self._database, addresses, world.template, **settings)
+        self.device.forks = False  # its start and memory are measured
         try:
             self.device.start()
             self._warm_up()

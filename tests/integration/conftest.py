@@ -33,11 +33,12 @@ class Workshop:
     local: Mongod
     atlas: Mongod
     broker: Redis
+    forks: bool = True  # so do its devices' processes
 
     def make(self, home: Path, atlas_name: str = "", **settings: str) -> Device:
         addresses = self._new_addresses(atlas_name)
         device = Device(home, addresses, self.template, **(settings_of_a_new_one() | settings))
-        device.forks = True
+        device.forks = self.forks
         return device
 
     def _new_addresses(self, atlas_name: str = "") -> Addresses:

@@ -16,7 +16,7 @@ from tests.support.versions import version_of
 
 WRITES = max(2_000, int(os.environ.get("SYNC_TEST_WRITES", "2000")))
 SCHEMA = {"bsonType": "object", "required": ["total"], "properties": {"total": {"bsonType": "int"}}}
-RETRY_ALL = "from syncapp import rejected\nassert rejected.retry(rejected.chosen()) == {}"
+RETRY_ALL = "from syncapp.services import rejected\nassert rejected.retry(rejected.chosen()) == {}"
 # As if the rows had waited for a day
 SWEEP = """
 import datetime as dt

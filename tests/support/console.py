@@ -6,6 +6,7 @@ Starting a command takes seconds, and tests of what happens within two seconds c
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.support import forked, processes
 
 
 class Console:
-    def __init__(self, home: Path, settings: dict[str, str]) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
         environment = processes.environment(home, **{**settings, "SYNC_LOG_LEVEL": "ERROR"})
         self._talk, other = forked.forks.Pipe()
         self._process = forked.forks.Process(

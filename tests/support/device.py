@@ -62,7 +62,7 @@ class Device(DjangoRows):
         """`template`: a SYNC_HOME that was migrated already; copying it is quicker."""
         self._template = template
         self.keep_running = False  # start again what ends by itself, as a process manager does
-        self.forks = False  # its processes do not import libraries for themselves (`forked.py`)
+        self.forks = True  # its processes do not import libraries for themselves (`forked.py`)
         self.worker_options: tuple[str, ...] = ()
         self.is_spoiled = False  # a test that failed left it as it is
         self.repair: Callable[[], None] = self.end  # for who shares it; `Workshop.running` knows how
@@ -252,9 +252,8 @@ class Device(DjangoRows):
                 return
             self.revive()
             assert time.monotonic() < deadline, f"after {timeout} s local and Atlas differ: {text}"
-            time.sleep(
-                max(0.05, time.monotonic() - began)
-            )  # reading everything takes processors from who writes
+            # Reading everything takes the processor from those that write
+            time.sleep(max(0.05, time.monotonic() - began))
 
     def wait_until_idle(self, timeout: float = 30) -> None:
         """No comparison runs, and the listener has said twice that nothing is pending. With each time it

@@ -26,20 +26,21 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 def manage(
-    *arguments: str, home: Path, timeout: float = 60, fork: bool = True, **settings: str
+    *arguments: str, home: Path, timeout: float = 60, **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `manage.py` with these arguments to its end. `fork`: without importing libraries (`forked.py`)."""
-    command, told = [str(BASE_DIR / "manage.py"), *arguments], environment(home, **settings)
-    if fork:
-        return forked.run(command, told, BASE_DIR, timeout)
+    """Run `manage.py` with these arguments to its end, without importing libraries (`forked.py`)."""
+    command = [str(BASE_DIR / "manage.py"), *arguments]
+    return forked.run(command, environment(home, **settings), BASE_DIR, timeout)
+
+
+def manage_from_the_start(
+    *arguments: str, home: Path, timeout: float = 60, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """The same as an operator does it."""
+    command = [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
+    told = environment(home, **settings)
     return subprocess.run(
-        [sys.executable, *command],
-        env=told,
-        cwd=BASE_DIR,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
+        command, env=told, cwd=BASE_DIR, capture_output=True, text=True, timeout=timeout, check=False
     )
 
 
