@@ -52,14 +52,14 @@ STALE = (
 PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} | Isthmus</title>'
     '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'
-    ":root{{color-scheme:light dark;--text:#1f2937;--soft:#6b7280;--line:#e5e7eb;--card:#fff;--back:#f9fafb}}"
-    "@media(prefers-color-scheme:dark){{:root{{--text:#e5e7eb;--soft:#9ca3af;--line:#374151;--card:#1f2937;--back:#111827}}}}"
+    ":root{{color-scheme:light dark;--text:#1f2937;--soft:#6b7280;--line:#e5e7eb;--card:#fff;--back:#f9fafb;--link:oklch(54% .09 192)}}"
+    "@media(prefers-color-scheme:dark){{:root{{--text:#e5e7eb;--soft:#9ca3af;--line:#374151;--card:#1f2937;--back:#111827;--link:oklch(75% .105 190)}}}}"
     "body{{font:15px/1.6 Inter,system-ui,sans-serif;margin:0;color:var(--text);background:var(--back)}}"
     "main{{max-width:34rem;margin:14vh auto;padding:0 1rem}}"
     ".brand{{display:flex;gap:.7rem;align-items:center;font-weight:600;margin-bottom:1.2rem}}"
     ".brand i{{background:oklch(54% .09 192);color:#fff;border-radius:8px;width:2.2rem;line-height:2.2rem;text-align:center;font-style:normal}}"
     "section{{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.2rem 1.5rem}}"
-    "h1{{font-size:1.15rem;margin:0 0 .4rem}}p{{margin:.4rem 0}}a{{color:oklch(54% .09 192);margin-right:1rem}}"
+    "h1{{font-size:1.15rem;margin:0 0 .4rem}}p{{margin:.4rem 0}}a{{color:var(--link);margin-right:1rem}}"
     '</style><main><div class="brand"><i>⇄</i>Isthmus</div><section><h1>{title}</h1><p>{text}.</p>'
     '<p><a href="{address}">Try again</a><a href="/">Dashboard</a></p></section></main></html>'
 )

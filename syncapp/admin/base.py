@@ -23,6 +23,19 @@ class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
 
     compressed_fields = False
     empty_text = "Nothing is here yet."  # what an empty list means
+    in_page: tuple[
+        str, ...
+    ] = ()  # actions that stand in the page itself, beside what they do: not a second time above it
+
+    def get_actions_list(self, request: HttpRequest) -> list[Any]:
+        return self._above(super().get_actions_list(request))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        return self._above(super().get_actions_detail(request, object_id))
+
+    def _above(self, actions: list[Any]) -> list[Any]:
+        names = {f"{self.opts.app_label}_{self.opts.model_name}_{name}" for name in self.in_page}
+        return [one for one in actions if one.action_name not in names]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -51,6 +64,13 @@ def block(value: object) -> SafeString:
     return format_html('<pre class="isthmus-pre">{}</pre>', text)
 
 
+def readable(canonical: str) -> SafeString:
+    """A document in canonical extended JSON, as a person reads it, and as it is for whoever asks."""
+    fields = json.loads(canonical)
+    text = "\n".join(f"{name}: {shown(value)}" for name, value in fields.items())
+    return format_html("{}{}", block(text), extended_json({"Extended JSON": canonical}))
+
+
 def extended_json(documents: Mapping[str, str]) -> SafeString:
     """Documents in canonical extended JSON, for whoever asks; an empty text: there is none."""
     parts = [(title, block(json.loads(text) if text else "deleted")) for title, text in documents.items()]
@@ -62,5 +82,5 @@ def shown_id(canonical: str) -> str:
     """An _id in full, as a person reads it."""
     try:
         return shown(json.loads(canonical))
-    except ValueError:
+    except (ValueError, RecursionError):
         return canonical

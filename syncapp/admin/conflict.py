@@ -42,7 +42,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     list_display_links = ("when", "document")
     list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))
     search_fields = ("collection", "document_id")
-    actions_detail = ("take_local", "take_atlas", "restore_loser")
+    actions_detail = in_page = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
         (None, {"fields": ("headline", "decisions", "versions", "as_json")}),
         ("How it was decided", {"fields": ("why", ("at", "strategy"), ("changed_here", "changed_there"))}),

@@ -116,11 +116,28 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("direction", "minute")
     list_fullwidth = True
-    readonly_fields = ("average",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("minute", "direction", "last_event_at"),
+                    ("processed", "succeeded", "failed", "skipped"),
+                )
+            },
+        ),
+        ("What succeeded", {"fields": (("inserts", "updates", "replaces", "deletes"), "conflicts")}),
+        ("Time", {"fields": (("average", "total"),)}),
+    )
+    readonly_fields = ("average", "total")
 
-    @display(description="Average, ms")
+    @display(description="Average")
     def average(self, row: MetricMinute) -> str:
-        return f"{row.time_ms / row.processed:.1f}" if row.processed else "–"
+        return f"{row.time_ms / row.processed:,.1f} ms" if row.processed else "–"
+
+    @display(description="All changes together")
+    def total(self, row: MetricMinute) -> str:
+        return f"{row.time_ms / 1000:,.1f} s"
 
 
 @admin.register(AuditEntry)
@@ -130,6 +147,8 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter = ("at", "action")
     list_select_related = ("user",)
     search_fields = ("action", "detail")
+    fields = ("at", "who", "action", "detail")
+    readonly_fields = ("at", "who")
 
     @display(description="Who")
     def who(self, entry: AuditEntry) -> str:

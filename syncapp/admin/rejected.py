@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from django.contrib import admin, messages
@@ -17,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp.admin.base import ReadOnlyAdmin, block, redirect_to, shown_id
+from syncapp.admin.base import ReadOnlyAdmin, block, readable, redirect_to, shown_id
 from syncapp.admin.refusals import as_message
 from syncapp.core.plain_ids import plain_id, shorter
 from syncapp.models import RejectedChange
@@ -48,7 +47,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     list_filter = ("direction", "code", "collection")
     search_fields = ("collection", "document_id", "reason")
     actions = ("retry_selected", "discard_selected")
-    actions_detail = ("retry_one", "discard_one")
+    actions_detail = in_page = ("retry_one", "discard_one")
     readonly_fields = ("headline", "decisions", "version", "other", "holder")
 
     def get_fieldsets(self, request: HttpRequest, obj: RejectedChange | None = None) -> list:
@@ -87,7 +86,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
 
     @display(description="Contents")
     def version(self, change: RejectedChange) -> SafeString:
-        return block(json.loads(change.document) if change.document else "deleted, or it could not be read")
+        return readable(change.document) if change.document else block("deleted, or it could not be read")
 
     @display(description="Document")
     def other(self, change: RejectedChange) -> str:
@@ -95,7 +94,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
 
     @display(description="Document that holds the value")
     def holder(self, change: RejectedChange) -> SafeString:
-        return block(json.loads(change.other_document) if change.other_document else "it could not be read")
+        return readable(change.other_document) if change.other_document else block("it could not be read")
 
     # Several: Django's actions, which are POST requests
 

@@ -27,7 +27,6 @@ from syncapp.services.reasons import key_of, reasons_of
 from syncapp.store.run import DIFFERENCES, OPEN, Kind
 
 PROGRESS = "syncapp_comparisonrun_progress"
-VERIFY = "syncapp_comparisonrun_verify"
 STATE_LABELS = {
     "Waiting": "info",
     "Running": "info",
@@ -70,6 +69,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     list_before_template = "syncapp/runs_before.html"
     change_form_before_template = "syncapp/run_follow.html"
     actions_list = ("verify", "resync", "repair")
+    in_page = ("verify",)
     actions_detail = ("cancel_run",)
     fieldsets = (
         (None, {"fields": (("what", "how"), "why", ("progress", "collection"), "error")}),
@@ -103,10 +103,6 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
             "goes_on": ComparisonRun.objects.filter(state__in=OPEN).exists(),
         }
         return super().changelist_view(request, {**more, **(extra_context or {})})
-
-    def get_actions_list(self, request: HttpRequest) -> list[Any]:
-        """Without the one that has a form of its own on the page (runs_before.html), which needs its address."""
-        return [one for one in super().get_actions_list(request) if one.action_name != VERIFY]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.progress_view)

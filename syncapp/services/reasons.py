@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from syncapp.core.exclusions import Exclusions
+from syncapp.core.extended_json import beyond
 from syncapp.models import Conflict, ExcludedCollection, Instance, RejectedChange
 from syncapp.rules.switches import get_switches
 
@@ -68,9 +68,8 @@ def with_reasons(samples: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _if_wanted(
     wanted: Mapping[Key, Reason], row: Conflict | RejectedChange, code: Code, text: str
 ) -> dict[Key, Reason]:
-    exact = b64encode(row.document_id_raw).decode()
-    keys = [(row.collection, row.document_id, one) for one in ("", exact)]
-    return {key: Reason(code, text, row.pk) for key in keys if key in wanted}
+    key = (row.collection, row.document_id, beyond(row.document_id, bytes(row.document_id_raw)))
+    return {key: Reason(code, text, row.pk)} if key in wanted else {}
 
 
 def _of_collection(name: str) -> Reason:

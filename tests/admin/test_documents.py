@@ -55,7 +55,6 @@ ANY_ID = {
     "long to write in an address": bson.encode({"_id": "<é>" * 900}),
     "not UTF-8 in a document": wrap(b"\x03_id\0" + wrap(string(b"\xff\xfe", b"a") + string(b"x", b"b"))),
     "a field twice": wrap(b"\x03_id\0" + wrap(string(b"x", b"a") + string(b"y", b"a"))),
-    "looks like extended JSON": wrap(b"\x03_id\0" + wrap(string(b"1", b"b") + string(b"", b"$oid"))),
     "too large a date": bson.encode({"_id": bson.DatetimeMS(2**60)}),
 }
 
@@ -97,7 +96,7 @@ def test_a_document_of_any_id_can_be_opened_where_it_is_named(
         assert refusal in second
 
 
-@pytest.mark.parametrize("text", ["AAAA", "x", "é", "BQAAAAA=", "DgAAABBfaWQAAQAAAAA=AA"])
+@pytest.mark.parametrize("text", ["AAAA", "x", "é", "BQAAAAA=", "FQAAABBfaWQAAQAAABB4AAEAAAAA"])
 def test_bytes_that_are_no_id_are_named(superuser: Client, local: Database[Any], text: str) -> None:
     page = superuser.get(reverse("admin:syncapp_document"), {"collection": "orders", "bson": text})
     assert page.status_code == 200

@@ -31,7 +31,7 @@ def halted(
     change_settings(mongodb_uri=local_server.uri(local_db.name))
     AuditEntry.objects.all().delete()
     collection = "<b>orders</b>"
-    preview = {"deletes": 900, "samples": ['{"$numberInt": "7"}', json.dumps("ab" * 2_000), '"<i>"']}
+    preview = {"deletes": 900, "samples": ['{"$numberInt": "7"}', json.dumps("ab" * 4_000), '"<i>"']}
     raise_halt(
         local_db, Kind.MASS_DELETE, "900 deletes", side=Side.LOCAL, collection=collection, preview=preview
     )
@@ -137,7 +137,7 @@ def test_an_open_conflict_has_a_button_for_each_side(
     page = superuser.get(change).content.decode()
     assert "Take local" in page
     assert "Take Atlas" in page
-    assert "Restore the loser" not in page, "nobody has lost yet"
+    assert "Restore the" not in page, "nobody has lost yet"
     dialog = reverse("admin:syncapp_conflict_take_local", args=[open_one.pk])
     assert "Let the local version count?" in superuser.get(dialog).content.decode()
     open_one.refresh_from_db()
@@ -146,7 +146,7 @@ def test_an_open_conflict_has_a_button_for_each_side(
     assert atlas_db["orders"].find_one() == {"_id": 7, "v": "here"}
     page = superuser.get(change).content.decode()
     assert "Take local" not in page
-    assert "Restore the loser" in page
+    assert "Restore the Atlas version" in page
     assert superuser.post(dialog, {"_form_submitted": "on"}).status_code == 403
 
 

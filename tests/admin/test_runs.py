@@ -75,7 +75,7 @@ def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, ki
 def test_verify_stands_once_on_the_page(superuser: Client, local: Database[Any]) -> None:
     page = superuser.get(reverse(LIST)).content.decode()
     assert page.count(start_page("verify")) == 1
-    assert page.count(start_page("resync")) == 1
+    assert start_page("resync") in page
 
 
 def test_an_unknown_collection_is_said(superuser: Client, local: Database[Any]) -> None:

@@ -174,9 +174,9 @@
   }
 
   function conflict(row, open) {
-    const won = { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Waits for a person" : "Settled by itself");
+    const won = { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Waits for a person" : "Resolved automatically");
     const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("a", { href: row.url }, plainId(row.documentId)),
-      el("span", { class: `ist-tag ${row.winner}` }, row.restored ? `${won}, loser restored` : won));
+      el("span", { class: `ist-tag ${row.winner === "open" && !row.waits ? "" : row.winner}` }, row.restored ? `${won}, loser restored` : won));
     const body = el("div", { class: "ist-versions" });
     if (row.fields) body.append(versions(row));
     body.append(el("p", {}, el("a", { href: row.url }, root.dataset.operate && !row.restored ? "Open, or restore the loser" : "Open")));
