@@ -127,7 +127,7 @@ class Heartbeat:
         kind, kept, there = look(self._local, self._atlas, self._device, self._seen)
         if kind is not None:
             return kind
-        new = Beat((there.counter if there else 0) + 1, uuid.uuid4().hex)
+        new = _next(kept, there)
         if self._announce(kept, there, new) and self._raise(there, new):
             self._confirm(new)
             self._seen = new
@@ -175,6 +175,14 @@ class Heartbeat:
         self._sent[side, beat.nonce] = self._clock()
         while len(self._sent) > KEEP_BEATS:
             self._sent.popitem(last=False)
+
+
+def _next(kept: Kept, there: Beat | None) -> Beat:
+    """One that was announced and is not there yet is sent again, and none instead of it: after an election Atlas may
+    hold it without a majority, unseen, and then it must be known when it is seen."""
+    if kept.coming is not None and there == kept.last:
+        return kept.coming
+    return Beat((there.counter if there else 0) + 1, uuid.uuid4().hex)
 
 
 def _document(beat: Beat | None) -> Any:

@@ -18,9 +18,11 @@ from syncapp.models import AuditEntry, Conflict
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 from tests.support.raw import RAW
+from tests.support.versions import ODD_NAMES
 
 pytestmark = pytest.mark.django_db
-LOCAL = {"_id": 1, "z": Int64(1), "ts": Timestamp(0, 0), "$set": {"a.b": "local"}}
+ODD_NAME = "$set" if ODD_NAMES else "set"
+LOCAL = {"_id": 1, "z": Int64(1), "ts": Timestamp(0, 0), ODD_NAME: {"a.b": "local"}}
 ATLAS = {"_id": 1, "a": "atlas", "z": 1.0}
 
 

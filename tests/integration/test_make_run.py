@@ -264,7 +264,7 @@ def test_a_server_that_does_not_start_says_why_on_the_screen(tmp_path: Path) -> 
     path = a_mongod(tmp_path / "bin", "echo 'this disk is not what it was' >&2; exit 3")
     run = Running(tmp_path / "home", PATH=path)
     try:
-        assert run.process.wait(40) == 1
+        assert run.process.wait(START_TIMEOUT) == 1
         assert run.printed.endswith(
             "\nlocal did not start: this disk is not what it was\n"
             f"More is in {run.home / 'logs' / 'local.log'}\n"
@@ -278,7 +278,7 @@ def test_a_server_that_ends_without_a_word_is_named_with_how_it_ended(tmp_path: 
     # As a processor does with instructions that it does not know
     run = Running(tmp_path / "home", PATH=a_mongod(tmp_path / "bin", "kill -ILL $$"))
     try:
-        assert run.process.wait(40) == 1
+        assert run.process.wait(START_TIMEOUT) == 1
         assert "local did not start: local (terminated by SIGILL" in run.printed
         assert "need a processor with AVX" in run.printed
     finally:

@@ -41,7 +41,8 @@ def roll_over(server: Mongod, past: int, timeout: float = 60) -> None:
 def wait_for_fetches(server: Mongod, database: str) -> None:
     """Until no change stream of this database waits for events: what a frozen reader asked for is answered, and its
     cursors have come no further than this."""
-    fetches = {"op": "getmore", "ns": f"{database}.$cmd.aggregate"}
+    names = [f"{database}.$cmd.aggregate", f"{database}.$cmd"]  # the second one on MongoDB 4.4
+    fetches = {"op": "getmore", "ns": {"$in": names}}
     with MongoClient[dict[str, Any]](server.uri()) as client:
 
         def answered() -> bool:

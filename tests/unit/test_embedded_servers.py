@@ -20,7 +20,7 @@ def test_a_mongod_keeps_its_data_through_a_kill_and_a_new_port(tmp_path: Path) -
     folder = tmp_path / "with a space"
     first = Mongod(folder)
     first.start()
-    with MongoClient(first.uri("shop")) as client:
+    with MongoClient(first.uri("shop"), w="majority") as client:  # before MongoDB 5 not the default
         client["shop"]["orders"].insert_one({"_id": 1})
     first.kill()
 

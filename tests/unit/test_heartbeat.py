@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
+from pymongo.errors import NetworkTimeout
 
 from syncapp.core.values import Side
 from syncapp.store import heartbeat
@@ -82,6 +83,30 @@ def test_a_crash_between_two_writes_of_a_beat_is_no_time_travel(
         put(local_db, {**kept_document(local_db), "coming": {"counter": 3, "nonce": "never sent"}})
     assert beats(local_db, atlas_db).beat() is None
     assert beats(local_db, atlas_db).beat() is None
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_beat_that_is_seen_late_is_nobody_else_s(
+    local_db: Database[Any], atlas_db: Database[Any], monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """A new primary takes it and cannot confirm it: until a majority has it, who reads it finds the one before."""
+    one = beats(local_db, atlas_db)
+    for _ in range(before):
+        one.beat()
+    sent: list[Beat] = []
+
+    def unconfirmed(there: Beat | None, new: Beat) -> bool:
+        sent.append(new)
+        raise NetworkTimeout("timed out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one, "_raise", unconfirmed)
+        for _ in range(3):
+            with pytest.raises(NetworkTimeout):
+                one.beat()
+    taken = {"counter": sent[0].counter, "nonce": sent[0].nonce}
+    atlas_db["_sync_devices"].update_one({"_id": DEVICE}, {"$set": taken}, upsert=True)
+    assert [one.beat(), beats(local_db, atlas_db).beat()] == [None, None]
 
 
 def test_each_way_to_go_back_in_time_is_noticed_until_it_is_answered(

@@ -43,7 +43,7 @@ done
 exec {folder}/mongod-$version "$@"
 """
 STARTER = """#!/bin/sh
-LD_LIBRARY_PATH={libraries}
+LD_LIBRARY_PATH={libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}
 export LD_LIBRARY_PATH
 exec {program} "$@"
 """
