@@ -18,7 +18,8 @@ from syncapp.conf.settings import SyncSettings
 from syncapp.core.changes import Change, Found, Pulse
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
-from syncapp.listener.structural_queue import Pending
+from syncapp.listener.intervals import Intervals
+from syncapp.listener.queue.structural_queue import Pending
 from syncapp.mongo.errors import SyncError, TransientError, translate
 from syncapp.safety.ages import Move
 from syncapp.safety.answers import carry_out
@@ -31,7 +32,6 @@ from syncapp.store.heartbeat import Heartbeat
 from syncapp.store.rejected import note_emptied
 
 log = structlog.get_logger(__name__)
-LOOK_SECONDS = 1.0  # how often it is looked whether an operator has answered
 _COMES_OR_GOES = frozenset({Operation.INSERT, Operation.DELETE})
 HOW_TO_ANSWER = "answer with `manage.py sync_halts` or in the admin"
 
@@ -47,12 +47,14 @@ class Safeguards:
         databases: dict[Side, Database[Any]],
         device: str,
         about: Callable[[], Mapping[str, Any]],
+        intervals: Intervals,
     ) -> None:
         self.halts: tuple[Halt, ...] = ()
         self.loops = 0
         self.loop_at = 0.0  # seconds since 1970; 0: never
         self.heartbeat = Heartbeat(databases[Side.LOCAL], databases[Side.ATLAS], device, about)
         self._loading = threading.Lock()
+        self._intervals = intervals
         self._databases = databases
         self.device = device
         self._limit = Limit(
@@ -63,6 +65,7 @@ class Safeguards:
         self._deletes = MassDeletes(self._limit)
         self._answered: Answered = {}
         self._guard = LoopGuard()
+        self._guarding = threading.Lock()  # streams and reports come by threads of their own
 
     # Time travel
 
@@ -81,7 +84,7 @@ class Safeguards:
                 say(f"{halt.detail}. Transfers are halted: {HOW_TO_ANSWER}")
             if not waiting:
                 say(f"{whole[0].detail}. The answer is carried out: {whole[0].answer}")
-            if wait(LOOK_SECONDS):
+            if wait(self._intervals.halts):
                 return False
             meanwhile()
             self.read_halts(at_rest=True)
@@ -231,18 +234,22 @@ class Safeguards:
                 if by_us and not self._is_answered(side, change):
                     yield change.key
 
-    # Loops: the caller holds the lock of the map of dirty keys
+    # Loops
 
-    def changed(self, key: DocumentKey, fact: Fact | None) -> None:
-        """A change of the key was read."""
-        self._guard.changed(key, fact)
+    def changed(self, changes: Iterable[Found]) -> None:
+        """These changes were read."""
+        with self._guarding:
+            for change in changes:
+                if isinstance(change, Change):
+                    self._guard.changed(change.key, change.fact)
 
     def moved(self, keys: Iterable[DocumentKey]) -> None:
         """These keys were transferred."""
-        for key in keys:
-            if self._guard.moved(key):
-                self.loops += 1
-                self.loop_at = time.time()
-                log.error(
-                    "Sync loop detected", event_name="loop", collection=key.collection, id=key.id_bson.hex()
-                )
+        with self._guarding:
+            looping = [key for key in keys if self._guard.moved(key)]
+        for key in looping:
+            self.loops += 1
+            self.loop_at = time.time()
+            log.error(
+                "Sync loop detected", event_name="loop", collection=key.collection, id=key.id_bson.hex()
+            )
