@@ -109,9 +109,9 @@ class Session:
 
     def _stop(self, threads: Iterable[Periodic]) -> None:
         """Stop reading and handing out; what runs may report for a moment; save what can be saved."""
-        parts, error = self._parts, self._end.error
+        parts = self._parts
         parts.readers.stop_all()
-        lost = isinstance(error, LeaseLost)
+        lost = isinstance(self._end.error, LeaseLost)
         if not lost:
             parts.dirty.wait_for_tasks(parts.intervals.drain)
         for thread in threads:
@@ -120,7 +120,7 @@ class Session:
         parts.refused.stop()
         parts.readers.join_all(parts.intervals.join)
         if not lost:
-            if not isinstance(error, HistoryLost):  # its token was deleted, and must stay so
+            if not isinstance(self._end.error, HistoryLost):  # its token was deleted, and must stay so
                 try_to(partial(parts.tokens.keep, at_last=True))
             parts.lease.give_back()
         last = threading.Thread(target=try_to, args=(self._write_last,), daemon=True)

@@ -195,7 +195,7 @@ def test_what_a_server_does_not_let_us_do_waits_uncounted(dirty: KeyMap) -> None
         assert taken.items[0].attempts == 0
         dirty.finish(str(number), [(key(1), Ending.BARRED, None)], now=100.0)
         dirty.due(109.9)
-        assert dirty.ready_keys() == 0
+        assert dirty.fullest() == 0
         dirty.due(110.0)
 
 

@@ -95,9 +95,6 @@ class KeyMap:
             if self._dirty.get(key) is work:
                 self._wait_or_ready(key, work)
 
-    def ready_keys(self) -> int:
-        return len(self._ready)
-
     def fullest(self) -> int:
         """The number of keys in the largest group that could go out as one batch."""
         return self._ready.fullest(self.tasks.held(self._ready.gathered))

@@ -25,9 +25,6 @@ class ReadyKeys:
         self.blocked: frozenset[str] = frozenset()  # collections of which nothing may go out
         self.gathered: set[str] = set()  # collections whose keys go out together, and one batch at a time
 
-    def __len__(self) -> int:
-        return sum(group.ready for group in self._groups.values())
-
     def fullest(self, held: Container[str] = ()) -> int:
         """The number of keys in the largest group that may go out. `held`: collections that are left out."""
         blocked = self.blocked
