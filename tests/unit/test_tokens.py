@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -45,10 +44,10 @@ class Keeper:
 
 
 @pytest.fixture
-def local(local_db: Database[Any]) -> Iterator[Database[Any]]:
+def local(local_db: Database[Any]) -> Database[Any]:
     for side in BOTH:
         save_token(local_db, side, {"_data": "at first"})
-    yield local_db
+    return local_db
 
 
 def test_no_token_is_saved_ahead_of_what_is_not_done(local: Database[Any]) -> None:
