@@ -33,6 +33,7 @@ class Recorder:
     def __init__(self, **raises: Exception) -> None:
         self.calls: list[str] = []
         self.raises = raises  # by what is called
+        self.lease_seconds = 60.0  # longer than a test: tokens are kept at last only
         self.end = SessionEnd(cast(Any, None), lambda: None)
         self.handed_out = threading.Event()
 
@@ -75,7 +76,7 @@ class Recorder:
                 intervals=SHORT,
                 end=self.end,
                 catch_up=lambda: None,
-                lease_seconds=0.01,
+                lease_seconds=self.lease_seconds,
             ),
         )
 
@@ -120,6 +121,7 @@ def test_a_stop_lets_tasks_report_saves_the_tokens_and_then_gives_the_lease_back
 
 def test_a_lease_that_is_lost_stops_dispatch_and_saves_nothing_more() -> None:
     recorder = Recorder(**{"tokens.keep": LeaseLost("another listener has taken over")})
+    recorder.lease_seconds = 0.01
     with pytest.raises(LeaseLost):
         recorder.run()
     assert recorder.calls.count("tokens.keep") == 1

@@ -101,7 +101,7 @@ def test_a_stream_that_is_lost_is_opened_behind_what_was_handed_on(error: Except
 
 
 def test_failures_in_a_row_add_up_and_are_told() -> None:
-    source = FakeSource(*orders(1), errors={0: [ConnectionDown(f"away {n}") for n in range(1_000_000)]})
+    source = FakeSource(*orders(1), errors={0: [ConnectionDown(f"away {n}") for n in range(10_000)]})
     with reading(source, Sink()) as reader:
         eventually(lambda: reader.status.failures >= 5, "they are counted", 5)
         assert reader.status.state == "disconnected"

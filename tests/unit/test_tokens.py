@@ -65,7 +65,7 @@ def test_no_token_is_saved_ahead_of_what_is_not_done(local: Database[Any]) -> No
 
 
 def test_the_token_of_an_idle_stream_is_saved_now_and_then_and_at_last(local: Database[Any]) -> None:
-    keeper = Keeper(local, idle_seconds=3_600)
+    keeper = Keeper(local, idle_seconds=60)
     bring(keeper.dirty, A, token="1")
     keeper.tokens.keep()
     assert keeper.saved(A) == "1", "the first one at once"
