@@ -70,6 +70,17 @@ def id_of(document: bytes) -> bytes:
     return _INT32.pack(end + 1) + document[4:end] + b"\0"
 
 
+def id_in(document: bytes) -> bytes:
+    """BSON of {_id: …}, cut out of a document in which `_id` may stand anywhere. Raises KeyError if there is none."""
+    if document[5:_ID_START] == b"_id\0":
+        alone = _ID_START + _value_size(document[4], document, _ID_START) == len(document) - 1
+        return document if alone else id_of(document)
+    for kind, name, value in elements(document):
+        if name == b"_id":
+            return wrap(bytes([kind]) + b"_id\0" + value)
+    raise KeyError("_id")
+
+
 def element(id_bson: bytes, name: bytes) -> bytes:
     """The `_id` as a BSON element with another field name."""
     return id_bson[4:5] + name + b"\0" + id_bson[_ID_START:-1]

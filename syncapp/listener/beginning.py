@@ -17,7 +17,6 @@ from syncapp.store import first_run as first_run_record
 from syncapp.store.first_run import Report, State
 
 log = structlog.get_logger(__name__)
-LOOK_SECONDS = 2.0  # how often it is looked whether the operator has chosen
 HOW_TO_CHOOSE = (
     "choose on the page First run, with `manage.py sync_initial`, or by POST /api/sync/bidirectional/initial"
 )
@@ -27,41 +26,49 @@ class _Interrupted(Exception):
     """The listener has to end in the middle of a comparison; the next one starts it again."""
 
 
-def begin(
-    databases: dict[Side, Database[Any]],
-    load: Callable[[], Rules],
-    beforehand: InitialChoice | None,
-    *,
-    say: Callable[[str], None],
-    wait: Callable[[float], bool],
-) -> Rules | None:
-    """Returns the rules that hold now; None: interrupted. `wait(seconds)` is True if the listener has to end.
+class Beginning:
+    def __init__(
+        self,
+        databases: dict[Side, Database[Any]],
+        load: Callable[[], Rules],
+        beforehand: InitialChoice | None,
+        look_seconds: float,
+    ) -> None:
+        """`load` gives the rules that hold; `beforehand`: what an operator has chosen already. `look_seconds`: between
+        two looks whether one has."""
+        self._databases = databases
+        self._load = load
+        self._beforehand = beforehand
+        self._look_seconds = look_seconds
 
-    `load` gives the rules; `say` is told in a sentence why sync has not started yet. Raises SyncError, PyMongoError or DatabaseError.
-    """
-    local = databases[Side.LOCAL]
+    def begin(self, *, say: Callable[[str], None], wait: Callable[[float], bool]) -> Rules | None:
+        """Returns the rules that hold now; None: interrupted. `wait(seconds)` is True if the listener has to end.
 
-    def progress(documents: int) -> None:
-        say(f"Before sync starts, the two databases are compared: {documents:,} documents so far")
-        if wait(0):
-            raise _Interrupted
+        `say` is told in a sentence why sync has not started yet. Raises SyncError, PyMongoError or DatabaseError.
+        """
+        local = self._databases[Side.LOCAL]
 
-    while True:
-        rules = load()
-        if first_run.is_done(local):
-            say("")
-            return rules
-        try:
-            report = first_run.attempt(databases, rules, beforehand, progress)
-        except _Interrupted:
-            return None
-        if report is not None:
-            text = waiting_text(report)
-            log.warning("First run waits", event_name="first_run_waits", reason=text)
-            say(text)
-            while first_run_record.load(local).state is State.WAITING:
-                if wait(LOOK_SECONDS):
-                    return None
+        def progress(documents: int) -> None:
+            say(f"Before sync starts, the two databases are compared: {documents:,} documents so far")
+            if wait(0):
+                raise _Interrupted
+
+        while True:
+            rules = self._load()
+            if first_run.is_done(local):
+                say("")
+                return rules
+            try:
+                report = first_run.attempt(self._databases, rules, self._beforehand, progress)
+            except _Interrupted:
+                return None
+            if report is not None:
+                text = waiting_text(report)
+                log.warning("First run waits", event_name="first_run_waits", reason=text)
+                say(text)
+                while first_run_record.load(local).state is State.WAITING:
+                    if wait(self._look_seconds):
+                        return None
 
 
 def waiting_text(report: Report) -> str:

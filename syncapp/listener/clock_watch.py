@@ -11,17 +11,18 @@ from pymongo.database import Database
 
 from syncapp.core import clock
 from syncapp.core.values import Side
+from syncapp.listener.intervals import Intervals
 from syncapp.mongo import clock_probe
 from syncapp.store import clock_offsets
 
 log = structlog.get_logger(__name__)
-KEEP_JUMP_SECONDS = 3600.0  # how long a jump is shown
 
 
 class ClockWatch:
-    def __init__(self, databases: dict[Side, Database[Any]], threshold_ms: int) -> None:
+    def __init__(self, databases: dict[Side, Database[Any]], threshold_ms: int, intervals: Intervals) -> None:
         self._local, self._atlas = databases[Side.LOCAL], databases[Side.ATLAS]
         self._threshold_ms = threshold_ms
+        self._intervals = intervals
         self.offsets = clock.ClockOffsets()
         self._jump = ""
         self._jumped_at = 0.0
@@ -53,7 +54,7 @@ class ClockWatch:
     @property
     def warning(self) -> str:
         """What an operator should know of the clocks; empty: nothing."""
-        if self._jump and time.monotonic() - self._jumped_at < KEEP_JUMP_SECONDS:
+        if self._jump and time.monotonic() - self._jumped_at < self._intervals.clock_jump:
             return self._jump
         if abs(self.offsets.current) > self._threshold_ms:
             return f"The clocks differ: Atlas's is {self._ahead()}. Times are corrected, but set them right"

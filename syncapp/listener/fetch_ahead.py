@@ -6,21 +6,23 @@ import threading
 import time
 from queue import Empty, Queue
 
-from syncapp.mongo.change_stream import ChangeStream, Fetched
+from syncapp.core.changes import Fetched
+from syncapp.listener.sources.source import OpenStream
 
 AHEAD = 2  # batches that wait
-FAR_SECONDS = 0.02  # a fetch that takes longer goes a long way, on which it can bring more at the same price
 END_SECONDS = 0.05
 
 
 class FetchAhead:
     """For whoever reads one open stream, as long as there is a backlog."""
 
-    def __init__(self, stream: ChangeStream, wait_ms: int, times: int, far_times: int) -> None:
-        """`times`: how many times as much a fetch brings; `far_times`: one that goes a long way."""
+    def __init__(
+        self, stream: OpenStream, wait_ms: int, far_seconds: float, times: int, far_times: int
+    ) -> None:
+        """`times`: how many times as much a fetch brings; `far_times`: after one that took longer than `far_seconds`."""
         self.active = False  # then nobody else may use the stream
         self._stream = stream
-        self._wait_ms = wait_ms
+        self._wait_ms, self._far_seconds = wait_ms, far_seconds
         self._times, self._far_times = times, far_times
         self._found: Queue[Fetched | Exception] = Queue(AHEAD)
         self._ended = False
@@ -59,7 +61,7 @@ class FetchAhead:
                 found = self._stream.fetch(self._wait_ms, times)
             except Exception as error:
                 found = error
-            if time.monotonic() - began > FAR_SECONDS:
+            if time.monotonic() - began > self._far_seconds:
                 times = self._far_times
             self._found.put(found)
             if not _goes_on(found):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from pymongo.database import Database
 
 from syncapp.compare import start_points
 from syncapp.core.values import Side
+from syncapp.listener.intervals import Intervals
 from syncapp.listener.readers import Readers
 from syncapp.listener.tokens import Tokens
 from syncapp.mongo.errors import TransientError
@@ -20,7 +20,6 @@ from syncapp.rules.switches import switches_version
 from syncapp.store.owed import note_owed
 
 log = structlog.get_logger(__name__)
-ALL_SECONDS = 5.0  # between two looks at all rules; a change of their version is seen at once
 
 
 class Following:
@@ -32,20 +31,21 @@ class Following:
         load: Callable[[], Rules],
         readers: Readers,
         tokens: Tokens,
-        over: threading.Event,
         changed: Callable[[Rules], None],
-        ease: int = 1,
+        intervals: Intervals,
+        wait: Callable[[float], bool],
     ) -> None:
-        """`ease`: so many times as rarely all rules are read."""
+        """`wait(seconds)` is True if the session is over."""
         self._databases = databases
         self._load = load
         self._readers = readers
         self._tokens = tokens
-        self._over = over
+        self._wait = wait
+        self._intervals = intervals
         self._changed = changed
         self._again = False  # something is owed, or could not be done: follow the same rules once more
         self.rules: Rules | None = None
-        self._all_seconds, self._loaded_at = ALL_SECONDS * ease, float("-inf")
+        self._loaded_at = float("-inf")
 
     def begin(self, rules: Rules) -> None:
         """Open the streams under these rules. Raises SyncError or PyMongoError."""
@@ -64,7 +64,7 @@ class Following:
         """Read the rules, and follow them if they changed. Raises SyncError, PyMongoError or DatabaseError:
         then all of it is done again, which each step allows."""
         now = time.monotonic()
-        recent = now - self._loaded_at < self._all_seconds
+        recent = now - self._loaded_at < self._intervals.all_rules
         if recent and not self._again and self.rules and switches_version() == self.rules.version:
             return
         rules = self._load()
@@ -89,7 +89,7 @@ class Following:
     def _follow(self, rules: Rules) -> None:
         if not rules.enabled:
             self._stop_pulling()
-        filtered = self._readers.filter(rules.exclusions, self._over)
+        filtered = self._readers.filter(rules.exclusions, self._wait)
         if not rules.enabled:
             return
         if not filtered:

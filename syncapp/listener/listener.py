@@ -17,7 +17,9 @@ from pymongo.errors import PyMongoError
 
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.values import Batch, Side
-from syncapp.listener.reconnect import wait_ms
+from syncapp.listener.intervals import USUAL, Intervals
+from syncapp.listener.parts import assemble
+from syncapp.listener.reconnect import wait_seconds
 from syncapp.listener.safeguards import Halted
 from syncapp.listener.session import Session
 from syncapp.listener.start_trouble import StartTrouble
@@ -33,19 +35,19 @@ from syncapp.store.lease import Lease, LeaseLost
 from syncapp.store.prepare import prepare
 
 log = structlog.get_logger(__name__)
-STAND_BY_SECONDS = 1.0
-LONGEST_MS = 25_000  # whatever CHANGE_STREAM_RECONNECT_INTERVAL says; to try takes up to 5 s more
-MISCONFIGURED_LONGEST_MS = 10_000  # a person is just mending it
 _EXPECTED = (SyncError, PyMongoError, DatabaseError)
 
 
 class Listener:
     """`send` hands a batch to Celery."""
 
-    def __init__(self, settings: SyncSettings, send: Callable[[Batch], None]) -> None:
+    def __init__(
+        self, settings: SyncSettings, send: Callable[[Batch], None], intervals: Intervals = USUAL
+    ) -> None:
         settings.require("MONGODB_URI", "MONGODB_ATLAS_URI", "CELERY_BROKER_URL")
         self._settings = settings
         self._send = send
+        self._intervals = intervals.eased(settings.ease)
         self._databases: dict[Side, Database[Any]] = {}
         self._rules = ListenersRules(lambda: self._databases[Side.LOCAL], settings)
         self._trouble = StartTrouble(_process())
@@ -77,15 +79,19 @@ class Listener:
     def _wait_after(self, error: Exception) -> None:
         self._failures += 1
         misconfigured = isinstance(error, Misconfigured)
-        longest = MISCONFIGURED_LONGEST_MS if misconfigured else LONGEST_MS
-        delay = min(longest, wait_ms(self._failures, self._settings.change_stream_reconnect_interval))
+        times = self._intervals
+        longest = times.start_again_misconfigured if misconfigured else times.start_again
+        interval = self._settings.change_stream_reconnect_interval / 1000
+        delay = min(longest, wait_seconds(self._failures, interval, times))
         text = _why(error)
-        log.warning("Listener starts over", event_name="start_over", error=text, next_in_ms=round(delay))
+        log.warning(
+            "Listener starts over", event_name="start_over", error=text, next_in_ms=round(1000 * delay)
+        )
         if not isinstance(error, LeaseLost | HistoryLost | Halted):
-            self._trouble.happened(text, delay / 1000)
+            self._trouble.happened(text, delay)
         if misconfigured:
             self._close()  # a client goes on taking a server that was stand-alone for one
-        self._stopping.wait(delay / 1000)
+        self._stopping.wait(delay)
 
     def _has_begun(self) -> None:
         self._failures = 0
@@ -119,15 +125,17 @@ class Listener:
             paused=rules.paused,
             strategy=rules.strategy,
         )
-        session = Session(self._settings, self._databases, device, lease, self._send, self._rules.load)
-        session.run(self._stopping, self._has_begun)
+        parts = assemble(
+            self._settings, self._databases, device, lease, self._send, self._rules.load, self._intervals
+        )
+        Session(parts).run(self._stopping, self._has_begun)
 
     def _stand_by(self, lease: Lease) -> None:
         if not self._standing_by:
             log.info("Another listener is active; standing by", event_name="stand_by", holder=lease.holder())
         self._standing_by = True
         self._has_begun()
-        self._stopping.wait(STAND_BY_SECONDS)
+        self._stopping.wait(self._intervals.stand_by)
 
     def _prepare(self, lease: Lease) -> tuple[str, Rules]:
         """The device, and the rules that hold. Raises SyncError, PyMongoError or DatabaseError."""

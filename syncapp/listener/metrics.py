@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import threading
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.db.models import F
 
 from syncapp.apply.messages import Report
+from syncapp.core.changes import Change, Found
 from syncapp.core.values import Side
 from syncapp.models import MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
@@ -33,18 +36,24 @@ _SUCCESSES = frozenset({"inserts", "updates", "replaces", "deletes"})
 
 @dataclass(slots=True)
 class MetricsBuffer:
-    """What was counted since the last flush."""
+    """What was counted since the last flush. It guards itself: streams, reports and whoever writes come by threads of
+    their own."""
 
     counts: Counter[tuple[Side, str]] = field(default_factory=Counter)
     times: Counter[tuple[Side, int]] = field(default_factory=Counter)
     milliseconds: Counter[Side] = field(default_factory=Counter)
     last_event: dict[Side, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, report: Report) -> None:
         """Every report counts, a late one too: it tells of work that was done.
 
         A batch's time is divided among its changes: else a backlog in large batches would look like a slow worker.
         """
+        with self._lock:
+            self._add(report)
+
+    def _add(self, report: Report) -> None:
         ended = sum(number for name, number in report.counts.items() if name != "conflicts")
         each_ms = report.took_ms / max(1, ended)
         for name, number in report.counts.items():
@@ -61,24 +70,29 @@ class MetricsBuffer:
             self.times[side, bound] += number
             self.milliseconds[side] += each_ms * number  # type: ignore[assignment]
 
-    def saw_event(self, target: Side, time_ms: int | None) -> None:
-        """A change that will be written to `target` was made at this time."""
-        if time_ms is not None:
-            self.last_event[target] = max(time_ms, self.last_event.get(target, 0))
+    def saw(self, target: Side, changes: Iterable[Found]) -> None:
+        """Of these changes those of documents will be written to `target`."""
+        times = (change.fact.time for change in changes if isinstance(change, Change) and change.fact)
+        newest = max((time_ms for time_ms in times if time_ms is not None), default=None)
+        if newest is not None:
+            with self._lock:
+                self.last_event[target] = max(newest, self.last_event.get(target, 0))
 
     def take(self) -> MetricsBuffer:
         """Everything that was counted; it counts from zero again."""
-        taken = MetricsBuffer(self.counts, self.times, self.milliseconds, self.last_event)
-        self.counts, self.times, self.milliseconds, self.last_event = Counter(), Counter(), Counter(), {}
+        with self._lock:
+            taken = MetricsBuffer(self.counts, self.times, self.milliseconds, self.last_event)
+            self.counts, self.times, self.milliseconds, self.last_event = Counter(), Counter(), Counter(), {}
         return taken
 
     def merge(self, other: MetricsBuffer) -> None:
         """Take back what could not be written."""
-        self.counts.update(other.counts)
-        self.times.update(other.times)
-        self.milliseconds.update(other.milliseconds)
-        for target, time_ms in other.last_event.items():
-            self.saw_event(target, time_ms)
+        with self._lock:
+            self.counts.update(other.counts)
+            self.times.update(other.times)
+            self.milliseconds.update(other.milliseconds)
+            for target, time_ms in other.last_event.items():
+                self.last_event[target] = max(time_ms, self.last_event.get(target, 0))
 
     def flush(self) -> None:
         """Add everything to the current minute's rows, all or nothing. Raises DatabaseError."""

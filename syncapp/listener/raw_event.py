@@ -1,5 +1,7 @@
 """Change events as bytes. Nearly all are plain ones, of a document of an application: those are cut apart where
-the projection has put everything; one that looks otherwise is decoded in full."""
+the projection has put everything; one that looks otherwise is decoded in full.
+
+A document is known by `documentKey._id`. Of a sharded collection `documentKey` has the fields of the shard key too."""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from bson import DatetimeMS
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 
-from syncapp.core.content import wrap
+from syncapp.core.content import id_in, wrap
 from syncapp.core.values import Operation
 from syncapp.store.names import BATCHES
 
@@ -26,7 +28,9 @@ _PLAIN = re.compile(
     rb"\x02operationType\0.{4}(insert|update|replace|delete)\0"
     rb"\x11clusterTime\0(.{8})"
     rb"(?:\x09wallTime\0(.{8}))?"
-    rb"\x03documentKey\0",
+    rb"\x03documentKey\0"
+    # Nothing but an `_id` of one of the usual kinds: what follows it ends the document
+    rb"(.{4}(?:\x07_id\0.{12}|\x10_id\0.{4}|\x12_id\0.{8})\0)?",
     re.DOTALL,
 )
 _TRANSACTION = re.compile(rb".{4}(\x12txnNumber\0.{8}\x03lsid\0.{4}\x05id\0.{4}\x04.{16}\0)", re.DOTALL)
@@ -58,20 +62,22 @@ class RawEvent(NamedTuple):
 
 
 def cut(event: bytes) -> RawEvent | None:
-    """A plain event; None: it has to be decoded."""
+    """A plain event; None: it has to be decoded. Raises KeyError if its `documentKey` has no `_id`."""
     found = _PLAIN.match(event)
     if found is None:
         return None
-    transaction, operation, position, wall = found.groups()
-    start = found.end()
-    end = start + _LENGTH.unpack_from(event, start)[0]
+    transaction, operation, position, wall, id_bson = found.groups()
+    end = found.end()
+    if id_bson is None:
+        start, end = end, end + _LENGTH.unpack_from(event, end)[0]
+        id_bson = id_in(event[start:end])
     # Nothing but the collection's name may follow
     if event[end : end + 3] != b"\x02c\0" or _LENGTH.unpack_from(event, end + 3)[0] != len(event) - end - 8:
         return None
     return RawEvent(
         _OPERATIONS[operation],
         event[end + 7 : -2].decode("utf-8", "backslashreplace"),  # the server takes names that are not UTF-8
-        event[start:end],
+        id_bson,
         _TIMES.unpack(position)[0],  # the increment comes first, in its lower half
         None if wall is None else _TIMES.unpack(wall)[0],
         transaction,
@@ -84,7 +90,7 @@ def decode(event: RawBSONDocument) -> RawEvent:
     return RawEvent(
         OPERATIONS[event["operationType"]],
         event["c"],
-        event["documentKey"].raw,
+        id_in(event["documentKey"].raw),
         time.time << 32 | time.inc,
         None if wall is None else milliseconds(wall),
         transaction_of(bytes(event.raw)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -13,12 +12,13 @@ from syncapp.conf.settings import SyncSettings
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Side
 from syncapp.listener.events import EventReader
-from syncapp.listener.stream_reader import IDLE_WAIT_MS, Sink, StreamReader, StreamStatus
+from syncapp.listener.intervals import Intervals
+from syncapp.listener.sources.mongodb import MongoSource
+from syncapp.listener.stream_reader import Sink, StreamReader, StreamStatus
 from syncapp.mongo.oplog_times import OplogTimes
 from syncapp.store import batches as origin
 
 LOCAL_FETCH = 300  # events; a fetch's own price counts three times as much with a hundred
-FILTER_SECONDS = 10.0  # how long a change of the exclusions waits for the streams to take it up
 
 
 class Readers:
@@ -31,10 +31,13 @@ class Readers:
         device: str,
         sink: Sink,
         to_atlas_time: Callable[[int], int],
+        intervals: Intervals,
     ) -> None:
         self._settings = settings
         self._databases = databases
+        self._device = device
         self._sink = sink
+        self._intervals = intervals
         self._readers: dict[Side, StreamReader] = {}
         self._never = StreamStatus("stopped", since=time.time())
         local = databases[Side.LOCAL]
@@ -56,17 +59,16 @@ class Readers:
         for side, token in points.items():
             if side in self._readers:
                 continue
+            batch_size = LOCAL_FETCH if side is Side.LOCAL else settings.atlas_change_stream_batch_size
             self._readers[side] = reader = StreamReader(
-                side,
-                self._databases[side],
+                MongoSource(side, self._databases[side], self._device, batch_size),
                 self._events[side],
                 self._sink,
                 token=token,
                 exclusions=exclusions,
-                batch_size=LOCAL_FETCH if side is Side.LOCAL else settings.atlas_change_stream_batch_size,
                 interval_ms=settings.change_stream_reconnect_interval,
                 max_attempts=settings.change_stream_max_reconnect_attempts,
-                idle_wait_ms=IDLE_WAIT_MS * settings.ease,
+                intervals=self._intervals,
             )
             reader.start()
 
@@ -80,15 +82,17 @@ class Readers:
     def statuses(self) -> dict[Side, StreamStatus]:
         return {side: self._readers[side].status if side in self._readers else self._never for side in BOTH}
 
-    def filter(self, exclusions: Exclusions, over: threading.Event) -> bool:
-        """Have Atlas's stream read with these exclusions. False: it is not open with them in time."""
+    def filter(self, exclusions: Exclusions, wait: Callable[[float], bool]) -> bool:
+        """Have Atlas's stream read with these exclusions. False: it is not open with them in time.
+
+        `wait(seconds)` is True if the session is over."""
         for reader in self._readers.values():
             if not reader.reads_with(exclusions):
                 reader.change_exclusions(exclusions)
-        deadline = time.monotonic() + FILTER_SECONDS
+        deadline = time.monotonic() + self._intervals.filter
         atlas = self._readers.get(Side.ATLAS)
         while atlas is not None and not atlas.reads_with(exclusions):
-            if time.monotonic() > deadline or over.wait(0.02):
+            if time.monotonic() > deadline or wait(self._intervals.room):
                 return False
         return True
 

@@ -3,22 +3,46 @@ slices again whose tasks were lost (a killed worker, a flushed broker), and mirr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
 from celery import current_app
 from pymongo.database import Database
 
+from syncapp.core.values import Side
 from syncapp.mirror.runs import mirror
+from syncapp.mongo.errors import HistoryLost
 from syncapp.store import runs
 from syncapp.store.run import Run, State
+from syncapp.store.tokens import missing_tokens
 
 log = structlog.get_logger(__name__)
 TASK = "syncapp.compare_slice"
 QUEUE = "maintenance"
-LONGEST_LOST_MS = 15_000
 Send = Callable[[str, int], None]
+
+
+class Runs:
+    """Of a session."""
+
+    def __init__(
+        self, local: Database[Any], device: str, lost_ms: int, sides: Callable[[], Iterable[Side]]
+    ) -> None:
+        """`lost_ms`: as `drive` has it; `sides`: whose streams are read."""
+        self._local = local
+        self._device = device
+        self._lost_ms = lost_ms
+        self._sides = sides
+
+    def drive(self) -> None:
+        """Raises HistoryLost if somebody has deleted a token, which asks for a run; or as `drive` does."""
+        if missing_tokens(self._local, self._sides()):
+            raise HistoryLost("a resume token was deleted: both sides are compared")
+        drive(self._local, self._lost_ms)
+
+    def mirror(self) -> None:
+        mirror_runs(self._local, self._device)
 
 
 def send_slice(run_id: str, number: int) -> None:
@@ -34,7 +58,7 @@ def mirror_runs(local: Database[Any], device: str) -> None:
 
 
 def drive(local: Database[Any], lost_ms: int, send: Send = send_slice) -> None:
-    """`lost_ms`: so long after a slice was due its task counts as lost; 15 seconds at most.
+    """`lost_ms`: so long after a slice was due its task counts as lost.
 
     One run at a time works; what convergence depends on comes first. Raises PyMongoError, or what `send` raises: a
     run that was started and not sent is sent again later.
@@ -44,7 +68,7 @@ def drive(local: Database[Any], lost_ms: int, send: Send = send_slice) -> None:
         if run.state is State.RUNNING:
             runs.interrupt(local, run)
     if queue:
-        _go_on(local, queue[0], min(lost_ms, LONGEST_LOST_MS), send)
+        _go_on(local, queue[0], lost_ms, send)
 
 
 def _go_on(local: Database[Any], run: Run, lost_ms: int, send: Send) -> None:

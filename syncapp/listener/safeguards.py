@@ -18,7 +18,8 @@ from syncapp.conf.settings import SyncSettings
 from syncapp.core.changes import Change, Found, Pulse
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
-from syncapp.listener.structural_queue import Pending
+from syncapp.listener.intervals import Intervals
+from syncapp.listener.queue.structural_queue import Pending
 from syncapp.mongo.errors import SyncError, TransientError, translate
 from syncapp.safety.ages import Move
 from syncapp.safety.answers import carry_out
@@ -31,8 +32,6 @@ from syncapp.store.heartbeat import Heartbeat
 from syncapp.store.rejected import note_emptied
 
 log = structlog.get_logger(__name__)
-LOOK_SECONDS = 1.0  # how often it is looked whether an operator has answered
-AT_REST_SECONDS = 10.0  # the same while nothing is halted that could be answered
 _COMES_OR_GOES = frozenset({Operation.INSERT, Operation.DELETE})
 HOW_TO_ANSWER = "answer with `manage.py sync_halts` or in the admin"
 
@@ -48,6 +47,7 @@ class Safeguards:
         databases: dict[Side, Database[Any]],
         device: str,
         about: Callable[[], Mapping[str, Any]],
+        intervals: Intervals,
     ) -> None:
         self.halts: tuple[Halt, ...] = ()
         self.loops = 0
@@ -55,6 +55,7 @@ class Safeguards:
         self.heartbeat = Heartbeat(databases[Side.LOCAL], databases[Side.ATLAS], device, about)
         self._loading = threading.Lock()
         self._halts_looked_at, self._at_rest = float("-inf"), False
+        self._intervals = intervals
         self._databases = databases
         self.device = device
         self._limit = Limit(
@@ -65,6 +66,7 @@ class Safeguards:
         self._deletes = MassDeletes(self._limit)
         self._answered: Answered = {}
         self._guard = LoopGuard()
+        self._guarding = threading.Lock()  # streams and reports come by threads of their own
 
     # Time travel
 
@@ -83,7 +85,7 @@ class Safeguards:
                 say(f"{halt.detail}. Transfers are halted: {HOW_TO_ANSWER}")
             if not waiting:
                 say(f"{whole[0].detail}. The answer is carried out: {whole[0].answer}")
-            if wait(LOOK_SECONDS):
+            if wait(self._intervals.halts):
                 return False
             meanwhile()
             self.read_halts(at_rest=True)
@@ -121,7 +123,7 @@ class Safeguards:
         to do, over which they may find that a database has gone back in time."""
         before, self._at_rest = self._at_rest, not self.halts and not busy
         now = time.monotonic()
-        if before and self._at_rest and now - self._halts_looked_at < AT_REST_SECONDS:
+        if before and self._at_rest and now - self._halts_looked_at < self._intervals.halts_at_rest:
             return
         self.read_halts()
         self._halts_looked_at = now
@@ -243,18 +245,22 @@ class Safeguards:
                 if by_us and not self._is_answered(side, change):
                     yield change.key
 
-    # Loops: the caller holds the lock of the map of dirty keys
+    # Loops
 
-    def changed(self, key: DocumentKey, fact: Fact | None) -> None:
-        """A change of the key was read."""
-        self._guard.changed(key, fact)
+    def changed(self, changes: Iterable[Found]) -> None:
+        """These changes were read."""
+        with self._guarding:
+            for change in changes:
+                if isinstance(change, Change):
+                    self._guard.changed(change.key, change.fact)
 
     def moved(self, keys: Iterable[DocumentKey]) -> None:
         """These keys were transferred."""
-        for key in keys:
-            if self._guard.moved(key):
-                self.loops += 1
-                self.loop_at = time.time()
-                log.error(
-                    "Sync loop detected", event_name="loop", collection=key.collection, id=key.id_bson.hex()
-                )
+        with self._guarding:
+            looping = [key for key in keys if self._guard.moved(key)]
+        for key in looping:
+            self.loops += 1
+            self.loop_at = time.time()
+            log.error(
+                "Sync loop detected", event_name="loop", collection=key.collection, id=key.id_bson.hex()
+            )

@@ -3,16 +3,15 @@ the oldest one of a stream from ending, for whatever reason, shows by the stream
 
 from __future__ import annotations
 
+import threading
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from syncapp.apply.messages import Report
 from syncapp.core.values import BOTH, Side
-from syncapp.listener.dirty_keys import BARRED_SECONDS, LONGEST_SECONDS, DirtyKeys
-from syncapp.listener.watermark import Watermark
+from syncapp.listener.intervals import Intervals
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 
-STILL_SECONDS = 60.0  # that the oldest change of a stream may take
-SPARE_SECONDS = 15.0  # for the next attempt, which is due, to come back
 MOST = 20  # that are told
 
 
@@ -38,46 +37,53 @@ class _Failing:
 
 
 class StuckChanges:
-    """`now`: seconds since 1970."""
+    """`now`: seconds since 1970. It guards itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, intervals: Intervals) -> None:
+        self._intervals = intervals
+        self._lock = threading.Lock()
         self._failing: dict[tuple[Side, str], _Failing] = {}
-        self._oldest: dict[Side, tuple[Watermark, int, float]] = {}
+        self._oldest: dict[Side, tuple[int, float]] = {}
 
     def heard(self, report: Report, collection: str, now: float) -> None:
         """A worker has reported on changes of a collection. Empty: it was only asked whether it is there, and may say
         why it cannot work."""
         place = (report.side, collection)
+        with self._lock:
+            self._heard(report, place, now)
+
+    def _heard(self, report: Report, place: tuple[Side, str], now: float) -> None:
         known = self._failing.get(place)
         if report.error:
             since = known.trouble.since if known and known.until > now else now
-            pause = report.silent_ms / 1000 or max(BARRED_SECONDS, LONGEST_SECONDS)
-            trouble = Stuck(report.side, collection, since, report.error)
-            self._failing[place] = _Failing(trouble, now + pause + SPARE_SECONDS, not report.endings)
-        elif (report.endings or not collection) and known is not None and known.whole:
+            pause = report.silent_ms / 1000 or max(self._intervals.barred, self._intervals.retry_longest)
+            trouble = Stuck(*place, since, report.error)
+            until = now + pause + self._intervals.spare
+            self._failing[place] = _Failing(trouble, until, not report.endings)
+        elif (report.endings or not place[1]) and known is not None and known.whole:
             del self._failing[place]
 
     def of(self, dirty: DirtyKeys, now: float) -> list[Stuck]:
         """What there is now, the oldest first."""
-        self._failing = {place: one for place, one in self._failing.items() if one.until > now}
-        found = {place: one.trouble for place, one in self._failing.items()}
-        for side in BOTH:
-            since, number = self._watch(side, dirty.watermarks[side], now)
-            if now - since < STILL_SECONDS:
-                continue
-            key = dirty.holder(side, number)
-            place = (side, key.collection if key else "")
-            known = found.get(place, Stuck(*place, since))
-            found[place] = replace(known, since=min(since, known.since), still=True)
+        with self._lock:
+            self._failing = {place: one for place, one in self._failing.items() if one.until > now}
+            found = {place: one.trouble for place, one in self._failing.items()}
+            for side in BOTH:
+                since, number = self._watch(side, dirty.oldest_held(side), now)
+                if now - since < self._intervals.still:
+                    continue
+                key = dirty.holder(side, number)
+                place = (side, key.collection if key else "")
+                known = found.get(place, Stuck(*place, since))
+                found[place] = replace(known, since=min(since, known.since), still=True)
         return sorted(found.values(), key=lambda one: one.since)[:MOST]
 
-    def _watch(self, side: Side, watermark: Watermark, now: float) -> tuple[float, int]:
+    def _watch(self, side: Side, number: int | None, now: float) -> tuple[float, int]:
         """Since when the oldest unfinished batch is the same, and its number."""
-        number = watermark.oldest_held()
-        known = self._oldest.get(side)
         if number is None:
             self._oldest.pop(side, None)
             return now, 0
-        if known is None or known[0] is not watermark or known[1] != number:
-            known = self._oldest[side] = (watermark, number, now)
-        return known[2], number
+        known = self._oldest.get(side)
+        if known is None or known[0] != number:
+            known = self._oldest[side] = (number, now)
+        return known[1], number

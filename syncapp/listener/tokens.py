@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
-from syncapp.core.values import BOTH, Side
+from syncapp.core.values import Side
 from syncapp.listener import status
-from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.listener.intervals import Intervals
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.store.lease import Lease
-
-IDLE_TOKEN_SECONDS = 10.0  # how often an idle stream's token is saved, so that it stays young
 
 
 class Tokens:
-    """`changed` guards the map of dirty keys."""
-
-    def __init__(
-        self, lease: Lease, device: str, dirty: DirtyKeys, changed: threading.Condition, ease: int = 1
-    ) -> None:
-        """`ease`: so many times as rarely an idle stream's token is saved."""
+    def __init__(self, lease: Lease, device: str, dirty: DirtyKeys, intervals: Intervals) -> None:
         self._lease = lease
-        self._idle_seconds = IDLE_TOKEN_SECONDS * ease
         self._device = device
         self._dirty = dirty
-        self._changed = changed
+        self._intervals = intervals
         self._saved: dict[Side, Any] = {}
         self._saved_at = 0.0
         self._unmirrored: dict[Side, Any] = {}
@@ -33,12 +25,10 @@ class Tokens:
     def keep(self, at_last: bool = False) -> None:
         """Renew the lease, and save what is safe. Raises LeaseLost, HistoryLost if a token was deleted, or
         another SyncError. `at_last`: of an idle stream too."""
-        with self._changed:
-            safe = {side: self._dirty.watermarks[side].advance() for side in BOTH}
-            idle = not self._dirty.size
-        fresh = {side: token for side, token in safe.items() if token and token != self._saved.get(side)}
+        tokens, idle = self._dirty.safe()
+        fresh = {side: token for side, token in tokens.items() if token and token != self._saved.get(side)}
         # Saving a token writes to the local oplog, which moves the local token: not on and on when idle
-        if idle and not at_last and time.monotonic() - self._saved_at < self._idle_seconds:
+        if idle and not at_last and time.monotonic() - self._saved_at < self._intervals.idle_token:
             fresh = {}
         self._lease.renew(fresh)
         if fresh:
@@ -48,13 +38,11 @@ class Tokens:
 
     def give_up(self, side: Side) -> None:
         """A side is not read any more: save how far it was finished, and forget what is not."""
-        with self._changed:
-            token = self._dirty.watermarks[side].advance()
+        token = self._dirty.safe().tokens[side]
         if token:
             self._lease.renew({side: token})
             self._saved[side] = token
-        with self._changed:
-            self._dirty.forget(side)
+        self._dirty.forget(side)
 
     def mirror(self) -> None:
         """Show in Django's database what was saved. Apart from saving, since the lease must not wait for that database.

@@ -1,21 +1,20 @@
-"""Does the broker take tasks, do workers report? What does not, since when, and why.
+"""Does the broker take tasks, do workers report, and how many of them? What does not, since when, and why.
 
-Pure but for the clock; the dispatcher holds its lock around it. Workers that have nothing to do are asked now and
+It guards itself. Workers that have nothing to do are asked now and
 then, by an empty batch: nobody would notice otherwise that they are gone before there is something to do.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from syncapp.apply.messages import Report
 from syncapp.apply.queues import QUEUES
 from syncapp.core.values import BOTH, Side
-
-ASK_SECONDS = 10.0  # of silence, before workers are asked
-ANSWER_SECONDS = 12.0  # they may take that long
+from syncapp.listener.intervals import Intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,52 +26,70 @@ class Stop:
     since: float
 
 
-@dataclass(slots=True)
 class WorkWatch:
-    clock: Callable[[], float] = time.time
-    ask_seconds: float = ASK_SECONDS
-    _broker: dict[str, Stop] = field(default_factory=dict)  # by what was tried: to send, to read
-    # By queue: the first question that was not answered yet
-    _asked_at: dict[Side, float] = field(default_factory=dict)
-    _heard_at: dict[Side, float] = field(default_factory=dict)
+    def __init__(self, intervals: Intervals, clock: Callable[[], float] = time.time) -> None:
+        """`clock`: seconds since 1970."""
+        self._intervals = intervals
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._broker: dict[str, Stop] = {}  # by what was tried: to send, to read
+        # By queue: the first question that was not answered yet
+        self._asked_at: dict[Side, float] = {}
+        self._heard_at: dict[Side, float] = {}
+        self._workers: dict[str, float] = {}  # a worker's process → when it reported last
 
     # What happens
 
     def broker_failed(self, trial: str, text: str) -> None:
-        since = self._broker[trial].since if trial in self._broker else self.clock()
-        self._broker[trial] = Stop("broker", text, since)
-        self._asked_at.clear()  # nobody can answer
+        with self._lock:
+            since = self._broker[trial].since if trial in self._broker else self._clock()
+            self._broker[trial] = Stop("broker", text, since)
+            self._asked_at.clear()  # nobody can answer
 
     def broker_answered(self, trial: str) -> None:
-        self._broker.pop(trial, None)
+        with self._lock:
+            self._broker.pop(trial, None)
 
     def sent(self, side: Side) -> None:
-        self._asked_at.setdefault(side, self.clock())
+        with self._lock:
+            self._asked_at.setdefault(side, self._clock())
 
-    def heard(self, report: Report) -> None:
-        self._heard_at[report.side] = self.clock()
-        self._asked_at.pop(report.side, None)
+    def heard(self, reports: Iterable[Report]) -> None:
+        with self._lock:
+            now = self._clock()
+            for report in reports:
+                self._heard_at[report.side] = self._workers[report.worker] = now
+                self._asked_at.pop(report.side, None)
 
     # What follows
 
+    def count_workers(self) -> int:
+        """The processes that have reported of late."""
+        with self._lock:
+            late = self._clock() - self._intervals.worker
+            self._workers = {name: at for name, at in self._workers.items() if at > late}
+            return len(self._workers)
+
     def to_ask(self, sides: Iterable[Side]) -> list[Side]:
         """Whose workers have been silent for so long that they should be asked (again)."""
-        now = self.clock()
-        return [
-            side
-            for side in sides
-            if now - max(self._heard_at.get(side, 0.0), self._asked_at.get(side, 0.0)) >= self.ask_seconds
-        ]
+        with self._lock:
+            now = self._clock()
+            return [
+                side
+                for side in sides
+                if now - max(self._heard_at.get(side, 0.0), self._asked_at.get(side, 0.0))
+                >= self._intervals.ask
+            ]
 
     def stops(self) -> list[Stop]:
-        now = self.clock()
-        broker = sorted(self._broker.values(), key=lambda stop: stop.since)[:1]
-        return [*broker, *self._silent(now)]
+        with self._lock:
+            broker = sorted(self._broker.values(), key=lambda stop: stop.since)[:1]
+            return [*broker, *self._silent(self._clock())]
 
     def _silent(self, now: float) -> Iterator[Stop]:
         if self._broker:
             return
-        silent = [side for side in BOTH if now - self._asked_at.get(side, now) >= ANSWER_SECONDS]
+        silent = [side for side in BOTH if now - self._asked_at.get(side, now) >= self._intervals.answer]
         if silent:
             which = "" if len(silent) == len(self._asked_at) > 1 else QUEUES[silent[0]]
             yield Stop("workers", which, min(self._asked_at[side] for side in silent))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
 from bson import Timestamp
@@ -17,31 +16,17 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from syncapp.core.changes import Fetched
 from syncapp.mongo.errors import HistoryLost, SyncError, translate
 from syncapp.mongo.read_commands import RAW, portion_of
 from syncapp.mongo.transaction import ready_connections
 
-# An event's token holds the `_id` once more, as hexadecimal digits, and a reply may hold the last token twice
-LARGEST_ID = 1_000_000  # bytes
-WITHOUT_LARGE_IDS = {
-    "$match": {"$expr": {"$lt": [{"$bsonSize": {"$ifNull": ["$documentKey", {}]}}, LARGEST_ID]}}
+# An event's token holds all of `documentKey` (the `_id`, and whatever else a shard key adds) once more, as hexadecimal
+# digits, and a reply may hold the last token twice
+LARGEST_KEY = 1_000_000  # bytes
+WITHOUT_LARGE_KEYS = {
+    "$match": {"$expr": {"$lt": [{"$bsonSize": {"$ifNull": ["$documentKey", {}]}}, LARGEST_KEY]}}
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What one fetch brought. `token` is where it ends; everything up to `read_to` has been read.
-
-    `token_is_event`: the token is the last event's own, so that more of its transaction may follow.
-    """
-
-    events: list[bytes]  # BSON of each
-    token: dict[str, Any]
-    read_to: int
-    server_time: int  # the server's cluster time when it answered
-    at: float  # when that was, in seconds of time.monotonic
-    token_is_event: bool
-    full: bool = False  # as many events as were asked for: more are there
 
 
 class ChangeStream:

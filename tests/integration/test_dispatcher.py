@@ -3,28 +3,26 @@ now."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-import bson
 import pytest
 from pymongo.database import Database
 
 from syncapp.apply import reports
 from syncapp.apply.messages import Report
 from syncapp.conf.settings import load
-from syncapp.core.content import document_key
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Ending, Outcome, Seen, Side
 from syncapp.embedded.redis import Redis
-from syncapp.listener import dispatcher
-from syncapp.listener.dirty_keys import DirtyKeys
 from syncapp.listener.dispatcher import MOST_PATIENCE, Dispatcher
+from syncapp.listener.intervals import USUAL
 from syncapp.listener.metrics import MetricsBuffer
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
+from tests.support.dirty import bring, key
 
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
 TIMEOUT = 1.0  # seconds, as SYNC_REPORT_TIMEOUT
@@ -40,16 +38,20 @@ class Listener:
         self.client = reports.connect(url)
         self.dirty = DirtyKeys()
         self.sent: list[Batch] = []
-        guards = Safeguards(settings, {Side.LOCAL: local, Side.ATLAS: atlas}, "device", dict)
+        guards = Safeguards(settings, {Side.LOCAL: local, Side.ATLAS: atlas}, "device", dict, USUAL)
         reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
         self.dispatcher = Dispatcher(
-            settings, self.dirty, MetricsBuffer(), threading.Condition(), self.sent.append, reader, guards
+            settings,
+            self.dirty,
+            MetricsBuffer(),
+            self.sent.append,
+            reader,
+            guards,
+            replace(USUAL, idle=0.001),
         )
 
     def change(self, count: int = 1) -> None:
-        self.dirty.watermarks[Side.ATLAS].take_in({}, continues=False, may_continue=False)
-        for number in range(count):
-            self.dirty.mark(document_key("orders", bson.encode({"_id": number})), Side.ATLAS)
+        bring(self.dirty, Side.ATLAS, *map(key, range(count)))
 
     def hand_out(self) -> Batch | None:
         count = len(self.sent)
@@ -63,8 +65,7 @@ class Listener:
 
     def is_given_up(self, batch: Batch, seconds: float) -> bool:
         """Is it after so long without a sign of life?"""
-        if batch.task_id in self.dirty.tasks:
-            self.dirty.tasks[batch.task_id].alive_at = time.monotonic() - seconds
+        self.dirty._map.tasks.alive(batch.task_id, time.monotonic() - seconds)
         self.dispatcher.give_up_overdue()
         return not reports.begin(self.client, batch.reply_to, batch.task_id, "a worker")
 
@@ -118,8 +119,8 @@ def test_several_workers_are_all_kept_busy(listener: Listener, monkeypatch: pyte
     while listener.hand_out():
         pass
     assert len(listener.sent) - 4 == 2 * 4, "for four processes, though each worker's settings say two"
-    listener.dirty.give_up(list(listener.dirty.tasks))
-    monkeypatch.setattr(dispatcher, "WORKER_SECONDS", 0.0)
+    listener.dirty.give_up(listener.dirty.task_ids())
+    monkeypatch.setattr(listener.dispatcher.watch, "_clock", lambda: time.time() + USUAL.worker)
     del listener.sent[:]
     while listener.hand_out():
         pass
@@ -147,7 +148,7 @@ def test_what_must_come_together_is_handed_out_as_one_with_whom_it_waits_for(lis
     batch = listener.hand_out()
     assert batch is not None
     assert not batch.gathered
-    other = document_key("orders", bson.encode({"_id": "other"}))
+    other = key("other")
     read_at = dict.fromkeys(BOTH, 5)
     seen = Seen(dict.fromkeys(BOTH, bytes(16)), read_at, 1)
     outcomes = [Outcome(item.key, Ending.GATHER, seen=seen) for item in batch.items[:2]]
@@ -156,7 +157,7 @@ def test_what_must_come_together_is_handed_out_as_one_with_whom_it_waits_for(lis
     listener.dispatcher.take_reports()
     assert listener.hand_out() is None, "they wait for the streams"
     for side in BOTH:
-        listener.dirty.passed(side, 5)
+        bring(listener.dirty, side, read_to=5)
     together = listener.hand_out()
     assert together is not None
     assert together.gathered
@@ -192,7 +193,7 @@ def test_what_rules_did_not_allow_that_the_listener_never_saw_is_looked_at_again
     batch = task(listener)
     listener.report(batch, Outcome(batch.items[0].key, ending), rules=7)
     assert listener.hand_out() is None, "round and round, until the listener follows"
-    assert listener.dirty.watermarks[Side.ATLAS].advance() is None, "a crash would lose it"
+    assert listener.dirty.safe().tokens[Side.ATLAS] is None, "a crash would lose it"
     listener.dispatcher.follow(replace(RULES, version=8))
     assert listener.hand_out() is not None
 

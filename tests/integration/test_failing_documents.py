@@ -4,7 +4,6 @@ the processes; the clock of the map is the test's."""
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,17 +15,18 @@ from pymongo.database import Database
 
 from syncapp.apply import blame, reporter, reports, worker
 from syncapp.conf.settings import SyncSettings, load
-from syncapp.core.content import document_key, elements_of, wrap
+from syncapp.core.content import elements_of, wrap
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Fact, Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from syncapp.listener import dispatcher as dispatching
-from syncapp.listener.dirty_keys import DirtyKeys
 from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.intervals import USUAL
 from syncapp.listener.metrics import MetricsBuffer
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
-from syncapp.listener.stuck import STILL_SECONDS, Stuck
+from syncapp.listener.stuck import Stuck
 from syncapp.models import RejectedChange
 from syncapp.mongo.errors import ConnectionDown, Misconfigured, TransientError
 from syncapp.rules.rules import Rules
@@ -34,6 +34,7 @@ from syncapp.rules.switches import get_switches
 from syncapp.services.switches import change_switches
 from syncapp.store.instance import instance_id
 from syncapp.store.prepare import prepare
+from tests.support.dirty import bring, key
 from tests.support.versions import version_of
 
 pytestmark = pytest.mark.django_db(
@@ -53,23 +54,29 @@ class Line:
         self.dirty = DirtyKeys()
         self.sent: list[Batch] = []
         self.client = reports.connect(settings.celery_broker_url)
-        guards = Safeguards(settings, self.databases, device, dict)
+        guards = Safeguards(settings, self.databases, device, dict, USUAL)
         reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
         self.dispatcher = Dispatcher(
-            settings, self.dirty, MetricsBuffer(), threading.Condition(), self.sent.append, reader, guards
+            settings,
+            self.dirty,
+            MetricsBuffer(),
+            self.sent.append,
+            reader,
+            guards,
+            replace(USUAL, idle=0.001),
         )
         self.now = 1_000.0
+        self._read_to = 1 << 63
         change_switches(enabled=True)
         self.rules = replace(RULES, version=get_switches().version)
         self.dispatcher.follow(self.rules)
 
     def change(self, side: Side, *numbers: int, name: str = "shop") -> None:
-        self.dirty.watermarks[side].take_in({}, continues=False, may_continue=False)
         fact = Fact(1, 1, "atlas" if side is Side.ATLAS else self.worker.device)
-        for number in numbers:
-            self.dirty.mark(document_key(name, bson.encode({"_id": number})), side, fact)
+        bring(self.dirty, side, *(key(number, name) for number in numbers), fact=fact)
+        self._read_to += 1 << 63
         for each in BOTH:
-            self.dirty.passed(each, (1 << 63) + self.dirty.read_to[each])
+            bring(self.dirty, each, read_to=self._read_to)
 
     @property
     def worker(self) -> worker.Worker:
@@ -87,9 +94,9 @@ class Line:
                 tasks -= 1
                 if error := self.worker.attempt(self.sent.pop(0)):
                     errors.append(error)
-                    self.dirty.give_up(list(self.dirty.tasks))
+                    self.dirty.give_up(self.dirty.task_ids())
             self.dispatcher.take_reports(1)
-            if tasks and not self.dirty.ready_keys():
+            if tasks and not self.dirty.look(self.now, 0).fullest:
                 self.now += pause
             self.stuck()
         return errors
@@ -124,7 +131,6 @@ def line(
         "Clock", (), {"monotonic": lambda: one.now, "time": lambda: one.now, "sleep": lambda s: None}
     )
     monkeypatch.setattr(dispatching, "time", clock)
-    monkeypatch.setattr(dispatching, "IDLE_SECONDS", 0.001)
     yield one
     one.client.close()
     for database in one.worker._processor.databases.values():
@@ -214,7 +220,7 @@ def test_a_fault_that_every_document_meets_sets_few_aside_and_is_told(
     assert trouble.error == "TypeError: a fault of this release"
     assert trouble.still
     monkeypatch.undo()
-    line.dirty.due(float("inf"))
+    line.now += 3_600
     line.work()
     assert count(line.databases[Side.ATLAS]) == 60 - RejectedChange.objects.count()
 
@@ -228,7 +234,11 @@ def test_what_is_no_document_s_fault_counts_for_nothing_and_is_told(
     line.change(Side.ATLAS, *range(5))
     errors = line.work(tasks=20)
     assert not RejectedChange.objects.exists()
-    assert [work.attempts for work in line.dirty._dirty.values()] == [0] * 5
+    line.now += 3_600
+    line.dirty.look(line.now, 0)
+    handed = line.dirty.take("to look at it", 10, line.now)
+    assert handed is not None
+    assert [item.attempts for item in handed.items] == [0] * 5
     if isinstance(error, ConnectionDown):
         assert {str(one) for one in errors} == {"no route"}
     else:
@@ -250,7 +260,7 @@ def test_what_passes_by_itself_but_does_not_pass_is_set_aside_too(
 def test_whatever_keeps_a_change_waiting_is_told_after_a_minute(line: Line) -> None:
     line.change(Side.LOCAL, 1)
     assert line.stuck() == []
-    line.now += STILL_SECONDS - 1
+    line.now += USUAL.still - 1
     line.change(Side.LOCAL, 2)
     assert line.stuck() == []
     line.now += 2

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-
 import bson
+import pytest
 from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from syncapp.apply import reports
 from syncapp.apply.messages import Report
 from syncapp.conf.settings import load
+from syncapp.core.changes import Change, ChangeBatch
 from syncapp.core.content import document_key
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Batch, Ending, Fact, Outcome, Side
 from syncapp.embedded.redis import Redis
-from syncapp.listener.dirty_keys import DirtyKeys
 from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.intake import Intake
+from syncapp.listener.intervals import USUAL
 from syncapp.listener.metrics import MetricsBuffer
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
 from syncapp.safety.loop_guard import LIMIT
@@ -30,23 +32,21 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
     local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], redis_server: Redis
 ) -> None:
     settings = load({"CELERY_BROKER_URL": redis_server.url})
-    guards = Safeguards(settings, {Side.LOCAL: local_db, Side.ATLAS: atlas_db}, "device", dict)
+    guards = Safeguards(settings, {Side.LOCAL: local_db, Side.ATLAS: atlas_db}, "device", dict, USUAL)
     client = reports.connect(redis_server.url)
-    dirty, changed = DirtyKeys(), threading.Condition()
+    dirty, metrics = DirtyKeys(), MetricsBuffer()
+    intake = Intake(dirty, guards, metrics, 100, pytest.fail)
 
     def work(batch: Batch) -> None:
         outcomes = [Outcome(item.key, Ending.DONE, transfer=Side.LOCAL) for item in batch.items]
         reports.send(client, batch.reply_to, Report.of(batch, outcomes, 1.0))
 
     stream = reports.ReportReader(client, f"test:{local_db.name}:reports")
-    dispatcher = Dispatcher(settings, dirty, MetricsBuffer(), changed, work, stream, guards)
+    dispatcher = Dispatcher(settings, dirty, metrics, work, stream, guards, USUAL)
     with capture_logs() as lines:
         for position in range(LIMIT + 3):
-            with changed:
-                dirty.watermarks[Side.ATLAS].take_in({}, continues=False, may_continue=False)
-                fact = Fact(position, 1_000, "another device")
-                dirty.mark(KEY, Side.ATLAS, fact)
-                guards.changed(KEY, fact)
+            fact = Fact(position, 1_000, "another device")
+            intake.receive(Side.ATLAS, ChangeBatch([Change(KEY, fact)], {}, position))
             dispatcher.hand_out(RULES, [])
             dispatcher.take_reports()
     assert [line["event"] for line in lines if line["log_level"] == "error"] == ["Sync loop detected"]

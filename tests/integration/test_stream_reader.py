@@ -8,12 +8,14 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect
 
-from syncapp.core.changes import Change, Found
+from syncapp.core.changes import Change, ChangeBatch
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.listener.events import EventReader
+from syncapp.listener.intervals import USUAL
+from syncapp.listener.sources.mongodb import MongoSource
 from syncapp.listener.stream_reader import StreamReader
-from syncapp.mongo.change_stream import ChangeStream, Fetched
+from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.errors import HistoryLost
 from syncapp.mongo.transaction import transaction
 from syncapp.store.stream import pipeline
@@ -31,13 +33,11 @@ class Forgetful:
         self.failed = False
         self._fails_at = fails_at
 
-    def receive(
-        self, side: Side, fetched: Fetched, changes: list[Found], continues: bool, in_transaction: bool
-    ) -> None:
+    def receive(self, side: Side, batch: ChangeBatch) -> None:
         if not self.failed and len(self.taken) >= self._fails_at:
             self.failed = True
             raise AutoReconnect("the local database is away")
-        self.taken += [change for change in changes if isinstance(change, Change)]
+        self.taken += [change for change in batch.changes if isinstance(change, Change)]
 
     def room(self) -> bool:
         return True
@@ -68,8 +68,8 @@ def test_a_batch_in_the_middle_of_a_transaction_that_is_read_again_keeps_its_ori
     sink = Forgetful(fails_at=DOCUMENTS - BATCH)
     events = EventReader(Side.ATLAS, "device", lambda time: time, lambda ids: set())
     reader = StreamReader(
-        Side.ATLAS, atlas_db, events, sink, token=token, exclusions=Exclusions(), batch_size=BATCH,
-        interval_ms=10, max_attempts=10,
+        MongoSource(Side.ATLAS, atlas_db, "device", BATCH), events, sink, token=token,
+        exclusions=Exclusions(), interval_ms=10, max_attempts=10, intervals=USUAL,
     )  # fmt: skip
     reader.start()
     try:
@@ -88,10 +88,8 @@ def test_a_batch_in_the_middle_of_a_transaction_that_is_read_again_keeps_its_ori
 class Unwilling(Forgetful):
     """A sink that can take nothing but what is empty."""
 
-    def receive(
-        self, side: Side, fetched: Fetched, changes: list[Found], continues: bool, in_transaction: bool
-    ) -> None:
-        if fetched.events:
+    def receive(self, side: Side, batch: ChangeBatch) -> None:
+        if batch.changes:
             raise AutoReconnect("it cannot be taken")
 
 
@@ -102,8 +100,8 @@ def test_a_stream_that_opens_and_fails_again_and_again_counts_as_failing(atlas_d
     atlas_db["orders"].insert_one({"_id": 1})
     events = EventReader(Side.ATLAS, "device", lambda time: time, lambda ids: set())
     reader = StreamReader(
-        Side.ATLAS, atlas_db, events, Unwilling(0), token=opened.start_token, exclusions=Exclusions(),
-        batch_size=BATCH, interval_ms=10, max_attempts=10,
+        MongoSource(Side.ATLAS, atlas_db, "device", BATCH), events, Unwilling(0), token=opened.start_token,
+        exclusions=Exclusions(), interval_ms=10, max_attempts=10, intervals=USUAL,
     )  # fmt: skip
     reader.start()
     try:

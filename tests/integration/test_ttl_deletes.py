@@ -14,6 +14,7 @@ from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.listener.events import EventReader
+from syncapp.listener.intervals import USUAL
 from syncapp.listener.safeguards import Safeguards
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.connect import connect
@@ -44,7 +45,9 @@ class Watched:
     """What a listener sees of Atlas."""
 
     def __init__(self, local: Database[Any], atlas: Database[Any]) -> None:
-        self._safeguards = Safeguards(get_settings(), {Side.LOCAL: local, Side.ATLAS: atlas}, "device", dict)
+        self._safeguards = Safeguards(
+            get_settings(), {Side.LOCAL: local, Side.ATLAS: atlas}, "device", dict, USUAL
+        )
         self._stream = ChangeStream.open(atlas, pipeline(Side.ATLAS, Exclusions()), 300, None)
         self._events = EventReader(Side.ATLAS, "device", int, lambda ids: set())
         self.seen = 0

@@ -10,13 +10,13 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.apply.messages import encode_batch
-from syncapp.core.content import document_key
 from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.store import landings
 from tests.property.world import World
+from tests.support.dirty import bring, key
 from tests.support.servers import started
 
 POLICY = Policy()
@@ -101,11 +101,9 @@ def test_one_of_more_than_a_megabyte(world: World, source: Side) -> None:
 
 def test_a_task_holds_a_bounded_number_of_bytes() -> None:
     dirty = DirtyKeys()
-    dirty.watermarks[Side.ATLAS].take_in({}, continues=False, may_continue=False)
-    for one in [*ids(300), "y" * 12_000_000, "z"]:
-        dirty.mark(document_key("shop", bson.encode({"_id": one})), Side.ATLAS)
+    bring(dirty, Side.ATLAS, *map(key, [*ids(300), "y" * 12_000_000, "z"]))
     sizes = []
     while taken := dirty.take(str(len(sizes)), 5_000, 0.0):
-        sizes.append(len(taken[2]))
+        sizes.append(len(taken.items))
     assert sum(sizes) == 302
     assert sizes == [133, 133, 34, 1, 1]

@@ -63,7 +63,7 @@ class Schedule:
                 lambda: landings.fold(device.local, 60, lambda _: None),
             ),
         ]
-        if device.dirty.ready_keys():
+        if device.dirty.look(0.0, 0.0).fullest:
             limit = rng.randint(1, KEYS)
             acts.append((3, f"{device.name} hands out", lambda: device.hand_out(self.policy, limit)))
         if device.tasks:
@@ -73,7 +73,7 @@ class Schedule:
             acts += [
                 (6, f"{device.name} task {index} goes on from {point!r}", lambda: self.go_on(device, index)),
                 (0.3, f"{device.name} task {index} dies after {point!r}", lambda: self.crash(device, index)),
-                (0.6, f"{device.name} asks again", lambda: device.dirty.give_up(list(device.dirty.tasks))),
+                (0.6, f"{device.name} asks again", lambda: device.dirty.give_up(device.dirty.task_ids())),
             ]
         return acts
 

@@ -142,7 +142,7 @@ def test_a_worker_that_dies_at_any_point_loses_nothing(world: World, scenario: s
 def another_task_decides(world: World, place: int, delete: bool) -> None:
     """The listener takes the task for lost, the document changes, and a second task does all the work."""
     (device,) = world.devices
-    device.dirty.give_up(list(device.dirty.tasks))
+    device.dirty.give_up(device.dirty.task_ids())
     stalled = device.tasks.pop()
     world.native_write(place, KEY, delete)
     world.settle()

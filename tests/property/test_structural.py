@@ -103,7 +103,7 @@ def test_it_is_judged_when_what_is_in_flight_has_ended(
     pending = device.dirty.structural_due()
     assert pending is not None
     assert pending.change.fact is not None
-    safe = device.dirty.watermarks[BOTH[place]].advance()
+    safe = device.dirty.safe().tokens[BOTH[place]]
     assert safe is None or token_position(safe) < pending.change.fact.position, "it is not judged yet"
     settle(world)
     check(world)
@@ -118,7 +118,7 @@ def test_a_task_that_was_given_up_and_goes_on_late_leaves_nothing(
     device = begin(world, place)
     if not go_to(device, point):
         return
-    device.dirty.give_up(list(device.dirty.tasks))
+    device.dirty.give_up(device.dirty.task_ids())
     zombie = device.tasks.pop()
     CHANGES[change](world.database(place)[world.collection])
     read_all(device)
@@ -142,7 +142,7 @@ def test_a_listener_that_starts_over_before_it_is_judged_reads_it_again(
     stalled = device.tasks.pop()
     device.open()
     read_all(device)
-    assert device.dirty.structural
+    assert device.dirty.structural_due() is not None
     if reached:
         stalled[1].finish()  # of the listener before: this one does not know of it
     settle(world)

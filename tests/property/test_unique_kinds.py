@@ -19,7 +19,7 @@ from pymongo.database import Database
 from syncapp.core.values import Ending
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine import collisions
-from syncapp.listener import ready_keys
+from syncapp.listener.queue import ready_keys
 from syncapp.mongo.connect import connect
 from tests.property import world as worlds
 from tests.property.examples import share_of_examples

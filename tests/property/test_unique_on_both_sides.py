@@ -19,6 +19,7 @@ from syncapp.store.conflicts import read_uncopied
 from tests.property.examples import share_of_examples
 from tests.property.unique_kinds import COUNT, KINDS, assign, begin, documents, work
 from tests.property.world import Device, World
+from tests.support.dirty import bring
 
 STRATEGIES = [LAST_WRITE_WINS, LAST_WRITE_WINS, "local-wins", "atlas-wins", "manual"]
 
@@ -95,7 +96,7 @@ def test_what_both_sides_permute_comes_to_rest_equal_or_named(
 
         # What was refused is tried again, as the sweep does it
         for key in refused:
-            device.dirty.mark(key, Side.LOCAL)
+            bring(device.dirty, Side.LOCAL, key)
         work(device, limit, rng, policy)
         world.settle()
         check(world, device)

@@ -14,14 +14,14 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from syncapp.apply.messages import Report, decode_report, encode_report
-from syncapp.core.changes import Change, Structural
-from syncapp.core.content import document_key, split_documents
+from syncapp.core.changes import Change, ChangeBatch
+from syncapp.core.content import split_documents
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Batch, Outcome, Side
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.listener.dirty_keys import DirtyKeys
 from syncapp.listener.events import EventReader
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.oplog_times import OplogTimes
 from syncapp.rules.rules import Rules
@@ -59,6 +59,7 @@ class Device:
     pushes: int = 0
     exclusions: Exclusions = field(default_factory=Exclusions)
     clock_offset: int = 0  # milliseconds: Atlas's clock minus the device's
+    read_to: dict[Side, int] = field(default_factory=dict)
     changes: list[tuple[Side, Change]] = field(default_factory=list)  # all that its streams brought
     ended: list[tuple[Batch, list[Outcome]]] = field(default_factory=list)
 
@@ -93,15 +94,11 @@ class Device:
         continues = reader.continues(fetched.events)
         changes = reader.read(fetched.events)
         in_transaction = fetched.token_is_event and reader.transaction is not None
-        self.dirty.watermarks[side].take_in(fetched.token, continues=continues, may_continue=in_transaction)
-        for change in changes:
-            if isinstance(change, Structural):
-                self.dirty.change_structure(side, change)
-                continue
-            assert isinstance(change, Change)
-            self.changes.append((side, change))
-            self.dirty.mark(change.key, side, change.fact)
-        self.dirty.passed(side, fetched.read_to)
+        self.changes += [(side, change) for change in changes if isinstance(change, Change)]
+        self.dirty.take_in(
+            side, ChangeBatch(changes, fetched.token, fetched.read_to, continues, in_transaction)
+        )
+        self.read_to[side] = fetched.read_to
         return len(fetched.events)
 
     def hand_out(self, policy: Policy | Rules, limit: int) -> bool:
@@ -109,9 +106,8 @@ class Device:
         taken = self.dirty.take(task_id, limit, 0.0)
         if taken is None:
             return False
-        side, collection, items = taken
-        gathered = self.dirty.tasks[task_id].gathered
-        batch = Batch(task_id, side, collection, tuple(items), dict(self.dirty.read_to), gathered=gathered)
+        side, collection, items, gathered, read_to = taken
+        batch = Batch(task_id, side, collection, tuple(items), read_to, gathered=gathered)
         processor = ChangeProcessor(self.local, self.atlas, self.instance_id)
         if isinstance(policy, Rules):
             policy = policy.policy(collection)
@@ -127,18 +123,13 @@ class Device:
         self.pulls += sum(one.transfer is Side.LOCAL for one in task.outcomes)
         self.pushes += sum(one.transfer is Side.ATLAS for one in task.outcomes)
         if report and dirty is self.dirty:
-            report = decode_report(encode_report(Report.of(task.batch, task.outcomes, 0.0)))
-            partners = {
-                document_key(task.batch.collection, id_bson): seen for id_bson, seen in report.partners
-            }
-            ends = [(one.key, one.ending, one.seen) for one in task.outcomes]
-            dirty.finish(task.batch.task_id, ends, partners=partners)
+            dirty.finish([decode_report(encode_report(Report.of(task.batch, task.outcomes, 0.0)))])
 
     def save_tokens(self) -> None:
         for side in BOTH:
-            token = self.dirty.watermarks[side].advance()
+            token = self.dirty.safe().tokens[side]
             if token is not None:
-                self.saved[side] = token
+                self.saved[side] = dict(token)
 
     def work_until_quiet(self, policy: Policy | Rules) -> bool:
         """Let everything run as it does when nothing disturbs. Returns whether anything was done."""
@@ -146,13 +137,13 @@ class Device:
         for side in BOTH:
             # An empty fetch proves nothing: MongoDB 4.4 may bring what is there with the next one only
             written = _position(self.database(side))
-            while (count := self.read(side)) or self.dirty.read_to[side] < written:
+            while (count := self.read(side)) or self.read_to[side] < written:
                 busy = busy or count > 0
         while self.tasks:
             self.tasks[0][1].finish()
             self.end_task(0, report=True)
             busy = True
-        self.dirty.give_up(list(self.dirty.tasks))
+        self.dirty.give_up(self.dirty.task_ids())
         while self.hand_out(policy, 10):
             busy = True
             self.tasks[0][1].finish()

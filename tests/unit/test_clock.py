@@ -11,6 +11,7 @@ from pymongo.database import Database
 from syncapp.core.clock import ClockOffsets, Measurement
 from syncapp.core.values import Side
 from syncapp.listener.clock_watch import ClockWatch
+from syncapp.listener.intervals import USUAL
 from syncapp.mongo import clock_probe
 from syncapp.store import clock_offsets
 
@@ -121,7 +122,7 @@ def test_a_clock_that_jumped_is_a_warning(
 ) -> None:
     measured = iter([first, second])
     monkeypatch.setattr(clock_probe, "measure", lambda *_databases: next(measured))
-    watch = ClockWatch({Side.LOCAL: local_db, Side.ATLAS: atlas_db}, threshold_ms=2_000)
+    watch = ClockWatch({Side.LOCAL: local_db, Side.ATLAS: atlas_db}, 2_000, USUAL)
     watch.measure()
     watch.measure()
     assert clock_offsets.load(local_db).current == second.offset

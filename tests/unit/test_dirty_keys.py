@@ -1,421 +1,348 @@
-"""The map of dirty keys: waiting once, never twice at a time, and what holds the watermark back."""
+"""The map of dirty keys guards itself: whoever calls it, from whatever thread, meets a whole map, and is woken."""
 
 from __future__ import annotations
 
-import bson
+import itertools
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
 import pytest
 
-from syncapp.core.changes import Structural
-from syncapp.core.content import document_key
-from syncapp.core.values import DocumentKey, Ending, Fact, Seen, Side
-from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.apply.messages import Report
+from syncapp.core.changes import ChangeBatch, Structural
+from syncapp.core.values import BOTH, DocumentKey, Ending, Fact, Seen, Side
+from syncapp.listener.queue.dirty_keys import DirtyKeys, Handed
+from syncapp.listener.queue.structural_queue import Pending
+from tests.support.dirty import bring, key
+from tests.support.eventually import eventually
 
-L, A = Side.LOCAL, Side.ATLAS
-HASH = bytes(16)
-
-
-def key(number: int, collection: str = "orders") -> DocumentKey:
-    return document_key(collection, bson.encode({"_id": number}))
-
-
-def fact(position: int) -> Fact:
-    return Fact(position, position * 10, "somebody")
+L, A = BOTH
+DROP = Structural("drop", "orders", fact=Fact(2, 20, "somebody"))
+LONG = 30.0  # seconds that nothing here should take
 
 
-@pytest.fixture
-def dirty() -> DirtyKeys:
-    return DirtyKeys()
+def done(handed: Handed, task: str, ending: Ending = Ending.DONE, **more: Any) -> Report:
+    return Report(task, handed.side, tuple(ending for _ in handed.items), **more)
 
 
-def fetch(dirty: DirtyKeys, side: Side, *keys: DocumentKey, position: int = 1) -> None:
-    """A batch of events arrives."""
-    dirty.watermarks[side].take_in(f"{side}{position}", continues=False, may_continue=False)
-    for one in keys:
-        dirty.mark(one, side, fact(position))
-    dirty.passed(side, position)
+def take(dirty: DirtyKeys, task: str = "t", limit: int = 10) -> Handed:
+    handed = dirty.take(task, limit, 0.0)
+    assert handed is not None
+    return handed
 
 
-def take(dirty: DirtyKeys, task: str = "t", limit: int = 10, now: float = 0.0) -> list[DocumentKey]:
-    taken = dirty.take(task, limit, now)
-    return [] if taken is None else [item.key for item in taken[2]]
+class Guarded:
+    """Lets only the thread through that has the lock."""
+
+    def __init__(self, inner: Any, owned: Callable[[], bool]) -> None:
+        self.__dict__.update(inner=inner, owned=owned)
+
+    def __getattr__(self, name: str) -> Any:
+        assert self.owned(), f"{name} without the lock"
+        return getattr(self.inner, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        assert self.owned(), f"{name} without the lock"
+        setattr(self.inner, name, value)
 
 
-def done(dirty: DirtyKeys, *keys: DocumentKey, task: str = "t", ending: Ending = Ending.DONE) -> None:
-    dirty.finish(task, [(one, ending, None) for one in keys])
+def watched() -> DirtyKeys:
+    """A map that fails where it is touched without its lock."""
+    dirty = DirtyKeys()
+    lock = dirty._changed
+    mine = threading.local()
+    enter, leave = lock.__enter__, lock.__exit__
+
+    class Lock(threading.Condition):
+        def __enter__(self) -> bool:
+            mine.owned = enter()
+            return True
+
+        def __exit__(self, *error: Any) -> None:
+            mine.owned = False
+            leave(*error)
+
+    owner = Lock(lock._lock)  # type: ignore[attr-defined]
+    dirty._changed = dirty._structural = owner
+    dirty._map = Guarded(dirty._map, lambda: getattr(mine, "owned", False))  # type: ignore[assignment]
+    return dirty
 
 
-def test_a_key_waits_once_however_often_it_changes(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), key(1), position=1)
-    fetch(dirty, A, key(1), position=2)
-    taken = dirty.take("t", 10, 0.0)
-    assert taken is not None
-    (item,) = taken[2]
-    assert item.facts == {L: fact(1), A: fact(2)}
-    assert take(dirty) == []
+PENDING = Pending(L, DROP, 1)
+# Every public method, called on a map with a key that is waiting and one that is handed out
+METHODS: dict[str, Callable[[DirtyKeys], object]] = {
+    "wake": lambda dirty: dirty.wake(),
+    "take_in": lambda dirty: bring(dirty, L, key(3), read_to=3),
+    "forget": lambda dirty: dirty.forget(A),
+    "look": lambda dirty: dirty.look(0.0, 1.0),
+    "wait": lambda dirty: dirty.wait(-1, 0.0),
+    "take": lambda dirty: dirty.take("u", 1, 0.0),
+    "finish": lambda dirty: dirty.finish([Report("t", L, (Ending.DONE,))], 0.0),
+    "task_ids": lambda dirty: dirty.task_ids(),
+    "overdue": lambda dirty: dirty.overdue(1.0),
+    "give_up": lambda dirty: dirty.give_up(["t"]),
+    "wait_for_tasks": lambda dirty: dirty.wait_for_tasks(0.0),
+    "follow": lambda dirty: dirty.follow(7),
+    "structural_due": lambda dirty: dirty.structural_due(0.001),
+    "end_structural": lambda dirty: dirty.end_structural(PENDING),
+    "safe": lambda dirty: dirty.safe(),
+    "oldest_held": lambda dirty: dirty.oldest_held(L),
+    "holder": lambda dirty: dirty.holder(L, 1),
+    "figures": lambda dirty: dirty.figures(),
+    "size": lambda dirty: dirty.size,
+    "waiting": lambda dirty: dirty.waiting,
+    "active": lambda dirty: dirty.active,
+}
 
 
-def test_a_key_that_is_worked_on_is_not_handed_out_until_it_is_done(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), position=1)
-    assert take(dirty, "first") == [key(1)]
-    fetch(dirty, L, key(1), position=2)
-    assert take(dirty, "second") == []
-    done(dirty, key(1), task="first")
-    assert take(dirty, "second") == [key(1)]
-    done(dirty, key(1), task="second")
-    assert dirty.size == 0
+def test_every_public_method_is_listed() -> None:
+    assert METHODS.keys() == {name for name in vars(DirtyKeys) if not name.startswith("_")}
 
 
-def test_the_last_fact_of_a_stream_counts_not_the_one_with_the_greatest_time(dirty: DirtyKeys) -> None:
-    dirty.watermarks[L].take_in("x", continues=False, may_continue=False)
-    dirty.mark(key(1), L, Fact(1, 500, "d"))
-    dirty.mark(key(1), L, Fact(2, 400, "d"))
-    taken = dirty.take("t", 10, 0.0)
-    assert taken is not None
-    assert taken[2][0].facts[L].time == 400
+@pytest.mark.parametrize("name", METHODS)
+def test_the_map_is_touched_by_whoever_has_its_lock_only(name: str) -> None:
+    dirty = watched()
+    bring(dirty, L, key(1), key(2), read_to=1)
+    take(dirty, limit=1)
+    METHODS[name](dirty)
 
 
-def test_batches_are_of_one_collection_and_groups_take_turns(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1, "a"), key(2, "a"), key(3, "a"), key(1, "b"))
-    assert take(dirty, "1", limit=2) == [key(1, "a"), key(2, "a")]
-    assert take(dirty, "2", limit=2) == [key(1, "b")]
-    assert take(dirty, "3", limit=2) == [key(3, "a")]
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_waits_for_the_one_before_it(name: str) -> None:
+    dirty = DirtyKeys()
+    bring(dirty, L, key(1), key(2), read_to=1)
+    take(dirty, limit=1)
+    ended = threading.Event()
+    thread = threading.Thread(target=lambda: (METHODS[name](dirty), ended.set()), daemon=True)
+    with dirty._changed:
+        thread.start()
+        assert not ended.wait(0.02)
+    assert ended.wait(LONG)
 
 
-def test_the_watermark_never_passes_a_key_that_is_not_done(dirty: DirtyKeys) -> None:
-    mark = dirty.watermarks[L]
-    fetch(dirty, L, key(1), position=1)
-    fetch(dirty, L, key(2), position=2)
-    assert mark.advance() is None
+@contextmanager
+def switching_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def run_all(acts: list[Callable[[], None]], errors: list[BaseException]) -> None:
+    """Each in a thread of its own, until all have ended. Raises what one of them raised; the others look at `errors`."""
+
+    def run(act: Callable[[], None]) -> None:
+        try:
+            act()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(act,), daemon=True) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LONG)
+    if errors:
+        raise errors[0]
+    assert not any(thread.is_alive() for thread in threads)
+
+
+BATCHES, KEYS, WORKERS = 60, 40, 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_threads_at_once_lose_nothing_and_hand_out_no_key_twice(seed: int) -> None:
+    """Two streams bring keys, workers take tasks and report or are given up, somebody else looks on."""
+    dirty = DirtyKeys()
+    busy: dict[DocumentKey, str] = {}
+    brought: dict[Side, dict[DocumentKey, list[int]]] = {side: {} for side in BOTH}  # positions
+    ended: dict[Side, dict[DocumentKey, int]] = {side: {} for side in BOTH}
+    reading = set(BOTH)
+    errors: list[BaseException] = []
+
+    def stream(side: Side) -> None:
+        chance = random.Random(f"{seed} {side}")
+        for position in range(1, BATCHES + 1):
+            keys = [key(chance.randrange(KEYS)) for _ in range(5)]
+            for one in keys:
+                brought[side].setdefault(one, []).append(position)
+            fact = Fact(position, position, "somebody")
+            bring(dirty, side, *keys, fact=fact, token=str(position), read_to=position)
+        reading.discard(side)
+
+    def begin(task: str, handed: Handed) -> None:
+        for item in handed.items:
+            assert busy.setdefault(item.key, task) == task, "in two tasks at once"
+            for side in BOTH:
+                known = item.facts[side].position if side in item.facts else 0
+                read = [one for one in brought[side].get(item.key, ()) if one <= handed.read_to[side]]
+                assert known <= handed.read_to[side]
+                assert max(read, default=0) <= max(known, ended[side].get(item.key, 0)), "a fact is missing"
+
+    def end(handed: Handed, ending: Ending) -> None:
+        for item in handed.items:
+            del busy[item.key]
+            for side, fact in item.facts.items():
+                if ending is Ending.DONE:
+                    ended[side][item.key] = max(fact.position, ended[side].get(item.key, 0))
+
+    def worker(number: int) -> None:
+        chance = random.Random(f"{seed} {number}")
+        for turn in itertools.count():
+            if errors or (not reading and not dirty.size):
+                return
+            task = f"{number}.{turn}"
+            load = dirty.look(float(turn), 1.0)
+            handed = dirty.take(task, chance.randint(1, 10), float(turn))
+            if handed is None:
+                dirty.wait(load.version, 0.001)
+                continue
+            begin(task, handed)
+            ending = chance.choice([Ending.DONE, Ending.DONE, Ending.WAIT, Ending.AGAIN, Ending.LOST])
+            end(handed, ending)
+            if ending is Ending.LOST:
+                assert dirty.give_up([task]).task_ids == [task]
+                continue
+            later = {side: min(BATCHES, position + 1) for side, position in handed.read_to.items()}
+            seen = dict.fromkeys(range(len(handed.items)), Seen({}, later, 1))
+            (settled,) = dirty.finish([done(handed, task, ending, seen=seen)])
+            assert settled.keys == [item.key for item in handed.items]
+
+    def look_on() -> None:
+        held = dict.fromkeys(BOTH, 0)
+        while not errors and (reading or dirty.size):
+            figures = dirty.figures()
+            assert 0 <= figures.in_flight <= figures.size
+            for side in BOTH:
+                number = dirty.oldest_held(side)
+                if number is not None:
+                    assert number >= held[side], "what was done is not done any more"
+                    held[side] = number
+                    dirty.holder(side, number)
+            dirty.safe()
+            dirty.overdue(0.0)
+            dirty.follow(0)
+
+    with switching_often():
+        acts = [partial(stream, side) for side in BOTH] + [partial(worker, n) for n in range(WORKERS)]
+        run_all([*acts, look_on], errors)
+    assert ended == {side: {one: max(found) for one, found in brought[side].items()} for side in BOTH}
+    assert dirty.safe() == ({side: {"_data": str(BATCHES)} for side in BOTH}, True)
+    assert (dirty.size, dirty.waiting, dirty.active, dirty.task_ids()) == (0, 0, 0, [])
+
+
+# Who waits is woken
+
+
+def waiting(act: Callable[[], None]) -> Callable[[], bool]:
+    """Do it in a thread that is told to wait for very long. Has it come back?"""
+    back = threading.Event()
+    threading.Thread(target=lambda: (act(), back.set()), daemon=True).start()
+    return back.is_set
+
+
+WAKING: dict[str, Callable[[DirtyKeys], object]] = {
+    "a batch": lambda dirty: bring(dirty, L, key(3)),
+    "an empty batch": lambda dirty: bring(dirty, L, read_to=9),
+    "a report": lambda dirty: dirty.finish([Report("t", L)], 0.0),
+    "a task given up": lambda dirty: dirty.give_up(["t"]),
+    "other rules": lambda dirty: dirty.follow(8),
+    "the end": lambda dirty: dirty.wake(),
+}
+
+
+@pytest.mark.parametrize("what", WAKING)
+def test_who_hands_out_is_woken_by_whatever_may_be_handed_out(what: str) -> None:
+    dirty = DirtyKeys()
+    bring(dirty, L, key(1))
     take(dirty)
-    done(dirty, key(2))
-    assert mark.advance() is None
-    fetch(dirty, L, position=3)
-    done(dirty, key(1))
-    assert mark.advance() == "local3"
+    version = dirty.look(0.0, 1.0).version
+    back = waiting(lambda: dirty.wait(version, LONG))
+    WAKING[what](dirty)
+    eventually(back, "it is woken", 5)
 
 
-def test_a_key_that_changes_again_while_it_is_worked_on_holds_its_new_event(dirty: DirtyKeys) -> None:
-    mark = dirty.watermarks[L]
-    fetch(dirty, L, key(1), position=1)
-    take(dirty)
-    fetch(dirty, L, key(1), position=2)
-    done(dirty, key(1))
-    assert mark.advance() == "local1"
-    take(dirty)
-    done(dirty, key(1))
-    assert mark.advance() == "local2"
+def test_what_came_between_looking_and_waiting_is_not_slept_through() -> None:
+    dirty = DirtyKeys()
+    version = dirty.look(0.0, 1.0).version
+    bring(dirty, L, key(1))
+    eventually(waiting(lambda: dirty.wait(version, LONG)), "it looks again", 5)
 
 
-def test_a_key_that_is_handed_back_still_holds_its_oldest_event(dirty: DirtyKeys) -> None:
-    mark = dirty.watermarks[L]
-    fetch(dirty, L, key(1), position=1)
-    take(dirty)
-    fetch(dirty, L, key(1), position=2)
-    done(dirty, key(1), ending=Ending.AGAIN)
-    assert mark.advance() is None
-    take(dirty)
-    done(dirty, key(1))
-    assert mark.advance() == "local2"
+def test_who_judges_drops_is_woken_when_what_is_in_flight_has_ended() -> None:
+    dirty = DirtyKeys()
+    bring(dirty, L, key(1))
+    handed = take(dirty)
+    due: list[Pending | None] = []
 
+    def judge() -> None:
+        while not due or due[-1] is None:
+            due.append(dirty.structural_due(LONG))
 
-def test_a_waiting_key_holds_the_watermark_and_comes_back_when_its_streams_are_past(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), position=1)
-    take(dirty)
-    seen = Seen({L: HASH, A: HASH}, {L: 5, A: 7}, 1)
-    dirty.finish("t", [(key(1), Ending.WAIT, seen)])
-    assert dirty.waiting == 1
-    dirty.passed(L, 5)
-    assert take(dirty) == []
-    assert dirty.watermarks[L].advance() is None
-    dirty.passed(A, 7)
-    assert dirty.waiting == 0
-    taken = dirty.take("u", 10, 0.0)
-    assert taken is not None
-    assert taken[2][0].seen == seen
-
-
-def test_a_push_waits_for_its_own_stream_only(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), position=1)
-    take(dirty)
-    dirty.finish("t", [(key(1), Ending.WAIT, Seen({}, {L: 5, A: 7}, 1, (L,)))])
-    dirty.passed(L, 5)
-    assert take(dirty) == [key(1)]
-
-
-def test_a_lost_task_is_handed_out_again_and_its_late_report_is_ignored(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), position=1)
-    take(dirty, "first", now=10.0)
-    assert dirty.overdue(9.0) == []
-    assert dirty.overdue(11.0) == ["first"]
-    assert dirty.give_up(["first"]) == 1
-    assert take(dirty, "second") == [key(1)]
-    done(dirty, key(1), task="first")
-    assert dirty.size == 1
-    done(dirty, key(1), task="second")
-    assert dirty.size == 0
-
-
-def test_a_sign_of_life_puts_off_the_time_out(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1))
-    take(dirty, "t", now=10.0)
-    dirty.alive("t", 50.0)
-    assert dirty.overdue(40.0) == []
-
-
-def test_keys_that_fail_go_out_in_ever_smaller_batches(dirty: DirtyKeys) -> None:
-    keys = [key(number) for number in range(20)]
-    fetch(dirty, L, *keys)
-    assert len(take(dirty, "1", limit=16)) == 16
-    done(dirty, *keys[:16], task="1", ending=Ending.RETRY)
-    assert len(take(dirty, "2", limit=16)) == 4  # the ones that never failed
-    assert len(take(dirty, "3", limit=16)) == 2
-    done(dirty, *keys[:2], task="3", ending=Ending.RETRY)
-    for number in range(7):
-        assert len(take(dirty, f"rest {number}", limit=16)) == 2
-    assert len(take(dirty, "4", limit=16)) == 1
-
-
-def test_what_fails_waits_twice_as_long_each_time_and_no_longer_than_half_a_minute(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1))
-    for attempts, pause in enumerate([0.5, 1, 2, 4, 8, 16, 30, 30]):
-        assert take(dirty, str(attempts)) == [key(1)]
-        dirty.finish(str(attempts), [(key(1), Ending.RETRY, None)], now=100.0)
-        dirty.due(100.0 + pause - 0.01)
-        assert (take(dirty), dirty.size) == ([], 1)
-        dirty.due(100.0 + pause)
-
-
-def test_what_a_server_does_not_let_us_do_waits_uncounted(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1))
-    for number in range(20):
-        taken = dirty.take(str(number), 10, 0.0)
-        assert taken is not None
-        assert taken[2][0].attempts == 0
-        dirty.finish(str(number), [(key(1), Ending.BARRED, None)], now=100.0)
-        dirty.due(109.9)
-        assert dirty.ready_keys() == 0
-        dirty.due(110.0)
-
-
-def test_a_change_of_a_document_that_waits_is_taken_with_it(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), position=1)
-    take(dirty, "t")
-    fetch(dirty, L, key(1), position=2)
-    dirty.finish("t", [(key(1), Ending.RETRY, None)], now=100.0)
-    fetch(dirty, A, key(1), position=3)
-    assert take(dirty) == []
-    assert dirty.watermarks[L].oldest_held() == 1
-    assert dirty.holder(L, 1) == key(1)
-    dirty.due(101.0)
-    taken = dirty.take("again", 10, 101.0)
-    assert taken is not None
-    assert taken[2][0].facts == {L: fact(2), A: fact(3)}
-    done(dirty, key(1), task="again")
-    assert (dirty.size, dirty.watermarks[L].oldest_held(), dirty.holder(L, 1)) == (0, None, None)
-
-
-def test_forgetting_a_side_leaves_the_other_and_its_token_alone(dirty: DirtyKeys) -> None:
-    fetch(dirty, A, key(1), key(2), position=1)
-    fetch(dirty, L, key(2), position=2)
-    dirty.forget(A)
-    taken = dirty.take("t", 10, 0.0)
-    assert taken is not None
-    assert [(item.key, set(item.facts)) for item in taken[2]] == [(key(2), {L})]
-    done(dirty, key(2))
-    assert dirty.watermarks[A].advance() is None
-    assert dirty.watermarks[L].advance() == "local2"
-    assert dirty.size == 0
-
-
-def test_a_token_inside_a_transaction_is_never_saved() -> None:
-    mark = DirtyKeys().watermarks[A]
-    mark.take_in("before", continues=False, may_continue=False)
-    mark.take_in("inside", continues=False, may_continue=True)
-    assert mark.advance() == "before"
-    mark.take_in("still inside", continues=True, may_continue=True)
-    assert mark.advance() == "before"
-    mark.take_in("after", continues=False, may_continue=False)
-    assert mark.advance() == "after"
-
-
-def test_the_end_of_a_transaction_is_known_by_the_next_batch() -> None:
-    mark = DirtyKeys().watermarks[A]
-    mark.take_in("end", continues=False, may_continue=True)
-    assert mark.advance() is None
-    mark.take_in("next", continues=False, may_continue=True)
-    assert mark.advance() == "end"
-
-
-def test_an_owed_pull_keeps_its_event_until_pulls_are_allowed(dirty: DirtyKeys) -> None:
-    fetch(dirty, A, key(1), position=1)
-    fetch(dirty, L, key(1), position=2)
-    take(dirty)
-    assert dirty.finish("t", [(key(1), Ending.OWED, None)]) == 0
-    assert take(dirty) == []
-    assert dirty.watermarks[A].advance() is None
-    assert dirty.watermarks[L].advance() == "local2"
-    dirty.unpark()
-    assert take(dirty) == [key(1)]
-    done(dirty, key(1))
-    assert dirty.watermarks[A].advance() == "atlas1"
-
-
-def test_an_owed_pull_is_looked_at_again_when_the_document_changes(dirty: DirtyKeys) -> None:
-    fetch(dirty, A, key(1), position=1)
-    take(dirty)
-    done(dirty, key(1), ending=Ending.OWED)
-    fetch(dirty, L, key(1), position=2)
-    assert take(dirty) == [key(1)]
-
-
-def test_an_owed_pull_without_an_event_of_atlas_is_counted_and_let_go(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), position=1)
-    take(dirty)
-    assert dirty.finish("t", [(key(1), Ending.OWED, None)]) == 1
-    assert dirty.size == 0
-
-
-def test_forgetting_atlas_drops_owed_pulls(dirty: DirtyKeys) -> None:
-    fetch(dirty, A, key(1), position=1)
-    take(dirty)
-    done(dirty, key(1), ending=Ending.OWED)
-    dirty.forget(A)
-    assert dirty.size == 0
-    dirty.unpark()
-    assert take(dirty) == []
-
-
-def test_a_task_that_is_silent_or_waits_to_retry_is_not_at_work(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, *map(key, range(3)))
-    for number in range(3):
-        take(dirty, f"t{number}", limit=1, now=10.0)
-    dirty.alive("t1", 15.0)  # it will not speak before
-    assert dirty.at_work(9.5, 10.5) == 2
-    assert dirty.at_work(10.5, 11.5) == 0
-    assert dirty.at_work(14.5, 15.5) == 1
-
-
-def gather(dirty: DirtyKeys, *keys: DocumentKey, task: str) -> None:
-    done(dirty, *keys, task=task, ending=Ending.GATHER)
-
-
-def test_what_must_come_together_waits_for_what_is_out_and_goes_out_as_one(dirty: DirtyKeys) -> None:
-    keys = [key(number) for number in range(6)]
-    fetch(dirty, L, *keys, key(1, "others"))
-    assert take(dirty, "1", limit=2) == keys[:2]
-    assert take(dirty, "2", limit=1) == [key(1, "others")]
-    assert take(dirty, "3", limit=2) == keys[2:4]
-    gather(dirty, *keys[:2], task="1")
-    assert dirty.fullest() == 0, "of this collection nothing goes out while something is"
-    assert take(dirty, "4", limit=2) == []
-    fetch(dirty, L, key(2, "others"), position=2)
-    assert take(dirty, "5", limit=2) == [key(2, "others")], "others go on"
-    gather(dirty, keys[2], task="3")
-    done(dirty, keys[3], task="3")
-    assert take(dirty, "6", limit=2) == [*keys[4:], *keys[:3]]
-    assert dirty.tasks["6"].gathered
-    fetch(dirty, L, key(7), position=3)
-    assert take(dirty, "7", limit=2) == [], "one batch at a time"
-    done(dirty, *keys[:3], *keys[4:], task="6")
-    assert take(dirty, "7", limit=2) == [key(7)]
-    assert not dirty.tasks["7"].gathered
-
-
-def test_what_was_gathered_in_vain_counts_its_attempts(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), key(2))
-    take(dirty, "1", limit=1)
-    gather(dirty, key(1), task="1")
-    for attempt in range(3):
-        taken = dirty.take("t", 1, 0.0)
-        assert taken is not None
-        assert {item.key: item.attempts for item in taken[2]} == {key(1): attempt, key(2): attempt}
-        gather(dirty, key(1), key(2), task="t")
-
-
-def test_both_sides_keys_come_together_whatever_their_attempts(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), key(2))
-    fetch(dirty, A, key(3), key(4), position=2)
-    assert take(dirty, "1", limit=1) == [key(1)]
-    done(dirty, key(1), task="1", ending=Ending.RETRY)
-    assert take(dirty, "2", limit=1) == [key(3)]
-    gather(dirty, key(3), task="2")
-    assert set(take(dirty, "3", limit=1)) == {key(number) for number in range(1, 5)}
-    assert dirty.tasks["3"].gathered
-
-
-def test_whom_nobody_asked_for_comes_with_those_that_wait_for_it_when_the_streams_are_far_enough(
-    dirty: DirtyKeys,
-) -> None:
-    fetch(dirty, L, key(1), key(2))
-    assert take(dirty, "1", limit=1) == [key(1)]
-    seen = Seen(dict.fromkeys((L, A), HASH), {L: 5, A: 7}, 1)
-    dirty.finish("1", [(key(1), Ending.GATHER, seen)], partners={key(2): seen, key(3): seen})
-    assert take(dirty, "2") == [key(2)], "it was to go out by itself, and was not held up"
-    assert not dirty.tasks["2"].gathered
-    dirty.passed(L, 5)
-    fetch(dirty, A, key(3), position=7)
-    taken = dirty.take("3", 1, 0.0)
-    assert taken is None, "a task of the collection is out"
-    done(dirty, key(2), task="2")
-    taken = dirty.take("3", 1, 0.0)
-    assert taken is not None
-    assert {item.key: item.facts for item in taken[2]} == {key(1): {L: fact(1)}, key(3): {A: fact(7)}}
-    done(dirty, key(1), key(3), task="3")
-    assert dirty.size == 0
-    assert [dirty.watermarks[side].advance() for side in (L, A)] == ["local1", "atlas7"]
-
-
-def test_a_gathered_task_that_is_lost_comes_in_ordinary_batches(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), key(2))
-    take(dirty, "1", limit=1)
-    gather(dirty, key(1), task="1")
-    assert len(take(dirty, "2", limit=1)) == 2
-    dirty.give_up(["2"])
-    assert len(take(dirty, "3", limit=1)) == 1, "an ordinary batch finds out by itself"
-
-
-def test_nothing_of_a_dropped_collection_goes_out_until_it_was_judged(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), key(2, "menu"), position=1)
-    assert take(dirty, "first") == [key(1)]
-    dirty.watermarks[L].take_in("L2", continues=False, may_continue=False)
-    dirty.change_structure(L, Structural("drop", "orders", fact=fact(2)))
+    back = waiting(judge)
+    dirty.take_in(L, ChangeBatch([DROP], {}, 2))
     assert dirty.structural_due() is None, "a task may still write"
-    assert take(dirty, "second") == [key(2, "menu")]
-    assert dirty.fullest() == 0
-    done(dirty, key(1), task="first")
-    done(dirty, key(2, "menu"), task="second")
-    assert take(dirty) == []
-    pending = dirty.structural_due()
+    dirty.finish([done(handed, "t")])
+    eventually(back, "it is due", 5)
+    pending = due[-1]
     assert pending is not None
-    assert dirty.watermarks[L].advance() == f"{L}1", "the drop is unfinished"
+    assert pending.change == DROP
     dirty.end_structural(pending)
-    assert take(dirty, "third") == [key(1)], "what was in flight is looked at again"
-    done(dirty, key(1), task="third")
-    assert dirty.watermarks[L].advance() == "L2"
-
-
-def test_a_drop_of_a_stream_that_is_given_up_is_forgotten_with_it(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), position=1)
-    fetch(dirty, A, position=1)
-    dirty.change_structure(A, Structural("drop", "orders", fact=fact(2)))
-    pending = dirty.structural_due()
-    assert pending is not None
-    dirty.forget(A)
-    fetch(dirty, A, key(3), position=1)
-    dirty.end_structural(pending)
-    assert dirty.watermarks[A].advance() is None, "it holds nothing of the new stream"
-    assert take(dirty) == [key(1)]
-
-
-def test_what_concerns_a_whole_database_comes_after_all_before_it(dirty: DirtyKeys) -> None:
-    fetch(dirty, L, key(1), position=1)
-    take(dirty, "first")
-    dirty.change_structure(L, Structural("drop", "orders", fact=fact(2)))
-    dirty.change_structure(L, Structural("dropDatabase", "", fact=fact(3)))
     assert dirty.structural_due() is None
-    done(dirty, key(1), task="first")
-    for operation in ("drop", "dropDatabase"):
-        pending = dirty.structural_due()
-        assert pending is not None
-        assert pending.change.operation == operation
-        dirty.end_structural(pending)
+
+
+def test_the_end_waits_for_tasks_that_are_out() -> None:
+    dirty = DirtyKeys()
+    bring(dirty, L, key(1))
+    handed = take(dirty)
+    back = waiting(lambda: dirty.wait_for_tasks(LONG))
+    bring(dirty, L, key(2))
+    assert not back()
+    dirty.finish([done(handed, "t")])
+    eventually(back, "none is out", 5)
+
+
+# What one step holds together
+
+
+def test_a_task_that_has_spoken_meanwhile_is_not_given_up() -> None:
+    dirty = DirtyKeys()
+    bring(dirty, L, key(1))
+    take(dirty, "t")
+    (late,) = dirty.overdue(5.0)
+    dirty.finish([Report("t", L)], 10.0)  # a sign of life
+    assert dirty.give_up([late], silent_since=5.0) == ([], 0)
+    assert dirty.give_up([late], silent_since=20.0) == (["t"], 1)
+
+
+@pytest.mark.parametrize(("told", "parked"), [(6, True), (7, False)])
+def test_what_newer_rules_did_not_allow_waits_until_they_hold(told: int, parked: bool) -> None:
+    """By whichever way round the report and the rules come."""
+    dirty = DirtyKeys()
+    dirty.follow(told)
+    bring(dirty, A, key(1), token="1")
+    handed = take(dirty)
+    dirty.finish([done(handed, "t", Ending.LATER if parked else Ending.AGAIN, rules_version=7)])
+    assert (dirty.take("u", 1, 0.0) is None) is parked
+    if parked:
+        dirty.follow(7)
+        take(dirty, "u")
+
+
+def test_numbers_of_batches_are_not_used_again_when_a_side_is_given_up() -> None:
+    dirty = DirtyKeys()
+    bring(dirty, A, key(1))
+    bring(dirty, A, key(2))
+    assert dirty.oldest_held(A) == 1
+    dirty.forget(A)
+    assert dirty.oldest_held(A) is None
+    bring(dirty, A, key(3))
+    assert dirty.oldest_held(A) == 3
+    assert dirty.holder(A, 3) == key(3)

@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import struct
 from typing import Any
 
 import bson
 import pytest
-from bson import Binary, Int64, Timestamp
+from bson import Binary, Int64, ObjectId
 from bson.raw_bson import RawBSONDocument
 
-from syncapp.core.changes import UNREADABLE, Structural
+from syncapp.core.changes import UNREADABLE, Change, Structural
 from syncapp.core.values import Fact, Operation, Side
 from syncapp.listener.events import EventReader
 from syncapp.listener.raw_event import cut, decode, transaction_of
+from tests.support.dirty import key as key_of
+from tests.support.events import event, marker
 
 DEVICE = "device"
-
-
-def event(
-    collection: str,
-    key: Any,
-    document: dict[str, Any] | None = None,
-    transaction: int = 0,
-    shuffled: bool = False,
-) -> bytes:
-    """An event as the server lays it out; `shuffled`: in another order."""
-    first = (
-        {"txnNumber": Int64(transaction), "lsid": {"id": Binary(b"0123456789abcdef", 4)}}
-        if transaction
-        else {}
-    )
-    found: dict[str, Any] = {
-        "_id": {"_data": "82AF"},
-        "operationType": "insert",
-        "clusterTime": Timestamp(5, 1),
-        "wallTime": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
-        "documentKey": {"_id": key},
-        "c": collection,
-    }
-    if document is not None:
-        found["fullDocument"] = document
-    if shuffled:
-        return bson.encode(dict(sorted((first | found).items(), reverse=True)))
-    elements = bson.encode(first)[4:-1] + bson.encode(found)[4:-1]  # else `_id` would come first
-    return struct.pack("<i", len(elements) + 5) + elements + b"\0"
-
-
-def marker(batch_id: str, origin: str, **more: Any) -> dict[str, Any]:
-    return {"_id": batch_id, "origin": origin, "at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), **more}
 
 
 def reader(side: Side, *remembered: str) -> EventReader:
@@ -78,7 +45,16 @@ def test_a_transaction_that_begins_with_a_remembered_marker_is_an_echo() -> None
     assert len(reader(Side.ATLAS).read(events)) == 1, "forgotten: it is somebody's change"
 
 
-KEYS = [1, Int64(1), 1.5, "x\0\x02c\0", {"c": 1, "documentKey": {"_id": 1}}, Binary(b"\x02c\0\1\0\0\0\0")]
+KEYS = [
+    1,
+    Int64(1),
+    ObjectId(),
+    None,
+    1.5,
+    "x\0\x02c\0",
+    {"c": 1, "documentKey": {"_id": 1}},
+    Binary(b"\x02c\0\1\0\0\0\0"),
+]
 
 
 @pytest.mark.parametrize("transaction", [0, 7])
@@ -93,6 +69,34 @@ def test_a_plain_event_is_cut_apart_as_it_would_be_decoded(key: Any, transaction
     assert cut(shuffled) is None
     assert (transaction_of(plain) is None) == (transaction_of(shuffled) is None) == (not transaction)
     assert reader(Side.ATLAS).read([plain]) == reader(Side.ATLAS).read([shuffled])
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("key", [*KEYS, {"shop": 1}], ids=repr)
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_document_of_a_sharded_collection_is_known_by_its_id(place: str, key: Any, shuffled: bool) -> None:
+    shard: dict[str, Any] = {"shop": 1, "at.x": {"_id": 7}}
+    both = {"_id": key, **shard} if place == "first" else {**shard, "_id": key}
+    sharded = event("orders", None, document_key=both, shuffled=shuffled)
+    assert (cut(sharded) is None) is shuffled
+    (change,) = reader(Side.ATLAS).read([sharded])
+    assert isinstance(change, Change)
+    assert change.key == key_of(key)
+    assert change.key.id_bson == bson.encode({"_id": key})
+    assert reader(Side.ATLAS).read([event("orders", key)]) == [change]
+
+
+def test_the_marker_of_a_batch_names_documents_of_a_sharded_collection_by_their_ids() -> None:
+    own = event("_sync_batches", "b1", marker("b1", "another", c="orders", docs=[{"k": {"_id": 5}}]), 7)
+    (change,) = reader(Side.ATLAS).read(
+        [own, event("orders", None, None, 7, document_key={"shop": 1, "_id": 5})]
+    )
+    assert getattr(change, "fact").origin == "another"  # noqa: B009
+
+
+def test_an_event_whose_document_key_has_no_id_has_its_collection_compared() -> None:
+    odd = event("orders", None, document_key={"shop": 1})
+    assert reader(Side.ATLAS).read([odd]) == [Structural(UNREADABLE, "orders")]
 
 
 def test_an_event_that_carries_a_document_is_not_plain() -> None:

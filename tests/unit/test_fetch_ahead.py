@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, cast
 
 import pytest
 
-from syncapp.listener.fetch_ahead import AHEAD, FAR_SECONDS, FetchAhead
-from syncapp.mongo.change_stream import Fetched
+from syncapp.core.changes import Fetched
+from syncapp.listener.fetch_ahead import AHEAD, FetchAhead
 from syncapp.mongo.errors import ConnectionDown
 
 FULL = 3
-TIMES, FAR_TIMES = 3, 10
+FAR_SECONDS, TIMES, FAR_TIMES = 0.02, 3, 10
 
 
 class Stream:
@@ -26,7 +25,7 @@ class Stream:
         self.times: list[int] = []
         self.seconds = 0.0
 
-    def fetch(self, wait_ms: int, times: int) -> Fetched:
+    def fetch(self, wait_ms: int, times: int = 1) -> Fetched:
         self.asked.release()
         self.times.append(times)
         time.sleep(self.seconds)
@@ -35,10 +34,12 @@ class Stream:
         size = self.sizes.pop(0)
         return Fetched([b"event"] * size, {"_data": str(len(self.sizes))}, 0, 0, 0.0, False, size >= FULL)
 
+    def close(self) -> None: ...
+
 
 def ahead_of(*sizes: int) -> tuple[FetchAhead, Stream]:
     stream = Stream(*sizes)
-    return FetchAhead(cast(Any, stream), 10, TIMES, FAR_TIMES), stream
+    return FetchAhead(stream, 10, FAR_SECONDS, TIMES, FAR_TIMES), stream
 
 
 def read(ahead: FetchAhead) -> list[int]:

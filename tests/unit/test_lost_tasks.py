@@ -7,7 +7,8 @@ import pytest
 
 from syncapp.core.content import document_key
 from syncapp.core.values import DocumentKey, Ending, Side, WorkItem
-from syncapp.listener.dirty_keys import LONGEST_SECONDS, DirtyKeys
+from syncapp.listener.intervals import USUAL
+from syncapp.listener.queue.key_map import KeyMap
 
 A = Side.ATLAS
 
@@ -16,7 +17,7 @@ def key(number: int, collection: str = "orders") -> DocumentKey:
     return document_key(collection, bson.encode({"_id": number}))
 
 
-class Map(DirtyKeys):
+class Map(KeyMap):
     """With a clock that is always late enough."""
 
     now = 0.0
@@ -27,10 +28,10 @@ class Map(DirtyKeys):
             self.mark(one, A)
 
     def hand_out(self, limit: int = 100) -> list[WorkItem]:
-        self.now += LONGEST_SECONDS
+        self.now += USUAL.retry_longest
         self.due(self.now)
         found = self.take("t", limit, self.now)
-        return found[2] if found else []
+        return found.items if found else []
 
     def end(self, items: list[WorkItem], ending: Ending) -> None:
         self.finish("t", [(item.key, ending, None) for item in items], self.now)
@@ -49,7 +50,7 @@ def losses(dirty: Map, *, reported: bool) -> int:
 
 
 def test_they_are_cut_until_the_guilty_one_is_alone_and_only_then_it_counts() -> None:
-    dirty = Map()
+    dirty = Map(USUAL)
     dirty.change(*(key(n) for n in range(100)))
     sizes: list[int] = []
     while sizes[-1:] != [1]:
@@ -67,7 +68,7 @@ def test_they_are_cut_until_the_guilty_one_is_alone_and_only_then_it_counts() ->
 
 @pytest.mark.parametrize("reported", [True, False])
 def test_a_key_alone_counts_each_time_that_others_went_through(reported: bool) -> None:
-    dirty = Map()
+    dirty = Map(USUAL)
     dirty.change(key(1))
     assert losses(dirty, reported=reported) == 1
     assert losses(dirty, reported=reported) == 1, "the worker ends whatever it works on"
@@ -76,7 +77,7 @@ def test_a_key_alone_counts_each_time_that_others_went_through(reported: bool) -
 
 
 def test_a_worker_that_answers_shows_that_only_some_of_its_processes_end() -> None:
-    dirty = Map()
+    dirty = Map(USUAL)
     dirty.change(key(1))
     losses(dirty, reported=True)
     dirty.answered += 1
@@ -85,7 +86,7 @@ def test_a_worker_that_answers_shows_that_only_some_of_its_processes_end() -> No
 
 
 def test_what_no_worker_had_begun_is_no_loss() -> None:
-    dirty = Map()
+    dirty = Map(USUAL)
     dirty.change(key(1), key(2))
     dirty.hand_out()
     dirty.give_up(["t"])

@@ -6,8 +6,9 @@ import bson
 import pytest
 
 from syncapp.apply.messages import Report, decode_report, encode_report
+from syncapp.core.changes import Change
 from syncapp.core.content import document_key
-from syncapp.core.values import Batch, Ending, Operation, Outcome, Seen, Side
+from syncapp.core.values import Batch, Ending, Fact, Operation, Outcome, Seen, Side
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.models import MetricMinute, ProcessingTime
 
@@ -40,7 +41,10 @@ def test_a_report_survives_its_way_through_redis() -> None:
 def test_figures_add_up_in_both_directions() -> None:
     buffer = MetricsBuffer()
     buffer.add(Report.of(BATCH, outcomes(), took_ms=12.5))
-    buffer.saw_event(Side.LOCAL, 1_700_000_000_000)
+    fact = Fact(1, 1_700_000_000_000, "somebody")
+    buffer.saw(
+        Side.LOCAL, [Change(KEYS[0], fact), Change(KEYS[1], None), Change(KEYS[2], fact._replace(time=None))]
+    )
     buffer.take().flush()
     pulls = MetricMinute.objects.get(direction="atlasToLocal")
     assert (pulls.inserts, pulls.updates, pulls.replaces, pulls.deletes) == (1, 1, 1, 1)

@@ -4,41 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pymongo.database import Database
 
-from syncapp.conf.settings import load
 from syncapp.core.values import Side
-from syncapp.listener.session import Session
+from syncapp.listener.safeguards import Halted
+from syncapp.listener.session_end import SessionEnd
 from syncapp.mongo.connect import connect
-from syncapp.mongo.errors import HistoryLost
-from syncapp.rules.rules import load_rules
-from syncapp.store.lease import Lease
+from syncapp.mongo.errors import ConnectionDown, HistoryLost
+from syncapp.store.lease import LeaseLost
 
 
-def session_on(local: Database[Any]) -> Session:
-    settings = load({"CELERY_BROKER_URL": "redis://127.0.0.1:1"})
-    databases = dict.fromkeys(Side, local)
-    return Session(
-        settings,
-        databases,
-        "device",
-        Lease(local, "me", 1_000),
-        lambda batch: None,
-        lambda: load_rules(local),
-    )
+def end_of(local: Database[Any]) -> tuple[SessionEnd, list[str]]:
+    woken: list[str] = []
+    return SessionEnd(local, lambda: woken.append("main thread")), woken
 
 
 def test_lost_history_deletes_the_token_and_ends_the_session(local_db: Database[Any]) -> None:
     local_db["_sync_metadata"].insert_one({"_id": "atlas-resume-token"})
-    session = session_on(local_db)
-    session.history_lost(Side.ATLAS, HistoryLost("gone"))
-    assert session._over.is_set()
+    end, woken = end_of(local_db)
+    lost = HistoryLost("gone")
+    end.history_lost(Side.ATLAS, lost)
+    assert end.is_over
+    assert end.wait(0)
+    assert (end.error, woken) == (lost, ["main thread"])
     assert local_db["_sync_metadata"].count_documents({"_id": "atlas-resume-token"}) == 0
 
 
 def test_lost_history_ends_the_session_though_the_local_database_is_away() -> None:
     away = connect("mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=100", "test")
     away.client.close()
-    session = session_on(away)
-    session.history_lost(Side.ATLAS, HistoryLost("gone"))
-    assert session._over.is_set()
+    end, _ = end_of(away)
+    end.history_lost(Side.ATLAS, HistoryLost("gone"))
+    assert end.is_over
+
+
+@pytest.mark.parametrize("error", [LeaseLost("taken"), HistoryLost("gone"), Halted("waits")])
+def test_what_only_another_session_can_go_on_from_ends_this_one(error: Exception) -> None:
+    end, woken = end_of(None)  # type: ignore[arg-type]
+    assert end.is_fatal(error)
+    assert end.is_fatal(LeaseLost("later"))
+    assert (end.is_over, end.error, len(woken)) == (True, error, 2)
+
+
+def test_what_passes_ends_nothing() -> None:
+    end, woken = end_of(None)  # type: ignore[arg-type]
+    assert not end.is_fatal(ConnectionDown("away"))
+    assert (end.is_over, end.error, woken) == (False, None, [])

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-import pytest
-
+from syncapp.core.changes import Fetched
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.listener.events import EventReader
+from syncapp.listener.intervals import USUAL
 from syncapp.listener.stream_reader import StreamReader
-from syncapp.mongo.change_stream import ChangeStream, Fetched
 from tests.support.eventually import eventually
+from tests.support.fake_source import FakeSource
 
 NOW = 1_800_000_000  # seconds, by the server's clock, when it answered
 BEHIND, AGO = 3, 0.5  # seconds
@@ -39,27 +38,32 @@ class Sink:
         raise error
 
 
-@contextmanager
-def reading(monkeypatch: pytest.MonkeyPatch, *, full: bool) -> Iterator[StreamReader]:
-    """A reader that was brought one batch, which the server had answered with a while ago."""
+class Answered(FakeSource):
+    """Brings one batch, which the server had answered with a while ago."""
 
-    def fetch(wait_ms: int, times: int = 1) -> Fetched:
+    side = Side.LOCAL
+
+    def __init__(self, full: bool) -> None:
+        super().__init__()
+        self._full = full
+
+    def fetch(self, wait_ms: int, times: int = 1) -> Fetched:
         answered = time.monotonic() - AGO
-        return Fetched([], {}, (NOW - BEHIND) << 32, NOW << 32, answered, False, full)
+        return Fetched([], {"n": 0}, (NOW - BEHIND) << 32, NOW << 32, answered, False, self._full)
 
-    stream = SimpleNamespace(fetch=fetch, close=lambda: None)
-    monkeypatch.setattr(ChangeStream, "open", lambda *arguments: stream)
+
+@contextmanager
+def reading(*, full: bool) -> Iterator[StreamReader]:
     sink = Sink()
     reader = StreamReader(
-        Side.LOCAL,
-        cast(Any, None),
+        Answered(full),
         EventReader(Side.LOCAL, "device", lambda time: time, lambda ids: set()),
         sink,
-        token={},
+        token={"n": 0},
         exclusions=Exclusions(),
-        batch_size=100,
         interval_ms=100,
         max_attempts=3,
+        intervals=USUAL,
     )
     reader.start()
     try:
@@ -70,14 +74,14 @@ def reading(monkeypatch: pytest.MonkeyPatch, *, full: bool) -> Iterator[StreamRe
         reader.join(5)
 
 
-def test_it_grows_while_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    with reading(monkeypatch, full=True) as reader:
+def test_it_grows_while_nothing_is_read() -> None:
+    with reading(full=True) as reader:
         before = reader.lag_seconds
         assert before >= BEHIND + AGO
         time.sleep(0.05)
         assert reader.lag_seconds >= before + 0.05
 
 
-def test_a_stream_that_was_read_to_its_end_does_not_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    with reading(monkeypatch, full=False) as reader:
+def test_a_stream_that_was_read_to_its_end_does_not_lag() -> None:
+    with reading(full=False) as reader:
         assert reader.lag_seconds == 0

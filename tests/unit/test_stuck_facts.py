@@ -10,7 +10,8 @@ from monitoring.facts import take_snapshot
 from monitoring.health import Status
 from syncapp.apply.messages import Report
 from syncapp.core.values import Side
-from syncapp.listener.dirty_keys import DirtyKeys
+from syncapp.listener.intervals import USUAL
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.stuck import Stuck, StuckChanges
 from syncapp.services.switches import change_switches
 from tests.support import rows
@@ -56,7 +57,7 @@ def test_nothing_of_atlas_is_expected_to_move_while_sync_is_disabled() -> None:
 
 
 def test_workers_that_cannot_work_are_told_though_there_is_nothing_to_do() -> None:
-    stuck, dirty = StuckChanges(), DirtyKeys()
+    stuck, dirty = StuckChanges(USUAL), DirtyKeys()
     for now in (1_000.0, 1_010.0):
         stuck.heard(Report("asked", Side.LOCAL, error="Atlas: not authorized"), "", now)
     assert stuck.of(dirty, 1_011.0) == [Stuck(Side.LOCAL, "", 1_000.0, "Atlas: not authorized")]

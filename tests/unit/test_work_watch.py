@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from syncapp.apply.messages import Report
 from syncapp.core.values import BOTH, Ending, Side
-from syncapp.listener.work_watch import ANSWER_SECONDS, ASK_SECONDS, WorkWatch
+from syncapp.listener.intervals import USUAL
+from syncapp.listener.work_watch import WorkWatch
 
 
 @dataclass
@@ -23,7 +24,7 @@ def done(side: Side, task: str = "a task") -> Report:
 
 def watch() -> tuple[WorkWatch, Clock]:
     clock = Clock()
-    return WorkWatch(clock), clock
+    return WorkWatch(USUAL, clock), clock
 
 
 def kinds(one: WorkWatch) -> list[str]:
@@ -36,19 +37,19 @@ def test_workers_that_are_silent_are_asked_and_missed_when_they_do_not_answer() 
     for side in BOTH:
         one.sent(side)
     assert one.to_ask(BOTH) == [] == one.stops()
-    one.heard(done(Side.LOCAL))
-    clock.now += ANSWER_SECONDS
+    one.heard([done(Side.LOCAL)])
+    clock.now += USUAL.answer
     (stop,) = one.stops()
     assert (stop.kind, stop.text, stop.since) == ("workers", "atlas_to_local", 1_000)
-    one.heard(done(Side.ATLAS))
+    one.heard([done(Side.ATLAS)])
     assert one.stops() == []
-    clock.now += ASK_SECONDS - 1
+    clock.now += USUAL.ask - 1
     assert one.to_ask(BOTH) == [Side.LOCAL]
 
 
 def test_nobody_is_missed_who_was_not_asked() -> None:
     one, clock = watch()
-    one.heard(done(Side.LOCAL))
+    one.heard([done(Side.LOCAL)])
     clock.now += 3_600
     assert one.stops() == []
 

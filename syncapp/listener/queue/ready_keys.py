@@ -6,76 +6,11 @@ from collections import OrderedDict, deque
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncapp.core.values import DocumentKey, Fact, Seen, Side
+from syncapp.core.values import DocumentKey, Side
 from syncapp.engine.cutting import ID_BYTES
+from syncapp.listener.queue.work import Work
 
 GATHERED_KEYS = 20_000  # in one batch, of a collection in which unique values move between documents
-
-
-@dataclass(slots=True)
-class Brought:
-    """What one side's stream brought for a key."""
-
-    held: int  # the oldest fetched batch that waits for it
-    fact: Fact | None  # the last change
-
-
-@dataclass(slots=True)
-class Losses:
-    """Of worker processes that worked on a key."""
-
-    times: int = 0
-    alone: int = 0  # of these: the key was alone in its batch, and others went through since the one before
-    mark: int = -1  # how many others had gone through at the last of them
-
-    def count(self, alone: bool, mark: int) -> None:
-        self.times += 1
-        if alone and mark > self.mark:
-            self.alone += 1
-            self.mark = mark
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """A dirty key: the last change of each side in the order of its stream (not the one with the
-    greatest time: the content is the last one's), what it holds back, and what it waits for.
-
-    There may be tens of thousands of them: no dictionary in any.
-    """
-
-    side: Side  # whose stream brought it
-    local: Brought | None = None
-    atlas: Brought | None = None
-    seen: Seen | None = None
-    ready: bool = False
-    waiting: bool = False
-    parked: bool = False  # a pull that is not allowed now
-    gather: bool = False  # it goes out with all that is ready in its collection
-    attempts: int = 0
-    lost: Losses | None = None
-
-    @property
-    def tries(self) -> int:
-        """How often its batch did not get through: the next one is smaller."""
-        return self.attempts + (self.lost.times if self.lost else 0)
-
-    def of(self, side: Side) -> Brought | None:
-        return self.local if side is Side.LOCAL else self.atlas
-
-    def put(self, side: Side, brought: Brought | None) -> None:
-        if side is Side.LOCAL:
-            self.local = brought
-        else:
-            self.atlas = brought
-
-    @property
-    def facts(self) -> dict[Side, Fact]:
-        found = {}
-        if self.local is not None and self.local.fact is not None:
-            found[Side.LOCAL] = self.local.fact
-        if self.atlas is not None and self.atlas.fact is not None:
-            found[Side.ATLAS] = self.atlas.fact
-        return found
 
 
 @dataclass(slots=True)
@@ -89,9 +24,6 @@ class ReadyKeys:
         self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
         self.blocked: frozenset[str] = frozenset()  # collections of which nothing may go out
         self.gathered: set[str] = set()  # collections whose keys go out together, and one batch at a time
-
-    def __len__(self) -> int:
-        return sum(group.ready for group in self._groups.values())
 
     def fullest(self, held: Container[str] = ()) -> int:
         """The number of keys in the largest group that may go out. `held`: collections that are left out."""

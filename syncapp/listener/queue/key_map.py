@@ -1,64 +1,47 @@
-"""The map of dirty keys: a key waits once, however often it changes, and is never handed out twice at
-a time. It knows no threads, no clock and no database; the listener holds a lock around it.
+"""What is known of dirty keys: a key waits once, however often it changes, and is never handed out twice at
+a time. Plain data: it knows no threads, no clock and no database. `DirtyKeys` guards it.
 """
 
 from __future__ import annotations
 
-import heapq
 import itertools
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from syncapp.core.changes import Structural
 from syncapp.core.values import BOTH, DocumentKey, Ending, Fact, Seen, Side, WorkItem
-from syncapp.listener.ready_keys import Brought, Losses, ReadyKeys, Work
-from syncapp.listener.structural_queue import Pending, StructuralQueue
-from syncapp.listener.watermark import Watermark
+from syncapp.listener.intervals import Intervals
+from syncapp.listener.queue.ready_keys import ReadyKeys
+from syncapp.listener.queue.structural_queue import Pending, StructuralQueue
+from syncapp.listener.queue.tasks import TasksOut
+from syncapp.listener.queue.waiting_keys import WaitingKeys
+from syncapp.listener.queue.watermark import Watermark
+from syncapp.listener.queue.work import Brought, Task, Work
 
 _OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
-FIRST_SECONDS = 0.5  # that a document waits after its first failed attempt; then twice as long each time
-LONGEST_SECONDS = 30.0
-BARRED_SECONDS = 10.0  # until somebody may have mended the login or the privileges
 
 
-def retry_seconds(attempts: int) -> float:
-    """How long a document waits that has failed so often."""
-    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempts - 1, 16))
+class Taken(NamedTuple):
+    """Keys for one task. `gathered`: all that was ready in the collection."""
 
-
-def _pause(ending: Ending, tries: int) -> float:
-    if ending is Ending.BARRED:
-        return BARRED_SECONDS
-    return retry_seconds(tries) if ending in (Ending.RETRY, Ending.LOST) else 0.0
-
-
-@dataclass(slots=True)
-class Task:
-    """Keys in a Celery task."""
-
+    side: Side
     collection: str
-    keys: dict[DocumentKey, Work]
-    alive_at: float
-    gathered: bool = False  # all that was ready in the collection
-    alone: bool = False  # it began with one key
+    items: list[WorkItem]
+    gathered: bool
 
 
-class DirtyKeys:
-    def __init__(self) -> None:
-        self.read_to: dict[Side, int] = dict.fromkeys(BOTH, 0)  # everything up to here was read
+class KeyMap:
+    def __init__(self, intervals: Intervals) -> None:
+        self._intervals = intervals
         self.watermarks = {side: Watermark() for side in BOTH}
-        self.tasks: dict[str, Task] = {}
+        self.tasks = TasksOut()
         self.structural = StructuralQueue()
         self.went_through = 0  # batches of which something is done
         self.answered = 0  # questions to the workers whether they are there
         self._dirty: dict[DocumentKey, Work] = {}
-        self._busy: set[DocumentKey] = set()
         self._ready = ReadyKeys()
-        self._waits: dict[Side, list[tuple[int, int, DocumentKey, Work]]] = {side: [] for side in BOTH}
-        self._later: list[tuple[float, int, DocumentKey, Work]] = []  # failed: not to be handed out before
-        self._waiting = 0
-        self._order = itertools.count()
+        self._waiting = WaitingKeys()
 
     # What the streams bring
 
@@ -67,7 +50,7 @@ class DirtyKeys:
         work = self._dirty.get(key)
         if work is None:
             work = self._dirty[key] = Work(side)
-            if key not in self._busy:
+            if key not in self.tasks.busy:
                 self._ready.add(key, work)
         elif work.parked:
             work.parked = False
@@ -82,7 +65,7 @@ class DirtyKeys:
         """A drop or a rename was read. Every key of its collections that is waiting or in flight is looked at again
         after it, and none is handed out before it has ended."""
         collections = change.collections
-        for key in [*self._dirty, *self._busy]:
+        for key in [*self._dirty, *self.tasks.busy]:
             if key.collection in collections:
                 self.mark(key, side, change.fact)
         self.structural.add(Pending(side, change, self.watermarks[side].hold_newest()))
@@ -90,7 +73,7 @@ class DirtyKeys:
 
     def structural_due(self) -> Pending | None:
         """The next one of whose collections nothing is in flight."""
-        return self.structural.next(self._at_rest)
+        return self.structural.next(self.tasks.at_rest)
 
     def end_structural(self, pending: Pending) -> None:
         """What it asked for is durable."""
@@ -98,58 +81,33 @@ class DirtyKeys:
             self.watermarks[pending.side].release(pending.held)
             self._ready.blocked = self.structural.collections
 
-    def _at_rest(self, collections: Collection[str]) -> bool:
-        return not any(key.collection in collections for key in self._busy)
-
     def passed(self, side: Side, position: int) -> None:
         """A stream has been read up to and including this position."""
-        if position <= self.read_to[side]:
-            return
-        self.read_to[side] = position
-        heap = self._waits[side]
-        while heap and heap[0][0] <= position:
-            _, _, key, work = heapq.heappop(heap)
-            if work.waiting and self._dirty.get(key) is work:
+        for key, work in self._waiting.passed(side, position):
+            if self._dirty.get(key) is work:
                 self._wait_or_ready(key, work)
 
     # What goes out
 
     def due(self, now: float) -> None:
         """What failed and has waited long enough may go out again."""
-        while self._later and self._later[0][0] <= now:
-            _, _, key, work = heapq.heappop(self._later)
+        for key, work in self._waiting.due(now):
             if self._dirty.get(key) is work:
                 self._wait_or_ready(key, work)
 
-    def ready_keys(self) -> int:
-        return len(self._ready)
-
     def fullest(self) -> int:
         """The number of keys in the largest group that could go out as one batch."""
-        return self._ready.fullest(self._held())
+        return self._ready.fullest(self.tasks.held(self._ready.gathered))
 
-    def _held(self) -> set[str]:
-        """Collections of which nothing goes out until what is out is back."""
-        return {
-            task.collection
-            for task in self.tasks.values()
-            if task.gathered or task.collection in self._ready.gathered
-        }
-
-    def take(self, task_id: str, limit: int, now: float) -> tuple[Side, str, list[WorkItem]] | None:
+    def take(self, task_id: str, limit: int, now: float) -> Taken | None:
         """Up to `limit` ready keys of one collection, for one task. Groups take turns."""
-        found = self._ready.take(limit, self._dirty, self._held())
+        found = self._ready.take(limit, self._dirty, self.tasks.held(self._ready.gathered))
         if found is None:
             return None
         side, collection, chosen, gathered = found
         taken = {key: self._dirty.pop(key) for key in chosen}
-        self._busy.update(chosen)
-        self.tasks[task_id] = Task(collection, taken, now, gathered, len(taken) == 1)
-        items = [
-            WorkItem(key, work.facts, work.seen, work.attempts, work.lost.alone if work.lost else 0)
-            for key, work in taken.items()
-        ]
-        return side, collection, items
+        self.tasks.add(task_id, Task(collection, taken, now, gathered, len(taken) == 1))
+        return Taken(side, collection, [work.item(key) for key, work in taken.items()], gathered)
 
     # What comes back
 
@@ -176,10 +134,9 @@ class DirtyKeys:
         if task is None:
             return owed
         for key, ending, seen in ends:
-            work = task.keys.pop(key, None)
+            work = self.tasks.let_go(task, key)
             if work is None:
                 continue
-            self._busy.discard(key)
             if ending is Ending.OWED and work.atlas is not None:
                 self._release_local(work)
                 self._park(key, work)
@@ -188,32 +145,17 @@ class DirtyKeys:
             elif ending in _OVER:
                 owed += ending is Ending.OWED
                 through += ending is Ending.DONE
-                self._release(work)
-                newer = self._dirty.get(key)
-                if newer is not None:
-                    self._ready.add(key, newer)
+                self._end(key, work)
             else:
                 work.seen = seen or work.seen  # also of one that is to be tried again after a wait
-                work.gather = ending is Ending.GATHER
-                # What was gathered once in vain must not be for ever
-                work.attempts += ending is Ending.RETRY or (work.gather and task.gathered)
-                if ending is Ending.LOST:
-                    self._count_loss(work, task, self.went_through + self.answered)
+                self._try_again(key, work, ending, task, now)
                 attempts = max(attempts, work.attempts)
-                pause = _pause(ending, work.tries)
-                until = None if now is None or not pause else now + pause
-                self._put_back(key, work, until)
         for key, seen in partners.items():
             self._gather(key, seen, attempts)
         if not task.keys:
-            del self.tasks[task_id]
+            self.tasks.end(task_id)
         self.went_through += through > 0
         return owed
-
-    def alive(self, task_id: str, now: float) -> None:
-        """A task gives a sign of life (`now` may lie ahead: it will not speak until then)."""
-        if task_id in self.tasks:
-            self.tasks[task_id].alive_at = now
 
     def give_up(self, task_ids: Iterable[str], taken: Collection[str] = ()) -> int:
         """Take tasks for lost: their keys are handed out again. Harmless if one is alive. Returns keys.
@@ -223,27 +165,14 @@ class DirtyKeys:
         """
         count = 0
         for task_id in list(task_ids):
-            task = self.tasks.pop(task_id, None)
+            task = self.tasks.end(task_id)
             for key, work in task.keys.items() if task else ():
-                self._busy.discard(key)
                 work.gather = False  # an ordinary batch finds out by itself, and is not lost for its size
                 if task and task_id in taken:
-                    self._count_loss(work, task, self.went_through)
+                    work.count_loss(task.alone, self.went_through)
                 self._put_back(key, work)
                 count += 1
         return count
-
-    @staticmethod
-    def _count_loss(work: Work, task: Task, mark: int) -> None:
-        work.lost = work.lost or Losses()
-        work.lost.count(task.alone, mark)
-
-    def at_work(self, since: float, now: float) -> int:
-        """Tasks that were handed out or gave a sign of life since then, and do not wait to retry."""
-        return sum(since <= task.alive_at <= now for task in self.tasks.values())
-
-    def overdue(self, before: float) -> list[str]:
-        return [task_id for task_id, task in self.tasks.items() if task.alive_at < before]
 
     def unpark(self) -> None:
         """The rules have changed: what was not allowed may be allowed now."""
@@ -260,10 +189,9 @@ class DirtyKeys:
             work.seen = None
             if work.of(side.other) is None:
                 self._drop(key, work)
-        for task in self.tasks.values():
-            for work in task.keys.values():
-                work.put(side, None)
-        self.watermarks[side] = Watermark()
+        for _, work in self.tasks.works():
+            work.put(side, None)
+        self.watermarks[side] = Watermark(self.watermarks[side].newest)
         self.structural.forget(side)
         self._ready.blocked = self.structural.collections
 
@@ -272,38 +200,50 @@ class DirtyKeys:
     @property
     def size(self) -> int:
         """Looks at keys that are still to end: one that changed while it is worked on counts twice."""
-        return len(self._dirty) + len(self._busy)
+        return len(self._dirty) + len(self.tasks.busy)
 
     @property
     def in_flight(self) -> int:
-        return len(self._busy)
+        return len(self.tasks.busy)
 
     @property
     def waiting(self) -> int:
-        return self._waiting
+        return self._waiting.count
 
-    def oldest_time(self, side: Side) -> int | None:
-        """The time of the oldest unfinished change that a side's stream brought."""
-        works = itertools.chain(self._dirty.values(), *(task.keys.values() for task in self.tasks.values()))
-        found = (brought.fact for work in works if (brought := work.of(side)) is not None)
-        return min((fact.time for fact in found if fact is not None and fact.time is not None), default=None)
+    @property
+    def read_to(self) -> Mapping[Side, int]:
+        """Everything up to here was read."""
+        return self._waiting.read_to
 
-    def holder(self, side: Side, number: int) -> DocumentKey | None:
-        """A key that holds back a batch of a side's watermark."""
-        works = itertools.chain(self._dirty.items(), *(task.keys.items() for task in self.tasks.values()))
-        for key, work in works:
-            brought = work.of(side)
-            if brought is not None and brought.held == number:
-                return key
-        return None
+    def works(self) -> Iterator[tuple[DocumentKey, Work]]:
+        """Every look that is still to end, those that are worked on too."""
+        return itertools.chain(self._dirty.items(), self.tasks.works())
 
     # Inside
 
-    def _release(self, work: Work) -> None:
+    def _pause(self, ending: Ending, tries: int) -> float:
+        if ending is Ending.BARRED:
+            return self._intervals.barred
+        return self._intervals.retry(tries) if ending in (Ending.RETRY, Ending.LOST) else 0.0
+
+    def _end(self, key: DocumentKey, work: Work) -> None:
+        """It is done: only what came for it meanwhile is left."""
         for side in BOTH:
             brought = work.of(side)
             if brought is not None:
                 self.watermarks[side].release(brought.held)
+        newer = self._dirty.get(key)
+        if newer is not None:
+            self._ready.add(key, newer)
+
+    def _try_again(self, key: DocumentKey, work: Work, ending: Ending, task: Task, now: float | None) -> None:
+        work.gather = ending is Ending.GATHER
+        # What was gathered once in vain must not be for ever
+        work.attempts += ending is Ending.RETRY or (work.gather and task.gathered)
+        if ending is Ending.LOST:
+            work.count_loss(task.alone, self.went_through + self.answered)
+        pause = self._pause(ending, work.tries)
+        self._put_back(key, work, None if now is None or not pause else now + pause)
 
     def _release_local(self, work: Work) -> None:
         """Of a pull that is not allowed only its event of Atlas's stream stays unfinished."""
@@ -314,7 +254,7 @@ class DirtyKeys:
     def _gather(self, key: DocumentKey, seen: Seen | None, attempts: int) -> None:
         """Others cannot be written before this one is decided about: it goes out with them, though no event may ask for
         it (it was rejected, say, and is in conflict)."""
-        if key not in self._dirty and key not in self._busy:
+        if key not in self._dirty and key not in self.tasks.busy:
             self._put_back(key, Work(Side.LOCAL, seen=seen, attempts=attempts, gather=True))
 
     def _park(self, key: DocumentKey, work: Work) -> None:
@@ -340,23 +280,13 @@ class DirtyKeys:
         if until is None:
             self._wait_or_ready(key, work)
         else:
-            heapq.heappush(self._later, (until, next(self._order), key, work))
+            self._waiting.keep_until(until, key, work)
 
     def _wait_or_ready(self, key: DocumentKey, work: Work) -> None:
-        waits = [(side, work.seen.read_at[side]) for side in work.seen.waits_for] if work.seen else []
-        for side, position in waits:
-            if position > self.read_to[side]:
-                self._waiting += not work.waiting
-                work.waiting = True
-                entry = (position, next(self._order), key, work)
-                heapq.heappush(self._waits[side], entry)
-                return
-        self._waiting -= work.waiting
-        work.waiting = False
-        self._ready.add(key, work)
+        if not self._waiting.waits(key, work):
+            self._ready.add(key, work)
 
     def _drop(self, key: DocumentKey, work: Work) -> None:
         del self._dirty[key]
-        self._waiting -= work.waiting
-        work.waiting = False
+        self._waiting.drop(work)
         self._ready.drop(key, work)

@@ -18,8 +18,9 @@ class _Fetched:
 class Watermark:
     """Fetched batches of one stream, numbered in their order, and who holds them back."""
 
-    def __init__(self) -> None:
-        self.newest = 0  # the number of the batch that was taken in last
+    def __init__(self, newest: int = 0) -> None:
+        """`newest`: of the watermark before it, so that no number stands for two batches."""
+        self.newest = newest  # the number of the batch that was taken in last
         self._batches: deque[_Fetched] = deque()
         self._undecided: tuple[_Fetched, Any] | None = None
         self._safe: Any = None

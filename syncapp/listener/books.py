@@ -1,0 +1,89 @@
+"""What the active listener tells of itself: figures for Django's database, and for other devices' operators."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncapp.core.values import Side
+from syncapp.listener import status
+from syncapp.listener.clock_watch import ClockWatch
+from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.metrics import MetricsBuffer
+from syncapp.listener.queue.dirty_keys import DirtyKeys
+from syncapp.listener.refused import Refused
+from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.stream_reader import StreamStatus
+from syncapp.store.lease import Lease
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(slots=True)
+class Books:
+    device: str
+    lease: Lease
+    dirty: DirtyKeys
+    metrics: MetricsBuffer
+    clock: ClockWatch
+    safeguards: Safeguards
+    refused: Refused
+    dispatcher: Dispatcher
+    streams: Callable[[], Mapping[Side, StreamStatus]]
+    waiting_for: str = ""  # why the streams are not read yet
+    started_at: dt.datetime = field(default_factory=_now)
+    _publisher: status.Publisher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._publisher = status.Publisher(self.device)
+
+    def keep(self) -> None:
+        """Raises DatabaseError: then nothing is lost, and it is done another time."""
+        figures = self._figures()
+        counted = self.metrics.take()
+        try:
+            counted.flush()
+        except Exception:
+            self.metrics.merge(counted)
+            raise
+        self._publisher.publish(figures, self.streams())
+
+    def about(self) -> dict[str, Any]:
+        """What other devices' operators may know of this one, in Atlas."""
+        figures = self._figures()
+        return {
+            "host": self.lease.who,
+            "pending": figures.queue_size,
+            "pullLagMs": figures.pull_lag_ms,
+            "pushLagMs": figures.push_lag_ms,
+            "clockOffsetMs": figures.clock_offset_ms,
+        }
+
+    def _figures(self) -> status.ListenerFigures:
+        now = self.clock.to_atlas_time(round(time.time() * 1000))
+        queue = self.dirty.figures()
+        lags = {side: 0 if oldest is None else max(0, now - oldest) for side, oldest in queue.oldest.items()}
+        return status.ListenerFigures(
+            epoch=self.lease.epoch,
+            holder=self.lease.who,
+            started_at=self.started_at,
+            queue_size=queue.size,
+            in_flight=queue.in_flight,
+            pull_lag_ms=lags[Side.ATLAS],
+            push_lag_ms=lags[Side.LOCAL],
+            clock_offset_ms=self.clock.offsets.current,
+            clock_warning=self.clock.warning,
+            waiting_for=self.waiting_for,
+            halts=[halt.as_document() for halt in self.safeguards.halts],
+            heartbeat_ms=dict(self.safeguards.heartbeat.ages_ms),
+            loops=self.safeguards.loops,
+            loop_at=self.safeguards.loop_at,
+            refused=self.refused.found,
+            stuck=[one.as_document() for one in self.dispatcher.stuck.of(self.dirty, time.time())],
+            stops=self.dispatcher.watch.stops(),
+        )

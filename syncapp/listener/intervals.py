@@ -1,0 +1,86 @@
+"""How long the listener waits for what, in one value: tests hand in a short one. No settings of the operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Seconds."""
+
+    # Between two looks of the active listener
+    books: float = 1.0  # at figures, for Django's database
+    overdue: float = 1.0  # at tasks that do not report
+    workers: float = 2.0  # at whether workers should be asked
+    reports: float = 1.0  # at the end of the session, while no report comes
+    rules: float = 1.0  # at the version of the rules
+    all_rules: float = 5.0  # at all rules; a change of their version is seen at once
+    halts: float = 1.0  # at whether an operator has answered
+    halts_at_rest: float = 10.0  # the same while nothing is halted, and nothing moves
+    first_run: float = 2.0  # at whether the operator has chosen
+    runs: float = 2.0  # at comparison runs
+    mirror: float = 2.0  # at what Django's database is to show
+    catch_up: float = 5.0  # at what it missed while it was away
+    heartbeat: float = 5.0
+    clock: float = 15.0  # at the servers' clocks
+    refusals: float = 60.0  # at collections that cannot be synchronised
+    structural: float = 1.0  # at drops and renames, and between two attempts to judge one
+    # Tokens and lease
+    lease_share: float = 0.1  # of the lease's duration, between two renewals
+    lease_least: float = 0.2  # however short the lease
+    idle_token: float = 10.0  # how often an idle stream's token is saved, so that it stays young
+    # Streams
+    idle_fetch: float = 0.5  # how long the server may keep a fetch that finds nothing
+    busy_fetch: float = 0.01  # the same while a key waits for the stream to be read past a position
+    room: float = 0.02  # between two looks whether more may be read
+    far_fetch: float = 0.02  # a fetch that takes longer goes a long way: it can bring more at the same price
+    filter: float = 10.0  # how long a change of the exclusions waits for the streams to take it up
+    soon: float = 0.5  # the longest first wait before a lost stream, or the listener, is tried again
+    reconnect: float = 25.0  # the longest one; what is back must be noticed within half a minute
+    # Handing out
+    idle: float = 0.25  # between two looks while nothing changes
+    broker: float = 0.5  # after an error of the broker
+    complain: float = 30.0  # a broker that stays away is in the log now and then
+    lag: float = 1.0  # a stream that lags more is read ahead before keys are handed out
+    busy: float = 1.0  # a task that has not spoken for so long may be lost, and keeps no other one waiting
+    worker: float = 60.0  # a worker's process that has not reported for so long is not counted
+    ask: float = 10.0  # of silence, before workers are asked
+    answer: float = 12.0  # they may take that long
+    # What fails
+    retry_first: float = (
+        0.5  # that a document waits after its first failed attempt; then twice as long each time
+    )
+    retry_longest: float = 30.0
+    barred: float = 10.0  # until somebody may have fixed the login or the privileges
+    still: float = 60.0  # that the oldest change of a stream may take
+    spare: float = 15.0  # for the next attempt, which is due, to come back
+    lost_slice: float = 15.0  # a comparison's task that is overdue for so long counts as lost, at the latest
+    clock_jump: float = 3600.0  # how long a jump of a clock is shown
+    # Beginning and end
+    stand_by: float = 1.0
+    # Whatever CHANGE_STREAM_RECONNECT_INTERVAL says; to try takes up to 5 s more
+    start_again: float = 25.0
+    start_again_misconfigured: float = 10.0  # a person is just fixing it
+    drain: float = 3.0  # how long a stop waits for the reports of tasks that run
+    join: float = 2.0  # and for each stream's thread
+    last: float = 3.0  # and for Django's database
+
+    def eased(self, times: int) -> Intervals:
+        """So many times longer between two looks at what hardly ever changes."""
+        looks = (
+            "books", "overdue", "workers", "reports", "rules", "all_rules", "halts", "runs", "mirror", "catch_up",
+            "heartbeat", "clock", "lease_share", "lease_least", "idle_token", "idle_fetch", "idle", "ask",
+        )  # fmt: skip
+        return replace(self, **{name: times * getattr(self, name) for name in looks})
+
+    def renewal(self, lease: float) -> float:
+        """Between two renewals of a lease that lasts so long."""
+        return max(self.lease_least, self.lease_share * lease)
+
+    def retry(self, attempts: int) -> float:
+        """How long a document waits that has failed so often."""
+        return min(self.retry_longest, self.retry_first * 2.0 ** min(attempts - 1, 16))
+
+
+USUAL = Intervals()

@@ -1,0 +1,22 @@
+"""What a report's endings mean under the rules that hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from syncapp.apply.messages import Report
+from syncapp.core.values import Ending
+
+_BY_RULES = (Ending.DONE, Ending.OWED)
+
+
+def under_rules(report: Report, version: int) -> Sequence[Ending]:
+    """That nothing was to be done, or that a pull was not allowed, holds for the rules that said so. A worker may
+    have older ones than the listener, or newer ones, which may even be gone before the listener sees them."""
+    if report.rules_version == version:
+        return report.endings
+    other = Ending.LATER if report.rules_version > version else Ending.AGAIN
+    return [
+        other if ending in _BY_RULES and place not in report.moved else ending
+        for place, ending in enumerate(report.endings)
+    ]
