@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from syncapp.conf.settings import get_settings
 from syncapp.core.values import BOTH, Side
+from syncapp.listener.intervals import USUAL
 from syncapp.listener.safeguards import Halted, Safeguards
 from syncapp.listener.status import ListenerFigures, Publisher
 from syncapp.listener.stream_reader import StreamStatus
@@ -65,7 +66,7 @@ def test_halts_are_read_at_rest_only_if_there_are_some(
 ) -> None:
     local = local_db.client.get_database(local_db.name, codec_options=CODEC)
     databases = {Side.LOCAL: local, Side.ATLAS: atlas_db}
-    guards = Safeguards(get_settings(), databases, "device", dict)
+    guards = Safeguards(get_settings(), databases, "device", dict, USUAL)
     for _ in range(2):
         guards.look_at_halts(busy=False)
     raise_halt(local, Kind.MASS_DELETE, "1 delete", side=Side.LOCAL, collection="a")

@@ -10,16 +10,18 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from syncapp.core.values import BOTH
 from syncapp.demo import branch, samples
-from syncapp.demo.shop import TOKENS, Shop
+from syncapp.demo.shop import Shop
 from syncapp.embedded.mongod import Mongod
+from syncapp.store.names import token_id
 from tests.support.eventually import eventually
 
 Documents = Database[dict[str, Any]]
 
 
 def open_shop(local: Documents, atlas: Documents, rate: float = 1_000, seed: int = 1) -> Shop:
-    local["_sync_metadata"].insert_many([{"_id": token} for token in TOKENS])
+    local["_sync_metadata"].insert_many([{"_id": token_id(side)} for side in BOTH])
     return Shop(local, atlas, rate, threading.Event(), random.Random(seed))
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from syncapp.doctor.times import EXACT_SINCE
 
+from syncapp.doctor.checks.times import EXACT_SINCE
 from syncapp.embedded.mongod import Mongod, direct_client
 from syncapp.embedded.redis import Redis
 from syncapp.mongo.transaction_lifetime import PARAMETER

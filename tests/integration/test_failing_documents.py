@@ -16,6 +16,7 @@ from pymongo.database import Database
 from syncapp.apply import blame, reporter, reports, worker
 from syncapp.conf.settings import SyncSettings, load
 from syncapp.core.content import elements_of, wrap
+from syncapp.core.decide import decide
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Fact, Side
 from syncapp.embedded.mongod import Mongod
@@ -177,12 +178,12 @@ def test_a_name_that_is_too_long_there_ends_every_document_of_it(line: Line) -> 
 def failing(monkeypatch: pytest.MonkeyPatch, fails: Callable[[int], Exception | None]) -> None:
     """Documents for which sync fails where it decides."""
 
-    def needs_stamps(item: Any, rules: Any) -> bool:
+    def odd(seen: Any, item: Any, *others: Any) -> Any:
         if error := fails(bson.decode(item.key.id_bson)["_id"]):
             raise error
-        return False
+        return decide(seen, item, *others)
 
-    monkeypatch.setattr("syncapp.engine.change_processor.needs_stamps", needs_stamps)
+    monkeypatch.setattr("syncapp.engine.deciding.decide", odd)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from pymongo.database import Database
-from syncapp.services.preparation import refuse_newer
 
 from syncapp.conf.settings import SettingsError
+from syncapp.services.set_up import refuse_newer
 from syncapp.store.format import VERSION, NewerFormat, check_format, note_format
 from syncapp.store.names import FORMAT, METADATA
 from syncapp.store.prepare import prepare

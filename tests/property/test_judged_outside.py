@@ -96,7 +96,7 @@ def test_a_verdict_is_not_taken_after_somebody_else_has_decided(world: World, as
     conflict(world, ATLAS, LOCAL)
     held_up_at_the_verdict(world)
     (device,) = world.devices
-    device.dirty.give_up(list(device.dirty.tasks))
+    device.dirty.give_up(device.dirty.task_ids())
     stalled = device.tasks.pop()
     before = world.written[2]
     world.settle()

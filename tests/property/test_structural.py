@@ -11,16 +11,18 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from syncapp.core.exclusions import Exclusions
+from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.change_stream import token_position
 from syncapp.safety.mass_deletes import Limit
 from syncapp.safety.structural import Judge
 from syncapp.store.halts import load_halts
 from syncapp.store.names import HALTS
-from tests.property.test_races import POLICY, go_on, go_to
+from tests.property.test_races import go_on, go_to
 from tests.property.world import Device, World
 
 KEY = 1
+POLICY = Policy()
 # Where a task has read and has not written yet, or has written and nobody was told
 POINTS = ["states read", "atlas read", "local committed", "atlas committed"]
 CHANGES: dict[str, Callable[[Collection[Any]], None]] = {

@@ -12,24 +12,24 @@ import bson
 
 from syncapp.compare import differences as compare
 from syncapp.compare import ranges
-from syncapp.engine import change_processor
+from syncapp.engine import deciding
 
 CHILD, GROUP = "ends its process", "ends the whole worker"
 COMPARED = "ends the process that compares it"
-_needs_stamps = change_processor.needs_stamps
+_decide = deciding.decide
 _portions, _read_documents = ranges.portions, compare.read_documents
 
 
-def _needs_stamps_or_ends(item: Any, rules: Any) -> Any:
+def _decide_or_end(seen: Any, item: Any, *others: Any) -> Any:
     identity = bson.decode(item.key.id_bson)["_id"]
     if identity == CHILD:
         os.kill(os.getpid(), signal.SIGKILL)
     if identity == GROUP:
         os.killpg(0, signal.SIGKILL)
-    return _needs_stamps(item, rules)
+    return _decide(seen, item, *others)
 
 
-change_processor.needs_stamps = _needs_stamps_or_ends
+deciding.decide = _decide_or_end
 
 
 def _end_over(documents: Iterable[bytes]) -> None:

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, OperationFailure
-from syncapp.doctor.times import EXACT_SINCE
 
+from syncapp.doctor.checks.times import EXACT_SINCE
 from syncapp.embedded.mongod import READY_TIMEOUT, Mongod
 from tests.support.certificates import Authority
 from tests.support.eventually import eventually
