@@ -121,7 +121,7 @@ def test_a_clock_that_jumped_is_a_warning(
     jumped: bool,
 ) -> None:
     measured = iter([first, second])
-    monkeypatch.setattr(clock, "measure", lambda *_databases: next(measured))
+    monkeypatch.setattr(clock_probe, "measure", lambda *_databases: next(measured))
     watch = ClockWatch({Side.LOCAL: local_db, Side.ATLAS: atlas_db}, threshold_ms=2_000)
     watch.measure()
     watch.measure()
