@@ -14,6 +14,7 @@ from syncapp.embedded.libraries import runnable_here
 from syncapp.embedded.server import Server
 
 NOT_YET_INITIALIZED = 94
+MONGODB_5 = 13  # its wire protocol
 READY_TIMEOUT = 30.0  # seconds
 
 
@@ -83,6 +84,9 @@ def make_primary(client: MongoClient[dict[str, Any]], port: int, replica_set: st
     try:
         hello = client.admin.command("hello")
         if hello.get("isWritablePrimary") and hello.get("me") == _member(port):
+            if hello["maxWireVersion"] < MONGODB_5:
+                # One that is killed before its first checkpoint, a minute later, never starts again (seen with 4.4.2)
+                client.admin.command("fsync")
             return True
         _initiate_or_correct(client, port, replica_set)
     except AutoReconnect:  # not listening yet
