@@ -19,7 +19,7 @@ from tests.support.documents import Block, all_blocks, joined
 from tests.support.eventually import eventually
 from tests.support.shell import Shell
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("typed_programs")]
 FAILED = re.compile(
     r"CommandError|Traceback|Unknown command|unrecognized|usage:|command not found|syntax error|No such file"
     r"|FAILED|jq: error|parse error|\"detail\"|Not done|No such container"
@@ -85,6 +85,7 @@ def reading(device: Device, folder: Path) -> Iterator[Reader]:
     with shell.running():
         reader = Reader(device, shell, folder)
         (folder / "token").write_text(reader.variables["TOKEN"])
+        (device.home / "admin_password").write_text(reader.variables["PASSWORD"])
         device.console.run(
             "from django.contrib.auth import get_user_model as model\n"
             "from rest_framework.authtoken.models import Token\n"

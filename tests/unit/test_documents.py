@@ -79,6 +79,10 @@ def test_each_block_says_what_it_is(block: Block) -> None:
         assert len(block.note) > len(NOT_RUN) + 10, "say why it is not run"
 
 
+def test_few_blocks_are_not_run() -> None:
+    assert len([block for block in all_blocks("sh") if not block.is_run]) < 9
+
+
 @pytest.mark.parametrize("block", all_blocks("env"), ids=str)
 def test_settings_exist_and_take_the_values(block: Block) -> None:
     pairs = dict(line.split("=", 1) for line in joined(block.text))
