@@ -59,18 +59,24 @@ class Shell:
                 server.kill()
 
     def run(self, script: str, **variables: str) -> str:
-        """Everything that it writes, in the order in which it was written."""
+        """Everything that it writes, in the order in which it was written. To each question the answer is yes."""
         path = f"{self._programs}:{self._environment['PATH']}"
-        done = subprocess.run(
-            ["bash", "-c", PRELUDE.format(folder=BASE_DIR) + script],
-            env={**self._environment, **variables, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        person, terminal = os.openpty()
+        os.write(person, b"yes\n" * 3)
+        try:
+            done = subprocess.run(
+                ["bash", "-c", PRELUDE.format(folder=BASE_DIR) + script],
+                env={**self._environment, **variables, "PATH": path},
+                stdin=terminal,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        finally:
+            os.close(person)
+            os.close(terminal)
         return done.stdout
 
 
