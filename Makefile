@@ -12,12 +12,12 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-fresh test-long test-versions chaos fuzz lint format bench requirements clean
+.PHONY: help run test test-fast test-fresh test-long test-versions chaos fuzz lint format bench docs docs-serve requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/run.stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as in .env.example); Ctrl-C stops it
+run: $(VENV)/run.stamp .docs/stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as in .env.example); Ctrl-C stops it
 	@exec "$(PY)" manage.py sync_run
 
 test: $(VENV)/dev.stamp ## Run all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
@@ -58,13 +58,21 @@ format: $(VENV)/dev.stamp ## Format the code and mend what can be mended
 bench: $(VENV)/dev.stamp ## Measure throughput, latency and cost beside baselines (ARGS="--quick", ARGS=--help)
 	@exec "$(PY)" -m tests.benchmarks $(ARGS)
 
+docs: $(VENV)/run.stamp ## Build the pages that are served at /docs/; a link that leads nowhere fails
+	@docs/build.sh "$(abspath $(PY))"
+	@touch .docs/stamp
+
+docs-serve: docs ## Show the pages without anything else (DOCS_PORT=8000)
+	@exec "$(PY)" -m http.server --bind 127.0.0.1 --directory .docs/site "$(or $(DOCS_PORT),8000)"
+
 requirements: $(VENV)/dev.stamp ## Pin the packages again (UPGRADE=--upgrade for newer ones)
 	$(REQUIREMENT) base.in -o base.txt
 	$(REQUIREMENT) embedded.in -o embedded.txt
+	$(REQUIREMENT) docs.in -o docs.txt
 	$(REQUIREMENT) dev.in -o dev.txt
 
 clean: ## Remove the environment, caches and SYNC_HOME's default folder
-	rm -rf "$(VENV)" .sync .mongod-versions .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench-results
+	rm -rf "$(VENV)" .sync .docs .mongod-versions .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -73,10 +81,15 @@ $(VENV)/bin/python:
 		echo "$(PYTHON) cannot make a virtual environment: install its venv package (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 
 # A stamp is younger than what is installed: an unchanged second run installs nothing
-$(VENV)/run.stamp: requirements/base.txt requirements/embedded.txt requirements/install.py | $(VENV)/bin/python
+$(VENV)/run.stamp: requirements/base.txt requirements/embedded.txt requirements/docs.txt requirements/install.py | $(VENV)/bin/python
 	@echo "Installing …"
-	@$(PY) requirements/install.py base.txt embedded.txt
+	@$(PY) requirements/install.py base.txt embedded.txt docs.txt
 	@touch "$@"
+
+# As long as nothing in docs/ has changed, nothing is built; without pages everything else works
+.docs/stamp: $(VENV)/run.stamp $(shell find docs -type f)
+	@docs/build.sh "$(abspath $(PY))" >/dev/null 2>&1 || echo "The pages at /docs/ could not be built: make docs says why"
+	@mkdir -p .docs && touch "$@"
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 	@echo "Installing what tests and checks need …"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from monitoring import safety, stuck
 from monitoring.safety import SafetyFacts
 from monitoring.stuck import StuckFacts
-from monitoring.values import MINUTE, Page, Reason, Status, clock, duration
+from monitoring.values import MINUTE, Code, Page, Reason, Status, clock, duration
 
 __all__ = ["Status", "assess", "duration"]
 DISABLED_MESSAGE = "Bidirectional sync is disabled"
@@ -111,12 +111,12 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
     reasons = _listener(facts, limits, now or datetime.now(UTC))
     if facts.paused:
         text = "Sync is paused: changes wait on both sides until it is resumed"
-        reasons.append(Reason(Status.DEGRADED, text, Page.SETTINGS))
+        reasons.append(Reason(Status.DEGRADED, Code.PAUSED, text, Page.SETTINGS))
     if facts.start is not None:
         pass  # what a listener said before it had to begin again is no news
     elif facts.waiting_for and facts.silent_s is not None:
         # Nothing is read or written before, so streams and lag are no news
-        reasons.append(Reason(Status.DEGRADED, facts.waiting_for, _page_of_waiting(facts)))
+        reasons.append(Reason(Status.DEGRADED, Code.NOT_STARTED, facts.waiting_for, _page_of_waiting(facts)))
     elif not facts.paused and (not reasons or reasons[0].status != Status.CRITICAL):
         # What a listener said that has been silent for long is no news about streams and lag
         reasons += _streams(facts, limits) + _flow(facts, limits)
@@ -154,16 +154,16 @@ def _listener(facts: Facts, limits: Thresholds, now: datetime) -> list[Reason]:
     if facts.start is not None:
         return [_not_begun(facts.start, limits, now)]
     if facts.silent_s is None:
-        return [
-            Reason(Status.CRITICAL, "The listener has not reported yet: is `manage.py sync_listen` running?")
-        ]
+        text = "The listener has not reported yet: is `manage.py sync_listen` running?"
+        return [Reason(Status.CRITICAL, Code.NEVER_REPORTED, text)]
     if facts.silent_s > limits.silent_warning_s:
         critical = facts.silent_s > limits.silent_critical_s
         text = (
             f"The listener has been silent for {duration(facts.silent_s)} "
             f"(critical above {duration(limits.silent_critical_s)}): is `manage.py sync_listen` running?"
         )
-        return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text, Page.DEVICES)]
+        status = Status.CRITICAL if critical else Status.DEGRADED
+        return [Reason(status, Code.SILENT, text, Page.DEVICES)]
     return []
 
 
@@ -177,7 +177,7 @@ def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
     bound = f"critical after {duration(limits.silent_critical_s)}"
     said = start.text.removesuffix(".")
     text = f"Sync cannot start. {said}, first seen {clock(start.first_seen)} ({bound}), {when}"
-    return Reason(Status.CRITICAL if critical else Status.DEGRADED, text)
+    return Reason(Status.CRITICAL if critical else Status.DEGRADED, Code.CANNOT_START, text)
 
 
 def _stop(stop: StopFacts, limits: Thresholds) -> Reason:
@@ -188,7 +188,8 @@ def _stop(stop: StopFacts, limits: Thresholds) -> Reason:
         queue = f" for the queue {stop.text}" if stop.text else ""
         silent = f"No worker has reported for {duration(stop.since_s)} {lasting}"
         text = f"{silent}: is a Celery worker running{queue}?"
-    return Reason(Status.CRITICAL if stop.since_s > limits.silent_critical_s else Status.DEGRADED, text)
+    code = Code.BROKER if stop.kind == "broker" else Code.WORKERS
+    return Reason(Status.CRITICAL if stop.since_s > limits.silent_critical_s else Status.DEGRADED, code, text)
 
 
 def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:
@@ -203,14 +204,15 @@ def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) ->
             f"The {name} change stream has failed {stream.reconnects} times in a row "
             f"(critical from {facts.max_reconnects}); trying goes on{why}"
         )
-        return [Reason(Status.CRITICAL, text, Page.DEVICES)]
+        return [Reason(Status.CRITICAL, Code.STREAM, text, Page.DEVICES)]
     if stream.status != "connected":
         critical = stream.since_s > limits.disconnected_s
         text = (
             f"The {name} change stream has been {stream.status} for {duration(stream.since_s)} "
             f"(critical above {duration(limits.disconnected_s)}){why}"
         )
-        return [Reason(Status.CRITICAL if critical else Status.DEGRADED, text, Page.DEVICES)]
+        status = Status.CRITICAL if critical else Status.DEGRADED
+        return [Reason(status, Code.STREAM, text, Page.DEVICES)]
     return []
 
 
@@ -223,7 +225,7 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
             f"{facts.queue_size:,} operations are pending, the oldest for {duration(oldest_ms / 1000)} "
             f"(critical above {limits.pending} that wait for more than {duration(limits.lasting_s)})"
         )
-        reasons.append(Reason(Status.CRITICAL, text, Page.DEVICES))
+        reasons.append(Reason(Status.CRITICAL, Code.PENDING, text, Page.DEVICES))
     if facts.enabled:
         level = conflict_level(facts.conflicts_last_hour, limits)
         if level != Status.HEALTHY:
@@ -231,7 +233,7 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
                 f"{facts.conflicts_last_hour:,} conflicts in the last hour "
                 f"(fewer than {limits.conflicts_warning} are normal, critical above {limits.conflicts_critical})"
             )
-            reasons.append(Reason(level, text, Page.CONFLICTS))
+            reasons.append(Reason(level, Code.CONFLICTS, text, Page.CONFLICTS))
     return reasons
 
 
@@ -242,13 +244,13 @@ def _direction(name: str, facts: DirectionFacts, limits: Thresholds) -> list[Rea
             f"{name}: processing has taken more than {limits.average_critical_ms:.0f} ms on average for "
             f"{duration(facts.slow_for_s)} (critical from {duration(limits.lasting_s)})"
         )
-        reasons.append(Reason(Status.CRITICAL, text, Page.METRICS))
+        reasons.append(Reason(Status.CRITICAL, Code.SLOW, text, Page.METRICS))
     elif facts.average_ms >= limits.average_warning_ms and facts.averaged >= limits.average_from:
         text = (
             f"{name}: processing takes {facts.average_ms:,.0f} ms on average "
             f"(normal below {limits.average_warning_ms:.0f} ms)"
         )
-        reasons.append(Reason(Status.DEGRADED, text, Page.METRICS))
+        reasons.append(Reason(Status.DEGRADED, Code.SLOW, text, Page.METRICS))
     level = error_level(facts, limits)
     if level != Status.HEALTHY:
         text = (
@@ -257,11 +259,11 @@ def _direction(name: str, facts: DirectionFacts, limits: Thresholds) -> list[Rea
             f"{limits.error_share_warning * 100:.0f} %, critical above {limits.error_share_critical * 100:.0f} % "
             f"if they are {limits.errors_critical_from} or more)"
         )
-        reasons.append(Reason(level, text, Page.REJECTED))
+        reasons.append(Reason(level, Code.REJECTED, text, Page.REJECTED))
     if facts.lag_ms >= limits.lag_warning_ms:
         bound = f"normal below {duration(limits.lag_warning_ms / 1000)}"
         text = f"{name}: lag is {duration(facts.lag_ms / 1000)} ({bound})"
-        reasons.append(Reason(Status.DEGRADED, text, Page.METRICS))
+        reasons.append(Reason(Status.DEGRADED, Code.LAG, text, Page.METRICS))
     return reasons
 
 

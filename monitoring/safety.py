@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.values import HOUR, Page, Reason, Status, duration
+from monitoring.values import HOUR, Code, Page, Reason, Status, duration
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ def reasons(facts: SafetyFacts, *, pulls: bool = True) -> list[Reason]:
             f"Sync loop detected: {facts.loops} since the listener started, the last "
             f"{duration(facts.loop_ago_s)} ago (critical for an hour). The log names the documents"
         )
-        found.append(Reason(Status.CRITICAL, text, Page.DEVICES))
+        found.append(Reason(Status.CRITICAL, Code.LOOP, text, Page.DEVICES))
     if facts.clock_warning:
-        found.append(Reason(Status.DEGRADED, facts.clock_warning, Page.DEVICES))
+        found.append(Reason(Status.DEGRADED, Code.CLOCK, facts.clock_warning, Page.DEVICES))
     if facts.failed_run:
         text = f"The last comparison run failed: {facts.failed_run}"
-        found.append(Reason(Status.DEGRADED, text, Page.RUNS))
+        found.append(Reason(Status.DEGRADED, Code.FAILED_RUN, text, Page.RUNS))
     if facts.left_out:
         text = f"The last comparison run is not whole: {facts.left_out}"
-        found.append(Reason(Status.DEGRADED, text, Page.RUNS))
+        found.append(Reason(Status.DEGRADED, Code.LEFT_OUT, text, Page.RUNS))
     return found
 
 
@@ -65,10 +65,11 @@ def _halted(halt: HaltFacts) -> Reason:
     detail = halt.detail.rstrip(".")
     if halt.answer:
         text = f"{detail}: the answer {halt.answer} is being carried out"
-        return Reason(Status.DEGRADED, text, Page.HALTS)
+        return Reason(Status.DEGRADED, Code.ANSWERED, text, Page.HALTS)
     what = f"{halt.collection or 'every collection'} stands still" if halt.side else "nothing is transferred"
     return Reason(
         Status.CRITICAL,
+        Code.HALTED,
         f"{detail}: {what} until an operator answers (`manage.py sync_halts`, or the page Halts)",
         Page.HALTS,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.values import Reason, Status, duration
+from monitoring.values import Code, Reason, Status, duration
 
 _NAMES = {"local": "Local → Atlas", "atlas": "Atlas → local"}
 
@@ -44,8 +44,9 @@ def _reason(one: StuckFacts, lasting_s: float) -> Reason:
     what = f"changes of {one.collection}" if one.collection else "changes"
     if one.still:
         text = f"{_NAMES[one.side]}: {what} have not got through for {lasting}"
-        return Reason(status, f"{text}: {one.error}" if one.error else text)
+        return Reason(status, Code.STILL, f"{text}: {one.error}" if one.error else text)
     return Reason(
         status,
+        Code.FAILING,
         f"{_NAMES[one.side]}: {what} have failed for {lasting}, and are tried again: {one.error}",
     )

@@ -37,11 +37,45 @@ class Page(StrEnum):
     METRICS = "admin:syncapp_metricminute_changelist"
 
 
+RUNBOOKS = "/docs/runbooks/"
+
+
+class Code(StrEnum):
+    """What is the matter, for scripts; and the heading of docs/runbooks.md that says what to do. They never change."""
+
+    NOT_STARTED = "not-started"
+    NEVER_REPORTED = "listener-never-reported"
+    SILENT = "listener-silent"
+    CANNOT_START = "sync-cannot-start"
+    PAUSED = "sync-paused"
+    BROKER = "broker-unreachable"
+    WORKERS = "no-worker"
+    STREAM = "change-stream"
+    PENDING = "pending-operations"
+    CONFLICTS = "conflicts"
+    SLOW = "slow-processing"
+    REJECTED = "rejected-changes"
+    LAG = "lag"
+    FAILING = "changes-fail"
+    STILL = "changes-do-not-get-through"
+    HALTED = "halted"
+    ANSWERED = "answer-carried-out"
+    LOOP = "sync-loop"
+    CLOCK = "clock"
+    FAILED_RUN = "comparison-failed"
+    LEFT_OUT = "comparison-not-whole"
+
+    @property
+    def runbook(self) -> str:
+        return f"{RUNBOOKS}#{self}"
+
+
 @dataclass(frozen=True)
 class Reason:
     """`page`: None where no page helps."""
 
     status: Status
+    code: Code
     text: str  # one line
     page: Page | None = None
 
@@ -51,7 +85,13 @@ class Reason:
     def as_document(self) -> dict[str, str | None]:
         """As API and live page have it. `link`: a path."""
         link = reverse(self.page) if self.page else None
-        return {"status": str(self.status), "text": self.text, "link": link}
+        return {
+            "status": str(self.status),
+            "code": str(self.code),
+            "text": self.text,
+            "link": link,
+            "runbook": self.code.runbook,
+        }
 
 
 def clock(moment: datetime) -> str:

@@ -5,12 +5,14 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from monitoring.flower import flower
+from monitoring.pages import pages
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", include("syncapp.api.urls")),
     re_path(r"^flower(?P<rest>/.*)?$", flower, name="flower"),
+    re_path(r"^docs/(?P<place>.*)$", pages, name="pages"),
     path("", include("monitoring.urls")),
 ]
 

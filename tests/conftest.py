@@ -20,7 +20,7 @@ from pymongo.database import Database
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.support import durations
-from tests.support.parts import CHROMIUM, MONGOD, PLAYWRIGHT, POSTGRES, REDIS, Part, find_chromium
+from tests.support.parts import CHROMIUM, CURL, JQ, MONGOD, PLAYWRIGHT, POSTGRES, REDIS, Part, find_chromium
 from tests.support.postgres import Postgres
 from tests.support.servers import started
 
@@ -113,6 +113,13 @@ def chromium() -> str:
     _need(CHROMIUM)
     _need(PLAYWRIGHT)
     return find_chromium() or ""
+
+
+@pytest.fixture(scope="session")
+def typed_programs() -> None:
+    """What the documents tell one to type beside our own commands."""
+    _need(CURL)
+    _need(JQ)
 
 
 @pytest.fixture

@@ -41,10 +41,12 @@ class SyncWorkerState(serializers.Serializer):
 
 class ReasonOut(serializers.Serializer):
     status = serializers.CharField()
+    code = serializers.CharField(help_text="What is the matter: a word that never changes, for scripts")
     text = serializers.CharField(help_text="With the bounds that it is judged by")
     link = serializers.CharField(
         allow_null=True, help_text="The path of the page where one sees more and acts; null: none helps"
     )
+    runbook = serializers.CharField(help_text="The path of the document that says what to do")
 
 
 class ComparisonOut(serializers.ModelSerializer):

@@ -71,7 +71,18 @@ POSTGRES = Part(
         "PostgreSQL's server was not found: install it (on Debian: apt-get install postgresql)",
     ),
 )
-PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES)
+# What the documents tell one to type
+CURL, JQ = (
+    Part(
+        name,
+        name,
+        lambda name=name: _why_not_found(
+            shutil.which(name), f"{name} was not found: install it (on Debian: apt-get install {name})"
+        ),
+    )
+    for name in ("curl", "jq")
+)
+PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, CURL, JQ)
 
 
 def install_packages(names: list[str]) -> None:

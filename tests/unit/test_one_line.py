@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from monitoring.values import Reason, Status
+from monitoring.values import Code, Reason, Status
 from syncapp.conf.logs import formatter
 from syncapp.core.one_line import one_line, several_lines
 from syncapp.doctor.values import Finding, Level
@@ -21,7 +21,7 @@ SHOWN = r"a\nERROR b\r\x1b[2J\u202etxt.exe\u2066\u2028c\ud800"
     "text",
     [
         one_line(NAME),
-        Reason(Status.CRITICAL, NAME).text,
+        Reason(Status.CRITICAL, Code.SILENT, NAME).text,
         Finding(Level.FAILED, NAME).text,
     ],
 )

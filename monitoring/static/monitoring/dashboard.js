@@ -53,7 +53,9 @@
     part("message").textContent = data.message;
     part("status").textContent = data.health;
     part("mode").textContent = data.notStarted ? "Nothing moves yet" : data.paused ? "Nothing moves" : data.enabled ? "Both directions" : "One-way: local → Atlas";
-    const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` }, reason.link ? el("a", { href: reason.link }, ...withCode(reason.text).childNodes, el("i", {}, " →")) : withCode(reason.text)));
+    const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` },
+      reason.link ? el("a", { href: reason.link }, ...withCode(reason.text).childNodes, el("i", {}, " →")) : withCode(reason.text),
+      el("a", { class: "ist-runbook", href: reason.runbook }, "What to do")));
     if (data.lastError) lines.push(el("li", { class: "is-degraded" }, el("span", {}, data.lastError)));
     if (!data.enabled && !data.paused && !data.notStarted) {
       lines.push(el("li", {}, withCode(root.dataset.operate

@@ -1,0 +1,231 @@
+"""Whatever README and docs tell one to type is typed here, page by page, on a device with real servers.
+
+What fails says so in what it writes; an exit status alone does not, since 1 may mean "they differ".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from syncapp.embedded.ports import free_port
+from tests.integration.conftest import MakeDevice, Workshop
+from tests.support.device import Device
+from tests.support.documents import Block, all_blocks, joined
+from tests.support.eventually import eventually
+from tests.support.shell import Shell
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("typed_programs")]
+FAILED = re.compile(
+    r"ALERT|CommandError|Traceback|Unknown command|unrecognized|usage:|command not found|syntax error|No such file"
+    r"|FAILED|jq: error|parse error|\"detail\"|Not done|No such container"
+)
+RUN = [block for block in all_blocks("sh", "cron") if block.is_run or block.language == "cron"]
+PAUSE = re.compile(r"^sleep \d+\n", re.M)
+# They begin with two databases that differ, one-way
+FIRST_RUN = {"docs/first-run.md", "docs/migration/development.md", "docs/migration/production.md"}
+# They take sync off, or bring a database back
+OWN = {"docs/operations.md", "docs/migration/rollback.md"}
+
+
+class Reader:
+    """Whoever follows a page."""
+
+    def __init__(self, device: Device, shell: Shell, folder: Path) -> None:
+        self.device, self.shell, self.folder = device, shell, folder
+        self.port = device.settings["PORT"]
+        self.variables = {
+            "LOCAL": device.settings["MONGODB_URI"],
+            "ATLAS": device.settings["MONGODB_ATLAS_URI"],
+            "TOKEN": "0123456789abcdef0123456789abcdef01234567",
+            "PASSWORD": "a password of the tests",
+        }
+
+    def types(self, script: str) -> str:
+        """What is written. A sleep takes as long as sync needs."""
+        written = ""
+        for part in PAUSE.split(self.adapted(script)):
+            written += self.shell.run(part, **self.variables)
+            self._wait()
+        return written
+
+    def _wait(self) -> None:
+        device = self.device
+        if not device.is_running("listener") or not device.is_running("worker"):
+            return
+        if device.rows("SELECT paused FROM syncapp_syncswitches")[0][0]:
+            eventually(lambda: "paused=True" in device.lines("listener"), "it is paused")
+        else:
+            device.wait_until_idle(60)
+
+    def adapted(self, script: str) -> str:
+        """With the places of this device instead of those that the documents name."""
+        for named, here in {
+            "localhost:5000": f"127.0.0.1:{self.port}",
+            "/etc/isthmus.token": str(self.folder / "token"),
+            "/opt/isthmus && .venv/bin/": ". && ",
+            ".sync/": f"{self.device.home}/",
+            "/backups/": f"{self.folder}/backups/",
+            "/mnt/": f"{self.folder}/mnt/",
+        }.items():
+            script = script.replace(named, here)
+        return re.sub(r"--seconds \d+", "--seconds 3", script)
+
+
+def write_data(device: Device, *, equal: bool) -> None:
+    for name in ("orders", "bills", "customers", "menuitems"):
+        documents = [{"_id": number, "total": number, "updatedAt": "2026-03-01"} for number in range(200)]
+        device.local[name].insert_many(documents)
+        device.atlas[name].insert_many(documents)
+    device.local["sessions"].insert_one({"_id": 1})
+    if not equal:
+        device.atlas["orders"].update_one({"_id": 1}, {"$set": {"total": 9, "updatedAt": "2026-03-02"}})
+        device.atlas["orders"].insert_one({"_id": "web"})
+
+
+@contextmanager
+def reading(device: Device, folder: Path) -> Iterator[Reader]:
+    """Its web process runs, and an operator has a token."""
+    device.launch("web")
+    shell = Shell(folder / "shell", device.home, device.settings)
+    with shell.running():
+        reader = Reader(device, shell, folder)
+        (folder / "token").write_text(reader.variables["TOKEN"])
+        (device.home / "admin_password").write_text(reader.variables["PASSWORD"])
+        device.console.run(
+            "from django.contrib.auth import get_user_model as model\n"
+            "from rest_framework.authtoken.models import Token\n"
+            f"user = model().objects.create_superuser('admin', 'a@example.com', {reader.variables['PASSWORD']!r})\n"
+            f"Token.objects.create(user=user, key={reader.variables['TOKEN']!r})"
+        )
+        wait = f"curl -s http://127.0.0.1:{reader.port}/api/health >/dev/null"
+        eventually(lambda: "FAILED" not in shell.run(wait), "the web process answers", 60, every=0.3)
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def shared(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """Two-way, equal, and at work."""
+    folder = tmp_path_factory.mktemp("reader")
+    device = workshop.make(folder / "device", PORT=str(free_port()))
+    try:
+        with at_work(device, folder) as reader:
+            yield reader
+    finally:
+        device.end()
+
+
+@pytest.fixture
+def own(make_device: MakeDevice, tmp_path: Path) -> Iterator[Reader]:
+    """The same for one page alone, with a backup."""
+    with at_work(make_device(PORT=str(free_port())), tmp_path) as reader:
+        reader.types("python manage.py sync_backup --side both --out /backups/production")
+        yield reader
+
+
+@contextmanager
+def at_work(device: Device, folder: Path) -> Iterator[Reader]:
+    write_data(device, equal=True)
+    device.start()
+    with reading(device, folder) as reader:
+        device.wait_until_settled()
+        yield reader
+
+
+@pytest.fixture
+def first(make_device: MakeDevice, tmp_path: Path) -> Iterator[Reader]:
+    """One-way, and the first run waits for a choice."""
+    device = make_device(PORT=str(free_port()), BIDIRECTIONAL_SYNC_ENABLED="false")
+    write_data(device, equal=False)
+    device.launch("listener", "worker")
+    device.wait_for_line("listener", "First run waits")
+    device.wait_for_line("worker", " ready.")
+    with reading(device, tmp_path) as reader:
+        yield reader
+
+
+def conflict_that_waits(reader: Reader, script: str) -> str:
+    """`manual` holds a conflict; the page calls it number 17."""
+    device = reader.device
+    device.console.switch(strategy="manual", paused=True)
+    eventually(lambda: "paused=True" in device.lines("listener"), "it is paused")
+    device.local["orders"].update_one({"_id": 5}, {"$set": {"total": 50}})
+    device.atlas["orders"].update_one({"_id": 5}, {"$set": {"total": 51}})
+    device.console.switch(paused=False)
+    query = "SELECT id FROM syncapp_conflict WHERE winner = 'open' ORDER BY id DESC"
+    eventually(lambda: bool(device.rows(query)), "a conflict waits")
+    device.console.switch(strategy="last-write-wins")
+    return script.replace("conflicts/17/", f"conflicts/{device.rows(query)[0][0]}/")
+
+
+def rejected_change(reader: Reader, script: str) -> str:
+    """A validator refuses a document; the page calls it number 12."""
+    device = reader.device
+    device.atlas.command("collMod", "bills", validator={"total": {"$lt": 1_000}})
+    device.local["bills"].update_one({"_id": 3}, {"$set": {"total": 5_000}})
+    query = "SELECT id FROM syncapp_rejectedchange ORDER BY id DESC"
+    eventually(lambda: bool(device.rows(query)), "it is rejected")
+    return script.replace("--id 12", f"--id {device.rows(query)[0][0]}")
+
+
+def halt(reader: Reader, script: str) -> str:
+    """More documents are gone than may go without a question."""
+    reader.device.local["orders"].delete_many({})
+    asks = "python manage.py sync_halts"
+    eventually(lambda: "mass-delete:local:orders" in reader.shell.run(asks), "it asks", 40, every=0.5)
+    return script
+
+
+SCENES: dict[str, Callable[[Reader, str], str]] = {
+    "conflicts/17/resolve": conflict_that_waits,
+    "sync_rejected retry --id 12": rejected_change,
+    "sync_halts answer mass-delete:local:orders": halt,
+}
+
+
+def type_block(reader: Reader, block: Block) -> None:
+    script = block.text
+    for part, scene in SCENES.items():
+        if part in script:
+            script = scene(reader, script)
+    if block.language == "cron":
+        script = "\n".join(line.split(maxsplit=5)[5] for line in joined(script))
+    with stopped(reader.device, block.note == "stopped"):
+        written = reader.types(script)
+    print(f"--- {block}\n{written}")
+    assert not FAILED.search(written), f"{block}\n{script}\n{written}"
+
+
+@contextmanager
+def stopped(device: Device, stop: bool) -> Iterator[None]:
+    names = [name for name in ("listener", "worker") if stop and device.is_running(name)]
+    if names:
+        device.stop(*names)
+    yield
+    for name in names:
+        device.launch(name)
+    if names:
+        device.wait_for_line("worker", " ready.")
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in RUN}))
+def test_what_a_page_tells_one_to_type_works(page: str, request: pytest.FixtureRequest) -> None:
+    reader: Reader = request.getfixturevalue(
+        "first" if page in FIRST_RUN else "own" if page in OWN else "shared"
+    )
+    if page not in FIRST_RUN:  # the page before may have left it otherwise
+        reader.device.console.switch(enabled=True, paused=False, strategy="last-write-wins")
+    for block in RUN:
+        if block.page == page:
+            type_block(reader, block)
+
+
+@pytest.mark.parametrize(
+    "line", ["python manage.py sync_nothing", "curl -s http://localhost:5000/api/no", "nothing --here"]
+)
+def test_what_does_not_exist_is_noticed(line: str, shared: Reader) -> None:
+    assert FAILED.search(shared.types(line))
