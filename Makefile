@@ -1,4 +1,4 @@
-# What one types here. `make` alone lists it. Everything goes into .venv and SYNC_HOME (.sync).
+# `make` lists the targets. Everything goes into .venv and SYNC_HOME (.sync).
 
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -31,7 +31,7 @@ test-fast: $(VENV)/dev.stamp ## Run what tells most in three minutes: unit, mode
 test-fresh: ## Try `make run` and `make test` in a minimal Debian (as root; FRESH_HOME=folder, USERS="tester root")
 	@exec python3 -m tests.fresh $(USERS)
 
-test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, a long fuzz, a long chaos run
+test-long: $(VENV)/dev.stamp ## Search for rare schedules for hours: properties, a long fuzz, a long chaos run
 	HYPOTHESIS_PROFILE=long "$(PY)" -m pytest tests/property --timeout=14400 $(ARGS)
 	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.fuzz
 	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.chaos
@@ -39,10 +39,10 @@ test-long: $(VENV)/dev.stamp ## Look for rare schedules for hours: properties, a
 test-versions: $(VENV)/dev.stamp ## Tests on MongoDB 4.4, 5.0 and 6.0, alone and mixed (ARGS="4.4.2/6.0.27 -k name")
 	@exec "$(PY)" -m tests.versions $(ARGS)
 
-chaos: $(VENV)/dev.stamp ## Break everything, and see that nothing is lost (DEVICES=3 SECONDS=600 SEED=1)
+chaos: $(VENV)/dev.stamp ## Inject faults and check that nothing is lost (DEVICES=3 SECONDS=600 SEED=1)
 	@DEVICES="$(DEVICES)" SECONDS="$(SECONDS)" SEED="$(SEED)" exec "$(PY)" -m tests.chaos
 
-fuzz: $(VENV)/dev.stamp ## Do odd things on both sides, and see that every difference is named (SECONDS=600 SEED=1 COUNT=250)
+fuzz: $(VENV)/dev.stamp ## Unusual operations on both sides; every difference must be explained (SECONDS=600 SEED=1 COUNT=250)
 	@SECONDS="$(SECONDS)" SEED="$(SEED)" COUNT="$(COUNT)" exec "$(PY)" -m tests.fuzz
 
 lint: $(VENV)/dev.stamp ## Check style, types, and which module imports which
@@ -51,7 +51,7 @@ lint: $(VENV)/dev.stamp ## Check style, types, and which module imports which
 	$(PY) -m mypy
 	$(PY) -c "from importlinter.cli import lint_imports_command as check; check()"
 
-format: $(VENV)/dev.stamp ## Format the code and mend what can be mended
+format: $(VENV)/dev.stamp ## Format the code and fix what can be fixed automatically
 	$(PY) -m ruff check --fix-only --quiet $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stop with one line at a setting that is wrong or missing, instead of restarting for ever without one.
+# Stop with one line for a wrong or missing setting, instead of restarting for ever.
 set -e
 python -c "
 import sys

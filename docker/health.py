@@ -1,7 +1,7 @@
-"""A container's health check that costs next to nothing: Django alone takes a second of CPU to start.
+"""A container's health check with little overhead: starting Django alone takes a second of CPU.
 
-python -I -S health.py http HOST PORT PATH     200 is healthy; nobody there is not
-python -I -S health.py sync HOST PORT PATH     healthy, unless the web process says that sync is critical (503)
+python -I -S health.py http HOST PORT PATH     200 is healthy; no answer is not
+python -I -S health.py sync HOST PORT PATH     healthy, unless the web process reports critical (503)
 python -I -S health.py alive FILE              healthy, if the file was touched within a minute and a half
 """
 
@@ -30,7 +30,7 @@ def main(kind: str, *arguments: str) -> int:
         except OSError:
             return 1
     answer = status(*arguments)
-    # Whether the web process is there says its own check
+    # The web process has its own check
     return int(answer == 503) if kind == "sync" else int(answer != 200)
 
 

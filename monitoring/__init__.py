@@ -1,1 +1,1 @@
-"""What sync is doing, in figures: health and its reasons, metrics, the dashboard, Prometheus, error pages."""
+"""Monitoring: health and its reasons, metrics, the dashboard, Prometheus, error pages."""

@@ -1,4 +1,4 @@
-"""What the dashboard shows: short figures for scripts, and everything that the live page draws."""
+"""The dashboard's data: key figures for scripts, and all data of the live page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from syncapp.services.roles import may_operate
 
 MINUTES_SHOWN = 30
 CONFLICTS_SHOWN = 5
-LONGEST_SHOWN = 20_000  # characters of a version; longer ones are looked at on their own page
+LONGEST_SHOWN = 20_000  # characters of a version; longer ones are shown on their own page only
 
 
 def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
 
 
 def script_figures() -> dict[str, Any]:
-    """`syncLag` in ms, `conflictRate` an hour, `errorRate` in percent of the last hour's changes, of the
+    """`syncLag` in ms, `conflictRate` an hour, `errorRate` in percent of the last hour's changes, in the
     direction where it is larger."""
     snapshot = take_snapshot()
     return _short(snapshot)
@@ -72,7 +72,7 @@ def live_figures() -> dict[str, Any]:
         "strategy": switches.strategy,
         "everRan": instance is not None,
         "notStarted": bool(facts.waiting_for),
-        # The first run waits, or is under way; not so if the whole device is halted
+        # The first run is pending or in progress; not if the whole device is halted
         "firstRun": bool(facts.waiting_for) and not any(not halt.side for halt in facts.safety.halts),
         "ownDatabases": bool(get_settings().mongodb_uri),
         "instanceId": instance.instance_id if instance else None,
@@ -80,7 +80,7 @@ def live_figures() -> dict[str, Any]:
         "streams": {"local": str(snapshot.local_stream), "atlas": str(snapshot.atlas_stream)},
         "lastError": instance.last_error if instance else "",
         "inFlight": instance.in_flight if instance else 0,
-        # What a listener said that has been silent since is told together with when it said so
+        # Figures of a listener that no longer reports are shown with their time
         "silentSince": instance.seen_at.isoformat()
         if instance and instance.seen_at and snapshot.is_silent
         else None,
@@ -116,8 +116,8 @@ def _directions(
 
 
 def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
-    """For each direction the last half hour, minute by minute. The last point is the rate of now, of the last
-    sixty seconds: a minute that has just begun has no changes yet, and would look like a standstill."""
+    """For each direction the last half hour, minute by minute. The last point is the rate of the last
+    sixty seconds: a minute that has just begun would look like a standstill."""
     current = now.replace(second=0, microsecond=0)
     starts = [current - timedelta(minutes=n) for n in range(MINUTES_SHOWN - 1, -1, -1)]
     rows = MetricMinute.objects.filter(minute__gte=starts[0]).values_list(
@@ -137,7 +137,7 @@ def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
 
 
 def _latest_conflicts() -> list[Any]:
-    """Without the bodies of those that are too long to be drawn every two seconds."""
+    """Without the bodies of those that are too long to be rendered every two seconds."""
     bodies = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
     rows: list[Any] = list(
         Conflict.objects.defer(*bodies).annotate(size=Length("local_document") + Length("atlas_document"))[

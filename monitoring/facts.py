@@ -1,4 +1,4 @@
-"""Gathers from Django's database the facts that health is judged by."""
+"""Gathers the input of health from Django's database."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from syncapp.services.switches import show as show_switches
 
 TEN_MINUTES = timedelta(minutes=10)
 SILENT = timedelta(seconds=5)  # an active listener reports every second
-LONGEST_ATTEMPT = timedelta(seconds=45)  # of a listener to begin
+LONGEST_ATTEMPT = timedelta(seconds=45)  # of a listener to start
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Health together with what it was judged by."""
+    """Health together with its input."""
 
     at: datetime
     facts: Facts
@@ -44,8 +44,8 @@ class Snapshot:
 
     @property
     def worst(self) -> DirectionFacts:
-        """Of the directions that are on, the one with the larger share of rejected changes: one error rate for
-        health, dashboard and scripts. Both together would hide that nothing arrives in one of them."""
+        """Of the enabled directions, the one with the larger share of rejected changes: one error rate for
+        health, dashboard and scripts. The sum of both would hide that one of them fails."""
         facts = self.facts
         directions = [facts.push, facts.pull] if facts.enabled else [facts.push]
         return max(directions, key=lambda one: (one.error_share, one.failed))
@@ -64,7 +64,7 @@ class Snapshot:
         return silent_s is None or silent_s > Thresholds().silent_warning_s
 
     def _stream(self, said: str) -> str:
-        """A listener that went silent has no stream, whatever it last said."""
+        """A listener that does not report has no stream, whatever its last report."""
         return Instance.Stream.DISCONNECTED if self.is_silent else said
 
 
@@ -131,7 +131,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
 
 
 def _safety(now: datetime, instance: Instance) -> SafetyFacts:
-    # One that was given up by a person says nothing; one that goes on may still mend what failed
+    # A cancelled run does not count; an unfinished one may still succeed
     ended = (ComparisonRun.State.DONE, ComparisonRun.State.FAILED)
     newest = ComparisonRun.objects.filter(state__in=ended).first()
     failed = newest is not None and newest.state == ComparisonRun.State.FAILED
@@ -164,8 +164,8 @@ def _stops(now: datetime, instance: Instance) -> tuple[StopFacts, ...]:
 
 
 def _start(now: datetime, instance: Instance | None) -> StartFacts | None:
-    """What a listener last said that could not begin. Not of one that would only stand by, while another is active;
-    nor of one that says nothing any more."""
+    """The last report of a listener that cannot start. Not of one that would only stand by, while another is active;
+    nor of one that no longer reports."""
     row = ListenerStart.objects.first()
     if row is None or now > row.next_at + LONGEST_ATTEMPT:
         return None
@@ -176,10 +176,10 @@ def _start(now: datetime, instance: Instance | None) -> StartFacts | None:
 
 
 def slow_seconds(now: datetime) -> dict[str, float]:
-    """For how long every minute with changes has been too slow of late, by direction.
+    """For how long every recent minute with changes has been too slow, by direction.
 
     Counted from the first to the last such minute: a minute without changes neither ends nor prolongs it.
-    Older than a quarter of an hour is not looked at.
+    Minutes older than a quarter of an hour are ignored.
     """
     spans: dict[str, float] = {}
     last: dict[str, datetime] = {}
@@ -197,5 +197,5 @@ def slow_seconds(now: datetime) -> dict[str, float]:
             last.setdefault(direction, minute)
             changes[direction] += processed
             spans[direction] = (last[direction] - minute).total_seconds() + 60
-    # Two slow changes ten minutes apart say nothing about the minutes between them
+    # Two slow changes ten minutes apart do not make a slow period
     return {which: span for which, span in spans.items() if changes[which] >= Thresholds().average_from}

@@ -1,4 +1,4 @@
-"""What is answered when something failed: JSON to scripts, a page to browsers, never a traceback."""
+"""Error responses: JSON for scripts, a page for browsers, never a traceback."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from syncapp.services.errors import NotFound, Unreachable, WrongInput
 from syncapp.services.roles import OPERATE, OPERATORS, VIEWERS, may_see
 
 log = structlog.get_logger(__name__)
-FAILED = "Something failed here. The log (app.log in SYNC_HOME/logs) says what"
-BAD_REQUEST = (
-    "The request cannot be taken as it is: it has too many fields, is too large, or is not well-formed"
-)
+FAILED = "Internal error. See the log (app.log in SYNC_HOME/logs)"
+BAD_REQUEST = "The request is refused: too many fields, too large, or not well-formed"
 NOT_FOUND = "There is nothing at {path}"
 FORBIDDEN = "Your login, {name}, may not do this: it needs the permission {permission}, which {whose}"
 OF_GROUP = "the group {group} has. An administrator can add you to it"
@@ -36,7 +34,7 @@ CODES = {
     500: "failed",
     503: Unreachable.code,
 }
-# Pages of the admin that are no model's, and the model whose permission they ask for
+# Admin pages without a model, and the model whose permission they require
 PAGES = {
     "syncapp_halts": "syncapp.instance",
     "syncapp_first_run": "syncapp.instance",
@@ -45,10 +43,10 @@ PAGES = {
 }
 ACTS = {"add": "add", "changelist": "view", "delete": "delete"}
 STALE = (
-    "The page that this was sent from is too old, or was opened before a login in another tab; nothing was done. "
-    "Go back, load it again, and send it once more"
+    "The form has expired, or was opened before a login in another tab; nothing was done. "
+    "Go back, reload the page, and submit it again"
 )
-# No template: those of the admin ask the database who is looking
+# No template: those of the admin query the database for the user
 PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} | Isthmus</title>'
     '<meta name="viewport" content="width=device-width, initial-scale=1"><style>'
@@ -66,7 +64,7 @@ PAGE = (
 
 
 class WhatIsAway:
-    """Middleware: a view that cannot reach what it needs is answered 503."""
+    """Middleware: 503 if a view needs an unavailable service."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -83,19 +81,17 @@ def unavailable(request: HttpRequest, error: BaseException | None) -> HttpRespon
     text = what_is_away(error) if error else None
     if text is None:
         return None
-    log.warning(
-        "A request could not be answered", event_name="unavailable", path=request.path, error=str(error)
-    )
+    log.warning("Request failed", event_name="unavailable", path=request.path, error=str(error))
     return answer(request, 503, "Not available at the moment", text)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: also of what failed before or after the view."""
-    return unavailable(request, sys.exc_info()[1]) or answer(request, 500, "An error", FAILED)
+    """Django's handler500: also for failures before or after the view."""
+    return unavailable(request, sys.exc_info()[1]) or answer(request, 500, "Internal error", FAILED)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400: what its own limits refuse."""
+    """Django's handler400: requests refused by its own limits."""
     return answer(request, 400, "Bad request", BAD_REQUEST)
 
 
@@ -117,11 +113,11 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def stale(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW."""
-    return answer(request, 403, "Sent from an old page", STALE)
+    return answer(request, 403, "Form expired", STALE)
 
 
 def _needed(request: HttpRequest) -> str:
-    """The permission that the refused page asks for. Whoever sees a page of sync lacks the one to act."""
+    """The permission that the refused page requires."""
     page = (request.resolver_match.url_name if request.resolver_match else "") or ""
     model = PAGES.get(page) or next(
         (

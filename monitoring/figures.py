@@ -1,6 +1,6 @@
-"""The one place that computes figures from what the listener reports: one aggregate query each.
+"""The one place that computes figures from the listener's reports: one aggregate query each.
 
-Health, API, dashboard, commands and Prometheus all show these, so that they never disagree.
+Health, API, dashboard, commands and Prometheus all use these, so that they agree.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from syncapp.models import ComparisonRun, Conflict, Instance, MetricMinute, Proc
 from syncapp.models.choices import Direction
 
 HOUR = timedelta(hours=1)
-SILENT = timedelta(seconds=15)  # a listener that works reports each second
+SILENT = timedelta(seconds=15)  # a working listener reports each second
 UNREAD = (Instance.Stream.CONNECTING, Instance.Stream.DISCONNECTED)
 COUNTERS = ("processed", "succeeded", "failed", "skipped", "inserts", "updates", "replaces", "deletes")
 
@@ -55,14 +55,14 @@ class ConflictTotals:
     local_wins: int
     atlas_wins: int
     merged: int
-    waiting: int  # for a person
+    waiting: int  # open: they need manual resolution
     last_hour: int
 
 
 def totals(since: datetime | None = None) -> dict[Direction, DirectionTotals]:
     rows = MetricMinute.objects.order_by()
     if since is not None:
-        # A row stands for a whole minute: the one in which the window begins belongs to it
+        # A row covers a whole minute: the one in which the window begins is included
         rows = rows.filter(minute__gte=since.replace(second=0, microsecond=0))
     sums = {name: Sum(name) for name in (*COUNTERS, "time_ms")}
     found = rows.values("direction").annotate(last_event_at=Max("last_event_at"), **sums)
@@ -82,7 +82,7 @@ def together(parts: dict[Direction, DirectionTotals]) -> DirectionTotals:
 
 
 def percentiles(since: datetime, *shares: float) -> dict[Direction, tuple[float, ...]]:
-    """Processing times in milliseconds that these shares of the changes since then stayed below."""
+    """Quantiles of the processing times since then, in milliseconds."""
     rows = (
         ProcessingTime.objects.filter(minute__gte=since.replace(second=0, microsecond=0))
         .order_by()
@@ -108,8 +108,8 @@ def conflict_totals(now: datetime, *, one_way_too: bool = True) -> ConflictTotal
 
 
 def conflicts_last_hour(now: datetime) -> int:
-    """Conflicts that two-way sync met. While one-way, local wins on purpose: that alarms nobody; nor does what
-    was decided by an operator's answer, at the first run or after a restore."""
+    """Conflicts of two-way sync. While one-way, local wins on purpose: these do not count; nor do those
+    decided by an operator's answer, at the first run or after a restore."""
     return Conflict.objects.filter(_met_since(now - HOUR)).count()
 
 
@@ -121,20 +121,20 @@ def _met_since(since: datetime) -> Q:
 
 
 def unfinished_runs() -> QuerySet[ComparisonRun]:
-    """Comparisons that wait or are under way."""
+    """Waiting or running comparisons."""
     return ComparisonRun.objects.filter(state__in=(ComparisonRun.State.WAITING, ComparisonRun.State.RUNNING))
 
 
 def device() -> Instance | None:
-    """This device as its listener last reported. None: no listener ever ran."""
+    """This device as last reported by its listener. None: no listener ever ran."""
     return Instance.objects.order_by(F("seen_at").desc(nulls_last=True), "-id").first()
 
 
 def lag_ms(instance: Instance | None, direction: Direction, now: datetime) -> int | None:
-    """Age of the oldest change that may not have arrived yet. None: no listener ever looked.
+    """Age of the oldest change that may not have arrived yet. None: no listener has reported yet.
 
-    While a stream is not connected, or the listener is silent, nobody knows what is there: the lag is at least
-    the time since somebody knew.
+    While a stream is not connected, or the listener does not report, the lag is at least
+    the time since then.
     """
     if instance is None:
         return None
@@ -153,14 +153,14 @@ def lag_ms(instance: Instance | None, direction: Direction, now: datetime) -> in
 
 
 def sync_lag_ms(instance: Instance | None, enabled: bool, now: datetime) -> int | None:
-    """The larger lag of the directions that are on."""
+    """The larger lag of the enabled directions."""
     directions = list(Direction) if enabled else [Direction.LOCAL_TO_ATLAS]
     lags = [lag for which in directions if (lag := lag_ms(instance, which, now)) is not None]
     return max(lags, default=None)
 
 
 def rate_now(now: datetime, before: int, current: int) -> float:
-    """Changes a second over the last minute, of the counts of the minute before and of the one that is not over:
-    of the one before as large a part counts as the last sixty seconds have of it."""
+    """Changes per second over the last sixty seconds, from the counts of the previous and the current minute:
+    the previous one counts in proportion to its overlap."""
     share = (now.second + now.microsecond / 1e6) / 60
     return (before * (1 - share) + current) / 60

@@ -1,7 +1,7 @@
-"""Flower, the tasks' view, at /flower/: for staff, and to look at only.
+"""Flower, the view of tasks, at /flower/: for staff, read-only.
 
-Flower itself listens on the loopback with a password of its own (SYNC_FLOWER_URL). Whatever a browser
-asks for reaches it as a GET, so that nothing can be stopped, restarted or revoked through this door.
+Flower itself listens on the loopback with its own password (SYNC_FLOWER_URL). Every request
+reaches it as a GET, so that nothing can be stopped, restarted or revoked this way.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from monitoring.failures import answer
 from syncapp.conf.settings import get_settings
 
 TIMEOUT_S = 10
-# The table of tasks asks by POST for what Flower also answers to a GET
+# The table of tasks uses POST where Flower also accepts GET
 TABLE = "/flower/tasks/datatable"
 BODY = re.compile(rb"<body\b[^>]*>")
 PASSED_ON = ("Content-Type", "Cache-Control", "Etag", "Last-Modified")
 
 
-@csrf_exempt  # nothing can be changed here, and Flower's pages know no token of ours
+@csrf_exempt  # nothing can be changed here, and Flower's pages have no CSRF token of ours
 @staff_member_required
 @gzip_page
 def flower(request: HttpRequest, rest: str = "") -> HttpResponse:
@@ -42,7 +42,7 @@ def flower(request: HttpRequest, rest: str = "") -> HttpResponse:
     if request.method == "POST" and request.path == TABLE:
         query = request.body.decode("utf-8", "replace")
     elif request.method not in ("GET", "HEAD"):
-        return HttpResponseNotAllowed(["GET", "HEAD"], "Flower can only be looked at here.\n")
+        return HttpResponseNotAllowed(["GET", "HEAD"], "Flower is read-only here.\n")
     try:
         return _ask(address, request.get_full_path_info().split("?")[0] + (f"?{query}" if query else ""))
     except (OSError, http.client.HTTPException):
@@ -55,7 +55,7 @@ def _ask(address: str, path: str) -> HttpResponse:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     headers = {"Accept-Encoding": "identity"}
-    # As Flower itself has it: there nothing has to be percent-encoded
+    # Flower's own password is not percent-encoded
     login = os.environ.get("FLOWER_BASIC_AUTH", "")
     if parts.username:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

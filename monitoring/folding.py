@@ -1,4 +1,4 @@
-"""Keeps the tables of metrics small: totals must never shrink, so old minutes become days, not nothing."""
+"""Keeps the tables of metrics small: totals must not change, so old minutes are rolled up into days."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SUMS = (*COUNTERS, "conflicts", "time_ms")
 
 @transaction.atomic
 def fold_old_minutes(now: datetime | None = None) -> tuple[int, int]:
-    """Rows that were folded into days, and histogram rows that were removed.
+    """Returns the numbers of rows rolled up into days, and of removed histogram rows.
 
-    Each day that is wholly older than a week becomes one row a direction, at its midnight. The histogram of
-    processing times is only asked about the last hour: its old rows go.
+    Each day that is completely older than a week becomes one row per direction, at its midnight. The histogram of
+    processing times is only needed for the last hour: old rows are removed.
     """
     edge = ((now or timezone.now()) - KEEP_MINUTES).replace(hour=0, minute=0, second=0, microsecond=0)
     old = MetricMinute.objects.filter(minute__lt=edge)

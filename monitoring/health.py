@@ -1,6 +1,6 @@
 """Health as a pure function of facts: `healthy`, `degraded` or `critical`, with the reasons.
 
-The thresholds are those of the operators' table (docs/api.md). No other value contains the word healthy,
+The thresholds are those of the table in docs/api.md. No other value contains the word healthy,
 since scripts search for it.
 """
 
@@ -17,7 +17,7 @@ from monitoring.values import MINUTE, Code, Page, Reason, Status, clock, duratio
 __all__ = ["Status", "assess", "duration"]
 DISABLED_MESSAGE = "Bidirectional sync is disabled"
 PAUSED_MESSAGE = "Sync is paused"
-HALTED_MESSAGE = "Sync is halted and waits for an operator's answer"
+HALTED_MESSAGE = "Sync is halted until an operator answers"
 NOT_STARTED_MESSAGE = "Bidirectional sync has not started yet"
 
 
@@ -25,12 +25,12 @@ NOT_STARTED_MESSAGE = "Bidirectional sync has not started yet"
 class Thresholds:
     average_warning_ms: float = 200
     average_critical_ms: float = 500  # when it lasts
-    average_from: int = 10  # changes: an average of fewer says nothing
+    average_from: int = 10  # changes: an average of fewer is not significant
     conflicts_warning: int = 5  # an hour
     conflicts_critical: int = 20
     error_share_warning: float = 0.01
     error_share_critical: float = 0.05
-    errors_critical_from: int = 10  # rejected changes: a share of a few changes is no rate
+    errors_critical_from: int = 10  # rejected changes: a share of a few changes is not significant
     pending: int = 100
     lasting_s: float = 10 * MINUTE
     disconnected_s: float = 5 * MINUTE
@@ -42,14 +42,14 @@ class Thresholds:
 @dataclass(frozen=True)
 class StreamFacts:
     status: str = "connected"
-    since_s: float = 0.0  # for how long the status has been what it is
+    since_s: float = 0.0  # duration of the current status
     reconnects: int = 0  # failed attempts in a row
     error: str = ""  # why it is not connected
 
 
 @dataclass(frozen=True)
 class StartFacts:
-    """Why the listener has not begun."""
+    """Why the listener cannot start."""
 
     text: str
     first_seen: datetime
@@ -69,8 +69,8 @@ class StopFacts:
 @dataclass(frozen=True)
 class DirectionFacts:
     average_ms: float = 0.0  # over the last ten minutes
-    averaged: int = 0  # so many changes
-    slow_for_s: float = 0.0  # for how long every minute's average has been above the critical bound
+    averaged: int = 0  # number of changes
+    slow_for_s: float = 0.0  # for how long every minute's average has been above the critical threshold
     failed: int = 0  # of the changes that were processed in the last hour
     processed: int = 0
     lag_ms: float = 0.0
@@ -84,7 +84,7 @@ class DirectionFacts:
 class Facts:
     enabled: bool = True
     paused: bool = False
-    silent_s: float | None = 0.0  # since the listener's last sign of life; None: there never was one
+    silent_s: float | None = 0.0  # since the listener's last report; None: there was none
     local_stream: StreamFacts = StreamFacts()
     atlas_stream: StreamFacts = StreamFacts()
     pull: DirectionFacts = DirectionFacts()
@@ -113,17 +113,17 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
         text = "Sync is paused: changes wait on both sides until it is resumed"
         reasons.append(Reason(Status.DEGRADED, Code.PAUSED, text, Page.SETTINGS))
     if facts.start is not None:
-        pass  # what a listener said before it had to begin again is no news
+        pass  # reports from before the listener's restart are outdated
     elif facts.waiting_for and facts.silent_s is not None:
-        # Nothing is read or written before, so streams and lag are no news
+        # Nothing is read or written before that, so streams and lag do not matter
         reasons.append(Reason(Status.DEGRADED, Code.NOT_STARTED, facts.waiting_for, _page_of_waiting(facts)))
     elif not facts.paused and (not reasons or reasons[0].status != Status.CRITICAL):
-        # What a listener said that has been silent for long is no news about streams and lag
+        # Streams and lag from the last report are outdated
         reasons += _streams(facts, limits) + _flow(facts, limits)
         reasons += stuck.reasons(facts.stuck, limits.lasting_s, pulls=facts.enabled)
     if facts.start is None and not _is_silent(facts, limits):
         reasons += [_stop(one, limits) for one in facts.stops]
-    # Halts outlive a silent listener: they are kept beside the data
+    # Halts are stored beside the data, also without a running listener
     reasons += safety.reasons(facts.safety, pulls=facts.enabled)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
     ordered = sorted(reasons, key=lambda r: -r.status.exit_code)
@@ -145,8 +145,8 @@ def _message(facts: Facts, status: Status) -> str:
         return HALTED_MESSAGE
     return {
         Status.HEALTHY: "Bidirectional sync is running",
-        Status.DEGRADED: "Bidirectional sync is running, but needs a look",
-        Status.CRITICAL: "Bidirectional sync needs attention now",
+        Status.DEGRADED: "Bidirectional sync is running, but has warnings",
+        Status.CRITICAL: "Bidirectional sync needs attention",
     }[status]
 
 
@@ -159,7 +159,7 @@ def _listener(facts: Facts, limits: Thresholds, now: datetime) -> list[Reason]:
     if facts.silent_s > limits.silent_warning_s:
         critical = facts.silent_s > limits.silent_critical_s
         text = (
-            f"The listener has been silent for {duration(facts.silent_s)} "
+            f"The listener has not reported for {duration(facts.silent_s)} "
             f"(critical above {duration(limits.silent_critical_s)}): is `manage.py sync_listen` running?"
         )
         status = Status.CRITICAL if critical else Status.DEGRADED
@@ -202,7 +202,7 @@ def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) ->
     if stream.reconnects >= facts.max_reconnects:
         text = (
             f"The {name} change stream has failed {stream.reconnects} times in a row "
-            f"(critical from {facts.max_reconnects}); trying goes on{why}"
+            f"(critical from {facts.max_reconnects}); still retrying{why}"
         )
         return [Reason(Status.CRITICAL, Code.STREAM, text, Page.DEVICES)]
     if stream.status != "connected":
@@ -268,7 +268,7 @@ def _direction(name: str, facts: DirectionFacts, limits: Thresholds) -> list[Rea
 
 
 def error_level(facts: DirectionFacts, limits: Thresholds = Thresholds()) -> Status:
-    """A few rejected changes are worth a look; an alarm is a share of many."""
+    """A few rejected changes degrade health; only a share of many is critical."""
     found = _level(facts.error_share, limits.error_share_warning, limits.error_share_critical)
     few = facts.failed < limits.errors_critical_from
     return Status.DEGRADED if found == Status.CRITICAL and few else found
@@ -279,7 +279,7 @@ def conflict_level(number: int, limits: Thresholds = Thresholds()) -> Status:
 
 
 def _level(value: float, warning: float, critical: float) -> Status:
-    """Critical is above its bound, degraded from its bound on: `< 5 | 5–20 | > 20`."""
+    """Critical above its threshold, degraded from its threshold on: `< 5 | 5–20 | > 20`."""
     if value > critical:
         return Status.CRITICAL
     return Status.DEGRADED if value >= warning else Status.HEALTHY

@@ -1,7 +1,7 @@
 """The documents at /docs/, as docs/build.sh has built them.
 
 Open to all, as /api/docs/ is: they say what the program is, and nothing of this device. And a runbook is needed most when
-Django's database, which knows the logins, is away.
+Django's database, which knows the logins, is down.
 """
 
 from __future__ import annotations

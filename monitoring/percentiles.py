@@ -8,10 +8,10 @@ from syncapp.models.metrics import TIME_BOUNDS_MS
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float:
-    """The time below which `share` (0 to 1) of the changes stayed; 0 if there were none.
+    """The quantile `share` (0 to 1) of the processing times; 0 without changes.
 
-    `counts` gives the changes for each upper bound of `TIME_BOUNDS_MS`. Within a bound the times are taken
-    as evenly spread; beyond the last finite bound nothing is known, so that bound itself is the answer.
+    `counts`: the changes for each upper bound of `TIME_BOUNDS_MS`. Within a bucket the times are assumed
+    to be evenly distributed; above the last finite bound the result is that bound.
     """
     total = sum(counts.values())
     if not total:

@@ -1,7 +1,7 @@
 """`GET /metrics`: the figures for Prometheus, read from Django's database at each scrape.
 
-There are several processes, so no counter lives in this one: the registry is made for the scrape and holds
-nothing else. Labels are bounded: direction, outcome, operation, side, winner, status.
+There are several processes, so no counters are kept in this one: the registry is created for the
+scrape. Labels are bounded: direction, outcome, operation, side, winner, status.
 """
 
 from __future__ import annotations
@@ -40,30 +40,28 @@ class SyncCollector(Collector):
         yield from _safety(snapshot)
 
     def describe(self) -> Iterator[Metric]:
-        """Names are known only when asked: registering must not query the database."""
+        """Empty: registering must not query the database."""
         return iter(())
 
 
 def _changes(snapshot: Snapshot) -> Iterator[Metric]:
-    changes = CounterMetricFamily(
-        "isthmus_changes", "Changes that were processed", labels=["direction", "outcome"]
-    )
+    changes = CounterMetricFamily("isthmus_changes", "Processed changes", labels=["direction", "outcome"])
     operations = CounterMetricFamily(
-        "isthmus_operations", "Changes that were written", labels=["direction", "operation"]
+        "isthmus_operations", "Written changes", labels=["direction", "operation"]
     )
     time = SummaryMetricFamily(
-        "isthmus_processing_seconds", "Workers' time for all changes", labels=["direction"]
+        "isthmus_processing_seconds", "Processing time of the workers", labels=["direction"]
     )
     quantile = GaugeMetricFamily(
         "isthmus_processing_quantile_seconds",
-        "Processing time that this share of the last hour's changes stayed below",
+        "Quantiles of the processing time in the last hour",
         labels=["direction", "quantile"],
     )
     lag = GaugeMetricFamily(
         "isthmus_lag_seconds", "Age of the oldest unfinished change", labels=["direction"]
     )
     last = GaugeMetricFamily(
-        "isthmus_last_event_timestamp_seconds", "When the newest change was made", labels=["direction"]
+        "isthmus_last_event_timestamp_seconds", "Time of the newest change", labels=["direction"]
     )
     times = figures.percentiles(snapshot.at - figures.HOUR, *QUANTILES)
     for which, counters in figures.totals().items():
@@ -75,7 +73,7 @@ def _changes(snapshot: Snapshot) -> Iterator[Metric]:
         for share, milliseconds in zip(QUANTILES, times[which], strict=True):
             quantile.add_metric([which, str(share)], milliseconds / 1000)
         lag_ms = figures.lag_ms(snapshot.instance, Direction(which), snapshot.at)
-        # While one-way, what waits on Atlas waits on purpose
+        # While one-way, changes on Atlas are pending on purpose
         if lag_ms is not None and (snapshot.switches.enabled or which != Direction.ATLAS_TO_LOCAL):
             lag.add_metric([which], lag_ms / 1000)
         if counters.last_event_at:
@@ -84,38 +82,42 @@ def _changes(snapshot: Snapshot) -> Iterator[Metric]:
 
 
 def _conflicts(snapshot: Snapshot) -> Iterator[Metric]:
-    # Of one-way sync's overwritten versions only the latest is kept: a number that shrinks is no counter
+    # Of one-way sync's overwritten versions only the latest is kept: a number that may shrink is no counter
     found = figures.conflict_totals(snapshot.at, one_way_too=False)
-    conflicts = CounterMetricFamily("isthmus_conflicts", "Conflicts by who won", labels=["winner"])
+    conflicts = CounterMetricFamily("isthmus_conflicts", "Conflicts by winner", labels=["winner"])
     conflicts.add_metric(["local"], found.local_wins)
     conflicts.add_metric(["atlas"], found.atlas_wins)
     conflicts.add_metric(["merged"], found.merged)
     yield conflicts
     yield GaugeMetricFamily(
-        "isthmus_conflicts_last_hour", "Conflicts of two-way sync", value=snapshot.facts.conflicts_last_hour
+        "isthmus_conflicts_last_hour",
+        "Conflicts of two-way sync in the last hour",
+        value=snapshot.facts.conflicts_last_hour,
     )
     yield GaugeMetricFamily(
-        "isthmus_conflicts_waiting", "Conflicts that wait for a person", value=found.waiting
+        "isthmus_conflicts_waiting", "Conflicts that need manual resolution", value=found.waiting
     )
     yield GaugeMetricFamily(
-        "isthmus_rejected_changes", "Documents set aside at present", value=RejectedChange.objects.count()
+        "isthmus_rejected_changes",
+        "Rejected documents that are not resolved",
+        value=RejectedChange.objects.count(),
     )
 
 
 def _state(snapshot: Snapshot) -> Iterator[Metric]:
-    health = GaugeMetricFamily("isthmus_health", "1 for the status that holds", labels=["status"])
+    health = GaugeMetricFamily("isthmus_health", "1 for the current status", labels=["status"])
     for status in Status:
         health.add_metric([status], float(status == snapshot.health.status))
     yield health
     instance, silent_s = snapshot.instance, snapshot.facts.silent_s
     gauges = {
         "isthmus_sync_enabled": ("1: both directions, 0: one-way", float(snapshot.switches.enabled)),
-        "isthmus_sync_paused": ("1: nothing moves", float(snapshot.switches.paused)),
-        "isthmus_pending_operations": ("Changes not finished", instance.queue_size if instance else 0),
+        "isthmus_sync_paused": ("1: paused", float(snapshot.switches.paused)),
+        "isthmus_pending_operations": ("Unfinished changes", instance.queue_size if instance else 0),
         "isthmus_in_flight_operations": ("Changes in tasks", instance.in_flight if instance else 0),
-        # +Inf where there never was one: an alert on "more than a minute" then holds
+        # +Inf without any report: an alert on "more than a minute" then fires
         "isthmus_listener_silent_seconds": (
-            "Since the listener's last sign of life",
+            "Time since the listener's last report",
             float("inf") if silent_s is None else max(0.0, silent_s),
         ),
     }
@@ -141,7 +143,7 @@ def _streams(snapshot: Snapshot) -> Iterator[Metric]:
 def _safety(snapshot: Snapshot) -> Iterator[Metric]:
     instance, facts = snapshot.instance, snapshot.facts.safety
     heartbeat = GaugeMetricFamily(
-        "isthmus_heartbeat_age_seconds", "Age of a heartbeat when its event was read", labels=["side"]
+        "isthmus_heartbeat_age_seconds", "Latency from a heartbeat to its event", labels=["side"]
     )
     if instance is not None:
         ages = {"local": instance.local_heartbeat_ms, "atlas": instance.atlas_heartbeat_ms}
@@ -152,10 +154,10 @@ def _safety(snapshot: Snapshot) -> Iterator[Metric]:
     yield CounterMetricFamily("isthmus_loops", "Sync loops since the listener started", value=facts.loops)
     gauges = {
         "isthmus_halts": (
-            "Halts that wait for an operator's answer",
+            "Unanswered halts",
             sum(not halt.answer for halt in facts.halts),
         ),
-        "isthmus_clock_warning": ("1: a clock is far off, or has jumped", bool(facts.clock_warning)),
+        "isthmus_clock_warning": ("1: a clock is off or has jumped", bool(facts.clock_warning)),
         "isthmus_clock_offset_seconds": (
             "Atlas's clock minus the local server's",
             instance.clock_offset_ms / 1000 if instance else 0,
@@ -165,7 +167,7 @@ def _safety(snapshot: Snapshot) -> Iterator[Metric]:
             len(instance.refused) if instance else 0,
         ),
         "isthmus_comparison_running": (
-            "Comparison runs that wait or are under way",
+            "Unfinished comparison runs",
             figures.unfinished_runs().count(),
         ),
     }

@@ -1,4 +1,4 @@
-"""What stops sync before it does harm, as reasons for health: halts, loops, clocks, failed comparisons."""
+"""Safeguards as reasons for health: halts, loops, clocks, failed comparisons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class HaltFacts:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> HaltFacts:
-        """A halt as the listener mirrors it."""
+        """A halt as mirrored by the listener."""
         return cls(
             document["id"],
             document["detail"],
@@ -35,14 +35,14 @@ class HaltFacts:
 class SafetyFacts:
     halts: tuple[HaltFacts, ...] = ()
     clock_warning: str = ""
-    loops: int = 0  # documents whose transfers went round since the listener started
+    loops: int = 0  # documents in a sync loop since the listener started
     loop_ago_s: float | None = None  # the last one
     failed_run: str = ""  # why the newest comparison run failed; empty: it did not
-    left_out: str = ""  # what it did not compare; empty: nothing
+    left_out: str = ""  # the documents it did not compare; empty: none
 
 
 def reasons(facts: SafetyFacts, *, pulls: bool = True) -> list[Reason]:
-    """`pulls`: two-way sync is enabled; else halts of Atlas's changes stop nothing that would move."""
+    """`pulls`: two-way sync is enabled; otherwise halts of Atlas's changes have no effect."""
     found = [_halted(halt) for halt in facts.halts if pulls or halt.side != "atlas"]
     if facts.loop_ago_s is not None and facts.loop_ago_s < HOUR:
         text = (
@@ -56,7 +56,7 @@ def reasons(facts: SafetyFacts, *, pulls: bool = True) -> list[Reason]:
         text = f"The last comparison run failed: {facts.failed_run}"
         found.append(Reason(Status.DEGRADED, Code.FAILED_RUN, text, Page.RUNS))
     if facts.left_out:
-        text = f"The last comparison run is not whole: {facts.left_out}"
+        text = f"The last comparison run is incomplete: {facts.left_out}"
         found.append(Reason(Status.DEGRADED, Code.LEFT_OUT, text, Page.RUNS))
     return found
 
@@ -66,7 +66,7 @@ def _halted(halt: HaltFacts) -> Reason:
     if halt.answer:
         text = f"{detail}: the answer {halt.answer} is being carried out"
         return Reason(Status.DEGRADED, Code.ANSWERED, text, Page.HALTS)
-    what = f"{halt.collection or 'every collection'} stands still" if halt.side else "nothing is transferred"
+    what = f"{halt.collection or 'every collection'} is paused" if halt.side else "nothing is transferred"
     return Reason(
         Status.CRITICAL,
         Code.HALTED,

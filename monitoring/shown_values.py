@@ -1,7 +1,7 @@
-"""Values of canonical extended JSON as a person reads them: `2`, `ObjectId("…")`, `2026-03-01 12:00:05 UTC`.
+"""Readable values of canonical extended JSON: `2`, `ObjectId("…")`, `2026-03-01 12:00:05 UTC`.
 
-Every value has a text, also such as Python cannot hold (a date in the year 46334). Types that look alike (1 and
-1.0) are told apart by `typed`. Extended JSON: https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md
+Every value has a text, even if Python cannot hold it (a date in the year 46334). Types that look alike (1 and
+1.0) are distinguished by `typed`. Extended JSON: https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-LINE = 48  # what fits on so many characters stands on one line
+LINE = 48  # values up to this length are on one line
 _NUMBERS = {
     "$numberInt": "int",
     "$numberLong": "long",
@@ -73,7 +73,7 @@ def _special(value: object) -> str | None:
     try:
         return show(value) if show else None
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error):
-        return None  # a document of a user that only looks like one
+        return None  # a user document that only looks like one
 
 
 def _date(value: Mapping[str, Any]) -> str:

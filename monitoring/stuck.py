@@ -1,4 +1,4 @@
-"""Changes that do not get through, as reasons for health."""
+"""Changes that cannot be transferred, as reasons for health."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAMES = {"local": "Local → Atlas", "atlas": "Atlas → local"}
 
 @dataclass(frozen=True)
 class StuckFacts:
-    """As the listener mirrors it (syncapp/listener/stuck.py)."""
+    """As mirrored by the listener (syncapp/listener/stuck.py)."""
 
     side: str
     collection: str
@@ -34,7 +34,7 @@ class StuckFacts:
 
 
 def reasons(stuck: Iterable[StuckFacts], lasting_s: float, *, pulls: bool = True) -> list[Reason]:
-    """`pulls`: two-way sync is enabled; else nothing of Atlas's stream is expected to move."""
+    """`pulls`: two-way sync is enabled; otherwise Atlas's stream is expected to stand."""
     return [_reason(one, lasting_s) for one in stuck if pulls or one.side != "atlas"]
 
 
@@ -43,10 +43,10 @@ def _reason(one: StuckFacts, lasting_s: float) -> Reason:
     lasting = f"{duration(one.for_s)} (critical above {duration(lasting_s)})"
     what = f"changes of {one.collection}" if one.collection else "changes"
     if one.still:
-        text = f"{_NAMES[one.side]}: {what} have not got through for {lasting}"
+        text = f"{_NAMES[one.side]}: {what} have not been transferred for {lasting}"
         return Reason(status, Code.STILL, f"{text}: {one.error}" if one.error else text)
     return Reason(
         status,
         Code.FAILING,
-        f"{_NAMES[one.side]}: {what} have failed for {lasting}, and are tried again: {one.error}",
+        f"{_NAMES[one.side]}: {what} have been failing for {lasting} and are retried: {one.error}",
     )

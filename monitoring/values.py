@@ -1,4 +1,4 @@
-"""What health is made of: a status and reasons with it; and lengths of time to read."""
+"""The parts of health: a status and its reasons; and formatted durations."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Status(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """As monitoring plug-ins have it: 0 fine, 1 warning, 2 critical."""
+        """As in monitoring plug-ins: 0 fine, 1 warning, 2 critical."""
         return list(Status).index(self)
 
 
 class Page(StrEnum):
-    """Where a person sees more and acts: the names of the admin's addresses."""
+    """The admin page for a reason, by its URL name."""
 
     HALTS = "admin:syncapp_halts"
     FIRST_RUN = "admin:syncapp_first_run"
@@ -83,7 +83,7 @@ class Reason:
         object.__setattr__(self, "text", one_line(self.text))
 
     def as_document(self) -> dict[str, str | None]:
-        """As API and live page have it. `link`: a path."""
+        """For API and live page. `link`: a path."""
         link = reverse(self.page) if self.page else None
         return {
             "status": str(self.status),
@@ -99,7 +99,7 @@ def clock(moment: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time to read: 42 s, 7 min, 3 h, 2 days."""
+    """A readable duration: 42 s, 7 min, 3 h, 2 days."""
     for unit, size in (("days", 86_400), ("h", HOUR), ("min", MINUTE)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""Both versions of a document side by side, field by field, as text that a person can read."""
+"""Both versions of a document side by side, field by field, as readable text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from monitoring.shown_values import shown, typed
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
-_MOST_WORDS = 2_000  # longer texts are only compared from both ends: the time grows with the square
+_MOST_WORDS = 2_000  # longer texts are only compared from both ends: the time is quadratic
 
 
 class Part(NamedTuple):
@@ -40,7 +40,7 @@ class FieldPair:
 def compare(local: str, atlas: str) -> list[FieldPair]:
     """Fields of two documents in canonical extended JSON, in the order of the local one, then the others.
 
-    Where only the types differ (1 and 1.0) the texts name them, so that the difference is seen. Empty text
+    Where only the types differ (1 and 1.0) the texts contain them, to show the difference. Empty text
     means: the document was absent.
     """
     sides = [json.loads(text) if text else {} for text in (local, atlas)]
@@ -66,7 +66,7 @@ def _whole(text: str | None, differs: bool) -> Sequence[Part]:
 
 
 def marked(left: str, right: str) -> tuple[list[Part], list[Part]]:
-    """Two texts in parts, word by word, those marked in which they differ."""
+    """Two texts in parts, word by word, with the differing ones marked."""
     ours, theirs = _WORDS.findall(left), _WORDS.findall(right)
     if max(len(ours), len(theirs)) > _MOST_WORDS:
         return _from_both_ends(ours, theirs)

@@ -1,4 +1,4 @@
-"""`/monitoring/dashboard`: JSON for scripts, a live page for a browser; and what the page asks for."""
+"""`/monitoring/dashboard`: JSON for scripts, a live page for a browser; and the page's data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class DashboardOut(serializers.Serializer):
     health = serializers.ChoiceField(choices=[str(status) for status in Status])
     syncLag = serializers.IntegerField(
         allow_null=True,
-        help_text="ms; age of the oldest change that may not have arrived; null: no listener ever reported",
+        help_text="ms; age of the oldest change that may not have arrived; null: no listener has reported yet",
     )
     conflictRate = serializers.IntegerField(help_text="Conflicts in the last hour")
     errorRate = serializers.FloatField(
-        help_text="Percent of the last hour's changes that were rejected, of the direction where it is larger"
+        help_text="Percentage of the last hour's changes that were rejected, in the direction where it is larger"
     )
     queueSize = serializers.IntegerField()
-    halts = serializers.IntegerField(help_text="Halts that wait for an operator's answer")
+    halts = serializers.IntegerField(help_text="Unanswered halts")
 
 
 class DashboardFigures(APIView):
@@ -41,7 +41,7 @@ class DashboardFigures(APIView):
 
 
 class Live(APIView):
-    """Everything that the live page draws; it asks every two seconds."""
+    """All data of the live page, polled every two seconds."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
@@ -55,9 +55,9 @@ def _page(request: HttpRequest) -> HttpResponse:
 _figures = DashboardFigures.as_view()
 
 
-@csrf_exempt  # nothing can be changed here: who tries is answered 405
+@csrf_exempt  # nothing can be changed here: other methods are answered 405
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """Who accepts HTML by name is a browser; `*/*` is a script. The page is for staff, as the admin is."""
+    """A client that accepts HTML explicitly is a browser; `*/*` is a script. The page is for staff, like the admin."""
     looks = request.method in ("GET", "HEAD")
     page = looks and request.get_preferred_type(["application/json", "text/html"]) == "text/html"
     answer = admin.site.admin_view(_page) if page else _figures

@@ -1,5 +1,5 @@
-"""A worker's sign of life for its container: a file that is touched by the process that hands out tasks, as long as it
-does so. To ask a worker by the broker (`celery inspect ping`) takes a second of CPU."""
+"""A worker's liveness file for its container's health check: touched by the process that dispatches tasks, while it
+works. Pinging a worker through the broker (`celery inspect ping`) takes a second of CPU."""
 
 from __future__ import annotations
 

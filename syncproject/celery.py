@@ -1,7 +1,7 @@
-"""The Celery application: queues, routes, and the settings that make a killed worker lose nothing.
+"""The Celery application: queues, routes, and settings by which a killed worker loses nothing.
 
-Redis may lose a task all the same (between pop and unacked). That is harmless: the saved resume token
-is the truth, and the listener asks again for every key whose task does not report.
+Redis may still lose a task (between pop and unacked). That is harmless: the saved resume token
+is authoritative, and the listener re-queues every key whose task does not report.
 """
 
 import os
@@ -21,11 +21,11 @@ from syncproject.alive import Alive
 LONGEST_WAIT_SECONDS = 8
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
-os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they are about pages
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they concern web pages
 
 
 class Connection(KombuConnection):
-    """As Celery's, but a broker that is back is noticed soon: by itself it would wait for up to half a minute."""
+    """Like Celery's, but it reconnects sooner: the default waits for up to half a minute."""
 
     def _ensure_connection(self, *args: Any, **options: Any) -> Any:
         return super()._ensure_connection(*args, **{"interval_max": LONGEST_WAIT_SECONDS, **options})

@@ -1,4 +1,4 @@
-"""Gunicorn's settings: one process with threads, for SQLite has one writer and the work is elsewhere."""
+"""Gunicorn's settings: one process with threads, since SQLite has one writer and the work is done elsewhere."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ bind = f"{_settings.sync_web_bind}:{_settings.port}"
 worker_class = "gthread"
 workers = 1
 threads = 8
-preload_app = True  # the one that serves shares its memory with the one that watches over it
+preload_app = True  # the serving process shares memory with its supervisor
 timeout = 60
-graceful_timeout = 2  # an open live page must not hold up a stop
+graceful_timeout = 2  # an open live page must not delay a stop
 keepalive = 5
 accesslog = None
 limit_request_line = 8_190  # an address may hold a long `_id` (admin/document.py)
@@ -21,7 +21,7 @@ control_socket_disable = True  # it would be one file for all instances on this 
 
 
 def when_ready(server: Any) -> None:
-    """Before the process that serves is forked: what its first request would load belongs to both."""
+    """Before the serving process is forked: load what its first request needs, shared by both."""
     from django.urls import get_resolver
 
     _ = get_resolver().url_patterns

@@ -15,12 +15,12 @@ SYNC.home.mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = SYNC.django_secret_key or kept_secret(SYNC.home, "secret_key", 64)
 DEBUG = SYNC.django_debug
-# This machine's own names always: health checks ask under them
+# Always this machine's own names: health checks use them
 ALLOWED_HOSTS = [*SYNC.django_allowed_hosts, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = list(SYNC.django_csrf_trusted_origins)
 # Behind a proxy that does TLS, the login travels by TLS only
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(o.startswith("https://") for o in CSRF_TRUSTED_ORIGINS)
-# Redirecting to https and HSTS are the business of the proxy that does TLS
+# Redirects to https and HSTS are up to the TLS proxy
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 
 INSTALLED_APPS = [
@@ -29,7 +29,7 @@ INSTALLED_APPS = [
     "syncapp",
     "monitoring",
 ]
-# These serve no pages of Django's: without what only pages need, each process takes 20 MB less
+# These serve no web pages: without the parts for pages, each process takes 20 MB less
 if not {"worker", "flower"}.intersection(sys.argv):
     INSTALLED_APPS = ["django_celery_beat", *INSTALLED_APPS]
 if not {"sync_listen", "worker", "beat", "flower"}.intersection(sys.argv):
@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "monitoring.failures.WhatIsAway",
 ]
 
-LOGIN_REDIRECT_URL = "admin:index"  # of whoever opened the login page itself
+LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 CSRF_FAILURE_VIEW = "monitoring.failures.stale"
 ROOT_URLCONF = "syncproject.urls"
 WSGI_APPLICATION = "syncproject.wsgi.application"
@@ -87,16 +87,16 @@ DATABASES: dict[str, dict[str, Any]] = {
     if SYNC.database_url
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": SYNC.home / "isthmus.sqlite3"}
 }
-# Tasks and requests are short: a new connection would be a good part of each
+# Tasks and requests are short: a new connection would be a large part of each
 DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    # A server that is away or frozen is noticed in seconds, where the driver itself would wait for minutes or for ever
+    # A server that is down or frozen is noticed in seconds, where the driver itself would wait for minutes or for ever
     DATABASES["default"]["ENGINE"] = "syncproject.postgresql"
     limits = {"connect_timeout": 4, "tcp_user_timeout": 10_000}
     DATABASES["default"]["OPTIONS"] = {**limits, **DATABASES["default"].get("OPTIONS", {})}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # Several processes write. IMMEDIATE takes the write lock at BEGIN, so that nobody fails half-way.
+    # Several processes write. IMMEDIATE takes the write lock at BEGIN, so that no transaction fails half-way.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -113,17 +113,17 @@ USE_I18N = False
 USE_TZ = True
 FORMAT_MODULE_PATH = "syncproject.formats"
 
-# A form may hold a list of 1,000 names or ids, which the API takes, and its other fields
+# A form may contain a list of 1,000 names or ids, the API's limit, and other fields
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 STATIC_URL = "static/"
 STATIC_ROOT = SYNC.home / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a folder that is missing
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a missing folder
 # Static files are served straight from the packages: nothing has to be collected after an upgrade
 WHITENOISE_USE_FINDERS = True
 
 REST_FRAMEWORK = {
-    # The token first: whoever has no login is answered 401, not 403
+    # The token first: without a login the response is 401, not 403
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
@@ -137,7 +137,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Isthmus",
     "DESCRIPTION": "Two-way sync between a local MongoDB and MongoDB Atlas: health, figures, conflicts, switches. "
-    "To another method than those named here an address answers 405, with the header Allow.",
+    "Other methods than those listed are answered 405, with the header Allow.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
@@ -159,7 +159,7 @@ UNFOLD = {
     ],
     "STYLES": [lambda request: static("monitoring/isthmus.css")],
     "SHOW_VIEW_ON_SITE": False,
-    "SHOW_HISTORY": False,  # Django's own log of the admin: what counts is in the audit log
+    "SHOW_HISTORY": False,  # Django's own log of the admin: the audit log replaces it
     "BORDER_RADIUS": "8px",
     "DASHBOARD_CALLBACK": "monitoring.dashboard.page_context",
     "SIDEBAR": {"navigation": "syncapp.admin.navigation.sidebar"},
@@ -182,13 +182,11 @@ UNFOLD = {
 
 _BROKER = broker_of(SYNC.celery_broker_url or "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = _BROKER.url
-CELERY_BROKER_USE_SSL = dict(_BROKER.tls) or None  # by itself Celery would not verify a rediss:// server
+CELERY_BROKER_USE_SSL = dict(_BROKER.tls) or None  # by default Celery does not verify a rediss:// server
 CELERY_TASK_SERIALIZER = "bson"
 CELERY_ACCEPT_CONTENT = ["bson", "json"]
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_RESULT_EXPIRES = (
-    None  # else beat makes a task of its own that cleans up results, of which there are none
-)
+CELERY_RESULT_EXPIRES = None  # otherwise beat creates a task that cleans up results, of which there are none
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_LOST_WAIT = 2  # seconds, until a task whose process has ended is known to be lost
@@ -209,7 +207,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": CONNECT_SECONDS,
 }
 if SYNC.is_small and "worker" in sys.argv:
-    # How long Redis keeps a question that finds no task: 1 s by default, which is half of what a worker costs at rest
+    # Timeout of Redis's blocking pop: the default of 1 s causes half of an idle worker's CPU
     CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 5
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"

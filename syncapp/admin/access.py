@@ -25,7 +25,7 @@ class SeenByOperators:
 
 
 class ChangedByOperators(SeenByOperators):
-    """Rows that people make, change and delete."""
+    """Rows that users create, change and delete."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_operate_permission(request)

@@ -1,4 +1,4 @@
-"""What the admin's pages share."""
+"""The common part of the admin's pages."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from syncapp.services.patterns import matches
 
 
 class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
-    """Rows that the product writes: a person looks at them."""
+    """Rows written by the product: read-only."""
 
     compressed_fields = False
-    empty_text = "Nothing is here yet."  # what an empty list means
+    empty_text = "No entries yet."  # shown for an empty list
     in_page: tuple[
         str, ...
     ] = ()  # actions that stand in the page itself, beside what they do: not a second time above it
@@ -48,18 +48,18 @@ class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
 
 
 def redirect_to(page: str, *arguments: object) -> HttpResponse:
-    """The answer of a dialog: htmx follows this header in the page, and a usual redirect in the dialog."""
+    """The response of a dialog: htmx follows this header in the page, but a normal redirect in the dialog."""
     return HttpResponse(status=200, headers={"HX-Redirect": reverse(f"admin:{page}", args=arguments)})
 
 
 def say_matches(request: HttpRequest, pattern: str) -> None:
-    """What a pattern that was saved matches now: a warning if it is nothing."""
+    """Show what a saved pattern matches now; a warning if nothing."""
     found = matches(pattern)
     (messages.warning if found.none_now else messages.info)(request, f"{found}.")
 
 
 def block(value: object) -> SafeString:
-    """Text, or a value as JSON, in a box of fixed-width letters."""
+    """Text, or a value as JSON, in a monospaced box."""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     return format_html('<pre class="isthmus-pre">{}</pre>', text)
 
@@ -72,14 +72,14 @@ def readable(canonical: str) -> SafeString:
 
 
 def extended_json(documents: Mapping[str, str]) -> SafeString:
-    """Documents in canonical extended JSON, for whoever asks; an empty text: there is none."""
+    """Documents in canonical extended JSON, on demand; an empty text: there is none."""
     parts = [(title, block(json.loads(text) if text else "deleted")) for title, text in documents.items()]
     shown = format_html_join("", "<h4>{}</h4>{}", parts)
     return format_html('<details class="isthmus-more"><summary>Show</summary>{}</details>', shown)
 
 
 def shown_id(canonical: str) -> str:
-    """An _id in full, as a person reads it."""
+    """An _id in full, readable."""
     try:
         return shown(json.loads(canonical))
     except (ValueError, RecursionError):

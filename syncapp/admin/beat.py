@@ -34,7 +34,7 @@ class TaskForm(PeriodicTaskForm):
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, ModelAdmin):
-    """The product's own tasks can be turned off and given other periods. One that is deleted would be missing until the
+    """The built-in tasks can be turned off and given other periods. A deleted one would be missing until the
     next start."""
 
     form = TaskForm
@@ -47,7 +47,7 @@ class PeriodicTaskAdmin(BeatPeriodicTaskAdmin, ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
         own = queryset.filter(task__startswith="syncapp.")
         for name in own.values_list("name", flat=True):
-            messages.warning(request, f"“{name}” belongs to sync and stays: it can be turned off instead.")
+            messages.warning(request, f"“{name}” is built in and cannot be deleted: turn it off instead.")
         super().delete_queryset(request, queryset.exclude(pk__in=own.values("pk")))
 
 

@@ -1,4 +1,4 @@
-"""Conflicts: to read, both versions side by side, and the loser can be brought back."""
+"""Conflicts: read-only, both versions side by side; the loser can be restored."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ NOW = "syncapp_conflict_now"
 
 
 def exact(moment: dt.datetime | None) -> str:
-    """A time to the millisecond, which is what decides."""
+    """A time with milliseconds, the resolution of decisions."""
     return "unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03} UTC"
 
 
 @admin.register(Conflict)
 class ConflictAdmin(ReadOnlyAdmin):
-    empty_text = "No conflicts: no document was changed on both sides at the same time."
+    empty_text = "No conflicts: no document was changed on both sides."
     list_display = ("when", "collection", "document", "who_won", "strategy", "restored")
     list_display_links = ("when", "document")
     list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))
@@ -45,9 +45,9 @@ class ConflictAdmin(ReadOnlyAdmin):
     actions_detail = in_page = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
         (None, {"fields": ("headline", "decisions", "versions", "as_json")}),
-        ("How it was decided", {"fields": ("why", ("at", "strategy"), ("changed_here", "changed_there"))}),
+        ("Decision", {"fields": ("why", ("at", "strategy"), ("changed_here", "changed_there"))}),
         (
-            "Where it came from",
+            "Origin",
             {
                 "fields": (
                     ("local_origin", "atlas_origin"),
@@ -66,11 +66,11 @@ class ConflictAdmin(ReadOnlyAdmin):
         if obj is not None and _decisions(obj) and not self.has_operate_permission(request):
             sets[0] = (None, {"fields": ("headline", "versions", "as_json")})
         if obj is not None and obj.loser and obj.restored_at is None:
-            sets.insert(1, ("What a restore would bring", {"fields": ("now",)}))
+            sets.insert(1, ("Effect of a restore", {"fields": ("now",)}))
         return sets
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
-        # A list must not read two documents of up to 16 MB a row; the page of one loads them when asked
+        # A list must not read two documents of up to 16 MB per row; the detail page loads them on demand
         return super().get_queryset(request).defer(*BODIES)
 
     def get_urls(self) -> list[URLPattern]:
@@ -88,7 +88,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     @display(
         description="Winner",
         ordering="winner",
-        label={"Local": "info", "Atlas": "success", "Waits for a person": "danger"},
+        label={"Local": "info", "Atlas": "success", "Needs manual resolution": "danger"},
     )
     def who_won(self, conflict: Conflict) -> str:
         over = conflict.winner == Conflict.Winner.OPEN and not conflict.waits
@@ -140,14 +140,14 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     @display(description="Local MongoDB")
     def now(self, conflict: Conflict) -> SafeString:
-        # Loaded by the page itself: a database that does not answer must not keep the page from opening
+        # Loaded by the page itself: an unreachable database must not block the page
         address = reverse(f"admin:{NOW}", args=[conflict.pk])
         return format_html(
-            '<div hx-get="{}" hx-trigger="load">Reading what the local MongoDB holds now …</div>', address
+            '<div hx-get="{}" hx-trigger="load">Reading the current local version …</div>', address
         )
 
     def now_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """What the local MongoDB holds now beside the version that a restore would write, as a piece of a page."""
+        """The current local version beside the one to restore, as a fragment of the page."""
         conflict = get_object_or_404(Conflict, pk=object_id)
         if not self.has_view_permission(request, conflict):
             raise PermissionDenied
@@ -164,9 +164,9 @@ class ConflictAdmin(ReadOnlyAdmin):
         icon="settings_backup_restore",
         permissions=["restore_loser"],
         dialog={
-            "title": "Restore the version that lost?",
-            "description": "It is written to the local MongoDB as a new change, and sync carries it to Atlas. "
-            "What is there now is overwritten.",
+            "title": "Restore the losing version?",
+            "description": "It is written to the local MongoDB as a new change and pushed to Atlas. "
+            "The current version is overwritten.",
             "form_class": None,
             "form_submit_text": "Restore",
         },
@@ -175,9 +175,7 @@ class ConflictAdmin(ReadOnlyAdmin):
         conflict = get_object_or_404(Conflict, pk=object_id)
         with as_message(request):
             restore(conflict, request.user)
-            messages.success(
-                request, f"The {conflict.loser} version was restored; sync carries it from here."
-            )
+            messages.success(request, f"The {conflict.loser} version was restored as a new local change.")
         return redirect_to("syncapp_conflict_change", object_id)
 
     def has_restore_loser_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
@@ -192,8 +190,8 @@ class ConflictAdmin(ReadOnlyAdmin):
         icon="upload",
         permissions=["resolve"],
         dialog={
-            "title": "Let the local version count?",
-            "description": "It is written to Atlas, from where it reaches every device. Atlas's version stays "
+            "title": "Use the local version?",
+            "description": "It is written to Atlas and from there to every device. Atlas's version stays "
             "in this record.",
             "form_class": None,
             "form_submit_text": "Take local",
@@ -208,7 +206,7 @@ class ConflictAdmin(ReadOnlyAdmin):
         icon="download",
         permissions=["resolve"],
         dialog={
-            "title": "Let Atlas's version count?",
+            "title": "Use Atlas's version?",
             "description": "It is written to the local MongoDB. The local version stays in this record.",
             "form_class": None,
             "form_submit_text": "Take Atlas",
@@ -220,7 +218,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     def _resolve(self, request: HttpRequest, object_id: int, winner: Side) -> HttpResponse:
         with as_message(request):
             resolve(get_object_or_404(Conflict, pk=object_id), winner, request.user)
-            messages.success(request, f"The {winner} version counts; sync agrees on it.")
+            messages.success(request, f"The {winner} version was used.")
         return redirect_to("syncapp_conflict_change", object_id)
 
     def has_resolve_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
@@ -231,7 +229,7 @@ class ConflictAdmin(ReadOnlyAdmin):
 
 
 def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
-    """What can still be done, each with the address of its dialog."""
+    """The possible actions, each with the address of its dialog."""
 
     def decision(name: str, title: str, text: str, first: bool = False) -> dict[str, Any]:
         address = reverse(f"admin:syncapp_conflict_{name}", args=[conflict.pk])
@@ -252,7 +250,7 @@ def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
 def _settled(conflict: Conflict) -> str:
     if conflict.restored_at:
         return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
-    return "Resolved automatically: both sides came to hold the same."
+    return "Resolved automatically: both sides became equal."
 
 
 def _tag(conflict: Conflict, side: str) -> str:

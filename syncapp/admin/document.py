@@ -1,4 +1,4 @@
-"""The page of one document: both sides as they are now, and why they differ."""
+"""The page of one document: its current versions on both sides, and why they differ."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _address(collection: str, **by: str) -> str:
 
 
 def linked(reason: Reason) -> SafeString:
-    """A reason, with a link to what it speaks of."""
+    """A reason, with a link to its object."""
     page = PAGES.get(reason.code)
     if page is not None:
         return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}", args=[reason.row]), reason.text)
@@ -58,7 +58,7 @@ def linked(reason: Reason) -> SafeString:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """For staff who may see conflicts, which show documents too."""
+    """For staff with the view permission for conflicts, which show documents too."""
     if not may_see(request.user, "syncapp.conflict"):
         raise PermissionDenied
     collection, document_id = request.GET.get("collection", ""), request.GET.get("id", "")

@@ -19,7 +19,7 @@ from syncapp.services.exclusions import exclude, include
 
 @admin.register(ExcludedCollection)
 class ExcludedCollectionAdmin(ChangedByOperators, ModelAdmin):
-    empty_text = "Nothing is excluded: every collection is pulled from Atlas."
+    empty_text = "No exclusions: every collection is pulled from Atlas."
     list_before_template = "syncapp/exclusions_before.html"
     list_display = ("pattern", "created_at")
     search_fields = ("pattern",)
@@ -28,7 +28,7 @@ class ExcludedCollectionAdmin(ChangedByOperators, ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if field := form.base_fields.get("pattern"):
-            field.help_text = "A collection's name or a glob pattern such as temp_*: * stands for any characters, ? for one. Not pulled from Atlas; it still goes up."
+            field.help_text = "A collection's name or a glob pattern such as temp_*: * stands for any characters, ? for one. Not pulled from Atlas; still pushed."
         return form
 
     def save_model(

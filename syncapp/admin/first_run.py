@@ -1,4 +1,4 @@
-"""The page "First run": what both databases held, three questions, a preview, and how far it is."""
+"""The page "First run": the comparison's result, three questions, a preview, and the progress."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NAME, PROGRESS = "syncapp_first_run", "syncapp_first_run_progress"
 
 
 class ChoiceForm(forms.Form):
-    """Three questions. The labels of the answers say what each would do, to how many documents."""
+    """Three questions. The labels of the answers give their effect in numbers of documents."""
 
     differing = forms.ChoiceField(widget=forms.RadioSelect)
     timestamp_field = forms.CharField(
-        required=False, max_length=200, label="Field that says when a document was changed"
+        required=False, max_length=200, label="Field with the time of the last change"
     )
     only_atlas = forms.ChoiceField(widget=forms.RadioSelect)
     only_local = forms.ChoiceField(widget=forms.RadioSelect)
@@ -61,26 +61,26 @@ def questions(found: Counts) -> dict[str, tuple[str, list[tuple[str, str]]]]:
     kept = "the other version is kept as a conflict, and can be restored"
     return {
         "differing": (
-            f"{differ} on both sides, with different contents: which version counts?",
+            f"{differ} on both sides, with different contents: which version wins?",
             [
                 ("newest", f"The newer one, by a field of the documents; {kept}"),
                 ("local", f"The local one: {differ} on Atlas overwritten; {kept}"),
                 ("atlas", f"Atlas's: {differ} in the local database overwritten; {kept}"),
-                ("manual", f"I decide one by one: {differ} stay as they are until then"),
+                ("manual", f"Decide one by one: {differ} stay unchanged until then"),
             ],
         ),
         "only_atlas": (
             f"{there} only on Atlas",
             [
                 ("pull", f"Copy them to the local database: {there} inserted"),
-                ("leave", "Leave them on Atlas; one that is changed there later is copied then"),
+                ("leave", "Leave them on Atlas; later changes there are copied"),
             ],
         ),
         "only_local": (
             f"{here} only in the local database",
             [
                 ("push", f"Copy them to Atlas: {here} inserted"),
-                ("leave", "Leave them here; one that is changed here later is copied then"),
+                ("leave", "Leave them here; later changes here are copied"),
             ],
         ),
     }
@@ -88,7 +88,7 @@ def questions(found: Counts) -> dict[str, tuple[str, list[tuple[str, str]]]]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
-    """For staff who may see the device; choosing needs the operator's permission."""
+    """For staff with the view permission for the device; choosing needs the operator's permission."""
     _check(may_see(request.user, "syncapp.instance"))
     context = {**admin.site.each_context(request), "title": "First run", **_found()}
     found = context.get("found")
@@ -108,7 +108,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def progress(request: HttpRequest) -> HttpResponse:
-    """How far the comparison is, as a piece of the page that asks for it again and again."""
+    """The comparison's progress, as a fragment that the page polls."""
     _check(may_see(request.user, "syncapp.instance"))
     return render(request, "syncapp/first_run_progress.html", _found())
 
@@ -140,5 +140,5 @@ def _rows(found: FirstRun) -> list[dict[str, Any]]:
 def _choose(request: HttpRequest, choice: InitialChoice) -> HttpResponse:
     with as_message(request):
         first_run.choose(choice, request.user)
-        messages.success(request, "Chosen: the listener carries it out.")
+        messages.success(request, "Saved: the listener carries it out.")
     return HttpResponseRedirect(reverse(f"admin:{NAME}"))

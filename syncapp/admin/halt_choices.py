@@ -1,4 +1,4 @@
-"""What the buttons of a halt say: what each answer does, to how many documents."""
+"""The labels of a halt's buttons: the effect of each answer, in numbers of documents."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ TITLES: Mapping[Kind, str] = {
 }
 NAMES = {Side.LOCAL: "the local database", Side.ATLAS: "Atlas"}
 WHOLE_DEVICE: Mapping[tuple[Kind, Answer], str] = {
-    (Kind.ATLAS_RESTORED, Answer.KEEP_LOCAL): "Bring Atlas forward",
-    (Kind.ATLAS_RESTORED, Answer.TAKE_ATLAS): "Go back with Atlas",
-    (Kind.LOCAL_RESTORED, Answer.TAKE_ATLAS): "Bring this device forward",
-    (Kind.LOCAL_RESTORED, Answer.KEEP_LOCAL): "Let the backup count",
-    (Kind.LOCAL_RESTORED, Answer.NEW_ID): "Make it a device of its own",
-    (Kind.DEVICE_COPIED, Answer.NEW_ID): "Make it a device of its own",
-    (Kind.DEVICE_COPIED, Answer.TAKE_ATLAS): "Go on under this id",
+    (Kind.ATLAS_RESTORED, Answer.KEEP_LOCAL): "Push this device's versions",
+    (Kind.ATLAS_RESTORED, Answer.TAKE_ATLAS): "Pull Atlas's versions",
+    (Kind.LOCAL_RESTORED, Answer.TAKE_ATLAS): "Pull Atlas's newer versions",
+    (Kind.LOCAL_RESTORED, Answer.KEEP_LOCAL): "Keep the backup and push it",
+    (Kind.LOCAL_RESTORED, Answer.NEW_ID): "Register as a new device",
+    (Kind.DEVICE_COPIED, Answer.NEW_ID): "Register as a new device",
+    (Kind.DEVICE_COPIED, Answer.TAKE_ATLAS): "Keep this id",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`deletes`: documents are deleted by it, which cannot be undone here."""
+    """`deletes`: it deletes documents, which cannot be undone here."""
 
     answer: str
     title: str
@@ -47,4 +47,4 @@ def choice(halt: Halt, answer: Answer) -> Choice:
     other = NAMES[halt.side.other]
     if answer is Answer.GO_ON:
         return Choice(answer.value, f"Delete {count} on {other} too", text, deletes=True)
-    return Choice(answer.value, f"Bring {count} back to {NAMES[halt.side]}", text)
+    return Choice(answer.value, f"Restore {count} to {NAMES[halt.side]}", text)

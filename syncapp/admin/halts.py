@@ -1,4 +1,4 @@
-"""The page "Halts": what stopped transfers, and one button for each answer, which asks once more."""
+"""The page "Halts": the halted transfers, with one button per answer, which asks for confirmation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME = "syncapp_halts"
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
-    """For staff who may see the device; answering needs the operator's permission."""
+    """For staff with the view permission for the device; answering needs the operator's permission."""
     if not may_see(request.user, "syncapp.instance"):
         raise PermissionDenied
     if request.method == "POST":

@@ -1,4 +1,4 @@
-"""The sidebar: what one looks at first stands first, and nobody sees a link that is closed to them."""
+"""The sidebar: the most used links first, and only links that the user may open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from syncapp.conf.settings import get_settings
 from syncapp.models import Instance
 from syncapp.services.roles import may_see
 
-# Pages below the device's that have links of their own, or that others lead to
+# Pages below the device's with their own or other entries in the sidebar
 BELOW_DEVICE = ("syncapp_first_run", "syncapp_halts", "syncapp_document")
 
 
@@ -22,7 +22,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     user = request.user
 
     def to(icon: str, model: str, **more: Any) -> dict[str, Any] | None:
-        """To the list of a model, under the title that the list has."""
+        """To the list of a model, with the list's title."""
         if not may_see(user, model):
             return None
         options = apps.get_model(model)._meta
@@ -78,7 +78,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _is_device_page(request: HttpRequest) -> bool:
-    """Pages with links of their own, and those that others lead to, lie below the device's."""
+    """Pages with their own or other entries are below the device's URL."""
     below = request.path.startswith(reverse("admin:syncapp_instance_changelist"))
     return below and request.path not in {reverse(f"admin:{name}") for name in BELOW_DEVICE}
 
@@ -90,7 +90,7 @@ def _halts(user: Any) -> dict[str, Any] | None:
 
 
 def _first_run(user: Any) -> dict[str, Any] | None:
-    """While the listener waits for it, or is at it."""
+    """While it is pending or in progress."""
     if not may_see(user, "syncapp.instance") or not Instance.objects.exclude(waiting_for="").exists():
         return None
     return {"title": "First run", "icon": "rocket_launch", "link": reverse("admin:syncapp_first_run")}

@@ -1,4 +1,4 @@
-"""What the product records, to be read: device, metrics, audit log."""
+"""The product's records, read-only: device, metrics, audit log."""
 
 from __future__ import annotations
 
@@ -104,12 +104,12 @@ class InstanceAdmin(ReadOnlyAdmin):
 
 
 def _age(milliseconds: float | None) -> str:
-    return "none was read yet" if milliseconds is None else f"{milliseconds:,.1f} ms until its event was read"
+    return "none read yet" if milliseconds is None else f"{milliseconds:,.1f} ms until its event was read"
 
 
 @admin.register(MetricMinute)
 class MetricMinuteAdmin(ReadOnlyAdmin):
-    empty_text = "No change was carried yet."
+    empty_text = "No changes transferred yet."
     list_display = (
         "minute", "direction", "processed", "succeeded", "failed", "skipped",
         "inserts", "updates", "replaces", "deletes", "conflicts", "average",
@@ -142,7 +142,7 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    empty_text = "Nobody has changed anything yet."
+    empty_text = "No changes yet."
     list_display = ("at", "who", "action", "what")
     list_filter = ("at", "action")
     list_select_related = ("user",)

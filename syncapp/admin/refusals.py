@@ -23,7 +23,7 @@ def _shown(say: Callable[[str], object]) -> Iterator[None]:
 
 
 def as_message(request: HttpRequest) -> AbstractContextManager[None, bool | None]:
-    """On the next page: of an act, after which one goes back to where one came from."""
+    """Shown on the next page, after an action that returns to the previous page."""
     return _shown(partial(messages.error, request))
 
 

@@ -1,4 +1,4 @@
-"""Rejected changes: to read, with the documents; to try again, and to discard."""
+"""Rejected changes: read-only, with the documents; retry and discard."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from syncapp.models import RejectedChange
 from syncapp.services import rejected
 
 DISCARD_TITLE = "Discard the rejected change?"
-DISCARD = "The document stays as it is on both sides, so that they go on differing. A later change of it is tried again."
-RETRY = (
-    "Sync looks at the document as if it had changed just now. The row goes when the document went through."
+DISCARD = (
+    "The document is not changed on either side: they keep differing. A later change of it is processed."
 )
+RETRY = "The document is processed as if it had just changed. The row is removed when the change is accepted."
 
 
 DECISIONS = ("retry_one", "discard_one")
 
 
 def told(request: HttpRequest, service: Callable[..., int], rows: QuerySet, done: str) -> None:
-    """Call the service, and say on the next page what came of it."""
+    """Call the service, and show the result on the next page."""
     with as_message(request):
         count = service(rows, request.user)
         messages.success(request, done.format(f"{count:,} rejected change{'s' * (count != 1)}"))
@@ -41,7 +41,7 @@ def told(request: HttpRequest, service: Callable[..., int], rows: QuerySet, done
 
 @admin.register(RejectedChange)
 class RejectedChangeAdmin(ReadOnlyAdmin):
-    empty_text = "Nothing is rejected: every change was taken by the other side."
+    empty_text = "No rejected changes: the other side accepted every change."
     list_display = ("last_at", "collection", "document_key", "direction", "why", "attempts", "retried_at")
     list_display_links = ("last_at", "document_key")
     list_filter = ("direction", "code", "collection")
@@ -86,7 +86,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
 
     @display(description="Contents")
     def version(self, change: RejectedChange) -> SafeString:
-        return readable(change.document) if change.document else block("deleted, or it could not be read")
+        return readable(change.document) if change.document else block("deleted, or unreadable")
 
     @display(description="Document")
     def other(self, change: RejectedChange) -> str:
@@ -94,13 +94,13 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
 
     @display(description="Document that holds the value")
     def holder(self, change: RejectedChange) -> SafeString:
-        return readable(change.other_document) if change.other_document else block("it could not be read")
+        return readable(change.other_document) if change.other_document else block("unreadable")
 
-    # Several: Django's actions, which are POST requests
+    # Bulk: Django's actions, which are POST requests
 
     @action(description="Try again", permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
-        told(request, rejected.retry, queryset, "{} will be tried again.")
+        told(request, rejected.retry, queryset, "{} will be retried.")
 
     @action(description="Discard", permissions=["operate"])
     def discard_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
@@ -126,15 +126,15 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
         icon="refresh",
         permissions=["operate"],
         dialog={
-            "title": "Try it again?",
+            "title": "Try again?",
             "description": RETRY,
             "form_class": None,
             "form_submit_text": "Try again",
         },
     )
     def retry_one(self, request: HttpRequest, form: Form, object_id: int) -> HttpResponse:
-        told(request, rejected.retry, rejected.chosen([object_id]), "{} will be tried again.")
-        # Not to its own page: it is gone as soon as the document went through
+        told(request, rejected.retry, rejected.chosen([object_id]), "{} will be retried.")
+        # Not to its own page, which is gone as soon as the change is accepted
         return redirect_to("syncapp_rejectedchange_changelist")
 
     @action(

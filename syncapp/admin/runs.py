@@ -1,4 +1,4 @@
-"""Comparison runs with their progress: start, cancel; each asks before it acts."""
+"""Comparison runs with their progress: start and cancel, each with a confirmation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class StartForm(BaseDialogForm):
     def clean_collections(self) -> str:
         text = str(self.cleaned_data["collections"])
         if text.strip() and not text.strip(" ,"):
-            raise forms.ValidationError("No name stands there. Empty: all collections.")
+            raise forms.ValidationError("No collection is named. Empty: all collections.")
         return text
 
     @property
@@ -62,7 +62,7 @@ def starting(title: str, text: str) -> Any:
 
 @admin.register(ComparisonRun)
 class ComparisonRunAdmin(ReadOnlyAdmin):
-    empty_text = "Both sides have not been compared in the last 30 days. “Verify” counts differences and changes nothing."
+    empty_text = "No comparisons in the last 30 days. “Verify” counts differences and changes nothing."
     list_display = ("when", "what", "why", "progress", "differing", "how")
     list_display_links = ("when",)
     list_filter = ("kind", "state", "started_at")
@@ -109,7 +109,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         return [path("<int:object_id>/progress/", view, name=PROGRESS), *super().get_urls()]
 
     def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """How far it is, as a piece of the page that asks for it again and again."""
+        """Its progress, as a fragment that the page polls."""
         run = get_object_or_404(ComparisonRun, pk=object_id)
         if not self.has_view_permission(request, run):
             raise PermissionDenied
@@ -117,7 +117,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
             return HttpResponse(headers={"HX-Refresh": "true"})
         return render(request, "syncapp/run_progress.html", {"run": run})
 
-    @display(description="Asked for", ordering="started_at")
+    @display(description="Requested", ordering="started_at")
     def when(self, run: ComparisonRun) -> str:
         return f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -139,7 +139,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     def how(self, run: ComparisonRun) -> str:
         return run.get_state_display()
 
-    @display(description="Differ as agreed")
+    @display(description="Intentional differences")
     def as_agreed(self, run: ComparisonRun) -> int:
         return run.as_agreed
 
@@ -151,7 +151,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     def only_there(self, run: ComparisonRun) -> str:
         return f"{run.only_atlas:,}"
 
-    @display(description="Handed to the listener")
+    @display(description="Sent to the listener")
     def handed_over(self, run: ComparisonRun) -> str:
         return f"{run.marked:,}"
 
@@ -190,7 +190,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         permissions=["operate"],
         dialog=starting(
             "Resync?",
-            "Both sides are compared; what differs from what was agreed is brought together, as any change is.",
+            "Both sides are compared; what differs from what was agreed is processed like any change.",
         ),
     )
     def resync(self, request: HttpRequest, form: StartForm) -> HttpResponse:
@@ -201,7 +201,9 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         url_path="repair",
         icon="build",
         permissions=["operate"],
-        dialog=starting("Verify and repair?", "What still differs at a second look is brought together."),
+        dialog=starting(
+            "Verify and repair?", "Differences that persist at a second check are processed like any change."
+        ),
     )
     def repair(self, request: HttpRequest, form: StartForm) -> HttpResponse:
         return self._start(request, Kind.REPAIR, form)
@@ -209,7 +211,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     def _start(self, request: HttpRequest, kind: Kind, form: StartForm) -> HttpResponse:
         with as_message(request):
             run = runs.start(kind, form.names, request.user)
-            messages.success(request, "Asked for; the listener starts it within a second or two.")
+            messages.success(request, "Requested; the listener starts it within a second or two.")
             # A device whose listener never ran has no rows yet
             if row := ComparisonRun.objects.filter(run_id=run.id).first():
                 return redirect_to("syncapp_comparisonrun_change", row.pk)
@@ -222,7 +224,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         permissions=["cancel_run"],
         dialog={
             "title": "Cancel the comparison?",
-            "description": "It stops within a second. What it has handed to the listener is still looked at.",
+            "description": "It stops within a second. What it has sent to the listener is still processed.",
             "form_class": None,
             "form_submit_text": "Cancel the comparison",
         },

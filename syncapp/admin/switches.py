@@ -18,8 +18,8 @@ from syncapp.rules.switches import get_switches
 from syncapp.services.switches import change_switches
 
 HELP = {
-    "enabled": "On: changes travel both ways. Off: one-way sync, local → Atlas; nothing is lost meanwhile.",
-    "paused": "On: nothing moves in either direction.",
+    "enabled": "On: both directions. Off: one-way sync, local → Atlas; nothing is lost meanwhile.",
+    "paused": "On: nothing is transferred in either direction.",
     "strategy": "Who wins when a document was changed on both sides. "
     + "; ".join(f"{one.name}: {one.about.replace(': ', ', ')}" for one in offered())
     + ". Every version that does not win is kept, and can be restored.",
@@ -35,7 +35,7 @@ class SyncSwitchesAdmin(SeenByOperators, ModelAdmin):
     readonly_fields = ("version", "changed_at")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """There is one row: its page instead of a list of one."""
+        """There is only one row: show its page instead of the list."""
         if not self.has_view_permission(request):
             return super().changelist_view(request, extra_context)
         return HttpResponseRedirect(reverse("admin:syncapp_syncswitches_change", args=[get_switches().pk]))
@@ -45,15 +45,15 @@ class SyncSwitchesAdmin(SeenByOperators, ModelAdmin):
         for name, text in HELP.items():
             if field := form.base_fields.get(name):
                 field.help_text = text
-                # What the page showed travels along: of a page that was open while somebody else switched, only
-                # what this person changed counts as changed
+                # The shown values are submitted too: if somebody else has switched meanwhile, only
+                # what this user changed counts as changed
                 field.show_hidden_initial = True
                 if name != "strategy":
                     field.widget = UnfoldBooleanSwitchWidget()
         return form
 
     def save_model(self, request: HttpRequest, obj: SyncSwitches, form: ModelForm, change: bool) -> None:
-        # Only what this person changed: a page that was open for an hour must not undo others' changes
+        # Only what this user changed: an old page must not undo others' changes
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         change_switches(request.user, **values)
 

@@ -18,7 +18,7 @@ from syncapp.services import tokens
 
 @admin.register(ResumeToken)
 class ResumeTokenAdmin(ReadOnlyAdmin):
-    empty_text = "No token is saved yet: the listener saves one for each stream when it runs."
+    empty_text = "No tokens yet: the listener saves one for each stream."
     actions_detail = ("clear_token",)
     list_display = ("side", "cluster_time", "saved_at", "instance_id")
     fields = (("side", "instance_id"), ("cluster_time", "saved_at"), "token_text")
@@ -44,6 +44,6 @@ class ResumeTokenAdmin(ReadOnlyAdmin):
         row = get_object_or_404(ResumeToken, pk=object_id)
         with as_message(request):
             cleared = tokens.clear([Side(row.side)], request.user)
-            text = "Cleared: both sides are compared." if cleared else "There was no token any more."
+            text = "Cleared: both sides are compared." if cleared else "The token was already gone."
             messages.success(request, text)
         return redirect_to("syncapp_resumetoken_changelist")

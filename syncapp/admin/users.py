@@ -27,7 +27,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
 @admin.register(TokenProxy)
 class TokenAdmin(DrfTokenAdmin, ModelAdmin):
-    empty_text = "No API tokens yet. Whoever sends name and password to /api/token/ gets one."
-    # The key itself is a password: it is shown to whoever asks for it with name and password, not here
+    empty_text = "No API tokens yet. POST user name and password to /api/token/ to get one."
+    # The key itself is a credential: POST /api/token/ returns it, it is not shown here
     list_display = ("user", "created")
     autocomplete_fields = ("user",)

@@ -28,7 +28,7 @@ EXAMPLE = """{
 
 
 class SchemaField(forms.JSONField):
-    """JSON that can be a validation rule, laid out to be edited."""
+    """JSON of a validation rule, formatted for editing."""
 
     def prepare_value(self, value: Any) -> Any:
         return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else value
@@ -43,7 +43,7 @@ class SchemaField(forms.JSONField):
 class RuleForm(forms.ModelForm):
     schema = SchemaField(
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 18, "class": "font-mono", "placeholder": EXAMPLE}),
-        help_text="As MongoDB's $jsonSchema has it. Documents that are there already stay; what is refused becomes a rejected change.",
+        help_text="As in MongoDB's $jsonSchema. Existing documents are not checked; what is refused becomes a rejected change.",
     )
 
     class Meta:
@@ -54,9 +54,7 @@ class RuleForm(forms.ModelForm):
 @admin.register(ValidationRule)
 class ValidationRuleAdmin(ChangedByOperators, ModelAdmin):
     form = RuleForm
-    empty_text = (
-        "No validation rules: documents are taken as they are, unless the other side's server refuses one."
-    )
+    empty_text = "No validation rules: documents are checked by the other side's server only."
     list_display = ("pattern", "summary", "changed_at")
     search_fields = ("pattern",)
     fields = ("pattern", "schema")

@@ -1,4 +1,4 @@
-"""Conflicts: the list with its totals, one with both versions, and bringing the loser back."""
+"""Conflicts: the list with its totals, one with both versions, and restoring the loser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ConflictQuery(PageQuery):
     collection = CollectionName(required=False)
     winner = Choice(choices=Conflict.Winner.values, required=False)
     restored = Boolean(required=False)
-    waiting = Boolean(required=False, help_text="true: those that wait for a person")
+    waiting = Boolean(required=False, help_text="true: those that need manual resolution")
     since = Moment(required=False)
     until = Moment(required=False)
 
@@ -37,7 +37,7 @@ class ConflictHead(serializers.ModelSerializer):
     because = serializers.CharField(
         help_text="The reason in one sentence, with both times and origins. Empty: an earlier version decided"
     )
-    loser = serializers.CharField(help_text="Empty: nothing was decided yet")
+    loser = serializers.CharField(help_text="Empty: not resolved yet")
     oneWay = serializers.BooleanField(source="one_way", help_text="Local won because nothing is pulled")
     localTime = serializers.DateTimeField(source="local_time", allow_null=True)
     atlasTime = serializers.DateTimeField(source="atlas_time", allow_null=True)
@@ -45,7 +45,7 @@ class ConflictHead(serializers.ModelSerializer):
     atlasOrigin = serializers.CharField(source="atlas_origin")
     restoredAt = serializers.DateTimeField(source="restored_at", allow_null=True)
     resolvedAt = serializers.DateTimeField(
-        source="resolved_at", allow_null=True, help_text="Of one that waited for a person"
+        source="resolved_at", allow_null=True, help_text="Of a manually resolved one"
     )
 
     class Meta:
@@ -75,7 +75,7 @@ class ConflictDetail(ConflictHead):
 
 
 class ConflictPage(ConflictTotalsOut):
-    count = serializers.IntegerField(help_text="Conflicts that the filters leave")
+    count = serializers.IntegerField(help_text="Conflicts that match the filters")
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = ConflictHead(many=True)
@@ -102,7 +102,7 @@ def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
     )
 )
 class ConflictList(SyncView):
-    """Totals of all conflicts, and those that the filters leave, newest first."""
+    """Totals of all conflicts, and those that match the filters, newest first."""
 
     asks = {"GET": ConflictQuery}
 
@@ -123,7 +123,7 @@ class ConflictOne(SyncView):
 
 @extend_schema_view(post=extend_schema(request=None, responses=ConflictHead, tags=["conflicts"]))
 class ConflictRestore(SyncView):
-    """Brings the loser back as a new local change, which sync then carries."""
+    """Restores the losing version as a new local change, which sync pushes."""
 
     refusals = {"POST": (409,)}
 
@@ -133,12 +133,12 @@ class ConflictRestore(SyncView):
 
 
 class ResolveIn(serializers.Serializer):
-    winner = Choice(choices=SideChoices.choices, help_text="Whose version counts")
+    winner = Choice(choices=SideChoices.choices, help_text="Whose version wins")
 
 
 @extend_schema_view(post=extend_schema(request=ResolveIn, responses=ConflictHead, tags=["conflicts"]))
 class ConflictResolve(SyncView):
-    """Decides a conflict that waits for a person: that side's version is written to the other side."""
+    """Resolves a conflict manually: that side's version is written to the other side."""
 
     takes = {"POST": ResolveIn}
     refusals = {"POST": (409,)}

@@ -23,11 +23,11 @@ class DeviceOut(serializers.ModelSerializer):
     pushLagMs = serializers.IntegerField(source="push_lag_ms")
     clockOffsetMs = serializers.FloatField(source="clock_offset_ms")
     localHeartbeatMs = serializers.FloatField(
-        source="local_heartbeat_ms", allow_null=True, help_text="Its age when its event was read"
+        source="local_heartbeat_ms", allow_null=True, help_text="Latency from the heartbeat to its event, ms"
     )
     atlasHeartbeatMs = serializers.FloatField(source="atlas_heartbeat_ms", allow_null=True)
     clockWarning = serializers.CharField(source="clock_warning")
-    loops = serializers.IntegerField(help_text="Sync loops that were detected since the listener started")
+    loops = serializers.IntegerField(help_text="Sync loops detected since the listener started")
     lastError = serializers.CharField(source="last_error")
     waitingFor = serializers.CharField(source="waiting_for", help_text="Why sync has not started yet")
 
@@ -46,7 +46,7 @@ class DeviceList(serializers.Serializer):
 
 @extend_schema_view(get=extend_schema(responses=DeviceList, tags=["records"]))
 class Devices(SyncView):
-    """The device's listener as it last reported."""
+    """The device's listener as last reported."""
 
     def get(self, request: Request) -> Response:
         return Response({"results": DeviceOut(Instance.objects.order_by("-seen_at"), many=True).data})

@@ -18,7 +18,7 @@ class FindingOut(serializers.Serializer):
     check = serializers.CharField(help_text="Which check found it, for instance clocks")
     level = serializers.ChoiceField(choices=[level.value for level in Level])
     text = serializers.CharField()
-    todo = serializers.CharField(help_text="How to mend it; empty: nothing is to be done")
+    todo = serializers.CharField(help_text="How to fix it; empty: nothing to do")
 
 
 class DoctorOut(serializers.Serializer):
@@ -28,7 +28,7 @@ class DoctorOut(serializers.Serializer):
 
 @extend_schema_view(get=extend_schema(responses=DoctorOut, tags=["health"]))
 class Doctor(SyncView):
-    """Is everything as sync needs it, and how to mend what is not. Takes seconds, more if a server is away."""
+    """Are all prerequisites met, and how to fix what is not. Takes seconds, more if a server is down."""
 
     permission_classes = [
         IsAuthenticated

@@ -26,7 +26,7 @@ STATUSES: Mapping[type[ServiceError], int] = {
 
 
 class Refused(APIException):
-    """What a service refuses, as the framework takes it."""
+    """A service's error as the framework's."""
 
     def __init__(self, error: ServiceError) -> None:
         super().__init__(error.detail)
@@ -38,7 +38,7 @@ class Refused(APIException):
 def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
     away = None if isinstance(exception, APIException | ServiceError) else what_is_away(exception)
     if away is not None:
-        log.warning("A request could not be answered", event_name="unavailable", error=str(exception))
+        log.warning("Request failed", event_name="unavailable", error=str(exception))
         exception = Unreachable(away)
     if isinstance(exception, ServiceError):
         exception = Refused(exception)
@@ -56,12 +56,12 @@ def _body(exception: Exception, response: Response) -> dict[str, str | None]:
 
 
 def as_document(detail: str, code: str, field: str | None = None) -> dict[str, str | None]:
-    # Halves of a character, of a name that was sent: they cannot be sent back
+    # Lone surrogates of a given name cannot be encoded
     return {"detail": detail.encode("utf-8", "backslashreplace").decode(), "code": code, "field": field}
 
 
 def _field(detail: Any) -> str | None:
-    """The one that it is about, if it is about one."""
+    """The field concerned, if any."""
     names = list(detail) if isinstance(detail, Mapping) else []
     return str(names[0]) if len(names) == 1 and names != ["non_field_errors"] else None
 
@@ -72,7 +72,7 @@ def _lines(detail: Any, field: str = "") -> list[str]:
     if isinstance(detail, list):
         return [line for part in detail for line in _lines(part, field)]
     text = str(detail)
-    # Messages of our own fields name the field already; those of the framework do not
+    # Messages of our own fields contain the field's name; those of the framework do not
     return [
         text if not field or field == "non_field_errors" or text.startswith(field) else f"{field}: {text}"
     ]

@@ -1,4 +1,4 @@
-"""Excluded collections: they are not pulled from Atlas, and still go up."""
+"""Excluded collections: they are not pulled from Atlas, but still pushed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ExclusionList(serializers.Serializer):
     ),
 )
 class Exclusions(SyncView):
-    """Asking twice for the same is no error: what is so already is answered as if it were new."""
+    """Idempotent: an existing exclusion is answered like a new one."""
 
     takes = {"POST": ExclusionIn, "DELETE": PatternGiven}
     asks = {"DELETE": PatternGiven}

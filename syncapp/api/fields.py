@@ -1,6 +1,6 @@
-"""Fields whose refusal says the field's name, the value, and what is allowed.
+"""Fields whose errors contain the field's name, the value, and what is allowed.
 
-JSON has types, so there a field takes its own type only; in a form or a query everything is text.
+In JSON a field accepts its own type only; in a form or a query everything is text.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ LONGEST_TEXT = 1_000
 
 
 def _invalid(error: WrongInput) -> serializers.ValidationError:
-    """As serializers gather it, so that all wrong fields are answered together."""
+    """Collected by serializers, so that all wrong fields are reported together."""
     return serializers.ValidationError(error.detail)
 
 
 class Named:
-    """Takes the framework's check and says it in our words; `allowed` finishes the sentence."""
+    """Replaces the framework's error messages; `allowed` completes the sentence."""
 
     allowed = ""
     field_name: Any
-    # A form without a checkbox's name means "off" to the framework: here, what is absent is not said
+    # In a form a missing checkbox means "off" for the framework: here it means absent
     default_empty_html = serializers.empty
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
@@ -64,7 +64,7 @@ class Boolean(Named, serializers.BooleanField):
 
 @extend_schema_field({"type": "boolean", "enum": [True]})
 class Yes(Boolean):
-    """Only said if it is so."""
+    """Only `true` is accepted."""
 
     allowed = "true"
 
@@ -91,26 +91,26 @@ class Moment(Named, serializers.DateTimeField):
     def to_internal_value(self, value: Any) -> dt.datetime:
         try:
             found = parse_datetime(value) if isinstance(value, str) else None
-            # In UTC: at either end of the calendar a time may have none, and a database asks for it
+            # In UTC: at either end of the calendar the conversion may fail, and the database needs it
             return (make_aware(found) if is_naive(found) else found).astimezone(dt.UTC)  # type: ignore[arg-type,union-attr]
         except (ValueError, OverflowError, AttributeError):  # no such day, or no time at all
             raise serializers.ValidationError(self.allowed) from None
 
 
 class Text(Named, serializers.CharField):
-    """A text of which `allowed` says what it is: one line, taken as it is, spaces at its ends too."""
+    """A text described by `allowed`: one line, not trimmed."""
 
     form = ONE_LINE
 
     def __init__(self, allowed: str, **options: Any) -> None:
-        # Where an empty text is allowed, the framework takes it before it looks at its length
+        # Where an empty text is allowed, the framework accepts it before it checks the length
         limits = {"max_length": LONGEST_TEXT, "min_length": 1, "trim_whitespace": False}
         super().__init__(**{**limits, **options})
         self.allowed = allowed
         self.validators.append(RegexValidator(self.form))
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):  # the framework would take 0 for "0"
+        if not isinstance(data, str):  # the framework would accept 0 as "0"
             raise serializers.ValidationError(self.allowed)
         return str(super().to_internal_value(data))
 
@@ -132,7 +132,7 @@ class Pattern(Text):
 
 
 class Name(Text):
-    """Of something that is there, and may be called by whatever MongoDB takes."""
+    """Of an existing object, with any name that MongoDB accepts."""
 
     form = r"\A[^\x00]*\Z"
 
@@ -143,7 +143,7 @@ class CollectionName(Name):
 
 
 class Whole(Named, serializers.IntegerField):
-    """A whole number, of which `allowed` says what it is."""
+    """A whole number described by `allowed`."""
 
     def __init__(self, allowed: str, **options: Any) -> None:
         super().__init__(**options)

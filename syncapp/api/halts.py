@@ -1,4 +1,4 @@
-"""Halts: `GET` lists what stopped transfers and waits for an operator, `POST` answers one, once."""
+"""Halts: `GET` lists halted transfers that wait for an operator, `POST` answers one, once."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ class HaltOut(serializers.Serializer):
         "`samplesBson` is there if extended JSON cannot hold one of them (a string that is not UTF-8, a field twice): beside "
         "each BSON of {_id: …} in base64, or nothing"
     )
-    answers = serializers.DictField(child=serializers.CharField(), help_text="Each answer, and what it does")
-    answer = serializers.CharField(allow_null=True, help_text="The one that was given and is carried out")
+    answers = serializers.DictField(
+        child=serializers.CharField(), help_text="Each possible answer and its effect"
+    )
+    answer = serializers.CharField(allow_null=True, help_text="The given answer, which is being carried out")
 
 
 class HaltList(serializers.Serializer):
@@ -40,7 +42,7 @@ class AnswerIn(serializers.Serializer):
 
 @extend_schema_view(get=extend_schema(responses=HaltList, tags=["halts"]))
 class Halts(SyncView):
-    """What stopped transfers before harm was done, and the answers that let them go on."""
+    """Halted transfers, and the possible answers."""
 
     def get(self, request: Request) -> Response:
         return Response({"results": [halt.as_document() for halt in halts.show()]})
@@ -48,7 +50,7 @@ class Halts(SyncView):
 
 @extend_schema_view(post=extend_schema(request=AnswerIn, responses=HaltOut, tags=["halts"]))
 class HaltAnswer(SyncView):
-    """Answers a halt; the listener carries the answer out and lets transfers go on."""
+    """Answers a halt; the listener carries the answer out and resumes transfers."""
 
     takes = {"POST": AnswerIn}
     refusals = {"POST": (404, 409)}

@@ -1,4 +1,4 @@
-"""`GET /api/health`: is the web process up. `GET /api/sync/bidirectional/health`: how sync stands."""
+"""`GET /api/health`: whether the web process is up. `GET /api/sync/bidirectional/health`: the status of sync."""
 
 from __future__ import annotations
 
@@ -29,23 +29,21 @@ log = structlog.get_logger(__name__)
 class ChangeStreamState(serializers.Serializer):
     status = serializers.CharField(
         help_text="Of the Atlas stream: connected, connecting, disconnected, stopped; unknown if Django's "
-        "database is away"
+        "database is down"
     )
 
 
 class SyncWorkerState(serializers.Serializer):
     queueSize = serializers.IntegerField(
-        allow_null=True, help_text="Changes that wait or are being applied; null: Django's database is away"
+        allow_null=True, help_text="Pending changes and changes in flight; null: Django's database is down"
     )
 
 
 class ReasonOut(serializers.Serializer):
     status = serializers.CharField()
     code = serializers.CharField(help_text="What is the matter: a word that never changes, for scripts")
-    text = serializers.CharField(help_text="With the bounds that it is judged by")
-    link = serializers.CharField(
-        allow_null=True, help_text="The path of the page where one sees more and acts; null: none helps"
-    )
+    text = serializers.CharField(help_text="With the thresholds")
+    link = serializers.CharField(allow_null=True, help_text="The path of the page for it; null: none")
     runbook = serializers.CharField(help_text="The path of the document that says what to do")
 
 
@@ -56,7 +54,7 @@ class ComparisonOut(serializers.ModelSerializer):
 
 
 class HealthOut(serializers.Serializer):
-    enabled = serializers.BooleanField(allow_null=True, help_text="null: Django's database is away")
+    enabled = serializers.BooleanField(allow_null=True, help_text="null: Django's database is down")
     health = serializers.ChoiceField(choices=[str(status) for status in Status])
     message = serializers.CharField()
     changeStream = ChangeStreamState()
@@ -68,19 +66,23 @@ class HealthOut(serializers.Serializer):
     lagMs = serializers.IntegerField(required=False, allow_null=True)
     listenerSeenAt = serializers.DateTimeField(required=False, allow_null=True)
     lastError = serializers.CharField(required=False)
-    halts = HaltOut(many=True, required=False, help_text="What stopped transfers, as GET halts has it")
+    halts = HaltOut(many=True, required=False, help_text="Halted transfers, as in GET halts")
     clockWarning = serializers.CharField(required=False)
     heartbeatMs = HeartbeatOut(required=False)
     refusedCollections = serializers.DictField(
         child=serializers.CharField(), required=False, help_text="Collections that cannot be synced, and why"
     )
-    rejectedChanges = serializers.IntegerField(required=False, help_text="Documents set aside at present")
-    conflictsWaiting = serializers.IntegerField(required=False, help_text="For a person, who decides")
+    rejectedChanges = serializers.IntegerField(
+        required=False, help_text="Rejected documents that are not resolved"
+    )
+    conflictsWaiting = serializers.IntegerField(
+        required=False, help_text="Open conflicts that need manual resolution"
+    )
     comparisons = ComparisonOut(many=True, required=False, help_text="Those that are not finished")
 
 
 def public_health(snapshot: Snapshot) -> dict[str, Any]:
-    """What everybody may know: no names, no addresses, no reasons."""
+    """The public part: no names, no addresses, no reasons."""
     instance = snapshot.instance
     return {
         "enabled": snapshot.switches.enabled,
@@ -113,11 +115,11 @@ def full_health(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def unknown_health(error: DatabaseError | InterfaceError) -> dict[str, Any]:
-    """How sync stands cannot be read: not healthy, whatever it is."""
+    """The status of sync cannot be read: never healthy."""
     return {
         "enabled": None,
         "health": str(Status.CRITICAL),
-        "message": f"{what_is_away(error) or DATABASE_AWAY}: how sync stands is not known",
+        "message": f"{what_is_away(error) or DATABASE_AWAY}: sync status unknown",
         "changeStream": {"status": "unknown"},
         "syncWorker": {"queueSize": None},
         "instanceId": None,
@@ -126,7 +128,7 @@ def unknown_health(error: DatabaseError | InterfaceError) -> dict[str, Any]:
 
 @extend_schema_view(get=extend_schema(responses={200: HealthOut, 503: HealthOut}, tags=["health"]))
 class SyncHealth(SyncView):
-    """How sync stands. 503 when critical. Reasons and details only with login."""
+    """Sync status. 503 when critical. Reasons and details only with login."""
 
     permission_classes = [AllowAny]
 
@@ -136,9 +138,9 @@ class SyncHealth(SyncView):
         return Response(body, status=503 if snapshot.health.status == Status.CRITICAL else 200)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Also when it was the login that could not be looked up."""
+        """Also if the login could not be checked."""
         if isinstance(exc, DatabaseError | InterfaceError):
-            log.warning("Health cannot be read", event_name="unavailable", error=str(exc))
+            log.warning("Health unknown", event_name="unavailable", error=str(exc))
             return Response(unknown_health(exc), status=503)
         return super().handle_exception(exc)
 
@@ -150,10 +152,10 @@ class WebHealthOut(serializers.Serializer):
 
 @extend_schema_view(get=extend_schema(responses={200: WebHealthOut, 503: WebHealthOut}, tags=["health"]))
 class WebHealth(SyncView):
-    """Is the web process up, and can it reach its own database. Says nothing about sync."""
+    """Whether the web process is up and can reach its own database. Not the status of sync."""
 
     permission_classes = [AllowAny]
-    authentication_classes = []  # a login would be looked up in the database that is being tried
+    authentication_classes = []  # a login would be checked in the database that is being tested
 
     def get(self, request: Request) -> Response:
         try:

@@ -32,21 +32,21 @@ class ReportOut(serializers.Serializer):
 
 
 class InitialIn(serializers.Serializer):
-    differing = Choice(choices=DIFFERING, help_text="Who wins where both sides hold a document and differ")
+    differing = Choice(choices=DIFFERING, help_text="Who wins where both sides hold different versions")
     timestampField = Text(
-        "the name of a field, or nothing",
+        "the name of a field, or empty",
         required=False,
         default="",
         allow_blank=True,
         max_length=LONGEST_FIELD,
-        help_text="With newest: the documents' own timestamp",
+        help_text="With newest: the documents' timestamp field",
     )
     onlyAtlas = Choice(choices=ONLY_ATLAS)
     onlyLocal = Choice(choices=ONLY_LOCAL)
 
 
 class ChoiceOut(InitialIn):
-    """The one that was made."""
+    """The choice that was made."""
 
 
 class InitialOut(serializers.Serializer):
@@ -61,7 +61,7 @@ class InitialOut(serializers.Serializer):
     post=extend_schema(request=InitialIn, responses=InitialOut, tags=["first run"]),
 )
 class Initial(SyncView):
-    """What sync found when it started between two databases that both held documents, and what to keep."""
+    """The result of the first comparison of the two databases, and the choice of what to keep."""
 
     takes = {"POST": InitialIn}
     refusals = {"POST": (409,)}

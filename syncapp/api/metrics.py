@@ -17,12 +17,14 @@ from syncapp.models.choices import Direction
 
 
 class DirectionOut(serializers.Serializer):
-    """Counters since the first start; processing times (ms) of the last hour, 0 if nothing moved in it."""
+    """Counters since the first start; processing times (ms) of the last hour, 0 without changes."""
 
     totalProcessed = serializers.IntegerField()
     succeeded = serializers.IntegerField()
     failed = serializers.IntegerField(help_text="Rejected changes")
-    skipped = serializers.IntegerField(help_text="Nothing was to be done; what a halt holds is not counted")
+    skipped = serializers.IntegerField(
+        help_text="No write was needed; changes held by a halt are not counted"
+    )
     inserts = serializers.IntegerField()
     updates = serializers.IntegerField()
     replaces = serializers.IntegerField()
@@ -32,7 +34,7 @@ class DirectionOut(serializers.Serializer):
     p99ProcessTime = serializers.FloatField()
     lagMs = serializers.IntegerField(
         allow_null=True,
-        help_text="Age of the oldest change that may not have arrived; null: no listener ever reported",
+        help_text="Age of the oldest change that may not have arrived; null: no listener has reported yet",
     )
     lastEventAt = serializers.DateTimeField(allow_null=True)
 
@@ -42,14 +44,16 @@ class ConflictTotalsOut(serializers.Serializer):
     localWins = serializers.IntegerField()
     atlasWins = serializers.IntegerField()
     merged = serializers.IntegerField()
-    waiting = serializers.IntegerField(help_text="For a person, who decides (strategy manual)")
+    waiting = serializers.IntegerField(
+        help_text="Open conflicts that need manual resolution (strategy manual)"
+    )
     lastHour = serializers.IntegerField(
-        help_text="Without those of one-way sync, and those that an answer at the first run or after a restore decided"
+        help_text="Without those of one-way sync, and those decided by an answer at the first run or after a restore"
     )
 
 
 class HeartbeatOut(serializers.Serializer):
-    """How old a heartbeat was when its event was read (ms); null: none was read yet."""
+    """Latency from a heartbeat to its event (ms); null: none read yet."""
 
     local = serializers.FloatField(allow_null=True)
     atlas = serializers.FloatField(allow_null=True)

@@ -31,7 +31,7 @@ class PageQuery(serializers.Serializer):
 
 
 class Pages(PageNumberPagination):
-    """The query has been checked by `PageQuery`; here it is known how many pages there are."""
+    """The query has been checked by `PageQuery`; here the number of pages is known."""
 
     page_size = PAGE_SIZE
     page_size_query_param = "page_size"

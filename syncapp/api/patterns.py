@@ -28,31 +28,29 @@ class MatchesOut(serializers.Serializer):
 
 
 class OldPattern(Text):
-    """Of something to remove: an older version let in what would be refused today."""
+    """Of an existing entry: older versions accepted patterns that are refused today."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__("a pattern that is there", **{"max_length": LONGEST, **options})
+        super().__init__("an existing pattern", **{"max_length": LONGEST, **options})
 
 
 class PatternGiven(serializers.Serializer):
-    """Of a DELETE, in the query or in the body: not every client sends a body with it."""
+    """Of a DELETE, in the query or in the body: not every client can send a body."""
 
     pattern = OldPattern(required=False)
 
 
 class PatternQuery(serializers.Serializer):
-    """The same as it is described: a client that is made from the description sends it in the query."""
+    """The same as described in the schema: generated clients send it in the query."""
 
-    pattern = OldPattern(
-        help_text="Is also taken from the body, as JSON or a form, if it is not in the query"
-    )
+    pattern = OldPattern(help_text="May also be in the body, as JSON or a form")
 
 
 def the_pattern(view: SyncView) -> str:
-    """The one that a DELETE names."""
+    """The pattern of a DELETE."""
     found = {part["pattern"] for part in (view.asked, view.wanted) if part}
     if len(found) > 1:
-        raise WrongInput("pattern is one thing in the query and another in the body", "pattern")
+        raise WrongInput("pattern differs between query and body", "pattern")
     if not found:
         raise WrongInput(f"pattern is missing; allowed: {OldPattern().allowed}", "pattern")
     return str(found.pop())

@@ -1,4 +1,4 @@
-"""Who may do what: reading needs a login (or SYNC_API_PUBLIC_READ), changing the operator's permission."""
+"""Permissions: reading needs a login (or SYNC_API_PUBLIC_READ), changing the operator's permission."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from syncapp.conf.settings import get_settings
 from syncapp.services.roles import OPERATE
 
 if TYPE_CHECKING:
-    # The settings name this module, and rest_framework.views reads the settings while it is imported
+    # The settings name this module, and rest_framework.views reads the settings at its import
     from rest_framework.views import APIView
 
 
@@ -21,7 +21,7 @@ def may_read(request: HttpRequest | Request) -> bool:
 
 
 class SyncAccess(BasePermission):
-    """Reading: a login, unless everybody may read. Anything else: `syncapp.operate_sync`."""
+    """Reading: a login, unless reading is public. Anything else: `syncapp.operate_sync`."""
 
     message = (
         "This needs the permission to operate sync (syncapp.operate_sync), which the group Operators has."

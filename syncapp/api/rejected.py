@@ -1,4 +1,4 @@
-"""Rejected changes: the list, one with its documents, and trying again or discarding: one, many, all that fit."""
+"""Rejected changes: the list, one with its documents, and retry or discard: one, many, all that match."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RejectedQuery(RejectedFilter, PageQuery):
 
 
 class RejectedSelection(RejectedFilter):
-    """What fits all that is given."""
+    """The rejected changes that match all given filters."""
 
     least_properties = 1
     ids = Ids(required=False, min_length=1, max_length=MOST_IDS)
@@ -48,7 +48,7 @@ class RejectedSelection(RejectedFilter):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
-            raise serializers.ValidationError(f"nothing is chosen; allowed: {', '.join(self.fields)}")
+            raise serializers.ValidationError(f"no filter is given; allowed: {', '.join(self.fields)}")
         return attrs
 
 
@@ -152,7 +152,7 @@ def _described(operation: str, request: Any = None) -> Any:
 
 @_described("retry_rejected_change")
 class RejectedRetry(SyncView):
-    """Has sync look at the document again, as if it had changed just now."""
+    """Processes the document again, as if it had just changed."""
 
     refusals = {"POST": (409,)}
 
@@ -162,7 +162,7 @@ class RejectedRetry(SyncView):
 
 @_described("discard_rejected_change")
 class RejectedDiscard(SyncView):
-    """Forgets the rejected change; the document stays as it is on both sides."""
+    """Discards the rejected change; the document is not changed on either side."""
 
     refusals = {"POST": (409,)}
 
@@ -172,7 +172,7 @@ class RejectedDiscard(SyncView):
 
 @_described("retry_rejected_changes", RejectedSelection)
 class RejectedRetryMany(SyncView):
-    """Has sync look at all documents again that fit what is given."""
+    """Processes all documents again whose rejected changes match the filters."""
 
     takes = {"POST": RejectedSelection}
     refusals = {"POST": (409,)}
@@ -183,7 +183,7 @@ class RejectedRetryMany(SyncView):
 
 @_described("discard_rejected_changes", RejectedSelection)
 class RejectedDiscardMany(SyncView):
-    """Forgets all rejected changes that fit what is given."""
+    """Discards all rejected changes that match the filters."""
 
     takes = {"POST": RejectedSelection}
     refusals = {"POST": (409,)}

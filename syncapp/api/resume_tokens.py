@@ -1,4 +1,4 @@
-"""Resume tokens (a mirror; the truth is beside the local data), and clearing them, which forces a comparison."""
+"""Resume tokens (a mirror of those beside the local data), and clearing them, which forces a comparison."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ClearedOut(serializers.Serializer):
     ),
 )
 class ResumeTokens(SyncView):
-    """Where each change stream goes on after a restart. `DELETE` forgets it (of one `side`, or of both): the
+    """Where each change stream resumes after a restart. `DELETE` deletes it (for one `side`, or for both): the
     listener compares both sides, at once or at its next start."""
 
     asks = {"DELETE": SideQuery}

@@ -31,7 +31,7 @@ class ResyncIn(serializers.Serializer):
 
 
 class VerifyIn(ResyncIn):
-    repair = Boolean(required=False, default=False, help_text="true: hand what differs to the listener")
+    repair = Boolean(required=False, default=False, help_text="true: send differences to the listener")
 
 
 class RunFilter(serializers.Serializer):
@@ -66,10 +66,10 @@ class RunOut(serializers.ModelSerializer):
     onlyLocal = serializers.IntegerField(source="only_local")
     onlyAtlas = serializers.IntegerField(source="only_atlas")
     asAgreed = serializers.IntegerField(
-        source="as_agreed", help_text="Documents that differ as was agreed or as the rules say"
+        source="as_agreed", help_text="Intentional differences (agreed, or due to the rules)"
     )
     expected = serializers.IntegerField(help_text="About how many documents there are")
-    marked = serializers.IntegerField(help_text="Documents that were handed to the listener")
+    marked = serializers.IntegerField(help_text="Documents sent to the listener")
     samples = SampleOut(many=True)
     startedAt = serializers.DateTimeField(source="started_at")
     updatedAt = serializers.DateTimeField(source="updated_at", allow_null=True)
@@ -108,7 +108,7 @@ class Runs(SyncView):
 
 @extend_schema_view(get=extend_schema(operation_id="show_run", responses=RunOut, tags=["runs"]))
 class RunOne(SyncView):
-    """One comparison: how far it is, and what it found. At most about a second old."""
+    """One comparison with its progress and results. At most about a second old."""
 
     def get(self, request: Request, run_id: str) -> Response:
         run = get_object_or_404(ComparisonRun, run_id=run_id)
@@ -116,7 +116,7 @@ class RunOne(SyncView):
 
 
 class _Start(SyncView):
-    """What resync and verify share; they differ in what they take."""
+    """The common part of resync and verify; they differ in their input."""
 
     def kind(self, wanted: dict[str, Any]) -> Kind:
         raise NotImplementedError
@@ -129,7 +129,7 @@ class _Start(SyncView):
 
 @extend_schema_view(post=extend_schema(request=ResyncIn, responses={202: RunOut}, tags=["runs"]))
 class Resync(_Start):
-    """Compares both sides; what differs from what was agreed is brought together. The listener starts it."""
+    """Compares both sides; what differs from what was agreed is processed like any change. The listener starts it."""
 
     takes = {"POST": ResyncIn}
 
@@ -139,7 +139,7 @@ class Resync(_Start):
 
 @extend_schema_view(post=extend_schema(request=VerifyIn, responses={202: RunOut}, tags=["runs"]))
 class Verify(_Start):
-    """Compares both sides and counts differences; with `repair` they are brought together."""
+    """Compares both sides and counts differences; with `repair` they are processed like any change."""
 
     takes = {"POST": VerifyIn}
 

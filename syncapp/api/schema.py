@@ -1,5 +1,5 @@
-"""The API's description: what every address answers when it refuses, beside what its view declares; request bodies
-take the names that stand there and no others."""
+"""The API's schema: the common error responses of all addresses, besides those that a view declares; request
+bodies accept no other names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ WHY = {
     400: "Bad input: the field, its value, and what is allowed",
     401: "No login, or a wrong one",
     403: "The login may not do this: it needs the permission syncapp.operate_sync",
-    404: "There is no such thing",
-    409: "Not as things stand",
-    415: "The body is of a kind that is not taken here",
-    429: "Too many requests from this address: after Retry-After seconds they are answered again",
-    503: "Something that is needed cannot be reached at the moment",
+    404: "Not found",
+    409: "Not possible in the current state",
+    415: "The content type of the body is not supported",
+    429: "Too many requests from this address: retry after Retry-After seconds",
+    503: "A required service is unavailable at the moment",
 }
 
 
@@ -42,12 +42,12 @@ class Described(AutoSchema):
                 answer = {"description": WHY[status], "content": {"application/json": {"schema": error}}}
                 operation["responses"].setdefault(str(status), answer)
             if getattr(getattr(self.view, "takes", {}).get(self.method), "least_properties", 0):
-                operation["requestBody"]["required"] = True  # the framework goes by required fields alone
+                operation["requestBody"]["required"] = True  # the framework considers required fields only
         return operation
 
     def _refusals(self) -> list[int]:
         view, changes = self.view, self.method not in SAFE_METHODS
-        # An address that checks what it is given (syncapp.api.views) says what else it may answer
+        # Views that check their input (syncapp.api.views) declare further responses
         found = {503, *getattr(view, "refusals", {}).get(self.method, ())}
         if hasattr(view, "takes"):
             found |= {400, 415}

@@ -18,7 +18,7 @@ class ToggleIn(serializers.Serializer):
 
 
 class PauseIn(serializers.Serializer):
-    paused = Boolean(help_text="true: nothing moves in either direction")
+    paused = Boolean(help_text="true: nothing is transferred in either direction")
 
 
 class SwitchesOut(serializers.ModelSerializer):
@@ -30,7 +30,7 @@ class SwitchesOut(serializers.ModelSerializer):
 
 
 class SwitchesView(SyncView):
-    """What the toggle and the pause share; the two differ in what they take."""
+    """The common part of toggle and pause; they differ in their input."""
 
     def get(self, request: Request) -> Response:
         return Response(SwitchesOut(switches.show()).data)
@@ -54,6 +54,6 @@ class Toggle(SwitchesView):
     post=extend_schema(request=PauseIn, responses=SwitchesOut, tags=["switches"]),
 )
 class Pause(SwitchesView):
-    """Stops both directions, or lets them go on."""
+    """Pauses or resumes both directions."""
 
     takes = {"POST": PauseIn}

@@ -18,7 +18,7 @@ from syncapp.services.errors import WrongInput
 
 
 class TokenThrottle(AnonRateThrottle):
-    """Per address: guessing passwords must be slow."""
+    """Per address, against guessing of passwords."""
 
     rate = "30/min"
     scope = "token"

@@ -56,7 +56,7 @@ sync = [
     path("devices", Devices.as_view(), name="sync-devices"),
 ]
 
-# What the API looks like is no secret; what it says is
+# The schema is public; the data is not
 open_to_all = {"permission_classes": [AllowAny]}
 
 urlpatterns = [

@@ -60,7 +60,7 @@ class RuleList(serializers.Serializer):
     ),
 )
 class Validation(SyncView):
-    """A rule counts for documents that travel after it was made; those that are there already stay."""
+    """A rule applies to documents transferred after it was created; existing ones are not checked."""
 
     takes = {"PUT": RuleIn, "DELETE": PatternGiven}
     asks = {"DELETE": PatternGiven}

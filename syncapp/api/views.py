@@ -1,5 +1,5 @@
-"""What every address of the API shares: a request is checked as a whole against what its view declares, before
-anything is done. What a view does not declare is refused, so that a misspelt name never counts as absent."""
+"""The common part of all API views: a request is checked completely against what its view declares, before
+anything is done. Undeclared names are refused, so that a misspelt name never counts as absent."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from syncapp.services.errors import WrongInput, shown, wrong_value
 
 
 class Nothing(serializers.Serializer):
-    """No field is taken."""
+    """No fields are accepted."""
 
 
 class JsonAlways(DefaultContentNegotiation):
-    """Whatever a client says that it takes, the answer is JSON: the API speaks nothing else."""
+    """The response is always JSON, whatever the Accept header says."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         return renderers[0], renderers[0].media_type
 
 
 class SyncView(APIView):
-    """`takes`: the fields of the body, by method. `asks`: the names in the query. What was given and is right
-    stands in `self.wanted` and `self.asked`. `refusals`: by method, what it may answer beside that which every
-    address may (`syncapp.api.schema`), for the description."""
+    """`takes`: the fields of the body, by method. `asks`: the names in the query. Valid input
+    is in `self.wanted` and `self.asked`. `refusals`: by method, the error responses in addition to the common
+    ones (`syncapp.api.schema`), for the schema."""
 
     takes: ClassVar[Mapping[str, type[serializers.Serializer]]] = {}
     asks: ClassVar[Mapping[str, type[serializers.Serializer]]] = {}
@@ -60,9 +60,9 @@ def body_of(request: Request) -> Mapping[str, Any]:
     if not isinstance(body, Mapping):
         raise WrongInput(f"The body is {shown(body)}; allowed: a JSON object")
     if isinstance(body, QueryDict) and any(name.lstrip().startswith(("{", "[")) for name in body):
-        # What `curl -d '{…}'` sends without a header: taken as a form, it would be fields with strange names
+        # As sent by `curl -d '{…}'` without a header: as a form it would have strange field names
         raise WrongInput(
-            "The body is JSON, but its header says that it is a form; "
+            "The body is JSON, but its Content-Type says that it is a form; "
             "send the header Content-Type: application/json"
         )
     return body
@@ -85,7 +85,7 @@ def checked(kind: type[serializers.Serializer], given: Mapping[str, Any]) -> dic
 
 
 def _one_that_says_something(field: serializers.Field, name: str, values: list[Any]) -> None:
-    """Of a form or a query. The framework takes an empty value for an absent one, and the last of several."""
+    """For a form or a query. The framework treats an empty value as absent, and uses the last of several."""
     if len(values) > 1 and not isinstance(field, serializers.ListField):
         raise WrongInput(f"{name} is given {len(values)} times; allowed: once", name)
     if "" in values and not getattr(field, "allow_blank", False):

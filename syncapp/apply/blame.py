@@ -1,8 +1,8 @@
-"""Whose fault a failure is that nobody knows: the document's, or that of sync itself.
+"""Attributes unknown failures: to the document, or to sync itself.
 
-A document that fails again and again, alone, is set aside. But a fault of a release, or of a server, fails for every
-document: to set all of them aside would stop sync one document after the other. So after a few in a row without one
-that went through, the next ones are tried again until one does; health says why.
+A document that fails repeatedly and alone is set aside. But a bug of a release, or a server fault, affects every
+document: setting all of them aside would stop sync one document after the other. So after a few in a row without a
+success the next ones are retried until one succeeds; health shows why.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from syncapp.core.values import BOTH, DocumentKey, Ending, Outcome, Side
 
-IN_A_ROW = 10  # documents set aside in one direction, though nothing went through in between
+IN_A_ROW = 10  # documents set aside in one direction without a success in between
 
 
 class Blame:
@@ -22,7 +22,7 @@ class Blame:
         self._in_a_row = dict.fromkeys(BOTH, 0)
 
     def went_through(self, outcomes: Iterable[Outcome]) -> None:
-        """A batch of which nothing failed."""
+        """A batch without failures."""
         if any(self._in_a_row.values()):
             for one in outcomes:
                 if one.ending is Ending.DONE and one.transfer is not None:
@@ -31,7 +31,7 @@ class Blame:
     def judge(
         self, outcomes: Iterable[Outcome], attempts: Mapping[DocumentKey, int], target: Side
     ) -> list[Outcome]:
-        """The outcomes of a batch, with those set aside that failed often enough. A document that failed alone has a
+        """The outcomes of a batch, with those set aside that reached the limit. A document that failed alone has a
         reason; one of a batch that failed as a whole has none, and is never set aside.
 
         `attempts`: that failed before; `target`: the side that was to be written.

@@ -1,4 +1,4 @@
-"""What travels between listener and workers: keys and facts, never documents."""
+"""The messages between listener and workers: keys and facts, never documents."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _OPERATIONS = tuple(Operation)
 _FACT = struct.Struct("<QqBH")  # position, time, operation, origin
 _UNKNOWN_TIME = -(1 << 63)
 _TO_THE_SECOND = 64  # added to an operation
-_NONE = 255  # for an operation: nothing is known of this side
+_NONE = 255  # for an operation: no fact of this side
 _NO_FACT = _FACT.pack(0, 0, _NONE, 0)
 
 
 def encode_batch(batch: Batch) -> dict[str, Any]:
-    """A batch as values that BSON knows. Keys and facts are packed: a list for each would cost ten times as
-    much. `_id`s stay BSON, so that no type is lost on the way."""
+    """A batch as BSON values. Keys and facts are packed: a list for each would cost ten times as
+    much. `_id`s stay BSON, so that no type is lost."""
     origins: dict[str, int] = {}
     return {
         "task": batch.task_id,
@@ -90,7 +90,7 @@ def _decode_items(message: Mapping[str, Any]) -> Iterator[WorkItem]:
 
 
 def _pack_facts(items: Iterable[WorkItem], side: Side, origins: dict[str, int]) -> bytes:
-    """A record a key; `origins` is filled with what the records refer to."""
+    """One record per key; `origins` is filled with what the records refer to."""
     packed = []
     for item in items:
         fact = item.facts.get(side)
@@ -138,7 +138,7 @@ def _sides(values: list[Any]) -> dict[Side, Any]:
 
 @dataclass(slots=True)
 class Report:
-    """What a worker tells the listener about a task. Without endings it is only a sign of life."""
+    """A worker's report on a task. Without endings it is only a keep-alive."""
 
     task_id: str
     side: Side
@@ -147,11 +147,11 @@ class Report:
     moved: frozenset[int] = frozenset()  # places of the keys that were transferred
     counts: dict[str, int] = field(default_factory=dict)  # e.g. "local insert": 3, "conflicts": 1
     took_ms: float = 0.0
-    silent_ms: int = 0  # the worker will not speak before this time has passed (it waits to retry)
+    silent_ms: int = 0  # no further report before this time has passed (delay before a retry)
     rules_version: int = 0  # by which it was decided
-    worker: str = ""  # the process that says so
-    error: str = ""  # why keys are to be tried again
-    # `_id`s (BSON of {_id: …}) of others that keys were waiting for, and that have to be handed out with them
+    worker: str = ""  # the reporting process
+    error: str = ""  # why keys have to be retried
+    # `_id`s (BSON of {_id: …}) of other keys that these depend on, to be dispatched with them
     partners: tuple[tuple[bytes, Seen | None], ...] = ()
     refused: bool = False  # the collection cannot be synchronised
 
@@ -191,7 +191,7 @@ def _names(
     side: Side,
 ) -> list[str]:
     """What an outcome counts as: "<side that is written> <operation>", "… failed" or "… skipped". What is held
-    for an operator is none of these: it counts when it is carried over."""
+    for an operator is none of these: it counts when it is transferred."""
     names = ["conflicts"] if conflict else []
     target = transfer or side.other
     if ending is Ending.DONE and not held:

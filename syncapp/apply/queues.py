@@ -1,4 +1,4 @@
-"""The names of Celery's queues: one a direction, by the side whose stream brought the changes, and one for the rest."""
+"""The names of Celery's queues: one per direction, by the side of the stream, and one for the rest."""
 
 from syncapp.core.values import Side
 

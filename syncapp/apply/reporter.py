@@ -1,4 +1,4 @@
-"""How a worker's process tells the listener: also before it has reached a database, or if it never does."""
+"""Sends a worker process's reports to the listener: even before, or without, a connection to a database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class Reporter:
-    """One a process: Redis connections do not survive a fork."""
+    """One per process: Redis connections do not survive a fork."""
 
     def __init__(self) -> None:
         self._redis = reports.connect(get_settings().celery_broker_url)
@@ -30,26 +30,26 @@ class Reporter:
         try:
             reports.send(self._redis, reply_to, replace(report, worker=self._name))
         except RedisError as error:
-            # The listener asks again; the second task finds the work done
-            log.warning("The listener could not be told", event_name="report_lost", error=describe(error))
+            # The listener re-queues the keys; the second task finds the work done
+            log.warning("Report not delivered", event_name="report_lost", error=describe(error))
 
     def alive(self, batch: Batch) -> None:
-        """The task is not lost; of one without keys, somebody works on this queue."""
+        """The task is not lost; for one without keys: a worker serves this queue."""
         self.send(batch.reply_to, Report(batch.task_id, batch.side))
 
     def failed(self, batch: Batch, error: BaseException, seconds: float = 0.0) -> None:
-        """Why the task did not go through, and how long it waits until it is tried again."""
+        """Why the task failed, and the delay until its retry."""
         report = Report(batch.task_id, batch.side, silent_ms=round(seconds * 1000), error=describe(error))
         self.send(batch.reply_to, report)
 
     def lost(self, batch: Batch, why: str) -> None:
-        """The process that worked on it has ended: the listener hands its keys out again, in smaller batches."""
+        """Its process has ended: the listener re-queues its keys, in smaller batches."""
         outcomes = [Outcome(item.key, Ending.LOST) for item in batch.items]
         self.send(batch.reply_to, Report.of(batch, outcomes, 0.0, error=why))
 
     def begin(self, batch: Batch) -> bool:
-        """False: its keys have been handed out again. While a database is away such tasks would pile up, and come
-        before what is wanted."""
+        """False: its keys have been re-queued. While a database is down such tasks would pile up in front of
+        current ones."""
         try:
             return reports.begin(self._redis, batch.reply_to, batch.task_id, self._name)
         except RedisError:

@@ -1,7 +1,7 @@
-"""How workers tell the listener what became of a task: a capped Redis stream, one an epoch.
+"""The workers' reports to the listener: a capped Redis stream per epoch.
 
-Nothing depends on it: a report that is lost means that the listener asks again. Beside it, the tasks that the
-listener has given up: whoever comes to one of them leaves it.
+Nothing depends on it: after a lost report the listener re-queues the keys. Beside it, the superseded
+tasks: workers skip these.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KEEP_SECONDS = 86_400
 
 
 def stream_name(instance_id: str, epoch: int) -> str:
-    """Late reports of an earlier epoch go to a stream that nobody reads any more."""
+    """Late reports of an earlier epoch go to a stream that is no longer read."""
     return f"isthmus:{instance_id}:{epoch}:reports"
 
 
@@ -37,7 +37,7 @@ def send(client: redis.Redis, stream: str, report: Report) -> None:
 
 
 def begin(client: redis.Redis, stream: str, task_id: str, worker: str) -> bool:
-    """A worker's process takes a task. False: its keys have been handed out again meanwhile. Raises redis.RedisError."""
+    """A worker process starts a task. False: its keys have been re-queued meanwhile. Raises redis.RedisError."""
     pipe = client.pipeline(transaction=False)
     pipe.sismember(_given_up(stream), task_id)
     pipe.hset(_begun(stream), worker, task_id)
@@ -55,7 +55,7 @@ def _begun(stream: str) -> str:
 
 
 class ReportReader:
-    """Reads the reports of one epoch, each once, in their order."""
+    """Reads the reports of one epoch, each once, in order."""
 
     def __init__(self, client: redis.Redis, stream: str) -> None:
         self._client = client
@@ -73,25 +73,25 @@ class ReportReader:
         return reports
 
     def give_up(self, task_ids: Collection[str]) -> None:
-        """Have workers leave these tasks. Raises redis.RedisError."""
+        """Have workers skip these tasks. Raises redis.RedisError."""
         pipe = self._client.pipeline(transaction=False)
         pipe.sadd(_given_up(self.stream), *task_ids)
         pipe.expire(_given_up(self.stream), KEEP_SECONDS)
         pipe.execute()
 
     def begun(self, task_ids: Collection[str]) -> set[str]:
-        """Those of these tasks that were the last one that a worker's process began. Raises redis.RedisError."""
+        """Those of these tasks that are the latest one of a worker process. Raises redis.RedisError."""
         found: Any = self._client.hvals(_begun(self.stream))
         return {task_id.decode() for task_id in found}.intersection(task_ids)
 
     def count_waiting(self, queue: str) -> int:
-        """Tasks in one of Celery's queues that no worker has taken yet. Raises redis.RedisError."""
+        """Tasks in one of Celery's queues that are not started yet. Raises redis.RedisError."""
         return int(self._client.llen(queue))
 
     def come_back(self) -> None:
-        """The broker was away. If it came back without the stream, entry ids may start again.
+        """The broker was down. If it returned without the stream, entry ids may start again.
 
-        What was read already is not read again: it would be counted twice. Raises redis.RedisError.
+        Entries that were read are not read again: they would be counted twice. Raises redis.RedisError.
         """
         newest: Any = self._client.xrevrange(self.stream, count=1)
         if not newest or _number(newest[0][0]) < _number(self._last):
@@ -99,6 +99,6 @@ class ReportReader:
 
 
 def _number(entry_id: str | bytes) -> tuple[int, ...]:
-    """An entry id as it is ordered: milliseconds and a running number."""
+    """An entry id as a sortable tuple: milliseconds and a sequence number."""
     text = entry_id if isinstance(entry_id, str) else entry_id.decode()
     return tuple(int(part) for part in text.split("-"))

@@ -1,4 +1,4 @@
-"""What an apply worker's process keeps between tasks: connections, rules, and the change processor."""
+"""The state of an apply worker process between tasks: connections, rules, and the change processor."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ from syncapp.store.instance import instance_id
 
 log = structlog.get_logger(__name__)
 ALIVE_SECONDS = 5.0
-DATABASE_RETRIES = 3  # while Django's database does not answer, before the keys are handed back
+DATABASE_RETRIES = 3  # while Django's database does not answer, before the keys are re-queued
 COMPLAIN_SECONDS = 30.0
 RECORDED_AT_ONCE = 50  # rejected changes
 LOGGED_REASONS = 5  # of the conflicts of one batch; the list of conflicts has all
-LEAST_LOSSES = 3  # of a process with the same document alone: one may have had any reason
+LEAST_LOSSES = 3  # of a process with the same document alone: a single one may have any cause
 ENDS_PROCESSES = (
-    "The worker's process ended each time that it worked on this document alone (out of memory, or a crash): see the "
+    "The worker process ended each time it processed this document alone (out of memory, or a crash): see the "
     "workers' log"
 )
 
 
 class Worker:
-    """Applies batches. One a process: neither PyMongo nor Redis connections survive a fork."""
+    """Applies batches. One per process: neither PyMongo nor Redis connections survive a fork."""
 
     def __init__(self) -> None:
         settings = get_settings()
@@ -90,8 +90,8 @@ class Worker:
         self._spoke_at = 0.0
 
     def attempt(self, batch: Batch, retries: int = 0) -> Exception | None:
-        """Work on a batch, and hand back what fails, so that it keeps no worker and no place in the queue while it
-        waits. Returns why the task itself is to be tried again: a connection is down, which counts for nothing.
+        """Process a batch, and re-queue what fails, so that it occupies no worker and no queue slot during its
+        delay. Returns why the task itself has to be retried: a connection failure, which does not count.
 
         `retries`: of this task so far.
         """
@@ -103,7 +103,7 @@ class Worker:
             if isinstance(error, ConnectionDown) or locked:
                 return raised
             log.warning(
-                "Task given back",
+                "Retries exhausted, keys re-queued",
                 event_name="task_given_back",
                 task=batch.task_id,
                 error=_why(raised),
@@ -113,11 +113,11 @@ class Worker:
         return None
 
     def apply(self, batch: Batch) -> list[Outcome]:
-        """Work on a batch and report. Raises ConnectionDown: try the task again; and what comes from outside, such as
+        """Process a batch and report. Raises ConnectionDown: retry the task; and external interrupts, such as
         a time limit, or DatabaseError."""
         started = time.monotonic()
         if not self._reporter.begin(batch):
-            log.info("Task left: its keys are handed out again", event_name="task_left", task=batch.task_id)
+            log.info("Superseded task skipped", event_name="task_left", task=batch.task_id)
             self._reporter.alive(batch)
             return []
         self._batch, self._spoke_at = batch, started
@@ -139,12 +139,12 @@ class Worker:
         return outcomes
 
     def hand_back(self, batch: Batch, error: Exception) -> None:
-        """Give up on the task: the listener hands its keys out again, after a while. What may be a document's fault
-        counts, and comes in smaller batches, until the guilty one is alone and set aside."""
+        """Give the task up: the listener re-queues its keys, after a delay. Possible document errors count, and
+        come back in smaller batches, until the failing document is isolated and set aside."""
         self._batch = batch
         cause = cause_of(error)
         alone = len(batch.items) == 1
-        # None of these is a document's fault, and a single document that takes too long may only wait for a server
+        # None of these is a document error, and a single slow document may only wait for a server
         barred = isinstance(cause, Misconfigured | OutOfRoom | RulesOutOfDate) or isinstance(
             error, DatabaseError
         )
@@ -160,13 +160,13 @@ class Worker:
         return self._blame.judge(outcomes, attempts, batch.side.other)
 
     def _spare(self, batch: Batch) -> list[Outcome]:
-        """What ended a process each time that it was tried alone is not tried here any more."""
+        """A document that ended a process each time it was alone is not tried again here."""
         (first, *others) = batch.items
         spared = not others and first.losses >= max(LEAST_LOSSES, self._most_attempts)
         return [Outcome(first.key, Ending.RETRY, reason=ENDS_PROCESSES)] if spared else []
 
     def _refuse(self, batch: Batch) -> list[Outcome]:
-        """Keys of a collection that cannot be synchronised are done, with nothing done (rules/refusals.py)."""
+        """Keys of a collection that cannot be synchronised are done without a write (rules/refusals.py)."""
         with translated():
             refused = self._refusals.why(batch.collection)
             if refused:
@@ -174,16 +174,16 @@ class Worker:
         return [Outcome(item.key, Ending.DONE) for item in batch.items] if refused else []
 
     def _halted(self, batch: Batch, known: frozenset[Side]) -> frozenset[Side]:
-        """Whose versions must not travel. What is held is forgotten until the comparison that follows an
-        answer asks for it; that one must not be held by a view from before the answer."""
+        """Whose versions must not be transferred. Held keys are dropped until the comparison that follows an
+        answer queues them again; that one must not be held by a view from before the answer."""
         if not known and not batch.halted:
             return known
         with translated():
             return stopped_sides(load_halts(self._local), batch.collection)
 
     def _keep(self, outcomes: list[Outcome]) -> None:
-        """What must be in Django. Rejections must be durable, there or here, before the listener hears that they are
-        done; conflicts are durable already."""
+        """Record in Django. Rejections must be durable, there or here, before they are reported as done;
+        conflicts are durable already."""
         rejected = [one for one in outcomes if one.ending is Ending.REJECTED]
         starts = range(0, len(rejected), RECORDED_AT_ONCE)
         told = self._tell_django(
@@ -200,10 +200,10 @@ class Worker:
                 pending.note_behind(self._local)
 
     def _tell_django(self, acts: Iterable[Callable[[], object]]) -> bool:
-        """False: not now, or nobody knows whether. Documents go on moving while Django's database is away.
+        """False: not now, or unknown. Documents are still synchronised while Django's database is down.
 
-        Each act is small, so that a database which is only slow is not taken for one that is away; one that returns
-        something is done again.
+        Each act is small, so that a slow database is not mistaken for one that is down; an act that returns
+        something is repeated.
         """
         try:
             for act in acts:
@@ -213,7 +213,7 @@ class Worker:
             if time.monotonic() - self._complained_at > COMPLAIN_SECONDS:
                 self._complained_at = time.monotonic()
                 log.warning(
-                    "Django's database is away: its records follow later",
+                    "Django's database is unavailable: its records follow later",
                     event_name="django_away",
                     error=describe(error),
                 )
@@ -274,5 +274,5 @@ def _why(error: Exception) -> str:
 
 @cache
 def get_worker(device: str) -> Worker:
-    """The worker of this process. A database that becomes a device of its own gets a new one."""
+    """The worker of this process. A database that becomes a new device gets a new one."""
     return Worker()

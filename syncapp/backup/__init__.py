@@ -1,1 +1,1 @@
-"""Both databases written to a folder that mongorestore reads too, and back."""
+"""Backup of both databases to a folder that mongorestore can read, and restore."""

@@ -1,7 +1,7 @@
-"""A side's database written to files that mongorestore understands: raw documents, options and indexes.
+"""Backup of a side's database to files for mongorestore: raw documents, options and indexes.
 
-All collections are read as they were at one moment, where the server can do that. What sync keeps beside
-the data (`_sync_*`) belongs to it: restored together, they are of one age.
+All collections are read from one snapshot, where the server supports that. Sync's own data
+(`_sync_*`) is included: restored together, they are consistent.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from syncapp.rules.refusals import why_refused_name
 
 FORMAT = 1
 FETCH = 1_000
-# The server cannot read so: too old (72, 9), a capped collection, made or changed after the moment (246),
-# or the moment is too long ago (239)
+# No snapshot read: server too old (72, 9), a capped collection, created or changed after the snapshot (246),
+# or the snapshot is too old (239)
 NO_SNAPSHOT = frozenset({9, 72, 123, 239, 246, 263})
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 Say = Callable[[str], None]
@@ -60,7 +60,7 @@ class SavedSide:
     server_version: str
     at_cluster_time: str = ""  # empty: not read at one moment
     collections: list[SavedCollection] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)  # whose names no driver takes
+    left_out: list[str] = field(default_factory=list)  # whose names no driver accepts
 
     @property
     def documents(self) -> int:
@@ -72,7 +72,7 @@ class SavedSide:
 
     @property
     def apart(self) -> list[str]:
-        """Collections that were not read at the moment of the others."""
+        """Collections that are not part of the snapshot."""
         return [one.name for one in self.collections if not one.at_one_moment]
 
 
@@ -85,12 +85,12 @@ def back_up(
     product_version: str = "",
     say: Say = lambda text: None,
 ) -> dict[Side, SavedSide]:
-    """Write a new folder. It has its name only when it is whole. Raises DumpError, OSError or PyMongoError."""
+    """Write a new folder. It gets its name when it is complete. Raises DumpError, OSError or PyMongoError."""
     part = folder.with_name(folder.name + ".part")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DumpError(f"{folder} is there already; nothing is overwritten")
+        raise DumpError(f"{folder} already exists; nothing is overwritten")
     if part.exists():
-        raise DumpError(f"{part} is there: another backup writes it, or was broken off; if so, delete it")
+        raise DumpError(f"{part} exists: another backup is writing it, or was interrupted; then delete it")
     part.mkdir(parents=True)
     try:
         saved = {
@@ -156,7 +156,7 @@ def _save_collection(
 
 
 def _save_documents(reader: SnapshotReader, name: str, path: Path) -> tuple[int, int, bool]:
-    """How many documents and bytes, and whether they are of the moment of the others."""
+    """Numbers of documents and bytes, and whether they are part of the snapshot."""
     for at_one_moment in (True, False):
         documents = size = 0
         try:
@@ -174,7 +174,7 @@ def _save_documents(reader: SnapshotReader, name: str, path: Path) -> tuple[int,
 
 
 class SnapshotReader:
-    """Reads whole collections, all as they were when the first of them was read."""
+    """Reads whole collections, all from the snapshot of the first read."""
 
     def __init__(self, database: Database[Any]) -> None:
         self.database = database
@@ -185,7 +185,7 @@ class SnapshotReader:
         concern: dict[str, Any] = {"level": "snapshot" if at_one_moment else "majority"}
         if at_one_moment and self.at is not None:
             concern["atClusterTime"] = self.at
-        # A cursor without a session of its own would be ended after half an hour
+        # A cursor without an explicit session would be closed after half an hour
         with session_of(self.database) as session:
             cursor = self._run({"find": name, "batchSize": FETCH, "readConcern": concern}, session)
             if at_one_moment and self.at is None:

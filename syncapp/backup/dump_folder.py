@@ -1,5 +1,5 @@
-"""The layout that mongodump and mongorestore have in common: <database>/<collection>.bson, documents one
-after the other, and <collection>.metadata.json; both may be compressed (.gz).
+"""The layout of mongodump and mongorestore: <database>/<collection>.bson, concatenated documents,
+and <collection>.metadata.json; both may be compressed (.gz).
 
 A backup of ours has such a folder for each side, and a manifest with counts and hashes beside them.
 """
@@ -21,14 +21,14 @@ from bson import json_util
 from syncapp.store.names import SCRATCH
 
 MANIFEST = "manifest.json"
-LONGEST_NAME = 238  # of a file, without its ending; mongodump cuts what is longer
+LONGEST_NAME = 238  # of a file, without its extension; mongodump truncates longer ones
 CUT_AT = 208
 LARGEST_DOCUMENT = 17_000_000
 BUCKETS = "system.buckets."  # where the server keeps the documents of a time series
 
 
 class DumpError(Exception):
-    """A folder cannot be written, or is not what it should be. The text says which file, and why."""
+    """A folder cannot be written, or is invalid. The text names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Dumped:
 
 
 def is_dumped(collection: str) -> bool:
-    """Not the server's own collections, nor the doctor's scratch ones, which come and go."""
+    """Not the server's own collections, nor the doctor's temporary ones."""
     return collection == "system.js" or not collection.startswith(("system.", "$", SCRATCH))
 
 
 def file_name(collection: str) -> str:
-    """A collection's name as a file's, as mongodump writes it."""
+    """A collection's name as a file name, as mongodump encodes it."""
     escaped = quote(collection, safe="$&+=:@-_.~")
     if len(escaped) <= LONGEST_NAME:
         return escaped
@@ -99,7 +99,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     except (OSError, EOFError, ValueError, TypeError) as error:
         raise DumpError(f"{path} cannot be read: {error}") from error
     if not isinstance(found, dict):
-        raise DumpError(f"{path} is not the description of a collection")
+        raise DumpError(f"{path} is not the metadata of a collection")
     return found
 
 
@@ -118,7 +118,7 @@ def write_metadata(file: IO[bytes], info: Mapping[str, Any], indexes: Iterable[M
 
 
 def read_documents_of(path: Path) -> Iterator[bytes]:
-    """The documents of a .bson file as they are. Raises DumpError for what is no BSON, or is cut off."""
+    """The raw documents of a .bson file. Raises DumpError for invalid or truncated BSON."""
     position = 0
     try:
         with open_to_read(path) as file:
@@ -128,7 +128,7 @@ def read_documents_of(path: Path) -> Iterator[bytes]:
                     raise DumpError(f"{path} is damaged at byte {position}")
                 document = head + file.read(size - 4)
                 if len(document) < size or document[-1]:
-                    raise DumpError(f"{path} is cut off or damaged at byte {position}")
+                    raise DumpError(f"{path} is truncated or damaged at byte {position}")
                 yield document
                 position += size
     except (OSError, EOFError) as error:

@@ -1,7 +1,7 @@
-"""A database brought back from a folder of `sync_backup` or mongodump, document by document as raw bytes.
+"""Restores a database from a folder of `sync_backup` or mongodump, document by document as raw bytes.
 
-What sync keeps beside the data (`_sync_*`) goes first and comes back last: a restore that is broken off
-leaves a database that sync takes for a new one, and asks about, instead of one whose documents seem deleted.
+Sync's own data (`_sync_*`) is dropped first and restored last: an interrupted restore
+leaves a database that sync treats as new, and asks about, instead of one whose documents seem deleted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """What can be restored: collections in the order of restoring, and whether hashes were checked."""
+    """The content of a dump: collections in restore order, and whether hashes were verified."""
 
     folder: Path
     collections: tuple[Dumped, ...]
@@ -56,16 +56,16 @@ class Dump:
 
 @dataclass(slots=True)
 class Restored:
-    """What became of one collection."""
+    """The result of one collection."""
 
     name: str
     documents: int = 0  # inserted
-    there: int = 0  # an equal _id was there already, and was left as it is
+    there: int = 0  # existing _ids, left unchanged
     problems: list[str] = field(default_factory=list)
 
 
 def open_dump(folder: Path, side: Side, database: str) -> Dump:
-    """Find the collections of a folder, and check them if there is a manifest. Raises DumpError."""
+    """Find the collections of a folder, and verify them against a manifest. Raises DumpError."""
     manifest = read_manifest(folder)
     place = find_dump(folder, side.value, database)
     if manifest is not None:
@@ -82,13 +82,13 @@ def _check(place: Path, manifest: Mapping[str, Any], side: Side) -> None:
             if not path.is_file():
                 raise DumpError(f"{path} is missing")
             if hash_of(path) != expected:
-                raise DumpError(f"{path} is not what was written: its hash differs from the manifest's")
+                raise DumpError(f"{path} has changed: its hash differs from the manifest's")
 
 
 def restore(
     database: Database[Any], dump: Dump, drop: bool, say: Say = lambda text: None
 ) -> Iterator[Restored]:
-    """Restore every collection. `drop`: what is there in a collection goes first.
+    """Restore every collection. `drop`: empty each one first.
 
     Raises DumpError or PyMongoError; a document that the server refuses is a problem of its collection.
     """
@@ -105,7 +105,7 @@ def restore(
 def _restore_collection(database: Database[Any], dumped: Dumped) -> Restored:
     metadata, done = read_metadata(dumped.metadata), Restored(dumped.name)
     options = dict(metadata.get("options", {}))
-    # Documents that were stored before the validator was made are data too: it comes back after them
+    # Documents may be older than the validator: it is restored after them
     validation = {name: options.pop(name) for name in VALIDATION if name in options}
     options.pop("autoIndexId", None)  # of old servers; new ones refuse it
     try:
@@ -131,7 +131,7 @@ def _restore_collection(database: Database[Any], dumped: Dumped) -> Restored:
 def _set_validation(database: Database[Any], name: str, options: dict[str, Any], done: Restored) -> None:
     try:
         database.command({"collMod": name, **options}, codec_options=RAW)
-    except OperationFailure as error:  # the role readWrite does not hold this right
+    except OperationFailure as error:  # the role readWrite lacks this privilege
         done.problems.append(f"its validator could not be set (collMod, role dbAdmin): {_text(error)}")
 
 
@@ -169,8 +169,8 @@ def _insert(collection: Collection[Any], documents: list[bytes], done: Restored)
 def _write(document: bytes) -> InsertOne[Any] | UpdateOne:
     if not has_empty_timestamp(document):
         return InsertOne(RawBSONDocument(document))
-    # The server would fill in a Timestamp(0, 0) of an insert; a literal stays as it is. The filter matches
-    # nothing, so that a document which is there already is an error, as it is to an insert
+    # The server would fill in a Timestamp(0, 0) of an insert; a literal is not changed. The filter matches
+    # nothing, so that an existing document is an error, as with an insert
     literal = [{"$replaceWith": {"$literal": RawBSONDocument(document)}}]
     return UpdateOne({"$nor": [{}]}, literal, upsert=True)
 
@@ -178,7 +178,7 @@ def _write(document: bytes) -> InsertOne[Any] | UpdateOne:
 def _create_index(database: Database[Any], name: str, index: Mapping[str, Any], done: Restored) -> None:
     wanted = {field: value for field, value in index.items() if field != "ns"}
     if wanted.get("name") == "_id_" or wanted.get("clustered"):
-        return  # it came with the collection
+        return  # created with the collection
     try:
         database.command({"createIndexes": name, "indexes": [wanted]}, codec_options=RAW)
     except OperationFailure as error:

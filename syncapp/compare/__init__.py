@@ -1,1 +1,1 @@
-"""Both sides compared, slice by slice, while sync goes on: what differs is handed to the listener to look at."""
+"""Comparison of both sides, slice by slice, beside live sync: differences are sent to the listener."""

@@ -1,7 +1,7 @@
-"""Both sides compared document by document, with what was agreed about each.
+"""Compares both sides document by document, with the agreed contents.
 
-What differs goes into the local `_sync_dirty`, whose stream brings it to the listener like any event. Live
-sync goes on meanwhile: nothing is written to a document here.
+Differences are written to the local `_sync_dirty`, whose stream delivers them to the listener like any event. Live
+sync continues meanwhile: no document is written here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KEYS = 100  # read at once by their _ids: documents can be large
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One document as it is on both sides now, and what was agreed about it."""
+    """The current contents of one document on both sides, and the agreed ones."""
 
     key: DocumentKey
     local: bytes  # content hashes
@@ -42,12 +42,12 @@ class Compared:
 
     @property
     def agreed(self) -> bool:
-        """There is nothing to do: the sides are equal, or differ as agreed."""
+        """No transfer is needed: the sides are equal, or the difference is intentional."""
         return self.case in (Case.EQUAL, Case.AGREED)
 
     @property
     def settled(self) -> bool:
-        """What is there is what was agreed, so that nobody has to look."""
+        """The current contents are the agreed ones: nothing to process."""
         return (self.local, self.atlas) == (self.state.local, self.state.atlas)
 
     @property
@@ -61,7 +61,7 @@ class Compared:
 
 
 def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
-    """Names of all plain collections of either side that sync may look at."""
+    """Names of all plain collections of either side that are synchronised."""
     refused = refusals(local, atlas)
     names: set[str] = set()
     for database in (local, atlas):
@@ -72,7 +72,7 @@ def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
 
 
 def compare_range(local: Database[Any], name: str, found: Range, projection: Projection) -> list[Compared]:
-    """Every document of a range, with what was agreed about it. Raises PyMongoError."""
+    """Every document of a range, with its agreed contents. Raises PyMongoError."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
     states = read_states(local, [*here, *(key for key in there if key not in here)])
     return _compared(here, there, states, projection)
@@ -94,8 +94,8 @@ def compare_keys(
     keys: Sequence[DocumentKey],
     projection: Projection,
 ) -> list[Compared]:
-    """These keys as they are now. States are read first: a decision that is made after that raises the
-    counter, and so is noticed by whoever writes a state. Raises PyMongoError."""
+    """The current contents of these keys. States are read first: a later decision raises the
+    counter, and so is detected when a state is written. Raises PyMongoError."""
     found = []
     for index in range(0, len(keys), KEYS):
         some = keys[index : index + KEYS]

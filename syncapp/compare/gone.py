@@ -1,5 +1,5 @@
-"""What a drop or a rename took away: documents that both sides had agreed on, that the other side still holds, and
-that are not there any more. As deletes they bring no events."""
+"""Documents removed by a drop or a rename: both sides had agreed on them, the other side still holds them, and
+there were no delete events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = 1_000  # `_id`s looked for at once
 
 @dataclass(slots=True)
 class Gone:
-    """So many documents, and the first of them."""
+    """Their number, and the first of them."""
 
     number: int = 0
     samples: list[DocumentKey] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Gone:
 
 
 def count_documents(database: Database[Any], name: str) -> int:
-    """About how many documents a collection holds; as the driver counts, but by any name. Raises PyMongoError."""
+    """The estimated number of documents; like the driver's, but for any name. Raises PyMongoError."""
     return int(database.command({"count": name}, codec_options=RAW)["n"])
 
 
@@ -45,14 +45,14 @@ def count_gone(
     """How many documents are gone from `side`, after an event at this position; counting ends above `enough`.
     `samples`: how many of them are wanted by their keys.
 
-    Documents that the other side holds and that were never agreed on are not gone: they are on their way here.
+    Documents that the other side holds and that were never agreed on are not gone: they are in flight.
     Raises PyMongoError.
     """
     there = databases[side.other]
     command = {
         "find": name,
         "projection": {"_id": 1},
-        "hint": {"_id": 1},  # of large documents the index alone is read
+        "hint": {"_id": 1},  # reads only the index
         "batchSize": PAGE,
         "readConcern": {"level": "majority"},
     }
@@ -70,7 +70,7 @@ def _gone(
     databases: dict[Side, Database[Any]], side: Side, name: str, position: int, ids: list[bytes]
 ) -> list[DocumentKey]:
     with session_of(databases[side], causal=True) as session:
-        # A deposed primary that has not heard of the event cannot answer
+        # A deposed primary that lacks the event cannot answer
         session.advance_operation_time(Timestamp(position >> 32, position & 0xFFFFFFFF))
         here = _held(databases[side], name, ids, session)
     missing = [key for one in ids if (key := document_key(name, one)) not in here]

@@ -1,7 +1,7 @@
-"""Documents of both sides in one range of `_id`, as raw BSON: what a comparison goes through, page by page.
+"""Documents of both sides in one range of `_id`, as raw BSON: the pages of a comparison.
 
 A range starts at an `_id` (inclusive) and ends before another. The server orders them, across all types of
-`_id`, by index bounds ($gt would stay within one type), so nothing here has to know an order.
+`_id`, by index bounds ($gt would stay within one type), so no order is implemented here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from syncapp.mongo.transaction import session_of
 from syncapp.store.run import PAGE
 
 PAGE_BYTES = 8_000_000
-_LAST = bson.encode({"_id": MaxKey()})  # the greatest _id that there can be
+_LAST = bson.encode({"_id": MaxKey()})  # the greatest possible _id
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Everything that both sides hold from one `_id` on; `next` as in Page."""
+    """All documents of both sides from one `_id` on; `next` as in Page."""
 
     local: list[bytes]
     atlas: list[bytes]
@@ -68,12 +68,12 @@ def read_range(
     here = read_page(local, name, start, None, page, max_bytes)
     there = read_page(atlas, name, start, here.next, page, max_bytes)
     end = here.next
-    while there.next is not None:  # Atlas holds more there: the range ends sooner
+    while there.next is not None:  # Atlas has more there: shorten the range
         end = there.next
         here = read_page(local, name, start, end, page, max_bytes)
         if here.next is None:
             break
-        # Documents came meanwhile: sooner still
+        # Documents were inserted meanwhile: shorten it further
         end = here.next
         there = read_page(atlas, name, start, end, page, max_bytes)
     return Range(here.documents, there.documents, end)

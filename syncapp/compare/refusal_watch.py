@@ -1,6 +1,6 @@
-"""Which collections are refused now, for those who show it; and a comparison of those that no longer are.
+"""Tracks the currently refused collections, and requests a comparison of those that no longer are.
 
-What was changed in a collection while it was refused was skipped, and no stream will bring it again. So the
+Changes of a collection are skipped while it is refused, and no stream will deliver them again. So the
 names are kept in the local `_sync_metadata`, until a run compares them.
 """
 
@@ -26,7 +26,7 @@ class RefusalWatch:
         self.found: dict[str, str] = {}  # collection → why
 
     def look(self) -> None:
-        """Ask both databases again; each collection is logged once. Raises PyMongoError."""
+        """Check both databases again; each collection is logged once. Raises PyMongoError."""
         found = refusals(self._local, self._atlas)
         for name, why in found.items():
             if name not in self.found:
@@ -50,4 +50,4 @@ class RefusalWatch:
                     self._local, kind=runs.Kind.RESYNC, why=why, collections=sorted(there), session=session
                 )
             forget_refused(self._local, released, session)
-        log.info("Collections are not refused any more", event_name="released", collections=released)
+        log.info("Collections are no longer refused", event_name="released", collections=released)

@@ -1,4 +1,4 @@
-"""Differences that a verification found, looked at again later: a document that is on its way is none.
+"""Second checks of the differences that a verify found: a document in flight is not a difference.
 
 A suspect is {c: collection, id: BSON of {_id}, l, a: content hashes, looks, moves, at: milliseconds}.
 """
@@ -17,19 +17,19 @@ from syncapp.core.content import document_key
 from syncapp.core.decide import nothing_travels
 from syncapp.core.policy import Policy
 
-LOOK_MS = 3_000  # between two looks
-LOOKS = 5  # while changes wait to be carried, a difference that stays the same gets so many
-MOVES = 20  # a document that changes on both sides between all looks follows: it is no difference
+LOOK_MS = 3_000  # between two checks
+LOOKS = 5  # checks of an unchanged difference while changes are pending
+MOVES = 20  # a document that changes on both sides between all checks is being synchronised: no difference
 
 
 @dataclass(slots=True)
 class Looked:
-    """What became of suspects."""
+    """The result of the second checks."""
 
     equal: int = 0
     as_agreed: int = 0
     confirmed: list[Compared] = field(default_factory=list)
-    left: list[dict[str, Any]] = field(default_factory=list)  # they are looked at again
+    left: list[dict[str, Any]] = field(default_factory=list)  # to be checked again
 
 
 def suspect(one: Compared) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def now_ms() -> int:
 
 
 def as_the_rules_say(one: Compared, policy: Policy) -> bool:
-    """Does nothing have to be done? Where nothing is pulled, Atlas may hold other things."""
+    """Is the difference due to the rules? Where nothing is pulled, Atlas may differ."""
     return one.agreed or nothing_travels(one.case, policy)
 
 
@@ -60,7 +60,7 @@ def look_again(
     policy_of: Callable[[str], Policy],
     busy: bool,
 ) -> Looked:
-    """`busy`: changes wait to be carried. Raises PyMongoError."""
+    """`busy`: changes are pending. Raises PyMongoError."""
     found, now = Looked(), now_ms()
     due: dict[str, list[Mapping[str, Any]]] = {}
     for entry in suspects:

@@ -1,5 +1,5 @@
-"""A slice of a comparison run: as many ranges as fit into a moment. It changes nothing of the run itself:
-what it found is a value, which is saved with a compare-and-set; a slice that is lost is done again."""
+"""A slice of a comparison run: as many ranges as fit into its time. It does not change the run itself:
+its result is a value, saved with a compare-and-set; a lost slice is repeated."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ MARKING = (Kind.RESYNC, Kind.REPAIR)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How hard a slice may work."""
+    """The speed limits of a slice."""
 
     rate: int = 0  # documents a second at most; 0: no limit
-    pending: int = 0  # keys that wait for live sync
-    most_pending: int = 25_000  # marks wait while more do: the oplog must not overflow with them
+    pending: int = 0  # keys pending in live sync
+    most_pending: int = 25_000  # marking is suspended above this: marks must not flood the oplog
     seconds: float = SLICE_SECONDS
 
     @property
     def documents(self) -> int:
-        """At most in one slice, so that pauses stay short."""
+        """The maximum of one slice, so that pauses stay short."""
         return max(1, self.rate) if self.rate else 1 << 60
 
     def pause(self, documents: int, took_seconds: float) -> float:
-        """Seconds before the next slice: sleeping is done between slices, where it holds up nobody."""
+        """Seconds before the next slice: pauses are made between slices, where they block nothing."""
         rest = took_seconds if self.pending else 0.0  # live sync has the other half of the time
         return max(rest, documents / self.rate - took_seconds if self.rate else 0.0)
 
 
 class Slice:
-    """Works on a run from where it stands."""
+    """Continues a run at its position."""
 
     def __init__(
         self, local: Database[Any], atlas: Database[Any], run: Run, policy_of: Callable[[str], Policy]
@@ -180,7 +180,7 @@ class Slice:
             progress.at += 1
 
     def _resync(self, name: str, compared: list[Compared], policy: Policy) -> None:
-        """Equal documents that are not agreed on go through the listener too: it decides alone."""
+        """Equal documents that are not agreed on are sent to the listener too: only workers decide."""
         differing = [one for one in compared if not one.agreed]
         keys = [one.key for one in differing]
         run = self._run
@@ -204,11 +204,11 @@ class Slice:
         self._suspect(name, unequal, policy)
 
     def _suspect(self, name: str, compared: list[Compared], policy: Policy) -> None:
-        """What differs is looked at again later."""
+        """Differences are checked again later."""
         counts = self.progress.counts
         counts["documents"] += len(compared)
         for one in compared:
-            if one.local == one.atlas:  # the same content under an _id that is written in another way
+            if one.local == one.atlas:  # the same content with another representation of the _id
                 counts["equal"] += 1
             elif not as_the_rules_say(one, policy):
                 self.progress.suspects.append(suspect(one))

@@ -1,4 +1,4 @@
-"""Where both streams are read on from, and what has to be compared because a stream cannot bring it again."""
+"""The start points of both streams, and the comparisons of what a stream cannot deliver again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.transaction import transaction
 from syncapp.store import runs
-from syncapp.store.owed import forget_owed, is_owed, keep_exclusions, kept_exclusions
+from syncapp.store.backfill import forget_backfill, keep_exclusions, kept_exclusions, needs_backfill
 from syncapp.store.stream import current_token
 from syncapp.store.tokens import InvalidToken, load_token, save_token
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 def start_points(
     databases: dict[Side, Database[Any]], exclusions: Exclusions, enabled: bool
 ) -> dict[Side, dict[str, Any]]:
-    """The tokens to read on from. What is missing leads to a comparison run, never to a gap; the streams are
+    """The tokens to start at. A missing one leads to a comparison run, never to a gap; the streams are
     read meanwhile.
 
     While sync is disabled a missing Atlas token stays missing: the comparison comes when it is enabled,
@@ -32,21 +32,21 @@ def start_points(
     wanted = BOTH if enabled else (Side.LOCAL,)
     tokens = {side: _load(local, side) for side in wanted}
     missing = [side for side in wanted if tokens[side] is None]
-    owed = enabled and is_owed(local)
-    # Start points first, comparison after: what changes meanwhile comes by the streams, as do the marks of
-    # the comparison
+    owed = enabled and needs_backfill(local)
+    # Start points first, then the comparison: the streams deliver changes made meanwhile, and the comparison's
+    # marks
     points = {side: tokens[side] or current_token(side, databases[side], exclusions) for side in wanted}
     if missing or owed:
-        why = "resume token missing" if missing else "pulls were owed"
-        # In one step: a crash in between would lose the reason to compare, or compare for ever
+        why = "resume token missing" if missing else "backfill of pending pulls"
+        # In one transaction: a crash in between would lose the reason to compare, or repeat the comparison for ever
         with transaction(local) as session:
             run = runs.request(local, kind=runs.Kind.RESYNC, why=why, session=session)
             runs.supersede(local, run, session)
             for side in missing:
                 save_token(local, side, points[side], session)
             if owed:
-                forget_owed(local, session)
-        log.warning("Both sides are compared", event_name="resync_requested", reason=why, run=run)
+                forget_backfill(local, session)
+        log.warning("Full comparison requested", event_name="resync_requested", reason=why, run=run)
     return points
 
 
@@ -58,10 +58,10 @@ def _load(local: Database[Any], side: Side) -> dict[str, Any] | None:
         return None
 
 
-def pay_debts(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> None:
-    """Collections that are let in again are owed what was not pulled meanwhile: a run compares them.
+def request_backfill(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> None:
+    """Request a backfill of re-included collections: a run compares what was not pulled meanwhile.
 
-    What was excluded last is kept, so that a change while nobody ran is seen too.
+    The last exclusions are stored, so that a change while sync was stopped is detected too.
     Raises PyMongoError.
     """
     local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
@@ -76,8 +76,10 @@ def pay_debts(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> N
     ]
     with transaction(local) as session:
         if names:
-            why = "collection let in again"
+            why = "collection re-included"
             runs.request(local, kind=runs.Kind.RESYNC, why=why, collections=names, session=session)
         keep_exclusions(local, exclusions, session)
     if names:
-        log.info("Collections let in again", event_name="debts_noted", collections=names)
+        log.info(
+            "Re-included collections, backfill requested", event_name="backfill_requested", collections=names
+        )

@@ -1,8 +1,8 @@
-"""What a resync does to the agreed pairs of keys that differ, before the listener looks at them.
+"""What a resync does to the agreed pairs of differing keys, before the listener processes them.
 
-Workers decide about the same keys at the same time. So a pair is replaced by a compare-and-set on the
-state's counter, which every decision raises; an open intent stays where it is, since only its marker on
-Atlas says whether that push landed, and a push that was never cancelled could land later.
+Workers decide about the same keys concurrently. So a pair is replaced by a compare-and-set on the
+state's counter, which every decision raises; an open intent is kept, since only its marker on
+Atlas shows whether that push was applied, and a push that was never cancelled could be applied later.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from syncapp.mongo.errors import TransientError
 from syncapp.store.run import Treatment
 from syncapp.store.states import replace_pairs
 
-ROUNDS = 20  # looks at keys about which somebody decides at the same time
+ROUNDS = 20  # attempts for concurrently decided keys
 
 
 def new_agreement(treatment: Treatment, one: Compared) -> bytes | None:
-    """The content that both sides count as agreed on from now on; None: the pair stays."""
+    """The new agreed content of both sides; None: the pair is kept."""
     if one.agreed or not one.state.counter:
         return None  # without a state the pair is that of an absent document anyway
     if treatment is Treatment.UNKNOWN:
@@ -48,7 +48,7 @@ def treat(
 ) -> None:
     """Replace the agreed pairs of these keys where the treatment asks for it.
 
-    Raises PyMongoError, or TransientError if others decide about a key again and again.
+    Raises PyMongoError, or TransientError if a key is decided concurrently again and again.
     """
     left = [] if treatment is Treatment.AS_AGREED else list(keys)
     for _ in range(ROUNDS):
@@ -60,4 +60,4 @@ def treat(
         if replace_pairs(local, changes, prefer) == len(changes):
             return
         left = [one.key for one, content in wanted.items() if content is not None]
-    raise TransientError(f"somebody else decides about documents of {name} at the same time")
+    raise TransientError(f"concurrent decisions about documents of {name}")

@@ -1,1 +1,1 @@
-"""The settings: read from environment and `.env`, checked, described; and logging, which depends on nothing else."""
+"""Settings, read from environment and `.env`, validated and documented; and logging, which depends on nothing else."""

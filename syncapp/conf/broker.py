@@ -1,5 +1,5 @@
-"""How the broker (Redis) is reached: one place for everybody who does, so that Celery, the reports' stream, Flower
-and the doctor verify the same server by the same certificates."""
+"""The connection to the broker (Redis): one place, so that Celery, the reports' stream, Flower
+and the doctor verify the same server with the same certificates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OPTIONS = (*_FILES, "ssl_cert_reqs", "ssl_check_hostname")
 
 @dataclass(frozen=True)
 class Broker:
-    """`url`: without options, which Celery's and Redis's own clients read differently. `tls`: what both take, empty
+    """`url`: without options, which Celery's and Redis's clients interpret differently. `tls`: options for both, empty
     for a plain connection."""
 
     url: str
@@ -35,7 +35,7 @@ class Broker:
     def client(
         self, answer_seconds: float = ANSWER_SECONDS, connect_seconds: float = CONNECT_SECONDS, **options: Any
     ) -> redis.Redis:
-        """Nothing is sent yet. Each use raises redis.RedisError if the broker does not answer."""
+        """Nothing is sent yet. Each use raises redis.RedisError if the broker is unreachable."""
         import redis
 
         return redis.Redis.from_url(
@@ -48,7 +48,7 @@ class Broker:
 
 
 def refuses_login(text: str) -> bool:
-    """Is that what the broker's words mean? It says so differently to a client that names itself first."""
+    """Does the text mean a refused login? The wording depends on whether the client sends its name first."""
     return any(sign in text for sign in ("WRONGPASS", "username-password", "invalid password", "uthenticat"))
 
 
@@ -70,14 +70,14 @@ def broker_of(text: str) -> Broker:
 
 
 def broker_url(text: str) -> str:
-    """The text itself, if it names a broker; empty means: not set. Raises WrongValue."""
+    """The text itself, if it is valid; empty means: not set. Raises WrongValue."""
     if text:
         broker_of(text)
     return text
 
 
 def _tls(options: Mapping[str, str]) -> dict[str, Any]:
-    """Verified unless the operator says otherwise, by the system's authorities unless a file names others."""
+    """Verified unless disabled, with the system's CA certificates unless a file is given."""
     wanted = options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
     if wanted not in _REQUIREMENTS:
         raise WrongValue("required, optional or none for ssl_cert_reqs")

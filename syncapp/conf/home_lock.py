@@ -1,4 +1,4 @@
-"""One `make run` in one SYNC_HOME. The lock is the kernel's, so it goes with whoever holds it."""
+"""One `make run` per SYNC_HOME. The lock is the kernel's, so it is released when its holder ends."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class AlreadyRunning(Exception):
 
 
 class RunLock:
-    """Held from `take` to `release`, and by every process that was given `fileno` until it ends too."""
+    """Held from `take` to `release`, and by every process that inherited `fileno` until it ends."""
 
     def __init__(self, home: Path) -> None:
         self.path = home / LOCK_FILE
         self._file: IO[str] | None = None
 
     def take(self) -> None:
-        """Raise `AlreadyRunning` at once if somebody else has it."""
+        """Raises `AlreadyRunning` at once if it is held."""
         while True:
             file = self.path.open("a+")
             try:
@@ -33,7 +33,7 @@ class RunLock:
             if self._is_current(file):
                 self._file = file
                 return
-            file.close()  # its last holder removed the file between our two steps
+            file.close()  # its last holder removed the file in between
 
     def _is_current(self, file: IO[str]) -> bool:
         try:
@@ -55,7 +55,7 @@ class RunLock:
 
 
 def is_held(home: Path) -> bool:
-    """Does somebody run in this SYNC_HOME?"""
+    """Is there a run in this SYNC_HOME?"""
     try:
         with (home / LOCK_FILE).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

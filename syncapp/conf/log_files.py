@@ -1,4 +1,4 @@
-"""A log file that several processes write and whoever finds it full rotates."""
+"""A log file that several processes write; the one that finds it full rotates it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""User and password in an address (MONGODB_URI, CELERY_BROKER_URL, DATABASE_URL): what must be percent-encoded, and is not."""
+"""User and password in a URL (MONGODB_URI, CELERY_BROKER_URL, DATABASE_URL): checks the percent-encoding."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 
 
 def check_login(text: str, forbidden: str) -> None:
-    """Raises WrongValue if the user or the password of an address has a character as it is that ends a login there:
-    `forbidden`, which has / and ?; or a % that begins no code. A password that is right by accident, `a%41`, only the
-    server can refuse."""
+    """Raises WrongValue if the user or the password of a URL contains an unencoded character that ends the login:
+    `forbidden`, which has / and ?; or a % that begins no code. An unencoded password that is valid by accident, `a%41`,
+    can only be refused by the server."""
     _, _, rest = text.partition("://")
     if "@" not in rest:
         return

@@ -1,8 +1,8 @@
-"""Logging of all processes: structlog and the standard library in one form, plain or JSON.
+"""Logging of all processes: structlog and the standard library in one format, plain or JSON.
 
 Lines go to standard output and to `SYNC_HOME/logs/app.log`; errors also to `error.log`. A line is a
-sentence, a stable `event_name`, and ids; never a document's body. Whatever a line holds, passwords in
-addresses are masked in the finished text, tracebacks included.
+message, a stable `event_name`, and ids; never a document's body. Passwords in
+URLs are masked in the final text, tracebacks included.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from syncapp.core.one_line import one_line, several_lines
 
 
 def level_in_capitals(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-    """`grep ERROR` is what people type."""
+    """For `grep ERROR`."""
     if "level" in event:
         event["level"] = event["level"].upper()
     return event
@@ -38,17 +38,17 @@ _BEFORE_RENDERING: list[Processor] = [
 
 
 def is_no_mere_answer(record: logging.LogRecord) -> bool:
-    """Django logs each 404, 403 and 503 as if it had failed; only an exception is news to an operator."""
+    """Django logs each 404, 403 and 503 as an error; only exceptions matter to an operator."""
     return record.exc_info is not None
 
 
 def escape(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-    """What a line says stays in it. Only a traceback, which comes later, has lines of its own."""
+    """Keep each record on one line. Only a traceback, which is added later, has several lines."""
     return {key: one_line(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 class Masked:
-    """Renders a line with another renderer, then masks what looks like a password."""
+    """Renders a line with another renderer, then masks passwords."""
 
     def __init__(self, render: Processor) -> None:
         self.render = render
@@ -98,13 +98,13 @@ def configuration(settings: SyncSettings) -> dict[str, Any]:
         },
         "root": {"handlers": ["out", "app", "error"], "level": settings.sync_log_level},
         "loggers": {
-            # These bring handlers of their own: their lines shall look like all others
+            # These install their own handlers: their lines must look like all others
             **{
                 name: {"handlers": [], "propagate": True, "level": "INFO"}
                 for name in ("django", "django.server", "gunicorn.error", "celery")
             },
             "django.request": {"filters": ["failures"], "level": "WARNING"},
-            # Talkative at INFO, and their lines say nothing to an operator
+            # Verbose at INFO, without use for an operator
             **{
                 name: {"level": "WARNING"}
                 for name in ("pymongo", "django.db.backends", "celery.worker.strategy", "celery.app.trace",
@@ -131,4 +131,4 @@ def configure_structlog() -> None:
 
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
-    """Celery leaves logging alone when somebody listens to this signal."""
+    """Celery does not configure logging if this signal has a receiver."""

@@ -1,4 +1,4 @@
-"""A MongoDB URI as a setting: with a database's name, options that exist, and files that can be read."""
+"""A MongoDB URI as a setting: with a database name, known options, and readable files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from syncapp.conf.types import WrongValue
 from syncapp.core.masking import mask_passwords
 
 FORM = "mongodb://host:port/database or mongodb+srv://host/database, with the database's name"
-# Of the driver's text for one that it does not know
+# The driver's text for an unknown option
 _UNKNOWN = re.compile(r"Unknown option: (\w+)\.(?: Did you mean one of \((\w+))?")
 _NAMES = (
     "appName authMechanism authMechanismProperties authSource compressors connectTimeoutMS directConnection"
@@ -33,7 +33,7 @@ def mongodb_uri(text: str) -> str:
     if not text:
         return text
     check_login(text, "/?@:")
-    # A mongodb+srv name is looked up when it is connected to, not here: the network may be away
+    # A mongodb+srv name is resolved when connecting, not here: the network may be down
     plain = re.sub(r"^mongodb\+srv://", "mongodb://", text)
     address, _, options = plain.partition("?")
     try:
@@ -66,7 +66,7 @@ def _why(text: str) -> str:
 
 
 def check_file(option: str, name: str, *, certificates: bool = False) -> None:
-    """`certificates`: of authorities, in PEM. Raises WrongValue if the file is none that can be used."""
+    """`certificates`: of CAs, in PEM. Raises WrongValue if the file cannot be used."""
     path = Path(unquote(name))
     try:
         path.read_bytes()

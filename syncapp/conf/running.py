@@ -1,4 +1,4 @@
-"""What a running `make run` tells its processes, so that commands in another terminal reach its servers."""
+"""The environment of a running `make run`, so that commands in another terminal reach its servers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def forget_environment(home: Path) -> None:
 
 
 def environment_of_the_running(home: Path) -> dict[str, str]:
-    """Empty if nobody runs in this SYNC_HOME: a file that a killed run left behind is not believed."""
+    """Empty if there is no run in this SYNC_HOME: a file left by a killed run is ignored."""
     if not is_held(home):
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Every setting of the environment, read once into one frozen object and checked while it is read.
+"""All settings of the environment, read once into one frozen object and validated.
 
 A wrong value raises `SettingsError`, whose text is one line: which variable, which value, and what is
 allowed. The fields of `SyncSettings` are the one list of variables: `.env.example`, the documents and the tests go by
@@ -49,7 +49,7 @@ Value = TypeVar("Value")
 
 
 class SettingsError(Exception):
-    """A setting has a value that is not allowed. The text is the line that the operator reads."""
+    """A setting has an invalid value. The text is the line for the operator."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Setting:
     default: str
     parse: Callable[[str], Any]
     help: str
-    secret: bool = False  # never shown; may also come from the file that NAME_FILE names
-    advanced: bool = False  # nobody turns it in a year
+    secret: bool = False  # never shown; may also come from the file in NAME_FILE
+    advanced: bool = False  # rarely changed
 
 
 def setting(
@@ -78,64 +78,64 @@ class SyncSettings:
     # fmt: off
     mongodb_uri: str = setting("", database_uri, "The local MongoDB (a replica set; one node is enough) with the database's name as path. Empty: `make run` starts an embedded demo.", secret=True)
     mongodb_atlas_uri: str = setting("", database_uri, "MongoDB Atlas, with the database's name as path. It may differ from the local one.", secret=True)
-    bidirectional_sync_enabled: bool = setting("false", boolean, "true: changes travel both ways. false: one-way sync, local to Atlas. A line that is new, or says something else than at the last start, wins over what was set at run time.")
-    atlas_change_stream_batch_size: int = setting("100", integer(1, 10_000), "Events that one fetch from Atlas's change stream brings. Five times as many while there is a backlog, twenty times if it comes a long way.")
-    bidirectional_excluded_collections: tuple[str, ...] = setting("sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They still go up.")
+    bidirectional_sync_enabled: bool = setting("false", boolean, "true: two-way sync. false: one-way sync, local to Atlas. A value that is new or has changed since the last start overrides what was set at run time.")
+    atlas_change_stream_batch_size: int = setting("100", integer(1, 10_000), "Events per fetch from Atlas's change stream. Five times as many while there is a backlog, twenty times on high-latency links.")
+    bidirectional_excluded_collections: tuple[str, ...] = setting("sessions,logs,notifications,_sync_metadata", collection_patterns, "Collections (names or glob patterns) that are not pulled from Atlas. They are still pushed.")
     conflict_resolution_strategy: str = setting(LAST_WRITE_WINS, one_of(*STRATEGIES), f"Who wins when a document was changed on both sides: {_WHO_WINS}.")
-    sync_initial_choice: InitialChoice | None = setting("", initial_choice, "For unattended installs: what happens at the first start if both databases hold documents, for instance differing=newest:updatedAt,only-atlas=pull,only-local=push. Empty: the operator is asked (docs/first-run.md).")  # noqa: RUF009
-    origin_tracking_cleanup_interval: int = setting("60000", integer(1_000, 86_400_000), "Milliseconds between two clean-ups of tracking data that is older than its keep time.")
+    sync_initial_choice: InitialChoice | None = setting("", initial_choice, "For unattended installs: the choice at the first start if both databases hold documents, for instance differing=newest:updatedAt,only-atlas=pull,only-local=push. Empty: the operator is asked (docs/first-run.md).")  # noqa: RUF009
+    origin_tracking_cleanup_interval: int = setting("60000", integer(1_000, 86_400_000), "Milliseconds between two clean-ups of expired tracking data.")
     origin_tracking_keep_hours: int = setting("336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window.")
-    change_stream_reconnect_interval: int = setting("5000", integer(10, 3_600_000), "Milliseconds: the longest first wait before a lost change stream is opened again; later waits double, with jitter.")
-    change_stream_max_reconnect_attempts: int = setting("10", integer(1, 100_000), "Attempts after which health turns critical. Trying goes on at the longest interval.")
-    celery_broker_url: str = setting("", broker_url, "Redis. rediss:// is TLS: the server is verified by the system's authorities, or by those of a file (rediss://host:6379/0?ssl_ca_certs=/path/ca.pem). Empty: `make run` starts an embedded one.", secret=True)
+    change_stream_reconnect_interval: int = setting("5000", integer(10, 3_600_000), "Initial reconnect delay of a lost change stream in milliseconds, at most; later delays double, with jitter.")
+    change_stream_max_reconnect_attempts: int = setting("10", integer(1, 100_000), "Failed attempts after which health turns critical. Retries continue at the longest interval.")
+    celery_broker_url: str = setting("", broker_url, "Redis. rediss:// is TLS: the server is verified by the system's CA certificates, or those of a file (rediss://host:6379/0?ssl_ca_certs=/path/ca.pem). Empty: `make run` starts an embedded one.", secret=True)
     database_url: str = setting("", login_url, "Django's database. Empty: SQLite in SYNC_HOME.", secret=True)
-    django_secret_key: str = setting("", secret_key, "Django's secret key. Empty: made once and kept in SYNC_HOME.", secret=True)
+    django_secret_key: str = setting("", secret_key, "Django's secret key. Empty: generated once and kept in SYNC_HOME.", secret=True)
     django_debug: bool = setting("false", boolean, "Django's debug pages. Never in production.")
     django_allowed_hosts: tuple[str, ...] = setting("localhost,127.0.0.1,[::1]", host_names, "Host names that the web process answers to, separated by commas.")
-    django_csrf_trusted_origins: tuple[str, ...] = setting("", origins, "Addresses under which browsers see the web process behind a proxy that does TLS, for instance https://sync.example.com.")
-    django_superuser_username: str = setting("admin", anything, "The admin whom `make run` creates.")
-    django_superuser_password: str = setting("", anything, "The admin's password. Empty: made up, printed, and kept in SYNC_HOME.", secret=True)
-    django_superuser_email: str = setting("admin@example.com", anything, "The admin's address.")
+    django_csrf_trusted_origins: tuple[str, ...] = setting("", origins, "Public origins of the web process behind a TLS proxy, for instance https://sync.example.com.")
+    django_superuser_username: str = setting("admin", anything, "The admin user that `make run` creates.")
+    django_superuser_password: str = setting("", anything, "The admin's password. Empty: generated, printed, and kept in SYNC_HOME.", secret=True)
+    django_superuser_email: str = setting("admin@example.com", anything, "The admin's e-mail address.")
     port: int = setting("5000", integer(1, 65_535), "The port of the web process.")
     sync_web_bind: str = setting("127.0.0.1", anything, "The address that the web process listens on. 0.0.0.0: on all.")
-    sync_home: str = setting(".sync", anything, "The folder of everything that is kept on disk: databases, logs, passwords.")
+    sync_home: str = setting(".sync", anything, "The folder for all data on disk: databases, logs, passwords.")
     sync_api_public_read: bool = setting("false", boolean, "true: the API can be read without a login (for scripts that have none).")
-    sync_log_format: str = setting("plain", one_of("plain", "json"), "How log lines are written.")
-    sync_log_level: str = setting("INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "The least important log lines that are written.")
-    sync_profile: str = setting("standard", one_of(*PROFILES), "small: for a device with little memory. One process applies changes (SYNC_APPLY_WORKERS), the listener sends the periodic tasks itself, there is no Flower, and what is looked at every second is looked at every two (docs/operations.md).")
-    sync_apply_batch_size: int = setting("2000", integer(1, 5_000), "Keys that one Celery task carries at most. A push of a task takes five round trips to Atlas, however many they are.")
-    sync_apply_workers: int = setting("2", integer(1, 64), "Processes of a worker that apply changes; 1 where SYNC_PROFILE=small and nothing else is said. There may be several workers.")
-    sync_halt_deletes: int = setting("100", integer(1, 1_000_000_000), "A circuit breaker: a collection that loses more documents than this number, and than the share of SYNC_HALT_DELETES_PERCENT, within SYNC_HALT_DELETES_SECONDS, is halted until an operator answers. Documents that come and go cancel out.")
-    sync_halt_deletes_percent: int = setting("50", integer(0, 100), "The share of the most that a collection held within the window, in percent. 100: the breaker never trips.")
-    sync_halt_deletes_seconds: int = setting("600", integer(1, 604_800), "The window over which a collection's loss is counted, in seconds of the times at which changes were made.")
+    sync_log_format: str = setting("plain", one_of("plain", "json"), "Format of log lines: plain or json.")
+    sync_log_level: str = setting("INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "The lowest level that is logged.")
+    sync_profile: str = setting("standard", one_of(*PROFILES), "small: for a device with little memory. One process applies changes (SYNC_APPLY_WORKERS), the listener sends the periodic tasks itself, Flower does not run, and polling is every two seconds instead of one (docs/operations.md).")
+    sync_apply_batch_size: int = setting("2000", integer(1, 5_000), "Keys per Celery task, at most. Pushing a task takes five round trips to Atlas, regardless of their number.")
+    sync_apply_workers: int = setting("2", integer(1, 64), "Processes per worker that apply changes; the default is 1 with SYNC_PROFILE=small. There may be several workers.")
+    sync_halt_deletes: int = setting("100", integer(1, 1_000_000_000), "A circuit breaker: a collection that loses more documents than this number, and than the share of SYNC_HALT_DELETES_PERCENT, within SYNC_HALT_DELETES_SECONDS, is halted until an operator answers. Inserts offset deletes.")
+    sync_halt_deletes_percent: int = setting("50", integer(0, 100), "The share of the collection's maximum size within the window, in percent. 100: the breaker never trips.")
+    sync_halt_deletes_seconds: int = setting("600", integer(1, 604_800), "The window over which a collection's loss is counted, in seconds, by the times of the changes.")
     sync_flower_url: str = setting("", url("http", "https"), "Flower's address, with user and password in it (or those of FLOWER_BASIC_AUTH, as user:password). Staff see it, read only, at /flower/. Empty: no link is shown.", secret=True)
 
-    sync_apply_batch_bytes: int = setting("4194304", integer(1_000_000, 64_000_000), "Bytes of documents that one transaction writes at most (one document may be larger).", advanced=True)
-    sync_apply_max_attempts: int = setting("8", integer(1, 1_000), "Attempts after which a document that keeps failing is set aside as a rejected change. A lost connection does not count.", advanced=True)
-    sync_max_dirty_keys: int = setting("20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead.", advanced=True)
-    sync_report_timeout: int = setting("30000", integer(1_000, 3_600_000), "Milliseconds without a sign of life after which a task is taken for lost and its keys are handed out again. Twice as many each time until one ends, 32 times at most.", advanced=True)
-    sync_compare_rate: int = setting("0", integer(0, 10_000_000), "Documents a second that a comparison of both sides looks at, at most. 0: as many as live sync leaves room for.", advanced=True)
-    sync_clock_warning: int = setting("2000", integer(1, 86_400_000), "Milliseconds that the clocks of the two servers may differ, or jump, before it is a warning.", advanced=True)
-    sync_socket_timeout: int = setting("20000", integer(1_000, 600_000), "Milliseconds that listener and workers wait for an answer of a database that has stopped answering without closing the connection.", advanced=True)
-    sync_lease_duration: int = setting("8000", integer(1_000, 600_000), "Milliseconds that a listener's lease lasts: a stand-by takes over a second later at most.", advanced=True)
+    sync_apply_batch_bytes: int = setting("4194304", integer(1_000_000, 64_000_000), "Bytes of documents written by one transaction, at most (one document may be larger).", advanced=True)
+    sync_apply_max_attempts: int = setting("8", integer(1, 1_000), "Attempts after which a failing document is set aside as a rejected change. A lost connection does not count.", advanced=True)
+    sync_max_dirty_keys: int = setting("20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead (backpressure).", advanced=True)
+    sync_report_timeout: int = setting("30000", integer(1_000, 3_600_000), "Milliseconds without a report after which a task counts as lost and its keys are re-queued. Doubled each time until a task ends, up to 32-fold.", advanced=True)
+    sync_compare_rate: int = setting("0", integer(0, 10_000_000), "Documents per second that a comparison of both sides reads, at most. 0: limited only by live sync.", advanced=True)
+    sync_clock_warning: int = setting("2000", integer(1, 86_400_000), "Milliseconds by which the clocks of the two servers may differ, or jump, without a warning.", advanced=True)
+    sync_socket_timeout: int = setting("20000", integer(1_000, 600_000), "Milliseconds that listener and workers wait for a reply from a database that hangs without closing the connection.", advanced=True)
+    sync_lease_duration: int = setting("8000", integer(1_000, 600_000), "Duration of a listener's lease in milliseconds: a stand-by takes over at most a second after it ends.", advanced=True)
     # fmt: on
-    # Names of the variables that say something; of the others the values above are defaults
+    # Names of the variables that are set; for others the values above are defaults
     given: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def home(self) -> Path:
-        """SYNC_HOME as an absolute path; a relative one counts from the project's root."""
+        """SYNC_HOME as an absolute path; a relative one starts at the project's root."""
         return (BASE_DIR / self.sync_home).resolve()
 
     def make_home(self) -> None:
-        """Raise `SettingsError` if SYNC_HOME is no folder that can be written to."""
+        """Raises `SettingsError` if SYNC_HOME is not a writable folder."""
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             writable = os.access(self.home, os.W_OK | os.X_OK)
         except OSError:
             writable = False
         if not writable:
-            raise SettingsError(f"SYNC_HOME is {self.sync_home!r}; allowed: a folder that can be written to")
+            raise SettingsError(f"SYNC_HOME is {self.sync_home!r}; allowed: a writable folder")
 
     @property
     def is_small(self) -> bool:
@@ -143,7 +143,7 @@ class SyncSettings:
 
     @property
     def ease(self) -> int:
-        """So many times longer are the pauses between two looks at what hardly ever changes."""
+        """The factor for polling intervals in this profile."""
         return 2 if self.is_small else 1
 
     @property
@@ -155,7 +155,7 @@ class SyncSettings:
         return _database_name(self.mongodb_atlas_uri)
 
     def require(self, *names: str) -> None:
-        """Raise `SettingsError` for the first of these variables that is empty."""
+        """Raises `SettingsError` for the first empty one of these variables."""
         for name in names:
             if not getattr(self, name.lower()):
                 setting = next(s for s in SETTINGS if s.name == name)
@@ -170,7 +170,7 @@ def _database_name(uri: str) -> str:
 
 
 def load(environment: Mapping[str, str]) -> SyncSettings:
-    """Read and check all settings. Raises `SettingsError` at the first wrong value."""
+    """Read and validate all settings. Raises `SettingsError` at the first wrong value."""
     texts = {s.name: _given(s, environment) for s in SETTINGS}
     values = {s.name.lower(): _parse(s, texts[s.name] or s.default) for s in SETTINGS}
     if values["sync_profile"] == "small" and not texts["SYNC_APPLY_WORKERS"]:
@@ -209,7 +209,7 @@ def _parse(setting: Setting, text: str) -> Any:
 def get_settings() -> SyncSettings:
     """The settings of this process: `.env` in the project's root, overruled by the environment.
 
-    What neither of them says comes from the `make run` that is running in this SYNC_HOME, if one is.
+    Unset variables come from the `make run` that is running in this SYNC_HOME, if any.
     """
     from syncapp.conf.running import environment_of_the_running
 
@@ -221,7 +221,7 @@ def get_settings() -> SyncSettings:
 
 
 def kept_secret(home: Path, name: str, size: int = 32) -> str:
-    """A random secret that is made at the first call and kept in `home`, readable by its owner only."""
+    """A random secret, generated at the first call and stored in `home`, readable by its owner only."""
     path = home / name
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ TURNED_SELDOM = [one for one in SETTINGS if one.advanced]
 def env_example() -> str:
     blocks = [
         "# Copy this file to .env and change what you need. Everything has a default.\n"
-        "# The environment wins over .env. A value can also come from a file: NAME_FILE=/path (secrets only).",
+        "# The environment wins over .env. Secrets can also come from a file: NAME_FILE=/path.",
         *map(_lines, PLAIN),
         f"# --- {ADVANCED}. {WHY} ---",
         *map(_lines, TURNED_SELDOM),

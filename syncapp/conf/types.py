@@ -1,4 +1,4 @@
-"""What kinds of values settings have: each parser takes the text and gives the value, or says what is allowed."""
+"""Types of settings: each parser converts the text to the value, or says what is allowed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECRET_KEY_LENGTH = 20
 
 
 class WrongValue(Exception):
-    """What a parser raises; its text says what is allowed."""
+    """Raised by parsers; the text says what is allowed."""
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:

@@ -1,3 +1,3 @@
-"""What sync computes with: keys, contents and their hashes, facts and times, and the decision about one document.
+"""Sync's values: keys, contents and their hashes, facts and times, and the decision for one document.
 
-Pure: it knows no server, no Django and no Celery, and reads no clock but its caller's."""
+Pure: no server, no Django, no Celery, and no clock except the caller's."""

@@ -10,21 +10,21 @@ from syncapp.core.exclusions import is_reserved
 from syncapp.core.values import DocumentKey, Fact
 
 UNREADABLE = "unreadable"
-# After these documents are gone, or there, without an event of their own
+# After these, documents appear or vanish without events of their own
 JUDGED = frozenset({"drop", "rename", "dropDatabase", UNREADABLE})
 
 
 class Change(NamedTuple):
-    """A key to look at. No fact: somebody only asks for a look."""
+    """A key to process. No fact: only a check was requested."""
 
     key: DocumentKey
     fact: Fact | None
 
 
 class Structural(NamedTuple):
-    """A drop, a rename, an invalidation: it names no document. `fact`: what it is to the documents that were there.
+    """A drop, a rename, an invalidation: it names no document. `fact`: the fact for its former documents.
 
-    Also what cannot be read (UNREADABLE): its collection, or all if that is empty, has to be compared."""
+    Also an unreadable event (UNREADABLE): its collection, or all if that is empty, has to be compared."""
 
     operation: str
     collection: str
@@ -33,13 +33,13 @@ class Structural(NamedTuple):
 
     @property
     def collections(self) -> frozenset[str]:
-        """Whose documents it concerns."""
+        """The collections concerned."""
         named = {self.collection, self.renamed_to} if self.operation != "dropDatabase" else ()
         return frozenset(name for name in named if name and not is_reserved(name))
 
 
 class Pulse(NamedTuple):
-    """A heartbeat of this device, as it came by the stream."""
+    """A heartbeat of this device, as read from the stream."""
 
     nonce: str
 
@@ -49,7 +49,7 @@ Found = Change | Structural | Pulse
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What one fetch brought. `token` is where it ends; everything up to `read_to` has been read.
+    """The result of one fetch. `token` is its end; everything up to `read_to` has been read.
 
     `token_is_event`: the token is the last event's own, so that more of its transaction may follow.
     """
@@ -60,7 +60,7 @@ class Fetched:
     server_time: int  # the server's cluster time when it answered
     at: float  # when that was, in seconds of time.monotonic
     token_is_event: bool
-    full: bool = False  # as many events as were asked for: more are there
+    full: bool = False  # as many events as requested: there are more
 
 
 class ChangeBatch(NamedTuple):

@@ -1,7 +1,7 @@
-"""How far the local server's clock is off Atlas's, measured, and kept as a history.
+"""The measured offset between the local server's clock and Atlas's, with its history.
 
-Times are compared by Atlas's clock. A change that was made an hour ago, before somebody set the local
-clock right, is corrected by the offset *as it was then*.
+Times are compared in Atlas's time. A change made an hour ago, before the local
+clock was adjusted, is corrected by the offset *at that time*.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 HISTORY_LENGTH = 2_000
-DRIFT = 200e-6  # two clocks that nobody sets run apart by this part of the time at most
-# Its seconds go on while the machine is suspended; those of time.monotonic() do not, on Linux
+DRIFT = 200e-6  # maximum drift rate of two unadjusted clocks
+# It includes suspend time; time.monotonic() does not, on Linux
 monotonic_clock: Callable[[], float] = time.monotonic
 if sys.platform == "linux":
     monotonic_clock = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
@@ -26,7 +26,7 @@ class Measurement:
     local_time: int  # milliseconds, by the local server's clock
     offset: float  # milliseconds: Atlas's clock minus the local server's
     error: float  # milliseconds: the true offset lies within ± this
-    # Seconds of monotonic_clock; of one that was loaded it means nothing
+    # Seconds of monotonic_clock; meaningless for a loaded one
     made_at: float = field(default=0.0, compare=False)
 
     def agrees_with(self, other: Measurement) -> bool:
@@ -46,8 +46,8 @@ class ClockOffsets:
         return self.measurements[-1].offset if self.measurements else 0.0
 
     def to_atlas_time(self, local_time: int, now: float) -> int:
-        """A time of the local server's clock, in milliseconds, as Atlas's clock showed it; never later than
-        it can show at `now` (seconds of `monotonic_clock`): a change that is dated in the future must not
+        """A time of the local server's clock, in milliseconds, converted to Atlas's; never later than
+        Atlas's time at `now` (seconds of `monotonic_clock`): a change dated in the future must not
         win for ever."""
         if not self.measurements:
             return local_time
@@ -63,7 +63,7 @@ class ClockOffsets:
         return round(corrected)
 
     def add(self, measured: Measurement) -> bool:
-        """Keep a measurement if it says something new, or the same with half the error. True: the history
+        """Keep a measurement if it is new, or the same with half the error. True: the history
         changed."""
         self.newest = measured
         if self.measurements:
@@ -71,10 +71,10 @@ class ClockOffsets:
             if measured.agrees_with(last):
                 if measured.error > last.error / 2:
                     return False
-                # Measured badly then: the machine was busy, the link slow
+                # A poor measurement then: the machine was busy, the link slow
                 self.measurements[-1] = replace(last, offset=measured.offset, error=measured.error)
                 return True
-        # A clock that was set back: what it showed before it is shown again, and means the new offset now
+        # A clock that was set back shows earlier times again, to which the new offset applies
         while self.measurements and self.measurements[-1].local_time >= measured.local_time:
             self.measurements.pop()
         self.measurements.append(measured)

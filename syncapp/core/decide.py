@@ -1,4 +1,4 @@
-"""What is to be done about one key: a pure function of values (docs/architecture.md, The decision).
+"""The decision for one key: a pure function of values (docs/architecture.md, The decision).
 
 `classify` says what has changed, by hashes alone; `decide` what may be done about it now. Who wins a conflict is
 another question (resolve.py), which is asked about conflicts only.
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from syncapp.core.policy import Policy, Travel
 from syncapp.core.values import BOTH, Side, SyncState, Word, WorkItem
 
-# A push takes the fact that is there if its stream lags at most this far behind the read
+# A push uses the known fact if its stream lags at most this far behind the read
 PUSH_LAG_SECONDS = 1
 # A content that an earlier task read, and whose fact is known, counts as unchanged within this lag
 FACT_LAG_SECONDS = 1
@@ -30,29 +30,29 @@ class Case(Word):
     """What has changed since both sides were last agreed on."""
 
     EQUAL = "equal"  # both sides hold the same
-    AGREED = "agreed"  # the sides differ, as agreed
+    AGREED = "agreed"  # an intentional difference
     ATLAS_CHANGED = "atlas changed"
     LOCAL_CHANGED = "local changed"
     BOTH_CHANGED = "both changed"
 
 
 class Decision(Word):
-    EQUAL = "equal"  # both sides hold the same: agree on it
-    AGREED = "agreed"  # the sides differ, as agreed
+    EQUAL = "equal"  # both sides are equal: agree on it
+    AGREED = "agreed"  # an intentional difference
     PULL = "pull"
     PUSH = "push"
-    STAYS = "stays"  # its version never travels: the sides differ, and nothing is owed
+    STAYS = "stays"  # its version is never transferred: the difference is intentional
     OWED = "owed"  # a pull that is not allowed now
     CONFLICT = "conflict"  # whose facts are known: resolve.py says who wins
     LOCAL_WINS = "local wins"  # a conflict: agree on Atlas's content, which makes it a push
     ATLAS_WINS = "atlas wins"  # a conflict: pull
-    MANUAL = "manual"  # a conflict that waits for a person: nothing moves, nothing is agreed
-    HALTED = "halted"  # a transfer that waits for an operator's answer: a comparison finds it then
+    MANUAL = "manual"  # a conflict that needs manual resolution: nothing is written or agreed
+    HALTED = "halted"  # a transfer that waits for an operator's answer: a comparison finds it afterwards
     WAIT_FOR_LOCAL = "wait for local"  # the time of a push is not known yet
     WAIT_FOR_BOTH = "wait for both"  # the facts do not belong to the contents yet
 
 
-# Whose version travels
+# Whose version is transferred
 SOURCES = {
     Decision.PULL: Side.ATLAS,
     Decision.ATLAS_WINS: Side.ATLAS,
@@ -74,7 +74,7 @@ _PUSHES = {
 
 
 def classify(contents: Mapping[Side, bytes], state: SyncState) -> Case:
-    """Compare what is there with what was agreed."""
+    """Compare the current contents with the agreed ones."""
     local, atlas = contents[Side.LOCAL], contents[Side.ATLAS]
     if local == atlas:
         return Case.EQUAL
@@ -94,7 +94,7 @@ def decide(
     """What may be done now.
 
     `read_to`: every event up to these positions had been read when the key was handed out.
-    `hurry`: take the fact that is there for a push, however far its stream lags.
+    `hurry`: use the known fact for a push, however far its stream lags.
     """
     case = classify(seen.contents, seen.state)
     if case is Case.ATLAS_CHANGED:
@@ -128,9 +128,9 @@ def fact_belongs(side: Side, seen: Observation, item: WorkItem, read_to: Mapping
 
     It does if its side's stream had been read past the read. Under steady traffic that never holds
     for the newest read; so it holds too if an earlier task read the same content, the stream has been
-    read past *that* read, and brought nothing newer for the key. A decision in between spoils that: a
-    document can be absent, be pushed, and be absent again. Whoever does the same natively within the
-    lag that is left (a second at most) has the older of the two times counted.
+    read past *that* read, and brought nothing newer for the key. A decision in between invalidates that: a
+    document can be absent, be pushed, and be absent again. For the same sequence of native writes within the
+    remaining lag (a second at most) the older of the two times counts.
     """
     if read_to[side] >= seen.read_at[side]:
         return True
@@ -149,7 +149,7 @@ def fact_belongs(side: Side, seen: Observation, item: WorkItem, read_to: Mapping
 
 def _push_time_known(seen: Observation, item: WorkItem, read_to: Mapping[Side, int], hurry: bool) -> bool:
     if fact_belongs(Side.LOCAL, seen, item, read_to):
-        return True  # a missing fact means here: the time is unknown
+        return True  # here a missing fact means an unknown time
     return Side.LOCAL in item.facts and (hurry or _lag_seconds(Side.LOCAL, seen, read_to) <= PUSH_LAG_SECONDS)
 
 

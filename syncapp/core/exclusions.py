@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-# Never synced, in either direction: sync's own, the server's own, and what the server makes for a moment and renames
-# over the result ($out, mapReduce, convertToCapped, a rename from another database). The same in MongoDB 4.4 to 8
+# Never synced, in either direction: sync's own, the server's own, and the server's temporary collections, renamed to
+# the result at the end ($out, mapReduce, convertToCapped, a rename from another database). The same in MongoDB 4.4 to 8
 _TEMPORARY = r"tmp\.agg_out\.|tmp\.mr\.|tmp[0-9A-Za-z]{5}\.(create|rename|convertToCapped\.)"
 RESERVED = re.compile(rf"^(_sync_|system\.|{_TEMPORARY})")
 TEMPORARY = re.compile(rf"^({_TEMPORARY})")

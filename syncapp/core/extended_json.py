@@ -1,4 +1,4 @@
-"""Documents and `_id`s as canonical extended JSON, for people: what Python cannot hold is shown as well as it can be."""
+"""Documents and `_id`s as canonical extended JSON, for display, including values that Python cannot hold."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def id_from(text: str) -> bytes:
     """BSON of {_id: …} from its value in extended JSON. Raises NoId."""
     try:
         return bson.encode({"_id": json_util.loads(text, json_options=_EXACT)})
-    except Exception as error:  # whatever a value that only looks like extended JSON makes of it
-        raise NoId(f"{text[:100]!r} is no _id in extended JSON") from error
+    except Exception as error:  # any error of a value that only looks like extended JSON
+        raise NoId(f"{text[:100]!r} is not an _id in extended JSON") from error
 
 
 def beyond(text: str, id_bson: bytes) -> str:
@@ -54,11 +54,11 @@ def beyond(text: str, id_bson: bytes) -> str:
 
 
 def sample_id(id_bson: bytes) -> str:
-    """The same for a sample; empty: it is too long, or Python cannot show it."""
+    """The same for a sample; empty: it is too long, or cannot be shown."""
     if len(id_bson) > LONGEST_SAMPLE:
         return ""
     try:
         text = extended_id(id_bson)
-    except Exception:  # any: a sample is worth no failure
+    except Exception:  # any: a sample must not cause a failure
         return ""
     return text if len(text) <= LONGEST_TEXT else ""

@@ -1,4 +1,4 @@
-"""What an operator chooses once, when sync starts between two databases that hold different documents."""
+"""The operator's one-time choice, when sync starts between two databases with different documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WrongChoice(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class InitialChoice:
-    """`differing`: who wins where both sides hold a document and differ. It stays the rule for all
+    """`differing`: who wins where both sides hold a document and differ. It remains the rule for all
     conflicts whose times are unknown on both sides. Raises WrongChoice."""
 
     differing: str

@@ -1,11 +1,11 @@
-"""Names and values in a line of text for people: logs, reasons, commands. MongoDB takes any character in them, so that one
-could begin a line of its own, move the cursor, or turn the order of what follows."""
+"""Names and values in one line of text: logs, reasons, commands. MongoDB accepts any character in them, including
+ones that start a new line, move the cursor, or change the writing direction."""
 
 from __future__ import annotations
 
 import re
 
-# Control characters, line breaks of Unicode, marks that turn the direction of writing, halves of a character
+# Control characters, Unicode line breaks, bidirectional marks, lone surrogates
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )

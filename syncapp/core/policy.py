@@ -19,8 +19,8 @@ class Travel(Word):
     """May a side's versions be brought to the other side?"""
 
     ALLOWED = "allowed"
-    WAITING = "waiting"  # not now (sync is disabled): it is owed, and carried when it is allowed
-    HALTED = "halted"  # not before an operator answers; a comparison finds it then
+    WAITING = "waiting"  # not now (sync is disabled): pending, backfilled when it is allowed
+    HALTED = "halted"  # not before an operator answers; then a comparison finds it
     NEVER = "never"  # by a rule of the collection; a comparison finds it if the rule goes
 
 
@@ -30,15 +30,15 @@ STAYS = frozenset({Travel.WAITING, Travel.NEVER})  # the other side does not wai
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Raises ValueError for what nobody would keep: a local version that waits (the listener keeps Atlas's only)."""
+    """Raises ValueError for an impossible state: a pending local version (the listener only keeps Atlas's)."""
 
     strategy: str = LAST_WRITE_WINS
     travel: Mapping[Side, Travel] = field(default_factory=lambda: BOTH_WAYS)  # of each side's versions
-    unknown_time: UnknownTime | None = None  # who wins if both times are unknown; None: the strategy says
+    unknown_time: UnknownTime | None = None  # who wins if both times are unknown; None: the strategy decides
     timestamp_field: str = ""  # of the documents, for the newest
     unknown_why: str = FIRST_RUN
     projection: Projection = field(default=WHOLE, compare=False)
-    # The rules' own validation: why a document must not be written on either side. None: it may
+    # The validation rules: why a document must not be written on either side. None: it may
     check: Callable[[bytes], str | None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -46,17 +46,17 @@ class Policy:
             raise ValueError("a local version cannot wait: only Atlas's are kept until they are allowed")
 
     def stays(self, side: Side) -> bool:
-        """Do this side's versions remain where they are, so that the sides may differ?"""
+        """Are this side's versions not transferred, so that the sides may differ?"""
         return self.travel[side] in STAYS
 
     @property
     def one_way(self) -> bool:
-        """Do versions of one side only travel? They win then."""
+        """Are only one side's versions transferred? Then they win."""
         return self.stays(Side.LOCAL) or self.stays(Side.ATLAS)
 
 
 def policy_for(state: SyncState, policy: Policy) -> Policy:
-    """The rules for a key about which an operator answered who is preferred."""
+    """The rules for a key with an operator's answer about the preferred side."""
     if state.prefer is None:
         return policy
     return replace(policy, unknown_time=state.prefer, unknown_why=AFTER_RESTORE)

@@ -1,4 +1,4 @@
-"""What counts as the content of a document: said here, and nowhere else.
+"""What counts as the content of a document: the only definition.
 
 Whoever hashes, compares, writes or verifies documents asks the projection of their collection's policy. Today sync
 carries every document as a whole; a rule that lets the sides keep something for themselves would be another projection.

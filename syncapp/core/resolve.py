@@ -19,7 +19,7 @@ def strategy_for(conflict: Conflict) -> Strategy:
         return one_way.STRATEGY
     if policy.unknown_time is not None and conflict.times_unknown:
         return newest.STRATEGY if policy.unknown_time is UnknownTime.NEWEST else chosen.STRATEGY
-    # One of a later version, say: nothing is lost while it waits for a person
+    # One of a later version, for instance: nothing is lost while it needs manual resolution
     return strategies.ALL.get(policy.strategy, manual.STRATEGY)
 
 

@@ -1,4 +1,4 @@
-"""When a version was made, as a field of the document says: for conflicts whose times sync does not know."""
+"""The time of a version by a field of the document: for conflicts whose times sync does not know."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RAW: CodecOptions[RawBSONDocument] = CodecOptions(
 
 
 def stamp_of(document: bytes | None, field: str) -> Stamp | None:
-    """A date, a timestamp, a text as ISO 8601 has it, or a number. None: the version has none of them.
+    """A date, a timestamp, an ISO 8601 text, or a number. None: the version has none of them.
 
     `field` may be a path; a field whose own name holds the dots comes first.
     """

@@ -29,14 +29,14 @@ class Conflict(NamedTuple):
 
     @property
     def times_unknown(self) -> bool:
-        """Does nobody know when either version was made? So it is at the first run and after lost history."""
+        """Are both times unknown? As at the first run and after lost history."""
         return all(fact.time is None for fact in self.facts.values())
 
 
 class Verdict(NamedTuple):
     """Whose version counts, and why."""
 
-    winner: Side | None  # None: a person decides, and nothing moves until then
+    winner: Side | None  # None: an operator decides, and nothing is written until then
     rule: str  # in a few words, as lists show it
     because: str  # in one sentence: the rule, and both versions with their times and origins
 
@@ -52,4 +52,4 @@ class Strategy:
     about: str  # who wins, in a few words
     resolve: Callable[[Conflict], Verdict]
     needs_documents: bool = False
-    offered: bool = True  # False: nobody chooses it by name
+    offered: bool = True  # False: it cannot be chosen by name

@@ -1,8 +1,8 @@
 """The values that cross boundaries: frozen, comparable, and free of Django, Celery and PyMongo.
 
 Positions are cluster times as one integer (seconds << 32 | increment). Times are milliseconds since
-1970 by Atlas's clock. What there is one of for each document is a named tuple: it is made three times as fast
-as a frozen dataclass.
+1970 by Atlas's clock. Values that exist per document are named tuples: they are created three times as fast
+as frozen dataclasses.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 ABSENT = bytes(16)  # the content hash of a document that does not exist
-UNKNOWN = b"\xff" * 16  # as an agreed content: equals none, so that a difference is a conflict
+UNKNOWN = b"\xff" * 16  # as an agreed content: equals none, so a difference is a conflict
 ATLAS_ORIGIN = "atlas"  # the origin of a change that was made on Atlas itself
 
 
 class Word(StrEnum):
-    """A word out of a few, as a key of mappings on the hot path: an Enum's own hash is a Python function."""
+    """An enum member as a key of mappings on the hot path: an Enum's own hash is a Python function."""
 
     __hash__ = str.__hash__
 
@@ -38,7 +38,7 @@ BOTH = (Side.LOCAL, Side.ATLAS)
 
 
 class Operation(Word):
-    """What an application did; for counting only, since decisions look at contents."""
+    """An application's operation; for counters only, since decisions depend on contents."""
 
     INSERT = "insert"
     UPDATE = "update"
@@ -47,12 +47,12 @@ class Operation(Word):
 
 
 class DocumentKey:
-    """A collection and an `_id`. Two keys are equal if the server takes their `_id`s for one.
+    """A collection and an `_id`. Two keys are equal if their `_id`s are equal for the server.
 
     `identity`: canonical form of the `_id`; `id_bson`: BSON of {_id: …}, as one side stores it (content.py).
     """
 
-    # Not a dataclass: each key is made once and hashed some thirty times on its way
+    # Not a dataclass: each key is created once and hashed some thirty times
     __slots__ = ("_hash", "collection", "digest", "id_bson", "identity")
 
     def __init__(self, collection: str, identity: bytes, id_bson: bytes) -> None:
@@ -85,22 +85,22 @@ class Fact(NamedTuple):
 
     @property
     def rank(self) -> tuple[int, str]:
-        """What last write wins compares. An unknown time is older than any known one."""
+        """The value that last-write-wins compares. An unknown time is older than any known one."""
         return (-1 if self.time is None else self.time, self.origin)
 
 
 class UnknownTime(StrEnum):
-    """Who wins a conflict if nobody knows when either version was made."""
+    """Who wins a conflict if both times are unknown."""
 
     NEWEST = "newest"  # the version with the later timestamp in a field of its own
     LOCAL = "local"
     ATLAS = "atlas"
-    MANUAL = "manual"  # nobody: the conflict waits for a person
+    MANUAL = "manual"  # neither: the conflict needs manual resolution
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A timestamp that a document itself holds. Only those of one kind can be compared."""
+    """A timestamp from a document. Only timestamps of one kind can be compared."""
 
     kind: str
     value: int | float | Decimal
@@ -115,13 +115,13 @@ class Intent(NamedTuple):
 
 
 class SyncState(NamedTuple):
-    """What a device remembers about one key: the contents of both sides that were last agreed on."""
+    """A device's state of one key: the contents of both sides that were last agreed on."""
 
     local: bytes = ABSENT
     atlas: bytes = ABSENT
     intent: Intent | None = None
-    counter: int = 0  # raised by every decision about the key: what orders decisions
-    # Who wins if both sides changed at unknown times, as an operator answered; it is asked once
+    counter: int = 0  # raised by every decision about the key: orders decisions
+    # Who wins if both sides changed at unknown times, by an operator's answer; used once
     prefer: UnknownTime | None = None
     # The position on Atlas at which its content was read there or written, 0 if unknown: it is read from no earlier
     seen_at: int = 0
@@ -138,9 +138,9 @@ class SyncState(NamedTuple):
         return SyncState(local, atlas, intent, self.counter + 1, prefer, max(seen_at, self.seen_at))
 
     def landed(self, intent: Intent, position: int) -> SyncState:
-        """The state once its open push is known to have landed, not after this position on Atlas: that was decided
-        before."""
-        seen_at = max(position, self.seen_at)  # a note of an earlier version names none
+        """The state once its open push is known to have been applied, at or before this position on Atlas: that was
+        decided before."""
+        seen_at = max(position, self.seen_at)  # notes of earlier versions have none
         return self._replace(local=intent.content, atlas=intent.content, intent=None, seen_at=seen_at)
 
 
@@ -155,45 +155,45 @@ class Seen(NamedTuple):
 
 
 class WorkItem(NamedTuple):
-    """A key that is handed to a task, with what the listener knows about it."""
+    """A key in a task, with what the listener knows about it."""
 
     key: DocumentKey
     facts: Mapping[Side, Fact] = MappingProxyType({})
     seen: Seen | None = None
     attempts: int = 0  # failed ones; a lost connection does not count
-    losses: int = 0  # how many times a worker's process ended while it worked on this key alone
+    losses: int = 0  # how often a worker process ended while it had this key alone
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Keys of one collection that are handed to an apply worker as one Celery task."""
+    """Keys of one collection, sent to an apply worker as one Celery task."""
 
     task_id: str
-    side: Side  # whose stream brought the keys: which queue, and which direction counts a skip
+    side: Side  # whose stream delivered the keys: determines the queue, and the direction that counts a skip
     collection: str
     items: tuple[WorkItem, ...]
     read_to: Mapping[Side, int]  # every event up to and including this position had been read
     hurry: bool = False  # the listener's memory is full: do not wait for the exact time of a push
-    gathered: bool = False  # all that is dirty in the collection, since unique values move between documents
-    halted: frozenset[Side] = frozenset()  # whose versions must not travel until an operator answers
+    gathered: bool = False  # all dirty keys of the collection, since unique values move between documents
+    halted: frozenset[Side] = frozenset()  # whose versions must not be transferred until an operator answers
     rules_version: int = 0
     device: str = ""  # the instance id
     reply_to: str = ""  # the stream of reports that the listener reads
 
 
 class Ending(Word):
-    """What becomes of a key when its task ends."""
+    """The outcome of a key when its task ends."""
 
     DONE = "done"
-    WAIT = "wait"  # hand it out again when the streams are past the positions in `seen`
-    AGAIN = "again"  # hand it out again: a connection was lost, or the document never stood still
-    RETRY = "retry"  # a transient error that may be the document's own: hand it out again, and count
-    OWED = "owed"  # a pull that is not allowed while sync is disabled: keep it until it is
-    REJECTED = "rejected"  # the document's own fault; durable elsewhere, so that it holds nobody up
-    LATER = "later"  # decided by rules that the listener does not know yet: again when it does
-    GATHER = "gather"  # hand it out again in one batch with all that is dirty in its collection
-    BARRED = "barred"  # a server does not let sync do it (login, privileges): again after a while, uncounted
-    LOST = "lost"  # the worker's process ended meanwhile: again in smaller batches, until the guilty key is alone
+    WAIT = "wait"  # re-queue it when the streams are past the positions in `seen`
+    AGAIN = "again"  # re-queue it: a connection was lost, or the document kept changing
+    RETRY = "retry"  # a transient error that may be the document's own: re-queue it, and count
+    OWED = "owed"  # a pull that is not allowed while sync is disabled: pending until it is
+    REJECTED = "rejected"  # the document's own error; recorded elsewhere, so that it blocks nothing
+    LATER = "later"  # decided by rules that the listener has not read yet: repeat when it has
+    GATHER = "gather"  # re-queue it in one batch with all dirty keys of its collection
+    BARRED = "barred"  # the server refuses access (login, privileges): repeat after a delay, uncounted
+    LOST = "lost"  # the worker process ended: repeat in smaller batches, until the failing key is isolated
 
 
 class Outcome(NamedTuple):
@@ -201,11 +201,11 @@ class Outcome(NamedTuple):
 
     key: DocumentKey
     ending: Ending
-    transfer: Side | None = None  # the side that was written; None: nothing was to be done
+    transfer: Side | None = None  # the side that was written; None: a no-op
     operation: Operation | None = None
     conflict: bool = False
     because: str = ""  # of a conflict: in one sentence
-    open_conflict: str = ""  # the record of the conflict that waits for a person; empty: none does
+    open_conflict: str = ""  # the record of the open conflict; empty: none
     seen: Seen | None = None
     reason: str = ""
     code: int | None = None
@@ -213,4 +213,4 @@ class Outcome(NamedTuple):
     # A unique index is the reason: the document of the target that holds the value
     other_id: bytes | None = None
     other_document: bytes | None = None
-    held: bool = False  # something was to be done, and waits for an operator's answer
+    held: bool = False  # a transfer is due, and waits for an operator's answer

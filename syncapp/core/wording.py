@@ -1,4 +1,4 @@
-"""The two versions of a conflict in words, for the sentence that says why one of them won."""
+"""The two versions of a conflict as text, for the reason why one of them won."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""One side of the shop. Each branch changes only what it made itself, so that the two come into
-conflict when the demo wants it, and not by accident."""
+"""One side of the shop. Each branch changes only its own documents, so that conflicts
+are created on purpose, not by accident."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Branch:
         self.channel, self.dice = channel, dice
 
     def acts(self) -> list[tuple[Callable[[], None], int]]:
-        """What happens here, and how often in proportion."""
+        """The operations of this side, with their relative frequencies."""
         return [
             (self.place_order, 5),
             (self.move_order_on, 5),

@@ -1,4 +1,4 @@
-"""The shop's documents, made up from a random number generator that a test can seed."""
+"""The shop's sample documents, from a random number generator that a test can seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's day: small bursts of writes on both sides, and now and then a conflict."""
+"""The shop's traffic: small bursts of writes on both sides, and an occasional conflict."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from syncapp.store.tokens import missing_tokens
 
 log = structlog.get_logger(__name__)
 
-FIRST_CONFLICT_S, CONFLICT_EVERY_S = 15.0, 1_200.0  # below the five an hour at which health warns
+FIRST_CONFLICT_S, CONFLICT_EVERY_S = 15.0, 1_200.0  # below the five per hour at which health degrades
 RETRY_S = 2.0
 LARGEST_BURST = 6
 
 
 @dataclass
 class Shop:
-    """`run` writes until `stop` is set or `seconds` have passed, whatever happens to the servers."""
+    """`run` writes until `stop` is set or `seconds` have passed, also through server outages."""
 
     local: Database[Document]
     atlas: Database[Document]
@@ -49,15 +49,17 @@ class Shop:
                 is_open = is_open or self.open()
                 burst = self.burst() if is_open else 0
             except PyMongoError as error:
-                # A server is away: that is part of what this shop is here to show
+                # A server is down: the demo continues
                 log.warning(
-                    "Sample traffic waits for a server", event_name="demo_waits", error=type(error).__name__
+                    "Sample traffic paused: a server is unavailable",
+                    event_name="demo_waits",
+                    error=type(error).__name__,
                 )
                 burst = 0
             self.stop.wait(burst / self.rate if burst else RETRY_S)
 
     def open(self) -> bool:
-        """False while the listener has not yet begun: what was written before would not be seen by it."""
+        """False until the listener has started: it would not see earlier writes."""
         if missing_tokens(self.local, BOTH):
             return False
         self.till.open()
@@ -66,7 +68,7 @@ class Shop:
         return True
 
     def burst(self) -> int:
-        """A few writes, and a conflict if it is time for one. How many writes it was."""
+        """A few writes, and a conflict if one is due. Returns the number of writes."""
         count = self.dice.randint(1, LARGEST_BURST)
         for _ in range(count):
             self.dice.choice((self.till, self.office)).act()

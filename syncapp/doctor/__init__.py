@@ -1,1 +1,1 @@
-"""`sync_doctor`: one check a file, each looks at servers, settings or processes and says how to fix what is wrong."""
+"""`sync_doctor`: one check per file; each examines servers, settings or processes and says how to fix problems."""

@@ -1,4 +1,4 @@
-"""Do both databases answer, and are they two?"""
+"""Are both databases reachable, and different?"""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from syncapp.mongo.error_text import describe, is_name_unknown, is_tls, says_wha
 from syncapp.mongo.sides import connect_side
 
 SECONDS = 5  # for a server that does not answer
-REFUSED_ADDRESS = "alert internal error"  # what Atlas says to a host that is not on its list
+REFUSED_ADDRESS = "alert internal error"  # Atlas's error for a host that is not on its access list
 AUTHENTICATION_FAILED = frozenset({18, 8000})
-NOT_ITS_NAME = 93  # no member of the configuration is this node
+NOT_ITS_NAME = 93  # NodeNotFound: no member of the configuration is this node
 ADVICE = {
     Side.LOCAL: "Is mongod running there, and does {name} have the right host and port?",
     Side.ATLAS: "Is the cluster running, is {name} right, and does Atlas's Network Access list have the address"
@@ -29,18 +29,18 @@ ADVICE = {
 
 
 def open_databases(setup: Setup) -> tuple[dict[Side, Database[Any]], list[Finding]]:
-    """The databases that answer, for the caller to close, and a line on each. Raises nothing."""
+    """The reachable databases, for the caller to close, and a line for each. Raises nothing."""
     found: dict[Side, Database[Any]] = {}
     lines: list[Finding] = []
     processes = {}
     uris = {Side.LOCAL: setup.settings.mongodb_uri, Side.ATLAS: setup.settings.mongodb_atlas_uri}
     for side in BOTH:
         if not uris[side]:
-            continue  # the check of the settings has said so
+            continue  # reported by the check of the settings
         if setup.fix and side is Side.LOCAL:
             lines += _initiate(uris[side])
         try:
-            # A mongodb+srv name is looked up while the client is made
+            # A mongodb+srv name is resolved when the client is created
             database = connect_side(side, uris[side], "doctor", SECONDS * 1000)
         except PyMongoError as error:
             lines.append(_failed(side, error, uris[side]))
@@ -52,7 +52,7 @@ def open_databases(setup: Setup) -> tuple[dict[Side, Database[Any]], list[Findin
                 database.command("ping")  # hello needs no login
                 database.list_collection_names(filter={"name": ""})
         except PyMongoError as error:
-            if getattr(error, "code", None) == 13:  # the check of the privileges says what is missing
+            if getattr(error, "code", None) == 13:  # the check of the privileges reports what is missing
                 hello = {}
             else:
                 database.client.close()
@@ -67,14 +67,14 @@ def open_databases(setup: Setup) -> tuple[dict[Side, Database[Any]], list[Findin
             Finding(
                 Level.FAILED,
                 "MONGODB_URI and MONGODB_ATLAS_URI name the same database on the same server",
-                "Two different ones are needed",
+                "Use two different databases",
             )
         )
     return found, lines
 
 
 def _initiate(uri: str) -> Iterator[Finding]:
-    """If that is all that is missing. Nothing else of the server is changed."""
+    """If nothing else is missing. Nothing else on the server is changed."""
     node = replica_set.ask(uri)
     if node is None or node.standing is not replica_set.Standing.NOT_INITIATED:
         return
@@ -85,7 +85,7 @@ def _initiate(uri: str) -> Iterator[Finding]:
         yield Finding(
             Level.FAILED,
             f"The replica set {node.set_name} could not be initiated as {node.address}: {describe(error)}",
-            "The server does not know itself by that address (a container, or a forwarded port): run rs.initiate() in"
+            "The server does not find itself under that address (a container, or a forwarded port): run rs.initiate() in"
             f" mongosh where it runs, and add directConnection=true to {VARIABLES[Side.LOCAL]}"
             if own_name
             else f"In mongosh, as an administrator: {node.initiate_command}",
@@ -93,7 +93,7 @@ def _initiate(uri: str) -> Iterator[Finding]:
         return
     yield Finding(
         Level.OK,
-        f"Mended: the local server's replica set {node.set_name} was initiated with one member, {node.address}",
+        f"Fixed: the local server's replica set {node.set_name} was initiated with one member, {node.address}",
     )
 
 
@@ -105,7 +105,7 @@ def _failed(side: Side, error: PyMongoError, uri: str) -> Finding:
             return Finding(Level.FAILED, trouble, to_do(side, node))
     todo = _advice(side, error).format(name=VARIABLES[side])
     return Finding(
-        Level.FAILED, says_what_fails(side, error), f"{todo} What needs {NAMES[side]} was not looked at."
+        Level.FAILED, says_what_fails(side, error), f"{todo} Checks that need {NAMES[side]} were skipped."
     )
 
 
@@ -113,10 +113,10 @@ def _advice(side: Side, error: PyMongoError) -> str:
     if isinstance(error, OperationFailure) and error.code in AUTHENTICATION_FAILED:
         return "Check user, password (percent-encoded) and authSource in {name}."
     if is_name_unknown(error):
-        return "Is the name in {name} spelled right, and does this host's name service (DNS) work?"
+        return "Is the name in {name} correct, and does DNS work on this host?"
     if is_tls(error) and REFUSED_ADDRESS not in str(error):
         return (
-            "Name the file of the authority that signed the server's certificate in {name} (tlsCAFile=/path/ca.pem),"
-            " and the host as the certificate has it; tls=true only if the server speaks TLS."
+            "Name the file of the CA that signed the server's certificate in {name} (tlsCAFile=/path/ca.pem),"
+            " and use the host name of the certificate; tls=true only if the server uses TLS."
         )
     return ADVICE[side]

@@ -1,4 +1,4 @@
-"""All checks, one after the other. A check that cannot be made says so in one line; the others go on."""
+"""All checks, one after the other. A check that fails to run is one line; the others are still made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.error_text import describe
 
 UNAUTHORIZED = 13
-SECONDS = 10  # that one check may take with MongoDB
+SECONDS = 10  # per check with MongoDB
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def all_checks() -> list[Check]:
 
 
 def examine(settings: SyncSettings, fix: bool = False) -> Iterator[Line]:
-    """Look at everything; each line comes when it is known. Raises nothing that a server can cause."""
+    """Run all checks; each line is yielded when it is known. Raises nothing that a server can cause."""
     setup, todo = Setup(settings, fix=fix), all_checks()
     for check in todo:
         if not check.needs:
@@ -56,14 +56,14 @@ def _made(check: Check, setup: Setup) -> Iterator[Line]:
     found: list[Finding] = []
     try:
         with pymongo.timeout(SECONDS):
-            found.extend(check.look(setup))  # what was found before an error stays
+            found.extend(check.look(setup))  # findings before an error are kept
     except (PyMongoError, OSError) as error:
         if getattr(error, "code", None) == UNAUTHORIZED:
-            # A missing right is said once, with the role that has it, by the check of the privileges
-            found.append(Finding(Level.NOTE, f"The login may not look at {check.name}: {describe(error)}"))
+            # A missing privilege is reported once, with the required role, by the check of the privileges
+            found.append(Finding(Level.NOTE, f"The login may not check {check.name}: {describe(error)}"))
         else:
-            text = f"Could not look at {check.name}: {describe(error)}"
-            found.append(Finding(Level.FAILED, text, "Mend what the text names, try again"))
+            text = f"Check failed: {check.name}: {describe(error)}"
+            found.append(Finding(Level.FAILED, text, "Fix this error and try again"))
     yield from (_line(check.name, finding) for finding in found)
 
 

@@ -1,4 +1,4 @@
-"""What a check is given, and what it finds."""
+"""The input and output of checks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 
 class Level(StrEnum):
     OK = "ok"
-    NOTE = "note"  # to be known; nothing is wrong
+    NOTE = "note"  # information; nothing is wrong
     WARNING = "warning"  # sync works, with a risk
-    FAILED = "failed"  # must be mended
+    FAILED = "failed"  # must be fixed
 
     @property
     def mark(self) -> str:
@@ -29,13 +29,13 @@ class Level(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """0 fine, 1 warnings, 2 something must be mended."""
+        """0 fine, 1 warnings, 2 something must be fixed."""
         return {"warning": 1, "failed": 2}.get(self.value, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line. `todo` says how to mend it, in one line or in steps of one line each."""
+    """One line. `todo`: how to fix it, in one line or in steps of one line each."""
 
     level: Level
     text: str
@@ -47,7 +47,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Setup:
-    """What is looked at: the settings, and the databases that answer."""
+    """The objects of the checks: the settings, and the reachable databases."""
 
     settings: SyncSettings
     databases: Mapping[Side, Database[Any]] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`look` may raise what the servers raise. It is left out if a side that it needs does not answer."""
+    """`look` may raise the servers' errors. It is skipped if a side that it needs does not answer."""
 
     name: str
     look: Callable[[Setup], Iterable[Finding]]
@@ -72,7 +72,7 @@ class Check:
 def each_side(
     name: str, look: Callable[[Setup, Side], Iterable[Finding]], *, place: int
 ) -> tuple[Check, ...]:
-    """The same check once a side, so that one of them is looked at while the other is away."""
+    """The same check per side, so that one side is checked while the other is down."""
 
     def of(side: Side) -> Check:
         return Check(name, lambda setup: look(setup, side), (side,), place=place)

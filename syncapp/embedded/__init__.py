@@ -1,1 +1,1 @@
-"""What `make run` starts: own servers where none are given, and every process of the product, kept alive and ended."""
+"""`make run`: embedded servers where none are configured, and all processes of the product, supervised."""

@@ -1,4 +1,4 @@
-"""Where the servers' programs are: on PATH, else in their wheels, else one line that says what to install."""
+"""Finds the servers' programs: on PATH, in their wheels, or one line that says what to install."""
 
 import shutil
 import stat
@@ -40,7 +40,7 @@ def _valkey_of_the_wheel() -> str:
 
 
 def _runnable(program: Path) -> str:
-    """Wheels do not keep the run bit of every file."""
+    """Wheels do not keep the executable bit of every file."""
     if not program.exists():
         raise ServerMissing(
             f"{program} is missing: reinstall it with `pip install -r requirements/embedded.txt`"

@@ -1,4 +1,4 @@
-"""The one block that `make run` prints when everything is up: where, who, what to try, how to stop."""
+"""The summary that `make run` prints when everything is up: addresses, login, what to try, how to stop."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def describe(
         f"  Login       {admin.username}   {admin.password or '(the password that you set)'}",
         "",
         f"  Local       {addresses.local}",
-        f"  Atlas       {addresses.atlas}{'   (played by a second local server)' if addresses.is_demo else ''}",
+        f"  Atlas       {addresses.atlas}{'   (a second local server)' if addresses.is_demo else ''}",
         "",
         *(f"  {line}" for line in _what_to_try(addresses, is_two_way)),
         "",
@@ -83,13 +83,13 @@ def last_line(log: Path) -> str:
 def _what_to_try(addresses: Addresses, is_two_way: bool) -> list[str]:
     if not is_two_way:
         return [
-            "Sync is one-way (local to Atlas). To let changes travel both ways: the switch on the",
+            "Sync is one-way (local to Atlas). To enable both directions: the switch on the",
             "dashboard, or BIDIRECTIONAL_SYNC_ENABLED=true in .env and a restart.",
         ]
     if addresses.is_demo:
         return [
-            "Try         Watch the dashboard: a small shop writes on both sides.",
+            "Try         Watch the dashboard: sample traffic is written on both sides.",
             "            Connect to both addresses with mongosh or Compass, change a document on one",
-            "            side, and find it on the other. Change it on both, and look at Conflicts.",
+            "            side, and see it on the other. Change it on both, and look at Conflicts.",
         ]
-    return ["Try         Change a document on one side, and find it on the other."]
+    return ["Try         Change a document on one side, and see it on the other."]

@@ -1,5 +1,5 @@
-"""How everything that `make run` started ends, whoever waits for it: in order, in less than ten seconds, and nothing is
-left. Knows nothing but the standard library, as the process that only waits."""
+"""Stops everything that `make run` started: in order, in less than ten seconds, and without
+leftovers. It only uses the standard library, like the waiting process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the termina
 
 
 def has_ended(child: int) -> bool:
-    """Also takes note of its end."""
+    """Also reaps it."""
     try:
         return os.waitpid(child, os.WNOHANG)[0] == child
     except ChildProcessError:
@@ -26,7 +26,7 @@ def has_ended(child: int) -> bool:
 def end_everything(manager: int, home: Path) -> None:
     """`manager`: Supervisor's process id; 0: it was not started."""
     for number in STOPPING:
-        signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave servers behind
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave servers behind
     deadline = time.monotonic() + STOP_TIMEOUT
     if manager and not has_ended(manager):
         os.kill(manager, signal.SIGTERM)

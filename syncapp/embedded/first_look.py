@@ -1,5 +1,5 @@
-"""The first lines of `make run`: do the databases that the settings name answer, and can sync work with them? Asked at
-once, beside everything else, so that a wrong address is said within five seconds."""
+"""The first lines of `make run`: are the configured databases reachable and usable? Checked at
+once, in parallel with everything else, so that a wrong address is reported within five seconds."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from syncapp.mongo import replica_set
 from syncapp.mongo.error_text import says_what_fails
 from syncapp.mongo.sides import connect_side
 
-SECONDS = 3.5  # that a database may take
-PATIENCE = 4.5  # until the line says that it does not answer: to look up a name can take longer
+SECONDS = 3.5  # time limit per database
+PATIENCE = 4.5  # until a database is reported as not answering: DNS can take longer
 DOCTOR = "Run manage.py sync_doctor"
 _began = time.monotonic()
 
 
 def say(text: str) -> None:
-    """A line on the screen, with the seconds since the start."""
+    """Print a line, with the seconds since the start."""
     first, *rest = text.splitlines()
     lines = [f"{time.monotonic() - _began:5.1f} s  {first}", *(f"         {line}" for line in rest)]
     print("\n".join(lines), flush=True)
 
 
 class Look:
-    """At one side, in a thread of its own; what it finds is said as soon as it is known."""
+    """Checks one side in a separate thread; the result is printed as soon as it is known."""
 
     def __init__(self, side: Side, name: str, uri: str, say: Callable[[str], None]) -> None:
         self._side, self._name, self._uri, self._say = side, name, uri, say
@@ -44,21 +44,19 @@ class Look:
             threading.Thread(target=target, daemon=True).start()
 
     def wait(self) -> None:
-        """Until something was said."""
+        """Until a result was printed."""
         self._done.wait()
 
     def _ask(self) -> None:
         try:
             text, trouble = ask(self._side, self._name, self._uri)
-        except Exception as error:  # a thread that ends in silence would say nothing
+        except Exception as error:  # otherwise the thread would end without a line
             text, trouble = f"{self._name}: {error}", True
         self._speak(text, trouble)
 
     def _lose_patience(self) -> None:
         time.sleep(PATIENCE)
-        self._speak(
-            f"{self._name}: {mask_address(self._uri)} does not answer. {DOCTOR}; it is tried again", True
-        )
+        self._speak(f"{self._name}: {mask_address(self._uri)} does not answer. {DOCTOR}; retrying", True)
 
     def _speak(self, text: str, trouble: bool) -> None:
         with self._lock:
@@ -70,9 +68,9 @@ class Look:
 
 
 def ask(side: Side, name: str, uri: str) -> tuple[str, bool]:
-    """What is to be said, and whether it is trouble."""
+    """The line to print, and whether it is a problem."""
     deadline = time.monotonic() + SECONDS
-    node = replica_set.ask(uri)  # first: the driver would wait in vain for a set that has no primary
+    node = replica_set.ask(uri)  # first: the driver would wait for a primary that does not exist
     if node and (text := replica_set.problem(node, name)):
         steps = replica_set.steps(node, name, can_fix=side is Side.LOCAL)
         return "\n".join([f"{text}:", *steps]), True
@@ -100,7 +98,7 @@ class FirstLook:
     def __init__(self, settings: SyncSettings, say: Callable[[str], None]) -> None:
         self._looks: list[Look] = []
         if not (settings.mongodb_uri and settings.mongodb_atlas_uri):
-            return  # a demo on servers of its own, or a setting that is missing
+            return  # a demo on embedded servers, or a missing setting
         for side, name, uri in (
             (Side.LOCAL, "MONGODB_URI", settings.mongodb_uri),
             (Side.ATLAS, "MONGODB_ATLAS_URI", settings.mongodb_atlas_uri),
@@ -109,7 +107,7 @@ class FirstLook:
             self._looks.append(Look(side, name, uri, say))
 
     def is_fine(self) -> bool:
-        """Waits for what is not known yet."""
+        """Waits for outstanding results."""
         for look in self._looks:
             look.wait()
         return not any(look.trouble for look in self._looks)
@@ -117,6 +115,6 @@ class FirstLook:
 
 @cache
 def first_look(settings: SyncSettings) -> FirstLook:
-    """Once a process: begun before Django is loaded, which takes seconds."""
+    """Once per process: started before Django is loaded, which takes seconds."""
     say(f"Isthmus starts, SYNC_HOME is {settings.home}")
     return FirstLook(settings, say)

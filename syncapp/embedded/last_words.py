@@ -1,4 +1,4 @@
-"""Why a server did not start, in its own last words."""
+"""Why a server did not start, from the end of its log."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ GRAVE = ("F", "E")  # mongod's severities: fatal, error
 
 
 def last_words(log: Path, since: int = 0, count: int = 5) -> str:
-    """The last lines that say what went wrong; where none does, the last ones. Empty if it said nothing.
-    What was said again at each new start is there once.
+    """The last lines about the error; without any, the last lines. Empty without output.
+    Repeated lines of several starts appear once.
 
     `since`: the log's size when the server was started.
     """
     lines = list(dict.fromkeys(line for line in _read(log, since).splitlines() if line.strip()))
     entries = [_entry(line) for line in lines]
     for severity in GRAVE:
-        # After a crash mongod's last lines are a backtrace, after an error of its own those of its end
+        # After a crash mongod's last lines are a backtrace, after an error those of its shutdown
         found = list(dict.fromkeys(_text(entry) for entry in entries if entry.get("s") == severity))
         if found:
             return "\n".join(found[-count:])
@@ -32,7 +32,7 @@ def last_words(log: Path, since: int = 0, count: int = 5) -> str:
 
 
 def hint(words: str) -> str:
-    """What helps, where the words themselves do not say it; else empty."""
+    """The remedy, if the error text does not contain it; otherwise empty."""
     return next((text for sign, text in HINTS.items() if sign in words), "")
 
 
@@ -46,14 +46,14 @@ def size(log: Path) -> int:
 def _read(log: Path, since: int) -> str:
     try:
         with log.open("rb") as file:
-            file.seek(since if since <= size(log) else 0)  # a smaller one is a new one
+            file.seek(since if since <= size(log) else 0)  # a smaller file is a new one
             return file.read().decode(errors="replace")
     except OSError:
         return ""
 
 
 def _entry(line: str) -> dict[str, Any]:
-    """A line of mongod's log; empty for what is none."""
+    """A parsed line of mongod's log; empty for anything else."""
     try:
         entry = json.loads(line)
     except ValueError:

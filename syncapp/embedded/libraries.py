@@ -1,5 +1,5 @@
-"""The shared libraries that a server's program asks for: those that this system lacks are taken from wheels,
-for that program alone, or named with the package that holds them.
+"""The shared libraries of a server's program: those that are missing on this system are taken from wheels,
+for that program alone, or reported with their package.
 
 A minimal Debian has no libcurl.so.4, without which mongod does not start; the wheel pycurl carries one.
 """
@@ -25,7 +25,7 @@ OTHER_NAMES = {"libcrypto": "libssl"}  # OpenSSL's two libraries are in one pack
 def runnable_here(program: str, folder: Path) -> list[str]:
     """The command line that starts `program`. `folder`: where links to borrowed libraries are put, if any are.
 
-    Raises `ServerMissing` for a library that is nowhere.
+    Raises `ServerMissing` for a library that is not found.
     """
     missing = missing_libraries(program)
     if not missing:
@@ -35,21 +35,21 @@ def runnable_here(program: str, folder: Path) -> list[str]:
     if absent:
         raise ServerMissing(_what_to_install(program, absent))
     _link(folder / "lib", [(library, found) for library, found in wheels.items() if found])
-    # Relative: the variable takes a colon or a semicolon of the folder's path for the end of a path
+    # Relative: in the variable a colon or semicolon of the folder's path would end the path
     path = ":".join(filter(None, ("lib", os.environ.get("LD_LIBRARY_PATH"))))
     return ["env", "-C", str(folder), f"LD_LIBRARY_PATH={path}", program]
 
 
 @cache
 def missing_libraries(program: str) -> tuple[str, ...]:
-    """What the dynamic loader does not find, as `ldd` would say it (Linux with glibc; elsewhere nothing).
+    """What the dynamic loader does not find, like `ldd` (Linux with glibc; elsewhere nothing).
 
-    Raises `ServerMissing` for what is no program of this machine.
+    Raises `ServerMissing` for a file that is no program for this machine.
     """
     if sys.platform != "linux":
         return ()
     try:
-        # A program that is not loaded dynamically really runs: it must only say its version
+        # A statically linked program really runs: it must only print its version
         done = subprocess.run(
             [program, "--version"],
             env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"},
@@ -70,7 +70,7 @@ def _in_wheel(library: str) -> Path | None:
 
 
 def _link(folder: Path, found: Sequence[tuple[str, Path]]) -> None:
-    """Each library under the name that is asked for, beside all that its wheel carries: it looks for them there."""
+    """Link each library under the requested name, beside all others of its wheel, which it depends on."""
     folder.mkdir(parents=True, exist_ok=True)
     for library, path in found:
         links = {path.name: path for path in path.parent.iterdir()} | {library: path}

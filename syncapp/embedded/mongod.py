@@ -19,7 +19,7 @@ READY_TIMEOUT = 30.0  # seconds
 
 
 class Mongod(Server):
-    """Bound to 127.0.0.1 only. The port may be another one at each start: the set is told about it."""
+    """Bound to 127.0.0.1 only. The port may change at each start: the set is reconfigured."""
 
     name = "mongod"
 
@@ -45,7 +45,7 @@ class Mongod(Server):
 
 
 def mongod_uri(port: int, database: str = "") -> str:
-    # A direct connection does not ask the set for its members, whose port may be an old one
+    # A direct connection does not discover the set's members, whose port may be an old one
     return f"mongodb://127.0.0.1:{port}/{database}?directConnection=true"
 
 
@@ -60,9 +60,9 @@ def mongod_command(folder: Path, port: int, replica_set: str, oplog_mb: int) -> 
         *("--replSet", replica_set),
         *("--oplogSize", str(oplog_mb)),
         *("--wiredTigerCacheSizeGB", "0.25"),
-        # 200 MB of journal files that wait to be used are much for a small disk
+        # 200 MB of preallocated journal files are much for a small disk
         *("--wiredTigerEngineConfigString", "log=(prealloc=false)"),
-        # A killed worker's open transaction blocks writes of the application for as long as this
+        # A killed worker's open transaction blocks writes of the application for that long
         *("--setParameter", "transactionLifetimeLimitSeconds=20"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         "--nounixsocket",
@@ -80,7 +80,7 @@ def direct_client(port: int, timeout_ms: int = 1_000) -> MongoClient[dict[str, A
 
 
 def make_primary(client: MongoClient[dict[str, Any]], port: int, replica_set: str) -> bool:
-    """One step towards a writable primary: initiate the set, or tell it its new port. True: it is there."""
+    """One step towards a writable primary: initiate the set, or change its port. True: there is a primary."""
     try:
         hello = client.admin.command("hello")
         if hello.get("isWritablePrimary") and hello.get("me") == _member(port):
@@ -92,7 +92,7 @@ def make_primary(client: MongoClient[dict[str, Any]], port: int, replica_set: st
     except AutoReconnect:  # not listening yet
         pass
     except OperationFailure as error:
-        # Another one was quicker, or an election runs: the next step sees
+        # Another process was faster, or an election is running: retry in the next step
         if error.code not in {23, 91, 94, 103, 109, 10107, 11600, 13435, 13436, 189}:
             raise
     return False
@@ -110,7 +110,7 @@ def _initiate_or_correct(client: MongoClient[dict[str, Any]], port: int, replica
     if config["members"][0]["host"] != _member(port):
         config["members"] = [{**config["members"][0], "host": _member(port)}]
         config["version"] += 1
-        # Forced, since a node that does not find itself in its set is no primary that could agree
+        # Forced, since a node that does not find itself in its set is not a primary
         client.admin.command("replSetReconfig", config, force=True)
 
 

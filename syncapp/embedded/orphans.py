@@ -1,4 +1,4 @@
-"""Children that we adopted (`tether.adopt_orphans`) because whoever started them is gone."""
+"""Adopted child processes (`tether.adopt_orphans`) whose parent has ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def children() -> list[int]:
 
 
 def _reap() -> bool:
-    """Take note of ended children. Are there any others?"""
+    """Reap ended children. Are there any others?"""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -1,4 +1,4 @@
-"""What one `make run` consists of: which servers are ours, on which ports, and what every process is told."""
+"""The plan of one `make run`: the embedded servers, their ports, and the environment of every process."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class EmbeddedServer:
 @dataclass(frozen=True)
 class Plan:
     servers: tuple[EmbeddedServer, ...]
-    environment: dict[str, str]  # what is added to this process's environment for all others
-    is_demo: bool  # both databases are ours: they may be filled with samples
+    environment: dict[str, str]  # added to this process's environment for all others
+    is_demo: bool  # both databases are embedded: they may be filled with sample data
 
 
 def make_plan(settings: SyncSettings, environment: Mapping[str, str]) -> Plan:
-    """Raises `SettingsError` for what cannot work, `ServerMissing` for a server that is not installed."""
+    """Raises `SettingsError` for invalid settings, `ServerMissing` for a server that is not installed."""
     if bool(settings.mongodb_uri) != bool(settings.mongodb_atlas_uri):
         missing = "MONGODB_ATLAS_URI" if settings.mongodb_uri else "MONGODB_URI"
         raise SettingsError(
@@ -67,7 +67,7 @@ def make_plan(settings: SyncSettings, environment: Mapping[str, str]) -> Plan:
 
 
 def _flower(settings: SyncSettings, port: int) -> dict[str, str]:
-    """Flower reads its options from the environment: a password in arguments would be in the process list."""
+    """Flower reads its options from the environment: arguments would show a password in the process list."""
     password = kept_secret(settings.home, "flower_password")
     return {
         "FLOWER_ADDRESS": "127.0.0.1",
@@ -81,7 +81,7 @@ def _flower(settings: SyncSettings, port: int) -> dict[str, str]:
 
 
 class Ports:
-    """Chosen once, kept, and chosen again when somebody else has taken one."""
+    """Chosen once, stored, and chosen again when a port is taken."""
 
     def __init__(self, path: Path, web_port: int, choose: Callable[[], int] = free_port) -> None:
         self.path, self.choose = path, choose
@@ -105,4 +105,4 @@ class Ports:
             kept = json.loads(self.path.read_text())
             return {name: port for name, port in kept.items() if isinstance(port, int) and 0 < port < 65_536}
         except (OSError, ValueError, AttributeError):
-            return {}  # a torn file costs nothing but other ports
+            return {}  # a damaged file only means other ports

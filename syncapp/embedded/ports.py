@@ -3,13 +3,13 @@
 import random
 import socket
 
-# Below the range that the kernel gives to outgoing connections: there, a client that tries to reach a
-# server that was just stopped can be given the server's own port, and the server does not come back.
+# Below the kernel's range for outgoing connections: there, a client that reconnects to a
+# stopped server can be given the server's own port, and the server cannot restart.
 LOWEST, HIGHEST = 20_000, 32_000
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
+    """An unused port."""
     for _ in range(200):
         port = random.randint(LOWEST, HIGHEST)
         if is_free(port):
@@ -19,7 +19,7 @@ def free_port() -> int:
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection's rest is no server
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection in TIME_WAIT is no server
         try:
             probe.bind((host, port))
         except OSError:

@@ -1,4 +1,4 @@
-"""Does the web process answer, and what does it say about sync?"""
+"""Is the web process up, and what is the status of sync?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Health:
     web: bool = False
-    sync: str = "unknown"  # what the API says: healthy, degraded or critical
+    sync: str = "unknown"  # from the API: healthy, degraded or critical
     message: str = ""
     reasons: tuple[str, ...] = ()
     not_running: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The processes of the product: the one list that `make run`, the Procfile and docker/compose.yml go by."""
+"""The processes of the product: the one list for `make run`, the Procfile and docker/compose.yml."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ QUEUES = "atlas_to_local,local_to_atlas,maintenance"
 
 @dataclass(frozen=True)
 class Program:
-    """`arguments` follow the name of the Python program: no script's first line has to be right."""
+    """`arguments` follow the Python executable: independent of a script's shebang line."""
 
     name: str
     arguments: tuple[str, ...]
     purpose: str
-    stop_seconds: int = 3  # how long it may take to stop before it is killed
-    orphan_signal: signal.Signals = signal.SIGTERM  # what it gets when its process manager was killed
+    stop_seconds: int = 3  # time to stop before it is killed
+    orphan_signal: signal.Signals = signal.SIGTERM  # sent when its process manager was killed
 
     @property
     def command(self) -> list[str]:
@@ -26,7 +26,7 @@ class Program:
 
     @property
     def shell_line(self) -> str:
-        """As it stands in the Procfile and in compose.yml."""
+        """As in the Procfile and in compose.yml."""
         return shlex.join(["python", *self.arguments])
 
 
@@ -43,7 +43,7 @@ PROGRAMS = (
     Program(
         "listener",
         ("manage.py", "sync_listen"),
-        "reads both change streams and hands out what changed",
+        "reads both change streams and dispatches changes",
         stop_seconds=5,
     ),
     Program(
@@ -51,11 +51,11 @@ PROGRAMS = (
         (*_CELERY, "worker", "-Q", QUEUES, "--without-gossip", "--without-mingle", *HEARTBEAT),
         "applies changes",
         stop_seconds=5,
-        orphan_signal=signal.SIGQUIT,  # at once: with the servers gone too, a task would wait for long
+        orphan_signal=signal.SIGQUIT,  # at once: without the servers a task would wait too long
     ),
     Program(
         "beat",
-        # Exactly one. It keeps no file: the periods are in Django's database
+        # Exactly one. No schedule file: the periods are in Django's database
         (*_CELERY, "beat", "--pidfile="),
         "sends periodic tasks",
     ),
@@ -65,7 +65,7 @@ PROGRAMS = (
 IN_OTHERS = (
     "beat",
     "flower",
-)  # of the small profile: the listener does the work of the first, nobody that of the second
+)  # in the small profile: the listener replaces the first, the second does not run
 
 
 def programs(is_small: bool) -> tuple[Program, ...]:
@@ -83,4 +83,6 @@ def _without_flower(program: Program) -> Program:
 
 
 DEMO = Program("demo", ("manage.py", "sync_demo"), "sample traffic on both sides")
-SETUP = Program("setup", ("manage.py", "sync_setup"), "migrates, collects static files, makes the admin user")
+SETUP = Program(
+    "setup", ("manage.py", "sync_setup"), "migrates, collects static files, creates the admin user"
+)

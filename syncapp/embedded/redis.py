@@ -16,7 +16,7 @@ READY_TIMEOUT = 20.0  # seconds
 
 
 class Redis(Server):
-    """Bound to 127.0.0.1 only, nothing kept on disk: for sync the queue is only a hint."""
+    """Bound to 127.0.0.1 only, no persistence: a lost queue is harmless for sync."""
 
     name = "redis"
 
@@ -47,7 +47,7 @@ def redis_command(folder: Path, port: int) -> list[str]:
         *("--dir", str(folder)),
         *("--save", ""),
         *("--appendonly", "no"),
-        # A full broker must refuse a task loudly instead of dropping an older one in silence
+        # A full broker must refuse a task with an error instead of evicting an older one silently
         *("--maxmemory-policy", "noeviction"),
         # Its own book-keeping ten times a second is most of what it costs at rest; only timeouts are up to a second later
         *("--hz", "1"),

@@ -1,4 +1,4 @@
-"""A server process in a folder of its own: started, stopped, killed, started again on the same port."""
+"""A server process in its own folder: start, stop, kill, restart on the same port."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from syncapp.embedded.tether import tethered
 
 
 class ServerFailed(Exception):
-    """The server did not start. The text ends with its last words."""
+    """The server did not start. The text ends with the end of its log."""
 
 
 class Server:
-    """What a mongod and a Redis have in common. `start` returns when the server can be used."""
+    """The common part of mongod and Redis. `start` returns when the server is ready."""
 
     name = "server"
 
@@ -24,7 +24,7 @@ class Server:
         self.folder = Path(folder)
         self.port = port or free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self._log_size = 0  # when it was started
+        self._log_size = 0  # at its start
 
     @property
     def log(self) -> Path:
@@ -58,7 +58,7 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def stop(self, timeout: float = 20) -> None:
-        """Ask it to stop, and wait. One that does not stop in time is killed."""
+        """Stop it, and wait; after the timeout it is killed."""
         if self.process is None:
             return
         self.process.terminate()
@@ -69,7 +69,7 @@ class Server:
         self.process = None
 
     def kill(self) -> None:
-        """End it as a power failure would (SIGKILL)."""
+        """Simulate a power failure (SIGKILL)."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -84,4 +84,4 @@ class Server:
 
     def _last_words(self) -> str:
         status = self.process.poll() if self.process is not None else None
-        return last_words(self.log, self._log_size) or f"it said nothing (exit status {status})"
+        return last_words(self.log, self._log_size) or f"no output (exit status {status})"

@@ -1,4 +1,4 @@
-"""`make run`: starts servers and processes under Supervisor, says when they work, and stops them in order."""
+"""`make run`: starts servers and processes under Supervisor, reports when they are up, and stops them in order."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from syncapp.rules.switches import get_switches
 from syncapp.services.set_up import prepare
 
 SERVERS_TIMEOUT = 60.0  # seconds
-ENDING_TIMEOUT = 8.0  # a killed run's server may hold the folder for seconds
+ENDING_TIMEOUT = 8.0  # a killed run's server may lock the folder for seconds
 HEALTH_TIMEOUT = 60.0
 DEGRADED_TIMEOUT = 20.0
-# These first: on a small machine all at once would be seconds later
+# These first: on a small machine starting all at once would take seconds longer
 NEEDED_FOR_HEALTH = ("web", "listener", "worker")
 
 
 class Stopped(Exception):
-    """Somebody asked us to stop (Ctrl-C, SIGTERM, or the terminal was closed)."""
+    """A stop was requested (Ctrl-C, SIGTERM, or the terminal was closed)."""
 
 
 class StartFailed(Exception):
-    """The text is the line that the operator reads."""
+    """The text is the line for the operator."""
 
 
 def run(settings: SyncSettings, look: FirstLook, say: Callable[[str], None]) -> int:
-    """Run until somebody stops it; the exit status. Raises what `RunLock.take` and `make_plan` raise.
+    """Run until stopped; the exit status. Raises what `RunLock.take` and `make_plan` raise.
 
-    `look`: at the databases of the settings.
+    `look`: the check of the configured databases.
     """
     lock = RunLock(settings.home)
     lock.take()
@@ -65,7 +65,7 @@ def run(settings: SyncSettings, look: FirstLook, say: Callable[[str], None]) -> 
 def _run(
     settings: SyncSettings, plan: Plan, lock: RunLock, look: FirstLook, say: Callable[[str], None]
 ) -> int:
-    """Ends by becoming another process (wait.py), if everything starts."""
+    """On success it replaces this process (wait.py)."""
     adopt_orphans()
     keep_environment(settings.home, plan.environment)
     supervisor = Supervisor(settings.home, _programs(plan, settings.is_small))
@@ -74,7 +74,7 @@ def _run(
             servers = ", ".join(f"{server.name} (port {server.port})" for server in plan.servers)
             step("Starting the process manager" + (f" and the servers {servers}" if servers else ""))
             supervisor.start(os.environ, lock.fileno)
-            admin = prepare(settings, step)  # meanwhile the servers start
+            admin = prepare(settings, step)  # in parallel with the servers' start
             _wait_for_servers(plan, supervisor)
             step("Starting " + ", ".join(NEEDED_FOR_HEALTH))
             for name in NEEDED_FOR_HEALTH:
@@ -140,7 +140,7 @@ def _answers(supervisor: Supervisor) -> bool:
 
 
 def _wait_for_health(settings: SyncSettings, supervisor: Supervisor, look: FirstLook) -> Health:
-    """What can be said in reasonable time: a database that is away must not hold up the start."""
+    """The health within a time limit: a database that is down must not delay the start."""
     is_hopeful, said = look.is_fine(), ""
     deadline = time.monotonic() + HEALTH_TIMEOUT
     degraded_deadline = None
@@ -153,9 +153,9 @@ def _wait_for_health(settings: SyncSettings, supervisor: Supervisor, look: First
         if health.is_good or now > deadline or supervisor.has_ended:
             return health
         if health.web and not is_hopeful and take_snapshot().facts.start is not None:
-            return health  # the listener says what is wrong, too
+            return health  # the listener reports the problem, too
         if health.sync == "degraded":
-            # It works, and it may have been slow minutes ago: that does not pass while we wait
+            # It works, but may have been slow minutes ago: that does not change while we wait
             degraded_deadline = degraded_deadline or now + DEGRADED_TIMEOUT
             if now > degraded_deadline:
                 return health
@@ -163,7 +163,7 @@ def _wait_for_health(settings: SyncSettings, supervisor: Supervisor, look: First
 
 
 def _reasons(health: Health) -> tuple[str, ...]:
-    """What the API says only after a login."""
+    """Details that the API only shows with a login."""
     return () if health.is_good else tuple(reason.text for reason in take_snapshot().health.reasons)
 
 

@@ -1,4 +1,4 @@
-"""Supervisor (from PyPI) with a configuration of our own: it starts again what dies, and stops in order."""
+"""Supervisor (from PyPI) with our own configuration: it restarts exited processes, and stops in order."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def socket_path(home: Path) -> Path:
 
 
 class Supervisor:
-    """Its own process and those that it supervises."""
+    """Supervisor and its processes."""
 
     def __init__(self, home: Path, programs: list[Supervised]) -> None:
         self.home, self.programs = home, programs
@@ -76,7 +76,7 @@ class Supervisor:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 pass_fds=[lock],
-                start_new_session=True,  # Ctrl-C reaches only us: we stop it in order
+                start_new_session=True,  # Ctrl-C reaches only this process, which stops it in order
             )
 
     @property
@@ -98,7 +98,7 @@ class Supervisor:
         return self.logs / f"{name}.log"
 
     def ends_again(self, name: str) -> bool:
-        """Has this program ended right after its start, and waits for its next one?"""
+        """Has this program exited right after its start, and waits for a restart?"""
         if name not in self._log_sizes:
             return False
         try:
@@ -108,20 +108,20 @@ class Supervisor:
         return state in {"BACKOFF", "FATAL"}
 
     def why(self, name: str) -> str:
-        """What this program said last since the start, or how Supervisor saw it end, or its own end."""
+        """The program's last output since the start, or its exit as logged by Supervisor."""
         if self.has_ended and (words := last_words(self.logs / "supervisord.err")):
             return words
         own_words = last_words(self.log(name), self._log_sizes.get(name, 0))
         seen = last_words(self.log("supervisord"), self._log_sizes["supervisord"], count=200).splitlines()
         ends = [line.partition(" exited: ")[2] for line in seen if f" exited: {name} " in line]
-        return own_words or next(reversed(ends), "it said nothing")
+        return own_words or next(reversed(ends), "no output")
 
     def _full_name(self, name: str) -> str:
         return next(f"{program.group}:{name}" for program in self.programs if program.name == name)
 
 
 def variables(home: Path, programs: list[Supervised]) -> dict[str, str]:
-    """Paths and commands go through the environment, where a space, % or # in them does no harm."""
+    """Paths and commands are passed in the environment, where a space, % or # is harmless."""
     return {
         "ISTHMUS_ROOT": str(BASE_DIR),
         "ISTHMUS_SOCKET": str(socket_path(home)),
@@ -164,7 +164,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 
 def _section(program: Supervised) -> str:
-    # startretries: never give up. startsecs: what dies sooner than this waits longer each time
+    # startretries: never give up. startsecs: an earlier exit increases the delay of the restart
     return f"""\
 [program:{program.name}]
 command=%(ENV_{_variable(program)})s

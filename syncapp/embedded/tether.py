@@ -1,9 +1,9 @@
-"""Run a command that is told to stop when whoever started it is gone, even by `kill -9`.
+"""Run a command that is stopped when its parent ends, even by `kill -9`.
 
     python tether.py SIGTERM program argument…
 
-Linux only (elsewhere the command just runs). The tie is to the *thread* that started the command:
-start servers from a thread that lives as long as they should.
+Linux only (elsewhere the command just runs). It depends on the *thread* that started the command:
+start servers from a thread that lives as long as they do.
 """
 
 import ctypes
@@ -33,14 +33,14 @@ def _prctl(option: int, value: int) -> None:
 
 def tethered(command: list[str], stop_signal: signal.Signals = signal.SIGTERM) -> list[str]:
     """The command line that runs `command` tied to the process that starts it."""
-    # The file instead of `-m`: it works in any working directory
+    # The file instead of `-m`: works in any working directory
     return [sys.executable, "-I", str(Path(__file__).resolve()), stop_signal.name, *command]
 
 
 def main(arguments: list[str]) -> None:
     parent = os.getppid()
     tether(signal.Signals[arguments[0]])
-    if os.getppid() != parent:  # it died before we were tied to it: no signal will come
+    if os.getppid() != parent:  # the parent ended before the tie was set: there will be no signal
         sys.exit(1)
     os.execvp(arguments[1], arguments[1:])  # noqa: S606
 

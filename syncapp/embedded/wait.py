@@ -1,5 +1,5 @@
-"""What `make run` becomes when everything runs: a process that only waits, for Ctrl-C, for Supervisor's end, and, if all
-was not well at the start, for sync to be healthy. It costs a tenth of the memory of the one that it replaces.
+"""What `make run` becomes when everything is up: a process that only waits, for Ctrl-C, for Supervisor's end, and, if
+sync was not healthy at the start, for its recovery. It needs a tenth of the memory of the process that it replaces.
 
     python -I -S wait.py MANAGER LOCK HOME PORT
 
@@ -26,7 +26,7 @@ AWAITED = (*STOPPING, signal.SIGCHLD)
 
 
 def become(manager: int, lock: int, home: Path, port: int) -> NoReturn:
-    """Replace this process. A signal that comes meanwhile waits; whoever was tied to this process stays so."""
+    """Replace this process. Signals are deferred meanwhile; tied processes stay tied."""
     signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     os.set_inheritable(lock, True)
     sys.stdout.flush()
@@ -37,7 +37,7 @@ def become(manager: int, lock: int, home: Path, port: int) -> NoReturn:
 def main(manager: int, lock: int, home: Path, port: int) -> int:
     try:
         while not has_ended(manager):
-            # Without a time limit nothing wakes up at all
+            # Without a timeout the process never wakes up
             found = signal.sigtimedwait(AWAITED, LOOK_SECONDS) if port else signal.sigwaitinfo(AWAITED)
             if found is not None and found.si_signo in STOPPING:
                 print("Stopping …", flush=True)
@@ -55,7 +55,7 @@ def main(manager: int, lock: int, home: Path, port: int) -> int:
 
 
 def says_healthy(port: int) -> bool:
-    """By hand: what a library for it loads would stay."""
+    """A minimal HTTP client: a library would stay in memory."""
     request = b"GET /api/sync/bidirectional/health HTTP/1.0\r\nHost: localhost\r\n\r\n"
     try:
         with socket.create_connection(("127.0.0.1", port), 5) as connection:

@@ -1,3 +1,3 @@
-"""One batch of keys: both sides are read as they are now, decided about, and written in one transaction a side.
+"""One batch of keys: the current versions of both sides are read, decided, and written in one transaction per side.
 
-It promises what docs/architecture.md says of the protocol, and knows no Django, no Celery, and nobody who uses it."""
+It implements the protocol of docs/architecture.md, and depends on neither Django, Celery nor its callers."""

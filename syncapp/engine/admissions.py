@@ -1,4 +1,4 @@
-"""What becomes of documents that want unique values of others. Pure."""
+"""The outcome of documents that need unique values of others. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from syncapp.engine.unique_values import Tangle
 
 
 class Admission(IntEnum):
-    """From the weakest to the strongest: what holds for a document holds for those that want its values too."""
+    """From the weakest to the strongest: a document's verdict also applies to those that need its values."""
 
-    LATER = 1  # in the next round, with documents that this one knows nothing of
+    LATER = 1  # in the next round, with documents that are not part of this one
     WAITS = 2  # for a holder that waits itself
     REFUSED = 3  # the holder keeps the value
 
@@ -22,7 +22,7 @@ class Admission(IntEnum):
 @dataclass(slots=True)
 class Judgement:
     admissions: dict[DocumentKey, Admission] = field(default_factory=dict)
-    holders: dict[DocumentKey, DocumentKey] = field(default_factory=dict)  # because of whom
+    holders: dict[DocumentKey, DocumentKey] = field(default_factory=dict)  # writer → holder
     exchanged: set[DocumentKey] = field(default_factory=set)  # written together, as deletes and inserts
 
 
@@ -33,7 +33,7 @@ def judge(
     over: Container[DocumentKey] = (),
 ) -> Judgement:
     """`status` of a holder that is not written now: WAITS, or LATER; None: it stays as it is. `over`: documents that
-    have been dealt with, so that they cannot be taken in as partners."""
+    are finished, so that they cannot be included as partners."""
     judgement = Judgement()
     written = set(writes)
     begin: dict[DocumentKey, tuple[Admission, DocumentKey]] = {}
@@ -57,7 +57,7 @@ def _kept(
     holder: DocumentKey, written: set[DocumentKey], status: Callable[[DocumentKey], Admission | None]
 ) -> Admission:
     if holder in written:
-        return Admission.REFUSED  # it changes, but not in this
+        return Admission.REFUSED  # it changes, but not in this value
     return status(holder) or Admission.REFUSED
 
 

@@ -1,4 +1,4 @@
-"""What Atlas holds, and what became of the pushes whose outcome is not recorded: what decisions are made on."""
+"""The input of decisions: what Atlas holds, and the outcome of pushes that is not recorded yet."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Read = Callable[[Collection[Any], Work, Iterable[DocumentKey], ClientSession], d
 
 @dataclass(frozen=True, slots=True)
 class AtlasView:
-    """Documents and the position of the read; states, with their intents settled."""
+    """Documents and the position of the read; states, with their intents resolved."""
 
     documents: Mapping[DocumentKey, bytes]
     position: int
@@ -49,14 +49,14 @@ class AtlasReader:
         known = self._settle(batch_ids) if batch_ids else {}
         if batch_ids:
             at("intents settled")
-        # Atlas is read after that: an intent that landed just now must not look like a foreign change
+        # Atlas is read after that: an intent that was just applied must not look like a foreign change
         events = (item.facts[Side.ATLAS].position for item in items.values() if Side.ATLAS in item.facts)
         newest = max((*events, *(state.seen_at for state in states.values())), default=0)
         with session_of(atlas, causal=True) as session:
             if newest:
-                # A deposed primary that has not heard of an event, or of what was agreed on, cannot answer
+                # A deposed primary that lacks an event, or what was agreed on, cannot answer
                 session.advance_operation_time(Timestamp(newest >> 32, newest & 0xFFFFFFFF))
-            # When an open push landed, no state says
+            # No state records when an open push was applied
             if certain := bool(known) or without_events(items.values()):
                 read_on_from_now(atlas, self._device, session)
             documents = read(atlas[batch.collection], work, items, session)
@@ -89,8 +89,8 @@ class AtlasReader:
         on_atlas: bytes,
         position: int,
     ) -> SyncState:
-        """The state without its intent, whose outcome is certain now. `position`: of a read that came later."""
-        # A marker that may have expired proves nothing by its absence: then what Atlas holds must tell
+        """The state without its intent, whose outcome is known now. `position`: of a later read."""
+        # The absence of a marker that may have expired proves nothing: then Atlas's content decides
         expired = now_ms() - intent.at > self._marker_keep_ms
         if key in known[intent.batch_id] or (expired and on_atlas == intent.content):
             return state.landed(intent, position)

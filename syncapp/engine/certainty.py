@@ -1,14 +1,14 @@
-"""What Atlas holds for certain, where no event tells from when on its content is known.
+"""Reads Atlas's current content reliably where no event gives its position.
 
-A read with the concern "majority" may show what was, and not what is: a primary that was deposed and has not heard of
-it answers, and so does one that was elected just now and does not know yet how far the majority had come. Pushes that
-landed are not in it, and their documents look as if somebody had changed them back on Atlas: they would be pulled,
-that is deleted or put back, and no event would ever come for them.
+A read with the concern "majority" may return stale data: a deposed primary that does not know it yet still answers,
+and so does a newly elected one that does not know the majority commit point yet. Applied pushes are missing there, and
+their documents look as if they had been reverted on Atlas: they would be pulled,
+that is deleted or reverted, and no event would ever follow.
 
-A write that a majority confirms can only be made by the real primary, and comes after all that was ever confirmed.
+A majority-acknowledged write can only be made by the current primary, and follows all earlier acknowledged writes.
 
-Nor may what Atlas holds go back, as this device has seen it: a task that was given up and is alive, or an event that
-is older than a push, would have it read what was. Each state says from when on (`seen_at`).
+Nor may this device's view of Atlas go back: a superseded task that still runs, or an event
+older than a push, would read old data. Each state has the minimum position (`seen_at`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from syncapp.store.batches import insert_cancelled, new_batch_id
 
 
 def read_on_from_now(atlas: Database[Any], origin: str, session: ClientSession) -> None:
-    """What this causally consistent session reads from now on holds all that was confirmed before."""
+    """Later reads of this causally consistent session include all writes acknowledged before."""
     insert_cancelled(atlas, new_batch_id(), origin, session)  # every stream drops it, and it expires
 
 
 def without_events(items: Iterable[WorkItem]) -> bool:
-    """Is there one that somebody only asks to look at?"""
+    """Is there one without an event, queued only for a check?"""
     return any(not item.facts for item in items)
 
 
@@ -39,7 +39,7 @@ def unexplained(
     states: Mapping[DocumentKey, SyncState],
     content: Callable[[bytes | None], bytes],
 ) -> list[DocumentKey]:
-    """Keys of which Atlas does not hold what was agreed on, though no event of Atlas says that it changed."""
+    """Keys whose content on Atlas is not the agreed one, without an event of Atlas."""
     return [
         key
         for key, item in items.items()

@@ -1,15 +1,15 @@
-"""Observe, decide, write a batch: every transfer of a document goes through here.
+"""Observe, decide, write a batch: every transfer of a document passes here.
 
-1. Read states, settle open intents, then read Atlas (atlas_view.py). Nothing is open locally across that round trip.
+1. Read states, resolve open intents, then read Atlas (atlas_view.py). No local transaction is open meanwhile.
 2. Local transaction: read documents; decide (deciding.py); write marker, pulls, conflict records, states, and the
-   intents of pushes. If somebody else has decided about one of the keys since 1, start over.
+   intents of pushes. If one of the keys was decided concurrently since 1, start over.
 3. Atlas transaction: read again; leave out what moved; write marker and documents. A new document need not be
    read again: its unique `_id` refuses it.
 4. Local: agree on what 3 wrote, where the state still holds this intent (landings.py).
 5. Conflicts whose strategy needs documents are judged now that nothing is open (rulings.py), and decided in the next
    round.
 
-A crash between any two steps leaves something that the next attempt understands (docs/architecture.md, Writing a batch).
+After a crash between any two steps the next attempt recovers (docs/architecture.md, Writing a batch).
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ from syncapp.store.landings import record_landed
 from syncapp.store.states import write_states
 
 UNLIMITED = 1 << 62
-ROUNDS = 12  # looks at a key in one task before it is handed back
-EXCHANGE_BYTES = 64 * 1024 * 1024  # of documents that give each other unique values, in one transaction
-FIRST_READ = 100  # documents of a collection whose sizes are not known yet, before more of them are asked for
+ROUNDS = 12  # attempts per key in one task before it is re-queued
+EXCHANGE_BYTES = 64 * 1024 * 1024  # of documents that exchange unique values, in one transaction
+FIRST_READ = 100  # documents of the first read of a collection whose sizes are unknown
 BACKOFF_SECONDS = (0.005, 0.4)  # first and longest wait after a write conflict
 
 
@@ -79,7 +79,7 @@ class ChangeProcessor:
         interrupts: tuple[type[Exception], ...] = (),
     ) -> None:
         """`device`: the instance id. `at` is called at named points, for tests of races and crashes. `interrupts`:
-        what ends the work from outside, such as a time limit."""
+        exceptions that end the work from outside, such as a time limit."""
         self.databases = {Side.LOCAL: local, Side.ATLAS: atlas}
         self.device = device
         self.max_bytes = max_bytes
@@ -88,12 +88,12 @@ class ChangeProcessor:
         self.sleep = sleep
         self.interrupts = interrupts
         self._known: set[tuple[Side, str]] = set()
-        # Documents of a collection that have three quarters of max_bytes, by what was read last
+        # Documents of a collection that make three quarters of max_bytes, by the last read
         self._fitting: dict[str, int] = {}
 
     def process(self, batch: Batch, policy: Policy) -> list[Outcome]:
-        """Work on a batch until every key has an outcome. What fails for an unknown reason is cut until the document
-        that it fails for is alone: RETRY, with the reason. Raises SyncError for what stops all of it."""
+        """Process a batch until every key has an outcome. On an unknown failure the batch is bisected until the failing
+        document is isolated: RETRY, with the reason. Raises SyncError for failures that stop all of it."""
         gathered = batch.gathered  # as one, if it can be
 
         def apply(items: tuple[WorkItem, ...]) -> list[Outcome]:
@@ -103,7 +103,7 @@ class ChangeProcessor:
             except Exception as error:
                 gathered = False
                 if isinstance(error, BatchTooLarge):
-                    # At most half, since a document that was not read yet may be larger
+                    # At most half, since an unread document may be larger
                     fitting = min(error.fitting * 3 // 4, len(items) // 2)
                     self._fitting[batch.collection] = max(1, fitting)
                 raise
@@ -120,12 +120,12 @@ class ChangeProcessor:
         return count if count <= fitting * 4 // 3 else fitting
 
     def _process(self, batch: Batch, policy: Policy) -> list[Outcome]:
-        # One document, with those that it exchanges unique values with, cannot be cut any more
+        # One document, with those that it exchanges unique values with, cannot be split further
         max_bytes = self.max_bytes if len(batch.items) > 1 else UNLIMITED
         if batch.gathered:
             max_bytes = max(max_bytes, EXCHANGE_BYTES)
         work = Work({item.key: item for item in batch.items}, max_bytes, batch.gathered, policy.projection)
-        left_over = Ending.AGAIN  # also for a document that never stands still
+        left_over = Ending.AGAIN  # also for a document that keeps changing
         for attempt in range(ROUNDS):
             if not work.items:
                 break
@@ -135,7 +135,7 @@ class ChangeProcessor:
                 if isinstance(error, ConnectionDown) or attempt == ROUNDS - 1:
                     if not work.outcomes:
                         raise
-                    # What is done is reported; the rest meets the error again
+                    # Finished keys are reported; the rest will get the error again
                     left_over = Ending.AGAIN if isinstance(error, ConnectionDown) else Ending.RETRY
                     break
                 first, longest = BACKOFF_SECONDS
@@ -151,7 +151,7 @@ class ChangeProcessor:
         return list(work.outcomes.values())
 
     def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
-        """Look at every key once. Keys that get no outcome have to be looked at again."""
+        """Process every key once. Keys without an outcome have to be processed again."""
         with translated():
             view = self._atlas_reader.observe(batch, work, self._read, self.at)
         self.at("atlas read")
@@ -182,7 +182,7 @@ class ChangeProcessor:
     def _refused(
         self, work: Work, plan: Plan, error: DocumentRefused, target: Side, writes: list[DocumentWrite]
     ) -> None:
-        """The target takes everything but this document: reject it, or look at it again with others."""
+        """The target refuses this one document: reject it, or process it again with others."""
         self.at("refused")
         with translated():
             take_out(self.databases, work, plan, error, target, writes)
@@ -229,7 +229,7 @@ class ChangeProcessor:
     # Steps 3 and 4
 
     def _push(self, plan: Plan, work: Work) -> None:
-        """Push what the plan intends. Keys whose document on Atlas moved get no outcome."""
+        """Push what the plan intends. Keys whose document on Atlas changed get no outcome."""
         read_all = False
         while True:
             left = work.left()
@@ -240,13 +240,13 @@ class ChangeProcessor:
                 break
             except DocumentRefused as error:
                 if error.is_there and not read_all:
-                    read_all = True  # more of them may be there
+                    read_all = True  # more of them may exist
                     continue
                 self._refused(work, plan, error, Side.ATLAS, writes)
             except CollectionRefused as error:
                 work.reject(error, Side.ATLAS, {write.key: write.after for write in writes})
             except DuplicateKeyError:
-                return  # our intents were settled without us
+                return  # our intents were resolved by another task
         work.outcomes |= {
             write.key: transferred(write, Side.ATLAS, work.items[write.key]) for write in landed
         }
@@ -261,8 +261,8 @@ class ChangeProcessor:
     def _write_to_atlas(
         self, batch_id: str, writes: list[DocumentWrite], work: Work, read_all: bool
     ) -> tuple[list[DocumentWrite], int]:
-        """Returns what was written, and a position that is not before it. A new document need not be read again: its
-        unique `_id` refuses it if another one came there meanwhile."""
+        """Returns what was written, and a position not before it. A new document need not be read again: its
+        unique `_id` refuses it if another one was inserted meanwhile."""
         if not writes:
             return [], 0
         atlas = self.databases[Side.ATLAS]

@@ -1,5 +1,5 @@
-"""A target refuses a document, since a unique index holds its value for another one: what becomes of it, and of all the
-others in its batch that would be refused for the same reason, one after the other."""
+"""Handles a document that its target refuses since a unique index has its value for another one, together with all
+others of its batch that would be refused for the same reason."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from syncapp.mongo.errors import DUPLICATE_KEY
 from syncapp.mongo.index_keys import values_of
 from syncapp.mongo.refusals import reason_of
 
-FEW = 64  # partners that a batch takes in by itself; with more, the listener gathers what moves
-MANY = 500  # that a gathered batch takes in: the listener does not know of them yet
-MOST_ATTEMPTS = 8  # to bring together what cannot be written one by one
-TOO_MANY = "; it exchanges values with more documents than are written in one transaction"
+FEW = 64  # partners that a batch includes itself; with more, the listener gathers all changes
+MANY = 500  # that a gathered batch includes: the listener does not know them yet
+MOST_ATTEMPTS = 8  # to gather documents that cannot be written one by one
+TOO_MANY = "; it exchanges values with more documents than one transaction can write"
 _OVER = (Ending.DONE, Ending.OWED, Ending.REJECTED)
 
 
 class Collision:
-    """`writes`: all that the plan would write to the target, of which one was refused."""
+    """`writes`: all writes of the plan to the target, of which one was refused."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class Collision:
     ) -> None:
         self._databases, self._collection = databases, collection
         self._work, self._plan, self._target, self._writes = work, plan, target, writes
-        # What travels the other way stays here, whatever becomes of it there
+        # Writes in the other direction leave this side unchanged, whatever their outcome
         pushed = {write.key for write in plan.pushes} | plan.leaving | work.leaving
         self._leaving = pushed if target is Side.LOCAL else set()
         self._ended = {**work.outcomes, **{k: one for k, one in plan.outcomes.items() if k not in writes}}
 
     def settle(self) -> None:
-        """Reject what wants a value that stays where it is; have the others written together. Raises PyMongoError."""
+        """Reject documents whose value another one keeps; have the others written together. Raises PyMongoError."""
         work = self._work
         most = MANY if work.gathered else FEW
         tangle = Untangling(
@@ -103,8 +103,8 @@ class Collision:
         )  # fmt: skip
 
     def _wait(self, key: DocumentKey, found: Judgement, tangle: Tangle) -> Outcome:
-        """As its holder does. One that was only taken in would wait for ever, since nobody may hand it out (it was
-        rejected, say, and is in conflict): so both are asked for, and come together."""
+        """Wait like its holder. One that was only included would wait for ever, since nothing may queue it (it was
+        rejected, for instance, and is in conflict): so both are queued together."""
         work, root = self._work, key
         while root not in self._ended:
             root = found.holders[root]
@@ -113,7 +113,7 @@ class Collision:
             return Outcome(key, Ending.AGAIN)
         write = self._writes.get(key)
         if write is None:
-            # The contents are the holder's: nothing may be concluded from them
+            # The contents are the holder's: they say nothing about this document
             seen = Seen(dict.fromkeys(BOTH, UNKNOWN), held_up.read_at, -1)
         else:
             seen = self._plan.unwritten(write, self._target)
@@ -136,8 +136,8 @@ class Collision:
         for partner in tangle.partners:
             item = next((items[one] for one in wanted_by[partner] if one in items), None)
             if item and found.admissions[partner] is Admission.LATER and partner not in self._ended:
-                # Its own change may not have been read yet. It was made together with that of who wants its
-                # value, so that the time of one will do for the other's push
+                # Its own change may not have been read yet. It was made together with that of the document that needs
+                # its value, so the time of one is good enough for the other's push
                 fact = item.facts.get(source)
                 self._work.take_in(WorkItem(partner, {source: fact} if fact else {}))
 
@@ -145,7 +145,7 @@ class Collision:
 def _reason(tangle: Tangle, key: DocumentKey, holder: DocumentKey | None) -> str:
     claim = tangle.claims.get((key, holder)) if holder else None
     if claim is None:
-        return "A unique index holds its value for another document"
+        return "Another document holds its value of a unique index"
     index, value = claim
     paths = (b".".join(path) for path in index.paths)
     named = b"".join(

@@ -1,5 +1,5 @@
-"""A batch is worked on in parts: below the size of a message, and, where it fails, ever smaller ones, until the document
-that it fails for is alone."""
+"""A batch is processed in parts: below the maximum message size, and, on failure, smaller and smaller, until the
+failing document is isolated."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 Items = tuple[WorkItem, ...]
 # `_id`s of a batch: its marker, a query and a task each hold all of them, and a document has 16 MB at most
 ID_BYTES = 4_000_000
-# Documents that fail alone, after which the rest of a batch is not cut any more: it comes again in smaller ones, and
-# others take their turn in between
+# Documents that fail alone, after which the rest of a batch is not split further: it is re-queued in smaller ones, and
+# others are processed in between
 MOST_GUILTY = 16
 
 
@@ -34,10 +34,10 @@ def in_parts(
     apply: Callable[[Items], list[Outcome]],
     interrupts: tuple[type[Exception], ...] = (),
 ) -> list[Outcome]:
-    """The outcomes of all items. A document for which `apply` fails alone ends with RETRY, and the reason.
+    """The outcomes of all items. A document that `apply` fails for alone ends with RETRY and the reason.
 
     `portion`: how many of the first ones to take at once; asked again after BatchTooLarge. Raises `interrupts`, and
-    SyncError for what stops all of it.
+    SyncError for failures that stop all of it.
     """
     outcomes: list[Outcome] = []
     guilty = 0
@@ -72,14 +72,14 @@ def may_be_its_fault(raised: Exception) -> SyncError:
     if _may_be_cut(error):
         return error
     if error is raised:
-        raise raised  # from itself would be a chain without an end
+        raise raised  # raised from itself the chain would be endless
     raise error from raised
 
 
 def failed_alone(key: DocumentKey, raised: Exception, error: SyncError) -> Outcome:
     """The end of a document that fails while no other one is worked on."""
     log.warning(
-        "A document fails alone",
+        "Document failed, isolated from its batch",
         event_name="document_fails",
         collection=key.collection,
         error=str(error),
@@ -99,6 +99,6 @@ def fitting_ids(items: Sequence[WorkItem]) -> int:
 
 
 def _may_be_cut(error: SyncError) -> bool:
-    """May it be the fault of one document? Not so what a server says about itself, or about the login; what passes by
-    itself is not cut either, since write conflicts are answered by backing off."""
+    """May one document be the cause? Not for errors about the server itself or the login; transient errors are not
+    bisected either, since write conflicts are handled by backing off."""
     return not isinstance(error, TransientError | Misconfigured | OutOfRoom | HistoryLost)

@@ -1,4 +1,4 @@
-"""What the decisions about a batch come to: documents to write on either side, conflict records, new
+"""The result of a batch's decisions: documents to write on either side, conflict records, new
 states, and outcomes."""
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ WAITS_FOR = {Decision.WAIT_FOR_LOCAL: (Side.LOCAL,), Decision.WAIT_FOR_BOTH: BOT
 
 @dataclass(slots=True)
 class Plan:
-    """What a local transaction decided. Nothing of it counts until that transaction is committed."""
+    """What a local transaction decided. Not valid until that transaction is committed."""
 
     batch_id: str
-    read_to: Mapping[Side, int]  # as the batch says
+    read_to: Mapping[Side, int]  # from the batch
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
     states: dict[DocumentKey, SyncState] = field(default_factory=dict)
     pulls: list[DocumentWrite] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Plan:
             self._wait(item, seen, decision)
             return
         if refused := refused_by_rule(key, decision, versions, policy):
-            self.outcomes[key] = refused  # nothing of it is written, its state neither
+            self.outcomes[key] = refused  # nothing is written, not even its state
             return
         seen_at = seen.read_at[Side.ATLAS]
         open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
@@ -86,7 +86,7 @@ class Plan:
             ending = Ending.OWED if decision is Decision.OWED else Ending.DONE
             held = decision in (Decision.HALTED, Decision.MANUAL)
             self.outcomes[key] = Outcome(key, ending, open_conflict=open_conflict, held=held)
-            # Even if nothing changes the counter is raised: an older decision must not be written later
+            # The counter is raised even without a change: an older decision must not be written later
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             prefer = None if decision is Decision.EQUAL else state.prefer
             after = state.next(*agreed, prefer=prefer, seen_at=seen_at)
@@ -119,7 +119,7 @@ class Plan:
         return DocumentWrite(key, there, self.projection.carried(versions[target.other], there))
 
     def unwritten(self, write: DocumentWrite, target: Side) -> Seen:
-        """What is known of a document that was decided about, and that its target refused."""
+        """What is known of a decided document that its target refused."""
         content = self.projection.content
         contents = {target: content(write.before), target.other: content(write.after)}
         # What the local database refuses is rolled back, with the state
@@ -127,15 +127,15 @@ class Plan:
         return Seen(contents, self.read_at, counter)
 
     def remember(self, write: DocumentWrite, item: WorkItem) -> WorkItem:
-        """Of a push that was refused: nothing came of the decision, so that it does not spoil what was known before, as
-        somebody else's would."""
+        """For a refused push: its decision had no effect, so unlike a concurrent one it does not invalidate what was
+        known before."""
         unwritten = self.unwritten(write, Side.ATLAS)
         state = self.states[write.key]._replace(counter=unwritten.counter - 1)
         seen = wait_for(Observation(unwritten.contents, state, self.read_at), item, BOTH, self.read_to)
         return item._replace(seen=seen._replace(counter=unwritten.counter))
 
     def count_once(self, there: frozenset[str]) -> None:
-        """These open conflicts were recorded before: looking at one again is no further conflict."""
+        """These open conflicts were recorded before: processing one again is not a new conflict."""
         for key in {key for key, one in self.outcomes.items() if one.open_conflict in there}:
             self.in_conflict.pop(key, None)
 
@@ -143,7 +143,7 @@ class Plan:
 def refused_by_rule(
     key: DocumentKey, decision: Decision, versions: Mapping[Side, bytes | None], policy: Policy
 ) -> Outcome | None:
-    """The end of a key whose version must not be carried over by a validation rule. A delete always may."""
+    """The end of a key whose version a validation rule does not allow to be transferred. Deletes are always allowed."""
     source = SOURCES.get(decision)
     document = versions[source] if source else None
     reason = policy.check(document) if policy.check and document is not None else None
@@ -153,7 +153,7 @@ def refused_by_rule(
 
 
 def wait_for(seen: Observation, item: WorkItem, sides: tuple[Side, ...], read_to: Mapping[Side, int]) -> Seen:
-    """What to wait for: the earlier read where it still tells something, else this one."""
+    """What to wait for: the earlier read if it is still valid, otherwise this one."""
     before = item.seen
     read_at = dict(seen.read_at)
     for side in Side:

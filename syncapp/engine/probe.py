@@ -1,5 +1,5 @@
-"""Which of many documents a target refuses, found out without writing any: each is tried in a transaction that is
-aborted. To repeat a whole batch for each refused one would take the square of the time."""
+"""Finds which of many documents a target refuses, without writing any: each is tried in an aborted
+transaction. Repeating a whole batch for each refused one would take quadratic time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def find_refused(collection: Collection[Any], writes: Sequence[DocumentWrite]) -
     """The error of each document that is refused even alone. Raises PyMongoError."""
     refused: list[DocumentRefused] = []
     left = list(writes)
-    size = 1  # more where all goes well
+    size = 1  # grows while there are no errors
     while left:
         try:
             with aborted_transaction(collection.database) as session:

@@ -1,4 +1,4 @@
-"""What becomes of a document that its target refuses, so that the rest of its batch can be written."""
+"""Handles a document that its target refuses, so that the rest of its batch can be written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from syncapp.engine.work import Work
 from syncapp.mongo.documents import DocumentWrite
 from syncapp.mongo.errors import DocumentRefused
 
-PROBE_AFTER = 4  # documents that were refused one by one: from then on it is tried beforehand who will be
+PROBE_AFTER = 4  # documents refused one by one: from then on the others are probed beforehand
 Writes = Mapping[DocumentKey, DocumentWrite]
 
 
@@ -27,8 +27,8 @@ def take_out(
     target: Side,
     writes: Sequence[DocumentWrite],
 ) -> None:
-    """`writes`: all of which the target refused this one. Afterwards it has an outcome, or is looked at again in the
-    next round, or will be written together with others. Raises PyMongoError."""
+    """`writes`: all writes, of which the target refused this one. Afterwards it has an outcome, is processed again in
+    the next round, or will be written together with others. Raises PyMongoError."""
     by_key = {write.key: write for write in writes}
     if error.is_taken and _untangled(databases, work, plan, error, target, by_key):
         return
@@ -38,7 +38,7 @@ def take_out(
         left = work.left().keys() - work.exchanged
         rest = [write for write in writes if write.key in left]
         for one in find_refused(databases[target][error.key.collection], rest):
-            if not one.is_taken:  # whoever holds its value may be about to change
+            if not one.is_taken:  # the holder of its value may be about to change
                 _reject(work, one, target, by_key)
 
 
@@ -50,7 +50,7 @@ def _untangled(
     target: Side,
     by_key: Writes,
 ) -> bool:
-    """Is it known now what becomes of it? Who holds what is asked once a round."""
+    """Is its outcome known now? The holders are queried once per round."""
     key = error.key
     if target not in work.untangled:
         work.untangled.add(target)

@@ -30,7 +30,7 @@ class Ruling(NamedTuple):
     verdict: Verdict
 
     def holds(self, seen: Observation) -> bool:
-        """Are both contents still those, and has nobody decided about the key in between?"""
+        """Are both contents unchanged, without a concurrent decision about the key?"""
         then, now = self.seen.state, seen.state
         return (
             all(self.seen.contents[side] == seen.contents[side] for side in Side)
@@ -43,7 +43,7 @@ def make_verdicts(
     interrupts: tuple[type[Exception], ...],
     at: Callable[[str], None],
 ) -> tuple[dict[DocumentKey, Ruling], dict[DocumentKey, Outcome]]:
-    """The verdicts, and the ends of documents over which a strategy fails: it holds up none of the others.
+    """The verdicts, and the ends of documents for which a strategy fails: the others are not blocked.
 
     Raises `interrupts`, and SyncError for what is no document's fault.
     """
@@ -56,5 +56,5 @@ def make_verdicts(
             raise
         except Exception as raised:
             failed[key] = failed_alone(key, raised, may_be_its_fault(raised))
-        at("verdict made")  # a strategy may take its time: the listener is told that the task is alive
+        at("verdict made")  # a strategy may be slow: the worker sends a keep-alive
     return rulings, failed

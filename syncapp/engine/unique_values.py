@@ -1,9 +1,9 @@
-"""Documents that give each other the values of a unique index, and those that only want one that is taken.
+"""Documents that exchange the values of a unique index, and those that need a value that is taken.
 
 An application that swaps two values makes two documents dirty, neither of which can be written before the other. So
-whoever meets a taken value asks the target, for the whole batch at once, who holds what its versions bring; holders that
-are about to change too are looked at in the same way, and so on. The question goes to the index itself: what is equal
-there, and what is in it, only the server knows.
+on a taken value the target is queried, for the whole batch at once, for the holders of the new values; holders that
+are about to change too are examined in the same way, and so on. The query uses the index itself: only the server knows
+what is equal there and what the index contains.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ Keys = Mapping[DocumentKey, set[bytes]]
 
 @dataclass(slots=True)
 class Tangle:
-    """Who waits for whom on the target."""
+    """Dependencies between documents on the target."""
 
     waits: dict[DocumentKey, dict[DocumentKey, bool]] = field(default_factory=lambda: defaultdict(dict))
-    """Writer → holder of what it wants → does the holder give that up by its own change?"""
+    """Writer → holder of the wanted value → does the holder release it by its own change?"""
     rivals: dict[DocumentKey, DocumentKey] = field(default_factory=dict)
-    """Those that bring a value that another one brings too, which comes first."""
+    """Those with the same new value as another one that comes first."""
     holders: dict[DocumentKey, bytes] = field(default_factory=dict)
-    """The target's documents that were met."""
+    """The target's documents that were found."""
     partners: dict[DocumentKey, bytes | None] = field(default_factory=dict)
-    """Those that will change, though nobody had asked for them, as they are on the source."""
+    """Those that will change without being part of the batch, in their source version."""
     claims: dict[tuple[DocumentKey, DocumentKey], tuple[UniqueIndex, bytes]] = field(default_factory=dict)
-    """Writer and holder → what is wanted, for the eyes of people."""
+    """Writer and holder → the wanted value, for error texts."""
     goes_on: bool = False
-    """There are more of them than were followed."""
+    """There are more than were examined."""
 
 
 class Untangling:
-    """One look at a target: `writes` are what its documents shall become, `staying` stay as they are for now."""
+    """One examination of a target: `writes` are the new versions, `staying` are left unchanged for now."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Untangling:
         self._staying = staying
 
     def follow(self, most: int, most_bytes: int) -> Tangle:
-        """Until nobody is met any more, or more than so many partners, or bytes of them. Raises PyMongoError."""
+        """Until no new holder is found, or the limit of partners or bytes is exceeded. Raises PyMongoError."""
         indexes = unique_indexes(self._target, self._collection)
         tangle = self.tangle
         frontier, size = dict(self._after), 0
@@ -71,7 +71,7 @@ class Untangling:
             met = len(tangle.partners)
             versions = {key: version for key, version in frontier.items() if version is not None}
             for index in indexes:
-                # What an index cannot be asked (it is gone, a value is nested too deep) is found out one by one
+                # If an index cannot be queried (it is gone, a value is nested too deep) documents are tried one by one
                 with suppress(OperationFailure, BSONError):
                     self._ask(index, versions)
             new = list(tangle.partners.items())[met:]
@@ -81,7 +81,7 @@ class Untangling:
         return tangle
 
     def _ask(self, index: UniqueIndex, versions: Mapping[DocumentKey, bytes]) -> None:
-        """Of one index: who holds, or brings as well, what these versions bring?"""
+        """For one index: the holders of, and other writers with, the values of these versions."""
         brought = {key: keys for key, version in versions.items() if (keys := index.keys(version))}
         wanted = sorted(set().union(*brought.values()))
         held = {
@@ -93,7 +93,7 @@ class Untangling:
         if len(held) > len(wanted):
             held = self._really(index, brought, held)
         self._learn(held)
-        # A partial index may not take what comes
+        # A partial index may not contain the new versions
         after = {key: version for key in held if (version := self._after[key]) is not None}
         kept = {key: index.keys(after[key]) for key in self._taken(index, after)}
         brought = {key: brought[key] for key in self._taken(index, {key: versions[key] for key in brought})}
@@ -104,7 +104,7 @@ class Untangling:
     def _really(
         self, index: UniqueIndex, brought: Keys, found: Mapping[DocumentKey, bytes]
     ) -> dict[DocumentKey, bytes]:
-        """Those that hold one of the values: a query finds more, such as by one element of an array each."""
+        """Those that hold one of the values: a query finds more, for instance by single array elements."""
         holding = {key: index.keys(document) for key, document in found.items()}
         equal = self._classes(index, [*brought.values(), *holding.values()])
         wanted = {equal[value] for values in brought.values() for value in values}
@@ -115,7 +115,7 @@ class Untangling:
         }
 
     def _learn(self, held: Mapping[DocumentKey, bytes]) -> None:
-        """What becomes of those that hold something."""
+        """The fate of the holders."""
         self.tangle.holders.update(held)
         strangers = [key for key in held if key not in self._after]
         self._after.update((key, held[key]) for key in strangers if key in self._staying)
@@ -137,7 +137,7 @@ class Untangling:
 def _connect(
     tangle: Tangle, index: UniqueIndex, equal: Mapping[bytes, int], brought: Keys, holding: Keys, kept: Keys
 ) -> None:
-    """Add what one index says. A value has one holder at most, since the index is unique."""
+    """Add the result of one index. A value has at most one holder, since the index is unique."""
     holder_of = {equal[value]: key for key, values in holding.items() for value in values}
     kept_values = {
         equal[value] for key, values in kept.items() for value in values if holder_of.get(equal[value]) == key
@@ -157,7 +157,7 @@ def _connect(
 def read_plainly(
     database: Database[Any], collection: str, keys: Iterable[DocumentKey]
 ) -> dict[DocumentKey, bytes]:
-    """Documents as they are now, outside of any transaction: to find out, not to write. Raises PyMongoError."""
+    """Current documents, outside any transaction: for information, not for writes. Raises PyMongoError."""
     ids = [key.id_bson for key in keys]
     found = {}
     for start in range(0, len(ids), IDS):

@@ -1,4 +1,4 @@
-"""Where the work on a batch stands, from one look at its keys to the next."""
+"""The progress of a batch between its rounds."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from syncapp.mongo.errors import CollectionRefused
 
 @dataclass(slots=True)
 class Work:
-    """Where the work on a batch stands."""
+    """The progress of a batch."""
 
     items: dict[DocumentKey, WorkItem]  # without an outcome when the round began
-    max_bytes: int  # of documents, or the batch is cut
-    gathered: bool = False  # as the batch says
+    max_bytes: int  # of documents, or the batch is split
+    gathered: bool = False  # from the batch
     projection: Projection = WHOLE
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
     in_conflict: dict[DocumentKey, str] = field(default_factory=dict)  # and why who won
     rulings: dict[DocumentKey, Ruling] = field(default_factory=dict)  # of conflicts that were judged outside
     exchanged: set[DocumentKey] = field(default_factory=set)  # documents that exchange unique values
-    partners: set[DocumentKey] = field(default_factory=set)  # that nobody had asked for
-    wanted: set[DocumentKey] = field(default_factory=set)  # partners that have to be asked for
+    partners: set[DocumentKey] = field(default_factory=set)  # that were not part of the batch
+    wanted: set[DocumentKey] = field(default_factory=set)  # partners that have to be queued
     leaving: set[DocumentKey] = field(default_factory=set)  # to be pushed, when their time is known
     postponed: set[DocumentKey] = field(default_factory=set)  # to the next round
-    looked: set[DocumentKey] = field(default_factory=set)  # postponed since nobody held their value
-    untangled: set[Side] = field(default_factory=set)  # where it was asked in this round who holds what
+    looked: set[DocumentKey] = field(default_factory=set)  # postponed: no holder of their value was found
+    untangled: set[Side] = field(default_factory=set)  # where the holders were queried in this round
     refusals: int = 0  # of single documents in this round
 
     def next_round(self) -> None:
-        """Look again at what has no outcome, the postponed too."""
+        """Process again what has no outcome, including the postponed."""
         self.items = {key: item for key, item in self.items.items() if key not in self.outcomes}
         self.postponed.clear()
         self.untangled.clear()
@@ -45,7 +45,7 @@ class Work:
     def reject(
         self, error: CollectionRefused, target: Side, documents: Mapping[DocumentKey, bytes | None]
     ) -> None:
-        """The target will not have the collection: reject all that should be written there."""
+        """The target refuses the collection: reject all writes to it."""
         for key in self.left():
             if (document := documents.get(key)) is not None:
                 self.outcomes[key] = Outcome(
@@ -58,14 +58,14 @@ class Work:
                 )
 
     def take_in(self, partner: WorkItem) -> None:
-        """Look at this one too, from the next round on: nothing of it was read in this one."""
+        """Include this one from the next round on: it was not read in this one."""
         self.partners.add(partner.key)
         self.items.setdefault(partner.key, partner)
         self.postponed.add(partner.key)
 
     def look_once_more(self, key: DocumentKey, together: Collection[DocumentKey]) -> bool:
-        """Nobody seems to hold what it wants: the holder may have been left out of this round, or have changed just
-        now. False: that was tried."""
+        """No holder of its value was found: the holder may have been left out of this round, or have just
+        changed. False: that was tried."""
         if key in self.looked:
             return False
         self.looked.add(key)
@@ -76,6 +76,6 @@ class Work:
 
 
 def known_of(partner: WorkItem, read_to: Mapping[Side, int]) -> dict[Side, int]:
-    """How far the streams had been read, as far as that tells anything of a partner: it may have changed since the fact
-    that it was given, and who wins its conflict only the facts tell that the listener has of it."""
+    """How far the streams had been read, as far as that is valid for a partner: it may have changed since the fact
+    that it was given, and only the listener's facts decide its conflict."""
     return {Side.LOCAL: read_to[Side.LOCAL] if Side.LOCAL in partner.facts else 0, Side.ATLAS: 0}

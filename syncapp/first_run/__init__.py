@@ -1,1 +1,1 @@
-"""The first run of a device: what both databases hold is compared, and what was chosen is carried out."""
+"""The first run of a device: both databases are compared, and the choice is carried out."""

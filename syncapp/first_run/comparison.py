@@ -1,8 +1,8 @@
-"""The first run: both sides are compared, and what differs is brought together as the operator chose.
+"""The first run: both sides are compared, and differences are resolved by the operator's choice.
 
-Nothing is written to a document here. What is equal is agreed on; what shall stay as it is is agreed on
-as it is; everything else goes through the listener like any change, and unknown times are decided by the
-choice. Until the last step every step may be repeated: a crash in the middle does no harm.
+No document is written here. Equal documents are agreed on; intentional differences are agreed on
+as such; everything else passes the listener like any change, and unknown times are decided by the
+choice. Every step but the last is idempotent: a crash in the middle is harmless.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from syncapp.mongo.transaction import transaction
 from syncapp.rules.rules import Rules
 from syncapp.store import first_run as first_run_record
 from syncapp.store import states as state
+from syncapp.store.backfill import keep_exclusions, note_backfill
 from syncapp.store.dirty import mark_dirty
 from syncapp.store.first_run import Report, State
 from syncapp.store.halts import end_all
-from syncapp.store.owed import keep_exclusions, note_owed
 from syncapp.store.tokens import save_token
 
 log = structlog.get_logger(__name__)
@@ -43,11 +43,11 @@ def is_done(local: Database[Any]) -> bool:
 def attempt(
     databases: dict[Side, Database[Any]], rules: Rules, beforehand: InitialChoice | None, progress: Progress
 ) -> Report | None:
-    """Compare both sides, and bring them together if it is known how.
+    """Compare both sides, and resolve the differences if the choice is known.
 
-    Returns the report if the operator has to choose first, else None: the first run is done.
-    `beforehand`: the choice of the settings. `progress` is told how many documents were compared, and may
-    raise to end it. Raises PyMongoError or SyncError.
+    Returns the report if the operator has to choose first, otherwise None: the first run is done.
+    `beforehand`: the choice of the settings. `progress` receives the number of compared documents, and may
+    raise to abort. Raises PyMongoError or SyncError.
     """
     local = databases[Side.LOCAL]
     choice = first_run_record.load(local).choice or beforehand
@@ -66,11 +66,11 @@ def attempt(
     else:
         walk.go_on(databases, rules, _page_by_page(local, rules, COPY_ALL), progress)
     if walk.record.owed:
-        note_owed(local)
+        note_backfill(local)
     keep_exclusions(local, rules.exclusions)
     for side in BOTH:
         save_token(local, side, walk.record.points[side])
-    # Of the database that was here before and was dropped: all of it has just been compared
+    # Records of a dropped earlier database: everything has just been compared
     end_all(local)
     first_run_record.finish(local, walk.report, choice)
     walk.end(local)
@@ -81,7 +81,7 @@ def attempt(
 
 
 def _page_by_page(local: Database[Any], rules: Rules, choice: InitialChoice | None) -> CarryOut:
-    """What is done with each page: agree on equal documents, and act on the choice if there is one."""
+    """The action per page: agree on equal documents, and apply the choice if there is one."""
 
     def carry_out(name: str, page: list[compare.Compared]) -> bool:
         compare.agree_on_equal(local, page)
@@ -95,18 +95,18 @@ def _page_by_page(local: Database[Any], rules: Rules, choice: InitialChoice | No
 def _carry_out(
     local: Database[Any], page: list[compare.Compared], choice: InitialChoice, policy: Policy
 ) -> bool:
-    """Returns whether something waits until pulls are allowed; a comparison finds it then."""
+    """Returns whether pulls are pending; a backfill finds them when they are allowed."""
     left, dirty, owed = [], [], False
     excluded = policy.travel[Side.ATLAS] is Travel.NEVER
     for one in page:
         if one.agreed:
             continue
         if one.state.counter:
-            dirty.append(one.key)  # it was equal or left when it was compared before, and changed since
+            dirty.append(one.key)  # it was equal or left before, and has changed since
         elif _leaves(one, choice):
             left.append((one.key, one.state, one.state.next(one.local, one.atlas)))
         elif policy.stays(Side.ATLAS) and _may_pull(one, choice, excluded):
-            owed |= not excluded  # a collection that is let in is compared anyway
+            owed |= not excluded  # a re-included collection is compared anyway
         else:
             dirty.append(one.key)
     if left:
@@ -123,7 +123,7 @@ def _leaves(one: compare.Compared, choice: InitialChoice) -> bool:
 
 
 def _may_pull(one: compare.Compared, choice: InitialChoice, excluded: bool) -> bool:
-    """An excluded collection goes up as it always does: there local wins, and Atlas's version is recorded."""
+    """An excluded collection is pushed as usual: there local wins, and Atlas's version is recorded."""
     if one.local == ABSENT:
         return True
     return one.atlas != ABSENT and not excluded and choice.differing != UnknownTime.LOCAL

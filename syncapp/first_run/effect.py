@@ -1,4 +1,4 @@
-"""What each answer of the first run would do, to how many documents: pure, from the report of the comparison."""
+"""The effect of each answer of the first run, in numbers of documents: pure, from the comparison's report."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from syncapp.store.first_run import Report
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Numbers of documents. Where the newest version counts, nobody knows beforehand which that is: `either`."""
+    """Numbers of documents. With `newest` the written side is not known beforehand: `either`."""
 
     to_local: int = 0  # written to, or inserted into, the local database
     to_atlas: int = 0
     either: int = 0  # written on one of the two sides
-    left: int = 0  # stay as they are, on one side only
-    manual: int = 0  # wait for a person, one by one
+    left: int = 0  # left unchanged, on one side only
+    manual: int = 0  # need manual resolution
 
     @property
     def sentences(self) -> list[str]:
-        """In words; what concerns no document is left out."""
+        """As text; zero counts are left out."""
         parts = {
             "{} written to the local database": self.to_local,
             "{} written to Atlas": self.to_atlas,
             "{} written on the side that holds the older version": self.either,
-            "{} left as they are, on one side only": self.left,
-            "{} wait until a person decides, as conflicts": self.manual,
+            "{} left unchanged, on one side only": self.left,
+            "{} kept as conflicts that need manual resolution": self.manual,
         }
         return [text.format(documents(number)) for text, number in parts.items() if number]
 
@@ -37,7 +37,7 @@ def documents(number: int) -> str:
 
 
 def effect(report: Report, choice: InitialChoice) -> Effect:
-    """What the choice does with what the comparison found."""
+    """The effect of the choice on the comparison's result."""
     found = report.to_decide
     pulled, pushed = choice.only_atlas == "pull", choice.only_local == "push"
     to_local = found.different * (choice.differing == UnknownTime.ATLAS) + found.only_atlas * pulled

@@ -1,5 +1,5 @@
-"""The walk of the first run through both databases: a listener that comes after a
-crash goes on where the last one was, from the same start points of the streams."""
+"""The first run's walk through both databases: after a crash the next listener
+continues where the last one was, with the same start points of the streams."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from syncapp.store.stream import current_token
 from syncapp.store.walks import WalkRecord, begin_walk, end_walk, find_walk, save_walk
 
 SAVE_SECONDS = 0.5
-# What is done with a page; returns whether something waits until pulls are allowed
+# The action per page; returns whether pulls are pending
 CarryOut = Callable[[str, list[compare.Compared]], bool]
 
 
@@ -37,7 +37,7 @@ class Walk:
         carry_out: CarryOut,
         progress: Callable[[int], None],
     ) -> None:
-        """To the end, or until `progress` raises. Raises SyncError or PyMongoError."""
+        """Walk to the end, or until `progress` raises. Raises SyncError or PyMongoError."""
         local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
         record = self.record
         saved_at = time.monotonic()
@@ -50,7 +50,7 @@ class Walk:
             name = record.names[record.at]
             found = read_range(local, atlas, name, record.start)
             page = compare.compare_range(local, name, found, rules.policy(name).projection)
-            # Repeated after a crash before it is saved, which does no harm
+            # Repeated after a crash before it is saved, which is harmless
             record.owed |= carry_out(name, page)
             counts = self.report.collections.setdefault(name, Counts())
             for one in page:
@@ -63,7 +63,7 @@ class Walk:
                 saved_at = time.monotonic()
 
     def end(self, local: Database[Any]) -> None:
-        """Nothing is to go on with any more. Raises PyMongoError."""
+        """The walk is finished. Raises PyMongoError."""
         end_walk(local, self.id)
 
     def _save(self, local: Database[Any]) -> None:
@@ -74,7 +74,7 @@ class Walk:
 
 
 def basis(rules: Rules, choice: InitialChoice | None) -> dict[str, Any]:
-    """What a walk depends on: one that was made on another basis cannot be gone on with."""
+    """What a walk depends on: one with another basis cannot be continued."""
     return {
         "choice": str(choice or ""),
         "enabled": rules.enabled,
@@ -83,13 +83,13 @@ def basis(rules: Rules, choice: InitialChoice | None) -> dict[str, Any]:
 
 
 def find(local: Database[Any], rules: Rules, choice: InitialChoice | None) -> Walk | None:
-    """The walk that was not finished. Raises PyMongoError."""
+    """The unfinished walk. Raises PyMongoError."""
     found = find_walk(local, basis(rules, choice))
     return Walk(*found, Report.of(found[1].report)) if found else None
 
 
 def begin(databases: Mapping[Side, Database[Any]], rules: Rules, choice: InitialChoice | None) -> Walk:
-    """Start points first, comparison after: what changes meanwhile comes by the streams.
+    """Start points first, then the comparison: the streams deliver changes made meanwhile.
 
     Raises SyncError or PyMongoError.
     """

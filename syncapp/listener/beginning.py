@@ -1,5 +1,5 @@
 """What a listener does before it reads the streams for the first time: the first run, and waiting for the
-operator's choice if both databases hold documents that differ. Meanwhile it keeps its lease and says why."""
+operator's choice if both databases hold different documents. Meanwhile it keeps its lease and reports why."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOW_TO_CHOOSE = (
 
 
 class _Interrupted(Exception):
-    """The listener has to end in the middle of a comparison; the next one starts it again."""
+    """The listener has to stop during a comparison; the next one starts it again."""
 
 
 class Beginning:
@@ -34,7 +34,7 @@ class Beginning:
         beforehand: InitialChoice | None,
         look_seconds: float,
     ) -> None:
-        """`load` gives the rules that hold; `beforehand`: what an operator has chosen already. `look_seconds`: between
+        """`load` gives the current rules; `beforehand`: an operator's earlier choice. `look_seconds`: between
         two looks whether one has."""
         self._databases = databases
         self._load = load
@@ -42,9 +42,9 @@ class Beginning:
         self._look_seconds = look_seconds
 
     def begin(self, *, say: Callable[[str], None], wait: Callable[[float], bool]) -> Rules | None:
-        """Returns the rules that hold now; None: interrupted. `wait(seconds)` is True if the listener has to end.
+        """Returns the current rules; None: interrupted. `wait(seconds)` is True if the listener has to stop.
 
-        `say` is told in a sentence why sync has not started yet. Raises SyncError, PyMongoError or DatabaseError.
+        `say` receives why sync has not started yet. Raises SyncError, PyMongoError or DatabaseError.
         """
         local = self._databases[Side.LOCAL]
 
@@ -64,7 +64,9 @@ class Beginning:
                 return None
             if report is not None:
                 text = waiting_text(report)
-                log.warning("First run waits", event_name="first_run_waits", reason=text)
+                log.warning(
+                    "First run waits for the operator's choice", event_name="first_run_waits", reason=text
+                )
                 say(text)
                 while first_run_record.load(local).state is State.WAITING:
                     if wait(self._look_seconds):

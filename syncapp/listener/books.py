@@ -43,7 +43,7 @@ class Books:
         self._publisher = status.Publisher(self.device)
 
     def keep(self) -> None:
-        """Raises DatabaseError: then nothing is lost, and it is done another time."""
+        """Raises DatabaseError: then nothing is lost, and it is repeated later."""
         figures = self._figures()
         counted = self.metrics.take()
         try:
@@ -54,7 +54,7 @@ class Books:
         self._publisher.publish(figures, self.streams())
 
     def about(self) -> dict[str, Any]:
-        """What other devices' operators may know of this one, in Atlas."""
+        """The information about this device for other devices' operators, stored in Atlas."""
         figures = self._figures()
         return {
             "host": self.lease.who,

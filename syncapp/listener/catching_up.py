@@ -1,5 +1,5 @@
-"""What could not be written while Django's database was away, written by the listener once it is back; and what it
-keeps of collections whose documents went without events of their own."""
+"""What could not be written while Django's database was down, written by the listener afterwards; and its
+records of collections whose documents were removed without events."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PAGE = 500
 
 
 def catch_up(local: Database[Any], device: str) -> None:
-    """Raises DatabaseError or PyMongoError: then it is done another time."""
+    """Raises DatabaseError or PyMongoError: then it is repeated later."""
     while rejected := pending.load(local):
         record_rejections(device, rejected)
-        # Whatever became of the documents since then, and was written before this: they are looked at again
+        # The documents may have changed since then: process them again
         mark_dirty(local, [one.key for one in rejected], WHY)
         pending.forget(local, rejected)
-        log.info("Rejected changes were recorded late", event_name="rejected_late", count=len(rejected))
+        log.info("Deferred rejected changes recorded", event_name="rejected_late", count=len(rejected))
     mark = pending.behind(local)
     if mark:
         count = sum(mark_dirty(local, page, WHY) for page in _pages(_kept(device)))
@@ -44,7 +44,7 @@ def catch_up(local: Database[Any], device: str) -> None:
 
 
 def _kept(device: str, **fields: Any) -> Iterator[DocumentKey]:
-    """Documents that stand as rejected, or wait for a person: it is not known which still do."""
+    """Documents recorded as rejected or as open conflicts: some may be resolved by now."""
     for rows in (RejectedChange.objects.order_by("pk"), waiting().order_by("pk")):
         found = rows.filter(instance_id=device, **fields).values_list("collection", "document_id_raw")
         for collection, id_bson in found.iterator(PAGE):

@@ -1,5 +1,5 @@
-"""Keeps the local server's clock in view: the offsets to Atlas's by which times are corrected, and a warning
-when one of the clocks is far off or has jumped."""
+"""Monitors the local server's clock: the offsets to Atlas's by which times are corrected, and a warning
+when one of the clocks is off or has jumped."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class ClockWatch:
 
     @property
     def warning(self) -> str:
-        """What an operator should know of the clocks; empty: nothing."""
+        """A warning about the clocks for operators; empty: none."""
         if self._jump and time.monotonic() - self._jumped_at < self._intervals.clock_jump:
             return self._jump
         if abs(self.offsets.current) > self._threshold_ms:
-            return f"The clocks differ: Atlas's is {self._ahead()}. Times are corrected, but set them right"
+            return f"The clocks differ: Atlas's is {self._ahead()}. Times are corrected, but fix the clocks"
         return ""
 
     def _ahead(self) -> str:

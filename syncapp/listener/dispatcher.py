@@ -1,4 +1,4 @@
-"""Hands dirty keys out as Celery tasks, and takes the workers' reports."""
+"""Dispatches dirty keys as Celery tasks, and processes the workers' reports."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from syncapp.rules.rules import Rules
 from syncapp.store.halts import stopped_sides
 
 log = structlog.get_logger(__name__)
-TASKS_PER_WORKER = 4  # that wait or run, or are silent, at most
-LEAST_SHARE = 100  # keys that are not shared out among workers who have nothing else to do
-# How many times SYNC_REPORT_TIMEOUT a task may take at most. Where tasks wait for longer than the timeout, each would be
-# given up before its turn, and nothing would ever be done
+TASKS_PER_WORKER = 4  # queued, running or not reporting, at most
+LEAST_SHARE = 100  # batches below this are not split among idle workers
+# How many times SYNC_REPORT_TIMEOUT a task may take at most. If tasks are queued for longer than the timeout, each
+# would be superseded before its turn, and nothing would ever be done
 MOST_PATIENCE = 32
 
 
@@ -47,7 +47,7 @@ class Reading(Protocol):
 
 
 class Dispatcher:
-    """One thread hands out; others take reports and look after tasks that are silent."""
+    """One thread dispatches; others process reports and watch for overdue tasks."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Dispatcher:
         intervals: Intervals,
         refused: Callable[[str], None] = lambda collection: None,
     ) -> None:
-        """`refused` is told of a collection that a worker found to be one that cannot be synchronised."""
+        """`refused` is called with a collection that a worker found to be not synchronisable."""
         self._settings = settings
         self._dirty = dirty
         self._metrics = metrics
@@ -78,12 +78,12 @@ class Dispatcher:
         self._complained_at = float("-inf")
 
     def follow(self, rules: Rules) -> None:
-        """These rules hold now: what was not allowed may be allowed."""
+        """New rules: what was not allowed may be allowed now."""
         self._rules_version = rules.version
         self._dirty.follow(rules.version)
 
     def hand_out(self, rules: Rules, readers: Iterable[Reading]) -> None:
-        """Send one batch if one should go out now; else wait until something changes."""
+        """Send one batch if one is due; otherwise wait until something changes."""
         now = time.monotonic()
         load = self._dirty.look(now, self._intervals.busy)
         batch = self._next_batch(load, rules, [reader for reader in readers if reader.is_alive()], now)
@@ -96,23 +96,27 @@ class Dispatcher:
     def _try_to_send(self, batch: Batch) -> bool:
         try:
             self._send(batch)
-        except Exception as error:  # the broker's client has many
+        except Exception as error:  # the broker's client raises many kinds
             self._broker_down = True
             self.watch.broker_failed("send", _why(error))
             if time.monotonic() - self._complained_at > self._intervals.complain:
                 self._complained_at = time.monotonic()
-                log.warning("The broker takes no task", event_name="broker_down", error=describe(error))
+                log.warning(
+                    "Cannot enqueue: the broker is unavailable",
+                    event_name="broker_down",
+                    error=describe(error),
+                )
             return False
         self.watch.broker_answered("send")
         self.watch.sent(batch.side)
         return True
 
     def ask_workers(self, sides: Iterable[Side]) -> None:
-        """Send a batch without keys to workers that have been silent for long: they answer if they are there. Raises
+        """Send an empty batch to workers that have not reported for long: they answer if they are up. Raises
         RedisError."""
         for side in self.watch.to_ask(sides):
             if self._reports.count_waiting(QUEUES[side]):
-                self.watch.sent(side)  # somebody who is there answers to that
+                self.watch.sent(side)  # a live worker answers that
             else:
                 self._try_to_send(self._question(side))
 
@@ -143,16 +147,16 @@ class Dispatcher:
         )
 
     def _limit(self, load: Load, rules: Rules, readers: list[Reading], full: bool) -> int:
-        """How many keys may go out in one batch now; 0: none."""
+        """How many keys may be dispatched in one batch now; 0: none."""
         limit = self._settings.sync_apply_batch_size
         workers = max(self._settings.sync_apply_workers, self.watch.count_workers())
         if rules.paused or load.tasks >= TASKS_PER_WORKER * workers:
             return 0
         if not full and any(reader.more for reader in readers):
             if any(reader.lag_seconds > self._intervals.lag for reader in readers):
-                return 0  # what is known of a key so early is mostly out of date: it would have to wait
+                return 0  # facts known this early are mostly outdated: the key would have to wait
             if load.fullest < limit:
-                return 0  # more comes at once, and larger batches cost less
+                return 0  # more is coming, and larger batches cost less
         idle = workers - load.at_work
         if idle > 0:
             return min(limit, max(LEAST_SHARE, math.ceil(load.fullest / idle)))
@@ -161,9 +165,9 @@ class Dispatcher:
         return 0 if load.fullest < limit or idle <= -workers else limit
 
     def take_reports(self, wait_ms: int = 1_000) -> int:
-        """Wait for reports and act on them. Returns how many pulls are owed that no event stands for.
+        """Wait for reports and process them. Returns the number of pending pulls without an event.
 
-        Raises RedisError if the broker is away.
+        Raises RedisError if the broker is down.
         """
         try:
             arrived = self._reports.read(wait_ms)
@@ -199,29 +203,27 @@ class Dispatcher:
         if newest > self._rules_version and newest != self._awaited_version:
             self._awaited_version = newest
             log.info(
-                "A worker has newer rules: what they do not allow waits for the listener to read them",
+                "A worker has newer rules: keys wait until the listener has read them",
                 event_name="newer_rules",
                 version=newest,
             )
 
     def _ask_again(self) -> None:
-        """A broker that was away may have lost tasks and reports: hand all keys out again."""
+        """A broker that was down may have lost tasks and reports: re-queue all keys."""
         self._reports.come_back()
         self._broker_down = False
         given_up = self._dirty.give_up(self._dirty.task_ids())
-        log.warning("The broker is back", event_name="broker_back", keys_asked_again=given_up.keys)
+        log.warning("The broker is available again", event_name="broker_back", keys_asked_again=given_up.keys)
         self._tell_workers(given_up.task_ids)
 
     def give_up_overdue(self) -> None:
-        """Tasks that show no sign of life are taken for lost."""
+        """Tasks without a keep-alive count as lost."""
         before = time.monotonic() - self._patience * self._settings.sync_report_timeout / 1000
         late = self._dirty.overdue(before)
         given_up = self._dirty.give_up(late, self._begun(late), silent_since=before)
         if given_up.task_ids:
             self._patience = min(MOST_PATIENCE, 2 * self._patience)
-            log.warning(
-                "Tasks did not report and are asked again", event_name="tasks_overdue", keys=given_up.keys
-            )
+            log.warning("Tasks timed out, keys re-queued", event_name="tasks_overdue", keys=given_up.keys)
             self._tell_workers(given_up.task_ids)
 
     def _begun(self, overdue: Collection[str]) -> Collection[str]:
@@ -231,13 +233,17 @@ class Dispatcher:
             return ()
 
     def _tell_workers(self, given_up: list[str]) -> None:
-        """What was not lost, but waits or is tried again and again, must not pile up in the broker."""
+        """Tasks that were not lost, but are queued or retried, must not pile up in the broker."""
         try:
             if given_up:
                 self._reports.give_up(given_up)
         except RedisError as error:
-            # Then it is done twice, which changes nothing
-            log.warning("Workers could not be told", event_name="give_up_lost", error=describe(error))
+            # Then they are done twice, which is harmless
+            log.warning(
+                "Superseded tasks not announced to the workers",
+                event_name="give_up_lost",
+                error=describe(error),
+            )
 
 
 def _why(error: Exception) -> str:

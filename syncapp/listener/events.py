@@ -1,4 +1,4 @@
-"""Change events turned into dirty keys with their facts; echoes of our own writes are dropped."""
+"""Converts change events to dirty keys with their facts; echoes of our own writes are dropped."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ _WALL = b"\x09wallTime\0"  # of every event of MongoDB 6 and newer
 
 @dataclass(slots=True)
 class EventReader:
-    """Reads the events of one side in their order. It outlives the stream: a stream that is opened again
-    in the middle of a transaction does not bring that transaction's marker again."""
+    """Reads the events of one side in order. It outlives the stream: a stream that is reopened
+    in the middle of a transaction does not deliver that transaction's marker again."""
 
     side: Side
     device: str  # the instance id
     to_atlas_time: Callable[[int], int]  # of a local time in milliseconds
-    remembers: Callable[[Iterable[str]], set[str]]  # which batch ids this database knows as its own
-    # Position → milliseconds of these events that do not tell their time themselves; may leave any out
+    remembers: Callable[[Iterable[str]], set[str]]  # which batch ids this database has recorded as its own
+    # Position → milliseconds of events without a time of their own; may omit any
     times_of: Callable[[Iterable[bytes]], Mapping[int, int]] = lambda events: {}
-    transaction: bytes | None = None  # the one that the newest event belongs to
-    _marker: Marker | None = None  # it began with this
+    transaction: bytes | None = None  # the newest event's
+    _marker: Marker | None = None  # its first write
     _is_echo: bool = False
     _times: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
-        """Where it stands, for `go_back`."""
+        """The current position, for `go_back`."""
         return self.transaction, self._marker, self._is_echo
 
     def go_back(self, place: Place) -> None:
-        """What was read since then is read again: its first events must find the marker of their transaction."""
+        """Events since then are read again: the first ones need the marker of their transaction."""
         self.transaction, self._marker, self._is_echo = place
 
     def read(self, events: list[bytes]) -> list[Found]:
@@ -82,18 +82,18 @@ class EventReader:
                     self._marker = None if self._is_echo else Marker.decode(raw)
                 elif not self._is_echo and (change := self._change(event, plain)) is not None:
                     found.append(change)
-            except Exception as error:  # whatever is wrong with this one: the stream goes on
+            except Exception as error:  # one bad event must not stop the stream
                 found += unreadable(self.side, event, error)
         return found
 
     def continues(self, events: list[bytes]) -> bool:
-        """Does the first of these events belong to the transaction of the newest event read?"""
+        """Does the first of these events continue the transaction of the newest event read?"""
         return bool(events) and self.transaction is not None and transaction_of(events[0]) == self.transaction
 
     def _echoes(self, markers: Iterable[RawBSONDocument]) -> set[str]:
         """Which of these batches are our own."""
         if self.side is Side.LOCAL:
-            # Whatever stands in this database's own stream was written by it
+            # All of this database's own stream was written by it
             return {marker["_id"] for marker in markers}
         ours = [marker["_id"] for marker in markers if marker["origin"] == self.device]
         return self.remembers(ours) if ours else set()
@@ -106,7 +106,7 @@ class EventReader:
                 return self._structural(decoded)
             if collection == BATCHES:
                 return (
-                    None  # a cancelled marker is no change; synced, it could be taken for a push that landed
+                    None  # a cancelled marker is no change; synchronised, it could pass for an applied push
                 )
             if collection == DIRTY:
                 wanted = decoded["fullDocument"]
@@ -131,7 +131,7 @@ class EventReader:
         if self._marker is not None and key in self._marker.changes:
             made, origin, exact = self._marker.changes[key]  # another device's change
             if made is not None and time is not None:
-                made = min(made, time)  # by a clock that was ahead: it is here already
+                made = min(made, time)  # its clock was ahead: the change has arrived already
             return Fact(event.position, made, origin, event.operation, exact)
         exact = time is not None
         if time is None:
@@ -147,28 +147,28 @@ def _pulse(beat: RawBSONDocument) -> Pulse:
 
 
 def _marker(event: bytes) -> RawBSONDocument | None:
-    """The marker of a batch that this event brings; None: it brings none."""
+    """The batch marker in this event; None: there is none."""
     decoded = RawBSONDocument(event, READABLE)
     if decoded.get("operationType") != "insert" or decoded.get("c") != BATCHES:
         return None
     marker = RawBSONDocument(decoded["fullDocument"].raw)
-    # Whatever else a person may have put there is no marker
+    # Other documents there are not markers
     ours = isinstance(marker.get("_id"), str) and isinstance(marker.get("origin"), str)
     return marker if ours and "cancelled" not in marker else None
 
 
 def unreadable(side: Side, event: bytes, error: Exception) -> list[Found]:
-    """What is to be done about an event that cannot be read: the collection that it is of is compared."""
+    """The follow-up of an unreadable event: its collection is compared."""
     try:
         collection = str(RawBSONDocument(event, READABLE)["c"])
     except Exception:
         collection = ""
     log.error(
-        "An event cannot be read",
+        "Unreadable change event skipped",
         event_name="event_unreadable",
         side=str(side),
         collection=collection,
         error=f"{type(error).__name__}: {error}"[:300],
     )
-    # What is wrong in a collection of sync itself stands for no document
+    # An event of sync's own collections concerns no document
     return [] if is_reserved(collection) else [Structural(UNREADABLE, collection)]

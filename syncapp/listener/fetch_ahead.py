@@ -1,4 +1,4 @@
-"""The next batches of a change stream, fetched on a thread of its own while those before are worked on."""
+"""Prefetches the next batches of a change stream on a separate thread while earlier ones are processed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ END_SECONDS = 0.05
 
 
 class FetchAhead:
-    """For whoever reads one open stream, as long as there is a backlog."""
+    """For the reader of one open stream, while there is a backlog."""
 
     def __init__(
         self, stream: OpenStream, wait_ms: int, far_seconds: float, times: int, far_times: int
     ) -> None:
         """`times`: how many times as much a fetch brings; `far_times`: after one that took longer than `far_seconds`."""
-        self.active = False  # then nobody else may use the stream
+        self.active = False  # then the stream must not be used elsewhere
         self._stream = stream
         self._wait_ms, self._far_seconds = wait_ms, far_seconds
         self._times, self._far_times = times, far_times
@@ -36,7 +36,7 @@ class FetchAhead:
         self._thread.start()
 
     def next(self) -> Fetched:
-        """The next batch; the last one ends it, and so does an error, which is raised."""
+        """The next batch; the last one ends the prefetching, as does an error, which is raised."""
         found = self._found.get()
         self.active = _goes_on(found)
         if isinstance(found, Exception):
@@ -44,7 +44,7 @@ class FetchAhead:
         return found
 
     def end(self) -> None:
-        """Forget what was fetched: the stream is opened again where it was worked on last."""
+        """Discard what was fetched: the stream is reopened at the last processed position."""
         self._ended = True
         while self._thread is not None and self._thread.is_alive():
             try:

@@ -1,4 +1,4 @@
-"""Follows the rules while a session runs: the toggle, exclusions, and what is owed when they change."""
+"""Applies changed rules while a session runs: the toggle, exclusions, and the backfill that they require."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from syncapp.listener.tokens import Tokens
 from syncapp.mongo.errors import TransientError
 from syncapp.rules.rules import Rules
 from syncapp.rules.switches import switches_version
-from syncapp.store.owed import note_owed
+from syncapp.store.backfill import note_backfill
 
 log = structlog.get_logger(__name__)
 
 
 class Following:
-    """`rules`: those that hold now. `changed` is called when they have changed and were followed."""
+    """`rules`: the current ones. `changed` is called when new ones have been applied."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Following:
         self._wait = wait
         self._intervals = intervals
         self._changed = changed
-        self._again = False  # something is owed, or could not be done: follow the same rules once more
+        self._again = False  # a backfill is due, or a step failed: apply the same rules once more
         self.rules: Rules | None = None
         self._loaded_at = float("-inf")
 
@@ -51,18 +51,18 @@ class Following:
         """Open the streams under these rules. Raises SyncError or PyMongoError."""
         self.rules = rules
         if rules.enabled:
-            start_points.pay_debts(self._databases, rules.exclusions)
+            start_points.request_backfill(self._databases, rules.exclusions)
         points = start_points.start_points(self._databases, rules.exclusions, rules.enabled)
         self._readers.start(points, rules.exclusions)
 
-    def note_owed(self) -> None:
-        """A pull was not allowed, and no stream will bring it again. Raises PyMongoError."""
-        note_owed(self._databases[Side.LOCAL])
+    def note_backfill(self) -> None:
+        """A pull was not allowed, and no stream will deliver it again. Raises PyMongoError."""
+        note_backfill(self._databases[Side.LOCAL])
         self._again = True
 
     def reload(self) -> None:
-        """Read the rules, and follow them if they changed. Raises SyncError, PyMongoError or DatabaseError:
-        then all of it is done again, which each step allows."""
+        """Read the rules, and apply them if they changed. Raises SyncError, PyMongoError or DatabaseError:
+        then all of it is repeated; each step is idempotent."""
         now = time.monotonic()
         recent = now - self._loaded_at < self._intervals.all_rules
         if recent and not self._again and self.rules and switches_version() == self.rules.version:
@@ -93,13 +93,13 @@ class Following:
         if not rules.enabled:
             return
         if not filtered:
-            # What the old filter hides until then would neither be compared nor be read
-            raise TransientError("Atlas's stream is not open with the new exclusions yet")
-        self._again = False  # first: what is owed from now on is paid next time
+            # Events hidden by the old filter until then would be neither compared nor read
+            raise TransientError("Atlas's stream has not been reopened with the new exclusions yet")
+        self._again = False  # first: pulls that become pending from now on are backfilled next time
         self.begin(rules)
 
     def _stop_pulling(self) -> None:
-        """One-way from now on: what Atlas's stream brought is read again when pulls are allowed."""
+        """One-way from now on: what Atlas's stream delivered is read again when pulls are allowed."""
         if Side.ATLAS in self._readers.sides:
             self._readers.stop(Side.ATLAS)
             self._tokens.give_up(Side.ATLAS)

@@ -21,7 +21,7 @@ class Intervals:
     first_run: float = 2.0  # at whether the operator has chosen
     runs: float = 2.0  # at comparison runs
     mirror: float = 2.0  # at what Django's database is to show
-    catch_up: float = 5.0  # at what it missed while it was away
+    catch_up: float = 5.0  # at what it missed while it was down
     heartbeat: float = 5.0
     clock: float = 15.0  # at the servers' clocks
     refusals: float = 60.0  # at collections that cannot be synchronised
@@ -29,32 +29,30 @@ class Intervals:
     # Tokens and lease
     lease_share: float = 0.1  # of the lease's duration, between two renewals
     lease_least: float = 0.2  # however short the lease
-    idle_token: float = 10.0  # how often an idle stream's token is saved, so that it stays young
+    idle_token: float = 10.0  # how often an idle stream's token is saved, to keep it recent
     # Streams
-    idle_fetch: float = 0.5  # how long the server may keep a fetch that finds nothing
+    idle_fetch: float = 0.5  # maxTimeMS of a fetch without events
     busy_fetch: float = 0.01  # the same while a key waits for the stream to be read past a position
-    room: float = 0.02  # between two looks whether more may be read
+    room: float = 0.02  # between two checks whether more may be read
     far_fetch: float = 0.02  # a fetch that takes longer goes a long way: it can bring more at the same price
-    filter: float = 10.0  # how long a change of the exclusions waits for the streams to take it up
+    filter: float = 10.0  # time limit for the streams to apply changed exclusions
     soon: float = 0.5  # the longest first wait before a lost stream, or the listener, is tried again
     reconnect: float = 25.0  # the longest one; what is back must be noticed within half a minute
-    # Handing out
-    idle: float = 0.25  # between two looks while nothing changes
+    # Dispatch
+    idle: float = 0.25  # polling interval while nothing changes
     broker: float = 0.5  # after an error of the broker
-    complain: float = 30.0  # a broker that stays away is in the log now and then
-    lag: float = 1.0  # a stream that lags more is read ahead before keys are handed out
-    busy: float = 1.0  # a task that has not spoken for so long may be lost, and keeps no other one waiting
-    worker: float = 60.0  # a worker's process that has not reported for so long is not counted
-    ask: float = 10.0  # of silence, before workers are asked
-    answer: float = 12.0  # they may take that long
+    complain: float = 30.0  # a broker that stays down is logged once per interval
+    lag: float = 1.0  # a stream that lags more is read further before keys are dispatched
+    busy: float = 1.0  # a task without a report for so long may be lost, and does not block others
+    worker: float = 60.0  # a worker process without a report for so long is not counted
+    ask: float = 10.0  # without a report, before workers are pinged
+    answer: float = 12.0  # time limit for the answer
     # What fails
-    retry_first: float = (
-        0.5  # that a document waits after its first failed attempt; then twice as long each time
-    )
+    retry_first: float = 0.5  # delay after a document's first failed attempt; doubled each time
     retry_longest: float = 30.0
     barred: float = 10.0  # until somebody may have fixed the login or the privileges
-    still: float = 60.0  # that the oldest change of a stream may take
-    spare: float = 15.0  # for the next attempt, which is due, to come back
+    still: float = 60.0  # time limit for the oldest change of a stream
+    spare: float = 15.0  # for the next, due attempt to report
     lost_slice: float = 15.0  # a comparison's task that is overdue for so long counts as lost, at the latest
     clock_jump: float = 3600.0  # how long a jump of a clock is shown
     # Beginning and end
@@ -67,7 +65,7 @@ class Intervals:
     last: float = 3.0  # and for Django's database
 
     def eased(self, times: int) -> Intervals:
-        """So many times longer between two looks at what hardly ever changes."""
+        """The factor for slow polling intervals."""
         looks = (
             "books", "overdue", "workers", "reports", "rules", "all_rules", "halts", "runs", "mirror", "catch_up",
             "heartbeat", "clock", "lease_share", "lease_least", "idle_token", "idle_fetch", "idle", "ask",
@@ -79,7 +77,7 @@ class Intervals:
         return max(self.lease_least, self.lease_share * lease)
 
     def retry(self, attempts: int) -> float:
-        """How long a document waits that has failed so often."""
+        """The delay after so many failed attempts."""
         return min(self.retry_longest, self.retry_first * 2.0 ** min(attempts - 1, 16))
 
 

@@ -1,5 +1,5 @@
-"""The listener process: become the active listener of the device, or stand by; start over when a session ends. It
-raises nothing: what keeps it from beginning is published, and tried again for as long as it takes."""
+"""The listener process: become the active listener of the device, or stand by; restart when a session ends. It
+raises nothing: what prevents its start is published, and retried without limit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Listener:
         self._standing_by = False
 
     def stop(self) -> None:
-        """Ask `run` to end: it saves what is safe, and gives the lease back."""
+        """Ask `run` to end: it saves what is safe, and releases the lease."""
         self._stopping.set()
 
     def run(self) -> None:
@@ -84,13 +84,11 @@ class Listener:
         interval = self._settings.change_stream_reconnect_interval / 1000
         delay = min(longest, wait_seconds(self._failures, interval, times))
         text = _why(error)
-        log.warning(
-            "Listener starts over", event_name="start_over", error=text, next_in_ms=round(1000 * delay)
-        )
+        log.warning("Listener restarts", event_name="start_over", error=text, next_in_ms=round(1000 * delay))
         if not isinstance(error, LeaseLost | HistoryLost | Halted):
             self._trouble.happened(text, delay)
         if misconfigured:
-            self._close()  # a client goes on taking a server that was stand-alone for one
+            self._close()  # a client keeps treating a once stand-alone server as one
         self._stopping.wait(delay)
 
     def _has_begun(self) -> None:
@@ -98,7 +96,7 @@ class Listener:
         self._trouble.over()
 
     def _be_active(self) -> None:
-        """Take the lease and work until it is lost; without it, wait a moment."""
+        """Acquire the lease and work until it is lost; without it, wait a moment."""
         local = self._connect(Side.LOCAL)
         with of_side(local):
             lease = Lease(local, f"{_process()}:{uuid.uuid4().hex[:8]}", self._settings.sync_lease_duration)
@@ -119,7 +117,7 @@ class Listener:
             else "one-way, local to Atlas (BIDIRECTIONAL_SYNC_ENABLED=true enables pulls)"
         )
         log.info(
-            "Sync starts",
+            "Sync started",
             event_name="sync_starts",
             direction=direction,
             paused=rules.paused,
@@ -138,7 +136,7 @@ class Listener:
         self._stopping.wait(self._intervals.stand_by)
 
     def _prepare(self, lease: Lease) -> tuple[str, Rules]:
-        """The device, and the rules that hold. Raises SyncError, PyMongoError or DatabaseError."""
+        """The device, and the current rules. Raises SyncError, PyMongoError or DatabaseError."""
         local = self._databases[Side.LOCAL]
         with of_side(local):
             device = instance_id(local)
@@ -150,7 +148,7 @@ class Listener:
         return device, self._rules.load()
 
     def _connect(self, side: Side) -> Database[Any]:
-        """Made when it is needed: the name of a mongodb+srv address is looked up then, and may not be known yet."""
+        """Connected on demand: a mongodb+srv name is resolved then, and may not be resolvable yet."""
         if side not in self._databases:
             local = side is Side.LOCAL
             uri = self._settings.mongodb_uri if local else self._settings.mongodb_atlas_uri

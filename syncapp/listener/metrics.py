@@ -46,9 +46,9 @@ class MetricsBuffer:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, report: Report) -> None:
-        """Every report counts, a late one too: it tells of work that was done.
+        """Every report counts, a late one too: its work was done.
 
-        A batch's time is divided among its changes: else a backlog in large batches would look like a slow worker.
+        A batch's time is divided among its changes: otherwise large batches would look like a slow worker.
         """
         with self._lock:
             self._add(report)
@@ -86,7 +86,7 @@ class MetricsBuffer:
         return taken
 
     def merge(self, other: MetricsBuffer) -> None:
-        """Take back what could not be written."""
+        """Merge back what could not be written."""
         with self._lock:
             self.counts.update(other.counts)
             self.times.update(other.times)

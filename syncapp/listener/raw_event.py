@@ -1,5 +1,5 @@
-"""Change events as bytes. Nearly all are plain ones, of a document of an application: those are cut apart where
-the projection has put everything; one that looks otherwise is decoded in full.
+"""Change events as bytes. Nearly all are plain ones of application documents: those are parsed at the fixed offsets of
+the projection; any other layout is decoded in full.
 
 A document is known by `documentKey._id`. Of a sharded collection `documentKey` has the fields of the shard key too."""
 
@@ -20,7 +20,7 @@ from syncapp.store.names import BATCHES
 
 OPERATIONS = {operation.value: operation for operation in Operation}
 _OPERATIONS = {name.encode(): operation for name, operation in OPERATIONS.items()}
-# How MongoDB lays a projected event out. The same in another order is read as well, more slowly
+# The layout of a projected event. Another order of fields is read too, more slowly
 _PLAIN = re.compile(
     rb".{4}"
     rb"(\x12txnNumber\0.{8}\x03lsid\0.{4}\x05id\0.{4}\x04.{16}\0)?"
@@ -34,14 +34,14 @@ _PLAIN = re.compile(
     re.DOTALL,
 )
 _TRANSACTION = re.compile(rb".{4}(\x12txnNumber\0.{8}\x03lsid\0.{4}\x05id\0.{4}\x04.{16}\0)", re.DOTALL)
-TRANSACTION_AT = 4  # where its bytes stand: behind the event's length
+TRANSACTION_AT = 4  # its offset: behind the event's length
 _LENGTH = struct.Struct("<i")
 _TIMES = struct.Struct("<Q")
 # In every event of `_sync_batches`, and sometimes in one that only contains such bytes
 OF_BATCHES = b"\x02c\0" + _LENGTH.pack(len(BATCHES) + 1) + BATCHES.encode() + b"\0"
 
 
-# Of events that are not plain: whatever the server may say in one
+# Of events that are not plain
 READABLE: CodecOptions[RawBSONDocument] = CodecOptions(
     document_class=RawBSONDocument,
     datetime_conversion=DatetimeConversion.DATETIME_MS,
@@ -50,8 +50,8 @@ READABLE: CodecOptions[RawBSONDocument] = CodecOptions(
 
 
 class RawEvent(NamedTuple):
-    """What a change of a document says. `wall`: milliseconds since 1970, None before MongoDB 6. `transaction`: as
-    `transaction_of` has it."""
+    """The content of a document's change event. `wall`: milliseconds since 1970, None before MongoDB 6. `transaction`:
+    see `transaction_of`."""
 
     operation: Operation
     collection: str
@@ -76,7 +76,7 @@ def cut(event: bytes) -> RawEvent | None:
         return None
     return RawEvent(
         _OPERATIONS[operation],
-        event[end + 7 : -2].decode("utf-8", "backslashreplace"),  # the server takes names that are not UTF-8
+        event[end + 7 : -2].decode("utf-8", "backslashreplace"),  # the server accepts non-UTF-8 names
         id_bson,
         _TIMES.unpack(position)[0],  # the increment comes first, in its lower half
         None if wall is None else _TIMES.unpack(wall)[0],
@@ -102,7 +102,7 @@ def milliseconds(wall: dt.datetime | DatetimeMS) -> int:
 
 
 def transaction_of(event: bytes) -> bytes | None:
-    """What all events of one transaction have in common, and begin with if they are plain; None: it belongs to none."""
+    """The common prefix of one transaction's events; None: no transaction."""
     if found := _TRANSACTION.match(event):
         return found[1]
     if b"\x12txnNumber\0" not in event:

@@ -18,11 +18,11 @@ from syncapp.listener.stream_reader import Sink, StreamReader, StreamStatus
 from syncapp.mongo.oplog_times import OplogTimes
 from syncapp.store import batches as origin
 
-LOCAL_FETCH = 300  # events; a fetch's own price counts three times as much with a hundred
+LOCAL_FETCH = 300  # events; with a hundred the overhead of a fetch counts three times as much
 
 
 class Readers:
-    """`sink` takes what the streams bring; `to_atlas_time` corrects local times."""
+    """`sink` receives what the streams deliver; `to_atlas_time` corrects local times."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Readers:
         }
 
     def start(self, points: Mapping[Side, dict[str, Any]], exclusions: Exclusions) -> None:
-        """Read each of these sides from its token on, unless it is read already."""
+        """Start reading each of these sides at its token, unless it is being read."""
         settings = self._settings
         for side, token in points.items():
             if side in self._readers:
@@ -97,7 +97,7 @@ class Readers:
         return True
 
     def stop(self, side: Side) -> None:
-        """Stop reading a side, and wait until nothing of it comes any more."""
+        """Stop reading a side, and wait until it delivers nothing more."""
         reader = self._readers.pop(side, None)
         if reader is not None:
             reader.stop()

@@ -1,4 +1,4 @@
-"""How long to wait before a lost connection is tried again: exponential, capped, with jitter."""
+"""The delay before a reconnect attempt: exponential, capped, with jitter."""
 
 from __future__ import annotations
 

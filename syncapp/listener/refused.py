@@ -35,7 +35,7 @@ class Refused:
             self._asked.set()
 
     def look_later(self) -> None:
-        """When it is time, or somebody has met one. Raises PyMongoError."""
+        """Periodically, or when a worker has found one. Raises PyMongoError."""
         self._asked.wait(self._intervals.refusals)
         self._asked.clear()
         if not self._stopped:

@@ -1,5 +1,5 @@
-"""What the active listener does for comparison runs, about once a second: it starts the next one, sends
-slices again whose tasks were lost (a killed worker, a flushed broker), and mirrors how runs stand."""
+"""What the active listener does for comparison runs, about once a second: it starts the next one, resends
+slices whose tasks were lost (a killed worker, a flushed broker), and mirrors the state of runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Runs:
         self._sides = sides
 
     def drive(self) -> None:
-        """Raises HistoryLost if somebody has deleted a token, which asks for a run; or as `drive` does."""
+        """Raises HistoryLost if a token was deleted, to force a comparison; or like `drive`."""
         if missing_tokens(self._local, self._sides()):
             raise HistoryLost("a resume token was deleted: both sides are compared")
         drive(self._local, self._lost_ms)
@@ -51,7 +51,7 @@ def send_slice(run_id: str, number: int) -> None:
 
 
 def mirror_runs(local: Database[Any], device: str) -> None:
-    """Show in Django's database how runs stand. Raises PyMongoError or DatabaseError."""
+    """Mirror the state of runs to Django's database. Raises PyMongoError or DatabaseError."""
     for run in runs.load_unmirrored(local):
         mirror(device, run)
         runs.note_mirrored(local, run)
@@ -60,8 +60,8 @@ def mirror_runs(local: Database[Any], device: str) -> None:
 def drive(local: Database[Any], lost_ms: int, send: Send = send_slice) -> None:
     """`lost_ms`: so long after a slice was due its task counts as lost.
 
-    One run at a time works; what convergence depends on comes first. Raises PyMongoError, or what `send` raises: a
-    run that was started and not sent is sent again later.
+    One run is active at a time; runs that convergence depends on come first. Raises PyMongoError, or what `send`
+    raises: a run that was started and not sent is sent later.
     """
     queue = runs.load_open(local)
     for run in queue[1:]:
@@ -75,7 +75,7 @@ def _go_on(local: Database[Any], run: Run, lost_ms: int, send: Send) -> None:
     if run.state is State.WAITING:
         if runs.start(local, run):
             log.info(
-                "Comparison starts",
+                "Comparison started",
                 event_name="comparison_starts",
                 kind=run.kind.value,
                 reason=run.why,
@@ -83,5 +83,5 @@ def _go_on(local: Database[Any], run: Run, lost_ms: int, send: Send) -> None:
             )
             send(run.id, run.slice)
     elif runs.claim_lost(local, run, lost_ms):
-        log.info("Comparison goes on", event_name="comparison_goes_on", run=run.id, slice=run.slice)
+        log.info("Comparison slice resent", event_name="comparison_goes_on", run=run.id, slice=run.slice)
         send(run.id, run.slice)

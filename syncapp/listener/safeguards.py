@@ -1,4 +1,4 @@
-"""What the active listener watches so that sync does no harm: halts and their answers, time travel, mass
+"""The active listener's safeguards: halts and their answers, time travel, mass
 deletes, structural events, loops."""
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HOW_TO_ANSWER = "answer with `manage.py sync_halts` or in the admin"
 
 
 class Halted(SyncError):
-    """All transfers of the device wait for an operator: the listener starts over, and waits."""
+    """All transfers of the device are halted: the listener restarts, and waits."""
 
 
 class Safeguards:
@@ -73,7 +73,7 @@ class Safeguards:
     def wait_for_answers(
         self, *, say: Callable[[str], None], wait: Callable[[float], bool], meanwhile: Callable[[], None]
     ) -> bool:
-        """Before anything is read: has a database gone back in time? Then wait until it is answered, and
+        """Before anything is read: has a database gone back in time? Then wait until the halt is answered and
         the answer carried out. False: interrupted. Raises Halted if this is a new device then.
 
         `meanwhile` drives the comparison run that an answer may need.
@@ -115,11 +115,11 @@ class Safeguards:
     # Halts
 
     def _load_halts(self) -> None:
-        with self._loading:  # else another thread could put back what it read before a halt was raised
+        with self._loading:  # otherwise another thread could restore what it read before a halt was raised
             self.halts = load_halts(self._databases[Side.LOCAL])
 
     def look_at_halts(self, busy: bool) -> None:
-        """As `read_halts` does; while nothing is halted and nothing moves, now and then. `busy`: workers have something
+        """Like `read_halts`; less often while nothing is halted and idle. `busy`: workers have something
         to do, over which they may find that a database has gone back in time."""
         before, self._at_rest = self._at_rest, not self.halts and not busy
         now = time.monotonic()
@@ -129,8 +129,8 @@ class Safeguards:
         self._halts_looked_at = now
 
     def read_halts(self, at_rest: bool = False) -> None:
-        """See what an operator has answered, and carry it out. Raises Halted if all transfers have to stop:
-        `at_rest`, they have."""
+        """Carry out operators' answers. Raises Halted if all transfers have to stop;
+        `at_rest`: they have stopped."""
         local, atlas = self._databases[Side.LOCAL], self._databases[Side.ATLAS]
         self._load_halts()
         if not at_rest and any(halt.whole_device for halt in self.halts):
@@ -140,18 +140,18 @@ class Safeguards:
                 continue
             if carry_out(local, atlas, halt, self.device):
                 if halt.answer is Answer.NEW_ID:
-                    raise Halted("this database is a device of its own now")
+                    raise Halted("this database is a new device now")
                 if halt.side is not None and halt.answer is Answer.GO_ON:
                     self._deletes.allow(halt.side, halt.collection, round(time.time() * 1000))
-                # First of all: what is not halted any more must not be halted for the same again
+                # First: what is no longer halted must not be halted again for the same cause
                 self._answered = load_answered(local)
                 self._load_halts()
                 self._note_emptied([halt.collection] if halt.collection else [])
 
-    # What the streams bring
+    # From the streams
 
     def look_at(self, side: Side, changes: Sequence[Found]) -> None:
-        """Raises PyMongoError if a halt cannot be noted: then nothing of it counts as read."""
+        """Raises PyMongoError if a halt cannot be stored: then the batch does not count as read."""
         counts: dict[tuple[str, int], Count] = {}
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
         name, second, count, mask = "", 0, Count(), 0
@@ -172,7 +172,7 @@ class Safeguards:
                     if count.level > count.most:
                         count.most = count.level
                 else:
-                    # Another device's deletes were looked at where they were made
+                    # Another device's deletes are checked on that device
                     move = Move.TAKEN if fact.origin == native else Move.TAKEN_ELSEWHERE
                     count.level -= 1
                     count.deleted += move is Move.TAKEN
@@ -188,7 +188,7 @@ class Safeguards:
         return is_answered(self._answered, side, change.key.collection, position)
 
     def judge(self, pending: Pending, exclusions: Exclusions) -> None:
-        """A drop or a rename whose collections are at rest. Raises PyMongoError: then it is still to be judged."""
+        """A drop or a rename whose collections have nothing in flight. Raises PyMongoError: then it stays pending."""
         judge = Judge(self._databases, self._limit, self._answered, exclusions)
         try:
             judge.judge(pending.side, pending.change)
@@ -201,14 +201,14 @@ class Safeguards:
         self._note_emptied(pending.change.collections)
 
     def _note_emptied(self, collections: Iterable[str]) -> None:
-        """What is kept of their documents may be over, unless they wait for an operator."""
+        """Records of their documents may be obsolete, unless a halt waits for an operator."""
         halted = {halt.collection for halt in self.halts}
         names = [name for name in collections if name not in halted]
         if names:
             note_emptied(self._databases[Side.LOCAL], names)
 
     def _part_of(self, side: Side, fact: Fact) -> int:
-        # What another device carried to Atlas happens there now, however long ago it was made
+        # A change pushed by another device counts on Atlas from its arrival, however old it is
         made_ms = fact.time if side is Side.LOCAL and fact.time is not None else (fact.position >> 32) * 1000
         return made_ms // self._deletes.part_ms
 
@@ -217,7 +217,7 @@ class Safeguards:
         self._deletes.add(side, counts, partial(self._halt_deletes, side, changes), halted)
 
     def _halt_deletes(self, side: Side, changes: Sequence[Found], name: str, lost: int, new: int) -> bool:
-        """False: what the collection has lost is no great share of it."""
+        """False: the loss is below the limits."""
         loss = Loss(lost, count_documents(self._databases[side], name), new)
         if not self._deletes.exceeds(loss):
             return False
@@ -234,9 +234,9 @@ class Safeguards:
         return True
 
     def _deleted(self, side: Side, name: str, changes: Sequence[Found]) -> Iterator[DocumentKey]:
-        """Those that were deleted last: the other side still holds them."""
+        """The latest deletes: the other side still holds these documents."""
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
-        seen: set[DocumentKey] = set()  # one that was made again is there
+        seen: set[DocumentKey] = set()  # a re-inserted one exists
         for change in reversed(changes):
             if isinstance(change, Change) and change.key.collection == name and change.key not in seen:
                 seen.add(change.key)

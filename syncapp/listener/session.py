@@ -1,8 +1,8 @@
 """One period of being the active listener of a device: from taking the lease to losing it or stopping. Here is only in
 which order things begin and end; `parts.py` makes them.
 
-Two threads read the streams into one map of dirty keys; the main thread hands keys out as Celery
-tasks; others take reports, keep the lease and the tokens, and do the book-keeping in Django.
+Two threads read the streams into one map of dirty keys; the main thread dispatches keys as Celery
+tasks; others process reports, renew the lease, save the tokens, and update Django's database.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Session:
         self._end = parts.end
 
     def run(self, stopping: threading.Event, begun: Callable[[], None] = lambda: None) -> None:
-        """Be the active listener. `begun` is told when it reads the streams, or waits for a person. Raises LeaseLost,
-        HistoryLost or Halted when this session has to end."""
+        """Be the active listener. `begun` is called when it reads the streams, or waits for an operator. Raises
+        LeaseLost, HistoryLost or Halted when this session has to end."""
         parts = self._parts
         keeper = self._periodic("lease", parts.lease_seconds, parts.tokens.keep)
-        keeper.start()  # first of all: what follows can take longer than the lease lasts
+        keeper.start()  # first: what follows can take longer than the lease
         books, others = self._books(), self._others()
         try:
             parts.clock.load()
@@ -46,7 +46,7 @@ class Session:
             self._stop([keeper, *books, *others])
 
     def _begin(self, wait: Callable[[float], bool], begun: Callable[[], None]) -> Rules | None:
-        """Read the streams by the rules that hold. None: interrupted."""
+        """Read the streams under the current rules. None: interrupted."""
         parts = self._parts
 
         def say(text: str) -> None:
@@ -68,7 +68,7 @@ class Session:
     # Threads
 
     def _books(self) -> list[Periodic]:
-        """On their own, since Django's database may be away, or freeze."""
+        """In separate threads, since Django's database may be down or freeze."""
         parts, every = self._parts, self._parts.intervals
         return [
             self._periodic("book-keeping", every.books, parts.books.keep),
@@ -103,12 +103,12 @@ class Session:
 
     def _take_reports(self) -> None:
         if self._parts.dispatcher.take_reports(round(1000 * self._parts.intervals.reports)):
-            self._parts.following.note_owed()
+            self._parts.following.note_backfill()
 
     # The end
 
     def _stop(self, threads: Iterable[Periodic]) -> None:
-        """Stop reading and handing out; what runs may report for a moment; save what can be saved."""
+        """Stop reading and dispatching; running tasks may report for a moment; save what can be saved."""
         parts = self._parts
         parts.readers.stop_all()
         lost = isinstance(self._end.error, LeaseLost)
@@ -120,7 +120,7 @@ class Session:
         parts.refused.stop()
         parts.readers.join_all(parts.intervals.join)
         if not lost:
-            if not isinstance(self._end.error, HistoryLost):  # its token was deleted, and must stay so
+            if not isinstance(self._end.error, HistoryLost):  # its token was deleted and must stay deleted
                 try_to(partial(parts.tokens.keep, at_last=True))
             parts.lease.give_back()
         last = threading.Thread(target=try_to, args=(self._write_last,), daemon=True)

@@ -51,15 +51,15 @@ class SessionEnd:
 
     def history_lost(self, side: Side, error: HistoryLost) -> None:
         """A stream cannot be resumed."""
-        # If the token cannot be deleted the next session meets the same error, and tries again; this one
+        # If the token cannot be deleted the next session gets the same error and tries again; this one
         # must end in any case, since it has no reader any more
         try_to(partial(forget_token, self._local, side))
         self.come(error)
 
 
 def try_to(act: Callable[[], object]) -> None:
-    """What may fail: then it is only logged."""
+    """An error is only logged."""
     try:
         act()
     except Exception as error:
-        log.warning("Not done", event_name="not_done", error=describe(error))
+        log.warning("Step failed", event_name="not_done", error=describe(error))

@@ -1,4 +1,4 @@
-"""Why the listener has not begun, for those who ask the other processes: in Django's database as long as it lasts."""
+"""Why the listener cannot start, for the other processes: stored in Django's database as long as it lasts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StartTrouble:
         self._first_seen: dt.datetime | None = None
 
     def happened(self, text: str, next_in_seconds: float) -> None:
-        """Raises nothing: while Django's database is away, that is what health says."""
+        """Raises nothing: while Django's database is down, health reports that."""
         now = dt.datetime.now(dt.UTC)
         self._first_seen = self._first_seen or now
         values = {
@@ -35,7 +35,7 @@ class StartTrouble:
         self._write(partial(_publish, values))
 
     def over(self) -> None:
-        """It has begun, or stands by. Raises nothing."""
+        """It has started, or stands by. Raises nothing."""
         if self._first_seen is not None and self._write(_delete):
             self._first_seen = None
 
@@ -44,7 +44,7 @@ class StartTrouble:
             self._calls.call(act)
         except DatabaseError as error:
             log.warning(
-                "Django's database is away: why the listener does not start is only said here",
+                "Django's database is unavailable: why the listener cannot start is only logged here",
                 event_name="start_trouble_unpublished",
                 error=describe(error),
             )

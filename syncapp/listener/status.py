@@ -1,4 +1,4 @@
-"""What the active listener tells the other processes, by Django's database: how it is, and its tokens."""
+"""The active listener's status and tokens for the other processes, in Django's database."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ListenerFigures:
     loop_at: float = 0.0  # seconds since 1970; 0: never
     stops: list[Stop] = field(default_factory=list)  # of broker and workers
     refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
-    stuck: list[dict[str, Any]] = field(default_factory=list)  # what does not get through
+    stuck: list[dict[str, Any]] = field(default_factory=list)  # changes that cannot be transferred
 
 
 class Publisher:
-    """Writes only that the listener is there as long as nothing else changes, which costs half as much."""
+    """Only updates the time while nothing else has changed, which costs half as much."""
 
     def __init__(self, device: str) -> None:
         self._device = device

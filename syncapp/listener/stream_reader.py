@@ -25,16 +25,16 @@ from syncapp.mongo.error_text import describe, says_what_fails, shorten
 from syncapp.mongo.errors import HistoryLost, SyncError, translate
 
 log = structlog.get_logger(__name__)
-# How many times as much one fetch brings of a backlog, and of one that comes a long way. The local database is never
-# far: where it is slow, more at once would only be more than the listener may hold
+# Factors for the size of a fetch: of a backlog, and of a backlog on high-latency links. The local database is never
+# far: where it is slow, larger fetches would only exceed what the listener may hold
 AHEAD_TIMES = {Side.LOCAL: (1, 1), Side.ATLAS: (5, 20)}
 
 
 class Sink(Protocol):
-    """Who takes what a stream brings."""
+    """The consumer of a stream's events."""
 
     def receive(self, side: Side, batch: ChangeBatch) -> None:
-        """Raises PyMongoError if it cannot be taken: then it is brought again."""
+        """Raises PyMongoError if it cannot be processed: then it is delivered again."""
 
     def room(self) -> bool:
         """May more be read ahead?"""
@@ -48,7 +48,7 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class StreamStatus:
-    """What admin and health show of a stream."""
+    """A stream's status, for admin and health."""
 
     state: str = "connecting"  # connected, connecting, disconnected, stopped
     since: float = 0.0  # seconds since 1970
@@ -62,7 +62,7 @@ class StreamStatus:
 
 
 class StreamReader(threading.Thread):
-    """Reads until it is stopped. Raises nothing: what fails is tried again, for ever."""
+    """Reads until it is stopped. Raises nothing: failures are retried for ever."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class StreamReader(threading.Thread):
         super().__init__(name=f"{source.side} stream", daemon=True)
         self.side = source.side
         self.status = StreamStatus(since=time.time())
-        self.more = False  # the last fetch was full: more is there
+        self.more = False  # the last fetch was full: there is more
         self._read_until = 0.0  # all that was written by then is read; in seconds of time.monotonic
         self._source = source
         self._events = events
@@ -102,12 +102,12 @@ class StreamReader(threading.Thread):
 
     @property
     def lag_seconds(self) -> float:
-        """How far what was read lies behind the server's clock, while more is there. Not only behind its newest
-        operation: what is handed out is read later, after sync itself has written."""
+        """The lag of the last read event behind the server's clock, while there is more. Not only behind the newest
+        operation: dispatched keys are read later, after sync itself has written."""
         return time.monotonic() - self._read_until if self.more else 0.0
 
     def change_exclusions(self, exclusions: Exclusions) -> None:
-        """Read on with another filter, from where the stream is now."""
+        """Continue with another filter, at the stream's current position."""
         self._exclusions = exclusions
         self._reopen.set()
 
@@ -150,7 +150,7 @@ class StreamReader(threading.Thread):
             while not self._stopping.is_set() and not self._reopen.is_set():
                 self._read_on(stream, ahead)
         except Exception as error:
-            # Said at once: to end a stream of a frozen server takes as long again as it took to notice
+            # Reported first: closing a frozen server's stream takes as long again as the detection
             self.status.change("disconnected", says_what_fails(self.side, error))
             raise
         finally:
@@ -170,13 +170,13 @@ class StreamReader(threading.Thread):
                 ahead.begin()
 
     def _take(self, fetched: Fetched, to_the_end: bool = False) -> None:
-        """`to_the_end`: where it brings nothing there is nothing."""
+        """`to_the_end`: an empty fetch means the end of the stream."""
         self._read_until = fetched.at - ((fetched.server_time >> 32) - (fetched.read_to >> 32))
         self.more = fetched.full
         moved = fetched.token != self._position.token
         past = moved and self._oversized.leaves_out
         batch = self._hand_on(fetched, past)
-        # Only what could be handed on shows that the stream goes on: one may open and fail for ever
+        # Only a processed batch resets the failures: a stream may open and fail for ever
         if to_the_end or fetched.events or moved:
             self.status.failures = 0
             self.status.change("connected")
@@ -186,7 +186,7 @@ class StreamReader(threading.Thread):
             self._oversized.passed()
             self._reopen.set()
             log.error(
-                "A change event is too large to be read: both sides are compared",
+                "Change event too large: both sides are compared",
                 event_name="event_too_large",
                 side=str(self.side),
             )
@@ -195,7 +195,7 @@ class StreamReader(threading.Thread):
                 self._structural(change)
 
     def _hand_on(self, fetched: Fetched, past: bool) -> ChangeBatch:
-        """`past`: an event that cannot be read was left out."""
+        """`past`: an unreadable event was skipped."""
         continues = self._events.continues(fetched.events)
         before = self._events.place
         changes = self._events.read(fetched.events)
@@ -206,14 +206,14 @@ class StreamReader(threading.Thread):
         try:
             self._sink.receive(self.side, batch)
         except Exception:
-            self._events.go_back(before)  # the stream is opened again where it was before this batch
+            self._events.go_back(before)  # the stream is reopened at its position before this batch
             raise
         return batch
 
     def _structural(self, change: Structural) -> None:
         if not is_reserved(change.collection):
             log.warning(
-                "A structural change is not carried to the other side",
+                "A structural change is not applied on the other side",
                 event_name="structural",
                 side=str(self.side),
                 operation=change.operation,
@@ -224,11 +224,11 @@ class StreamReader(threading.Thread):
             self._reopen.set()
 
     def _failed(self, error: SyncError) -> None:
-        self.more = False  # nothing of it comes at once
+        self.more = False  # no more events are expected at once
         self.status.failures += 1
         self.status.change("disconnected", says_what_fails(self.side, error))
         delay = wait_seconds(self.status.failures, self._interval_ms / 1000, self._intervals)
-        # The first of a row too: error.log has to show when it began, and not each attempt in between
+        # The first of a series too: error.log has to show the beginning, but not each attempt
         serious = self.status.failures == 1 or self.status.failures >= self._max_attempts
         (log.error if serious else log.warning)(
             "Change Stream connection failed",

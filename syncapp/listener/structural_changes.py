@@ -19,7 +19,7 @@ class StructuralChanges:
         intervals: Intervals,
         wait: Callable[[float], bool],
     ) -> None:
-        """`exclusions` that hold now; `wait(seconds)` is True if the session is over."""
+        """The current `exclusions`; `wait(seconds)` is True if the session is over."""
         self._dirty = dirty
         self._judge = judge
         self._exclusions = exclusions
@@ -27,13 +27,13 @@ class StructuralChanges:
         self._wait = wait
 
     def judge_next(self) -> None:
-        """Wait for one, for a while. Raises what `judge` does: then it is still to be judged."""
+        """Wait for one, with a timeout. Raises like `judge`: then it stays pending."""
         pending = self._dirty.structural_due(self._intervals.structural)
         if pending is None:
             return
         try:
             self._judge(pending, self._exclusions())
         except Exception:
-            self._wait(self._intervals.structural)  # nothing of it moves until then
+            self._wait(self._intervals.structural)  # its transfers are blocked until then
             raise
         self._dirty.end_structural(pending)

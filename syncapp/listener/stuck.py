@@ -1,5 +1,5 @@
-"""What does not get through, and why, for health: a change that fails is tried again and again, and whatever else keeps
-the oldest one of a stream from ending, for whatever reason, shows by the stream's place, which does not move."""
+"""Changes that cannot be transferred, with the reason, for health: changes that fail repeatedly, and, whatever the
+cause, streams whose oldest unfinished change does not finish, so that their position does not advance."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from syncapp.core.values import BOTH, Side
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 
-MOST = 20  # that are told
+MOST = 20  # reported, at most
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """Changes of one collection, brought by one side's stream, that do not get through."""
+    """Changes of one collection, from one side's stream, that cannot be transferred."""
 
     side: Side
     collection: str
     since: float  # seconds since 1970
-    error: str = ""  # of the last attempt; empty: none is known
-    still: bool = False  # the stream's place has not moved since
+    error: str = ""  # of the last attempt; empty: unknown
+    still: bool = False  # the stream's position has not advanced since
 
     def as_document(self) -> dict[str, Any]:
         return asdict(self)
@@ -32,8 +32,8 @@ class Stuck:
 @dataclass(slots=True)
 class _Failing:
     trouble: Stuck
-    until: float  # it is over, unless it fails again
-    whole: bool  # the task itself is tried again: a connection
+    until: float  # it has recovered, unless it fails again
+    whole: bool  # the task itself is retried: a connection failure
 
 
 class StuckChanges:
@@ -46,8 +46,8 @@ class StuckChanges:
         self._oldest: dict[Side, tuple[int, float]] = {}
 
     def heard(self, report: Report, collection: str, now: float) -> None:
-        """A worker has reported on changes of a collection. Empty: it was only asked whether it is there, and may say
-        why it cannot work."""
+        """A worker has reported on changes of a collection. Empty: the answer to a ping, possibly with the reason why
+        it cannot work."""
         place = (report.side, collection)
         with self._lock:
             self._heard(report, place, now)
@@ -64,7 +64,7 @@ class StuckChanges:
             del self._failing[place]
 
     def of(self, dirty: DirtyKeys, now: float) -> list[Stuck]:
-        """What there is now, the oldest first."""
+        """The current ones, oldest first."""
         with self._lock:
             self._failing = {place: one for place, one in self._failing.items() if one.until > now}
             found = {place: one.trouble for place, one in self._failing.items()}
@@ -79,7 +79,7 @@ class StuckChanges:
         return sorted(found.values(), key=lambda one: one.since)[:MOST]
 
     def _watch(self, side: Side, number: int | None, now: float) -> tuple[float, int]:
-        """Since when the oldest unfinished batch is the same, and its number."""
+        """Since when the oldest unfinished batch is unchanged, and its number."""
         if number is None:
             self._oldest.pop(side, None)
             return now, 0

@@ -1,4 +1,4 @@
-"""A thread that does one thing again and again, and outlives every error of it."""
+"""A thread that repeats one action and survives its errors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ log = structlog.get_logger(__name__)
 
 
 class Periodic(threading.Thread):
-    """Calls `act` every `seconds` until it is stopped. An error is logged, once as long as it lasts."""
+    """Calls `act` every `seconds` until it is stopped. A persistent error is logged once."""
 
     def __init__(
         self, name: str, seconds: float, act: Callable[[], None], fatal: Callable[[Exception], bool]
     ) -> None:
-        """`fatal(error)`: True ends the thread (the listener has been told)."""
+        """`fatal(error)`: True ends the thread (the listener has been notified)."""
         super().__init__(name=name, daemon=True)
         self._seconds = seconds
         self._act = act
@@ -42,6 +42,9 @@ class Periodic(threading.Thread):
                 text = f"{type(error).__name__}: {describe(error)}"
                 if text != last:
                     log.warning(
-                        "Will be tried again", event_name="periodic_failed", task=self.name, error=text
+                        "Background job failed, will be retried",
+                        event_name="periodic_failed",
+                        task=self.name,
+                        error=text,
                     )
                 last = text

@@ -1,4 +1,4 @@
-"""Keeps the lease, and with it the resume tokens: what is saved never passes unfinished work."""
+"""Renews the lease and saves the resume tokens: what is saved never passes unfinished work."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Tokens:
         another SyncError. `at_last`: of an idle stream too."""
         tokens, idle = self._dirty.safe()
         fresh = {side: token for side, token in tokens.items() if token and token != self._saved.get(side)}
-        # Saving a token writes to the local oplog, which moves the local token: not on and on when idle
+        # Saving a token writes to the local oplog, which advances the local token: avoid the loop when idle
         if idle and not at_last and time.monotonic() - self._saved_at < self._intervals.idle_token:
             fresh = {}
         self._lease.renew(fresh)
@@ -37,7 +37,7 @@ class Tokens:
             self._unmirrored = {**self._unmirrored, **fresh}
 
     def give_up(self, side: Side) -> None:
-        """A side is not read any more: save how far it was finished, and forget what is not."""
+        """A side is no longer read: save its progress, and drop unfinished work."""
         token = self._dirty.safe().tokens[side]
         if token:
             self._lease.renew({side: token})
@@ -45,10 +45,10 @@ class Tokens:
         self._dirty.forget(side)
 
     def mirror(self) -> None:
-        """Show in Django's database what was saved. Apart from saving, since the lease must not wait for that database.
+        """Mirror the saved tokens to Django's database. Separately, since the lease must not wait for that database.
         Raises DatabaseError."""
         tokens = self._unmirrored
         if tokens:
             status.mirror_tokens(self._device, tokens)
-            if self._unmirrored is tokens:  # else there are newer ones
+            if self._unmirrored is tokens:  # otherwise there are newer ones
                 self._unmirrored = {}

@@ -22,7 +22,7 @@ class Stop:
     """`since`: seconds since 1970."""
 
     kind: str  # broker or workers
-    text: str  # why; of workers: the queue that has none, empty for both
+    text: str  # the reason; of workers: the queue without any, empty for both
     since: float
 
 
@@ -32,8 +32,8 @@ class WorkWatch:
         self._intervals = intervals
         self._clock = clock
         self._lock = threading.Lock()
-        self._broker: dict[str, Stop] = {}  # by what was tried: to send, to read
-        # By queue: the first question that was not answered yet
+        self._broker: dict[str, Stop] = {}  # by operation: send, read
+        # By queue: the first unanswered ping
         self._asked_at: dict[Side, float] = {}
         self._heard_at: dict[Side, float] = {}
         self._workers: dict[str, float] = {}  # a worker's process → when it reported last
@@ -44,7 +44,7 @@ class WorkWatch:
         with self._lock:
             since = self._broker[trial].since if trial in self._broker else self._clock()
             self._broker[trial] = Stop("broker", text, since)
-            self._asked_at.clear()  # nobody can answer
+            self._asked_at.clear()  # no answer is possible
 
     def broker_answered(self, trial: str) -> None:
         with self._lock:
@@ -64,14 +64,14 @@ class WorkWatch:
     # What follows
 
     def count_workers(self) -> int:
-        """The processes that have reported of late."""
+        """The processes that have reported recently."""
         with self._lock:
             late = self._clock() - self._intervals.worker
             self._workers = {name: at for name, at in self._workers.items() if at > late}
             return len(self._workers)
 
     def to_ask(self, sides: Iterable[Side]) -> list[Side]:
-        """Whose workers have been silent for so long that they should be asked (again)."""
+        """The sides whose workers should be pinged (again)."""
         with self._lock:
             now = self._clock()
             return [

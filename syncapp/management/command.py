@@ -19,14 +19,14 @@ from syncapp.services.errors import ServiceError
 
 
 class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Django's order of options; the lines of the examples stay as they are."""
+    """Django's order of options; the lines of the examples are not wrapped."""
 
 
 class SyncCommand(BaseCommand):
-    """`examples`: arguments as one types them after the command's name, and what they do."""
+    """`examples`: arguments after the command's name, and their effect."""
 
     examples: ClassVar[Mapping[str, str]]
-    by_hand: ClassVar[bool] = True  # a person acts; else the product itself, which runs in it
+    by_hand: ClassVar[bool] = True  # typed by an operator; otherwise run by the product itself
     refused: ClassVar[int] = 1  # the exit status if a service refuses
 
     def execute(self, *args: Any, **options: Any) -> Any:
@@ -55,17 +55,17 @@ class SyncCommand(BaseCommand):
 
 
 def invocation() -> str:
-    """How this program was started, so that a line that begins with it can be pasted into the same shell."""
+    """How this program was started, so that printed command lines can be pasted into the same shell."""
     return shlex.join([_short(Path(sys.executable)), sys.argv[0] or "manage.py"])
 
 
 def _os_user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # in a container the user may have no name
         return f"user {os.getuid()}"
 
 
 def _short(path: Path) -> str:
-    """The path as it is typed from the working directory, if it lies below it."""
+    """The path relative to the working directory, if it is below it."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 
 def console_of(stdout: OutputWrapper) -> Console:
-    """Prints to a command's output; lines are as long as they are, and coloured on a terminal only."""
+    """Prints to a command's output; lines are not wrapped, and coloured on a terminal only."""
     return Console(
         file=cast(IO[str], stdout), force_terminal=stdout.isatty(), highlight=False, soft_wrap=True
     )

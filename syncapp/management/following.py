@@ -1,5 +1,5 @@
-"""What the commands of comparison runs share: ask for a run, follow it with a progress bar, and say in one
-line what keeps it waiting."""
+"""The common part of the commands for comparison runs: request a run, follow it with a progress bar, and say in one
+line why it does not start."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from syncapp.store.run import DIFFERENCES, Kind, Run, State
 from syncapp.store.runs import load
 
 LOOK_SECONDS = 0.25
-PATIENCE_SECONDS = 5.0  # until it is said why a run does not begin
+PATIENCE_SECONDS = 5.0  # until the reason for a waiting run is shown
 INTERRUPTED = 130
 
 
 class RunCommand(SyncCommand):
-    """Asks for a run and follows it to its end."""
+    """Requests a run and follows it to its end."""
 
     refused = 2
 
@@ -48,15 +48,15 @@ class RunCommand(SyncCommand):
         parser.add_argument("--json", action="store_true", help="for scripts: no progress, one document")
 
     def run(self, kind: Kind, collections: Iterable[str], as_json: bool) -> Run:
-        """The run when it is over. Raises ServiceError or CommandError (exit status 2), or SystemExit after Ctrl-C."""
+        """The finished run. Raises ServiceError or CommandError (exit status 2), or SystemExit after Ctrl-C."""
         run = runs.start(kind, collections)
         try:
             run = self._follow(run, shown=not as_json)
         except KeyboardInterrupt:
-            self.stderr.write(f"\nThe run goes on without you: {_address(run)}")
+            self.stderr.write(f"\nThe run continues in the background: {_address(run)}")
             raise SystemExit(INTERRUPTED) from None
         except Unreachable as error:
-            raise Unreachable(f"{error.detail}. The run goes on: {_address(run)}") from None
+            raise Unreachable(f"{error.detail}. The run continues: {_address(run)}") from None
         if as_json:
             document = {**runs.as_document(run), "samples": with_reasons(run.samples)}
             self.stdout.write(json.dumps(document, indent=2))
@@ -104,16 +104,17 @@ class RunCommand(SyncCommand):
 def _where(run: Run) -> str:
     if run.state is State.WAITING:
         return "waiting"
-    return run.collection or "looking again" if run.suspects else run.collection
+    return run.collection or "second check" if run.suspects else run.collection
 
 
 def _what_keeps_it(listener_is_active: bool) -> str:
     if not listener_is_active:
-        return (
-            "No listener is active, and only a listener starts runs: it begins when one does (sync_listen)."
-        )
+        return "No listener is active: the run starts when one does (sync_listen)."
     reason = Instance.objects.exclude(waiting_for="").values_list("waiting_for", flat=True).first()
-    return reason or "The listener has not started it yet: another run comes first, or it has just begun."
+    return (
+        reason
+        or "The listener has not started it yet: another run comes first, or the listener has just started."
+    )
 
 
 def _address(run: Run) -> str:

@@ -17,6 +17,11 @@ class Migration(migrations.Migration):
             field=models.TextField(blank=True, default=''),
         ),
         migrations.AlterField(
+            model_name='conflict',
+            name='winner',
+            field=models.CharField(choices=[('local', 'Local'), ('atlas', 'Atlas'), ('open', 'Needs manual resolution')], max_length=5),
+        ),
+        migrations.AlterField(
             model_name='syncswitches',
             name='strategy',
             field=models.CharField(choices=syncapp.models.sync_switches.strategy_choices, default='last-write-wins', max_length=40),

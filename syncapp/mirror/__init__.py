@@ -1,1 +1,1 @@
-"""What API and admin show of records in MongoDB: rows of Django's database, copied or updated after the fact."""
+"""Copies of MongoDB's records for API and admin: rows in Django's database, written afterwards."""

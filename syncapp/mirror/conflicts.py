@@ -1,5 +1,5 @@
-"""Conflict records copied from the local MongoDB to Django: right after the decision, and what was left
-by a worker that died, by beat. Copying one twice changes nothing."""
+"""Copies conflict records from the local MongoDB to Django: right after the decision, or, after a worker's
+crash, by beat. Idempotent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from syncapp.store.conflicts import ConflictRecord
 
 
 def copy_conflicts(local: Database[Any], device: str) -> int:
-    """Copy what is not copied yet. Returns how many. Raises PyMongoError or DatabaseError."""
+    """Copy the remaining records. Returns how many. Raises PyMongoError or DatabaseError."""
     count = 0
     while copied := copy_some(local, device):
         count += copied
@@ -24,7 +24,7 @@ def copy_conflicts(local: Database[Any], device: str) -> int:
 
 
 def copy_some(local: Database[Any], device: str) -> int:
-    """The next hundred at most. Returns how many. Raises PyMongoError or DatabaseError."""
+    """At most the next hundred. Returns how many. Raises PyMongoError or DatabaseError."""
     records = conflict_records.read_uncopied(local)
     if records:
         _copy(records, device)
@@ -36,12 +36,12 @@ def _copy(records: list[ConflictRecord], device: str) -> None:
     rows = {record.record_id: _row(record, device) for record in records}
     latest = {(row.collection, row.document_id): row for row in rows.values() if row.one_way}
     for row in latest.values():
-        # Of the versions that one-way sync overwrites, the latest of each document is kept
+        # Of the versions overwritten by one-way sync, the latest per document is kept
         Conflict.objects.filter(
             one_way=True, instance_id=device, collection=row.collection, document_id=row.document_id
         ).exclude(record_id=row.record_id).delete()
     kept = [row for row in rows.values() if not row.one_way or latest[row.collection, row.document_id] is row]
-    Conflict.objects.bulk_create(kept, ignore_conflicts=True)  # another worker may be copying them too
+    Conflict.objects.bulk_create(kept, ignore_conflicts=True)  # another worker may copy them too
 
 
 def _row(record: ConflictRecord, device: str) -> Conflict:

@@ -28,7 +28,7 @@ _NOT_HELD = (DataError, ValueError, OverflowError, MemoryError)
 def record_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
     """One row a document; a document that is rejected again raises its attempts. Raises DatabaseError.
 
-    Thousands can come at once, and nobody else writes to SQLite meanwhile: so they are written in few statements.
+    There may be thousands at once, and they block SQLite for others: so they are written in few statements.
     """
     values = {key_hash(outcome.key).hex(): _values(outcome) for outcome in outcomes}
     for hashes in batched(values, ROWS):
@@ -45,8 +45,12 @@ def _write(device: str, values: Mapping[str, dict[str, Any]]) -> None:
             if len(values) > 1:
                 _write(device, {one: row})
             else:
-                # A value that Django's database does not hold: what names the document is always kept
-                log.warning("Recorded without its document", event_name="record_cut", error=str(error)[:300])
+                # A value that Django's database cannot store: the document's identity is always kept
+                log.warning(
+                    "Rejected change recorded without its document",
+                    event_name="record_cut",
+                    error=str(error)[:300],
+                )
                 _upsert(device, {one: {**row, **_BARE}})
 
 
@@ -66,8 +70,8 @@ def _upsert(device: str, values: Mapping[str, dict[str, Any]]) -> None:
 
 
 def clear_rejections(device: str, outcomes: Iterable[Outcome]) -> None:
-    """These documents went through, or nothing is to be done about them any more: their rows are gone."""
-    # A delete that finds nothing would still take SQLite's one lock for writing
+    """Delete the rows of documents that were accepted, or need no transfer any more."""
+    # A delete without matches would still take SQLite's write lock
     here = RejectedChange.objects.filter(instance_id=device)
     hashes = [key_hash(outcome.key).hex() for outcome in outcomes]
     found = list(here.filter(key_hash__in=hashes).values_list("pk", flat=True))
@@ -91,7 +95,7 @@ def _values(outcome: Outcome) -> dict[str, Any]:
         "document_id": _to_read(extended_id, key.id_bson),
         "document_id_raw": key.id_bson,
         "direction": Direction.ATLAS_TO_LOCAL if outcome.transfer is Side.LOCAL else Direction.LOCAL_TO_ATLAS,
-        "reason": reason.replace("\0", "\\0"),  # PostgreSQL takes no text with a zero
+        "reason": reason.replace("\0", "\\0"),  # PostgreSQL accepts no NUL in text
         "code": outcome.code,
         "document": _to_read(extended_json, outcome.document),
         "document_raw": outcome.document,
@@ -101,14 +105,14 @@ def _values(outcome: Outcome) -> dict[str, Any]:
 
 
 def _to_read(as_text: Callable[[bytes], str], document: bytes | None) -> str:
-    """Empty for what is absent, or what Python cannot show: the raw document is kept beside it."""
+    """Empty if absent, or not decodable: the raw document is kept beside it."""
     try:
         return as_text(document) if document else ""
-    except Exception as error:  # any: the record has to be made
+    except Exception as error:  # any: the record must be written
         log.warning("A document cannot be shown", event_name="not_shown", error=str(error)[:300])
         return ""
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL takes no NUL in a text, and no database half a surrogate pair."""
+    """PostgreSQL accepts no NUL in text, and no database a lone surrogate."""
     return text.encode(errors="replace").decode().replace("\0", "\ufffd")

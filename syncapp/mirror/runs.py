@@ -1,4 +1,4 @@
-"""Comparison runs mirrored in Django's database, for admin and API. The truth is the local `_sync_runs`."""
+"""Mirrors comparison runs to Django's database, for admin and API. The local `_sync_runs` is authoritative."""
 
 from __future__ import annotations
 

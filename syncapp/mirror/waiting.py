@@ -1,7 +1,7 @@
-"""Conflicts that wait for a person, kept in step with what becomes of their documents.
+"""Keeps conflicts that need manual resolution up to date with their documents.
 
-One waits for each document at most: a newer one, of other contents, takes the place of an older one; and
-whatever else was decided about the document ends its waiting.
+At most one is open per document: a newer one, with other contents, replaces the older one; and
+any other decision about the document closes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST, LAST = "0" * 32, "f" * 32
 
 
 def waiting() -> QuerySet[Conflict]:
-    """Those that wait now."""
+    """The open ones."""
     return Conflict.objects.filter(
         record_id__range=(f"open:{FIRST}:{FIRST}", f"open:{LAST}:{LAST}"),
         winner=Conflict.Winner.OPEN,
@@ -30,11 +30,11 @@ def waiting() -> QuerySet[Conflict]:
 
 
 def keep_in_step(device: str, outcomes: Iterable[Outcome]) -> None:
-    """After a batch. Cheap where nothing waits. Raises DatabaseError."""
+    """After a batch. Cheap without open conflicts. Raises DatabaseError."""
     decided = [one for one in outcomes if one.ending in DECIDED]
     again = [one.open_conflict for one in decided if one.open_conflict]
     for start in range(0, len(again), KEYS_A_QUERY):
-        # The same two contents stand against each other once more, after something else did
+        # The same two contents are in conflict again, after other ones were
         Conflict.objects.filter(record_id__in=again[start : start + KEYS_A_QUERY]).exclude(
             resolved_at=None
         ).update(resolved_at=None, winner=Conflict.Winner.OPEN)

@@ -1,4 +1,4 @@
-"""What Django's database keeps: one file a model."""
+"""The models of Django's database: one per file."""
 
 from syncapp.models.audit import AuditEntry
 from syncapp.models.comparison_run import ComparisonRun

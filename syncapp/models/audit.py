@@ -8,7 +8,7 @@ class AuditEntry(models.Model):
     at = models.DateTimeField(auto_now_add=True)
     # Empty: the product itself, for instance because .env was edited
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
-    # Of a command: the operating-system user who typed it
+    # Of a command: the operating-system user
     typed_by = models.CharField(max_length=150, blank=True)
     action = models.CharField(max_length=100)
     detail = models.TextField(blank=True)

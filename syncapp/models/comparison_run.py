@@ -1,4 +1,4 @@
-"""A comparison of both sides, as it stands: a mirror for admin and API of what the local `_sync_runs` holds."""
+"""The state of a comparison run: a mirror of the local `_sync_runs` for admin and API."""
 
 from django.db import models
 
@@ -30,7 +30,7 @@ class ComparisonRun(models.Model):
     different = models.PositiveBigIntegerField(default=0)
     only_local = models.PositiveBigIntegerField(default=0)
     only_atlas = models.PositiveBigIntegerField(default=0)
-    marked = models.PositiveBigIntegerField(default=0)  # handed to the listener
+    marked = models.PositiveBigIntegerField(default=0)  # sent to the listener
     samples = models.JSONField(default=list)  # some that differ: [{collection, id, what, bson?}]
     error = models.TextField(blank=True)
     started_at = models.DateTimeField()
@@ -46,7 +46,7 @@ class ComparisonRun(models.Model):
 
     @property
     def as_agreed(self) -> int:
-        """Documents that differ as was agreed, or as the rules say."""
+        """Intentional differences: agreed, or due to the rules."""
         return max(0, self.documents - self.equal - self.differing)
 
     def __str__(self) -> str:

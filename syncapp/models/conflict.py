@@ -10,14 +10,14 @@ class Conflict(models.Model):
     class Winner(models.TextChoices):
         LOCAL = "local", "Local"
         ATLAS = "atlas", "Atlas"
-        OPEN = "open", "Waits for a person"
+        OPEN = "open", "Needs manual resolution"
 
     record_id = models.CharField(max_length=100, unique=True)  # copying it twice changes nothing
     instance_id = models.CharField(max_length=36)
     collection = models.CharField(max_length=255)
     document_id = models.TextField()  # the _id as canonical extended JSON
     at = models.DateTimeField()  # when it was decided, in Atlas's time
-    strategy = models.CharField(max_length=300)  # by what it was decided
+    strategy = models.CharField(max_length=300)  # the rule that decided it
     # The same in one sentence, with both times and origins; empty: a version decided that did not say
     because = models.TextField(blank=True, default="")
     winner = models.CharField(max_length=5, choices=Winner.choices)
@@ -34,7 +34,7 @@ class Conflict(models.Model):
     atlas_raw = models.BinaryField(null=True)
     document_id_raw = models.BinaryField()  # BSON of {_id: …}
     restored_at = models.DateTimeField(null=True, blank=True)
-    resolved_at = models.DateTimeField(null=True, blank=True)  # of one that waited for a person
+    resolved_at = models.DateTimeField(null=True, blank=True)  # of a manually resolved one
 
     class Meta:
         ordering = ["-at", "-id"]
@@ -49,7 +49,7 @@ class Conflict(models.Model):
 
     @property
     def waits(self) -> bool:
-        """For a person: nothing was decided about the document yet."""
+        """It is open: nothing has been decided about the document yet."""
         return self.winner == self.Winner.OPEN and self.resolved_at is None
 
     @property

@@ -1,4 +1,4 @@
-"""Collections that are not pulled from Atlas (they still go up)."""
+"""Collections that are not pulled from Atlas (they are still pushed)."""
 
 from django.core.exceptions import ValidationError
 from django.db import models

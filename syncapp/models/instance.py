@@ -1,4 +1,4 @@
-"""The device's listener as it last reported: written by the active listener about once a second."""
+"""The device's listener as last reported: written by the active listener about once a second."""
 
 from django.db import models
 
@@ -14,7 +14,7 @@ class Instance(models.Model):
     epoch = models.BigIntegerField(default=0)  # of the lease; raised by every takeover
     holder = models.CharField(max_length=200, blank=True)  # host and process of the active listener
     started_at = models.DateTimeField(null=True)
-    seen_at = models.DateTimeField(null=True)  # the active listener's last sign of life
+    seen_at = models.DateTimeField(null=True)  # time of the active listener's last report
     local_stream = models.CharField(max_length=12, choices=Stream.choices, default=Stream.DISCONNECTED)
     atlas_stream = models.CharField(max_length=12, choices=Stream.choices, default=Stream.DISCONNECTED)
     local_stream_since = models.DateTimeField(null=True)
@@ -32,16 +32,16 @@ class Instance(models.Model):
     # Why transfers are halted, until an operator answers (syncapp/store/halts.py): [{id, kind, …}]
     halts = models.JSONField(default=list, blank=True)
     refused = models.JSONField(default=dict, blank=True)  # collections that cannot be synced → why
-    # What does not get through (syncapp/listener/stuck.py): [{side, collection, since, error, still}]
+    # Changes that cannot be transferred (syncapp/listener/stuck.py): [{side, collection, since, error, still}]
     stuck = models.JSONField(default=list, blank=True)
     # Ages of a heartbeat when its event was read, in milliseconds; empty: none was read yet
     local_heartbeat_ms = models.FloatField(null=True)
     atlas_heartbeat_ms = models.FloatField(null=True)
-    clock_warning = models.TextField(blank=True)  # a clock that is far off, or has jumped
-    loops = models.PositiveIntegerField(default=0)  # keys whose transfers went round since the start
+    clock_warning = models.TextField(blank=True)  # a clock that is off or has jumped
+    loops = models.PositiveIntegerField(default=0)  # keys in a sync loop since the start
     loop_at = models.DateTimeField(null=True)  # the last one
 
-    # What keeps changes from moving, by subject (broker, workers, tasks, local, atlas): {text, since}
+    # What blocks transfers, by subject (broker, workers, tasks, local, atlas): {text, since}
     stops = models.JSONField(default=dict, blank=True)
 
     class Meta:

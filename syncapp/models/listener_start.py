@@ -1,4 +1,4 @@
-"""Why the listener has not begun yet, as long as it has not. One row at most, of the last one that tried."""
+"""Why the listener cannot start, while it cannot. At most one row, of the last attempt."""
 
 from django.db import models
 

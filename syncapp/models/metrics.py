@@ -1,10 +1,10 @@
-"""Counters of transferred changes, one row a minute and direction, and how long they took."""
+"""Counters of transferred changes, one row per minute and direction, and their processing times."""
 
 from django.db import models
 
 from syncapp.models.choices import Direction
 
-# Upper bounds in milliseconds of the processing-time histogram; the last one catches the rest
+# Upper bounds in milliseconds of the processing-time histogram; the last one is unbounded
 TIME_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 300, 500, 1_000, 2_000, 5_000, 10_000, 60_000, 2**31 - 1)
 
 
@@ -16,7 +16,7 @@ class MetricMinute(models.Model):
     processed = models.PositiveBigIntegerField(default=0)
     succeeded = models.PositiveBigIntegerField(default=0)
     failed = models.PositiveBigIntegerField(default=0)  # rejected changes
-    skipped = models.PositiveBigIntegerField(default=0)  # nothing was to be done
+    skipped = models.PositiveBigIntegerField(default=0)  # no-ops
     inserts = models.PositiveBigIntegerField(default=0)
     updates = models.PositiveBigIntegerField(default=0)
     replaces = models.PositiveBigIntegerField(default=0)
@@ -36,7 +36,7 @@ class MetricMinute(models.Model):
 
 
 class ProcessingTime(models.Model):
-    """How many changes of a minute took at most `upper_ms` (and more than the next lower bound)."""
+    """The number of changes of a minute that took at most `upper_ms` (and more than the next lower bound)."""
 
     minute = models.DateTimeField()
     direction = models.CharField(max_length=12, choices=Direction.choices)

@@ -1,4 +1,4 @@
-"""A document that its target refuses: with the reason, so that it stops nobody else."""
+"""A document that its target refuses, with the reason, so that it does not block others."""
 
 from django.db import models
 
@@ -22,8 +22,8 @@ class RejectedChange(models.Model):
     other_document = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=1)
     first_at = models.DateTimeField(auto_now_add=True)
-    last_at = models.DateTimeField(auto_now=True)  # when it was refused last
-    retried_at = models.DateTimeField(null=True, blank=True)  # when it was asked for again last
+    last_at = models.DateTimeField(auto_now=True)  # time of the last refusal
+    retried_at = models.DateTimeField(null=True, blank=True)  # time of the last retry
 
     class Meta:
         ordering = ["-last_at"]

@@ -1,4 +1,4 @@
-"""Mirror of the resume tokens, for admin and API. The truth is in the local `_sync_metadata`."""
+"""Mirror of the resume tokens, for admin and API. The local `_sync_metadata` is authoritative."""
 
 from django.db import models
 

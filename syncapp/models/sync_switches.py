@@ -1,4 +1,4 @@
-"""What can be changed at run time. One row; every change raises `version`, which batches carry."""
+"""What can be changed at run time. One row; every change raises `version`, which batches contain."""
 
 from django.db import models
 
@@ -12,13 +12,13 @@ def strategy_choices() -> list[tuple[str, str]]:
 
 
 class SyncSwitches(models.Model):
-    """`enabled`: pulls are allowed (false: one-way sync, local to Atlas). `paused`: nothing moves."""
+    """`enabled`: pulls are allowed (false: one-way sync, local to Atlas). `paused`: no transfers."""
 
     enabled = models.BooleanField(default=False)
     paused = models.BooleanField(default=False)
     strategy = models.CharField(max_length=40, default=LAST_WRITE_WINS, choices=strategy_choices)
     version = models.PositiveBigIntegerField(default=1)
-    # The environment's values at the last start: one that differs now wins over what was set since
+    # The environment's values at the last start: a changed one overrides what was set since
     environment = models.JSONField(default=dict)
     changed_at = models.DateTimeField(auto_now=True)
 

@@ -1,4 +1,4 @@
-"""What documents of a collection must look like before sync writes them on either side."""
+"""A schema for documents of a collection, checked before sync writes them on either side."""
 
 from django.db import models
 
@@ -8,7 +8,7 @@ from syncapp.models.excluded_collection import validate_pattern
 
 class ValidationRule(models.Model):
     pattern = models.CharField(max_length=LONGEST, unique=True, validators=[validate_pattern])
-    schema = models.JSONField()  # as MongoDB's $jsonSchema has it
+    schema = models.JSONField()  # as in MongoDB's $jsonSchema
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 

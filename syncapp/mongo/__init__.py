@@ -1,2 +1,2 @@
-"""What any program needs that works with MongoDB: connections, transactions, raw commands, documents, change streams,
-and errors in words. It knows nothing of what sync keeps."""
+"""General MongoDB code: connections, transactions, raw commands, documents, change streams
+and error texts. It knows nothing of sync's own data."""

@@ -1,7 +1,7 @@
-"""A change stream on a database, read by its own commands, so that the end of every fetched batch and
-its token are known: keys go out at once when a batch is empty, and positions are proved by tokens.
+"""A change stream on a database, read by raw commands, so that the end of every fetched batch and
+its token are known: keys are dispatched at once when a batch is empty, and positions are proved by tokens.
 
-Events are projected to what is needed, so that none can be too large: no document travels in one.
+Events are projected to the needed fields, so that none can be too large: they contain no documents.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WITHOUT_LARGE_KEYS = {
 
 
 class ChangeStream:
-    """An open change stream. Every method raises SyncError for what the server or the network does."""
+    """An open change stream. Every method raises SyncError for errors of server or network."""
 
     def __init__(self, database: Database[Any], batch_size: int) -> None:
         self._database = database
@@ -39,8 +39,8 @@ class ChangeStream:
         self._cursor_id = Int64(0)
         self._first: Fetched | None = None
         self._stages: list[dict[str, Any]] = []
-        self._after: Mapping[str, Any] | None = None  # the token it goes on after, until an event has come
-        self._skipped_to = ""  # what a start by time brings again ends here
+        self._after: Mapping[str, Any] | None = None  # the token to resume after, until the first event
+        self._skipped_to = ""  # end of the events that a start by time repeats
         self.start_token: dict[str, Any] = {}  # where the stream was opened
 
     @classmethod
@@ -80,11 +80,11 @@ class ChangeStream:
         return self._fetched(self._run(command))
 
     def _start_by_time(self) -> bool:
-        """Go on by the time of the token's event; False: that is lost indeed.
+        """Continue at the time of the token's event; False: its history is lost.
 
-        MongoDB 6 and newer filter the oplog itself by the pipeline's conditions, and then miss the token's own event
-        if it is one of those that are not wanted any more: a collection is excluded, a device has a new id, a newer
-        Isthmus wants less. The place is not lost: without conditions it is found.
+        MongoDB 6 and newer apply the pipeline's filter to the oplog itself, and then do not find the token's own event
+        if the filter no longer matches it: a collection was excluded, a device has a new id, a newer
+        Isthmus has a narrower filter. The position is not lost: without a filter it is found.
         """
         token, self._after = self._after, None
         if token is None or not is_in_history(self._database, token):
@@ -125,7 +125,7 @@ class ChangeStream:
         try:
             self._session.end_session()
         except PyMongoError:
-            pass  # the server drops it by itself
+            pass  # the server closes it after a timeout
 
     def _end_cursor(self) -> None:
         try:
@@ -133,7 +133,7 @@ class ChangeStream:
                 command = {"killCursors": "$cmd.aggregate", "cursors": [self._cursor_id]}
                 self._database.command(command, session=self._session, codec_options=RAW)
         except PyMongoError:
-            pass  # the server drops it by itself
+            pass  # the server closes it after a timeout
         self._cursor_id = Int64(0)
 
     def _run(self, command: dict[str, Any]) -> RawBSONDocument:
@@ -151,14 +151,14 @@ class ChangeStream:
         read_to = proved - 1 if events or self._skipped_to else proved
         full = len(events) >= times * self._batch_size
         if events:
-            self._after = None  # its place was found
+            self._after = None  # its position was found
             if self._skipped_to:
                 events = self._without_known(events)
         server_time = _position(reply["operationTime"])
         return Fetched(events, token, read_to, server_time, time.monotonic(), is_event, full)
 
     def _without_known(self, events: list[bytes]) -> list[bytes]:
-        """A start by time brings what happened at that time once more. Tokens are ordered as their texts are."""
+        """Skip events that a start by time repeats. Tokens sort like their texts."""
         new = [event for event in events if RawBSONDocument(event)["_id"]["_data"] > self._skipped_to]
         if new:
             self._skipped_to = ""
@@ -166,7 +166,7 @@ class ChangeStream:
 
 
 def is_in_history(database: Database[Any], token: Mapping[str, Any]) -> bool:
-    """Does the server find this token's event? Raises SyncError for what has nothing to do with the token."""
+    """Does the server find this token's event? Raises SyncError for errors unrelated to the token."""
     try:
         stream = ChangeStream(database, 1)
         try:

@@ -1,4 +1,4 @@
-"""What a server must be for sync to work with it: a replica set's primary, new enough."""
+"""Checks a server's prerequisites: a replica set's primary, of a supported version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_server(side: Side, database: Database[Any], uri: str) -> None:
     try:
         hello = database.client.admin.command("hello")
     except ServerSelectionTimeoutError as error:
-        # One that was not initiated, or has names that lead nowhere from here, is no primary for the driver
+        # If it is not initiated, or its members' names are unreachable, the driver finds no primary
         if trouble := _explained(side, uri):
             raise NoReplicaSet(trouble) from error
         raise
@@ -31,11 +31,9 @@ def check_server(side: Side, database: Database[Any], uri: str) -> None:
         )
     if not replica_set.is_set(hello):
         raise NoReplicaSet(_explained(side, uri) or f"{name} names a server that is no replica set")
-    if hello.get(
-        "secondary"
-    ):  # only a direct connection leads there; the member may be the primary again later
+    if hello.get("secondary"):  # only by a direct connection; the member may become the primary again
         raise TransientError(
-            f"{name} leads to a secondary, which takes no writes: leave directConnection=true out of it, so that the "
+            f"{name} leads to a secondary, which accepts no writes: remove directConnection=true, so that the "
             "primary is found"
         )
     version = database.client.server_info()["versionArray"][:2]

@@ -1,4 +1,4 @@
-"""How far two servers' clocks are apart, asked of them."""
+"""Measures the offset between two servers' clocks."""
 
 from __future__ import annotations
 

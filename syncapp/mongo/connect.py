@@ -1,4 +1,4 @@
-"""Connections to both sides, with the options that the protocol relies on: a URI's own never weaken them."""
+"""Connections to both sides, with the options that the protocol relies on, which a URI cannot weaken."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pymongo.write_concern import WriteConcern
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
-LEAST_POOL = 32  # connections; each thread of a listener or worker needs one of its own, and some two
-# Whatever the URI says. An application's URI may ask for secondaries, which no transaction reads and which lag; for
-# writes that nobody confirms; for a time limit that is shorter than a change stream waits; for other decoding
+LEAST_POOL = 32  # connections; each thread of a listener or worker needs one, some need two
+# They override the URI. An application's URI may request secondaries, which transactions cannot read and which lag;
+# unacknowledged writes; a time limit shorter than a change stream's wait; other decoding
 ENFORCED: dict[str, Any] = {
     "readPreference": "primary",
     "readPreferenceTags": "",
@@ -41,8 +41,8 @@ ENFORCED: dict[str, Any] = {
 
 
 class NewConnections(ConnectionPoolListener):
-    """Remembers that a connection was made. A database is only exchanged for another one (a backup, say)
-    behind connections that break."""
+    """Records that a connection was made. Replacing a database by another one (a backup, for instance)
+    breaks its connections."""
 
     def __init__(self) -> None:
         self.made = True
@@ -65,7 +65,7 @@ class NewConnections(ConnectionPoolListener):
 def connect(
     uri: str, process: str, socket_timeout_ms: int = 60_000, listener: NewConnections | None = None
 ) -> Database[dict[str, Any]]:
-    """The database that the URI names. Nothing is sent yet. `process` shows in the server's log.
+    """The database that the URI names. Nothing is sent yet. `process` appears in the server's log.
 
     A frozen server neither answers nor closes: only `socket_timeout_ms` ends that wait. Raises ConfigurationError
     for a URI that cannot work.
@@ -93,14 +93,14 @@ def connect(
 
 
 def _options(uri: str) -> dict[str, str]:
-    """As the URI has them, their names in lower case."""
+    """The URI's options, with names in lower case."""
     _, _, query = uri.partition("?")
     return {name.lower(): value for name, value in parse_qsl(query.replace(";", "&"))}
 
 
 def _pool_size(options: dict[str, str]) -> int:
-    """What the URI says, if that is enough; 0 is no limit. With fewer, threads wait for each other's connections."""
+    """The URI's value, if it is large enough; 0 is no limit. With fewer, threads wait for each other's connections."""
     wanted = options.get("maxpoolsize", "")
     if not wanted.isdecimal():
-        return 100  # the driver's own; what is no number the driver refuses by itself
+        return 100  # the driver's default; the driver itself refuses what is no number
     return max(LEAST_POOL, int(wanted)) if int(wanted) else 0

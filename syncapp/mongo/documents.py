@@ -39,7 +39,7 @@ LARGEST_STATEMENT = 16 * 1024 * 1024  # bytes of an update: of its query and the
 
 
 class DocumentWrite(NamedTuple):
-    """One document of the target: what is there, and what shall be there. None: absent."""
+    """One document of the target: the current and the new version. None: absent."""
 
     key: DocumentKey
     before: bytes | None
@@ -53,7 +53,7 @@ class DocumentWrite(NamedTuple):
 
     @property
     def is_guarded(self) -> bool:
-        """Is it inserted, so that it fails if a document is there?"""
+        """Is it an insert, which fails if the document exists?"""
         return self.before is None and self.after is not None and not has_empty_timestamp(self.after)
 
 
@@ -75,7 +75,7 @@ def read_documents(
             for documents in portions:
                 for document in documents:
                     id_bson = id_of(document)
-                    # The server takes 1 and 1.0 for one `_id`
+                    # 1 and 1.0 are one `_id` for the server
                     key = by_id.get(id_bson) or document_key(collection.name, id_bson)
                     found[key] = document
                 size += sum(map(len, documents))
@@ -103,10 +103,10 @@ def write_documents(
     session: ClientSession,
     exchanged: Container[DocumentKey] = (),
 ) -> None:
-    """Write documents exactly as they are: deletes, then replaces, then inserts.
+    """Write documents byte for byte: deletes, then replaces, then inserts.
 
-    `exchanged`: documents that give each other unique values: deleted and inserted again, so that no two
-    hold one value at any moment. Raises DocumentRefused for the first that the server does not take.
+    `exchanged`: documents that exchange unique values: deleted and inserted again, so that no two
+    have one value at any moment. Raises DocumentRefused for the first that the server does not take.
     """
     deletes: list[DocumentKey] = []
     replaces: dict[DocumentKey, Mapping[str, Any]] = {}
@@ -137,19 +137,19 @@ def write_documents(
 
 
 def _can_change(key: DocumentKey, there: bytes, after: bytes) -> bool:
-    """May the server change the one into the other? Else the document is deleted and inserted."""
+    """Can the server update one into the other? Otherwise the document is deleted and inserted."""
     start = key.id_bson[4:-1]
     if not (there.startswith(start, 4) and after.startswith(start, 4)):
-        return False  # an _id that is equal to the server but other bytes (1 and 1.0) stays as it is
+        return False  # an _id that is equal for the server but has other bytes (1 and 1.0) is not changed by an update
     if len(start) + len(after) > LARGEST_STATEMENT:
-        return False  # both travel in one update
-    # What a pipeline changes is logged as a difference, and MongoDB (6.0.5) ends itself with "Invariant
-    # failure" over one of two documents with fields of the same name
+        return False  # both are part of one update
+    # A pipeline update is logged as a difference, and MongoDB (6.0.5) aborts with "Invariant
+    # failure" on one of two documents with repeated field names
     return not _needs_literal(after) or not (repeats_a_name(there) or repeats_a_name(after))
 
 
 def _needs_literal(document: bytes) -> bool:
-    """The server fills in a Timestamp(0, 0), and may take a name that starts with $ for an operator."""
+    """The server fills in a Timestamp(0, 0), and may parse a name that starts with $ as an operator."""
     return b"$" in document or has_empty_timestamp(document)
 
 
@@ -167,13 +167,13 @@ def _refusals_of(keys: Iterable[DocumentKey]) -> Iterator[None]:
 
 
 def _held_value(wrong: Mapping[str, Any]) -> bytes:
-    """What a unique index holds already, of an entry of `writeErrors`: as BSON of {path: value}, or empty."""
+    """The existing value of a unique index, from an entry of `writeErrors`: as BSON of {path: value}, or empty."""
     value = wrong.get("keyValue")
     if not isinstance(value, RawBSONDocument):
         return b""
     if "hexEncoded" not in wrong or "collation" in wrong:
         return bytes(value.raw)
-    # Text that is not UTF-8 is told in hexadecimal digits
+    # Text that is not UTF-8 is reported in hexadecimal digits
     parts = zip(elements(bytes(value.raw)), wrong["hexEncoded"], strict=True)
     return wrap(
         b"".join(bytes([k]) + n + b"\0" + (_unhex(v) if is_hex else v) for (k, n, v), is_hex in parts)
@@ -189,7 +189,7 @@ def _unhex(text: bytes) -> bytes:
 def ensure_collection(database: Database[Any], name: str) -> None:
     """Create a collection unless it exists. Outside a transaction: creating inside one conflicts.
 
-    Raises CollectionRefused where the server would never take it (a name that is too long there, say).
+    Raises CollectionRefused if the server can never accept it (a name that is too long, for instance).
     """
     try:
         concern = database.write_concern.document

@@ -1,5 +1,5 @@
-"""What an error says, in one line for logs, records and health: never a command with its filter and its signatures,
-a reply, or the driver's picture of the topology; and which side it comes from, where that is known."""
+"""Errors as one line for logs, records and health: without commands with their filters and signatures, replies,
+or the driver's topology description; with the side that they come from, if known."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from syncapp.core.values import Side
 
 NAMES = {Side.LOCAL: "The local MongoDB", Side.ATLAS: "Atlas"}
 LENGTH = 300  # characters
-_LONGEST_VALUE = 80  # of what stands in braces, a unique index's value say
-# What follows is the whole reply, the pool's settings, or the state of every server
+_LONGEST_VALUE = 80  # of a text in braces, a unique index's value for instance
+# Followed by the whole reply, the pool's settings, or the state of every server
 _ENDS = (", full error:", ", Timeout:", " (configured timeouts", ", Topology Description:")
 _LOGIN_CODES = frozenset({18, 8000})
 _REFUSALS = frozenset({13, 40573})  # a privilege, or change streams
@@ -27,7 +27,7 @@ _TLS_SIGNS = ("SSL", "TLS", "certificate", "CERTIFICATE")
 
 
 def describe(error: BaseException) -> str:
-    """The error's text, with the side in front that it came from, as `of_side` has noted it."""
+    """The error's text, prefixed with its side as noted by `of_side`."""
     text = shorten(str(error)) or type(error).__name__
     side = known_side(error)
     return text if side is None or NAMES[side] in text else f"{NAMES[side]}: {text}"
@@ -42,7 +42,7 @@ def shorten(text: str) -> str:
 
 
 def note_side(error: BaseException, side: Side | None) -> None:
-    """It comes from this side, unless it is known already to come from another one."""
+    """Note the error's side, unless one is noted already."""
     if side is not None and known_side(error) is None:
         error.side = side  # type: ignore[attr-defined]
 
@@ -58,8 +58,8 @@ def _of_chain(error: BaseException, name: str) -> Any:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and those of the driver that it was made from: each once, since a chain may lead back to itself, and
-    whoever walked on and on would keep a worker from everything else."""
+    """The error and its causes, each once: a chain may be circular, and an endless walk would block
+    the worker."""
     seen: list[BaseException] = []
     while error is not None and not any(error is one for one in seen):
         yield error
@@ -68,12 +68,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def says_what_fails(side: Side, error: BaseException) -> str:
-    """In a sentence, why a side cannot be used: away, unknown by name, no TLS, no login, or what it refuses."""
+    """One sentence why a side cannot be used: unreachable, DNS, TLS, login, or a missing privilege."""
     name, text, code = NAMES[side], shorten(str(error)), _of_chain(error, "code")
     if code in _LOGIN_CODES or "Authentication failed" in text or "bad auth" in text:
         return f"{name} refuses the login: {text}"
     if is_name_unknown(error):
-        return f"{name} cannot be found, since its name cannot be looked up (DNS): {text}"
+        return f"{name} cannot be found: its name cannot be resolved (DNS): {text}"
     if is_tls(error):
         return f"{name} cannot be reached by TLS: {text}"
     if code in _REFUSALS:

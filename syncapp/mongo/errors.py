@@ -1,4 +1,4 @@
-"""Errors sorted by what helps, and the one place that turns the driver's errors into ours."""
+"""Errors by their remedy, and the one place that converts the driver's errors to ours."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from syncapp.mongo.error_text import shorten
 
 DUPLICATE_KEY = 11000
 NAMESPACE_EXISTS = 48
-# A position that the oplog does not hold any more, or a token that the server cannot use
+# A position that is no longer in the oplog, or a token that the server cannot use
 HISTORY_LOST = frozenset({286, 280, 260, 136})
 TOO_LARGE = 10334  # a reply, or an entry of the oplog
-# Asked for a read after a time that this server has not reached: a primary that was deposed, or put back
+# A read after a time that this server has not reached: a deposed or restored primary
 BEHIND = 72
-# Not the right login or privileges, or not a replica set: only a person can help
+# Wrong login or privileges, or not a replica set: an operator has to fix it
 MISCONFIGURED = frozenset({13, 18, 8000, 40573})
 NO_ROOM = 14031  # its disk is full
 # The primary stepped down, the server shuts down, the catalogue changed since the snapshot, …
@@ -39,15 +39,15 @@ TRANSIENT = frozenset({
 
 
 class SyncError(Exception):
-    """Anything that stops a piece of sync work."""
+    """Base class of sync's errors."""
 
 
 class TransientError(SyncError):
-    """Passes by itself: try again, after a while."""
+    """Temporary: retry after a delay."""
 
 
 class ConnectionDown(TransientError):
-    """A server cannot be reached. Try again for ever: it is no document's fault."""
+    """A server is unreachable. Retry for ever: it counts for no document."""
 
 
 class HistoryLost(SyncError):
@@ -55,11 +55,11 @@ class HistoryLost(SyncError):
 
 
 class TooLarge(SyncError):
-    """The server would have to answer, or to note, more than a document can hold."""
+    """A reply or an oplog entry would exceed the maximum document size."""
 
 
 class Misconfigured(SyncError):
-    """The server refuses what sync needs (login, privileges, replica set): a person must help."""
+    """The server refuses what sync needs (login, privileges, replica set): an operator must fix it."""
 
 
 class NoReplicaSet(Misconfigured):
@@ -67,17 +67,17 @@ class NoReplicaSet(Misconfigured):
 
 
 class OutOfRoom(SyncError):
-    """The server takes nothing more, of whatever document: a person must make room."""
+    """The server accepts no more documents: an operator must free space."""
 
 
 class RulesOutOfDate(TransientError):
-    """This process reads older rules than those that its work was handed out by."""
+    """This process reads older rules than those of its task."""
 
 
 class DocumentRefused(SyncError):
-    """The target refuses one document. It is taken out; the others go on.
+    """The target refuses one document. It is removed from the batch; the others are written.
 
-    `unique_value`: what a unique index holds already, as BSON of {path: value}; empty: no such index is the reason.
+    `unique_value`: the existing value of a unique index, as BSON of {path: value}; empty: another reason.
     """
 
     def __init__(
@@ -92,19 +92,19 @@ class DocumentRefused(SyncError):
 
     @property
     def is_taken(self) -> bool:
-        """Is it refused because another document holds a unique value that it brings?"""
+        """Is it refused because another document has its unique value?"""
         return self.code == DUPLICATE_KEY and not self.is_there
 
     @property
     def is_there(self) -> bool:
-        """Is it refused because a document with its `_id` is there?"""
+        """Is it refused because a document with its `_id` exists?"""
         if self.code != DUPLICATE_KEY or not self.unique_value:
             return False
         return [name for _, name, _ in elements(self.unique_value)] == [b"_id"]
 
 
 class CollectionRefused(SyncError):
-    """The target refuses to have a collection of this name: all documents that need it are refused."""
+    """The target refuses a collection of this name: all its documents are refused."""
 
     def __init__(self, reason: str, code: int | None) -> None:
         super().__init__(reason)
@@ -112,13 +112,13 @@ class CollectionRefused(SyncError):
 
 
 class Unexplained(SyncError):
-    """What nobody thought of: a value that Python or the driver cannot hold, or a fault of sync itself."""
+    """Unknown: a value that Python or the driver cannot hold, or a bug of sync."""
 
 
 class BatchTooLarge(SyncError):
-    """The documents of a batch have more bytes than one transaction should write: cut it in smaller ones.
+    """The documents of a batch have more bytes than one transaction should write: split it.
 
-    `fitting`: so many of them had not too many bytes.
+    `fitting`: the number of documents that fit.
     """
 
     def __init__(self, fitting: int) -> None:
@@ -127,7 +127,7 @@ class BatchTooLarge(SyncError):
 
 
 def cause_of(error: Exception) -> SyncError:
-    """Our error for any."""
+    """Our error for any exception."""
     if isinstance(error, SyncError):
         return error
     if isinstance(error, PyMongoError):
@@ -139,7 +139,7 @@ def translate(error: PyMongoError) -> SyncError:
     """Our error for one of the driver's."""
     text = _short(error)
     if isinstance(error, BulkWriteError | DuplicateKeyError):
-        return TransientError(text)  # of sync's own collections: somebody else was first
+        return TransientError(text)  # of sync's own collections: a concurrent insert
     if isinstance(error, OperationFailure) and not isinstance(error, ExecutionTimeout | WTimeoutError):
         if error.code in HISTORY_LOST:
             return HistoryLost(text)
@@ -169,5 +169,5 @@ def translate(error: PyMongoError) -> SyncError:
 
 
 def _short(error: PyMongoError) -> str:
-    """The driver's text without what no operator reads (error_text.py)."""
+    """The driver's text, shortened (error_text.py)."""
     return shorten(str(error))

@@ -1,5 +1,5 @@
-"""The keys that an index holds of a document, as the server makes them: dotted paths, arrays that are spread out, null
-for what is missing. Pure, and of raw BSON, since a value may be one that Python cannot decode.
+"""A document's index keys, computed like the server: dotted paths, expanded arrays, null for missing values.
+Pure, and on raw BSON, since a value may be one that Python cannot decode.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/
 """
@@ -18,16 +18,16 @@ _DOCUMENT, _ARRAY = 0x03, 0x04
 
 
 class Unsure(Exception):
-    """The server takes such a document by rules that are not followed here, or not at all."""
+    """The server indexes such a document by rules that are not implemented here, or refuses it."""
 
 
 class _Place(NamedTuple):
-    """How far one path has been followed. `value`: type and bytes; None: there is nothing."""
+    """The position on one path. `value`: type and bytes; None: missing."""
 
     walked: Path
     left: Path
     value: bytes | None
-    ends: bool = False  # nothing in it is looked into any more
+    ends: bool = False  # do not descend further
 
     @property
     def is_array(self) -> bool:
@@ -60,7 +60,7 @@ def _spread(places: list[_Place]) -> Iterator[tuple[bytes | None, ...]]:
         yield tuple(place.value for place in places)
         return
     if len(arrays) > 1:
-        raise Unsure  # two arrays beside each other: the server refuses that
+        raise Unsure  # two parallel arrays: the server refuses that
     ((walked, array),) = arrays.items()
     found: list[bytes | None] = [*_elements_of(array)]
     for element in found or [None]:
@@ -77,16 +77,16 @@ def _elements_of(array: bytes) -> list[bytes]:
 
 
 def _inside(place: _Place, element: bytes | None) -> _Place:
-    """One element of the array where a path has stopped; None: the array is empty."""
+    """One element of the array at which a path has stopped; None: the array is empty."""
     if not place.left:
         return place._replace(value=UNDEFINED if element is None else element, ends=True)
     if element is None or element[0] != _DOCUMENT:
-        return place._replace(value=None, ends=True)  # an array in an array is not looked into
+        return place._replace(value=None, ends=True)  # nested arrays are not expanded
     return place._replace(value=element)
 
 
 def _walk(place: _Place) -> _Place:
-    """Follow a path to its end, or to an array that has to be spread out."""
+    """Follow a path to its end, or to an array that has to be expanded."""
     walked, left, value = place.walked, place.left, place.value
     while left and not place.ends and value is not None:
         if value[0] == _ARRAY:
@@ -99,12 +99,12 @@ def _walk(place: _Place) -> _Place:
             value = _field(value, left[0]) if value[0] == _DOCUMENT else None
         walked, left = (*walked, left[0]), left[1:]
     if value == UNDEFINED and not place.ends:
-        raise Unsure  # an old type, which is taken for null here and there
+        raise Unsure  # an old type, which sometimes counts as null
     return place._replace(walked=walked, left=left, value=value)
 
 
 def _at(array: bytes, position: bytes) -> bytes | None:
-    """A number in a path: a place in an array, or a name within its documents."""
+    """A number in a path: an array index, or a field name of its documents."""
     found = _elements_of(array)
     if any(one[0] == _DOCUMENT and _field(one, position) is not None for one in found):
         raise Unsure

@@ -1,5 +1,5 @@
-"""The collections of a database, whatever their names and options hold: the driver's own listing fails for the
-whole database where one name, or a value in one validator, is not UTF-8."""
+"""Lists the collections of a database, with any names and options: the driver's own listing fails for the
+whole database if one name, or a value in one validator, is not UTF-8."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from syncapp.mongo.transaction import session_of
 _READABLE: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="backslashreplace"
 )
-NOT_UTF_8 = "not UTF-8"  # as the type of a collection whose name is not: what it shows is no name to ask for
+NOT_UTF_8 = "not UTF-8"  # the type of a collection with such a name: the shown name cannot be used in queries
 
 
 def list_collections(database: Database[Any], name: str = "") -> Iterator[Mapping[str, Any]]:
-    """What listCollections says of each; `name`: of this one only. Raises PyMongoError."""
+    """The result of listCollections; `name`: for this one only. Raises PyMongoError."""
     command: dict[str, Any] = {"listCollections": 1, "cursor": {}}
     if name:
         command["filter"] = {"name": name}

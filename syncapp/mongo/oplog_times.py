@@ -1,5 +1,5 @@
-"""When changes were made, to the millisecond, from the oplog itself: before MongoDB 6 an event tells only its cluster
-time, which is exact to the second."""
+"""Reads the times of changes, in milliseconds, from the oplog: before MongoDB 6 an event only has its cluster
+time, with a resolution of one second."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from syncapp.mongo.transaction import session_of
 
 log = structlog.get_logger(__name__)
 UNAUTHORIZED = 13
-ASK_AGAIN_SECONDS = 60.0  # whether the login may read the oplog by now
-SPARE = 8  # entries of the oplog for each wanted one, before those are asked for one by one
+ASK_AGAIN_SECONDS = 60.0  # interval for checking again whether the login may read the oplog
+SPARE = 8  # scanned oplog entries per wanted one, before these are read one by one
 _AT = b"\x11clusterTime\0"
 _POSITION = struct.Struct("<Q")
 _ENTRY = struct.Struct("<4x4sQ6sqx")  # BSON of {ts, wall}
@@ -30,7 +30,7 @@ _DATES: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=Datetime
 
 
 class OplogTimes:
-    """Of one side. `database`: any of that server's."""
+    """For one side. `database`: any of that server's."""
 
     def __init__(self, database: Database[Any], clock: Callable[[], float] = time.monotonic) -> None:
         self._oplog = database.client["local"]
@@ -50,7 +50,8 @@ class OplogTimes:
                 raise
         self._forbidden_until = self._clock() + ASK_AGAIN_SECONDS
         log.info(
-            "Times are known to the second only: the login may not read the oplog", event_name="no_oplog"
+            "Times of changes have a resolution of one second: the login may not read the oplog",
+            event_name="no_oplog",
         )
         return {}
 
@@ -62,7 +63,7 @@ class OplogTimes:
             left = [position for position in wanted if position > reached]
             if len(left) * 2 > len(
                 wanted
-            ):  # far apart in the oplog of a busy server: its index finds each at once
+            ):  # far apart in the oplog of a busy server: look each up by the index
                 for position in left:
                     found |= self._read(position, position, 1)
                 break

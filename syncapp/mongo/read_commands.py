@@ -1,5 +1,5 @@
-"""Read commands as they go over the wire, and their replies taken apart by hand. The driver makes an object of each
-document, which costs several times as much as to cut it out."""
+"""Raw read commands, with replies parsed by hand. The driver creates an object for each
+document, which costs several times as much."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pymongo.errors import PyMongoError
 
 from syncapp.core.content import documents_in, elements
 
-# For every reply, errors included: those quote values of documents, and the driver's own codec fails on a date after the
-# year 9999 and on text that is not UTF-8, so that nobody would learn which document was refused
+# For every reply, errors included: these quote values of documents, and the driver's codec fails on a date after the
+# year 9999 and on text that is not UTF-8, which would hide the refused document
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(
     document_class=RawBSONDocument,
     datetime_conversion=DatetimeConversion.DATETIME_MS,
@@ -27,11 +27,11 @@ RAW: CodecOptions[RawBSONDocument] = CodecOptions(
 
 
 class Portion(NamedTuple):
-    """What one reply brought of a cursor's documents, as BSON. `cursor_id` 0: there are no more."""
+    """The documents of one reply of a cursor, as BSON. `cursor_id` 0: there are no more."""
 
     cursor_id: Int64
     documents: list[bytes]
-    token: dict[str, Any]  # of a change stream: where the portion ends
+    token: dict[str, Any]  # of a change stream: the end of the portion
 
 
 def portion_of(reply: RawBSONDocument) -> Portion:
@@ -47,7 +47,7 @@ def find(
     collection: Collection[Any], query: RawBSONDocument, session: ClientSession, first: int
 ) -> Generator[list[bytes], None, None]:
     """The documents that a query finds: at most `first` of them, then as many at a time as fit into 16 MB. Outside a
-    transaction they are what a majority has, and not older than what a causal session has seen. As `portions`."""
+    transaction they are majority-committed, and not older than what a causal session has seen. As `portions`."""
     command: dict[str, Any] = {"find": collection.name, "filter": query, "batchSize": first}
     if not session.in_transaction:
         concern: dict[str, Any] = {"level": "majority"}
@@ -60,9 +60,9 @@ def find(
 def portions(
     database: Database[Any], command: dict[str, Any], session: ClientSession
 ) -> Generator[list[bytes], None, None]:
-    """What a find or listCollections command brings, reply by reply. To be closed if it is left early.
+    """The results of a find or listCollections command, reply by reply. Close it if you stop early.
 
-    Raises PyMongoError; nothing is tried again.
+    Raises PyMongoError; there are no retries.
     """
     name = command.get("find", "$cmd.listCollections")
     cursor_id = Int64(0)
@@ -83,4 +83,4 @@ def _kill(database: Database[Any], name: str, cursor_id: Int64, session: ClientS
     try:
         database.command("killCursors", name, cursors=[cursor_id], session=session, codec_options=RAW)
     except PyMongoError:
-        pass  # the server drops it by itself
+        pass  # the server closes it after a timeout

@@ -1,5 +1,5 @@
-"""Why a server refuses a document, in a sentence for people: from one entry of `writeErrors`, of which code,
-text and details are read. What is unknown is said in the server's own words. Pure."""
+"""Why a server refuses a document, as one readable sentence: from code, text and details of one entry of
+`writeErrors`. Unknown errors are quoted in the server's own words. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ VALIDATION = 121
 DUPLICATE_KEY = 11000
 LENGTH = 2_000
 VALUE_LENGTH = 200  # of a value of the document within the sentence
-_DETAILS = 5  # of a validator that finds much to complain about
+_DETAILS = 5  # of a validator with many violations
 
-_SIZE = "It is larger than the server takes"
-_DEPTH = "It is nested deeper than the server takes"
+_SIZE = "It is larger than the server accepts"
+_DEPTH = "It is nested deeper than the server accepts"
 _FIELD = "The server refuses a field"
 _INDEX = "An index of the collection cannot hold it"
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
@@ -66,13 +66,13 @@ def _duplicate(error: Mapping[str, Any], text: str) -> str:
         return text
     # E11000 duplicate key error collection: shop.people index: email_1 dup key: { email: "…" }
     index = text.partition(" index: ")[2].partition(" dup key")[0].partition(" collation")[0].strip()
-    # By a collation the server tells no value, only how it sorts
+    # With a collation the server reports the sort key instead of the value
     held = f"the value of {', '.join(value)}" if error.get("hexEncoded") else _shown(value)
     return f"Unique index {index or 'of the collection'}: {held} is held by another document"
 
 
 def _failed_rules(info: object, path: str) -> Iterator[str]:
-    """The leaves of what the server says about a validator, each with the field that it is about."""
+    """The leaves of the server's validator details, each with its field."""
     if isinstance(info, list):
         for part in info:
             yield from _failed_rules(part, path)
@@ -97,7 +97,7 @@ def _failed_rules(info: object, path: str) -> Iterator[str]:
 
 def _leaf(info: Mapping[str, Any], path: str) -> str:
     wanted = f"wanted {_shown(info['specifiedAs'])}" if "specifiedAs" in info else str(info["reason"])
-    # Of an array or a document its type says more than its text
+    # For arrays and documents the type is more useful than the text
     found = ""
     if "consideredType" in info:
         found = f", found {info['consideredType']}"

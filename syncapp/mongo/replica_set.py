@@ -1,5 +1,5 @@
-"""What keeps a server from being a replica set that sync can use, seen by a direct connection to it; what to do about it
-on the system that it runs on; and the last step, to initiate the set."""
+"""Diagnoses, over a direct connection, why a server is no replica set that sync can use; gives the steps for its
+operating system; and initiates the set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pymongo.uri_parser import parse_uri
 DEFAULT_NAME = "rs0"
 ANSWER_MS = 2_000
 ELECTION_SECONDS = 15.0
-BY_ITSELF = "The data stays, and sync begins by itself within 30 s."
+BY_ITSELF = "The data stays, and sync starts automatically within 30 s."
 
 
 class Standing(Enum):
@@ -28,21 +28,21 @@ class Standing(Enum):
     NOT_INITIATED = "started for a replica set that was not initiated"
     OTHER_NAME = "a replica set of another name than the URI says"
     RENAMED = "a replica set of which this server is no member under its present name"
-    UNREACHABLE_NAMES = "a replica set whose members have names that lead nowhere from here"
+    UNREACHABLE_NAMES = "a replica set whose members have names that cannot be reached from here"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The one server that a URI names, as it describes itself. What the login may not ask is empty."""
+    """The self-description of the one server of a URI. Fields that the login may not read are empty."""
 
-    address: str  # host:port, as the URI has it
+    address: str  # host:port, from the URI
     standing: Standing
-    set_name: str  # that it has, or that it was started for
+    set_name: str  # its set's, or that it was started with
     wanted: str = ""  # replicaSet of the URI
-    members: tuple[str, ...] = ()  # host:port, as the set has them
+    members: tuple[str, ...] = ()  # host:port, from the set's configuration
     arguments: tuple[str, ...] = ()  # of its command line
     config_file: str = ""
-    has_section: bool = False  # the configuration says something of replication already
+    has_section: bool = False  # the configuration file has a replication section
     checks_logins: bool = False
     system: str = ""  # linux, macOS, windows
 
@@ -70,7 +70,7 @@ def ask(uri: str) -> Node | None:
 
 
 def problem(node: Node, variable: str) -> str:
-    """In a sentence; empty: none. `variable`: the setting that has the URI."""
+    """One sentence; empty: none. `variable`: the setting with the URI."""
     if node.standing is Standing.STAND_ALONE:
         return (
             f"{variable} names a stand-alone server ({node.address}), and change streams and transactions need a"
@@ -86,12 +86,12 @@ def problem(node: Node, variable: str) -> str:
     if node.standing is Standing.RENAMED:
         return (
             f"The replica set of {node.address} ({variable}) calls its members {', '.join(node.members)}, under which"
-            " this server does not find itself any more"
+            " this server no longer finds itself"
         )
     if node.standing is Standing.UNREACHABLE_NAMES:
         return (
             f"{variable} leads to {node.address}, whose replica set calls its members {', '.join(node.members)}:"
-            " that leads nowhere from here"
+            " these names cannot be reached from here"
         )
     return ""
 
@@ -114,7 +114,7 @@ def steps(node: Node, variable: str, can_fix: bool = True) -> tuple[str, ...]:
 
 
 def explained(node: Node, variable: str, can_fix: bool = True) -> str:
-    """Problem and steps in one line; empty: nothing is wrong."""
+    """Problem and steps in one line; empty: no problem."""
     found = problem(node, variable)
     return f"{found}. {' '.join(steps(node, variable, can_fix))}" if found else ""
 
@@ -151,7 +151,7 @@ def _option(uri: str, name: str) -> str:
 
 
 def _direct(uri: str) -> MongoClient[dict[str, Any]]:
-    # Of two options of one name the driver takes the argument; a set that is named would hide a stand-alone server
+    # Arguments override the URI's options; a replicaSet option would hide a stand-alone server
     return MongoClient(
         uri,
         appname="isthmus start",
@@ -198,10 +198,10 @@ def _standing(hello: Mapping[str, Any], address: str, wanted: str, members: tupl
 
 
 def _configured(client: MongoClient[dict[str, Any]]) -> tuple[str, ...]:
-    """The members of a set that does not work."""
+    """The members of a set without a primary."""
     try:
         config = client.admin.command("replSetGetConfig")["config"]
-    except OperationFailure:  # there is none, or the login may not
+    except OperationFailure:  # there is none, or the login lacks the privilege
         return ()
     return tuple(member["host"] for member in config["members"])
 
@@ -218,7 +218,7 @@ def _can_be_reached(member: str) -> bool:
 def _command_line(client: MongoClient[dict[str, Any]]) -> dict[str, Any]:
     try:
         return dict(client.admin.command("getCmdLineOpts"))
-    except OperationFailure:  # the login may not
+    except OperationFailure:  # the login lacks the privilege
         return {}
 
 
@@ -238,7 +238,7 @@ def _numbered(*lines: str) -> tuple[str, ...]:
 
 
 def _restart_as_a_set(node: Node) -> list[str]:
-    """Until it was started again as one. Each line can be pasted where it says so."""
+    """Steps to restart it as one. Commands can be pasted."""
     if node.arguments and not node.config_file:
         command = shlex.join([*node.arguments, "--replSet", node.set_name])
         key = " and --keyFile" if node.checks_logins else ""
@@ -254,7 +254,7 @@ def _restart_as_a_set(node: Node) -> list[str]:
         lines = [f"Add to {file} the line `replication: {{replSetName: {node.set_name}}}`"]
     if node.checks_logins:
         lines.append(
-            "Since it checks logins, make a key file (openssl rand -base64 756), owned by mongod's user with mode 400, and"
+            "Access control is on: create a key file (openssl rand -base64 756), owned by mongod's user with mode 400, and"
             f" name it in {file} below `security:` with the line `  keyFile: /path/of/the/key`"
         )
     return [*lines, f"Restart it: {restart}"]
@@ -269,11 +269,11 @@ def _reachable(node: Node, variable: str) -> tuple[str, ...]:
     if len(node.members) > 1:
         names = " ".join(sorted({member.rpartition(":")[0] for member in node.members}))
         return (
-            f"Let this host know the names {names} (its name service, or /etc/hosts), and reach their ports",
+            f"Make the names {names} resolvable on this host (DNS, or /etc/hosts), and their ports reachable",
         )
     return (
-        f"Add directConnection=true to {variable}; or let this host know the name"
-        f" {node.members[0].rpartition(':')[0]} (its name service, or /etc/hosts); or rename the member, in mongosh:"
+        f"Add directConnection=true to {variable}; or make resolvable on this host the name"
+        f" {node.members[0].rpartition(':')[0]} (DNS, or /etc/hosts); or rename the member, in mongosh:"
         f" {_rename(node)}",
     )
 

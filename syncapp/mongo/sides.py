@@ -1,4 +1,4 @@
-"""Connections of which it is known to which side they lead, so that errors can say so."""
+"""Connections with a known side, so that errors can name it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def connect_side(
         error = _in_the_drivers_words(uri, raised)
         note_side(error, side)
         if error is raised:
-            raise  # from itself would be a chain without an end
+            raise  # raised from itself the chain would be endless
         raise error from raised
     _sides[database.client] = side
     return database
@@ -41,7 +41,7 @@ def connect_side(
 
 @contextmanager
 def of_side(database: Database[Any]) -> Iterator[None]:
-    """The driver's errors that come out of this are noted to come from the database's side."""
+    """Notes the database's side on the driver's errors raised within."""
     try:
         yield
     except PyMongoError as error:

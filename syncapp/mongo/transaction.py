@@ -1,4 +1,4 @@
-"""Transactions as the protocol needs them, and when their reads were made."""
+"""Transactions as the protocol needs them, and the positions of their reads."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ NO_SESSIONS = "Sessions are not supported"
 
 @contextmanager
 def ready_connections(client: MongoClient[Any]) -> Iterator[None]:
-    """Around what needs a session. A server that has just started belongs to no replica set for a moment, and a direct
-    connection that is made then refuses sessions for as long as it lives, which can be for ever. Such connections
+    """For code that needs a session. A server that has just started is not in its replica set for a moment, and a
+    direct connection made then refuses sessions permanently. Such connections
     are dropped. Raises AutoReconnect for one."""
     try:
         yield
     except ConfigurationError as error:
         if NO_SESSIONS not in str(error):
             raise
-        for server in list(client._topology._servers.values()):  # the driver has no public way
+        for server in list(client._topology._servers.values()):  # the driver has no public API for this
             server.pool.reset_without_pause()
         raise AutoReconnect("The connection was made before the server was ready") from error
 
@@ -59,7 +59,7 @@ def transaction(database: Database[Any]) -> Iterator[ClientSession]:
 
 @contextmanager
 def aborted_transaction(database: Database[Any]) -> Iterator[ClientSession]:
-    """To try what the server says: nothing of it stays."""
+    """To test the server's reaction: everything is rolled back."""
     with session_of(database) as session:
         session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
         try:
@@ -70,7 +70,7 @@ def aborted_transaction(database: Database[Any]) -> Iterator[ClientSession]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The driver's errors as ours, but for a duplicate key, which is protocol."""
+    """Converts the driver's errors to ours, except for a duplicate key, which is part of the protocol."""
     try:
         yield
     except DuplicateKeyError:
@@ -80,6 +80,6 @@ def translated() -> Iterator[None]:
 
 
 def read_position(session: ClientSession) -> int:
-    """An upper bound of the cluster time of what the session read last."""
+    """An upper bound of the cluster time of the session's last read."""
     at = session.operation_time
     return 0 if at is None else at.time << 32 | at.inc

@@ -1,4 +1,4 @@
-"""How long the local server lets a transaction stay open. A killed worker's transaction keeps its
+"""The local server's transactionLifetimeLimitSeconds. A killed worker's transaction keeps its
 documents locked for that long: an application's write to one of them waits."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from syncapp.mongo.errors import translate
 
 log = structlog.get_logger(__name__)
 PARAMETER = "transactionLifetimeLimitSeconds"
-SECONDS = 20  # far more than one of our transactions takes
+SECONDS = 20  # far more than our transactions take
 
 
 def read_transaction_lifetime(database: Database[Any]) -> int:
@@ -40,7 +40,7 @@ def lower_transaction_lifetime(local: Database[Any]) -> None:
             )
     except PyMongoError as error:
         log.info(
-            "Transaction lifetime of the local server left as it is; sync_doctor says more",
+            "Transaction lifetime of the local server not lowered; see sync_doctor",
             event_name="lifetime_left",
             error=str(translate(error)),
         )

@@ -1,5 +1,5 @@
-"""The unique indexes of a collection, and what the server itself says of values in them: which documents hold them,
-which are equal there (a collation, numbers of several types), and which documents a partial index takes."""
+"""The unique indexes of a collection, and queries about their values: which documents hold them,
+which are equal there (a collation, numbers of several types), and which documents a partial index contains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from syncapp.mongo.transaction import session_of
 
 NAMESPACE_NOT_FOUND = 26
 BRANCHES = 1_000  # of one query
-LITERAL_BYTES = 4_000_000  # of documents that are sent to be looked at
+LITERAL_BYTES = 4_000_000  # of documents sent for evaluation
 _REGEX, _DOCUMENT = 0x0B, 0x03
 _NAN = b"\x01" + struct.pack("<d", math.nan)  # the first kind after null
 _MIN_KEY = b"\xff"
@@ -39,7 +39,7 @@ class UniqueIndex(NamedTuple):
     partial: bytes
 
     def keys(self, document: bytes | None) -> set[bytes]:
-        """What it would hold of a document, if it is not partial. None where that is not known for certain."""
+        """A document's keys, if the index is not partial. None if that is not certain."""
         try:
             return set() if document is None else index_keys(document, self.paths, self.sparse)
         except Unsure:
@@ -49,7 +49,7 @@ class UniqueIndex(NamedTuple):
 def unique_indexes(database: Database[Any], collection: str) -> list[UniqueIndex]:
     """All but the one on `_id`, and those (2dsphere, text) whose keys are not values. Raises PyMongoError."""
     try:
-        # More than 64 indexes there cannot be: one reply brings them all
+        # There are at most 64 indexes: one reply contains them all
         reply = database.command({"listIndexes": collection}, codec_options=read_commands.RAW)
     except OperationFailure as error:
         if error.code == NAMESPACE_NOT_FOUND:
@@ -86,7 +86,7 @@ def _index(raw: bytes) -> UniqueIndex | None:
 def documents_with(
     database: Database[Any], collection: str, index: UniqueIndex, keys: Sequence[bytes]
 ) -> Iterator[bytes]:
-    """The documents in an index that have one of these keys, and perhaps some more. Raises PyMongoError."""
+    """The documents in an index with one of these keys, possibly with false positives. Raises PyMongoError."""
     in_queries = []
     for key in keys:
         values = values_of(key)
@@ -123,7 +123,7 @@ def _find(
 
 
 def _nothing_at(index: UniqueIndex, values: Sequence[bytes], place: int) -> bool:
-    """Null at a dotted path: an array on the way makes such a key too, which no query for null finds."""
+    """Null at a dotted path: an array on the path has such a key too, which a query for null does not find."""
     return values[place] == NULL and len(index.paths[place]) > 1
 
 
@@ -149,7 +149,7 @@ def _query(index: UniqueIndex, keys: Sequence[Sequence[bytes]]) -> bytes:
         return wrap(b"\x03" + paths[0] + b"\0" + wrap(b"\x04$in\0" + wrap(choice)))
     branches = []
     for place, values in enumerate(wanted):
-        # $eq: a value that is a regular expression is meant as a value, not as a pattern
+        # $eq: a regular expression is compared as a value, not as a pattern
         conditions = [
             b"\x03" + path + b"\0" + wrap(one[:1] + b"$eq\0" + one[1:])
             for part, (path, one) in enumerate(zip(paths, values, strict=True))
@@ -160,7 +160,7 @@ def _query(index: UniqueIndex, keys: Sequence[Sequence[bytes]]) -> bytes:
 
 
 def _is_operator(value: bytes) -> bool:
-    """Would $in take the value for something else?"""
+    """Would $in interpret the value?"""
     return value[0] == _REGEX or (value[0] == _DOCUMENT and value[6:7] == b"$")
 
 
@@ -171,7 +171,7 @@ def classes_of(
     server was not asked about (the collection is empty) are all different. Raises PyMongoError."""
     found = {key: place for place, key in enumerate(keys)}
     if sum(map(len, keys)) > 2 * LITERAL_BYTES:
-        return found  # more than one command may hold: equal are those of the same bytes
+        return found  # too large for one command: fall back to equal bytes
     pipeline = [
         *_literally([b"\x03v\0" + key for key in keys]),
         {"$group": {"_id": "$v", "places": {"$push": f"${_NUMBER}"}}},
@@ -187,7 +187,7 @@ def classes_of(
 def taken_by(
     database: Database[Any], collection: str, index: UniqueIndex, documents: Sequence[bytes]
 ) -> list[bool]:
-    """Which of these versions of documents a partial index takes. Raises PyMongoError."""
+    """Which of these versions of documents a partial index contains. Raises PyMongoError."""
     if not index.partial:
         return [True] * len(documents)
     names = _fields_of(index.partial)
@@ -208,7 +208,7 @@ def taken_by(
 
 
 def _fields_of(expression: bytes) -> set[bytes]:
-    """The top-level fields that a filter may look at."""
+    """The top-level fields that a filter may use."""
     found = set()
     for kind, name, value in elements(expression):
         if not name.startswith(b"$"):
@@ -231,7 +231,7 @@ def _portions(sizes: Sequence[int], most: int = 1 << 30) -> Iterator[tuple[int, 
 
 
 def _literally(documents: Sequence[bytes]) -> list[Any]:
-    """Stages that bring these documents (as BSON elements), numbered, whatever the collection holds."""
+    """Stages that produce these documents (as BSON elements), numbered, whatever the collection holds."""
     numbered = [
         b"\x03%d\0" % place + wrap(one + b"\x10" + _NUMBER.encode() + b"\0" + place.to_bytes(4, "little"))
         for place, one in enumerate(documents)

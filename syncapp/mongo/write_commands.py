@@ -1,5 +1,5 @@
-"""Write commands as they go over the wire, inside a transaction. The driver's bulk API takes two to three times
-as long a document."""
+"""Raw write commands, inside a transaction. The driver's bulk API takes two to three times
+as long per document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from syncapp.core.content import wrap
 from syncapp.mongo.read_commands import RAW
 
 Statement = Mapping[str, Any]
-COMMAND_BYTES = 14_000_000  # of statements: one that is larger goes alone
+COMMAND_BYTES = 14_000_000  # of statements: a larger one is sent alone
 PLACE_BYTES = 8  # of each in the array: its type and number
 
 
@@ -26,7 +26,7 @@ def statement(query: bytes, change: bytes) -> RawBSONDocument:
 
 
 def insert(collection: Collection[Any], documents: Sequence[Statement], session: ClientSession) -> None:
-    """Insert documents in their order. Raises BulkWriteError, with the place of the first that is refused."""
+    """Insert documents in order. Raises BulkWriteError, with the index of the first refused one."""
     _run(collection, "insert", "documents", documents, session)
 
 
@@ -57,7 +57,7 @@ def _run(
 
 
 def _portions(statements: Sequence[Statement]) -> Iterator[list[Statement]]:
-    """What fits into one command each, which must stay below 16 MB like a document."""
+    """Split into commands, each below 16 MB like a document."""
     portion: list[Statement] = []
     size = 0
     for one in statements:
@@ -72,6 +72,6 @@ def _portions(statements: Sequence[Statement]) -> Iterator[list[Statement]]:
 
 
 def _counted_from(start: int, reply: RawBSONDocument) -> dict[str, Any]:
-    """The reply with the place of the first error among all statements."""
+    """The reply with the index of the first error among all statements."""
     first = dict(reply["writeErrors"][0])
     return {**reply, "writeErrors": [{**first, "index": start + first["index"]}]}

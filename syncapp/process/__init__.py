@@ -1,1 +1,1 @@
-"""How a process of the product behaves: its memory, and Django's database reached without waiting for it for ever."""
+"""Process-level helpers: memory, and calls to Django's database with a time limit."""

@@ -1,5 +1,5 @@
-"""Django's database for processes that must not wait for it: a thread does what is asked, one thing after the other,
-and whoever asked goes on after a moment if it takes longer (a server that is frozen never answers)."""
+"""Django's database for processes that must not block on it: a thread executes the calls one after the other,
+and the caller stops waiting after a time limit (a frozen server never answers)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.db.utils import Error
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 5.0
-PAUSE_SECONDS = 1.0  # after a failure: each piece of work would wait as long for a connection again
+PAUSE_SECONDS = 1.0  # after a failure: each call would wait as long for a connection again
 
 
 class DatabaseAway(DatabaseError):
@@ -25,7 +25,7 @@ class DatabaseAway(DatabaseError):
 
 
 class DjangoCalls:
-    """One a process and purpose: threads and connections do not survive a fork."""
+    """One per process and purpose: threads and connections do not survive a fork."""
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience = patience_seconds
@@ -36,8 +36,8 @@ class DjangoCalls:
         self._why = ""
 
     def call(self, act: Callable[[], T]) -> T:
-        """What `act` returns. Raises DatabaseError; DatabaseAway if there was no answer in time, or just now: then it
-        may be done later all the same, or not."""
+        """What `act` returns. Raises DatabaseError; DatabaseAway if there was no answer in time, or very recently: then
+        it may or may not be executed later."""
         if self._current is not None and not self._current.done():
             raise DatabaseAway("Django's database has not answered yet")
         if time.monotonic() < self._away_until:
@@ -67,7 +67,7 @@ class DjangoCalls:
 
 
 def drop_broken_connections(error: BaseException) -> None:
-    """A connection that broke stays so: outside of a request Django makes no new one by itself."""
+    """A broken connection stays broken: outside of a request Django does not reconnect."""
     if isinstance(error, Error):
         with suppress(Error):
             connections.close_all()

@@ -1,3 +1,3 @@
-"""What an operator has chosen: the toggle, the strategy, exclusions and validation, and what follows for one collection.
+"""The operators' settings: toggle, strategy, exclusions and validation, and the resulting policy for one collection.
 
-Kept in Django's database, with a copy in MongoDB for when that is away."""
+Kept in Django's database, with a copy in MongoDB for when that is down."""

@@ -1,4 +1,4 @@
-"""The rules as a worker's process keeps them from batch to batch."""
+"""The rules, cached in a worker process."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class CurrentRules:
         self._read_at = 0.0
 
     def at_least(self, version: int) -> Rules:
-        """Rules that are a second old at most, and not older than this version.
+        """Rules that are at most a second old, and at least of this version.
 
-        Raises RulesOutOfDate if there are none so new, PyMongoError or DatabaseError.
+        Raises RulesOutOfDate if this version is not available, PyMongoError or DatabaseError.
         """
         now = time.monotonic()
         if self._rules is None or self._rules.version < version or now - self._read_at > KEEP_SECONDS:
             self._rules, self._read_at = self._load(), now
         if self._rules.version < version:
             raise RulesOutOfDate(
-                f"rules of version {self._rules.version} were read instead of {version}: listener and workers need "
+                f"rules of version {self._rules.version} were read instead of {version}: listener and workers must use "
                 "the same DATABASE_URL"
             )
         return self._rules

@@ -1,8 +1,8 @@
-"""What the environment says about that which can also be changed at run time: what is new in it since the last
-start, and where each value that is in force came from.
+"""The environment's values of what can also be changed at run time: what has changed since the last
+start, and the source of each current value.
 
-Kept in the row of switches as {variable: value, …, "given": [variables that stood there]}. A row of an older
-release has no "given": it says nothing about lines that are new, so that an upgrade changes nothing.
+Stored in the row of switches as {variable: value, …, "given": [variables that were set]}. A row of an older
+release has no "given": new variables are then unknown, so that an upgrade changes nothing.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Environment:
-    """`values`: of all names, or of none if there was no start. `given`: those that stood in the environment;
-    None: that is not known."""
+    """`values`: of all names, or of none before the first start. `given`: those set in the environment;
+    None: unknown."""
 
     values: Mapping[str, Any]
     given: frozenset[str] | None
@@ -43,7 +43,7 @@ class Environment:
 
     @classmethod
     def kept(cls, document: Mapping[str, Any]) -> Environment:
-        """As the last start left it."""
+        """As stored by the last start."""
         given = document.get(GIVEN) if document else ()
         values = {name: value for name, value in document.items() if name != GIVEN}
         return cls(values, None if given is None else frozenset(given))
@@ -52,8 +52,8 @@ class Environment:
         return {**self.values, GIVEN: sorted(self.given or ())}
 
     def changed_since(self, last: Environment) -> list[str]:
-        """What says something else than at the last start. A line that was not there says something new, also
-        if it is the default; one that went says the default."""
+        """The names whose values differ from the last start. A newly set variable counts as changed, even
+        if it has the default value; a removed one has the default."""
         return [name for name in self.values if self._is_new(name, last)]
 
     def _is_new(self, name: str, last: Environment) -> bool:
@@ -71,7 +71,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class InForce:
-    """A value and where it came from. `next`: what the environment says now, if the next start will take that."""
+    """A value and its source. `next`: the environment's value, if the next start will take it."""
 
     name: str
     value: Any
@@ -92,7 +92,7 @@ class InForce:
 
 
 def values_in_force(switches: SyncSwitches, now: SyncSettings | None = None) -> list[InForce]:
-    """Empty before the first start. `now`: the environment of this process, if it is asked what the next start
+    """Empty before the first start. `now`: the environment of this process, to show what the next start
     would change."""
     from syncapp.models import ExcludedCollection
 
@@ -102,7 +102,7 @@ def values_in_force(switches: SyncSwitches, now: SyncSettings | None = None) -> 
     values = dict(zip(NAMES, (switches.enabled, switches.strategy, patterns), strict=True))
     last = Environment.kept(switches.environment)
     present = Environment.of(now) if now else None
-    # What does not stand in this process's environment may well stand in that of the listener
+    # A variable that is not set for this process may be set for the listener
     new = set(present.changed_since(last)) & set(present.given or ()) if present else set()
     return [
         InForce(
@@ -118,7 +118,7 @@ def values_in_force(switches: SyncSwitches, now: SyncSettings | None = None) -> 
 def _source(name: str, value: Any, last: Environment) -> Source:
     if value != last.values.get(name):
         return Source.RUN_TIME
-    # Not known (a record of an older version): the default is the likelier one if it is the same
+    # Unknown (a record of an older version): assume the default if the value is equal
     default = last.given is None and value == Environment.of(load({})).values[name]
     absent = last.given is not None and name not in last.given
     return Source.DEFAULT if default or absent else Source.ENVIRONMENT

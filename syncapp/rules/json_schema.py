@@ -1,6 +1,6 @@
-"""One schema, compiled: a document in raw BSON in, what is wrong with it out.
+"""A compiled schema: it takes a document as raw BSON and returns its violations.
 
-It means what it means in a validator of the server: types are those of BSON, and 1 is not 1.0.
+The semantics are those of a server-side validator: BSON types, and 1 is not 1.0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from syncapp.core.content import decode_for_people
 from syncapp.rules.bson_types import BSON_TYPES, JSON_TYPES, is_number, type_name
 from syncapp.rules.schema_check import read_schema
 
-ERRORS = 3  # that a reason names
+ERRORS = 3  # named in a reason
 _SHOWN = 100  # characters of a value
 
 Errors = Iterator[ValidationError]
@@ -29,7 +29,7 @@ Schema = Mapping[str, Any]
 
 
 def compile_schema(schema: object) -> Callable[[bytes], str | None]:
-    """A function that says what is wrong with a document. None: nothing. Raises WrongSchema."""
+    """A function that returns a document's violations. None: none. Raises WrongSchema."""
     validator = _Validator(read_schema(schema))
 
     def check(document: bytes) -> str | None:
@@ -43,7 +43,7 @@ def compile_schema(schema: object) -> Callable[[bytes], str | None]:
 
 
 def _plain_references(value: Any, document: bytes) -> Any:
-    """PyMongo reads {$ref, $id} as an object of its own; to a rule it is a document like any other."""
+    """PyMongo decodes {$ref, $id} as a DBRef; for a rule it is an ordinary document."""
     if b"$ref\0" not in document:
         return value
     if isinstance(value, DBRef):
@@ -58,7 +58,7 @@ def _plain_references(value: Any, document: bytes) -> Any:
 def _sentence(error: ValidationError) -> str:
     path = ".".join(str(part) for part in error.absolute_path) or "the document"
     words = _WORDS.get(str(error.validator))
-    # The library's own words repeat the value, which may have 16 MB
+    # The library's own messages contain the value, which may have 16 MB
     return f"{path} {words(error) if words else error.message}"
 
 
@@ -83,7 +83,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-# The keywords in which BSON differs from JSON, and those about which the library says too much
+# The keywords in which BSON differs from JSON, and those with too long messages in the library
 
 
 def _type(

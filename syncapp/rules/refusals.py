@@ -1,7 +1,7 @@
-"""Collections that cannot be synchronised, each with the reason: named, never left out in silence.
+"""Collections that cannot be synchronised, each with the reason: reported, never skipped silently.
 
-Their documents do not behave like others: a view has none of its own, changes of a time series bring no
-events, a capped collection drops documents by itself, a default collation matches other `_id`s.
+Their documents behave differently: a view has none of its own, changes of a time series have no
+events, a capped collection removes documents automatically, a default collation matches other `_id`s.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def refusals(local: Database[Any], atlas: Database[Any]) -> dict[str, str]:
 
 
 def why_refused(local: Mapping[str, Any] | None, atlas: Mapping[str, Any] | None) -> str:
-    """What stands against a collection, whose descriptions are those of listCollections. None: it does
+    """Why a collection is refused, given its listCollections entries. None: it does
     not exist on that side. Empty: it can be synchronised."""
     for info, side in ((local, "the local side"), (atlas, "Atlas")):
         why = "" if info is None else _why(info, side)
@@ -42,24 +42,22 @@ def why_refused(local: Mapping[str, Any] | None, atlas: Mapping[str, Any] | None
 def _why(info: Mapping[str, Any], side: str) -> str:
     kind, options = info.get("type", "collection"), info.get("options", {})
     if TEMPORARY.match(info.get("name", "")):
-        return (
-            f"Its name on {side} is one that the server uses for what it writes by itself ($out): rename it."
-        )
+        return f"Its name on {side} is used by the server for temporary collections ($out): rename it."
     if why := why_refused_name(info):
         return why
     if kind == "view":
         return f"It is a view on {side}: a view has no documents of its own."
     if kind == "timeseries":
-        return f"It is a time-series collection on {side}: the server reports no changes of those."
+        return f"It is a time-series collection on {side}: the server reports no changes of these."
     if options.get("capped"):
-        return f"It is a capped collection on {side}: the server drops its oldest documents by itself."
+        return f"It is a capped collection on {side}: the server removes its oldest documents automatically."
     if options.get("collation", {}).get("locale", "simple") != "simple":
-        return f"It has a default collation on {side}: two _ids that sync tells apart can be one there."
+        return f"It has a default collation on {side}: two _ids that differ for sync can be equal there."
     return ""
 
 
 def why_refused_name(info: Mapping[str, Any]) -> str:
-    """Why nobody can ask for its documents; empty: everybody can. `info`: as mongo/listing.py gives it."""
+    """Why its documents cannot be queried; empty: they can. `info`: from mongo/listing.py."""
     if info.get("type") == NOT_UTF_8:
         return "Its name is not UTF-8: no driver can ask for its documents."
     return "" if is_usable(info.get("name", "")) else _NAME
@@ -74,18 +72,18 @@ def _collections(database: Database[Any], name: str = "") -> dict[str, Mapping[s
 
 
 def _only_looks_temporary(info: Mapping[str, Any]) -> bool:
-    """Has an application given a collection a name of the server's own, which goes by itself?"""
+    """Has an application used the server's naming scheme for temporary collections?"""
     return bool(TEMPORARY.match(info["name"])) and not info.get("options", {}).get("temp")
 
 
 def is_usable(name: str) -> bool:
-    """Does the driver take the name? The server takes some that it does not: `a.`, `a..b`."""
+    """Does the driver accept the name? The server accepts some that it does not: `a.`, `a..b`."""
     return ".." not in name and not name.startswith(".") and not name.endswith(".")
 
 
 class RefusalCheck:
-    """Asks about one collection before documents of it are touched. That it is not refused holds for a
-    moment; that it is refused is asked again each time, since what was skipped wrongly would be missing."""
+    """Checks a collection before its documents are processed. A negative result is cached for a
+    moment; a refusal is checked again each time, since wrongly skipped changes would be missing."""
 
     def __init__(
         self, local: Database[Any], atlas: Database[Any], clock: Callable[[], float] = time.monotonic
@@ -97,13 +95,13 @@ class RefusalCheck:
     def why(self, name: str) -> str:
         """Why the collection is refused; empty: it is not. Raises PyMongoError."""
         if not is_usable(name):
-            return _NAME  # also when it is gone: nobody could ask for its documents
+            return _NAME  # also when it is gone: its documents cannot be queried
         now = self._clock()
         if now - self._allowed_at.get(name, float("-inf")) < KEEP_SECONDS:
             return ""
         infos = [_collections(database, name).get(name) for database in self._databases]
         answer = why_refused(*infos)
-        # A collection that is missing on a side may be created there at any moment, as anything
+        # A collection that is missing on a side may be created there at any moment, as any kind
         if not answer and None not in infos:
             self._allowed_at[name] = now
         return answer

@@ -1,5 +1,5 @@
-"""The rules that hold now, as one frozen value: read by listener and workers from Django's
-database, and what was chosen at the first run from the local `_sync_metadata`."""
+"""The current rules, as one frozen value: read by listener and workers from Django's
+database, and the choice of the first run from the local `_sync_metadata`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from syncapp.store.rules_copy import StoredRules
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`enabled`: pulls are allowed. `paused`: nothing moves. `version` rises with every change."""
+    """`enabled`: pulls are allowed. `paused`: no transfers. `version` rises with every change."""
 
     enabled: bool
     paused: bool
@@ -62,7 +62,7 @@ def load_rules(local: Database[Any]) -> Rules:
 
 
 def rules_of(local: Database[Any], found: StoredRules) -> Rules:
-    """Together with what the local MongoDB holds. Raises PyMongoError."""
+    """Combined with the local MongoDB's records. Raises PyMongoError."""
     return Rules(
         enabled=found.enabled,
         paused=found.paused,

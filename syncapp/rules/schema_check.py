@@ -1,5 +1,5 @@
-"""Can this be used as a validation rule? A keyword that is not supported is refused when the rule is saved: a
-rule that is half understood would let anything through."""
+"""Checks a schema for use as a validation rule. An unsupported keyword is refused when the rule is saved: a
+rule that is only partly understood would accept anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DEEPEST = 50  # schemas within each other
 
 
 class WrongSchema(Exception):
-    """The schema cannot be used. The text says where, and what is allowed there."""
+    """The schema cannot be used. The text says where, and what is allowed."""
 
 
 def read_schema(given: object) -> dict[str, Any]:
@@ -30,14 +30,14 @@ def read_schema(given: object) -> dict[str, Any]:
     try:
         read = json_util.loads(json.dumps(schema), json_options=_VALUES)
     except (ValueError, TypeError, RecursionError, BSONError) as error:
-        raise WrongSchema(f"the schema holds what is no extended JSON: {error}") from None
+        raise WrongSchema(f"the schema is not valid extended JSON: {error}") from None
     _check(read, "", 0)
     return dict(read)
 
 
 def new_rule(given: object) -> dict[str, Any]:
-    """The schema as it is kept. Raises WrongSchema, also for one that would let everything through: whoever makes a
-    rule wants something of documents."""
+    """The schema in its stored form. Raises WrongSchema, also for one that would accept everything, since that is
+    certainly a mistake."""
     read_schema(given)
     schema = cast(dict[str, Any], unwrapped(given))
     if not set(schema) - _ONLY_TEXT:
@@ -51,7 +51,7 @@ def new_rule(given: object) -> dict[str, Any]:
 
 
 def unwrapped(given: object) -> object:
-    """A schema may be given as validators have it, in {"$jsonSchema": …}."""
+    """A schema may be wrapped as in validators, in {"$jsonSchema": …}."""
     return given["$jsonSchema"] if isinstance(given, dict) and list(given) == ["$jsonSchema"] else given
 
 
@@ -74,7 +74,7 @@ def _check(schema: object, path: str, depth: int) -> None:
 
 
 def _parts(schema: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    """The schemas that stand in a schema."""
+    """The subschemas of a schema."""
     for keyword in ("properties", "patternProperties"):
         for name, part in schema.get(keyword, {}).items():
             yield f"{keyword}.{name}", part

@@ -1,5 +1,5 @@
-"""Where processes that move documents get the rules: from Django's database, and while that is away as they were
-last copied to the local MongoDB."""
+"""The rules for processes that transfer documents: from Django's database, and while that is down from the
+last copy in the local MongoDB."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from syncapp.store import rules_copy
 from syncapp.store.rules_copy import StoredRules
 
 log = structlog.get_logger(__name__)
-PATIENCE_SECONDS = 2.0  # a batch waits for it, and the copy is as good
+PATIENCE_SECONDS = 2.0  # a batch waits for it, and the copy is good enough
 OVERRULING = (
     "BIDIRECTIONAL_SYNC_ENABLED",
     "BIDIRECTIONAL_EXCLUDED_COLLECTIONS",
@@ -52,7 +52,7 @@ class RulesSource:
 
 
 class ListenersRules(RulesSource):
-    """For the listener, which also keeps the copy, and takes over what the environment says at its start."""
+    """For the listener, which also writes the copy, and applies the environment's values at its start."""
 
     def __init__(self, local: Callable[[], Database[Any]], settings: SyncSettings) -> None:
         super().__init__(local)
@@ -61,14 +61,14 @@ class ListenersRules(RulesSource):
         self._copied: StoredRules | None = None
 
     def apply_environment(self) -> bool:
-        """Values of the environment that differ from the last start's hold from now on. False: not yet, since
-        Django's database is away."""
+        """Apply values of the environment that differ from the last start. False: not yet, since
+        Django's database is down."""
         if not self._environment_applied:
             try:
                 self._calls.call(lambda: apply_environment(self._settings))
             except DatabaseError as error:
                 log.warning(
-                    "Django's database is away: what the environment says is compared later",
+                    "Django's database is unavailable: the environment's values are compared later",
                     event_name="environment_waits",
                     error=describe(error),
                 )
@@ -77,11 +77,11 @@ class ListenersRules(RulesSource):
         return True
 
     def _stored(self, environment: str | None = None) -> StoredRules:
-        """While Django's database is away: only if the environment says what it said at the last start. What a change
-        of it overrules is not known without that database."""
+        """While Django's database is down: only if the environment is unchanged since the last start. What a change
+        of it overrides is unknown without that database."""
         known, environment = self.apply_environment(), _environment()
         rules = super()._stored(environment)
-        # First of all: a worker may need it as soon as a batch goes out by these rules
+        # First: a worker may need it as soon as a batch is sent under these rules
         if known and rules != self._copied:
             rules_copy.save_copy(self._local(), rules, environment)
             self._copied = rules
@@ -89,5 +89,5 @@ class ListenersRules(RulesSource):
 
 
 def _environment() -> str:
-    """What it says of the things that can be changed at run time."""
+    """Its values of what can be changed at run time."""
     return json.dumps({name: os.environ.get(name, "") for name in OVERRULING})

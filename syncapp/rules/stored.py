@@ -11,8 +11,8 @@ def read() -> StoredRules:
     from syncapp.models import ExcludedCollection, ValidationRule
     from syncapp.rules.switches import get_switches
 
-    # The version is read first: rules that change between the queries are newer than it says, and are
-    # read again when the next version is seen
+    # The version is read first: rules that change between the queries are newer than it, and are
+    # read again with the next version
     switches = get_switches()
     validation = ValidationRules.of(ValidationRule.objects.values_list("pattern", "schema"))
     return StoredRules(

@@ -18,9 +18,9 @@ from syncapp.rules.environment import Environment, values_in_force
 
 log = structlog.get_logger(__name__)
 
-# Who changes something; None: the product itself. Callers have checked the permission
+# The acting user; None: the product itself. Callers have checked the permission
 Actor = AbstractBaseUser | AnonymousUser | None
-# While a command runs that a person typed: the operating-system user. Empty: the product itself acts
+# During a command typed by an operator: the operating-system user. Empty: the product itself acts
 TYPED_BY: ContextVar[str] = ContextVar("typed_by", default="")
 
 
@@ -30,7 +30,7 @@ def get_switches() -> SyncSwitches:
 
 
 def switches_version() -> int:
-    """Raised by every change of what can be changed at run time. Raises DatabaseError."""
+    """Incremented by every change at run time. Raises DatabaseError."""
     return SyncSwitches.objects.filter(id=1).values_list("version", flat=True).first() or 0
 
 
@@ -41,13 +41,13 @@ def audit(user: Actor, action: str, detail: str = "") -> None:
 
 @transaction.atomic
 def apply_environment(settings: SyncSettings) -> SyncSwitches:
-    """At a start: what differs in the environment from the last start wins over what was set since, as does a
-    line that was not there at the last start, whatever it says."""
+    """At a start: values in the environment that differ from the last start override what was set since, as do
+    newly set variables, whatever their value."""
     get_switches()
     switches = SyncSwitches.objects.select_for_update().get(id=1)
     now, last = Environment.of(settings), Environment.kept(switches.environment)
     changed = now.changed_since(last)
-    if not last.values:  # the first start: a default does not win over what somebody has chosen before it
+    if not last.values:  # the first start: a default does not override a choice made before it
         undecided = () if ExcludedCollection.objects.exists() else ("BIDIRECTIONAL_EXCLUDED_COLLECTIONS",)
         changed = [name for name in changed if name in settings.given or name in undecided]
     for name in changed:
@@ -74,6 +74,6 @@ def apply_environment(settings: SyncSettings) -> SyncSwitches:
 
 
 def raise_version() -> None:
-    """Rules have changed: workers that have older ones read them again."""
+    """Rules have changed: workers with older ones reload them."""
     get_switches()
     SyncSwitches.objects.filter(id=1).update(version=F("version") + 1)

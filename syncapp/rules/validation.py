@@ -1,4 +1,4 @@
-"""The validation rules that hold now: which collections must look how, before sync writes them anywhere."""
+"""The current validation rules, checked before sync writes a document on either side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREFIX = "Validation rule"
 
 @dataclass(frozen=True, slots=True)
 class ValidationRules:
-    """Pairs of a pattern of collections and a schema as JSON text. All that fit a collection count."""
+    """Pairs of a pattern of collections and a schema as JSON text. All that match a collection apply."""
 
     rules: tuple[tuple[str, str], ...] = ()
 
@@ -25,7 +25,7 @@ class ValidationRules:
         return cls(tuple(sorted((pattern, json.dumps(schema)) for pattern, schema in rules)))
 
     def check_for(self, collection: str) -> Check | None:
-        """Says why a document of this collection must not be written. None: no rule is about it."""
+        """A check that returns why a document of this collection must not be written. None: no rule applies."""
         checks = [
             (pattern, compiled(schema))
             for pattern, schema in self.rules
@@ -45,8 +45,8 @@ class ValidationRules:
 
 @lru_cache(maxsize=256)
 def compiled(schema: str) -> Check:
-    """Rules are read again every second, and compiling takes longer than reading."""
-    # The library takes a while to be imported: a process pays for it when there is a rule
+    """Cached: rules are reloaded every second, and compiling takes longer than reading."""
+    # The library is slow to import: only when there is a rule
     from syncapp.rules.json_schema import compile_schema
 
     return compile_schema(json.loads(schema))

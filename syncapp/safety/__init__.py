@@ -1,1 +1,1 @@
-"""What must not travel without being asked about: mass deletes, drops, databases that went back in time, loops."""
+"""Events that need an operator's decision: mass deletes, drops, databases that went back in time, loops."""

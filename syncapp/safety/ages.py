@@ -1,7 +1,7 @@
-"""Which documents of a collection came lately, and which of those that have gone were older: by the events that bring and
-take them, since neither a document nor what sync keeps of it says when it was made.
+"""Tracks a collection's recent inserts, and which deleted documents were older: from the events, since neither
+a document nor sync's state of it has its time of creation.
 
-Where there are many only a share of them is followed, chosen by their hashes, and stands for all.
+Of many only a sample is tracked, chosen by their hashes.
 """
 
 from __future__ import annotations
@@ -11,36 +11,36 @@ from enum import IntEnum
 
 from syncapp.core.values import Side
 
-MOST_KEYS = 4_096  # that are followed in a collection; twice as many are thinned out
+MOST_KEYS = 4_096  # tracked per collection; twice as many are thinned out
 
 
 class Move(IntEnum):
     CAME = 1
-    TAKEN = 2  # by an application of the side that brings the event
-    TAKEN_ELSEWHERE = 3  # by another device's
+    TAKEN = 2  # by an application of the event's side
+    TAKEN_ELSEWHERE = 3  # by another device's application
 
 
 class Ages:
-    """One collection's. Times are parts of the breaker's window, which has `window` of them; a document is young for
-    `young` parts. `since`: from when on every event was read."""
+    """For one collection. Times are parts of the breaker's window, which has `window` of them; a document is young for
+    `young` parts. `since`: the time from which on every event was read."""
 
     def __init__(self, young: int, window: int, since: int) -> None:
         self._young, self._window = young, window
         self._begin(since)
 
     def _begin(self, since: int) -> None:
-        self.mask = 0  # hashes with none of these bits are followed
+        self.mask = 0  # hashes with none of these bits are tracked
         self._since = self._part = since
-        self._new: dict[int, int] = {}  # hash → when it came
-        self._passed: dict[int, int] = {}  # came and went; hash → when it came
+        self._new: dict[int, int] = {}  # hash → time of the insert
+        self._passed: dict[int, int] = {}  # inserted and deleted; hash → time of the insert
         self._gone: dict[Side, dict[int, int]] = {
             side: {} for side in Side
-        }  # older ones; hash → when it went
+        }  # older ones; hash → time of the delete
 
     def follow(
         self, side: Side, moves: Iterable[tuple[int, Move]], part: int, counts: bool, most: int = MOST_KEYS
     ) -> None:
-        """Doing it again changes nothing. `counts`: False: what goes now is nothing to ask about."""
+        """Idempotent. `counts`: False: current deletes cause no halt."""
         for one, move in moves:
             if one & self.mask:
                 continue
@@ -55,7 +55,7 @@ class Ages:
     def _come(self, one: int, part: int) -> None:
         for gone in self._gone.values():
             if gone.pop(one, None) is not None:
-                return  # it is back, and as old as it was
+                return  # it was inserted again: its age is unchanged
         self._passed.pop(one, None)
         self._new[one] = part
 
@@ -69,13 +69,13 @@ class Ages:
             self._gone[side][one] = part
 
     def forgive(self) -> None:
-        """What has gone so far is nothing to ask about any more."""
+        """Deletes so far cause no halt any more."""
         for gone in self._gone.values():
             gone.clear()
 
     def gone(self, side: Side, part: int, number: int) -> int:
-        """How many of the older ones an application of this side took within the window that ends now: 0 if no more than
-        `number` are followed, or if it is not known yet which were older."""
+        """How many of the older ones an application of this side deleted within the current window: 0 if no more than
+        `number` are tracked, or if their age is not known yet."""
         gone = self._gone[side]
         if len(gone) <= number or part - self._young < self._since:
             return 0
@@ -83,15 +83,15 @@ class Ages:
         return found * (self.mask + 1) if found > number else 0
 
     def came(self, part: int) -> int:
-        """How many came within the window that ends now, and are there still."""
+        """How many were inserted within the current window and still exist."""
         return sum(at > part - self._window for at in self._new.values()) * (self.mask + 1)
 
     def _size(self) -> int:
         return len(self._new) + len(self._passed) + sum(map(len, self._gone.values()))
 
     def _thin_out(self, part: int, most: int) -> None:
-        """Forget what is out of date. If there is still much, follow half of it; if little is left of what was thinned
-        out, follow all that comes from now on."""
+        """Drop outdated entries. If there are still many, track half of them; if few are left after thinning
+        out, track all from now on."""
         self._filter(part)
         while self._size() > most // 2:
             self.mask = self.mask << 1 | 1

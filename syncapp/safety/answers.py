@@ -1,5 +1,5 @@
-"""Carries out what an operator answered. Each step may be repeated: a crash in between loses no answer, since
-the halt goes away in the transaction that notes the last of them."""
+"""Carries out an operator's answer. Each step is idempotent: a crash in between loses no answer, since
+the halt is removed in the transaction of the last step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PREFERRED: dict[Answer | None, UnknownTime] = {
 
 
 def carry_out(local: Database[Any], atlas: Database[Any], halt: Halt, device: str) -> bool:
-    """Do what was answered. False: a comparison that must come first is not through; look again later.
+    """Carry out the answer. False: a comparison that must come first is not finished; call again later.
 
     Raises SyncError or PyMongoError.
     """
@@ -42,17 +42,17 @@ def carry_out(local: Database[Any], atlas: Database[Any], halt: Halt, device: st
     elif halt.answer is Answer.GO_ON:
         _compare_collection(local, atlas, halt)
     elif halt.answer is Answer.BRING_BACK:
-        # Deletes that are still to be read must find their keys treated: otherwise they would be carried
+        # The keys of unread deletes must be treated first: otherwise the deletes would be transferred
         if not _through(local, halt, BRING_BACK[halt.side], _collections(halt)):
             return False
-        _compare_collection(local, atlas, halt)  # what else was held
+        _compare_collection(local, atlas, halt)  # other held changes
     elif _unlearns(halt):
-        # Nothing else moves meanwhile: an older version could be pulled as if it were a new one
+        # No other transfers meanwhile: an older version could be pulled as if it were new
         if not _through(local, halt, Treatment.UNKNOWN, atlas=atlas):
             return False
         _let_time_go_on(local, atlas, halt, device)
     else:
-        # What is missing here comes back; what took it away (a restore drops first) is still to be read
+        # Missing documents are restored; the events that removed them (a restore drops first) are still unread
         if not _through(local, halt, Treatment.BRING_BACK_TO_LOCAL):
             return False
         _let_time_go_on(local, atlas, halt, device, answers_for_local=True)
@@ -75,8 +75,8 @@ def _collections(halt: Halt) -> list[str]:
 
 
 def _unlearns(halt: Halt) -> bool:
-    """Does what was agreed on not count any more where the sides differ? A local database that was restored
-    holds ancestors of what Atlas holds, as agreed: it only has to be brought forward."""
+    """Do agreed contents become invalid where the sides differ? A restored local database
+    holds ancestors of what Atlas holds, as agreed: it only has to be updated."""
     return halt.kind is Kind.ATLAS_RESTORED or halt.answer is Answer.KEEP_LOCAL
 
 
@@ -87,9 +87,9 @@ def _through(
     collections: Iterable[str] = (),
     atlas: Database[Any] | None = None,
 ) -> bool:
-    """Is the comparison through that the answer needs first? Requested once, while the halt stands.
+    """Is the comparison finished that the answer needs first? Requested once per halt.
 
-    `atlas`: read the streams on from now. What was changed before goes by the answer then, not by times.
+    `atlas`: read the streams from now on. Earlier changes are then decided by the answer, not by times.
     """
     run_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{halt.id} {halt.at}"))
     found = runs.load(local, run_id)
@@ -115,7 +115,7 @@ def _let_time_go_on(
         heartbeat.adopt(local, atlas, device, session)
         if answers_for_local:
             note_answered(local, Side.LOCAL, [ALL], position, session)
-        end_all(local, session)  # whatever else was halted: all was compared
+        end_all(local, session)  # other halts too: everything was compared
 
 
 def _become_new(local: Database[Any], halt: Halt) -> None:

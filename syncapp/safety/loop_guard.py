@@ -1,5 +1,5 @@
 """Counts the transfers of a key since its last new change. One change causes at most one transfer to a side,
-so that a key that travels on and on without one goes round in a loop. It must never fire."""
+so a key that is transferred repeatedly without one is in a loop. It must never fire."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import OrderedDict
 from syncapp.core.values import DocumentKey, Fact
 
 LIMIT = 10  # a conflict, a retry after a crash and a late report cause a few transfers more than one
-KEYS = 20_000  # that are remembered
+KEYS = 20_000  # remembered, at most
 
 
 class LoopGuard:
@@ -18,8 +18,8 @@ class LoopGuard:
         self._seen: OrderedDict[DocumentKey, tuple[tuple[int, str] | None, int]] = OrderedDict()
 
     def changed(self, key: DocumentKey, fact: Fact | None) -> None:
-        """A change was read. The same change again (its time and origin travel with it) is none.
-        Without a fact somebody asks for a look, which may bring a transfer."""
+        """A change was read. The same change again (same time and origin) does not count.
+        Without a fact it is a requested check, which may cause a transfer."""
         rank = fact.rank if fact else None
         if key in self._seen and (rank is None or self._seen[key][0] != rank):
             del self._seen[key]
@@ -27,7 +27,7 @@ class LoopGuard:
             self._put(key, (rank, 0))
 
     def moved(self, key: DocumentKey) -> bool:
-        """A transfer has ended. True, once: it goes round in a loop."""
+        """A transfer has ended. True, once: the key is in a loop."""
         rank, count = self._seen.get(key, (None, 0))
         self._put(key, (rank, count + 1))
         return count == self._limit

@@ -1,12 +1,12 @@
-"""Notices when applications empty a collection, so that a script gone wild, or a wrong filter, does not empty the
+"""Detects when applications empty a collection, so that a runaway script, or a wrong filter, does not empty the
 other side too.
 
-What a collection holds is compared with the most that it held within a window of time. Documents that come and go (a
-queue, carts, sessions) cancel out, however many they are: what was there is there, or others are in its place.
+A collection's size is compared with its maximum within a window of time. Short-lived documents (a
+queue, carts, sessions) cancel out in any number: inserts offset deletes.
 
-Where others are in its place it is looked at how old the documents were that have gone (ages.py). Of documents that live
-for two windows, half go within one: so only those count that are older than documents can be of which too many would go
-while all that happens is that they come and go.
+If inserts offset the deletes, the age of the deleted documents is checked (ages.py). Of documents that live
+for two windows, half are deleted within one: so only documents count that are older than normal turnover
+could explain.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from dataclasses import dataclass, field
 from syncapp.core.values import Side
 from syncapp.safety.ages import MOST_KEYS, Ages, Move
 
-GROWTH = 1.1  # the collection is counted again when it has lost so many more
-PARTS = 60  # of a window: what is kept of each collection does not grow with the number of changes
-MOST_PARTS = 4 * PARTS  # where a backlog of one side and fresh changes of the other take turns
-MOST_WINDOWS = 2_000  # before those in which nothing happens any more are dropped
+GROWTH = 1.1  # the collection is counted again when its loss has grown by this factor
+PARTS = 60  # per window: memory per collection does not grow with the number of changes
+MOST_PARTS = 4 * PARTS  # when a backlog of one side and current changes of the other alternate
+MOST_WINDOWS = 2_000  # before idle ones are dropped
 MOST_AGES = 65_536  # keys of all collections together, about
-UNEVEN = 2  # times as many as on average may go within a window while documents only come and go
+UNEVEN = 2  # factor over the average number of deletes per window that normal turnover may have
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What may go. All three must be exceeded together."""
+    """The limits. All three must be exceeded together."""
 
     number: int = 100
-    share: float = 0.5  # of the most that the collection held within the window
+    share: float = 0.5  # of the collection's maximum within the window
     window_ms: int = 600_000
 
 
 @dataclass(slots=True)
 class Count:
-    """What changes came to: how many more there are than before, the most in between, and how many of the deletes
+    """The sum of changes: the growth, the maximum in between, and how many of the deletes
     were made by this side's own applications."""
 
     level: int = 0
@@ -50,21 +50,21 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """So many of those that were there are lost, and so many are left. `new`: others that came within the window."""
+    """Numbers of lost and remaining documents. `new`: others inserted within the window."""
 
     lost: int
     left: int
     new: int = 0
 
 
-Counts = Mapping[tuple[str, int], Count]  # (collection, part of time) → what happened in it
-Suspects = dict[tuple[str, str], tuple[int, int]]  # (collection, why) → how many were lost, how many are new
+Counts = Mapping[tuple[str, int], Count]  # (collection, part of time) → its changes
+Suspects = dict[tuple[str, str], tuple[int, int]]  # (collection, reason) → numbers of lost and new documents
 
 
 @dataclass(slots=True)
 class _Part:
-    """Both sides' changes, in the order in which they were read: a document that is deleted there was carried there
-    from here, so that its insert was read first."""
+    """Both sides' changes, in the order of reading: a document that is deleted there was transferred there
+    from here, so its insert was read first."""
 
     number: int
     level: int = 0
@@ -82,16 +82,16 @@ class _Part:
 
 
 class _Window:
-    """One collection's."""
+    """For one collection."""
 
     def __init__(self) -> None:
         self.parts: deque[_Part] = deque()
         self.newest: dict[Side, int] = {}
-        self.counted_at = 0  # the loss when the collection was counted last
+        self.counted_at = 0  # the loss at the last count of the collection
         self.aged_at = 0  # the same for older documents
 
     def part_of(self, side: Side, number: int) -> _Part:
-        """Where changes of this part of time are counted now. Parts that have left the window are forgotten."""
+        """The part that counts these changes. Parts outside the window are dropped."""
         if number < self.newest.get(side, number) - PARTS:
             self.parts.clear()  # a clock was set back
         self.newest[side] = number
@@ -112,7 +112,7 @@ class _Window:
             second.deleted[side] += first.deleted[side]
 
     def loss(self, side: Side, number: int) -> int:
-        """How many fewer there are than at the most; 0 unless this side's applications deleted more than `number`
+        """The loss since the maximum; 0 unless this side's applications deleted more than `number`
         since then."""
         fewer = lost = deleted = to_blame = 0
         for part in reversed(self.parts):
@@ -140,11 +140,11 @@ class MassDeletes:
     def add(
         self, side: Side, counts: Counts, act: Callable[[str, int, int], bool], halted: Container[str] = ()
     ) -> None:
-        """What a side's stream brought; parts are times divided by `part_ms`, and come in their order.
+        """Changes of a side's stream; parts are times divided by `part_ms`, in order.
 
-        `act(collection, lost, new)` is called for each that may have lost too much, though so many are new. True: it was
-        halted, and what is counted later starts anew. If it raises, nothing was counted: all of it is brought again.
-        `halted`: collections of which deletes are nothing to ask about now.
+        `act(collection, lost, new)` is called for each that may have lost too much, though so many are new. True: it
+        was halted, and counting restarts. If it raises, nothing was counted: all of it is delivered again.
+        `halted`: collections whose deletes cause no halt now.
         """
         taken: list[tuple[_Part, Count]] = []
         suspects: Suspects = {}
@@ -175,7 +175,7 @@ class MassDeletes:
             self.forget(collection)
 
     def mask(self, collection: str) -> int:
-        """Only moves whose hashes have none of these bits have to be told."""
+        """Only moves whose hashes have none of these bits have to be added."""
         ages = self._ages.get(collection)
         return ages.mask if ages else 0
 
@@ -183,14 +183,14 @@ class MassDeletes:
         return loss.lost > self._limit.share * (loss.lost + max(0, loss.left - loss.new))
 
     def forget(self, collection: str) -> None:
-        """What is counted later starts anew."""
+        """Restart counting."""
         with self._lock:
             self._windows.pop(collection, None)
             if collection in self._ages:
                 self._ages[collection].forgive()
 
     def allow(self, side: Side, collection: str, now_ms: int) -> None:
-        """An operator has said that the deletes are meant: none of the next window is counted."""
+        """An operator has confirmed the deletes: none of the next window is counted."""
         self.forget(collection)
         self._allowed_until[side, collection] = now_ms + self._limit.window_ms
 
@@ -224,7 +224,7 @@ class MassDeletes:
         by_age = sorted(self._windows, key=lambda name: max(self._windows[name].newest.values(), default=0))
         for name in by_age[: MOST_WINDOWS // 2]:
             del self._windows[name]
-        # What is read of these again may be of documents that came before
+        # Events of these that are read again may be of earlier documents
         self._ages = {name: ages for name, ages in self._ages.items() if name in self._windows}
         for side in self._began:
             self._began[side] = max(window.newest.get(side, 0) for window in self._windows.values())

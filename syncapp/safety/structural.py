@@ -1,9 +1,9 @@
 """Drops, renames and dropDatabase: events that name no document, and after which documents are gone without
-an event of their own. They are never carried to the other side as such: an operator is asked, if documents that both
+an event of their own. They are never applied on the other side as such: sync is halted if documents that both
 sides had agreed on are gone and the other side still holds them.
 
-What is renamed over a name is its new content ($out ends so): it is compared and carried like any change, and asked
-about only where more documents would go than the breaker allows (mass_deletes.py).
+A rename onto an existing name replaces its content ($out ends so): it is compared and synchronised like any change, and
+halted only where more documents would be deleted than the breaker allows (mass_deletes.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WORDS = {"drop": "was dropped", "rename": "was renamed"}
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges what was read of a side, once nothing of its collections is in flight."""
+    """Judges a side's structural events, once nothing of their collections is in flight."""
 
     databases: dict[Side, Database[Any]]
     limit: Limit
@@ -39,11 +39,11 @@ class Judge:
     exclusions: Exclusions
 
     def judge(self, side: Side, change: Structural) -> None:
-        """Raise a halt where one is needed, ask for a comparison where documents came or went without events.
-        Doing it again changes nothing. Raises PyMongoError."""
+        """Raise a halt where one is needed, request a comparison where documents appeared or vanished without events.
+        Idempotent. Raises PyMongoError."""
         name, to, local = change.collection, change.renamed_to, self.databases[Side.LOCAL]
         if change.operation == "dropDatabase" and side is Side.LOCAL:
-            # What sync knew went with it: this is a new, empty device now, whose documents come from Atlas
+            # Sync's own data was dropped too: this is a new, empty device now, which is filled from Atlas
             end_kind(local, Kind.STRUCTURAL, side)
         elif change.operation == UNREADABLE and name:
             runs.compare_collections(local, UNREAD, [name])
@@ -56,9 +56,9 @@ class Judge:
                 runs.compare_collections(local, REPLACED, [to])
 
     def halt_unjudged(self, side: Side, change: Structural, error: str) -> None:
-        """It cannot be looked at: an operator has to. Raises PyMongoError."""
+        """It cannot be checked: an operator has to decide. Raises PyMongoError."""
         for name in change.collections:
-            detail = f"{name} {WORDS.get(change.operation, 'was changed')} on {_place(side)}, which cannot be looked at: {error}"
+            detail = f"{name} {WORDS.get(change.operation, 'was changed')} on {_place(side)}, which cannot be checked: {error}"
             self._raise(side, name, detail, {"operation": change.operation, "renamedTo": change.renamed_to})
 
     def _is_synced(self, side: Side, name: str) -> bool:

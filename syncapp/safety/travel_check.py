@@ -1,5 +1,5 @@
-"""The worker's own look for time travel: whenever a connection is new. The listener's heartbeat notices it
-too, but seconds later, in which an old version could be taken for a new one."""
+"""The worker's own check for time travel, at each new connection. The listener's heartbeat detects it
+too, but seconds later, in which an old version could be mistaken for a new one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TravelCheck:
 
     def __call__(self) -> None:
         """Called when both sides have been read, before anything is decided. Raises ConnectionDown, which
-        is no document's fault, or PyMongoError."""
+        counts for no document, or PyMongoError."""
         if not self._connections.made:
             return
         self._connections.made = False
@@ -37,5 +37,5 @@ class TravelCheck:
                 raise_halt(self._local, kind, DETAILS[kind])
                 raise ConnectionDown(DETAILS[kind])
         except (ConnectionDown, PyMongoError):
-            self._connections.made = True  # looked at again before anything else is decided
+            self._connections.made = True  # checked again before anything else is decided
             raise

@@ -1,1 +1,1 @@
-"""What API, admin and commands do, each once; the callers check who may, and show the answer."""
+"""The operations of API, admin and commands, each once; callers check permissions and show the result."""

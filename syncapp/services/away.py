@@ -1,6 +1,6 @@
-"""Which errors mean that something outside of this process is away, and the line that says what.
+"""Errors that mean that an external service is down, and the text that names it.
 
-Addresses and names are not in it: it is shown to people whose login could not be looked up.
+It contains no addresses or names: it may be shown to users whose login could not be checked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from syncapp.services.errors import Unreachable
 
 DATABASE_AWAY = "Django's database cannot be reached"
 NOT_SET_UP = (
-    "Django's database is not set up yet, or older than this program: `make run` sets it up and starts everything, "
-    "`manage.py sync_setup` sets it up alone"
+    "Django's database is not set up yet, or older than this version: `make run` sets it up and starts everything, "
+    "`manage.py sync_setup` only sets it up"
 )
 
 
@@ -25,7 +25,7 @@ def what_is_away(error: BaseException) -> str | None:
     if isinstance(error, Unreachable):
         return str(error)
     if isinstance(error, PyMongoError | SyncError):
-        return "A MongoDB that is needed cannot be reached, or refuses: `manage.py sync_doctor` says which"
+        return "A required MongoDB is unreachable or refuses access: see `manage.py sync_doctor`"
     if isinstance(error, redis.RedisError | BrokerError):
         return "Redis cannot be reached"
     return _of_django(error)
@@ -37,7 +37,7 @@ def _of_django(error: BaseException) -> str | None:
         "no such table" in text or "no such column" in text or "does not exist" in text
     ):
         return NOT_SET_UP
-    # A damaged file, or one that is no database, is an error of the plain class
+    # A damaged file, or one that is no database, raises the base class
     if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
         return DATABASE_AWAY
     return None

@@ -58,18 +58,20 @@ def to_restore(folder: Path, side: Side, *, force: bool) -> Iterator[tuple[Datab
         get_settings().require(VARIABLES[side])
         database = _opened(side, "restore", opened)
         dump = open_dump(folder, side, database.name)
-        if not force and uri_of(Side.LOCAL):  # of an Atlas that is restored from elsewhere no device is known
+        if not force and uri_of(
+            Side.LOCAL
+        ):  # the device of an Atlas that is restored from elsewhere is unknown
             _refuse_while_active(_opened(Side.LOCAL, "restore", opened))
         yield database, dump
 
 
 def restore_all(database: Database[Any], dump: Dump, side: Side, *, drop: bool, say: Say) -> list[Restored]:
-    """Within `to_restore`. `drop`: what is there in a collection goes first."""
+    """Within `to_restore`. `drop`: empty each collection first."""
     done = list(restore(database, dump, drop, say))
     try:
         audit(None, "restore", f"{side} from {dump.folder}: {sum(one.documents for one in done)} documents")
     except DatabaseError as error:
-        log.warning("Not in the audit log", event_name="not_audited", error=describe(error))
+        log.warning("Restore not recorded in the audit log", event_name="not_audited", error=describe(error))
     return done
 
 
@@ -96,17 +98,17 @@ def _refuse_while_active(local: Database[Any]) -> None:
         holder = active_listener(local)
     except PyMongoError as error:
         raise DumpError(
-            f"whether a listener is active cannot be seen ({translate(error)}); --force does it anyway"
+            f"it is unknown whether a listener is active ({translate(error)}); --force overrides this"
         ) from None
     if holder:
         raise DumpError(
             f"the listener {holder} is active: stop it first (its lease ends within"
-            " SYNC_LEASE_DURATION if it was killed); --force does it anyway"
+            " SYNC_LEASE_DURATION if it was killed); --force overrides this"
         )
 
 
 def _version() -> str:
     try:
         return version("isthmus")
-    except PackageNotFoundError:  # run from its folder, without having been installed
+    except PackageNotFoundError:  # run from the source folder, not installed
         return ""

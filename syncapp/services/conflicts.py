@@ -37,11 +37,13 @@ BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "documen
 def restore(conflict: Conflict, user: Actor = None) -> Conflict:
     """Write the loser's version into the local MongoDB. Raises Overtaken, NotPossible or Unreachable."""
     if conflict.restored_at is not None:
-        raise Overtaken(f"This version was restored already, at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC")
+        raise Overtaken(
+            f"This version has already been restored, at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
     if not conflict.loser:
-        raise NotPossible("Neither version has lost: nothing was decided about this conflict")
+        raise NotPossible("This conflict is not resolved yet: neither version has lost")
     write_natively(Side.LOCAL, PROCESS, _key(conflict), _versions(conflict)[Side(conflict.loser)])
-    # Written first, marked second: a crash in between means one more restore of the same bytes, which is
+    # Written first, marked second: after a crash in between the same bytes are restored once more, which is
     # no change. The other way round the version would count as restored and be missing.
     unmarked = Conflict.objects.filter(restored_at=None)
     _mark(conflict, unmarked, user, "restore", f"the {conflict.loser} version", restored_at=timezone.now())
@@ -49,7 +51,7 @@ def restore(conflict: Conflict, user: Actor = None) -> Conflict:
 
 
 def version_now(conflict: Conflict) -> tuple[str, str]:
-    """What the local MongoDB holds now, and what a restore would bring, as canonical extended JSON; empty: absent.
+    """The current local version, and the one to restore, as canonical extended JSON; empty: absent.
 
     Raises NotPossible or Unreachable.
     """
@@ -62,23 +64,23 @@ def resolve(conflict: Conflict, winner: Side, user: Actor = None) -> Conflict:
     """Decide one that waits: this side's version is written to the other side, so that sync finds both sides equal and
     agrees. Raises Overtaken, NotPossible or Unreachable.
 
-    Only where both sides still hold the recorded versions: nobody's newer edit is overwritten.
+    Only if both sides still hold the recorded versions: no newer edit is overwritten.
     """
     if not conflict.waits:
-        raise Overtaken("This conflict does not wait for a person: it is settled")
+        raise Overtaken("This conflict is already resolved")
     key, versions, target = _key(conflict), _versions(conflict), winner.other
     if read_now(winner, PROCESS, key) != versions[winner]:
         raise Overtaken(CHANGED_MEANWHILE)
     write_natively(target, PROCESS, key, versions[winner], only_over=versions[target])
-    # Written first, marked second: after a crash in between sync finds both sides equal, and settles it
+    # Written first, marked second: after a crash in between sync finds both sides equal, and resolves it
     waiting = Conflict.objects.filter(winner=Conflict.Winner.OPEN)
-    said = f"the {winner} version counts"
+    said = f"the {winner} version was chosen"
     _mark(conflict, waiting, user, "resolve conflict", said, winner=winner.value, resolved_at=timezone.now())
     return conflict
 
 
 def copy_left_conflicts() -> int:
-    """What beat runs: copy what a worker left, and forget copied records after their keep time. Raises Unreachable or
+    """For beat: copy records that a worker left, and delete copied ones after their retention. Raises Unreachable or
     DatabaseError."""
     with local_database("maintenance") as local:
         count = copy_conflicts(local, instance_id(local))
@@ -100,7 +102,7 @@ def _versions(conflict: Conflict) -> dict[Side, bytes | None]:
 def _mark(
     conflict: Conflict, among: QuerySet[Conflict], user: Actor, action: str, said: str, **values: Any
 ) -> None:
-    """Once: whoever else did the same at this moment has marked it, and is in the audit log."""
+    """Once: a concurrent caller has marked it, and is in the audit log."""
     with transaction.atomic():
         if among.filter(pk=conflict.pk).update(**values):
             audit(user, action, f"{conflict.collection} {conflict.document_id}: {said}")

@@ -1,5 +1,5 @@
-"""Either side's MongoDB for a service that command, API and admin call: reached for one piece of work, or a
-clear line that says which one cannot be."""
+"""Either side's MongoDB for the services of commands, API and admin: a connection for one operation, or one
+line that says which one is unreachable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from syncapp.mongo.errors import ConnectionDown, SyncError
 from syncapp.mongo.sides import connect_side
 from syncapp.services.errors import NotPossible, Unreachable
 
-SOCKET_TIMEOUT_MS = 20_000  # a person waits for the answer
+SOCKET_TIMEOUT_MS = 20_000  # an operator waits for the answer
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
 
 
@@ -31,11 +31,11 @@ def database(side: Side, process: str) -> Iterator[Database[Any]]:
     """Raises Unreachable, also for a PyMongoError or ConnectionDown within."""
     uri = uri_of(side)
     if not uri:
-        raise Unreachable(f"{NAMES[side]} is unknown here: {VARIABLES[side]} is not set")
+        raise Unreachable(f"{NAMES[side]} is not configured: {VARIABLES[side]} is not set")
     found: Database[Any] | None = None
     try:
         found = connect_side(side, uri, process, SOCKET_TIMEOUT_MS)
-        # Here, and not at the first use: within the other side's block that would name the other side
+        # Here, not at the first use: within the other side's block the error would name the other side
         found.client.admin.command("ping")
         yield found
     except (ConnectionDown, PyMongoError) as error:

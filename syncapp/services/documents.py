@@ -45,7 +45,7 @@ def id_of_address(document_id: str, exact: str = "") -> bytes:
             return id_bson
     except (binascii.Error, BSONError, struct.error, ValueError, IndexError):
         pass
-    raise WrongInput(f"{exact[:100]!r} is no _id as BSON in base64", "id")
+    raise WrongInput(f"{exact[:100]!r} is not an _id as BSON in base64", "id")
 
 
 def read_both(collection: str, id_bson: bytes) -> Document:
@@ -59,7 +59,7 @@ def read_now(side: Side, process: str, key: DocumentKey) -> bytes | None:
     """Raw BSON. None: absent. Raises NotPossible or Unreachable."""
     with (
         database(side, process) as there,
-        refused_by(side, "does not tell what it holds"),
+        refused_by(side, "cannot read the document"),
         translated(),
         transaction(there) as session,
     ):

@@ -9,7 +9,7 @@ LONGEST_VALUE = 100  # characters
 
 
 class ServiceError(Exception):
-    """`code`: of the kind, and stable, for programs. `detail`: one line for people. `field`: the input that it is about,
+    """`code`: stable, for programs. `detail`: one line for users. `field`: the input concerned,
     by the name that the API gives it; None: no single one."""
 
     code: ClassVar[str]
@@ -21,31 +21,31 @@ class ServiceError(Exception):
 
 
 class WrongInput(ServiceError):
-    """The input is wrong, whatever the state. The detail says what is allowed."""
+    """The input is invalid in any state. The detail says what is allowed."""
 
     code = "wrong_input"
 
 
 class NotFound(ServiceError):
-    """There is no such thing."""
+    """Not found."""
 
     code = "not_found"
 
 
 class Overtaken(ServiceError):
-    """Somebody else, or sync itself, was first: what is there now is not what the caller saw."""
+    """A concurrent change, by another user or by sync: the current state is not the one that the caller saw."""
 
     code = "overtaken"
 
 
 class NotPossible(ServiceError):
-    """It cannot be done as things stand, or a server refuses it."""
+    """Not possible in the current state, or refused by a server."""
 
     code = "not_possible"
 
 
 class Unreachable(ServiceError):
-    """Something that is needed cannot be reached; trying again later helps. The detail says what."""
+    """A required service is unavailable; retry later. The detail says which."""
 
     code = "unreachable"
 
@@ -55,11 +55,11 @@ def wrong_value(field: str, value: Any, allowed: str) -> WrongInput:
 
 
 def shown(value: Any) -> str:
-    """A value as the caller wrote it, cut to a length that can be read."""
+    """A value as given by the caller, truncated to a readable length."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except RecursionError:
         text = "nested too deeply"
-    # Halves of a character, control characters: a line that can be sent and printed
+    # Escape lone surrogates and control characters: the line must be printable
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"

@@ -13,9 +13,9 @@ from syncapp.services.patterns import check
 
 @transaction.atomic
 def exclude(pattern: str, user: Actor = None) -> ExcludedCollection:
-    """Stop pulling the collections of this pattern. What is so already is left alone. Raises WrongInput."""
+    """Stop pulling the collections of this pattern. Idempotent. Raises WrongInput."""
     if found := ExcludedCollection.objects.filter(pattern=pattern).first():
-        return found  # an older version let in what would be refused today
+        return found  # older versions accepted patterns that are refused today
     check(pattern)
     entry, made = ExcludedCollection.objects.get_or_create(pattern=pattern)
     if made:

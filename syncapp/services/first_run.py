@@ -1,4 +1,4 @@
-"""The operator's side of the first run: its report, and the choice, which is made once.
+"""The first run for operators: its report, and the choice, which is made once.
 
 Command, API and admin call it. Who chose what is in the audit log.
 """
@@ -20,10 +20,10 @@ REFUSALS: Mapping[State, tuple[type[ServiceError], str]] = {
         NotPossible,
         "The databases have not been compared yet: start the listener, and choose when it has",
     ),
-    State.CHOSEN: (Overtaken, "The choice was made already"),
-    State.DONE: (Overtaken, "The first run is done: there is nothing to choose"),
+    State.CHOSEN: (Overtaken, "The choice has already been made"),
+    State.DONE: (Overtaken, "The first run is done: nothing to choose"),
 }
-CHANGED = (Overtaken, "The first run changed meanwhile: try again")
+CHANGED = (Overtaken, "The state of the first run has changed: try again")
 
 
 def choice_of(differing: str, only_atlas: str, only_local: str, timestamp_field: str = "") -> InitialChoice:

@@ -1,6 +1,6 @@
-"""The operator's side of halts: what waits for an answer, and the answer, which is given once.
+"""Halts for operators: the open ones, and the answer, which is given once.
 
-Command, API and admin call it. Who answered what is in the audit log; the listener carries it out.
+Command, API and admin call it. The answer is in the audit log; the listener carries it out.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def answer(halt_id: str, answer: str, user: Actor = None) -> Halt:
     with local_database(PROCESS) as local:
         halt = next((one for one in load_halts(local) if halt_id in (one.id, one_line(one.id))), None)
         if halt is None:
-            raise NotFound(f"Nothing is halted under the id {halt_id!r}", "id")
+            raise NotFound(f"There is no halt with the id {halt_id!r}", "id")
         if answer not in ANSWERS[halt.kind]:
             raise wrong_value("answer", answer, ", ".join(ANSWERS[halt.kind]))
         if halt.answer is not None:
-            raise Overtaken(f"It was answered already: {halt.answer}. The listener carries it out")
+            raise Overtaken(f"Already answered: {halt.answer}. The listener carries it out")
         by = user.get_username() if user is not None else ""
         answered = answer_halt(local, halt.id, Answer(answer), by)
         if answered is None:
-            raise Overtaken("Somebody else answered it at the same moment")
+            raise Overtaken("Somebody else has just answered it")
     audit(user, "answer halt", f"{one_line(halt.id)}: {answer}")
-    raise_version()  # listener and workers read what is halted together with the rules
+    raise_version()  # listener and workers read halts together with the rules
     return answered

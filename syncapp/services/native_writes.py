@@ -1,5 +1,5 @@
-"""A version written as an application would write it: exactly its bytes and without a batch marker, so that
-sync carries it like any native change."""
+"""Writes a version like an application: its exact bytes, without a batch marker, so that
+sync transfers it like any native change."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from syncapp.mongo.transaction import transaction, translated
 from syncapp.services.databases import database, refused_by
 from syncapp.services.errors import Overtaken
 
-ATTEMPTS = 8  # an application may write the same document at this moment
+ATTEMPTS = 8  # against concurrent writes of applications
 LONGEST_SECONDS = 0.4
 MAX_BYTES = 64 * 1024 * 1024
 ANYTHING = object()
 
 
 CHANGED_MEANWHILE = (
-    "The document changed meanwhile: sync looks at it again, and records it anew if it still differs"
+    "The document has changed: sync processes it again, and records a new conflict if it still differs"
 )
 
 
 def write_natively(
     side: Side, process: str, key: DocumentKey, version: bytes | None, *, only_over: object = ANYTHING
 ) -> None:
-    """Write a version; None: delete the document. `only_over`: what must be there (raw BSON or None).
+    """Write a version; None: delete the document. `only_over`: the expected current version (raw BSON or None).
 
     Raises Overtaken, NotPossible or Unreachable; nothing was written then.
     """

@@ -21,7 +21,7 @@ _CALLED = {Side.LOCAL: "Local", Side.ATLAS: "Atlas"}
 
 @dataclass(frozen=True)
 class Matches:
-    """`found`: names in order; of a side that cannot be asked, why not."""
+    """`found`: sorted names; for an unreachable side the error."""
 
     pattern: str
     found: dict[Side, list[str] | Unreachable]
@@ -31,7 +31,7 @@ class Matches:
         return not any(self.found.values())
 
     def as_document(self) -> dict[str, object]:
-        """By side: count and the first names; null: the side could not be asked."""
+        """By side: count and the first names; null: the side is unreachable."""
         return {
             side.value: None
             if isinstance(names, Unreachable)
@@ -41,7 +41,7 @@ class Matches:
 
     def __str__(self) -> str:
         if self.none_now:
-            return f"{self.pattern} matches none now, on either side"
+            return f"{self.pattern} matches no collection now, on either side"
         parts = [f"{_CALLED[side]}: {_said(names)}" for side, names in self.found.items()]
         return f"{self.pattern} matches now: {'; '.join(parts)}"
 
@@ -61,7 +61,7 @@ def matches(pattern: str) -> Matches:
 
 
 def matches_of(several: Iterable[str]) -> list[Matches]:
-    """The same of several, for which each side is asked once."""
+    """The same for several, with one query per side."""
     names = {side: _names(side) for side in BOTH}
     return [
         Matches(one, {side: _matching(names[side], Exclusions.of([one])) for side in BOTH}) for one in several
@@ -83,6 +83,6 @@ def _matching(names: list[str] | Unreachable, wanted: Exclusions) -> list[str] |
 
 def _said(names: list[str] | Unreachable) -> str:
     if isinstance(names, Unreachable):
-        return f"not known ({names})"
+        return f"unknown ({names})"
     more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     return ", ".join(names[:MOST_NAMES]) + more if names else "none"

@@ -1,4 +1,4 @@
-"""Why a document differs between the two sides, as far as what is recorded tells: for pages, API and commands."""
+"""The recorded reason why a document differs between the sides: for pages, API and commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`row`: the primary key of the rejected change or the conflict, where it is one."""
+    """`row`: the primary key of the rejected change or conflict, if any."""
 
     code: Code
     text: str
@@ -44,7 +44,7 @@ def key_of(sample: Mapping[str, Any]) -> Key:
 
 
 def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
-    """For each of these documents why its sides differ, the cause that a person can act on first. Raises DatabaseError."""
+    """Why each of these documents differs; causes that an operator can act on come first. Raises DatabaseError."""
     names, ids = {key[0] for key in keys}, {key[1] for key in keys}
     found = {key: _of_collection(key[0]) for key in keys}
     for waiting in Conflict.objects.filter(
@@ -73,19 +73,19 @@ def _if_wanted(
 
 
 def _of_collection(name: str) -> Reason:
-    """What holds for all documents of a collection."""
+    """The reason that applies to all documents of a collection."""
     switches = get_switches()
     for halts in Instance.objects.values_list("halts", flat=True):
         for halt in halts:
             if not halt["side"] or halt["collection"] in ("", name):
                 return Reason(Code.HALTED, str(halt["detail"]))
     if switches.paused:
-        return Reason(Code.PAUSED, "Sync is paused: nothing moves")
+        return Reason(Code.PAUSED, "Sync is paused")
     if Exclusions.of(ExcludedCollection.objects.values_list("pattern", flat=True)).excludes(name):
         return Reason(Code.INTENDED, "The collection is excluded: it is not pulled from Atlas")
     if not switches.enabled:
         return Reason(Code.INTENDED, "Bidirectional sync is disabled: nothing is pulled from Atlas")
     return Reason(
         Code.PENDING,
-        "Nothing is recorded that keeps them apart: it may be on its way. A repair has it looked at again",
+        "No reason is recorded: the change may be in flight. A repair processes the document again",
     )

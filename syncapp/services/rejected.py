@@ -1,6 +1,6 @@
-"""Rejected changes: try them again, or forget them; one, many, or all that fit a filter.
+"""Rejected changes: retry or discard one, many, or all that match a filter.
 
-Command, API, admin and beat call it. Who did what is in the audit log.
+Command, API, admin and beat call it. Actions are in the audit log.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from syncapp.store.dirty import mark_dirty
 from syncapp.store.instance import instance_id
 
 PAGE = 500  # ids of documents in memory at a time
-NAMED = 10  # documents that an entry of the audit log names
-SWEEP = 1_000  # documents that a sweep tries again at most
+NAMED = 10  # documents named in an audit log entry
+SWEEP = 1_000  # documents per periodic retry, at most
 FIRST = dt.timedelta(minutes=10)
 LONGEST = dt.timedelta(days=1)
 # Both hold a document of up to 16 MB
@@ -31,7 +31,7 @@ BODIES = ("document", "document_raw", "other_document")
 
 
 def chosen(ids: Iterable[int] | None = None, reason: str = "", **fields: Any) -> QuerySet[RejectedChange]:
-    """The rows that fit all of this. `reason`: a part of it; `fields`: collection, direction, code."""
+    """The rows that match all of this. `reason`: a part of it; `fields`: collection, direction, code."""
     found = RejectedChange.objects.defer(*BODIES).filter(**fields)
     if ids is not None:
         found = found.filter(pk__in=list(ids))
@@ -39,15 +39,15 @@ def chosen(ids: Iterable[int] | None = None, reason: str = "", **fields: Any) ->
 
 
 def retry(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
-    """Have the listener look at these documents again, as if they had changed just now. Returns how many.
+    """Queue these documents for the listener, as if they had just changed. Returns how many.
 
-    A row goes when its document went through, or when nothing is to be done any more. Raises Overtaken,
+    A row is removed when its document was accepted, or needs no transfer any more. Raises Overtaken,
     NotPossible or Unreachable.
     """
     summary = _named(rows)
-    count = _mark(rows, "rejected change: tried again by hand")
+    count = _mark(rows, "rejected change: manual retry")
     if not count:
-        raise NotPossible("These changes belong to another device: try them again there")
+        raise NotPossible("These changes belong to another device: retry them there")
     audit(user, "retry rejected changes", summary)
     return count
 
@@ -56,7 +56,7 @@ def retry(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
 def discard(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
     """Forget these rows; the documents stay as they are on both sides. Returns how many. Raises
     Overtaken."""
-    # Only what the audit log tells: a row that comes in between is not discarded unseen
+    # Only rows named in the audit log: one that is added in between is not discarded silently
     ids = list(rows.values_list("pk", flat=True))
     summary = _named(rows)
     count = 0
@@ -68,10 +68,10 @@ def discard(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
 
 
 def sweep(now: dt.datetime | None = None) -> int:
-    """What beat runs: try again what has waited long enough. Returns how many. Raises Unreachable."""
+    """For beat: retry what is due. Returns how many. Raises Unreachable."""
     ids = list(RejectedChange.objects.filter(due(now or timezone.now())).order_by("last_at")
                .values_list("pk", flat=True)[:SWEEP])  # fmt: skip
-    return _mark(chosen(ids), "rejected change: tried again by the sweep") if ids else 0
+    return _mark(chosen(ids), "rejected change: periodic retry") if ids else 0
 
 
 def due(now: dt.datetime) -> Q:
@@ -96,7 +96,7 @@ def _mark(rows: QuerySet[RejectedChange], why: str) -> int:
             page = ids[start : start + PAGE]
             keys = RejectedChange.objects.filter(pk__in=page).values_list("collection", "document_id_raw")
             mark_dirty(local, [document_key(name, bytes(raw)) for name, raw in keys], why)
-            # Marked second: a crash in between means one look more
+            # Marked second: after a crash in between it is processed once more
             RejectedChange.objects.filter(pk__in=page).update(retried_at=timezone.now())
     return len(ids)
 
@@ -105,7 +105,7 @@ def _named(rows: QuerySet[RejectedChange]) -> str:
     """For the audit log. Raises Overtaken."""
     first = list(rows[: NAMED + 1])
     if not first:
-        raise Overtaken("No rejected change fits: it may have gone through, or been discarded, meanwhile")
+        raise Overtaken("No rejected change matches: it may have been accepted or discarded meanwhile")
     lines = [f"{row.collection} {row.document_id[:200]}" for row in first[:NAMED]]
     more = rows.count() - NAMED
     return ", ".join(lines) + (f" and {more} more" if more > 0 else "")

@@ -1,6 +1,6 @@
-"""The groups that are there after the set-up. Who belongs to one may log in to the admin.
+"""The groups created at set-up. Their members may log in to the admin.
 
-What an administrator changes in a group stays: only a group that is missing is made.
+An administrator's changes to a group are kept: only missing groups are created.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _OPERATE = _LOOK | Q(content_type__app_label="syncapp", codename="operate_sync")
 
 
 def may_see(user: Any, model: str) -> bool:
-    """Whoever may operate sync sees all of it. `model`: the label of a model, for instance syncapp.conflict."""
+    """Operators can view everything. `model`: the label of a model, for instance syncapp.conflict."""
     app, _, name = model.partition(".")
     return bool(user.has_perm(f"{app}.view_{name}") or (app == "syncapp" and may_operate(user)))
 
@@ -31,7 +31,7 @@ def may_operate(user: Any) -> bool:
 
 @transaction.atomic
 def seed() -> None:
-    """Make the groups that are missing. The permissions have to be there: after the migrations."""
+    """Create missing groups. After the migrations, which create the permissions."""
     for name, permissions in ((VIEWERS, _LOOK), (OPERATORS, _OPERATE)):
         group, made = Group.objects.get_or_create(name=name)
         if made:
@@ -40,7 +40,7 @@ def seed() -> None:
 
 @receiver(m2m_changed, sender=User.groups.through)
 def _let_members_in(action: str, instance: Any, pk_set: set[int] | None, reverse: bool, **_: Any) -> None:
-    """Without the mark "staff" the admin's login page refuses a member, and does not say why."""
+    """Without the flag "staff" the admin's login page refuses a member without giving the reason."""
     if action != "post_add":
         return
     users, groups = (pk_set or set(), {instance.pk}) if reverse else ({instance.pk}, pk_set or set())

@@ -21,13 +21,13 @@ from syncapp.store.instance import known_instance_id
 from syncapp.store.run import Kind, Run
 
 PROCESS = "comparison runs"
-WHY = {Kind.RESYNC: "asked for", Kind.VERIFY: "asked for", Kind.REPAIR: "asked for"}
+WHY = {Kind.RESYNC: "requested", Kind.VERIFY: "requested", Kind.REPAIR: "requested"}
 MOST_COLLECTIONS = 1_000
 COLLECTIONS = f"a list of at most {MOST_COLLECTIONS} names of collections that are synchronised"
 
 
 def start(kind: Kind, collections: Iterable[str] = (), user: Actor = None) -> Run:
-    """Ask for a run over these collections; none: over all. Raises WrongInput or Unreachable."""
+    """Request a run over these collections; none: over all. Raises WrongInput or Unreachable."""
     wanted = sorted(set(collections))
     with local_database(PROCESS) as local:
         if wanted:
@@ -48,19 +48,17 @@ def show(run_id: str) -> Run:
 
 
 def cancel(run_id: str, user: Actor = None) -> Run:
-    """Stop a run after the slice that is under way. What it marked stays marked.
+    """Stop a run after its current slice. Marked documents stay queued.
 
     Raises NotFound, Overtaken, NotPossible or Unreachable.
     """
-    by = user.get_username() if user is not None else "a person"
+    by = user.get_username() if user is not None else "an operator"
     with local_database(PROCESS) as local:
         if not runs.cancel(local, run_id, f"Cancelled by {by}"):
             run = _load(local, run_id)
             if not run.open:
-                raise Overtaken(f"The run is over: {run.state}")
-            raise NotPossible(
-                f"The run cannot be cancelled: both sides become equal only when it is through ({run.why})"
-            )
+                raise Overtaken(f"The run has ended: {run.state}")
+            raise NotPossible(f"The run cannot be cancelled: convergence depends on it ({run.why})")
         run = _load(local, run_id)
         audit(user, f"cancel {run.kind}", run_id)
         _mirror(local, run)
@@ -95,7 +93,7 @@ def _load(local: Database[Any], run_id: str) -> Run:
 
 
 def _mirror(local: Database[Any], run: Run) -> None:
-    """At once, so that lists show it; the listener does it from here on."""
+    """At once, so that lists show it; later the listener does it."""
     device = known_instance_id(local)
     if device:
         mirror(device, run)

@@ -1,4 +1,4 @@
-"""What has to be done before the processes start, at every start: each step may be repeated."""
+"""The preparation before the processes start, at every start: each step is idempotent."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from syncapp.rules.switches import apply_environment
 
 @dataclass(frozen=True)
 class Admin:
-    """`password` is empty if it is not for showing: it came from the environment, or a person changed it."""
+    """`password` is empty if it must not be shown: it came from the environment, or was changed by a user."""
 
     username: str
     password: str
 
 
 def prepare(settings: SyncSettings, say: Callable[[str], None] = lambda line: None) -> Admin:
-    """Migrate, make the groups, take over the environment's values, collect static files, and make the admin user."""
+    """Migrate, create the groups, apply the environment's values, collect static files, and create the admin user."""
     from syncapp.services import roles
 
     say("Preparing Django's database: tables, groups, settings")
@@ -50,7 +50,7 @@ def refuse_newer() -> None:
 
 
 def make_admin(settings: SyncSettings) -> Admin:
-    """The environment's password is set at each start; one that was made up only for a new user."""
+    """The environment's password is set at each start; a generated one only for a new user."""
     given = settings.django_superuser_password
     password = given or kept_secret(settings.home, "admin_password")
     users = get_user_model()

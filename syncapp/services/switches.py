@@ -12,13 +12,13 @@ from syncapp.rules.switches import Actor, audit
 
 
 def show() -> SyncSwitches:
-    """As they are. Looking never writes: without a row, the defaults of the model hold."""
+    """The current switches. Reading never writes: without a row, the model's defaults."""
     return SyncSwitches.objects.filter(id=1).first() or SyncSwitches(id=1)
 
 
 @transaction.atomic
 def change_switches(user: Actor = None, **values: Any) -> SyncSwitches:
-    """Set `enabled`, `paused` or `strategy`. What is so already is left alone, and not in the audit log."""
+    """Set `enabled`, `paused` or `strategy`. Unchanged values are not written to the audit log."""
     switches = SyncSwitches.objects.select_for_update().get_or_create(id=1)[0]
     changed = {name: value for name, value in values.items() if getattr(switches, name) != value}
     if changed:

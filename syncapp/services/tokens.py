@@ -23,10 +23,10 @@ PROCESS = "resume tokens"
 
 @dataclass(frozen=True, slots=True)
 class SavedToken:
-    """A resume token as it is saved beside the local data."""
+    """A resume token as saved beside the local data."""
 
-    token: str  # the server's own text; whoever needs it passes it on unchanged
-    cluster_time: dt.datetime | None  # everything before it is finished; None: it is no resume token
+    token: str  # the server's own text, passed on unchanged
+    cluster_time: dt.datetime | None  # everything before it is processed; None: not a resume token
     saved_at: dt.datetime | None
 
     def as_document(self) -> dict[str, Any]:
@@ -39,20 +39,20 @@ class SavedToken:
 
     def __str__(self) -> str:
         if self.cluster_time is None:
-            return "what is saved is not a resume token: the listener compares both sides when it starts"
+            return "invalid resume token: the listener compares both sides when it starts"
         saved = f", saved {self.saved_at:%Y-%m-%d %H:%M:%S} UTC" if self.saved_at else ""
-        return f"finished up to {self.cluster_time:%Y-%m-%d %H:%M:%S} UTC{saved}"
+        return f"processed up to {self.cluster_time:%Y-%m-%d %H:%M:%S} UTC{saved}"
 
 
 def show(sides: Iterable[Side] = BOTH) -> dict[Side, SavedToken | None]:
-    """What is saved of each side. Raises Unreachable."""
+    """Each side's saved token. Raises Unreachable."""
     with local_database(PROCESS) as local:
         found = {side: read_token(local, side) for side in sides}
     return {side: _saved(one) if one else None for side, one in found.items()}
 
 
 def clear(sides: Iterable[Side] = BOTH, user: Actor = None) -> list[Side]:
-    """Forget where streams were read to: the listener compares both sides, at once or at its next start.
+    """Delete the resume tokens: the listener compares both sides, at once or at its next start.
 
     Returns the sides that had a token. Raises Unreachable.
     """

@@ -23,7 +23,7 @@ from syncapp.store.names import DEVICES, METADATA, OWN
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What sync keeps of this device. `counts`: collection → documents, about; on Atlas only of what goes.
+    """Sync's own data of this device. `counts`: collection → documents, about; on Atlas only of what goes.
     `others`: devices that use Atlas's, by which their batch markers stay."""
 
     device: str
@@ -51,7 +51,7 @@ def what_is_kept(databases: dict[Side, Database[Any]]) -> Kept:
 
 
 def remove(databases: dict[Side, Database[Any]], kept: Kept) -> Iterator[str]:
-    """Remove it, step by step; each is said when it is done. Raises PyMongoError or DatabaseError."""
+    """Remove it, step by step; each step is reported when it is done. Raises PyMongoError or DatabaseError."""
     local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
     if kept.registered:
         atlas[DEVICES].delete_one({"_id": kept.device})
@@ -68,7 +68,7 @@ def remove(databases: dict[Side, Database[Any]], kept: Kept) -> Iterator[str]:
 
 
 def left(databases: dict[Side, Database[Any]], kept: Kept) -> list[str]:
-    """What should be gone and is not. Raises PyMongoError."""
+    """What could not be removed. Raises PyMongoError."""
     now = what_is_kept(databases)
     found = [f"{_NAMES[side]}: {name}" for side, names in now.counts.items() for name in names]
     if kept.device and databases[Side.ATLAS][DEVICES].find_one({"_id": kept.device}):

@@ -1,5 +1,5 @@
 """The one service that changes validation rules. API and admin call it; each change is in the audit log, and
-the workers read the rules again."""
+the workers reload the rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from syncapp.services.errors import NotFound, WrongInput
 
 
 def checked(schema: object) -> dict[str, Any]:
-    """The schema as it is kept. Raises WrongInput."""
+    """The schema in its stored form. Raises WrongInput."""
     try:
         return new_rule(schema)
     except WrongSchema as error:
@@ -25,7 +25,7 @@ def checked(schema: object) -> dict[str, Any]:
 
 @transaction.atomic
 def set_rule(pattern: str, schema: object, user: Actor = None) -> ValidationRule:
-    """Let documents of these collections travel only if they are like this. What is so already is left alone.
+    """Allow only matching documents of these collections to be transferred. An unchanged rule is not written.
 
     Raises WrongInput.
     """

@@ -1,3 +1,3 @@
-"""What sync keeps in MongoDB, one kind of record a file, with its fields and who writes them; every name is in `names`.
+"""Sync's own data in MongoDB, one kind of record per file, with its fields and writers; every name is in `names`.
 
-It knows how a record is read and written, not what it is for."""
+It reads and writes records, and knows nothing of their use."""

@@ -1,7 +1,7 @@
-"""Up to where an operator's answers reach: what was deleted or dropped before an answer belongs to it, also where a
-stream brings it only afterwards (a restore while sync was stopped, a backlog), and is not asked about again.
+"""Up to where an operator's answers reach: deletes and drops before an answer belong to it, even if a
+stream delivers them afterwards (a restore while sync was stopped, a backlog), and cause no further halt.
 
-In the local `_sync_metadata`, with which they age: {_id: "answered:<side>:<collection>", side, c, to: position}.
+In the local `_sync_metadata`: {_id: "answered:<side>:<collection>", side, c, to: position}.
 The listener writes them when it carries an answer out.
 """
 
@@ -34,8 +34,8 @@ def is_answered(answered: Answered, side: Side, collection: str, position: int) 
 
 
 def reach(database: Database[Any], answered_at: dt.datetime | None) -> int:
-    """The position up to which an answer of that time reaches: the start of its second, since what came later in it
-    may have been meant to be asked about. Raises PyMongoError."""
+    """The position up to which an answer of that time reaches: the start of its second, since later events in it
+    may not have been known to the operator. Raises PyMongoError."""
     now = database.command("ping", codec_options=RAW)["operationTime"]
     position = int(now.time << 32 | now.inc)
     return position if answered_at is None else min(position, int(answered_at.timestamp()) << 32)

@@ -2,8 +2,8 @@
 transaction that writes documents, so that its own writes and other devices' are told from native ones.
 
 A marker: {_id: batch id, origin: instance id, at: date, c: collection, docs: [{k: {_id}, t: date, o: origin}]}.
-`t` and `o` are of the native change that is carried; without `o` it was made on the device itself. With `s: true`
-its time is known to the second only. Workers write them, in `_sync_batches` of the database that the batch writes to;
+`t` and `o` are of the transferred native change; without `o` it was made on the device itself. With `s: true`
+its time has a resolution of one second. Workers write them, in `_sync_batches` of the database that the batch writes to;
 a marker that keeps a lost push out for ever has `cancelled: true` instead of `c` and `docs`, and one of a batch of which
 landings.py notes that it landed has `landed` and no `at`.
 """
@@ -42,7 +42,7 @@ def is_atlas_change(fact: Fact) -> bool:
 
 
 def new_batch_id() -> str:
-    """Every attempt draws a new one: a task that is delivered again must not meet its own marker."""
+    """A new one for every attempt: a redelivered task must not find its own marker."""
     return str(uuid.uuid4())
 
 
@@ -53,14 +53,14 @@ def insert_marker(
     session: ClientSession,
     facts: Iterable[tuple[DocumentKey, Fact | None]] = (),
 ) -> None:
-    """Write a batch's marker. Raises DuplicateKeyError if its intents were settled without us.
+    """Write a batch's marker. Raises DuplicateKeyError if its intents were resolved by another task.
 
-    `facts`: what other devices have to know. Nobody else reads the local database's stream.
+    `facts`: information for other devices. No other device reads the local database's stream.
     """
     entries, collection = [], ""
     for place, (key, fact) in enumerate(facts):
         collection = key.collection
-        # Put together by hand: to encode so many small documents would cost more than to write the batch
+        # Built by hand: encoding so many small documents would cost more than writing the batch
         entry = b"\x03k\0" + key.id_bson
         if fact is not None and fact.time is not None:
             entry += b"\x09t\0" + _MILLISECONDS.pack(fact.time)
@@ -77,15 +77,15 @@ def insert_marker(
 def insert_cancelled(
     atlas: Database[Any], batch_id: str, origin: str, session: ClientSession | None = None
 ) -> None:
-    """The marker of a batch that will never be. Raises DuplicateKeyError if that batch has landed."""
+    """The marker of a cancelled batch. Raises DuplicateKeyError if that batch has been applied."""
     marker = {"_id": batch_id, "origin": origin, "at": dt.datetime.now(dt.UTC), "cancelled": True}
     atlas[BATCHES].insert_one(marker, session=session)
 
 
 def settle(atlas: Database[Any], batch_ids: Iterable[str], origin: str) -> dict[str, frozenset[DocumentKey]]:
-    """Find out for certain which keys each of these batches pushed.
+    """Determine which keys each of these batches pushed.
 
-    A batch without a marker gets one that is cancelled: its unique `_id` keeps the late push out for ever.
+    A batch without a marker gets a cancelled one: its unique `_id` blocks the late push for ever.
     """
     wanted = set(batch_ids)
     landed = _listed(atlas, wanted)
@@ -94,7 +94,7 @@ def settle(atlas: Database[Any], batch_ids: Iterable[str], origin: str) -> dict[
             insert_cancelled(atlas, batch_id, origin)
             landed[batch_id] = frozenset()
         except DuplicateKeyError:
-            landed |= _listed(atlas, {batch_id})  # it landed just now
+            landed |= _listed(atlas, {batch_id})  # it was applied just now
     return landed
 
 
@@ -105,11 +105,11 @@ def _listed(atlas: Database[Any], batch_ids: set[str]) -> dict[str, frozenset[Do
 
 
 class Made(NamedTuple):
-    """When and where the native change that a batch carries was made: milliseconds, None if that is unknown."""
+    """Time and origin of a transferred native change: milliseconds, None if unknown."""
 
     time: int | None
     origin: str
-    exact: bool = True  # False: to the second only
+    exact: bool = True  # False: resolution of one second
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Marker:
 
 
 def remembered(local: Database[Any], batch_ids: Iterable[str]) -> set[str]:
-    """Those of the batches that this database knows as its own.
+    """Those of the batches that this database has recorded as its own.
 
     Not merely those whose origin is ours: a database that was rolled back must receive its own later
     writes again.
@@ -148,6 +148,6 @@ def ensure_indexes(database: Database[Any], keep_hours: int) -> None:
     keep = keep_hours * 3600
     for index in database[BATCHES].list_indexes():
         if "expireAfterSeconds" in index and int(index["expireAfterSeconds"]) != keep:
-            # Not collMod: the role readWrite does not hold that right
+            # Not collMod: the role readWrite lacks that privilege
             database[BATCHES].drop_index(index["name"])
     database[BATCHES].create_index("at", expireAfterSeconds=keep)

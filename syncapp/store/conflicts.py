@@ -37,7 +37,7 @@ class ConflictRecord:
     id_bson: bytes
     at: dt.datetime
     strategy: str
-    winner: Side | None  # None: it waits for a person
+    winner: Side | None  # None: it needs manual resolution
     one_way: bool
     versions: dict[Side, bytes | None]
     facts: dict[Side, tuple[int | None, str]]  # (time in milliseconds, origin)
@@ -49,15 +49,15 @@ def record_id(batch_id: str, key: DocumentKey) -> str:
 
 
 def open_record_id(key: DocumentKey, local: bytes, atlas: bytes) -> str:
-    """Of a conflict that waits for a person: the same contents are one conflict, however often they are
-    looked at. `local` and `atlas`: content hashes."""
+    """For a conflict that needs manual resolution: the same contents are one conflict, however often they are
+    processed. `local` and `atlas`: content hashes."""
     return f"open:{key_hash(key).hex()}:{blake2b(local + atlas, digest_size=16).hexdigest()}"
 
 
 def write_records(
     local: Database[Any], records: Iterable[ConflictRecord], session: ClientSession
 ) -> frozenset[str]:
-    """Insert records. Returns the ids of those that were there already: open ones, looked at again."""
+    """Insert records. Returns the ids of existing ones: open conflicts, processed again."""
     new = {record.record_id: record for record in records}
     waiting = [name for name, record in new.items() if record.winner is None]
     there: frozenset[str] = frozenset()
@@ -171,7 +171,7 @@ def forget_copied(local: Database[Any], before: dt.datetime) -> int:
         for one in local[CONFLICTS].find({"head": True, "copied": True, "at": {"$lt": before}}, {"_id": 1})
     ]
     for name in old:
-        # The versions' names go on from the head's; ";" is the character after ":"
+        # The versions' ids start with the head's; ";" is the character after ":"
         local[CONFLICTS].delete_many({"_id": {"$gte": name, "$lt": f"{name};"}})
     return len(old)
 

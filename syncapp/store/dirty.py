@@ -1,4 +1,4 @@
-"""Keys that the listener is asked to look at, in the local `_sync_dirty`, whose stream brings them like any event:
+"""Keys queued for the listener, in the local `_sync_dirty`, whose stream delivers them like any event:
 {_id: 16 bytes that stand for the key, c: collection, key: {_id}, why, at, n: new each time}.
 Comparisons write them, and whoever asks for a look (a resolved halt, a rejected change that is retried)."""
 
@@ -21,7 +21,7 @@ KEEP_DIRTY_SECONDS = 86_400
 
 
 def mark_dirty(local: Database[Any], keys: Iterable[DocumentKey], why: str) -> int:
-    """Ask the listener to look at these keys. Returns how many."""
+    """Queue these keys for the listener. Returns how many."""
     operations = []
     for key in keys:
         document = {
@@ -30,7 +30,7 @@ def mark_dirty(local: Database[Any], keys: Iterable[DocumentKey], why: str) -> i
             "key": RawBSONDocument(key.id_bson),
             "why": why,
             "at": dt.datetime.now(dt.UTC),
-            "n": uuid.uuid4().hex,  # an identical replace would bring no event
+            "n": uuid.uuid4().hex,  # an identical replace would cause no event
         }
         operations.append(ReplaceOne({"_id": document["_id"]}, document, upsert=True))
     if operations:

@@ -1,4 +1,4 @@
-"""What is known of the first run, in the local `_sync_metadata`, so that it ages with the data:
+"""The state of the first run, in the local `_sync_metadata`, so that it is restored with the data:
 {_id: "first-run", state, report, choice, at}. The listener writes it, but for
 the choice, which command, admin and API make; workers read it with the rules."""
 
@@ -56,14 +56,14 @@ class Counts:
 
 @dataclass(slots=True)
 class Report:
-    """What a comparison of both sides found, by collection."""
+    """The result of a comparison of both sides, by collection."""
 
     collections: dict[str, Counts] = field(default_factory=dict)
     excluded: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Report:
-        """The report that `as_document` made this of."""
+        """The inverse of `as_document`."""
         report = cls()
         for row in kept["collections"]:
             numbers = (row[name] for name in ("equal", "different", "onlyLocal", "onlyAtlas"))
@@ -78,7 +78,7 @@ class Report:
 
     @property
     def to_decide(self) -> Counts:
-        """What sync would touch: of an excluded collection Atlas may hold more."""
+        """The counts that matter for sync: of an excluded collection Atlas may hold more."""
         total = self.total
         total.only_atlas -= sum(self.collections[name].only_atlas for name in self.excluded)
         return total
@@ -124,7 +124,7 @@ def load(local: Database[Any]) -> FirstRun:
 
 
 def save_waiting(local: Database[Any], report: Report) -> None:
-    """Keep the report, unless a choice was made meanwhile. Raises PyMongoError."""
+    """Store the report, unless a choice has been made meanwhile. Raises PyMongoError."""
     try:
         local[METADATA].update_one(
             {"_id": FIRST_RUN, "state": State.WAITING.value},
@@ -136,7 +136,7 @@ def save_waiting(local: Database[Any], report: Report) -> None:
 
 
 def choose(local: Database[Any], choice: InitialChoice) -> bool:
-    """Make the choice, once. False: nothing waits for one. Raises PyMongoError."""
+    """Store the choice, once. False: none is expected. Raises PyMongoError."""
     done = local[METADATA].update_one(
         {"_id": FIRST_RUN, "state": State.WAITING.value},
         {"$set": {"state": State.CHOSEN.value, "choice": choice.as_document()}},
@@ -145,7 +145,7 @@ def choose(local: Database[Any], choice: InitialChoice) -> bool:
 
 
 def finish(local: Database[Any], report: Report, choice: InitialChoice | None) -> None:
-    """The first run is done. A report that a choice was made on is kept. Raises PyMongoError."""
+    """The first run is done. The report behind a choice is kept. Raises PyMongoError."""
     values: dict[str, Any] = {"state": State.DONE.value, "at": dt.datetime.now(dt.UTC)}
     if choice is not None:
         values["choice"] = choice.as_document()

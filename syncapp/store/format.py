@@ -33,5 +33,5 @@ def check_format(local: Database[Any]) -> None:
 
 
 def note_format(local: Database[Any]) -> None:
-    """From now on no older program may touch the records. Raises PyMongoError."""
+    """From now on older versions must not use the records. Raises PyMongoError."""
     local[METADATA].update_one({"_id": FORMAT}, {"$max": {"version": VERSION}}, upsert=True)

@@ -1,8 +1,8 @@
-"""Transfers that are halted until an operator answers, in the local `_sync_halts`, with which they age:
+"""Transfers that are halted until an operator answers, in the local `_sync_halts`:
 {_id, kind, side, collection, at, detail, preview, answer, answeredBy, answeredAt}.
 
 The listener raises a halt and, once it is answered, carries the answer out and removes it. Workers read
-halts with the rules: nothing that is halted is written.
+halts with the rules: halted transfers are not written.
 """
 
 from __future__ import annotations
@@ -23,54 +23,54 @@ from syncapp.core.one_line import one_line
 from syncapp.core.values import DocumentKey, Side
 from syncapp.store.names import HALTS
 
-SAMPLES = 5  # of the documents that a halt is about
+SAMPLES = 5  # of the documents concerned
 
 
 class Kind(StrEnum):
-    ATLAS_RESTORED = "atlas restored"  # Atlas is older than what this device has seen of it
-    LOCAL_RESTORED = "local restored"  # the local database is older than what Atlas has seen of it
+    ATLAS_RESTORED = "atlas restored"  # Atlas is older than this device's record of it
+    LOCAL_RESTORED = "local restored"  # the local database is older than Atlas's record of it
     DEVICE_COPIED = "device copied"  # two databases use one instance id
     MASS_DELETE = "mass delete"  # of one collection, on one side
     STRUCTURAL = "structural"  # a drop, a rename, dropDatabase
 
 
 class Answer(StrEnum):
-    TAKE_ATLAS = "take-atlas"  # where the sides differ, Atlas's version counts
-    KEEP_LOCAL = "keep-local"  # where the sides differ, this device's version counts
-    NEW_ID = "new-id"  # this database is a copy: it becomes a device of its own
-    GO_ON = "go-on"  # what was deleted here is deleted there
-    BRING_BACK = "bring-back"  # what was deleted here comes back from there
+    TAKE_ATLAS = "take-atlas"  # where the sides differ, Atlas's version wins
+    KEEP_LOCAL = "keep-local"  # where the sides differ, this device's version wins
+    NEW_ID = "new-id"  # this database is a copy: it becomes a new device
+    GO_ON = "go-on"  # apply the deletes on the other side
+    BRING_BACK = "bring-back"  # restore the deleted documents from the other side
 
 
 ANSWERS: Mapping[Kind, Mapping[Answer, str]] = {
     Kind.ATLAS_RESTORED: {
-        Answer.KEEP_LOCAL: "Bring Atlas forward: what this device holds goes up again. Atlas's versions are kept as conflicts",
-        Answer.TAKE_ATLAS: "Go back with Atlas: its versions come down. This device's versions are kept as conflicts",
+        Answer.KEEP_LOCAL: "Push what this device holds to Atlas again. Atlas's versions are kept as conflicts",
+        Answer.TAKE_ATLAS: "Accept the restored Atlas: pull its versions. This device's are kept as conflicts",
     },
     Kind.LOCAL_RESTORED: {
-        Answer.TAKE_ATLAS: "Bring this device forward: what Atlas holds comes down. Versions that differ here are kept as conflicts",
-        Answer.KEEP_LOCAL: "The backup counts: what it holds goes up. Atlas's versions are kept as conflicts",
-        Answer.NEW_ID: "This database is a copy of a device that goes on: it becomes a device of its own",
+        Answer.TAKE_ATLAS: "Pull what Atlas holds. Local versions that differ are kept as conflicts",
+        Answer.KEEP_LOCAL: "Keep the backup: what it holds is pushed. Atlas's versions are kept as conflicts",
+        Answer.NEW_ID: "This database is a copy of a device still in use: it gets an id of its own",
     },
     Kind.DEVICE_COPIED: {
-        Answer.NEW_ID: "This database is the copy: it becomes a device of its own",
-        Answer.TAKE_ATLAS: "The other one is gone for good: this device goes on under its id, and takes what Atlas holds",
+        Answer.NEW_ID: "This database is the copy: it gets an id of its own",
+        Answer.TAKE_ATLAS: "The other one is no longer in use: this device keeps the id, and pulls what Atlas holds",
     },
     Kind.MASS_DELETE: {
-        Answer.GO_ON: "The deletes are meant: they are carried to the other side",
-        Answer.BRING_BACK: "The deletes are a mistake: what the other side still holds comes back",
+        Answer.GO_ON: "The deletes are intended: apply them on the other side",
+        Answer.BRING_BACK: "The deletes are a mistake: restore what the other side still holds",
     },
     Kind.STRUCTURAL: {
-        Answer.GO_ON: "It is meant: the documents are deleted on the other side too",
-        Answer.BRING_BACK: "It is a mistake: the documents come back from the other side",
+        Answer.GO_ON: "It is intended: delete the documents on the other side too",
+        Answer.BRING_BACK: "It is a mistake: restore the documents from the other side",
     },
 }  # fmt: skip
 
 
 DETAILS = {
-    Kind.ATLAS_RESTORED: "Atlas is older than what this device has seen of it: it was restored from a backup",
-    Kind.LOCAL_RESTORED: "The local database is older than what Atlas has seen of it: it was restored from a "
-    "backup, or copied from a device that goes on",
+    Kind.ATLAS_RESTORED: "Atlas is older than this device's record of it: it was restored from a backup",
+    Kind.LOCAL_RESTORED: "The local database is older than Atlas's record of it: it was restored from a "
+    "backup, or copied from a device still in use",
     Kind.DEVICE_COPIED: "Another database uses this device's id: one of the two is a copy of the other",
 }
 
@@ -91,7 +91,7 @@ class Halt:
 
     @property
     def samples(self) -> list[str]:
-        """Some of the documents that it is about: their `_id`s in canonical extended JSON."""
+        """Some of the documents concerned: their `_id`s in canonical extended JSON."""
         return list(self.preview.get("samples", ()))
 
     @property
@@ -134,12 +134,12 @@ def samples_of(keys: Iterable[DocumentKey]) -> dict[str, list[str]]:
 
 
 def stopped_sides(halts: Iterable[Halt], collection: str) -> frozenset[Side]:
-    """Whose versions of this collection's documents must not travel."""
+    """Whose versions of this collection's documents must not be transferred."""
     return frozenset(halt_side for halt in halts for halt_side in Side if halt.stops(halt_side, collection))
 
 
 def halt_id(kind: Kind, side: Side | None = None, collection: str = "") -> str:
-    """One halt for one cause: noticing it twice changes nothing."""
+    """One id per cause: detecting it twice changes nothing."""
     return ":".join([kind.value.replace(" ", "-"), side.value if side else "device", collection])
 
 
@@ -157,7 +157,7 @@ def raise_halt(
     collection: str = "",
     preview: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Halt transfers. False: they were halted for this already. Raises PyMongoError."""
+    """Halt transfers. False: this halt exists already. Raises PyMongoError."""
     document = {
         "_id": halt_id(kind, side, collection),
         "kind": kind.value,
@@ -188,17 +188,17 @@ def answer_halt(local: Database[Any], halt: str, answer: Answer, by: str) -> Hal
 
 
 def end_halt(local: Database[Any], halt: Halt, session: ClientSession) -> None:
-    """What it was for is done. Raises PyMongoError."""
+    """Remove a halt that has been carried out. Raises PyMongoError."""
     local[HALTS].delete_one({"_id": halt.id}, session=session)
 
 
 def end_all(local: Database[Any], session: ClientSession | None = None) -> None:
-    """Everything has been compared, whatever was halted. Raises PyMongoError."""
+    """Remove all halts: everything has been compared. Raises PyMongoError."""
     local[HALTS].delete_many({}, session=session)
 
 
 def end_kind(local: Database[Any], kind: Kind, side: Side) -> None:
-    """What there was to ask about is gone with the database. Raises PyMongoError."""
+    """Remove halts of a dropped database. Raises PyMongoError."""
     local[HALTS].delete_many({"kind": kind.value, "side": side.value})
 
 

@@ -4,8 +4,8 @@ same, in the local `_sync_metadata` ({_id: "heartbeat", last: {counter, nonce}, 
 listener writes both.
 
 Atlas's lower than ours: Atlas was restored from a backup. Ours lower than Atlas's: the local database was.
-Raised by somebody else: two databases use one instance id. Each beat has a nonce, so that equal counters of
-two copies are told apart. How long a beat's event takes to come by its stream is the lag, end to end.
+Raised by another listener: two databases use one instance id. Each beat has a nonce, to distinguish equal counters
+of two copies. The latency from a beat to its event on the stream is the end-to-end lag.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from syncapp.core.values import Side
 from syncapp.store.halts import Kind
 from syncapp.store.names import DEVICES, HEARTBEAT, METADATA
 
-LOOKS = 3  # a beat may come between the two reads of a look
+LOOKS = 3  # a beat may occur between the two reads of a check
 KEEP_BEATS = 100  # whose events are still awaited
 
 
@@ -37,21 +37,21 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the local database knows: the last beat that Atlas took, and one that it may have taken."""
+    """The local record: the last beat acknowledged by Atlas, and one that may have been applied there."""
 
     last: Beat | None = None
     coming: Beat | None = None
 
 
 def judge(kept: Kept, there: Beat | None, seen: Beat | None = None) -> Kind | None:
-    """What has happened. None: nothing; time goes on.
+    """The detected problem. None: none.
 
     `there`: Atlas's beat, read before `kept` was. `seen`: the last beat of this very session.
     """
     if kept.last is None and kept.coming is None:
         return Kind.LOCAL_RESTORED if there else None
     if there is None:
-        # Not even the first beat may have arrived
+        # Even the first beat may not have arrived
         return Kind.ATLAS_RESTORED if kept.last else None
     if there in (kept.last, kept.coming):
         return None
@@ -60,7 +60,7 @@ def judge(kept: Kept, there: Beat | None, seen: Beat | None = None) -> Kind | No
         return Kind.ATLAS_RESTORED
     if there.counter > counter and not (seen and counter >= seen.counter):
         return Kind.LOCAL_RESTORED
-    return Kind.DEVICE_COPIED  # ours stood still nowhere, and yet somebody else has raised it
+    return Kind.DEVICE_COPIED  # raised by another listener
 
 
 def read_kept(local: Database[Any]) -> Kept:
@@ -87,7 +87,7 @@ def look(
 
 
 def adopt(local: Database[Any], atlas: Database[Any], device: str, session: Any = None) -> None:
-    """An operator has answered: from here on time goes on where Atlas stands. Raises PyMongoError."""
+    """An operator has answered: continue at Atlas's counter. Raises PyMongoError."""
     there = read_there(atlas, device)
     if there is None:
         forget(local, session)
@@ -97,12 +97,12 @@ def adopt(local: Database[Any], atlas: Database[Any], device: str, session: Any 
 
 
 def forget(local: Database[Any], session: Any = None) -> None:
-    """The device begins to count anew. Raises PyMongoError."""
+    """Reset the counter. Raises PyMongoError."""
     local[METADATA].delete_one({"_id": HEARTBEAT}, session=session)
 
 
 class Heartbeat:
-    """`about`: what Atlas's document shows of the device besides: version, lag, pending, conflicts."""
+    """`about`: further fields of Atlas's document: version, lag, pending, conflicts."""
 
     def __init__(
         self,
@@ -119,10 +119,10 @@ class Heartbeat:
         self._clock = clock
         self._seen: Beat | None = None
         self._sent: OrderedDict[tuple[Side, str], float] = OrderedDict()
-        self.ages_ms: dict[Side, float] = {}  # of the last beat of each side that came by its stream
+        self.ages_ms: dict[Side, float] = {}  # of the last beat of each side that was read from its stream
 
     def beat(self) -> Kind | None:
-        """Look at both counters and raise them. Returns what has happened, if something has: then nothing
+        """Check both counters and raise them. Returns a detected problem: then nothing
         is raised. Raises PyMongoError."""
         kind, kept, there = look(self._local, self._atlas, self._device, self._seen)
         if kind is not None:
@@ -134,13 +134,13 @@ class Heartbeat:
         return None
 
     def arrived(self, side: Side, nonce: str) -> None:
-        """A beat's event came by a stream."""
+        """A beat's event was read from a stream."""
         sent = self._sent.pop((side, nonce), None)
         if sent is not None:
             self.ages_ms[side] = (self._clock() - sent) * 1000
 
     def _announce(self, kept: Kept, there: Beat | None, new: Beat) -> bool:
-        """False: somebody else (a listener that was paused) was first."""
+        """False: another listener (one that was paused) was first."""
         document = {"_id": HEARTBEAT, "last": _document(there), "coming": _document(new)}
         if kept == Kept():
             try:
@@ -166,7 +166,7 @@ class Heartbeat:
 
     def _confirm(self, new: Beat) -> None:
         self._await(Side.LOCAL, new)
-        # A replacement, whose event carries the whole document, the nonce with it
+        # A replacement: its event contains the whole document, including the nonce
         self._local[METADATA].replace_one(
             {"_id": HEARTBEAT, "coming": _document(new)}, {"last": _document(new), "coming": None}
         )

@@ -15,7 +15,7 @@ from syncapp.store.names import INSTANCE, METADATA
 
 
 def instance_id(local: Database[Any]) -> str:
-    """The device's id: made at the first start and kept in the local database, with which it ages."""
+    """The device's id: created at the first start and stored in the local database."""
     found = local[METADATA].find_one_and_update(
         {"_id": INSTANCE},
         {"$setOnInsert": {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}},
@@ -32,6 +32,6 @@ def known_instance_id(local: Database[Any]) -> str:
 
 
 def become_new(local: Database[Any], session: ClientSession) -> None:
-    """A device of its own from now on. Raises PyMongoError."""
+    """Become a new device. Raises PyMongoError."""
     new = {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}
     local[METADATA].replace_one({"_id": INSTANCE}, new, upsert=True, session=session)

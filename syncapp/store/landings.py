@@ -1,8 +1,9 @@
-"""Pushes that landed as a whole: one note in the batch's local marker instead of one more write a document, which
-would cost the local server more than the document itself costs Atlas.
+"""Batches of pushes acknowledged as a whole: one note in the batch's local marker instead of one more write per
+document, which would cost the local server more than the document itself costs Atlas.
 
 `landed: <position on Atlas>` in the local `_sync_batches`: every state that still holds this batch's intent counts as
-agreed on the intent's content. Such a marker has no `at`, so that it does not expire, until `fold` has written it into the states.
+agreed on the intent's content. Such a marker has no `at`, so that it does not expire,
+until `fold` has compacted it into the states.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from syncapp.core.content import key_hash
 from syncapp.core.values import ABSENT, DocumentKey
 from syncapp.store.names import BATCHES, STATE
 
-FEW = 50  # as many states are written at once: a note would have to be folded later, at the same price
+FEW = 50  # so few states are written at once: compacting a note later would cost the same
 FOLD_AT_ONCE = 1_000  # states
-FOLD_PAUSE_SECONDS = 0.1  # between them: whoever syncs goes first
+FOLD_PAUSE_SECONDS = 0.1  # between them: live sync has priority
 FOLD_MARKERS = 20_000  # whose ids fit into one query
 
 
 def record_landed(
     local: Database[Any], batch_id: str, keys: Collection[DocumentKey], position: int, whole: bool
 ) -> None:
-    """Agree on what a batch pushed, not after this position on Atlas. `whole`: nothing else holds an intent of this
+    """Agree on what a batch pushed, at or before this position on Atlas. `whole`: there is no other intent of this
     batch."""
     if whole and len(keys) > FEW:
         noted = local[BATCHES].update_one(
@@ -41,14 +42,14 @@ def record_landed(
 
 
 def landed_batches(local: Database[Any], batch_ids: Iterable[str]) -> dict[str, int]:
-    """Those of the batches of which a note says that they landed, and the position of each on Atlas."""
+    """The batches with a note that they were acknowledged, and the position of each on Atlas."""
     query = {"_id": {"$in": list(batch_ids)}, "landed": {"$exists": True}}
     # A note of an earlier version is `True`, which counts as the position 1
     return {one["_id"]: int(one["landed"]) for one in local[BATCHES].find(query, {"landed": 1})}
 
 
 def fold(local: Database[Any], seconds: float, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Write what landed into the states, for so long at most; the next call goes on. Returns how many states.
+    """Compact acknowledged pushes into the states, for `seconds` at most; the next call continues. Returns how many.
 
     Raises PyMongoError.
     """
@@ -66,7 +67,7 @@ def fold(local: Database[Any], seconds: float, sleep: Callable[[float], None] = 
             for batch_id, of_batch in hashes.items():
                 count += _agree(local, of_batch, batch_id, noted[batch_id])
             sleep(FOLD_PAUSE_SECONDS)
-        # From now on they may expire; as long as they are there they go on saying what is true
+        # From now on they may expire; until then they remain valid
         local[BATCHES].update_many({"_id": {"$in": batch_ids}}, {"$set": {"at": dt.datetime.now(dt.UTC)}})
     return count
 
@@ -77,7 +78,7 @@ def _noted(local: Database[Any]) -> dict[str, int]:
 
 
 def _agree(local: Database[Any], hashes: list[bytes], batch_id: str, position: int) -> int:
-    """One conditional update: a key about which somebody else decided meanwhile is left alone."""
+    """One conditional update: concurrently decided keys are skipped."""
     gone = {"$cond": [{"$eq": ["$i.h", ABSENT]}, "$$NOW", "$$REMOVE"]}
     change: list[dict[str, Any]] = [
         {

@@ -1,4 +1,4 @@
-"""The lease in the local `_sync_metadata`: one listener a device is active, others stand by.
+"""The lease in the local `_sync_metadata`: one listener per device is active, others stand by.
 {_id: "lease", holder, epoch, until: date}; listeners write it.
 
 Times are the local server's, so that the clocks of two hosts do not matter. The epoch rises with every
@@ -23,7 +23,7 @@ from syncapp.mongo.transaction import transaction
 from syncapp.store.names import LEASE, METADATA
 from syncapp.store.tokens import save_token
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # the end of the lease that nobody has held yet
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # the end of a lease that was never held
 
 
 class LeaseLost(SyncError):
@@ -65,7 +65,7 @@ class Lease:
         return str(found.get("holder", ""))
 
     def renew(self, tokens: Mapping[Side, Mapping[str, Any]]) -> None:
-        """Go on being active, and save these tokens, of which there are older ones. Raises LeaseLost,
+        """Renew the lease, and save these tokens over older ones. Raises LeaseLost,
         HistoryLost if a token was deleted, or another SyncError."""
         try:
             if not tokens:
@@ -74,7 +74,7 @@ class Lease:
             with transaction(self._local) as session:
                 self._extend(session)
                 for side, token in tokens.items():
-                    # A token that a person deleted, to force a comparison, must not come back
+                    # A token that an operator deleted, to force a comparison, must not be restored
                     if not save_token(self._local, side, token, session, anew=False):
                         raise HistoryLost(f"the {side} resume token was deleted: both sides are compared")
         except PyMongoError as error:
@@ -90,7 +90,7 @@ class Lease:
             raise LeaseLost("another listener has taken over")
 
     def give_back(self) -> None:
-        """Let another listener take over at once. Raises nothing: the lease runs out by itself."""
+        """Let another listener take over at once. Raises nothing: the lease expires anyway."""
         try:
             self._local[METADATA].update_one(
                 {"_id": LEASE, "holder": self._holder, "epoch": self.epoch},
@@ -101,7 +101,7 @@ class Lease:
 
 
 def active_listener(local: Database[Any]) -> str:
-    """Who holds a lease that has not run out; empty: nobody. Raises PyMongoError."""
+    """The holder of an unexpired lease; empty: none. Raises PyMongoError."""
     held = {"_id": LEASE, "$expr": {"$gt": ["$until", "$$NOW"]}}
     found = local[METADATA].find_one(held) or {}
     return str(found.get("holder", ""))

@@ -1,4 +1,4 @@
-"""The names of everything that sync keeps in MongoDB. Nobody else spells one."""
+"""The names of all of sync's own data in MongoDB. They are spelled only here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATE = "_sync_state"
 DEVICES = "_sync_devices"
 
 OWN = frozenset((BATCHES, CONFLICTS, DEVICES, DIRTY, HALTS, METADATA, REJECTED, RUNS, STATE))
-SCRATCH = "_sync_doctor_"  # what the doctor creates for a moment begins so
+SCRATCH = "_sync_doctor_"  # prefix of the doctor's temporary collections
 
 # `_id`s in METADATA, each of one record
 ANSWERED = "answered"  # before `:<side>:<collection>`

@@ -12,7 +12,7 @@ from typing import Any
 from syncapp.store.run import PAGE, Narrow
 
 STEP = 10  # so many times fewer documents after each loss
-MOST_LOSSES = 3  # of a process with the same document alone: one may have had any reason
+MOST_LOSSES = 3  # of a process with the same document alone: a single one may have any cause
 LONGEST_PATIENCE = 5  # doublings
 PROCESS_ENDED = "A worker's process ended while it compared ({}): the comparison goes on more carefully"
 
@@ -30,7 +30,7 @@ AFTER_A_LOSS: dict[str, Any] = {
 
 
 def patience(lost_ms: int, narrow: Narrow) -> int:
-    """Milliseconds after which a slice counts as lost. Each loss makes it longer: a slow server is no lost process."""
+    """Milliseconds after which a slice counts as lost. Each loss makes it longer: a slow server is not a lost process."""
     return lost_ms << min(narrow.losses, LONGEST_PATIENCE)
 
 
@@ -41,12 +41,12 @@ def after(narrow: Narrow, passed: int) -> dict[str, int]:
 
 
 def left_out_text(count: int) -> str:
-    """What a run says of documents that it left out; empty if there are none."""
+    """A run's text about documents that it left out; empty: none."""
     if not count:
         return ""
     what = "1 document was" if count == 1 else f"{count:,} documents were"
     which = "it" if count == 1 else "them"
     return (
-        f"{what} not compared: a worker's process ended each time that it read {which} alone (out of memory, or a crash; "
+        f"{what} not compared: a worker process ended each time it read {which} alone (out of memory, or a crash; "
         "see the workers' log)"
     )

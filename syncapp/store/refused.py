@@ -23,5 +23,5 @@ def refused_names(local: Database[Any]) -> list[str]:
 
 
 def forget_refused(local: Database[Any], names: Iterable[str], session: ClientSession) -> None:
-    """They are compared, or gone. Raises PyMongoError."""
+    """They have been compared, or dropped. Raises PyMongoError."""
     local[METADATA].update_one({"_id": REFUSED}, {"$pullAll": {"names": list(names)}}, session=session)

@@ -1,5 +1,5 @@
-"""What workers could not tell Django's database while it was away, durable in the local MongoDB until the listener
-brings it there: changes that were rejected, and that other changes have ended since.
+"""Records for Django's database while that is down, durable in the local MongoDB until the listener
+writes them there: rejected changes, and the note that other changes have resolved some since.
 
 A rejected change is a head with the key's hash as `_id`, and its documents in parts, so that two of 16 MB fit:
 {_id: "<hash>", head: true, c: collection, key: {_id}, target: side, reason, code, otherId, parts: {which: number}} and
@@ -25,8 +25,8 @@ _BODIES = ("document", "other_document")
 
 
 def keep(local: Database[Any], rejected: Iterable[Outcome]) -> None:
-    """A document that is rejected again takes the place of what is kept of it. Raises PyMongoError."""
-    # The head last: what has none is not read
+    """A document that is rejected again replaces its record. Raises PyMongoError."""
+    # The head last: a record without one is not read
     documents = [one for outcome in rejected for one in (*_parts(outcome), _head(outcome))]
     local[REJECTED].bulk_write([ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in documents])
 
@@ -45,23 +45,23 @@ def forget(local: Database[Any], outcomes: Iterable[Outcome]) -> None:
 
 
 def note_behind(local: Database[Any]) -> None:
-    """Documents went through whose rejections and conflicts may still stand in Django's database. Raises PyMongoError."""
+    """Documents were accepted whose rejections and conflicts may still be in Django's database. Raises PyMongoError."""
     local[METADATA].replace_one({"_id": REJECTED_BEHIND}, {"mark": uuid.uuid4().hex}, upsert=True)
 
 
 def behind(local: Database[Any]) -> str:
-    """The newest such note; empty: there is none. Raises PyMongoError."""
+    """The newest such note; empty: none. Raises PyMongoError."""
     found = local[METADATA].find_one({"_id": REJECTED_BEHIND}) or {}
     return str(found.get("mark", ""))
 
 
 def caught_up(local: Database[Any], mark: str) -> None:
-    """Everything that this note stands for was done. Raises PyMongoError."""
+    """Remove this note: its work is done. Raises PyMongoError."""
     local[METADATA].delete_one({"_id": REJECTED_BEHIND, "mark": mark})
 
 
 def note_emptied(local: Database[Any], names: Iterable[str]) -> None:
-    """Documents of these collections went without events of their own. Raises PyMongoError."""
+    """Documents of these collections were removed without events. Raises PyMongoError."""
     local[METADATA].update_one(
         {"_id": REJECTED_EMPTIED}, {"$addToSet": {"names": {"$each": list(names)}}}, upsert=True
     )
@@ -73,7 +73,7 @@ def emptied(local: Database[Any]) -> list[str]:
 
 
 def looked_at(local: Database[Any], names: Iterable[str]) -> None:
-    """What is kept of these collections is looked at again. Raises PyMongoError."""
+    """The records of these collections have been queued again. Raises PyMongoError."""
     local[METADATA].update_one({"_id": REJECTED_EMPTIED}, {"$pullAll": {"names": list(names)}})
 
 

@@ -1,5 +1,5 @@
 """A copy, in the local `_sync_metadata`, of the rules that Django's database holds, so that documents go on moving, and a
-worker can start, while that database is away.
+worker can start, while that database is down.
 
 {_id: "rules", version, enabled, paused, strategy, patterns, validation: [[pattern, schema as JSON]], environment: what it
 said at the last start}. The listener and the workers write it.
@@ -26,7 +26,7 @@ class StoredRules:
 
 
 def save_copy(local: Database[Any], rules: StoredRules, environment: str) -> None:
-    """`environment`: what it said at the last start. Raises PyMongoError."""
+    """`environment`: its values at the last start. Raises PyMongoError."""
     document = {
         "version": rules.version,
         "enabled": rules.enabled,
@@ -40,7 +40,7 @@ def save_copy(local: Database[Any], rules: StoredRules, environment: str) -> Non
 
 
 def load_copy(local: Database[Any], environment: str | None = None) -> StoredRules | None:
-    """None: there is none, or it was made under an environment that said something else. Raises PyMongoError."""
+    """None: there is none, or it was made with other values in the environment. Raises PyMongoError."""
     found = local[METADATA].find_one({"_id": RULES})
     if found is None or environment not in (None, found["environment"]):
         return None

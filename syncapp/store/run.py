@@ -16,17 +16,17 @@ COUNTS = ("documents", "equal", "different", "onlyLocal", "onlyAtlas", "marked")
 
 
 class Kind(StrEnum):
-    RESYNC = "resync"  # what differs from what was agreed is handed to the listener
+    RESYNC = "resync"  # differences from the agreed contents are sent to the listener
     VERIFY = "verify"  # differences are counted
-    REPAIR = "repair"  # … and handed to the listener
+    REPAIR = "repair"  # … and sent to the listener
     FIRST_RUN = "first run"
 
 
 class Treatment(StrEnum):
-    """What a resync does to the agreed pair of a key that differs, before the listener looks at the key."""
+    """What a resync does to the agreed pair of a differing key, before the listener processes it."""
 
-    AS_AGREED = "as agreed"  # nothing: deletions while sync was away are told from creations by it
-    UNKNOWN = "unknown"  # a difference is a conflict of unknown times, which is decided and recorded
+    AS_AGREED = "as agreed"  # nothing: it tells deletes made while sync was down from inserts
+    UNKNOWN = "unknown"  # a difference is a conflict with unknown times, which is decided and recorded
     BRING_BACK_TO_LOCAL = "bring back to local"  # what is missing here and present on Atlas is pulled
     BRING_BACK_TO_ATLAS = "bring back to atlas"  # the mirror image
 
@@ -44,7 +44,7 @@ OPEN = (State.WAITING.value, State.RUNNING.value)
 
 @dataclass(frozen=True, slots=True)
 class Narrow:
-    """How carefully a run goes on where a worker's process ended: `page` documents at a time for the next `rest` of them;
+    """How a run continues where a worker process ended: `page` documents at a time for the next `rest` of them;
     `losses`: of processes, each with the same document alone. A page of 0: as usual."""
 
     page: int = 0
@@ -62,20 +62,20 @@ class Run:
     collections: tuple[str, ...]  # empty: all
     treatment: Treatment
     prefer: UnknownTime | None  # who wins the conflicts that Treatment.UNKNOWN makes; None: the rules say
-    owes: bool  # convergence depends on it: people cannot cancel it
+    owes: bool  # convergence depends on it: operators cannot cancel it
     state: State
     slice: int
     names: tuple[str, ...] | None  # what is compared, in this order; None: not begun
     at: int  # index in names
     start: bytes | None  # BSON of {_id: …}: where the next range starts
-    suspects: tuple[Mapping[str, Any], ...]  # differences that get a second look (verify)
+    suspects: tuple[Mapping[str, Any], ...]  # differences to be checked again (verify)
     expected: int
     counts: Mapping[str, int]
     samples: tuple[Mapping[str, Any], ...]
     error: str
     failures: int
     narrow: Narrow
-    left_out: int  # documents that could not be compared, since processes ended over them
+    left_out: int  # documents not compared, since worker processes ended at them
     version: int
     requested_at: dt.datetime
     started_at: dt.datetime | None
@@ -97,13 +97,13 @@ class Run:
 
     @property
     def as_agreed(self) -> int:
-        """Documents that differ, as it was agreed or as the rules say."""
+        """Intentional differences: agreed, or due to the rules."""
         return max(0, self.counts["documents"] - self.counts["equal"] - self.different)
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a slice came, and what it found."""
+    """The progress and results of a slice."""
 
     at: int
     start: bytes | None

@@ -1,6 +1,6 @@
-"""Comparison runs, in the local `_sync_runs`, with which they age: what is compared and why, how far it is,
-and what was found. A run survives the loss of the broker and of Django's database; every change of one is a
-compare-and-set, so that two who work on one run do no harm.
+"""Comparison runs, in the local `_sync_runs`: what is compared and why, its progress,
+and results. A run survives the loss of the broker and of Django's database; every change of one is a
+compare-and-set, so that concurrent work on one run is harmless.
 
 {_id, kind, why, collections, treatment, owes, state, slice, dueAt, names, at, start, counts, samples, …}
 """
@@ -47,7 +47,7 @@ def request(
     """Note a run, which the listener starts. Returns its id. Raises PyMongoError.
 
     `prefer`: who wins the conflicts that Treatment.UNKNOWN makes. `owes`: convergence depends on the run, so
-    people cannot cancel it. With a `session` it is part of that transaction, in which it must be the only one to use its `run_id`.
+    operators cannot cancel it. With a `session` it is part of that transaction, in which it must be the only one to use its `run_id`.
     Asking again with the same `run_id` changes nothing.
     """
     if run_id and local[RUNS].find_one({"_id": run_id}, {"_id": 1}, session=session):
@@ -91,8 +91,8 @@ def request(
 def compare_collections(
     local: Database[Any], why: str, names: Collection[str], session: ClientSession | None = None
 ) -> None:
-    """Have these compared as it was agreed. A run that was asked for with the same reason and has not begun takes them
-    in: what happens to one collection often happens to many. Raises PyMongoError."""
+    """Request a comparison with the agreed contents. A waiting run with the same reason is extended,
+    since such events often concern many collections. Raises PyMongoError."""
     waiting: dict[str, Any] = {
         "kind": Kind.RESYNC.value,
         "treatment": Treatment.AS_AGREED.value,
@@ -107,14 +107,14 @@ def compare_collections(
 
 
 def supersede(local: Database[Any], by: str, session: ClientSession | None = None) -> None:
-    """A run over everything as it was agreed, requested now, does what older ones of its kind would do."""
+    """A new run over everything replaces older ones of its kind."""
     older = {
         "_id": {"$ne": by},
         "kind": Kind.RESYNC.value,
         "treatment": Treatment.AS_AGREED.value,
         "state": {"$in": OPEN},
     }
-    text = f"Run {by}, which was requested later, does its work"
+    text = f"Superseded by run {by}"
     local[RUNS].update_many(older, _ended(State.CANCELLED, text), session=session)
 
 
@@ -142,7 +142,7 @@ def note_mirrored(local: Database[Any], run: Run) -> None:
 
 
 def start(local: Database[Any], run: Run) -> bool:
-    """Let a waiting run begin or go on. False: somebody was first."""
+    """Start or resume a waiting run. False: it was already started."""
     change: dict[str, Any] = {
         "$set": {"state": State.RUNNING.value, "begun": False},
         "$currentDate": {"updatedAt": True, "dueAt": True},
@@ -154,18 +154,18 @@ def start(local: Database[Any], run: Run) -> bool:
 
 
 def interrupt(local: Database[Any], run: Run) -> bool:
-    """Let a running one wait: another has to come first. Its progress is kept."""
+    """Interrupt a running one: another has priority. Its progress is kept."""
     change = {"$set": {"state": State.WAITING.value}, "$currentDate": {"updatedAt": True}, "$inc": {"v": 1}}
     return _changed(local, {"_id": run.id, "state": State.RUNNING.value}, change)
 
 
 def begin(local: Database[Any], run: Run) -> bool:
-    """A worker's process works on a slice from now on. False: it is not to be done any more. Raises PyMongoError."""
+    """A worker process starts a slice. False: it is obsolete. Raises PyMongoError."""
     return local[RUNS].update_one(_slice(run.id, run.slice), {"$set": {"begun": True}}).matched_count == 1
 
 
 def note_loss(local: Database[Any], run_id: str, number: int, why: str) -> bool:
-    """The process that worked on this slice has ended: it is sent again at once, and goes on more carefully. Raises
+    """The process of this slice has ended: it is resent at once, in smaller pages. Raises
     PyMongoError."""
     change = {**narrowing.AFTER_A_LOSS, "error": {"$literal": why}, "dueAt": LONG_AGO, "begun": False}
     more = {"updatedAt": "$$NOW", "v": {"$add": ["$v", 1]}}
@@ -187,7 +187,7 @@ def _slice(run_id: str, number: int) -> dict[str, Any]:
 
 
 def save_progress(local: Database[Any], run: Run, progress: Progress, pause_seconds: float) -> Run | None:
-    """Save what a slice did; the next one is due after the pause. None: somebody else did this slice, or
+    """Save a slice's result; the next one is due after the pause. None: another task did this slice, or
     the run was cancelled. Raises PyMongoError."""
     values: dict[str, Any] = {
         "names": list(progress.names),
@@ -218,7 +218,7 @@ def save_progress(local: Database[Any], run: Run, progress: Progress, pause_seco
 
 
 def note_failure(local: Database[Any], run: Run, error: str, given_up: bool = False) -> None:
-    """A slice could not be done. Unless it is given up, it is tried again when its task counts as lost."""
+    """A slice failed. Unless it is given up, it is retried when its task counts as lost."""
     query = _slice(run.id, run.slice)
     if given_up:
         local[RUNS].update_one(query, _ended(State.FAILED, error))

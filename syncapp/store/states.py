@@ -4,7 +4,7 @@
 (or l and a, where they differ by agreement), n: counter, p: who is preferred, i: {b: batch id, h: hash, at: ms}, gone: date,
 q: the position on Atlas at which its content was read or written}.
 `gone` is there when the document is agreed to be absent; a TTL index removes such states later. An intent of a batch
-that is noted to have landed (landings.py) is none any more: its content is what is agreed on.
+that is noted as acknowledged (landings.py) no longer counts: its content is agreed on.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
 
 
 def read_states(local: Database[Any], keys: Iterable[DocumentKey]) -> dict[DocumentKey, SyncState]:
-    """The state of every key; a key that was never decided about has the state of an absent document."""
+    """The state of every key; a key without decisions has the state of an absent document."""
     by_hash = {key_hash(key): key for key in keys}
     states = dict.fromkeys(by_hash.values(), SyncState())
     query = {"_id": {"$in": list(by_hash)}}
@@ -58,8 +58,8 @@ def write_states(
 ) -> None:
     """Write, in a transaction, (key, state as read, new state). New ones are inserted, since an upsert is much slower.
 
-    Raises TransientError if somebody else has decided about one of them since it was read, or BulkWriteError if
-    a new one is there already.
+    Raises TransientError if one of them was decided concurrently since it was read, or BulkWriteError if
+    a new one exists already.
     """
     updates, inserts = [], []
     counters: dict[bytes, int] = {}
@@ -67,16 +67,16 @@ def write_states(
         fields = _encode(after)
         if before.counter:
             counters[key_hash(key)] = before.counter
-            # Not as a whole document: to look after the index on `gone` would cost the server twice as much
+            # Not a whole document: maintaining the index on `gone` would cost the server twice as much
             change = b"\x03$set\0" + wrap(elements_of(fields)) + _unset_others(frozenset(fields))
             updates.append(write_commands.statement(wrap(_ID_OF_HASH + key_hash(key)), wrap(change)))
         else:
             fields = {"_id": key_hash(key), "c": key.collection, **fields}
             inserts.append(RawBSONDocument(wrap(elements_of(fields) + b"\x03key\0" + key.id_bson)))
-    # Looked at in one read: a counter in each query would have the server plan each of them
+    # Checked in one read: with a counter in each query the server would plan each of them
     found = local[STATE].find({"_id": {"$in": list(counters)}}, {"n": 1}, session=session) if counters else ()
     if {one["_id"]: one["n"] for one in found} != counters:
-        raise TransientError("somebody else has decided about these documents")
+        raise TransientError("concurrent decision: the state's version has changed")
     write_commands.update(local[STATE], updates, session)
     write_commands.insert(local[STATE], inserts, session)
 
@@ -84,8 +84,8 @@ def write_states(
 def replace_pairs(
     local: Database[Any], changes: Iterable[tuple[DocumentKey, SyncState, bytes]], prefer: UnknownTime | None
 ) -> int:
-    """Have both sides count as agreed on a content, of (key, state as read, content); a key about which somebody has
-    decided since is left alone, as is an open intent. Returns how many were replaced. Raises PyMongoError."""
+    """Set a content as agreed for both sides, of (key, state as read, content); concurrently decided keys are
+    skipped, and open intents kept. Returns how many were replaced. Raises PyMongoError."""
     operations = [_replace_pair(key, before, content, prefer) for key, before, content in changes]
     return int(local[STATE].bulk_write(operations, ordered=False).modified_count)
 
@@ -96,7 +96,7 @@ def _replace_pair(
     values: dict[str, Any] = {"h": content, "n": before.counter + 1}
     if content == UNKNOWN and prefer is not None:
         values["p"] = prefer.value
-    # An intent that is noted to have landed may stand there: it would go on saying what is agreed
+    # There may be an intent noted as acknowledged: it would keep defining what is agreed
     over = ("l", "a", "gone", "i") if before.intent is None else ("l", "a", "gone")
     change = {"$set": values, "$unset": dict.fromkeys(over, "")}
     return UpdateOne({"_id": key_hash(key), "n": before.counter}, change)
@@ -139,5 +139,5 @@ def _encode(state: SyncState) -> dict[str, Any]:
 
 @cache
 def _unset_others(fields: frozenset[str]) -> bytes:
-    """What is not among these fields goes: also an intent that is noted to have landed, which `before` does not show."""
+    """Unset all other fields: also an intent noted as acknowledged, which `before` does not have."""
     return b"\x03$unset\0" + wrap(elements_of(dict.fromkeys(sorted(_FIELDS - fields), "")))

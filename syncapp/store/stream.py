@@ -1,4 +1,4 @@
-"""What sync reads of each side's change stream, and where a stream begins that is new."""
+"""The pipeline of each side's change stream, and the start point of a new stream."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PROJECTION = {
 
 
 def pipeline(side: Side, exclusions: Exclusions, device: str = "") -> list[dict[str, Any]]:
-    """What of a side's events is wanted. Excluded collections stay on the server; they still go up.
+    """The filter for a side's events. Events of excluded collections are not fetched from Atlas; local ones are pushed.
 
     `device`: whose heartbeats are wanted too.
     """
@@ -39,16 +39,16 @@ def pipeline(side: Side, exclusions: Exclusions, device: str = "") -> list[dict[
     wanted: list[dict[str, Any]] = [
         {"c": {"$in": own}, "operationType": {"$in": ["insert", "replace"]}},
         {"$and": users},
-        # A rename from a name that is left out may be one to a name that is not: what $out ends with
+        # A rename from an excluded name may target another one: $out ends so
         {"operationType": {"$in": ["invalidate", "dropDatabase", "rename"]}},
     ]
     if device:
         name, one = (METADATA, HEARTBEAT) if side is Side.LOCAL else (DEVICES, device)
         beats = {"c": name, "documentKey._id": one, "operationType": {"$in": ["insert", "replace"]}}
         wanted.append(beats)
-    # By a computed name, after the projection: the server would turn a match on ns.coll into expressions over
-    # every entry of the oplog, which cost it three times as much as all the rest. Only the collection that
-    # sync writes most is worth a stage of its own, by $expr, which is left as it is
+    # On a computed name, after the projection: the server would rewrite a match on ns.coll into expressions over
+    # every oplog entry, which cost three times as much as all the rest. Only the collection that
+    # sync writes most justifies a separate stage, with $expr, which is not rewritten
     return [
         {"$match": {"$expr": {"$ne": ["$ns.coll", STATE]}}},
         {"$project": _PROJECTION},
@@ -57,7 +57,7 @@ def pipeline(side: Side, exclusions: Exclusions, device: str = "") -> list[dict[
 
 
 def current_token(side: Side, database: Database[Any], exclusions: Exclusions) -> dict[str, Any]:
-    """A start point: what changes from now on comes by the stream. Raises SyncError or PyMongoError."""
+    """A start point: the stream delivers all changes from now on. Raises SyncError or PyMongoError."""
     with of_side(database):
         stream = ChangeStream.open(database, pipeline(side, exclusions), 1, None)
     try:

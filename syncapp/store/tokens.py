@@ -1,4 +1,4 @@
-"""Resume tokens in the local `_sync_metadata`: the truth, which ages with the data they belong to.
+"""Resume tokens in the local `_sync_metadata`: authoritative, and restored together with the data.
 
 {_id: "<side>-resume-token", token, savedAt}. The listener writes them; deleting one asks for a comparison."""
 
@@ -21,7 +21,7 @@ class InvalidToken(ValueError):
 
 
 def read_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
-    """What is saved as it is: {_id, token, savedAt}. Raises PyMongoError."""
+    """The saved record: {_id, token, savedAt}. Raises PyMongoError."""
     return local[METADATA].find_one({"_id": token_id(side)})
 
 
@@ -35,7 +35,7 @@ def load_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
     try:
         token_position(token)
     except ValueError as error:
-        raise InvalidToken(f"the saved {side} resume token is not one") from error
+        raise InvalidToken(f"the saved {side} resume token is invalid") from error
     return token
 
 
@@ -47,7 +47,7 @@ def save_token(
     *,
     anew: bool = True,
 ) -> bool:
-    """`anew`: also if there is none yet. Otherwise False: the token was deleted, and stays so."""
+    """`anew`: also if there is none yet. Otherwise False: the token was deleted, and is not restored."""
     saved = local[METADATA].replace_one(
         {"_id": token_id(side)},
         {"token": dict(token), "savedAt": dt.datetime.now(dt.UTC)},
@@ -58,13 +58,13 @@ def save_token(
 
 
 def missing_tokens(local: Database[Any], sides: Iterable[Side]) -> set[Side]:
-    """Sides whose streams are read although their token was deleted meanwhile: a person asks for a
-    comparison that way. Raises PyMongoError."""
+    """Sides that are being read although their token was deleted: an operator's request for a
+    comparison. Raises PyMongoError."""
     ids = {token_id(side): side for side in sides}
     found = local[METADATA].find({"_id": {"$in": list(ids)}}, {"_id": 1})
     return set(ids.values()) - {ids[one["_id"]] for one in found}
 
 
 def forget_token(local: Database[Any], side: Side) -> bool:
-    """The token is of no use any more: the next start compares. False: there was none. Raises PyMongoError."""
+    """Delete the token: the next start compares both sides. False: there was none. Raises PyMongoError."""
     return local[METADATA].delete_one({"_id": token_id(side)}).deleted_count > 0

@@ -1,6 +1,6 @@
-"""The walk of the first run through both databases, as one of the runs in the local `_sync_runs`, so that a listener
-that comes after a crash goes on where the last one was: beside what every run has, {basis: what it depends on, points:
-{side: token}, names: [collection], at: index in names, start: the `_id` to go on from, report, owed}. The listener writes it."""
+"""The first run's walk through both databases, as one of the runs in the local `_sync_runs`, so that after a crash the
+next listener continues where the last one was. Besides the fields of every run: {basis: what it depends on, points:
+{side: token}, names: [collection], at: index in names, start: the `_id` to continue at, report, owed}. The listener writes it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def begin_walk(local: Database[Any], why: str, walk: WalkRecord, expected: int) 
 
 
 def save_walk(local: Database[Any], run_id: str, walk: WalkRecord, counts: Mapping[str, Any]) -> None:
-    """How far it is. Raises PyMongoError."""
+    """Save the progress. Raises PyMongoError."""
     values = {
         "at": walk.at,
         "start": walk.start,
@@ -75,6 +75,6 @@ def save_walk(local: Database[Any], run_id: str, walk: WalkRecord, counts: Mappi
 
 
 def end_walk(local: Database[Any], run_id: str) -> None:
-    """Nothing is to go on with any more. Raises PyMongoError."""
+    """The walk is finished. Raises PyMongoError."""
     change = {"$set": {"state": State.DONE.value, "endedAt": dt.datetime.now(dt.UTC)}, "$inc": {"v": 1}}
     local[RUNS].update_one({"_id": run_id}, change)

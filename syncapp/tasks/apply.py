@@ -1,4 +1,4 @@
-"""The Celery task that applies a batch: decode, call the worker, try again while a connection is down."""
+"""The Celery task that applies a batch: decode, call the worker, retry while a connection is down."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from syncapp.mongo.error_text import describe
 from syncapp.mongo.errors import SyncError, cause_of
 
 log = structlog.get_logger(__name__)
-FOREIGN_RETRIES = 60  # of a task of another device, until it comes to a worker of that one
+FOREIGN_RETRIES = 60  # of a task of another device, until a worker of that device gets it
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
-STOPPED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")  # by a person, a deployment, the system that goes down
-FOREIGN = "A task of another device came: each device needs a broker database of its own (CELERY_BROKER_URL)"
+STOPPED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")  # by an operator, a deployment, a system shutdown
+FOREIGN = "Task of another device received: each device needs its own broker database (CELERY_BROKER_URL)"
 
 
 @shared_task(
@@ -38,12 +38,12 @@ def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     try:
         worker = get_worker(batch.device)
     except (SyncError, PyMongoError) as raised:
-        _again(self, batch, raised)  # it has never reached its databases
+        _again(self, batch, raised)  # it could not connect to its databases
     if batch.device and batch.device != worker.device:
         _pass_on(self, batch)
         return
     if not batch.items:
-        get_reporter().alive(batch)  # the listener asks whether anybody is there
+        get_reporter().alive(batch)  # a ping of the listener
         return
     error = worker.attempt(batch, self.request.retries)
     if error is not None:
@@ -62,31 +62,31 @@ def _again(task: Task[Any, Any], batch: Batch, error: Exception) -> NoReturn:
     )
     get_reporter().failed(batch, error, seconds)
     if not batch.items:
-        raise Ignore  # the listener asks again
+        raise Ignore  # the listener re-queues the keys
     raise task.retry(exc=cause_of(error), countdown=seconds) from error
 
 
 @task_failure.connect(sender=apply_changes)
 def tell_of_lost_process(exception: BaseException, args: Sequence[Any], **rest: Any) -> None:
-    """In the worker's main process: one of its processes has ended. The same task to the next one would end that too;
-    the listener hands its keys out in smaller ones."""
+    """In the worker's main process: one of its child processes has ended. The same task might end the next one too;
+    the listener re-queues its keys in smaller ones."""
     if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
         return
     if state.should_stop is not None or state.should_terminate is not None:
-        return  # the worker is being stopped: its tasks come again
+        return  # the worker is being stopped: its tasks are redelivered
     batch, text = decode_batch(args[0]), str(exception)
     if any(f"({name})" in text for name in STOPPED):
         return
     why = f"the worker's process ended ({text.partition(' Job:')[0]})"
-    log.error("A worker's process was lost", event_name="process_lost", task=batch.task_id, error=why)
+    log.error("Worker process lost", event_name="process_lost", task=batch.task_id, error=why)
     Reporter().lost(batch, why)
 
 
 def _pass_on(task: Task[Any, Any], batch: Batch) -> None:
-    """Two devices use one broker: worked on here, the task would be done for the wrong databases, and its
+    """Two devices use one broker: here the task would be applied to the wrong databases, and its
     keys would count as done."""
     log.error(FOREIGN, event_name="foreign_task", device=batch.device)
-    get_reporter().failed(batch, SyncError(f"A worker of another device took the task. {FOREIGN}"))
+    get_reporter().failed(batch, SyncError(f"A worker of another device received the task. {FOREIGN}"))
     if task.request.retries < FOREIGN_RETRIES:
         raise task.retry(countdown=random.uniform(0.2, 1.0))
 

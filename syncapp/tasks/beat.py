@@ -1,5 +1,5 @@
-"""Celery's beat as a thread of the listener, for the small profile: a process of its own takes as much memory as the
-listener. (Not in the worker, as `celery worker -B` has it: that is one more process, which nobody starts again when it
+"""Celery's beat as a thread of the listener, for the small profile: a separate process takes as much memory as the
+listener. (Not in the worker, as with `celery worker -B`: that is one more process, which is not restarted when it
 ends.)"""
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ RETRY_SECONDS = 10.0
 
 
 class Beat(threading.Thread):
-    """Sends what is due until the process ends. What fails is tried again: the periods are in Django's database, and the
-    tasks go to the broker, each of which may be away."""
+    """Sends due tasks until the process ends. Failures are retried: the periods are in Django's database, and the
+    tasks go to the broker, each of which may be down."""
 
     def __init__(self) -> None:
         super().__init__(name="beat", daemon=True)
@@ -31,7 +31,7 @@ class Beat(threading.Thread):
                 drop_broken_connections(error)
                 text = f"{type(error).__name__}: {describe(error)}"
                 if text != said:
-                    log.warning("Periodic tasks wait", event_name="beat_waits", error=text)
+                    log.warning("Cannot send periodic tasks", event_name="beat_waits", error=text)
                 said = text
             threading.Event().wait(RETRY_SECONDS)
 
@@ -41,4 +41,4 @@ class Beat(threading.Thread):
 
         from syncproject.celery import app
 
-        Service(app, scheduler_cls=app.conf.beat_scheduler).start()  # by itself one that keeps a file
+        Service(app, scheduler_cls=app.conf.beat_scheduler).start()  # the default scheduler keeps a file

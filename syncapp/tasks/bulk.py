@@ -1,4 +1,4 @@
-"""The Celery task that works on a comparison run, one slice at a time; each slice sends the next one."""
+"""The Celery task for comparison runs, one slice at a time; each slice sends the next one."""
 
 from __future__ import annotations
 
@@ -30,14 +30,19 @@ log = structlog.get_logger(__name__)
     soft_time_limit=240, time_limit=300,
 )  # fmt: skip
 def compare_slice(run_id: str, number: int) -> None:
-    """`number`: how many slices were done before: a task that is delivered twice finds its slice done.
+    """`number`: how many slices were done before: a redelivered task finds its slice done.
 
-    What fails is not tried again here: the listener sends a slice again that was not done in time.
+    Failures are not retried here: the listener resends a slice that was not done in time.
     """
     try:
         pause = get_comparer().work(run_id, number)
     except (SyncError, PyMongoError, DatabaseError) as raised:
-        log.warning("Comparison waits", event_name="comparison_waits", run=run_id, error=describe(raised))
+        log.warning(
+            "Comparison slice failed, will be retried",
+            event_name="comparison_waits",
+            run=run_id,
+            error=describe(raised),
+        )
         return
     if pause is not None:
         compare_slice.apply_async(args=(run_id, number + 1), countdown=pause, queue=QUEUE, retry=False)
@@ -45,15 +50,15 @@ def compare_slice(run_id: str, number: int) -> None:
 
 @task_failure.connect(sender=compare_slice)
 def tell_of_lost_process(exception: BaseException, args: Sequence[Any], **rest: Any) -> None:
-    """In the worker's main process: one of its processes has ended. The same slice would end the next one too."""
+    """In the worker's main process: a child process has ended. The same slice might end the next one too."""
     if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
         return
     if state.should_stop is not None or state.should_terminate is not None:
-        return  # the worker is being stopped: the listener sends the slice again
+        return  # the worker is being stopped: the listener resends the slice
     why = str(exception).partition(" Job:")[0]
-    log.error("A worker's process was lost", event_name="process_lost", run=args[0], slice=args[1], error=why)
+    log.error("Worker process lost", event_name="process_lost", run=args[0], slice=args[1], error=why)
     try:
         with local_database("comparison") as local:
             runs.note_loss(local, args[0], args[1], PROCESS_ENDED.format(why))
-    except Unreachable as error:  # then the listener takes the slice for lost after a while
+    except Unreachable as error:  # then the slice counts as lost after a while
         log.warning("The loss could not be noted", event_name="loss_unnoted", error=str(error))

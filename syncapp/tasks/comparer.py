@@ -1,4 +1,4 @@
-"""What a worker's process keeps between slices of comparison runs: its connections and the rules."""
+"""The state of a worker process between slices of comparison runs: its connections and the rules."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from syncapp.store.lease import active_listener
 from syncapp.store.run import Kind, Run
 
 log = structlog.get_logger(__name__)
-MOST_FAILURES = 10  # of one slice, until a run that nothing depends on is given up
+MOST_FAILURES = 10  # of one slice, until a run that convergence does not depend on is given up
 
 
 class Comparer:
-    """One a process: connections do not survive a fork."""
+    """One per process: connections do not survive a fork."""
 
     def __init__(self) -> None:
         settings = get_settings()
@@ -48,7 +48,7 @@ class Comparer:
         if run is None or run.state is not runs.State.RUNNING or run.slice != number:
             return None  # cancelled, or done by another task
         if not active_listener(self._local):
-            return None  # nobody would take the marks; the next listener sends it again
+            return None  # no listener would process the marks; the next one resends the slice
         if not runs.begin(self._local, run):
             return None
         try:
@@ -62,7 +62,7 @@ class Comparer:
             return None
         if part.progress.left_out:
             log.error(
-                "A document was left out of a comparison",
+                "Document left out of a comparison",
                 event_name="left_out",
                 run=saved.id,
                 why=saved.error,
@@ -76,7 +76,7 @@ class Comparer:
         return Pace(self._rate, pending=self._pending(), most_pending=self._most_pending)
 
     def _pending(self) -> int:
-        """As the listener last said; 0 while Django's database, by which it says so, is away."""
+        """From the listener's last report; 0 while Django's database, which stores it, is down."""
         try:
             row = self._django.call(
                 Instance.objects.filter(instance_id=self._device).values_list("queue_size").first
@@ -93,7 +93,7 @@ class Comparer:
         try:
             runs.note_failure(self._local, run, describe(error), given_up)
         except PyMongoError:
-            pass  # the local database is away: the run shows its last state
+            pass  # the local database is down: the run shows its last state
 
 
 def _log_end(run: Run) -> None:

@@ -1,7 +1,7 @@
-"""The periodic tasks that are there from the start: made once, then they belong to the operators.
+"""The built-in periodic tasks: created once, then owned by the operators.
 
-What an operator edits in the admin (period, on or off) stays. Only the interval that an environment variable
-names follows that variable, and only when it says something else than at the last start, or is new.
+An operator's edits in the admin (period, on or off) are kept. Only the interval that an environment variable
+sets follows that variable, and only when the variable is new or has changed since the last start.
 """
 
 from __future__ import annotations
@@ -16,6 +16,13 @@ from syncapp.tasks import maintenance
 
 VARIABLE = "ORIGIN_TRACKING_CLEANUP_INTERVAL"
 BY_DEFAULT = " (default)"
+# Earlier names of the tasks → today's
+RENAMED = {
+    "Fold and prune old metrics": "Roll up and prune old metrics",
+    "Fold landed pushes into their states": "Compact acknowledged pushes",
+    "Try rejected changes again": "Retry rejected changes",
+    "Copy conflicts that were left behind": "Copy remaining conflict records",
+}
 
 
 def after_migrate(using: str, **kwargs: Any) -> None:
@@ -27,22 +34,20 @@ def after_migrate(using: str, **kwargs: Any) -> None:
 
 @transaction.atomic
 def seed(cleanup_interval_ms: int, given: bool = False) -> None:
-    """`given`: the interval stands in the environment, and is no default."""
+    """`given`: the interval is set in the environment, not a default."""
     night, _ = CrontabSchedule.objects.get_or_create(
         minute="17", hour="3", day_of_week="*", day_of_month="*", month_of_year="*", timezone="UTC"
     )
-    PeriodicTask.objects.get_or_create(
-        name="Fold and prune old metrics",
-        defaults={"task": maintenance.prune.name, "crontab": night, "queue": maintenance.QUEUE},
-    )
     # Beat made it while results could expire
     PeriodicTask.objects.filter(name="celery.backend_cleanup").delete()
-    # As earlier versions called it
-    PeriodicTask.objects.filter(name="Fold landed pushes into their states").update(
-        name="Compact acknowledged pushes"
+    for before, name in RENAMED.items():
+        PeriodicTask.objects.filter(name=before).update(name=name)
+    PeriodicTask.objects.get_or_create(
+        name="Roll up and prune old metrics",
+        defaults={"task": maintenance.prune.name, "crontab": night, "queue": maintenance.QUEUE},
     )
     for name, task, milliseconds in (
-        ("Try rejected changes again", maintenance.retry_rejected_changes, 600_000),
+        ("Retry rejected changes", maintenance.retry_rejected_changes, 600_000),
         ("Compact acknowledged pushes", maintenance.fold_landed_pushes, 3_600_000),
     ):
         PeriodicTask.objects.get_or_create(
@@ -53,7 +58,7 @@ def seed(cleanup_interval_ms: int, given: bool = False) -> None:
     value = f"{VARIABLE}={cleanup_interval_ms}"
     mark = value if given else f"{value}{BY_DEFAULT}"
     task, made = PeriodicTask.objects.get_or_create(
-        name="Copy conflicts that were left behind",
+        name="Copy remaining conflict records",
         defaults={
             "task": maintenance.copy_left_conflicts.name,
             "interval": _every(cleanup_interval_ms),

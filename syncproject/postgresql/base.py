@@ -1,8 +1,8 @@
-"""Django's PostgreSQL backend with bounds of time: the machine of a frozen server still acknowledges what is sent to it,
-so that neither driver nor kernel would ever end the wait for an answer.
+"""Django's PostgreSQL backend with time limits: the host of a frozen server still acknowledges packets,
+so neither driver nor kernel would ever end the wait for an answer.
 
-What has waited too long ends with OperationalError, and its connection is closed. When a server has not shown in time
-that it is alive, nobody connects for a moment: whoever asks is told at once, instead of waiting one after the other.
+A timeout raises OperationalError and closes the connection. After a server has not answered
+in time, connection attempts fail at once for a moment, instead of waiting one after the other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from psycopg import errors
 from psycopg.abc import PQGen
 
 T = TypeVar("T")
-CHECK_SECONDS = 3.0  # for a connection that was kept, to show that it is alive
+CHECK_SECONDS = 3.0  # for the check of a pooled connection
 ANSWER_SECONDS = 20.0
 PAUSE_SECONDS = 3.0
 
@@ -31,7 +31,7 @@ class Connection(psycopg.Connection[Any]):
             return super().wait(gen, *arguments, **{"timeout": self.answer_seconds, **options})
         except errors._WaitTimeout:
             self.timed_out = True
-            self.close()  # the next thing to come would be this answer
+            self.close()  # the late answer would be read next
             raise psycopg.OperationalError(_no_answer(self.answer_seconds or 0)) from None
 
 

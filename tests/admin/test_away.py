@@ -1,4 +1,4 @@
-"""Nothing answers a traceback, whatever is away: every address and every command, with each thing away in turn."""
+"""Nothing answers a traceback, whatever is down: every address and every command, with each thing away in turn."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_with_django_away_everything_says_so(walked: Found) -> None:
     assert json.loads(health["text"]) == {
         "enabled": None,
         "health": "critical",
-        "message": "Django's database cannot be reached: how sync stands is not known",
+        "message": "Django's database cannot be reached: sync status unknown",
         "changeStream": {"status": "unknown"},
         "syncWorker": {"queueSize": None},
         "instanceId": None,

@@ -52,7 +52,7 @@ def test_status_shows_reasons_and_both_directions() -> None:
     rows.device(atlas_stream="disconnected")
     rows.minute(Direction.LOCAL_TO_ATLAS, succeeded=12_345)
     _, text = status()
-    assert "degraded  Bidirectional sync is running, but needs a look" in text
+    assert "degraded  Bidirectional sync is running, but has warnings" in text
     assert "The Atlas change stream has been disconnected for" in text
     assert "12,345" in text
 

@@ -100,7 +100,7 @@ def test_a_document_of_any_id_can_be_opened_where_it_is_named(
 def test_bytes_that_are_no_id_are_named(superuser: Client, local: Database[Any], text: str) -> None:
     page = superuser.get(reverse("admin:syncapp_document"), {"collection": "orders", "bson": text})
     assert page.status_code == 200
-    assert "is no _id as BSON in base64" in page.content.decode()
+    assert "is not an _id as BSON in base64" in page.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_bytes_that_are_no_id_are_named(superuser: Client, local: Database[Any],
 def test_an_id_that_is_none_is_named(superuser: Client, local: Database[Any], text: str) -> None:
     page = superuser.get(reverse("admin:syncapp_document"), {"collection": "orders", "id": text})
     assert page.status_code == 200
-    assert "is no _id in extended JSON" in page.content.decode()
+    assert "is not an _id in extended JSON" in page.content.decode()

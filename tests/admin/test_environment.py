@@ -174,12 +174,12 @@ def test_a_period_that_was_edited_gives_way_to_a_new_line() -> None:
     from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
     def edit() -> None:
-        task = PeriodicTask.objects.get(name="Copy conflicts that were left behind")
+        task = PeriodicTask.objects.get(name="Copy remaining conflict records")
         task.interval = IntervalSchedule.objects.get_or_create(every=5, period="minutes")[0]
         task.save()
 
     def every() -> int:
-        return PeriodicTask.objects.get(name="Copy conflicts that were left behind").interval.every
+        return PeriodicTask.objects.get(name="Copy remaining conflict records").interval.every
 
     seed(60_000)
     edit()

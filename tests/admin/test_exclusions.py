@@ -75,7 +75,7 @@ def test_a_side_that_is_away_keeps_nobody_from_excluding(
     assert added.json()["matches"]["atlas"] is None
     assert added.json()["matches"]["local"]["count"] == 2
     assert command("list").endswith(
-        "Local: temp_a, temp_b; Atlas: not known (Atlas is unknown here: MONGODB_ATLAS_URI is not set)"
+        "Local: temp_a, temp_b; Atlas: unknown (Atlas is not configured: MONGODB_ATLAS_URI is not set)"
     )
 
 
@@ -84,20 +84,20 @@ def test_the_admin_says_it_after_saving(both: None, superuser: Client) -> None:
     saved = superuser.post(page, {"pattern": "temp_?"}, follow=True).content.decode()
     assert "temp_? matches now: Local: temp_a, temp_b; Atlas: temp_a." in saved
     saved = superuser.post(page, {"pattern": "tmep_*"}, follow=True).content.decode()
-    assert "tmep_* matches none now, on either side." in saved
+    assert "tmep_* matches no collection now, on either side." in saved
     rule = {"pattern": "orders", "schema": '{"required": ["a"]}'}
     saved = superuser.post(reverse("admin:syncapp_validationrule_add"), rule, follow=True).content.decode()
     assert "orders matches now: Local: orders; Atlas: none." in saved
 
 
 def test_the_command_adds_lists_and_removes(both: None) -> None:
-    assert command() == "Nothing is excluded: every collection is pulled from Atlas"
+    assert command() == "No exclusions: every collection is pulled from Atlas"
     assert command("add", "temp_*") == "temp_* matches now: Local: temp_a, temp_b; Atlas: temp_a"
-    assert command("add", "tmep_*") == "tmep_* matches none now, on either side"
-    assert command("list").splitlines()[1] == "tmep_* matches none now, on either side"
+    assert command("add", "tmep_*") == "tmep_* matches no collection now, on either side"
+    assert command("list").splitlines()[1] == "tmep_* matches no collection now, on either side"
     (first, _) = json.loads(command("list", "--json"))
     assert (first["pattern"], first["matches"]["local"]["count"]) == ("temp_*", 2)
-    assert command("remove", "tmep_*").startswith("tmep_* is excluded no more")
+    assert command("remove", "tmep_*").startswith("tmep_* is no longer excluded")
     assert [one.pattern for one in ExcludedCollection.objects.all()] == ["temp_*"]
     assert AuditEntry.objects.filter(action="exclude collection").count() == 2
 
@@ -105,7 +105,7 @@ def test_the_command_adds_lists_and_removes(both: None) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["add", "_sync_state"], "never travel in either direction"),
+        (["add", "_sync_state"], "never synchronised"),
         (["add", "[abc"], 'pattern is "[abc"; allowed: the name of a collection'),
         (["add"], "take one pattern"),
         (["list", "temp_*"], "take one pattern"),

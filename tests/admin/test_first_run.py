@@ -55,7 +55,7 @@ def test_the_menu_marks_it_and_not_the_device(superuser: Client, waiting: Databa
 def test_a_preview_writes_nothing_and_confirming_chooses(superuser: Client, waiting: Database[Any]) -> None:
     page = text(superuser, **ANSWERS)
     assert "5 documents written on the side that holds the older version" in page
-    assert "2 documents left as they are" in page
+    assert "2 documents left unchanged" in page
     assert first_run.show().state is State.WAITING
     assert superuser.post(PAGE, {**ANSWERS, "confirmed": "on"}).headers["Location"] == PAGE
     assert first_run.show().state is State.CHOSEN

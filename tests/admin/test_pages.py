@@ -78,7 +78,7 @@ def test_an_empty_list_says_what_its_emptiness_means(admin_client: Client) -> No
     page = admin_client.get(reverse("admin:syncapp_conflict_changelist"))
     assert "No conflicts: no document was changed on both sides" in page.content.decode()
     page = admin_client.get(reverse("admin:syncapp_conflict_changelist") + "?q=nothing")
-    assert "Nothing fits this search" in page.content.decode()
+    assert "No entries match this search" in page.content.decode()
 
 
 def test_periodic_tasks_of_the_product_cannot_be_deleted(superuser: Client) -> None:

@@ -55,7 +55,7 @@ def test_the_page_shows_both_documents(superuser: Client, row: RejectedChange) -
 
 
 @pytest.mark.parametrize(
-    ("act", "title"), [("retry", "Try it again?"), ("discard", "Discard the rejected change?")]
+    ("act", "title"), [("retry", "Try again?"), ("discard", "Discard the rejected change?")]
 )
 def test_looking_at_a_dialog_changes_nothing(
     superuser: Client, row: RejectedChange, here: Database[Any], act: str, title: str
@@ -69,7 +69,7 @@ def test_one_click_tries_it_again(superuser: Client, row: RejectedChange, here: 
     answer = superuser.post(act_of(row, "retry"), {"_form_submitted": "on"})
     assert answer.headers["HX-Redirect"] == reverse(LIST)
     assert [one["key"] for one in here["_sync_dirty"].find()] == [{"_id": 1}]
-    assert "1 rejected change will be tried again" in superuser.get(page_of(row)).content.decode()
+    assert "1 rejected change will be retried" in superuser.get(page_of(row)).content.decode()
     assert audited() == [("retry rejected changes", 'orders {"$numberInt": "1"}')]
 
 

@@ -86,7 +86,7 @@ def test_what_is_not_there_is_named(everything: None) -> None:
 def test_a_form_from_an_old_page_is_refused_in_words(everything: None) -> None:
     refused = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "root"})
     assert refused.status_code == 403
-    assert "The page that this was sent from is too old" in refused.content.decode()
+    assert "The form has expired" in refused.content.decode()
 
 
 def test_the_menu_has_the_titles_of_its_pages(superuser: Client) -> None:

@@ -129,18 +129,18 @@ def test_each_difference_says_why_and_can_be_opened(
 ) -> None:
     change_switches(enabled=True)
     exclude("stock")
-    rows.rejected(key=2, reason="It is larger than the server takes")
+    rows.rejected(key=2, reason="It is larger than the server accepts")
     found = [("orders", 2), ("orders", 3), ("stock", 4)]
     samples = [{"collection": name, "id": rows.extended(key), "what": "onlyAtlas"} for name, key in found]
     row = rows.run(State.DONE, only_atlas=30, samples=samples)
     page = superuser.get(reverse("admin:syncapp_comparisonrun_change", args=[row.pk])).content.decode()
-    assert "It is larger than the server takes" in page
-    assert "it may be on its way" in page
+    assert "It is larger than the server accepts" in page
+    assert "the change may be in flight" in page
     assert "The collection is excluded" in page
     assert "the first of 30 documents" in page
     opened = re.search(r'href="([^"]*/document/[^"]*)"', page)
     assert opened is not None
     atlas_db["orders"].insert_one({"_id": 2, "total": 12})
     document = superuser.get(html.unescape(opened[1])).content.decode()
-    assert "It is larger than the server takes" in document
+    assert "It is larger than the server accepts" in document
     assert "total" in document

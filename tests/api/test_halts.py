@@ -33,7 +33,7 @@ def kept(local_db: Database[Any], local_server: Mongod, change_settings: Change)
 
 @pytest.fixture
 def halted(kept: Database[Any]) -> Database[Any]:
-    raise_halt(kept, Kind.ATLAS_RESTORED, "Atlas is older than what this device has seen of it")
+    raise_halt(kept, Kind.ATLAS_RESTORED, "Atlas is older than this device's record of it")
     detail = "900 of 1,000 documents were deleted within a minute"
     raise_halt(kept, Kind.MASS_DELETE, detail, side=Side.LOCAL, collection="orders", preview=PREVIEW)
     return kept
@@ -101,7 +101,7 @@ def test_an_answer_is_given_once(halted: Database[Any], operator: APIClient, by:
     for again in ("go-on", "bring-back"):
         refused = reply(operator, DELETES, again)
         assert refused.status_code == 409
-        assert "answered already: bring-back" in refused.json()["detail"]
+        assert "lready answered: bring-back" in refused.json()["detail"]
     assert AuditEntry.objects.count() == 1
     assert command()[0] == 2, "the other one still waits"
     assert "Answered: bring-back" in command()[1]
@@ -133,7 +133,7 @@ def test_what_is_not_halted_cannot_be_answered(halted: Database[Any], operator: 
     answer = reply(operator, "mass-delete:local:tables", "go-on")
     assert answer.status_code == 404
     assert "mass-delete:local:tables" in answer.json()["detail"]
-    with pytest.raises(CommandError, match="Nothing is halted under the id"):
+    with pytest.raises(CommandError, match="There is no halt with the id"):
         command("answer", "nothing", "go-on")
 
 

@@ -78,7 +78,7 @@ def test_an_operator_chooses_once(waiting: Database[Any], operator: APIClient) -
     assert again.status_code == 409
     assert first_run.show().choice is not None
     assert first_run.as_document(first_run.show())["choice"] == CHOICE
-    with pytest.raises(CommandError, match="made already"):
+    with pytest.raises(CommandError, match="already been made"):
         command("--differing", "local", "--only-atlas", "pull", "--only-local", "push")
 
 
@@ -115,7 +115,7 @@ def test_a_wrong_choice_is_named_in_one_line(
 
 
 def test_newest_without_a_field_asks_for_the_field(waiting: Database[Any]) -> None:
-    with pytest.raises(CommandError, match=r"Missing: --timestamp-field \(which field"):
+    with pytest.raises(CommandError, match=r"Missing: --timestamp-field \(the field"):
         command("--differing", "newest", "--only-atlas", "pull", "--only-local", "push")
 
 

@@ -157,7 +157,7 @@ def test_one_and_all_that_fit_are_discarded(
 @pytest.mark.parametrize(
     ("body", "line"),
     [
-        ({}, "nothing is chosen; allowed: collection, direction, code, reason, ids, all"),
+        ({}, "no filter is given; allowed: collection, direction, code, reason, ids, all"),
         ({"all": False}, "all is false; allowed: true"),
         ({"colection": "a", "code": 11000}, "colection is unknown; allowed: collection, direction"),
         ({"ids": []}, "ids is []; allowed: a list of 1 to 1000 ids, such as [3, 5]"),
@@ -181,7 +181,7 @@ def test_what_fits_nothing_is_said(operator: APIClient, here: Database[Any]) -> 
     for act in ("retry", "discard"):
         answer = operator.post(f"{ADDRESS}/{act}", {"collection": "nothing"}, format="json")
         assert answer.status_code == 409
-        assert "No rejected change fits" in answer.json()["detail"]
+        assert "No rejected change matches" in answer.json()["detail"]
 
 
 def test_a_change_of_another_device_cannot_be_tried_again_here(
@@ -221,7 +221,7 @@ def test_the_command_lists(four: list[RejectedChange]) -> None:
 
 
 def test_the_command_without_rows_says_so() -> None:
-    assert command() == "Nothing is rejected.\n"
+    assert command() == "No rejected changes.\n"
     assert json.loads(command("--json")) == []
 
 
@@ -238,6 +238,6 @@ def test_the_command_tries_again_and_discards(here: Database[Any], four: list[Re
 def test_the_command_wants_to_know_which(act: str, four: list[RejectedChange]) -> None:
     with pytest.raises(CommandError, match="--all"):
         command(act)
-    with pytest.raises(CommandError, match="No rejected change fits"):
+    with pytest.raises(CommandError, match="No rejected change matches"):
         command(act, "--collection", "nothing")
     assert RejectedChange.objects.count() == 4

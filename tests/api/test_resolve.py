@@ -1,4 +1,4 @@
-"""Deciding a conflict that waits for a person: an operator's write, only over the recorded versions."""
+"""Deciding a conflict that needs manual resolution: an operator's write, only over the recorded versions."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_chosen_version_is_on_both_sides_byte_for_byte(
     entry = AuditEntry.objects.get()
     assert (entry.user, entry.action) == (operator_user, "resolve conflict")
     again = resolve(operator, one, "local")
-    assert (again.status_code, "is settled" in again.json()["detail"]) == (409, True)
+    assert (again.status_code, "already resolved" in again.json()["detail"]) == (409, True)
 
 
 @pytest.mark.parametrize("changed", ["local", "atlas"])

@@ -53,7 +53,7 @@ def test_a_resync_is_asked_for_listed_and_cancelled(local: Database[Any], operat
     assert operator.get(f"{ROOT}/runs/{run['id']}").json()["error"] == "Cancelled by operator"
     again = post(operator, f"runs/{run['id']}/cancel")
     assert again.status_code == 409
-    assert again.json() == {"detail": "The run is over: cancelled", "code": "overtaken", "field": None}
+    assert again.json() == {"detail": "The run has ended: cancelled", "code": "overtaken", "field": None}
     actions = list(AuditEntry.objects.order_by("id").values_list("action", "detail"))
     assert actions == [("start resync", "orders"), ("cancel resync", run["id"])]
 
@@ -135,7 +135,7 @@ def test_what_cannot_be_reached_is_said(operator: APIClient, change_settings: Ch
     for answer in (post(operator, "resync"), operator.delete(f"{ROOT}/resume-token")):
         assert (answer.status_code, answer.json()["detail"]) == (
             503,
-            "The local MongoDB is unknown here: MONGODB_URI is not set",
+            "The local MongoDB is not configured: MONGODB_URI is not set",
         )
 
 

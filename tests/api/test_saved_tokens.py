@@ -36,7 +36,7 @@ def test_tokens_are_shown_with_their_times(kept: Database[Any]) -> None:
     save_token(kept, Side.ATLAS, TOKEN)
     text = command()
     assert "Local: no token is saved" in text
-    assert "Atlas: finished up to 2024-10-04 14:47:28 UTC, saved 20" in text
+    assert "Atlas: processed up to 2024-10-04 14:47:28 UTC, saved 20" in text
     shown = json.loads(command("show", "--json"))
     assert shown["local"] is None
     assert shown["atlas"]["token"] == TOKEN["_data"]
@@ -45,7 +45,7 @@ def test_tokens_are_shown_with_their_times(kept: Database[Any]) -> None:
 
 def test_what_is_no_token_is_called_so(kept: Database[Any]) -> None:
     kept["_sync_metadata"].insert_one({"_id": "local-resume-token", "token": "nonsense"})
-    assert "Local: what is saved is not a resume token" in command("show", "--side", "local")
+    assert "Local: invalid resume token" in command("show", "--side", "local")
 
 
 def test_one_token_is_cleared_and_the_other_stays(kept: Database[Any]) -> None:

@@ -58,7 +58,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="one run, 2,000 changes: is everything at work?")
+    size.add_argument("--quick", action="store_true", help="one run, 2,000 changes: a smoke test")
     size.add_argument("--full", action="store_true", help="100,000 changes and 200,000 documents")
     parser.add_argument("--only", default=",".join(GROUPS), help="what to measure, separated by commas")
     parser.add_argument("--from", dest="sources", default="local,atlas", help="where the writes are made")

@@ -62,7 +62,7 @@ def drain_table(results: Results) -> Table:
 
 
 def live_table(results: Results) -> Table:
-    return _throughput(results, "Carrying writes while they are made", live=True)
+    return _throughput(results, "Live writes", live=True)
 
 
 def _throughput(results: Results, title: str, live: bool) -> Table:
@@ -185,7 +185,7 @@ def distance_table(results: Results) -> Table:
             ]
             rows.append((f"{contender}: {workload}, {ARROWS[source]}", *shares))
     head = ("changes a second", *(f"{trip} ms to Atlas" for trip in (0, *trips)))
-    return Table("A long way to Atlas", head, rows)
+    return Table("High-latency links to Atlas", head, rows)
 
 
 def fleet_table(results: Results) -> Table:
@@ -206,9 +206,9 @@ def first_run_table(results: Results) -> Table:
     copied = medians((one.documents, one.documents / one.copy_seconds) for one in found)
     verified = medians((one.documents, one.documents / one.verify_seconds) for one in found)
     commands = medians((one.documents, one.command_seconds) for one in found)
-    head = ("documents", "copied, a second", "verified, a second", "`sync_verify` as one types it, s")
+    head = ("documents", "copied per second", "verified per second", "`sync_verify` on the command line, s")
     rows = [(number(n), number(copied[n]), number(verified[n]), number(commands[n], 1)) for n in copied]
-    return Table("First run, and a second look", head, rows)
+    return Table("First run, and verify", head, rows)
 
 
 def idle_table(results: Results) -> Table:
@@ -235,7 +235,7 @@ def memory_table(results: Results) -> Table:
         for kind, megabytes in one.memory_mb.items():
             most[kind] = max(most.get(kind, 0.0), megabytes)
     rows = [(kind, number(most[kind])) for kind in kinds if kind in most]
-    return Table("Memory at its most, of one process", ("", "MB"), rows)
+    return Table("Peak memory, per process", ("", "MB"), rows)
 
 
 def unique_table(results: Results) -> Table:
@@ -274,7 +274,7 @@ def part_table(results: Results) -> Table:
         for name, values in sorted(lines.items(), key=lambda line: -sum(line[1])):
             rows.append((name, *(number(value, 1) for value in values)))
     head = ("µs of CPU a change", *(f"{operation}, {ARROWS[source]}" for source, operation in columns))
-    return Table("What the listener and the workers spend it on", head, rows)
+    return Table("What the listener and the workers spend their CPU on", head, rows)
 
 
 def step_table(results: Results) -> Table:

@@ -44,7 +44,7 @@ def test_it_shows_follows_and_switches(page: Page, site: Site) -> None:
     expect(page.locator(".ist-conflict tr.differs")).to_contain_text("<b>served</b>")
 
     site.run(SILENT)
-    expect(page.locator(".ist-health.is-critical")).to_contain_text("silent", timeout=10_000)
+    expect(page.locator(".ist-health.is-critical")).to_contain_text("has not reported", timeout=10_000)
     expect(page.locator(".ist-conflict tr.differs"), "what is open stays open").to_be_visible()
 
     page.get_by_role("button", name="Disable sync").click()

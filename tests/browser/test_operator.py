@@ -177,7 +177,7 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     operator.start()
     operator.menu("Comparison runs")
     operator.button("Verify", page.locator(".isthmus-quick"))
-    expect(page.get_by_text("Asked for; the listener starts it")).to_be_visible()
+    expect(page.get_by_text("Requested; the listener starts it")).to_be_visible()
     assert local_db[RUNS].find_one({"kind": "verify"})
     with page.expect_response("**/progress/"):
         expect(page.locator(".isthmus-progress")).to_contain_text("Waiting: 0 documents compared, 0 differ")
@@ -193,7 +193,7 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     assert operator.clicks <= (4 if phone else 3), "a difference"
 
     operator.start()
-    page.get_by_text("Halted until you answer").scroll_into_view_if_needed()
+    page.get_by_text("Halted: an answer is needed").scroll_into_view_if_needed()
     operator.click(page.locator(".ist-halted"))
     expect(page.get_by_role("link", name="7", exact=True)).to_be_visible()
     operator.button("Bring 900 back to the local database")
@@ -210,7 +210,7 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     expect(page.locator("[hx-get$='/now/']")).to_contain_text("cooking")
     operator.link("Restore the local version")
     operator.button("Restore", page.locator("#modal-content"))
-    expect(page.get_by_text("The local version was restored; sync carries it from here")).to_be_visible()
+    expect(page.get_by_text("The local version was restored as a new local change")).to_be_visible()
     assert local_db["orders"].find_one({"_id": 7}) == HERE
     assert operator.clicks <= 3, "a restore"
 
@@ -218,7 +218,7 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     operator.click(page.locator(".ist-card", has_text="Rejected changes").get_by_role("link"))
     operator.click(page.locator("#result_list a[href*=change]").first)
     operator.button("Try again")
-    expect(page.get_by_text("1 rejected change will be tried again")).to_be_visible()
+    expect(page.get_by_text("1 rejected change will be retried")).to_be_visible()
     assert operator.clicks <= 3, "a retry"
 
     operator.start()
@@ -229,7 +229,7 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     assert operator.clicks <= (3 if phone else 2), "an exclusion"
 
     operator.start()
-    operator.link("First run: see what was found")
+    operator.link("First run: see the results")
     for answer in ("The local one", "Copy them to the local database", "Leave them here"):
         operator.click(page.get_by_label(answer))
     operator.button("Preview")

@@ -19,7 +19,7 @@ EXCEPTION = re.compile(
 ERROR = re.compile(r"\[(?:ERROR|CRITICAL)\s*\]\s*(.*)")
 EVENT = re.compile(r"event_name=(\S+)")
 CHANGING = re.compile(r"\[[0-9a-f-]{20,}\]|\d+")  # task ids, ports, process ids
-# What a fault of ours explains: somebody who was asked was away, full, locked or slow. By the exception's name
+# What a fault of ours explains: somebody who was asked was down, full, locked or slow. By the exception's name
 EXPLAINED = re.compile(
     r"pymongo\.errors\.(AutoReconnect|NetworkTimeout|ServerSelectionTimeoutError|NotPrimaryError"
     r"|ExecutionTimeout|ConnectionFailure|_OperationCancelled|WaitQueueTimeoutError)"

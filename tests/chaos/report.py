@@ -17,7 +17,7 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)
     impossible: tuple[str, ...] = ()
     restarts: int = 0  # of `make run` as a whole
-    refused: int = 0  # writes whose server was away
+    refused: int = 0  # writes whose server was down
     settled_after: float | None = None  # seconds after the last fault was over
     verdict: Verdict | None = None
     moved: Counter[str] = field(default_factory=Counter)  # what the devices' own figures say
@@ -34,7 +34,7 @@ class Report:
             _table(f"Faults: {self.faults.total()}", dict(self.faults.most_common())),
             *(f"Not possible here: {what}" for what in self.impossible),
             _table("What happened", self._what_happened()),
-            _table("Memory at its most, MB a process", dict(self.memory)),
+            _table("Peak memory, MB per process", dict(self.memory)),
             _table("Tracebacks in the logs, by class", dict(self.tracebacks.most_common())),
             _table("Error lines in the logs, by event", dict(self.errors.most_common())),
         ]

@@ -1,7 +1,7 @@
 """Applications that write on every side at once: most on documents of their own, some on documents of others
 and on a few that everybody writes. Every version has a stamp of its own in the field `v`.
 
-A writer whose server is away goes on with its next version: what really happened is read from the servers'
+A writer whose server is down goes on with its next version: what really happened is read from the servers'
 own history afterwards, never from what a writer believes.
 """
 

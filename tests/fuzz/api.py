@@ -69,7 +69,7 @@ class Named:
     halts: tuple[dict[str, Any], ...]
     refused: dict[str, str]  # collection → why
     excluded: tuple[str, ...]  # patterns
-    documents: dict[tuple[str, str], str]  # collection, _id as JSON → rejected, or waits for a person
+    documents: dict[tuple[str, str], str]  # collection, _id as JSON → rejected, or needs manual resolution
 
     @property
     def busy(self) -> str:
@@ -93,7 +93,7 @@ def ask(device: Device, soon: bool) -> Named:
     device.console.run(_ASK.format(root=ROOT, path=str(path), soon=soon))
     answers = json.loads(path.read_text())
     rejected = {_key(one): f"rejected: {one['reason'][:150]}" for one in answers["rejected"]}
-    waiting = {_key(one): "waits for a person" for one in answers["waiting"]}
+    waiting = {_key(one): "needs manual resolution" for one in answers["waiting"]}
     return Named(
         health=answers["health"],
         halts=tuple(answers["halts"]),

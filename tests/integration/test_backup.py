@@ -242,7 +242,7 @@ def test_nothing_is_overwritten_and_a_failed_backup_leaves_nothing(local_db: Db,
         save(local_db, tmp_path / "c", only=["ordres"])
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
     (tmp_path / "c.part").mkdir()
-    with pytest.raises(DumpError, match="broken off"):
+    with pytest.raises(DumpError, match="interrupted"):
         save(local_db, tmp_path / "c")
 
 
@@ -251,7 +251,7 @@ def test_damage_is_found_before_anything_is_written(local_db: Db, tmp_path: Path
     save(local_db, tmp_path / "b")
     data = tmp_path / "b" / "local" / local_db.name / "orders.bson"
     data.write_bytes(data.read_bytes().replace(b"abc", b"abd"))
-    with pytest.raises(DumpError, match=r"orders\.bson is not what was written"):
+    with pytest.raises(DumpError, match=r"orders\.bson has changed"):
         open_dump(tmp_path / "b", Side.LOCAL, local_db.name)
     data.unlink()
     with pytest.raises(DumpError, match=r"orders\.bson is missing"):
@@ -261,7 +261,7 @@ def test_damage_is_found_before_anything_is_written(local_db: Db, tmp_path: Path
 
 
 def test_syncs_own_collections_go_first_and_come_back_last(local_db: Db, tmp_path: Path) -> None:
-    """A restore that is broken off must not leave agreed pairs without their documents: those would seem
+    """A restore that is interrupted must not leave agreed pairs without their documents: those would seem
     deleted, and the deletions would be pushed."""
     for name in ("zebra", "_sync_metadata", "_sync_state", "orders"):
         local_db[name].insert_one({"_id": name})
@@ -277,7 +277,7 @@ def test_syncs_own_collections_go_first_and_come_back_last(local_db: Db, tmp_pat
 def test_a_file_that_is_cut_off_is_named(local_db: Db, tmp_path: Path) -> None:
     (tmp_path / "orders.metadata.json").write_text('{"indexes": []}')
     (tmp_path / "orders.bson").write_bytes(encode({"_id": 1}) + encode({"_id": 2})[:-3])
-    with pytest.raises(DumpError, match=r"orders\.bson is cut off or damaged at byte 14"):
+    with pytest.raises(DumpError, match=r"orders\.bson is truncated or damaged at byte 14"):
         bring_back(local_db, tmp_path)
     (tmp_path / "orders.metadata.json").write_text("{")
     with pytest.raises(DumpError, match="cannot be read"):
@@ -330,12 +330,12 @@ def test_the_commands_and_an_active_listener(make_device: MakeDevice, tmp_path: 
     device.local["orders"].delete_many({})
     code, text = run(device, "sync_restore", folder, "--side", "local", "--drop")
     assert code == 1
-    assert "say --yes" in text
+    assert "give --yes" in text
     assert device.local["orders"].count_documents({}) == 0
     code, text = run(device, "sync_restore", folder, "--side", "local", "--drop", "--yes")
     assert code == 0, text
-    assert "its hashes are right" in text
-    assert "At its next start sync notices" in text
+    assert "hashes verified" in text
+    assert "At its next start sync detects" in text
     assert device.difference() == ""
     assert device.local["_sync_state"].count_documents({}) == 10
     ((detail,),) = device.rows("SELECT detail FROM syncapp_auditentry WHERE action = 'restore'")

@@ -1,4 +1,4 @@
-"""What was kept in the local MongoDB while Django's database was away comes there whole, and once."""
+"""What was kept in the local MongoDB while Django's database was down comes there whole, and once."""
 
 from __future__ import annotations
 

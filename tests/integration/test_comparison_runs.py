@@ -100,7 +100,7 @@ def flush_the_broker(device: Device) -> None:
 def test_a_run_goes_on_where_it_was_while_live_sync_works(
     shop: Device, hurt: Callable[[Device], None]
 ) -> None:
-    """And deletions made while sync was away are told from creations."""
+    """And deletions made while sync was down are told from creations."""
     change_while_away(shop)
     shop.launch("listener")
     shop.wait_until_ready(60)

@@ -102,7 +102,7 @@ def test_it_goes_on_when_a_server_comes_back(
         try:
             eventually(lambda: shop.written > 20, "it writes")
             server.kill()
-            eventually(lambda: client_is_away(client), "the server is away")
+            eventually(lambda: client_is_away(client), "the server is down")
             before = shop.written
             server.start()
             eventually(lambda: shop.written > before + 20, "it writes again")

@@ -125,7 +125,7 @@ SCRIPTS = (HEALTH, "/api/sync/bidirectional/metrics", "/api/health", "/metrics",
 
 
 def is_named(device: Device) -> None:
-    """Health, dashboard, status and doctor say that it is away. With `-s` what they say is printed."""
+    """Health, dashboard, status and doctor say that it is down. With `-s` what they say is printed."""
     health, page = ask(device, HEALTH), ask(device, "/monitoring/dashboard", "text/html")
     status = device.manage("sync_status")
     doctor = device.manage("sync_doctor")

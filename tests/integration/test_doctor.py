@@ -97,7 +97,7 @@ def test_it_is_a_list_to_read(make_device: MakeDevice) -> None:
     assert "✓ The local MongoDB is a replica set" in done.stdout
     assert "! DJANGO_DEBUG is on" in done.stdout
     assert "    → Set DJANGO_DEBUG=false" in done.stdout
-    assert done.stdout.splitlines()[-1] == "0 to be mended, 1 warning"
+    assert done.stdout.splitlines()[-1] == "0 to fix, 1 warning"
 
 
 def test_dead_servers_cost_a_line_each_and_the_others_are_looked_at(make_device: MakeDevice) -> None:
@@ -182,14 +182,14 @@ def test_logins_that_may_not_enough(make_device: MakeDevice, server: Mongod) -> 
         assert failed == ["The local MongoDB: the login 'bare' may not list collections"], (
             "one right, said once"
         )
-        assert "cannot be seen with this login" in of(findings, "disk", "note")
+        assert "may not read the free disk space" in of(findings, "disk", "note")
 
     code, _, findings = doctor(device, MONGODB_URI=f"mongodb://till:wrong@{at}")
     assert code == 2
     assert "refuses the login" in of(findings, "connections", "failed")
     code, _, findings = doctor(device, MONGODB_URI=f"mongodb://{at}")
     assert code == 2
-    assert "has not logged in may not" in of(findings, "privileges", "failed")
+    assert "without a login you may not" in of(findings, "privileges", "failed")
 
 
 def test_an_oplog_that_rolls_over_too_soon(make_device: MakeDevice, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_fix_lowers_the_transaction_lifetime(make_device: MakeDevice) -> None:
         assert "--fix" in of(findings, "lifetime", "warning")
         code, _, findings = doctor(device, "--fix")
         assert code == 0
-        assert "Mended" in of(findings, "lifetime", "ok")
+        assert "Fixed" in of(findings, "lifetime", "ok")
         assert admin.command("getParameter", 1, **{PARAMETER: 1})[PARAMETER] == 20
     finally:
         admin.command("setParameter", 1, **{PARAMETER: before})

@@ -142,7 +142,7 @@ def first(make_device: MakeDevice, tmp_path: Path) -> Iterator[Reader]:
     device = make_device(PORT=str(free_port()), BIDIRECTIONAL_SYNC_ENABLED="false")
     write_data(device, equal=False)
     device.launch("listener", "worker")
-    device.wait_for_line("listener", "First run waits")
+    device.wait_for_line("listener", "First run waits for the operator's choice")
     device.wait_for_line("worker", " ready.")
     with reading(device, tmp_path) as reader:
         yield reader

@@ -50,8 +50,8 @@ def test_two_that_can_be_used(local_server: Mongod, atlas_server: Mongod) -> Non
     ("uri", "words"),
     [
         ("mongodb://till:verysecret@127.0.0.1:1/shop", "Connection refused"),
-        ("mongodb://till:verysecret@nowhere.invalid/shop", "name cannot be looked up"),
-        ("mongodb+srv://till:verysecret@nowhere.invalid/shop", "name cannot be looked up"),
+        ("mongodb://till:verysecret@nowhere.invalid/shop", "name cannot be resolved"),
+        ("mongodb+srv://till:verysecret@nowhere.invalid/shop", "name cannot be resolved"),
     ],
 )
 def test_nobody_there(local_server: Mongod, uri: str, words: str) -> None:

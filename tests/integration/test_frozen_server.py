@@ -91,7 +91,7 @@ def test_nothing_is_lost_and_local_writes_stay_quick_while_atlas_is_frozen(
     application = LocalApplication(device, "till")
     with Trial(device, rng, "atlas frozen", WRITES):
         with frozen(own.atlas) as frozen_at, application:
-            eventually(lambda: stream(device, "atlas") == "disconnected", "health says that Atlas is away")
+            eventually(lambda: stream(device, "atlas") == "disconnected", "health says that Atlas is down")
             assert stream(device, "local") == "connected"
             eventually(lambda: time.monotonic() > frozen_at + FROZEN_SECONDS, "it is frozen for long")
         print(f"{application.writes} local writes meanwhile, the longest took {application.longest:.2f} s")
@@ -104,6 +104,6 @@ def test_nothing_is_lost_while_the_local_database_is_frozen(
     own: Workshop, device: Device, rng: random.Random
 ) -> None:
     with Trial(device, rng, "local frozen", WRITES), frozen(own.local) as frozen_at:
-        eventually(lambda: stream(device, "local") == "disconnected", "health says that it is away")
+        eventually(lambda: stream(device, "local") == "disconnected", "health says that it is down")
         eventually(lambda: time.monotonic() > frozen_at + FROZEN_SECONDS, "it is frozen for long")
     eventually(lambda: stream(device, "local") == "connected", "it is back")

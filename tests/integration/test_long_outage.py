@@ -1,4 +1,4 @@
-"""Atlas is away while a local application writes on: no process grows with what waits, since the local oplog
+"""Atlas is down while a local application writes on: no process grows with what waits, since the local oplog
 is the queue, and all of it goes up afterwards. SYNC_TEST_OUTAGE_WRITES sets the size (200000 at full size;
 then with the product's own limit of keys in memory)."""
 

@@ -1,4 +1,4 @@
-"""A device that was away for longer than an oplog reaches back: what it missed is found by comparing both
+"""A device that was down for longer than an oplog reaches back: what it missed is found by comparing both
 sides. Nothing that was deleted comes back, and nothing is lost."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requirement 4, strategy manual: a conflict waits for a person, and holds up nobody else."""
+"""Requirement 4, strategy manual: a conflict needs manual resolution, and holds up nobody else."""
 
 from __future__ import annotations
 

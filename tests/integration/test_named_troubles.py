@@ -144,7 +144,7 @@ def test_a_listener_that_cannot_begin_says_why_and_begins_when_it_can(
         device.launch("listener")
 
     restart_with("mongodb+srv://cluster0.nowhere.invalid/shop")
-    begin = "Sync cannot start. Atlas cannot be found, since its name cannot be looked up (DNS)"
+    begin = "Sync cannot start. Atlas cannot be found: its name cannot be resolved (DNS)"
     troubled.is_named("DNS away", begin, "", lambda: restart_with(settings["MONGODB_ATLAS_URI"]))
 
     theirs, others = make_authority(tmp_path / "theirs"), make_authority(tmp_path / "others")

@@ -1,4 +1,4 @@
-"""Workers' reports are read once each, also when the broker was away for a while."""
+"""Workers' reports are read once each, also when the broker was down for a while."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.conftest import MakeDevice
 from tests.support.eventually import eventually
 
-WRONG = "A task of another device came"
+WRONG = "Task of another device received"
 
 
 @pytest.mark.timeout(240)
@@ -24,7 +24,7 @@ def test_tasks_that_come_to_another_device_are_passed_on_and_it_is_said(make_dev
 
     def said() -> bool:
         stuck = [row[0] for device in devices for row in device.rows("SELECT stuck FROM syncapp_instance")]
-        return any("A worker of another device took the task" in text for text in stuck)
+        return any("A worker of another device received the task" in text for text in stuck)
 
     eventually(said, "health has the reason", 60)
     for device in devices:

@@ -61,7 +61,7 @@ def test_from_a_stand_alone_server_with_data_to_sync(make_device: MakeDevice, se
     assert "manage.py sync_doctor --fix" in said
 
     found = run(device, "sync_doctor", "--fix")
-    assert "Mended: the local server's replica set" not in found, "a restart is the operator's"
+    assert "Fixed: the local server's replica set" not in found, "a restart is the operator's"
     line = re.search(r"→ 1\. Add to (\S+) the line `(.+)`\.", found)
     assert line is not None
     assert line.group(1) == str(server.config_file)
@@ -85,7 +85,7 @@ def test_from_a_stand_alone_server_with_data_to_sync(make_device: MakeDevice, se
 def test_a_set_that_is_initiated_is_left_alone(make_device: MakeDevice) -> None:
     device = make_device()
     before = device.local.client.admin.command("replSetGetConfig")["config"]
-    assert "Mended: the local server's replica set" not in run(device, "sync_doctor", "--fix")
+    assert "Fixed: the local server's replica set" not in run(device, "sync_doctor", "--fix")
     assert device.local.client.admin.command("replSetGetConfig")["config"] == before
 
 

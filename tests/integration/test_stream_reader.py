@@ -36,7 +36,7 @@ class Forgetful:
     def receive(self, side: Side, batch: ChangeBatch) -> None:
         if not self.failed and len(self.taken) >= self._fails_at:
             self.failed = True
-            raise AutoReconnect("the local database is away")
+            raise AutoReconnect("the local database is down")
         self.taken += [change for change in batch.changes if isinstance(change, Change)]
 
     def room(self) -> bool:

@@ -53,7 +53,7 @@ def test_writes_everywhere_converge_everywhere(make_device: MakeDevice, rng: ran
     for one in devices:
         one.wait_until_equal(30)
     devices[1].stop("listener")
-    devices[1].local["last"].update_one({"_id": 1}, {"$set": {"v": "earlier, on a device that was away"}})
+    devices[1].local["last"].update_one({"_id": 1}, {"$set": {"v": "earlier, on a device that was down"}})
     time.sleep(0.05)
     devices[2].local["last"].update_one({"_id": 1}, {"$set": {"v": "later"}})
     devices[2].wait_until_equal(30)

@@ -54,7 +54,7 @@ def test_what_no_stream_brought_is_found_and_repaired(device: Device) -> None:
     eventually(lambda: "No listener is active" in output.read_text(), "it says what keeps it", 60)
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(20) == 130
-    assert "The run goes on without you" in output.read_text()
+    assert "The run continues in the background" in output.read_text()
     device.launch("listener")
     device.wait_until_ready(60)
     eventually(
@@ -107,4 +107,4 @@ def test_a_resync_says_what_it_found(device: Device) -> None:
     device.wait_until_settled()
     done = device.manage("sync_resync", "--collection", "few", timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "Compared 7 documents: 0 differ; 0 were handed to the listener"
+    assert done.stdout.strip() == "Compared 7 documents: 0 differ; 0 were sent to the listener"

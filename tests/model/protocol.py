@@ -252,7 +252,7 @@ def _has_landed(world: World, intent: Intent) -> Generator[None, None, bool]:
     if there.read(name) is None:
         yield
         there.write(name, "cancelled")  # its unique `_id` keeps a late push out
-        with suppress(WriteConflict):  # it landed just now
+        with suppress(WriteConflict):  # it was applied just now
             there.commit()
     yield
     world.stats["settled"] += 1

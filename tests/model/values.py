@@ -42,7 +42,7 @@ class State:
     local: Content = None  # the contents of both sides that were last agreed on
     atlas: Content = None
     intent: Intent | None = None  # a push whose outcome is not recorded
-    counter: int = 0  # raised by every decision about the key: what orders decisions
+    counter: int = 0  # raised by every decision about the key: orders decisions
     seen_at: int = 0  # the position on Atlas at which `atlas` was read there, or written
 
     def next(self, local: Content, atlas: Content, seen_at: int, intent: Intent | None = None) -> State:

@@ -98,7 +98,7 @@ def hand_out(world: World) -> None:
 
 
 def go_on(world: World) -> str | None:
-    """The newest task goes on to its next point; one that has to wait for a stream is handed out again."""
+    """The newest task goes on to its next point; one that has to wait for a stream is re-queued."""
     (device,) = world.devices
     task = device.tasks[-1][1]
     if task.step(stop_when_holding=True) is not None:

@@ -13,7 +13,7 @@ from tests.support.device import Device, databases
 
 DOCUMENTS = 40  # of each side
 PAUSE = 0.01  # seconds between two writes
-# It soon sees that a frozen server is away, and writes to another one
+# It soon sees that a frozen server is down, and writes to another one
 TIMEOUTS = {"socketTimeoutMS": 2_000, "connectTimeoutMS": 1_000, "heartbeatFrequencyMS": 500}
 
 

@@ -103,7 +103,7 @@ class Relay:
                     pump.cancel()
                 await asyncio.gather(*pumps, return_exceptions=True)
         except (OSError, asyncio.CancelledError):
-            pass  # the target is away, or the network was cut: the client sees its connection close
+            pass  # the target is down, or the network was cut: the client sees its connection close
         finally:
             self._tasks.discard(task)
             for one in writers:

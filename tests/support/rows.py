@@ -67,7 +67,7 @@ def run(state: str, minutes_ago: int = 0, **values: Any) -> ComparisonRun:
     """A comparison run that was asked for."""
     started = timezone.now() - dt.timedelta(minutes=minutes_ago)
     return ComparisonRun.objects.create(
-        instance_id=DEVICE, kind=ComparisonRun.Kind.RESYNC, why="asked for", state=state, started_at=started,
+        instance_id=DEVICE, kind=ComparisonRun.Kind.RESYNC, why="requested", state=state, started_at=started,
         **{"run_id": str(uuid.uuid4()), **values},
     )  # fmt: skip
 

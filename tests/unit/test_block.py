@@ -36,11 +36,9 @@ def test_a_password_that_was_given_is_not_shown(tmp_path: Path) -> None:
 def test_it_gives_the_reasons_when_something_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "listener.log").write_text("first\nthe local MongoDB is no replica set\n")
-    health = Health(
-        True, "critical", "Bidirectional sync needs attention now", ("lag is 5 min",), ("listener",)
-    )
+    health = Health(True, "critical", "Bidirectional sync needs attention", ("lag is 5 min",), ("listener",))
     text = block(tmp_path, health)
-    assert "Sync is critical. Bidirectional sync needs attention now" in text
+    assert "Sync is critical. Bidirectional sync needs attention" in text
     assert "lag is 5 min" in text
     assert f"Not running: listener (see {tmp_path / 'logs' / 'listener.log'})" in text
     assert "the local MongoDB is no replica set" in text

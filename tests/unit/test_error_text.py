@@ -62,7 +62,7 @@ def test_the_side_is_named_also_of_our_own_error_for_the_drivers() -> None:
         (AutoReconnect("h:1: [Errno 111] Connection refused"), "Atlas cannot be reached: h:1: [Errno 111]"),
         (
             AutoReconnect("h:1: [Errno -2] Name or service not known"),
-            "Atlas cannot be found, since its name cannot",
+            "Atlas cannot be found: its name cannot",
         ),
         (
             AutoReconnect("h:1: [SSL: CERTIFICATE_VERIFY_FAILED] x"),

@@ -30,7 +30,7 @@ class Stream:
         self.times.append(times)
         time.sleep(self.seconds)
         if not self.sizes:
-            raise ConnectionDown("the server is away")
+            raise ConnectionDown("the server is down")
         size = self.sizes.pop(0)
         return Fetched([b"event"] * size, {"_data": str(len(self.sizes))}, 0, 0, 0.0, False, size >= FULL)
 

@@ -30,5 +30,5 @@ def test_the_effect_counts_what_sync_would_touch(choice: InitialChoice, expected
 def test_sentences_leave_out_what_concerns_nothing() -> None:
     assert Effect(to_local=1, left=1_200).sentences == [
         "1 document written to the local database",
-        "1,200 documents left as they are, on one side only",
+        "1,200 documents left unchanged, on one side only",
     ]

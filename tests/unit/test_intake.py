@@ -51,7 +51,7 @@ def test_safeguards_look_first() -> None:
 
 def test_what_could_not_be_looked_at_is_not_dirty_and_not_counted() -> None:
     """It is read again."""
-    one, guards, metrics = intake(AutoReconnect("the local database is away"))
+    one, guards, metrics = intake(AutoReconnect("the local database is down"))
     with pytest.raises(AutoReconnect):
         one.receive(Side.ATLAS, BATCH)
     assert guards.seen == [("look_at", 0)]

@@ -1,4 +1,4 @@
-"""The record of a conflict that waits for a person: one for the same contents, however often it is looked at."""
+"""The record of a conflict that needs manual resolution: one for the same contents, however often it is looked at."""
 
 from __future__ import annotations
 

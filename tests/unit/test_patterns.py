@@ -13,10 +13,10 @@ EXCLUDED = "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
 RESERVED = "such collections belong to sync or to the server"
 DOTS = "begins or ends with a dot, or has two in a row"
 REFUSED = [
-    ("[abc", "[ is no wildcard here: * stands for any characters, ? for one"),
-    ("orders]", "] is no wildcard here"),
-    ("{a", "{ is no wildcard here"),
-    (r"temp_\d", "\\ is no wildcard here"),
+    ("[abc", "[ is not a wildcard here: * stands for any characters, ? for one"),
+    ("orders]", "] is not a wildcard here"),
+    ("{a", "{ is not a wildcard here"),
+    (r"temp_\d", "\\ is not a wildcard here"),
     ("foo..bar", DOTS),
     (".foo", DOTS),
     ("foo.", DOTS),

@@ -121,11 +121,11 @@ REFUSED = "The collection's validator refuses it: "
         ({"code": 11000, "errmsg": "E11000 duplicate key"}, "E11000 duplicate key"),
         (
             {"code": 15, "errmsg": "Document exceeds maximum nesting depth of 180"},
-            "It is nested deeper than the server takes: Document exceeds maximum nesting depth of 180",
+            "It is nested deeper than the server accepts: Document exceeds maximum nesting depth of 180",
         ),
         (
             {"code": 10334, "errmsg": "BSONObj size: 16800000 is invalid"},
-            "It is larger than the server takes: BSONObj size: 16800000 is invalid",
+            "It is larger than the server accepts: BSONObj size: 16800000 is invalid",
         ),
         (
             {"code": 171, "errmsg": "cannot index parallel arrays [b] [a]"},

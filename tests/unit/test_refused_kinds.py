@@ -76,7 +76,7 @@ def test_both_databases_are_asked(both: Databases) -> None:
     atlas.create_collection("weather", timeseries={"timeField": "at"})
     found = refusals(local, atlas)
     assert {name: why.partition(":")[0] for name, why in found.items()} == {
-        "_sync_ring": "Names that begin with _sync_ are sync's own, and never travel",
+        "_sync_ring": "Names that begin with _sync_ are reserved for sync and never synchronised",
         "names": "It has a default collation on Atlas",
         "open": "It is a view on the local side",
         "ring": "It is a capped collection on the local side",

@@ -25,7 +25,7 @@ def test_a_halt_that_the_listener_mirrors_is_critical() -> None:
     rows.device(halts=[rows.halt()])
     status, (text,) = health()
     assert status == Status.CRITICAL
-    assert "orders stands still" in text
+    assert "orders is paused" in text
 
 
 def test_an_answered_one_is_degraded() -> None:

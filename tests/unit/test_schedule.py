@@ -9,7 +9,7 @@ from syncapp.tasks.schedule import seed
 from syncproject.celery import app
 
 pytestmark = pytest.mark.django_db
-COPY = "Copy conflicts that were left behind"
+COPY = "Copy remaining conflict records"
 
 
 def copying() -> PeriodicTask:

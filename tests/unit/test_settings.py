@@ -198,7 +198,7 @@ def test_a_home_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = manage("check", home=tmp_path / "file")
     assert done.returncode == 2
-    assert done.stderr == f"SYNC_HOME is '{tmp_path / 'file'}'; allowed: a folder that can be written to\n"
+    assert done.stderr == f"SYNC_HOME is '{tmp_path / 'file'}'; allowed: a writable folder\n"
 
 
 @pytest.mark.parametrize(

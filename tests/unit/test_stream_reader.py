@@ -42,7 +42,7 @@ class Sink:
             return
         if len(self.batches) == self._fails_at:
             self._fails_at = -1
-            raise AutoReconnect("the local database is away")
+            raise AutoReconnect("the local database is down")
         self.batches.append(batch)
 
     def room(self) -> bool:

@@ -34,7 +34,7 @@ def test_what_fails_is_told_with_its_error() -> None:
     assert health(Stuck(Side.LOCAL, "orders", ago(3), "not authorized")) == (
         Status.DEGRADED,
         [
-            "Local → Atlas: changes of orders have failed for 3 min (critical above 10 min), and are tried again: not authorized"
+            "Local → Atlas: changes of orders have been failing for 3 min (critical above 10 min) and are retried: not authorized"
         ],
     )
 
@@ -45,8 +45,8 @@ def test_what_has_not_got_through_for_long_is_critical() -> None:
     ) == (
         Status.CRITICAL,
         [
-            "Atlas → local: changes of orders have not got through for 11 min (critical above 10 min)",
-            "Local → Atlas: changes have not got through for 4 min (critical above 10 min): odd",
+            "Atlas → local: changes of orders have not been transferred for 11 min (critical above 10 min)",
+            "Local → Atlas: changes have not been transferred for 4 min (critical above 10 min): odd",
         ],
     )
 

@@ -148,7 +148,7 @@ def test_text_that_is_not_utf8_can_be_checked() -> None:
         ({"anyOf": []}, "anyOf is []; allowed: a list of schemas"),
         ({"not": {"allOf": [{"enum": []}]}}, "not.allOf.0.enum is []; allowed: a list of values"),
         ({"additionalProperties": "no"}, 'additionalProperties is "no"; allowed: true, false or a schema'),
-        ({"enum": [{"$numberLong": "x"}]}, "the schema holds what is no extended JSON"),
+        ({"enum": [{"$numberLong": "x"}]}, "the schema is not valid extended JSON"),
     ],
 )  # fmt: skip
 def test_a_wrong_schema_is_named(schema: Any, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Conflicts that wait for a person follow what becomes of their documents."""
+"""Conflicts that need manual resolution follow what becomes of their documents."""
 
 from __future__ import annotations
 

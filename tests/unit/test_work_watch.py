@@ -1,4 +1,4 @@
-"""What the listener makes of silence, and of a broker that is away."""
+"""What the listener makes of silence, and of a broker that is down."""
 
 from __future__ import annotations
 

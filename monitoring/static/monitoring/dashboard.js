@@ -1,4 +1,4 @@
-// The live page: asks one address every two seconds, and rests while nobody looks.
+// The live page: polls one address every two seconds, and pauses while it is hidden.
 "use strict";
 
 (() => {
@@ -12,7 +12,7 @@
   let failing = false;
   let timer;
 
-  // Everything that comes from data goes in as text, never as markup
+  // Data is inserted as text, never as markup
   function el(tag, attributes = {}, ...children) {
     const node = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
@@ -43,7 +43,7 @@
     if (box.hidden) return;
     const more = open.length > 1 ? ` (and ${open.length - 1} more)` : "";
     box.replaceChildren(
-      el("b", {}, "Halted until you answer"), el("span", {}, open[0].detail + more), el("i", {}, "See what can be done →"));
+      el("b", {}, "Halted: an answer is needed"), el("span", {}, open[0].detail + more), el("i", {}, "See the options →"));
   }
 
   function health(data) {
@@ -52,7 +52,7 @@
     part("dot").className = `ist-dot${failing || data.notStarted ? "" : " live"}`;
     part("message").textContent = data.message;
     part("status").textContent = data.health;
-    part("mode").textContent = data.notStarted ? "Nothing moves yet" : data.paused ? "Nothing moves" : data.enabled ? "Both directions" : "One-way: local → Atlas";
+    part("mode").textContent = data.notStarted ? "Not started" : data.paused ? "Paused" : data.enabled ? "Both directions" : "One-way: local → Atlas";
     const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` },
       reason.link ? el("a", { href: reason.link }, ...withCode(reason.text).childNodes, el("i", {}, " →")) : withCode(reason.text),
       el("a", { class: "ist-runbook", href: reason.runbook }, "What to do")));
@@ -62,9 +62,9 @@
         ? "Atlas's changes wait in Atlas until sync is enabled: here, or with `manage.py sync_toggle on`"
         : "Atlas's changes wait in Atlas until an operator enables sync")));
     }
-    // By design, so no reason to be anything but healthy: why is on the device's page
+    // By design, so it does not affect health: the reason is on the device's page
     if (data.refused.length) lines.push(el("li", {}, el("span", {}, `Not synchronised: ${data.refused.join(", ")}`)));
-    // Only what changed is drawn: a link that is being clicked stays where it is
+    // Only changes are rendered: a link that is being clicked stays in place
     const reasons = part("reasons"), drawn = el("ul", {}, ...lines);
     if (reasons.innerHTML !== drawn.innerHTML) reasons.replaceChildren(...drawn.childNodes);
     actions(data);
@@ -83,13 +83,13 @@
     actionsShown = state;
     const toggle = data.enabled
       ? button("Disable sync", "", () => change("toggle", { enabled: false }, "Disable bidirectional sync?",
-          "Changes from Atlas are no longer pulled. Local changes still go up to Atlas. Nothing is lost: what happens on Atlas meanwhile arrives when sync is enabled again.", "Disable"))
+          "Changes from Atlas are no longer pulled. Local changes are still pushed to Atlas. Nothing is lost: Atlas's changes are pulled when sync is enabled again.", "Disable"))
       : button("Enable sync", data.firstRun ? "" : "ist-primary", () => change("toggle", { enabled: true }, "Enable bidirectional sync?",
-          "Changes from Atlas are pulled into the local database, those that waited included.", "Enable"));
+          "Changes from Atlas are pulled into the local database, including pending ones.", "Enable"));
     const pause = data.paused
-      ? button("Resume", "ist-primary", () => change("pause", { paused: false }, "Resume sync?", "What waited on both sides moves again.", "Resume"))
-      : button("Pause", "", () => change("pause", { paused: true }, "Pause everything?", "Nothing moves in either direction until it is resumed. Nothing is lost.", "Pause"));
-    const first = data.firstRun ? el("a", { class: "ist-primary", href: root.dataset.firstRun }, "First run: see what was found") : null;
+      ? button("Resume", "ist-primary", () => change("pause", { paused: false }, "Resume sync?", "Pending changes of both sides are transferred.", "Resume"))
+      : button("Pause", "", () => change("pause", { paused: true }, "Pause sync?", "Nothing is transferred in either direction until sync is resumed. Nothing is lost.", "Pause"));
+    const first = data.firstRun ? el("a", { class: "ist-primary", href: root.dataset.firstRun }, "First run: see the results") : null;
     part("actions").replaceChildren(...[first, pause, toggle].filter(Boolean));
   }
 
@@ -154,9 +154,9 @@
       ["Local stream", state(data.streams.local), ""],
       ["Atlas stream", state(data.streams.atlas), ""],
       ["Pending", number(data.queueSize), data.silentSince ? `as reported ${ago(data.silentSince)}` : `${number(data.inFlight)} being applied`],
-      ["Conflicts, last hour", data.conflictRate ? el("a", { href: root.dataset.conflicts }, number(data.conflictRate)) : "0", data.waiting ? `${number(data.waiting)} wait for a person` : data.strategy, level("conflictRate")],
+      ["Conflicts, last hour", data.conflictRate ? el("a", { href: root.dataset.conflicts }, number(data.conflictRate)) : "0", data.waiting ? `${number(data.waiting)} need manual resolution` : data.strategy, level("conflictRate")],
       ["Error rate, last hour", `${data.errorRate.toFixed(1)} %`, `${number(data.errors.failed)} of ${number(data.errors.processed)} changes`, level("errorRate")],
-      ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "set aside, waiting"],
+      ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "to retry or discard"],
     ];
     part("cards").replaceChildren(...cards.map(([name, value, note, tone]) =>
       el("dl", { class: "ist-card" }, el("dt", {}, name), el("dd", { class: tone || "" }, value), note ? el("small", {}, note) : null)));
@@ -165,18 +165,18 @@
   let conflictsShown = "";
   function conflicts(rows) {
     const box = part("conflicts");
-    // Drawn again only when something is new, so that an open one stays open
+    // Rendered again only on changes, so that an open one stays open
     const state = JSON.stringify(rows.map((row) => [row.id, row.winner, row.waits, row.restored]));
     if (state !== conflictsShown) {
       conflictsShown = state;
       const open = new Set([...box.querySelectorAll("details[open]")].map((node) => node.dataset.id));
-      box.replaceChildren(...(rows.length ? rows.map((row) => conflict(row, open)) : [el("p", { class: "ist-empty" }, "None yet. A document that is changed on both sides at the same time shows up here, with both versions.")]));
+      box.replaceChildren(...(rows.length ? rows.map((row) => conflict(row, open)) : [el("p", { class: "ist-empty" }, "None yet. A document changed on both sides appears here, with both versions.")]));
     }
     box.querySelectorAll("time").forEach((node) => { node.textContent = ago(node.dateTime); });
   }
 
   function conflict(row, open) {
-    const won = { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Waits for a person" : "Resolved automatically");
+    const won = { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Needs manual resolution" : "Resolved automatically");
     const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("a", { href: row.url }, plainId(row.documentId)),
       el("span", { class: `ist-tag ${row.winner === "open" && !row.waits ? "" : row.winner}` }, row.restored ? `${won}, loser restored` : won));
     const body = el("div", { class: "ist-versions" });

@@ -1,4 +1,4 @@
-// Each answer's button opens the dialog that says what it does; only the dialog's own button sends it.
+// Each answer's button opens a dialog with its effect; only the dialog's button submits it.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-opens]")) {

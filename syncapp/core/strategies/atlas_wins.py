@@ -1,4 +1,4 @@
-"""Atlas's version wins, whenever the changes were made."""
+"""Atlas's version wins, regardless of the times."""
 
 from __future__ import annotations
 

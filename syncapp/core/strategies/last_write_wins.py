@@ -7,7 +7,7 @@ from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Fact, Side
 from syncapp.core.wording import after, dated, named
 
-WITHIN_A_SECOND = "within one second"  # in a record: which of the two versions was the later is not known
+WITHIN_A_SECOND = "within one second"  # in a record: it is unknown which version was the later
 
 
 def resolve(conflict: Conflict) -> Verdict:
@@ -26,7 +26,7 @@ def later(local: Fact | None, atlas: Fact | None) -> Side:
 
 
 def within_a_second(conflict: Conflict) -> bool:
-    """Are the times too close to say which is the later, as they are known?"""
+    """Are the known times too close to tell which is the later?"""
     times = [fact.time for fact in conflict.facts.values() if fact.time is not None]
     exact = all(fact.exact for fact in conflict.facts.values())
     return not exact and len(times) == len(Side) and max(times) - min(times) < 1000

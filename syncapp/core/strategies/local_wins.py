@@ -1,4 +1,4 @@
-"""The local version wins, whenever the changes were made."""
+"""The local version wins, regardless of the times."""
 
 from __future__ import annotations
 

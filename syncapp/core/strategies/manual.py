@@ -1,4 +1,4 @@
-"""Nobody wins: the conflict waits for a person. So does one whose strategy this version does not know."""
+"""Neither wins: the conflict needs manual resolution. So does one with a strategy unknown to this version."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ def resolve(conflict: Conflict) -> Verdict:
     return Verdict(None, NAME, f"{why}: a person decides between {first} and {second}")
 
 
-STRATEGY = Strategy(NAME, "nobody: the conflict waits for a person", resolve)
+STRATEGY = Strategy(NAME, "nobody: the conflict needs manual resolution", resolve)

@@ -39,7 +39,7 @@ def _why(conflict: Conflict, winner: Side, stamps: dict[Side, Stamp | None], *, 
 def _text(stamp: Stamp | None) -> str:
     if stamp is None:
         return "no timestamp"
-    # Of numbers nobody knows what they count
+    # The unit of numbers is unknown
     return str(stamp.value) if stamp.kind != "time" else moment(math.floor(stamp.value / 1000))
 
 

@@ -1,4 +1,4 @@
-"""Where versions of one side only travel they win, whatever the strategy is and whenever the changes were made."""
+"""Where only one side's versions are transferred they win, regardless of strategy and times."""
 
 from __future__ import annotations
 

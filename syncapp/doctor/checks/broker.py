@@ -1,4 +1,4 @@
-"""Does Redis answer, as Celery asks it, and does it keep what it is given? Does anybody else use it?"""
+"""Is Redis reachable, also for Celery, does it evict keys, and does another device use it?"""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from syncapp.mongo.error_text import shorten
 
 SECONDS = 5
 REPORTS = "isthmus:*:reports"
-LONGEST_IDLE_S = 600  # a device whose listener runs hears from its workers more often
-MOST_KEYS = 20_000  # that are looked through for other devices
-ADVICE = "Changes wait in MongoDB's oplogs until it is back"
+LONGEST_IDLE_S = 600  # workers of a running device report more often
+MOST_KEYS = 20_000  # scanned for other devices, at most
+ADVICE = "Changes wait in MongoDB's oplogs meanwhile"
 
 
 def judge(policy: str, used: int, limit: int) -> Iterator[Finding]:
-    """`limit`: the bytes that Redis may use; 0: all."""
+    """`limit`: Redis's maxmemory in bytes; 0: unlimited."""
     yield Finding(Level.OK, "The broker (Redis) answers")
     if limit and used > 0.9 * limit:
         yield Finding(
             Level.WARNING,
             f"The broker uses {used / 1e6:,.0f} of {limit / 1e6:,.0f} MB",
-            "Raise its maxmemory: a full broker takes no tasks",
+            "Raise its maxmemory: a full broker accepts no tasks",
         )
     if limit and policy != "noeviction":
         yield Finding(
             Level.WARNING,
-            f"The broker throws away keys when its memory is full (maxmemory-policy {policy})",
-            "Set maxmemory-policy noeviction: nothing would be lost, but tasks would have to be sent again",
+            f"The broker evicts keys when its memory is full (maxmemory-policy {policy})",
+            "Set maxmemory-policy noeviction: nothing would be lost, but tasks would have to be resent",
         )
 
 
@@ -46,7 +46,7 @@ def judge_error(text: str) -> Finding:
     elif "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
         what = "cannot be reached by TLS"
         todo = (
-            "Name the file of the authority that signed its certificate in CELERY_BROKER_URL:"
+            "Name the file of the CA that signed its certificate in CELERY_BROKER_URL:"
             " rediss://…?ssl_ca_certs=/path/ca.pem"
         )
     else:
@@ -55,19 +55,19 @@ def judge_error(text: str) -> Finding:
 
 
 def judge_devices(devices: Collection[str], mine: str) -> Iterator[Finding]:
-    """`devices`: whose workers have reported by this broker lately."""
+    """`devices`: those whose workers have reported through this broker recently."""
     others = sorted(set(devices) - {mine})
     if mine and others:
         yield Finding(
             Level.FAILED,
             f"Another device uses the same broker database: {', '.join(others[:5])}",
-            "Give each device a database of its own, by the number at the end of CELERY_BROKER_URL",
+            "Give each device its own Redis database: the number at the end of CELERY_BROKER_URL",
         )
 
 
 def look(setup: Setup) -> Iterator[Finding]:
     if not setup.settings.celery_broker_url:
-        return  # the check of the settings has said so
+        return  # reported by the check of the settings
     broker = broker_of(setup.settings.celery_broker_url)
     client = broker.client(SECONDS, SECONDS, retry=Retry(NoBackoff(), 0))
     try:
@@ -81,7 +81,7 @@ def look(setup: Setup) -> Iterator[Finding]:
 
 
 def celery_connection(broker: Broker) -> Connection:
-    """As tasks take it."""
+    """As used for tasks."""
     return current_app.connection_for_write(url=broker.url, ssl=dict(broker.tls) or None)
 
 
@@ -93,7 +93,7 @@ def _ask_as_celery(broker: Broker) -> None:
 
 
 def _memory(client: redis.Redis) -> tuple[str, int, int]:
-    """Not every login may ask for it: then nothing is known to be wrong."""
+    """Not every login may read this: then no problem is reported."""
     try:
         info: Any = client.info("memory")
     except redis.ResponseError:
@@ -102,7 +102,7 @@ def _memory(client: redis.Redis) -> tuple[str, int, int]:
 
 
 def _devices(client: redis.Redis) -> set[str]:
-    """Whose listeners read reports here, by the streams of reports that somebody wrote to lately."""
+    """The devices that use this broker, by their recently written report streams."""
     from syncapp.apply.reports import KEEP_SECONDS
 
     found = set()
@@ -113,13 +113,13 @@ def _devices(client: redis.Redis) -> set[str]:
                 found.add(key.decode().split(":")[1])
             if count > MOST_KEYS:
                 break
-    except redis.ResponseError:  # the login may not
+    except redis.ResponseError:  # the login lacks the privilege
         pass
     return found
 
 
 def _this_device() -> str:
-    """As its listener said last; empty: not known."""
+    """From its listener's last report; empty: unknown."""
     from django.db import DatabaseError
 
     from syncapp.models import Instance

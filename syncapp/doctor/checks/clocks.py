@@ -1,7 +1,7 @@
-"""How far the clocks of both servers and of this host are apart.
+"""The offsets between the clocks of both servers and of this host.
 
 Offsets between the servers are measured and corrected while sync runs; a large one still means that
-somebody's clock is wrong, and that times in reports mislead.
+a clock is wrong, and that times in reports are misleading.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from syncapp.core.values import BOTH, Side
 from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo import clock_probe
 
-TODO = "Turn on time synchronisation (chrony, systemd-timesyncd, w32time) where the clock is wrong"
+TODO = "Enable time synchronisation (chrony, systemd-timesyncd, w32time) where the clock is wrong"
 
 
 def judge(atlas_ms: float, host_ms: float, warning_ms: int) -> Iterator[Finding]:
-    """Milliseconds that Atlas's clock, and this host's, are ahead of the local server's, and how many are
-    a warning."""
+    """Offsets of Atlas's clock, and this host's, to the local server's, and the threshold for a warning, in
+    milliseconds."""
     for name, offset in (("Atlas's clock", atlas_ms), ("This host's clock", host_ms)):
         way = "ahead of" if offset >= 0 else "behind"
         text = f"{name} is {abs(offset):,.0f} ms {way} the local server's"

@@ -1,4 +1,4 @@
-"""Unique indexes and validators that only one side has: the other side's documents may be refused there."""
+"""Unique indexes and validators on one side only: the other side's documents may be refused there."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.listing import list_collections
 from syncapp.rules.refusals import is_usable
 
-SECONDS = 8  # many collections, far away: the rest is left for another time
+SECONDS = 8  # time limit: many collections, high latency
 WHERE = {Side.LOCAL: "the local side", Side.ATLAS: "Atlas"}
 WHAT_COUNTS = ("sparse", "partialFilterExpression", "collation")
 
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """What a collection of one side refuses: unique indexes and the validator, each as a text."""
+    """A collection's constraints on one side: unique indexes and the validator, each as a text."""
 
     unique: frozenset[str]
     validator: str = ""
@@ -46,13 +46,13 @@ def judge(name: str, both: Mapping[Side, Constraints]) -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 f"{name}: only {WHERE[side]} has the unique index {index}",
-                f"Create it on {WHERE[side.other]} too, or drop it: documents that clash would be rejected",
+                f"Create it on {WHERE[side.other]} too, or drop it: duplicates would be rejected",
             )
     if both[Side.LOCAL].validator != both[Side.ATLAS].validator:
         yield Finding(
             Level.WARNING,
             f"{name}: the validators of the two sides differ",
-            "Make them equal (collMod): what one side takes and the other refuses would be rejected",
+            "Make them equal (collMod): documents that only one side accepts would be rejected",
         )
 
 
@@ -70,7 +70,7 @@ def look(setup: Setup) -> Iterator[Finding]:
     fine = True
     for count, name in enumerate(names):
         if time.monotonic() > deadline:
-            yield Finding(Level.NOTE, f"Indexes were compared of {count} of {len(names)} collections only")
+            yield Finding(Level.NOTE, f"Indexes were compared for only {count} of {len(names)} collections")
             return
         for finding in _compare(setup, name, infos):
             fine = False
@@ -86,7 +86,7 @@ def _compare(
 ) -> Iterable[Finding]:
     try:
         both = {side: ask(setup.databases[side], infos[side][name]) for side in BOTH}
-    except OperationFailure:  # it was dropped just now
+    except OperationFailure:  # it has just been dropped
         return ()
     return judge(name, both)
 

@@ -1,4 +1,4 @@
-"""Is there room on the disks of both servers and of SYNC_HOME?"""
+"""Free disk space of both servers and of SYNC_HOME."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FAILED_BYTES = 200 * MB
 def judge(name: str, free: float, total: float) -> Finding:
     text = f"{name} has {free / MB:,.0f} MB of disk free ({free / max(total, 1):.0%})"
     if free < FAILED_BYTES:
-        return Finding(Level.FAILED, text, "Make room now: a full disk stops the database")
+        return Finding(Level.FAILED, text, "Free disk space now: a full disk stops the database")
     if free < WARNING_BYTES or free < WARNING_SHARE * total:
-        return Finding(Level.WARNING, text, "Make room, or use a larger disk")
+        return Finding(Level.WARNING, text, "Free disk space, or use a larger disk")
     return Finding(Level.OK, text)
 
 
@@ -28,9 +28,9 @@ def look(setup: Setup, side: Side) -> Iterator[Finding]:
     try:
         stats = setup.databases[side].command("dbStats")
     except OperationFailure:
-        yield Finding(Level.NOTE, f"How much disk {NAMES[side]} has free cannot be seen with this login")
+        yield Finding(Level.NOTE, f"This login may not read the free disk space of {NAMES[side]}")
         return
-    if stats.get("fsTotalSize"):  # some hosted servers do not tell
+    if stats.get("fsTotalSize"):  # some hosted servers do not report it
         yield judge(NAMES[side], stats["fsTotalSize"] - stats["fsUsedSize"], stats["fsTotalSize"])
 
 

@@ -1,4 +1,4 @@
-"""Does Django's own database answer, and has it the tables of this version?"""
+"""Is Django's own database reachable, and migrated to this version?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADVICE = "Is the database server running, and is DATABASE_URL right?"
 
 
 def judge(missing: int) -> Finding:
-    """`missing`: migrations that were not run yet."""
+    """`missing`: unapplied migrations."""
     if missing:
         return Finding(
             Level.FAILED,
@@ -30,7 +30,7 @@ def look(setup: Setup) -> Iterator[Finding]:
     host, port = connection.settings_dict.get("HOST"), connection.settings_dict.get("PORT")
     try:
         if host and not host.startswith("/"):
-            # The driver itself would wait for minutes for a host that does not answer
+            # The driver itself would wait for minutes for an unreachable host
             socket.create_connection((host, int(port or 5432)), SECONDS).close()
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -1,4 +1,4 @@
-"""Exclusions that match no collection: a typing error would let in what should stay out."""
+"""Exclusions that match no collection: after a typo the collection would be synchronised."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULTS = frozenset(
 
 
 def judge(patterns: Iterable[str], names: Iterable[str]) -> Iterator[Finding]:
-    """The default's patterns need not match: they are there in case."""
+    """The default patterns need not match."""
     known, fine, count = list(names), True, 0
     for pattern in sorted(patterns):
         count += 1
@@ -28,10 +28,10 @@ def judge(patterns: Iterable[str], names: Iterable[str]) -> Iterator[Finding]:
             yield Finding(
                 Level.WARNING,
                 f"The exclusion {pattern!r} matches no collection of either side",
-                "Correct its spelling, or take it out, unless the collection is still to come",
+                "Check its spelling or remove it, unless the collection will be created later",
             )
     if fine:
-        yield Finding(Level.OK, f"Exclusions are in order ({count})")
+        yield Finding(Level.OK, f"Exclusions are valid ({count})")
 
 
 def look(setup: Setup) -> Iterator[Finding]:
@@ -39,10 +39,12 @@ def look(setup: Setup) -> Iterator[Finding]:
 
     patterns: Iterable[str] = setup.settings.bidirectional_excluded_collections
     try:
-        if SyncSwitches.objects.exists():  # else nothing was started yet: the environment's will be taken
+        if (
+            SyncSwitches.objects.exists()
+        ):  # otherwise nothing was started yet: the environment's value will be used
             patterns = list(ExcludedCollection.objects.values_list("pattern", flat=True))
     except DatabaseError:
-        pass  # the check of Django's database says so
+        pass  # reported by the check of Django's database
     names = {info["name"] for database in setup.databases.values() for info in list_collections(database)}
     yield from judge(patterns, names)
 

@@ -51,7 +51,7 @@ def look(setup: Setup) -> Iterator[Finding]:
             return
         yield Finding(
             Level.OK,
-            f"Mended: {PARAMETER} of the local server lowered from {seconds} to {SECONDS} (until it restarts)",
+            f"Fixed: {PARAMETER} of the local server lowered from {seconds} to {SECONDS} (until it restarts)",
         )
         return
     yield judge(seconds)

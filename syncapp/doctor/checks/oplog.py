@@ -1,4 +1,4 @@
-"""How far back each oplog reaches: for so long a device may be away and still read on where it stopped."""
+"""The window of each oplog: the longest outage after which a device can resume where it stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from syncapp.core.values import Side
 from syncapp.doctor.values import NAMES, Finding, Level, Setup, each_side
 
 LEAST_HOURS, RECOMMENDED_HOURS = 24, 72
-FULL = 0.9  # the server cuts the oplog in large pieces, so that it is never quite full
+FULL = 0.9  # the server truncates the oplog in large pieces, so it is never completely full
 HOUR = 3600
 
 
@@ -26,7 +26,7 @@ class OplogFacts:
 
     @property
     def full(self) -> bool:
-        """From now on the oldest entries go. Before that, a short oplog is only young."""
+        """The oldest entries are being removed. Before that, a short window only means a young oplog."""
         return self.bytes >= FULL * self.max_bytes
 
 
@@ -47,8 +47,8 @@ def judge(side: Side, facts: OplogFacts | None, keep_hours: int) -> Finding:
     if facts is None:
         return Finding(
             Level.NOTE,
-            f"{name} cannot be read with this login, so how far back it reaches is not known",
-            "Grant clusterMonitor and read on the database local, or look at Atlas's metric Oplog Window",
+            f"{name} cannot be read with this login: its window is unknown",
+            "Grant clusterMonitor and read on the database local, or check Atlas's metric Oplog Window",
         )
     if facts.hours > keep_hours:
         wanted = math.ceil(facts.hours * 1.5)
@@ -66,7 +66,7 @@ def judge(side: Side, facts: OplogFacts | None, keep_hours: int) -> Finding:
         larger = max(990, math.ceil(facts.max_bytes / 1e6 * RECOMMENDED_HOURS / max(facts.hours, 1)))
         return Finding(
             Level.WARNING,
-            f"{text}: who is away for longer has to be compared document by document",
+            f"{text}: after a longer outage both sides are compared document by document",
             f"Make it larger, {RECOMMENDED_HOURS} h are recommended. In mongosh, as an administrator:"
             f" db.adminCommand({{replSetResizeOplog: 1, size: {larger}, minRetentionHours: {LEAST_HOURS}}})",
         )
@@ -77,7 +77,7 @@ def judge(side: Side, facts: OplogFacts | None, keep_hours: int) -> Finding:
 
 def look(setup: Setup, side: Side) -> Iterator[Finding]:
     database = setup.databases[side]
-    if "setName" in database.client.admin.command("hello"):  # others have no oplog
+    if "setName" in database.client.admin.command("hello"):  # other servers have no oplog
         yield judge(side, ask(database), setup.settings.origin_tracking_keep_hours)
 
 

@@ -1,4 +1,4 @@
-"""May the login do what sync does? Each thing is really tried, in a scratch collection that is dropped."""
+"""The login's privileges. Each one is actually tried, in a scratch collection that is dropped."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from syncapp.mongo.transaction import transaction
 from syncapp.store.names import SCRATCH
 
 UNAUTHORIZED = 13
-NO_REPLICA_SET = frozenset({20, 40573, 263})  # the check of the server says so
+NO_REPLICA_SET = frozenset({20, 40573, 263})  # reported by the check of the server
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    forbidden: tuple[str, ...]  # what the login may not do
-    failed: tuple[str, ...]  # what did not work for another reason
-    user: str  # whom the server takes us for; empty: nobody logged in
-    in_a_set: bool = True  # False: what only a replica set can could not be tried
+    forbidden: tuple[str, ...]  # missing privileges
+    failed: tuple[str, ...]  # other failures
+    user: str  # the authenticated user; empty: none
+    in_a_set: bool = True  # False: operations of replica sets could not be tried
 
 
 def ask(database: Database[Any]) -> Tried:
@@ -77,7 +77,7 @@ def _acts(database: Database[Any], name: str) -> dict[str, Callable[[], object]]
 
 
 def judge(side: Side, database: str, tried: Tried) -> Iterator[Finding]:
-    who = f"the login {tried.user!r}" if tried.user else "who has not logged in"
+    who = f"the login {tried.user!r}" if tried.user else "without a login you"
     if tried.forbidden:
         yield Finding(
             Level.FAILED,
@@ -90,14 +90,14 @@ def judge(side: Side, database: str, tried: Tried) -> Iterator[Finding]:
         acts = (
             "read, write, create, watch, and use transactions" if tried.in_a_set else "read, write and create"
         )
-        yield Finding(Level.OK, f"{NAMES[side]} lets us {acts}")
+        yield Finding(Level.OK, f"{NAMES[side]} allows us to {acts}")
 
 
 def role_to_grant(side: Side, database: str, user: str) -> str:
     role = f'[{{role: "readWrite", db: "{database}"}}]'
     if not user:
         return (
-            f"Put user and password into {VARIABLES[side]}; an administrator makes one with"
+            f"Put user and password into {VARIABLES[side]}; an administrator creates one with"
             f' db.getSiblingDB("admin").createUser({{user: "isthmus", pwd: passwordPrompt(), roles: {role}}})'
         )
     grant = f'In mongosh, as an administrator: db.getSiblingDB("admin").grantRolesToUser("{user}", {role})'

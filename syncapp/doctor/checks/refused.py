@@ -13,7 +13,7 @@ def judge(refused: Mapping[str, str]) -> Iterator[Finding]:
     for name, why in refused.items():
         yield Finding(Level.NOTE, f"{name} is not synchronised. {why}")
     if not refused:
-        yield Finding(Level.OK, "Every collection is of a kind that can be synchronised")
+        yield Finding(Level.OK, "Every collection can be synchronised")
 
 
 def look(setup: Setup) -> Iterator[Finding]:

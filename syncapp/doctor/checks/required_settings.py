@@ -1,4 +1,4 @@
-"""Settings that nothing works without. (A wrong value has stopped the start before, in one line.)"""
+"""Required settings. (An invalid value has already stopped the start, with one line.)"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def look(setup: Setup) -> Iterator[Finding]:
         settings.make_home()
     except SettingsError as error:
         fine = False
-        yield Finding(Level.FAILED, str(error), "Make the folder, and let this user write to it")
+        yield Finding(Level.FAILED, str(error), "Create the folder and make it writable for this user")
     if settings.django_debug:
         fine = False
         yield Finding(

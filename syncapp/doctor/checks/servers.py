@@ -1,4 +1,4 @@
-"""Is each server one that sync can work with: a replica set, not sharded, not too old?"""
+"""Is each server supported: a replica set, not sharded, not too old?"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ask(database: Database[Any]) -> ServerFacts:
 
 
 def judge(side: Side, facts: ServerFacts, node: replica_set.Node | None = None) -> Iterator[Finding]:
-    """`node`: what the server says of itself; None: not known."""
+    """`node`: the server's self-description; None: unknown."""
     name, version = NAMES[side], ".".join(map(str, facts.version))
     if facts.sharded:
         yield Finding(

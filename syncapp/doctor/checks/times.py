@@ -1,4 +1,4 @@
-"""How exactly is it known when a change was made? MongoDB 6 and newer say so; before that, the oplog does."""
+"""The resolution of the times of changes. MongoDB 6 and newer report them in events; before, the oplog has them."""
 
 from __future__ import annotations
 

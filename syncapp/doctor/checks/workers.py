@@ -1,4 +1,4 @@
-"""Are there workers, and does each queue have one? They are asked by the broker, as Celery does it."""
+"""Are there workers for every queue? They are pinged through the broker, by Celery."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def look(setup: Setup) -> Iterator[Finding]:
             asked = current_app.control.inspect(timeout=SECONDS, connection=connection)
             answers: Mapping[str, Any] = asked.active_queues() or {}
     except (redis.RedisError, KombuError, OSError):
-        return  # the check of the broker says so
+        return  # reported by the check of the broker
     queues = {worker: {queue["name"] for queue in found} for worker, found in answers.items()}
     yield from judge(queues, _listener_runs())
 
 
 def _listener_runs() -> bool:
-    """Before anything was started, that there are no workers is no news."""
+    """Without a running listener, missing workers are expected."""
     from django.db import DatabaseError
     from django.utils import timezone
 

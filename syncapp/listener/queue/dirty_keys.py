@@ -22,7 +22,7 @@ from syncapp.listener.queue.structural_queue import Pending
 
 
 class Load(NamedTuple):
-    """What there is to hand out, and what is out. `version` changes with whatever may change the answer."""
+    """Ready keys and keys in flight. `version` changes with everything that may change the result."""
 
     version: int
     keys: int  # without those that wait for a stream
@@ -43,7 +43,7 @@ class Handed(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What a report was about. No keys: a task that was given up, or a question."""
+    """The object of a report. No keys: a superseded task, or a ping."""
 
     keys: list[DocumentKey]
     owed: int  # pulls of which no event of Atlas's stream is held back
@@ -87,14 +87,14 @@ class DirtyKeys:
             self._structural.notify_all()
 
     def wake(self) -> None:
-        """Let whoever waits look again: something else has changed."""
+        """Wake waiting threads: something else has changed."""
         with self._changed:
             self._wake()
 
-    # What the streams bring
+    # From the streams
 
     def take_in(self, side: Side, batch: ChangeBatch) -> None:
-        """A batch was fetched: its keys are dirty, and hold its token back until they are done."""
+        """A batch was fetched: its keys are dirty, and hold back its token until they are done."""
         found = self._map
         with self._changed:
             found.watermarks[side].take_in(
@@ -116,10 +116,10 @@ class DirtyKeys:
             self._map.forget(side)
             self._wake()
 
-    # What goes out
+    # Dispatch
 
     def look(self, now: float, busy_seconds: float) -> Load:
-        """`busy_seconds`: a task that has spoken since then is at work."""
+        """`busy_seconds`: a task with a report since then is running."""
         found = self._map
         with self._changed:
             found.due(now)
@@ -139,10 +139,10 @@ class DirtyKeys:
             taken = self._map.take(task_id, limit, now)
             return None if taken is None else Handed(*taken, dict(self._map.read_to))
 
-    # What comes back
+    # Results
 
     def finish(self, reports: Iterable[Report], now: float | None = None) -> list[Settled]:
-        """Tasks report. What failed waits for a while from `now` on; without it nothing does."""
+        """Tasks report. Failed keys are delayed from `now` on; without it they are not."""
         with self._changed:
             settled = [self._finish(report, now) for report in reports]
             if settled:
@@ -152,7 +152,7 @@ class DirtyKeys:
     def _finish(self, report: Report, now: float | None) -> Settled:
         found = self._map
         keys = found.keys_of(report.task_id)
-        if not keys:  # of a task that was given up nothing counts
+        if not keys:  # a superseded task does not count
             found.answered += not report.error
             return Settled(keys, 0)
         if now is not None:
@@ -166,19 +166,19 @@ class DirtyKeys:
         return Settled(keys, found.finish(report.task_id, ends, now, partners))
 
     def task_ids(self) -> list[str]:
-        """Tasks that are out."""
+        """Tasks in flight."""
         with self._changed:
             return self._map.tasks.ids()
 
     def overdue(self, before: float) -> list[str]:
-        """Tasks that have not spoken since then."""
+        """Tasks without a report since then."""
         with self._changed:
             return self._map.tasks.overdue(before)
 
     def give_up(
         self, task_ids: Iterable[str], begun: Collection[str] = (), silent_since: float = float("inf")
     ) -> GivenUp:
-        """Take tasks for lost, unless they have spoken since: their keys are handed out again, which is harmless if one
+        """Declare tasks lost, unless they have reported since: their keys are re-queued, which is harmless if one
         is alive. `begun`: those that a worker had begun."""
         with self._changed:
             silent = set(self._map.tasks.overdue(silent_since))
@@ -194,7 +194,7 @@ class DirtyKeys:
             self._changed.wait_for(lambda: not self._map.tasks, seconds)
 
     def follow(self, rules_version: int) -> None:
-        """Rules of this version hold now: what was not allowed may be allowed."""
+        """Rules of this version are in force: what was not allowed may be allowed now."""
         with self._changed:
             self._rules_version = rules_version
             self._map.unpark()
@@ -211,7 +211,7 @@ class DirtyKeys:
             return due
 
     def end_structural(self, pending: Pending) -> None:
-        """What it asked for is durable."""
+        """Its result is durable."""
         with self._changed:
             self._map.end_structural(pending)
             self._wake()
@@ -225,12 +225,12 @@ class DirtyKeys:
             return Safe(tokens, not self._map.size)
 
     def oldest_held(self, side: Side) -> int | None:
-        """The number of the oldest fetched batch that is not done. None: all are."""
+        """The number of the oldest unfinished batch. None: all are done."""
         with self._changed:
             return self._map.watermarks[side].oldest_held()
 
     def holder(self, side: Side, number: int) -> DocumentKey | None:
-        """A key because of which this batch is not done."""
+        """A key that holds this batch back."""
         with self._changed:
             return work.holder(self._map.works(), side, number)
 
@@ -241,7 +241,7 @@ class DirtyKeys:
 
     @property
     def size(self) -> int:
-        """Looks at keys that are still to end: one that changed while it is worked on counts twice."""
+        """Unfinished work: a key that changed while in flight counts twice."""
         with self._changed:
             return self._map.size
 
@@ -253,6 +253,6 @@ class DirtyKeys:
 
     @property
     def active(self) -> int:
-        """As `size`, without those that wait for a stream."""
+        """Like `size`, without keys that wait for a stream."""
         with self._changed:
             return self._map.size - self._map.waiting

@@ -37,16 +37,16 @@ class KeyMap:
         self.watermarks = {side: Watermark() for side in BOTH}
         self.tasks = TasksOut()
         self.structural = StructuralQueue()
-        self.went_through = 0  # batches of which something is done
-        self.answered = 0  # questions to the workers whether they are there
+        self.went_through = 0  # batches with at least one finished key
+        self.answered = 0  # pings that the workers answered
         self._dirty: dict[DocumentKey, Work] = {}
         self._ready = ReadyKeys()
         self._waiting = WaitingKeys()
 
-    # What the streams bring
+    # From the streams
 
     def mark(self, key: DocumentKey, side: Side, fact: Fact | None = None) -> None:
-        """A change of the key was read, in the batch that `side`'s watermark took in last."""
+        """A change of the key was read, in the newest batch of `side`'s watermark."""
         work = self._dirty.get(key)
         if work is None:
             work = self._dirty[key] = Work(side)
@@ -62,8 +62,8 @@ class KeyMap:
             brought.fact = fact
 
     def change_structure(self, side: Side, change: Structural) -> None:
-        """A drop or a rename was read. Every key of its collections that is waiting or in flight is looked at again
-        after it, and none is handed out before it has ended."""
+        """A drop or a rename was read. Every key of its collections that is pending or in flight is processed again
+        after it, and none is dispatched before it has ended."""
         collections = change.collections
         for key in [*self._dirty, *self.tasks.busy]:
             if key.collection in collections:
@@ -72,11 +72,11 @@ class KeyMap:
         self._ready.blocked = self.structural.collections
 
     def structural_due(self) -> Pending | None:
-        """The next one of whose collections nothing is in flight."""
+        """The next one whose collections have nothing in flight."""
         return self.structural.next(self.tasks.at_rest)
 
     def end_structural(self, pending: Pending) -> None:
-        """What it asked for is durable."""
+        """Its result is durable."""
         if self.structural.remove(pending):
             self.watermarks[pending.side].release(pending.held)
             self._ready.blocked = self.structural.collections
@@ -87,16 +87,16 @@ class KeyMap:
             if self._dirty.get(key) is work:
                 self._wait_or_ready(key, work)
 
-    # What goes out
+    # Dispatch
 
     def due(self, now: float) -> None:
-        """What failed and has waited long enough may go out again."""
+        """Failed keys whose delay is over are ready again."""
         for key, work in self._waiting.due(now):
             if self._dirty.get(key) is work:
                 self._wait_or_ready(key, work)
 
     def fullest(self) -> int:
-        """The number of keys in the largest group that could go out as one batch."""
+        """The number of keys in the largest group that could be one batch."""
         return self._ready.fullest(self.tasks.held(self._ready.gathered))
 
     def take(self, task_id: str, limit: int, now: float) -> Taken | None:
@@ -109,10 +109,10 @@ class KeyMap:
         self.tasks.add(task_id, Task(collection, taken, now, gathered, len(taken) == 1))
         return Taken(side, collection, [work.item(key) for key, work in taken.items()], gathered)
 
-    # What comes back
+    # Results
 
     def keys_of(self, task_id: str) -> list[DocumentKey]:
-        """The keys of a task in the order of its batch; none if it was given up."""
+        """The keys of a task in the order of its batch; none if it was superseded."""
         task = self.tasks.get(task_id)
         return list(task.keys) if task else []
 
@@ -123,11 +123,11 @@ class KeyMap:
         now: float | None = None,
         partners: Mapping[DocumentKey, Seen | None] = MappingProxyType({}),
     ) -> int:
-        """A task reports. A late report, of a task that was given up, is ignored. `now`: what failed waits for a while
-        from then on, until `due`; without it nothing does. `partners`: what keys of the task were waiting for, though
-        it was not handed out.
+        """A task reports. A late report of a superseded task is ignored. `now`: failed keys are delayed from then on,
+        until `due`; without it they are not. `partners`: keys that the task's keys depend on, though
+        they were not dispatched.
 
-        Returns how many pulls are owed of which no event of Atlas's stream is held back.
+        Returns the number of pending pulls for which no event of Atlas's stream is held back.
         """
         task = self.tasks.get(task_id)
         owed = attempts = through = 0
@@ -147,7 +147,7 @@ class KeyMap:
                 through += ending is Ending.DONE
                 self._end(key, work)
             else:
-                work.seen = seen or work.seen  # also of one that is to be tried again after a wait
+                work.seen = seen or work.seen  # also of one that is retried after a delay
                 self._try_again(key, work, ending, task, now)
                 attempts = max(attempts, work.attempts)
         for key, seen in partners.items():
@@ -158,16 +158,16 @@ class KeyMap:
         return owed
 
     def give_up(self, task_ids: Iterable[str], taken: Collection[str] = ()) -> int:
-        """Take tasks for lost: their keys are handed out again. Harmless if one is alive. Returns keys.
+        """Declare tasks lost: their keys are re-queued. Harmless if one still runs. Returns the number of keys.
 
-        `taken`: tasks that a worker had begun. It may have been stopped, or have ended because of a document. Nobody
-        has said so: these keys count only when others went through since, which workers who only answer do not show.
+        `taken`: tasks that a worker had begun. It may have been stopped, or have crashed because of a document. That
+        is unknown: these keys count only when others succeeded since, which mere answers of workers do not show.
         """
         count = 0
         for task_id in list(task_ids):
             task = self.tasks.end(task_id)
             for key, work in task.keys.items() if task else ():
-                work.gather = False  # an ordinary batch finds out by itself, and is not lost for its size
+                work.gather = False  # an ordinary batch finds its partners, and is not lost for its size
                 if task and task_id in taken:
                     work.count_loss(task.alone, self.went_through)
                 self._put_back(key, work)
@@ -182,7 +182,7 @@ class KeyMap:
                 self._ready.add(key, work)
 
     def forget(self, side: Side) -> None:
-        """Pulls are not allowed any more: drop what a side's stream brought. Its saved token stays
+        """Pulls are no longer allowed: drop what a side's stream delivered. Its saved token stays
         before all of it, so that it is read again later."""
         for key, work in list(self._dirty.items()):
             work.put(side, None)
@@ -199,7 +199,7 @@ class KeyMap:
 
     @property
     def size(self) -> int:
-        """Looks at keys that are still to end: one that changed while it is worked on counts twice."""
+        """Unfinished work: a key that changed while in flight counts twice."""
         return len(self._dirty) + len(self.tasks.busy)
 
     @property
@@ -216,7 +216,7 @@ class KeyMap:
         return self._waiting.read_to
 
     def works(self) -> Iterator[tuple[DocumentKey, Work]]:
-        """Every look that is still to end, those that are worked on too."""
+        """All unfinished work, including keys in flight."""
         return itertools.chain(self._dirty.items(), self.tasks.works())
 
     # Inside
@@ -227,7 +227,7 @@ class KeyMap:
         return self._intervals.retry(tries) if ending in (Ending.RETRY, Ending.LOST) else 0.0
 
     def _end(self, key: DocumentKey, work: Work) -> None:
-        """It is done: only what came for it meanwhile is left."""
+        """It is done: only later changes are left."""
         for side in BOTH:
             brought = work.of(side)
             if brought is not None:
@@ -238,7 +238,7 @@ class KeyMap:
 
     def _try_again(self, key: DocumentKey, work: Work, ending: Ending, task: Task, now: float | None) -> None:
         work.gather = ending is Ending.GATHER
-        # What was gathered once in vain must not be for ever
+        # What was gathered once without success must not be gathered for ever
         work.attempts += ending is Ending.RETRY or (work.gather and task.gathered)
         if ending is Ending.LOST:
             work.count_loss(task.alone, self.went_through + self.answered)
@@ -246,27 +246,27 @@ class KeyMap:
         self._put_back(key, work, None if now is None or not pause else now + pause)
 
     def _release_local(self, work: Work) -> None:
-        """Of a pull that is not allowed only its event of Atlas's stream stays unfinished."""
+        """Of a pending pull only its event on Atlas's stream stays unfinished."""
         if work.local is not None:
             self.watermarks[Side.LOCAL].release(work.local.held)
             work.local = None
 
     def _gather(self, key: DocumentKey, seen: Seen | None, attempts: int) -> None:
-        """Others cannot be written before this one is decided about: it goes out with them, though no event may ask for
-        it (it was rejected, say, and is in conflict)."""
+        """Others cannot be written before this one is decided: it is dispatched with them, even without a pending event
+        (it was rejected, for instance, and is in conflict)."""
         if key not in self._dirty and key not in self.tasks.busy:
             self._put_back(key, Work(Side.LOCAL, seen=seen, attempts=attempts, gather=True))
 
     def _park(self, key: DocumentKey, work: Work) -> None:
         """Keep it until the rules change: its events stay unfinished."""
         if key in self._dirty:
-            self._put_back(key, work)  # it changed meanwhile
+            self._put_back(key, work)  # it has changed meanwhile
         else:
             work.parked = True
             self._dirty[key] = work
 
     def _put_back(self, key: DocumentKey, work: Work, until: float | None = None) -> None:
-        """A key that is not done: what came for it meanwhile is newer. `until`: it failed, and waits."""
+        """A key that is not done: its events since then are newer. `until`: it failed, and is delayed."""
         newer = self._dirty.get(key)
         if newer is not None:
             for side in BOTH:

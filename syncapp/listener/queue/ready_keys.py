@@ -1,4 +1,4 @@
-"""The dirty keys that may go out now, in groups of one side and one collection that take turns."""
+"""The dirty keys that are ready for dispatch, in groups per side and collection, served round-robin."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ GATHERED_KEYS = 20_000  # in one batch, of a collection in which unique values m
 
 @dataclass(slots=True)
 class _Group:
-    keys: deque[DocumentKey] = field(default_factory=deque)  # and such as were dropped since
+    keys: deque[DocumentKey] = field(default_factory=deque)  # including some that were dropped since
     ready: int = 0
 
 
 class ReadyKeys:
     def __init__(self) -> None:
         self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
-        self.blocked: frozenset[str] = frozenset()  # collections of which nothing may go out
-        self.gathered: set[str] = set()  # collections whose keys go out together, and one batch at a time
+        self.blocked: frozenset[str] = frozenset()  # collections that must not be dispatched
+        self.gathered: set[str] = set()  # collections whose keys are dispatched together, one batch at a time
 
     def fullest(self, held: Container[str] = ()) -> int:
         """The number of keys in the largest group that may go out. `held`: collections that are left out."""
@@ -52,7 +52,7 @@ class ReadyKeys:
     def drop(self, key: DocumentKey, work: Work) -> None:
         if work.ready:
             work.ready = False
-            self._groups[work.side, key.collection].ready -= 1  # its place in the queue is passed over later
+            self._groups[work.side, key.collection].ready -= 1  # its entry in the queue is skipped later
 
     def take(
         self, limit: int, works: Mapping[DocumentKey, Work], held: Container[str] = ()
@@ -79,7 +79,7 @@ class ReadyKeys:
             if place in self._groups:
                 chosen += self._take_of(place, GATHERED_KEYS - len(chosen), works, chosen)
         if not any(place in self._groups for place in places):
-            self.gathered.discard(collection)  # what is ready later asks for it again if it must be
+            self.gathered.discard(collection)  # keys that become ready later request it again if needed
         return chosen
 
     def _take_of(
@@ -102,7 +102,7 @@ class ReadyKeys:
                 continue
             if together is None and tries < 0:
                 tries = work.tries
-                # Keys that failed go out in ever smaller batches, so that the guilty one ends up alone
+                # Failed keys are dispatched in smaller and smaller batches, to isolate the failing one
                 limit = max(1, limit // 8 ** min(tries, 4))
             if together is None and work.tries != tries:
                 others.append(key)
@@ -116,5 +116,5 @@ class ReadyKeys:
         group.ready -= len(chosen)
         keys.extendleft(reversed(others))
         if group.ready:
-            self._groups[place] = group  # at the end: the others come first
+            self._groups[place] = group  # at the end: round-robin
         return chosen

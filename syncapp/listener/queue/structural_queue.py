@@ -1,7 +1,7 @@
-"""Drops and renames that were read and are still to be judged, in their order.
+"""Drops and renames that were read and are still to be judged, in order.
 
-A worker that read a document before a drop may write it to the other side after. So nothing more of the collection is
-handed out until what is in flight has ended; only then the other side is looked at. Until that look has ended the
+A worker that read a document before a drop may write it to the other side afterwards. So nothing more of the collection
+is dispatched until its keys in flight are done; only then the other side is checked. Until that check has ended the
 event counts as unfinished, so that the watermark does not pass it.
 """
 
@@ -18,7 +18,7 @@ from syncapp.core.values import Side
 class Pending:
     side: Side
     change: Structural
-    held: int  # the number of the fetched batch that waits for it
+    held: int  # the number of the fetched batch that it holds back
 
 
 class StructuralQueue:
@@ -33,11 +33,11 @@ class StructuralQueue:
 
     @property
     def collections(self) -> frozenset[str]:
-        """Of these nothing may be handed out."""
+        """Nothing of these may be dispatched."""
         return frozenset().union(*(one.change.collections for one in self._pending))
 
     def next(self, at_rest: Callable[[Collection[str]], bool]) -> Pending | None:
-        """The first whose collections are at rest; what concerns a whole database comes after all before it."""
+        """The first one whose collections have nothing in flight; one of a whole database comes after all before it."""
         for place, one in enumerate(self._pending):
             names = one.change.collections
             if at_rest(names) if names else place == 0:
@@ -45,11 +45,11 @@ class StructuralQueue:
         return None
 
     def remove(self, pending: Pending) -> bool:
-        """False: it was forgotten meanwhile."""
+        """False: it was dropped meanwhile."""
         before = len(self._pending)
         self._pending = [one for one in self._pending if one is not pending]
         return len(self._pending) < before
 
     def forget(self, side: Side) -> None:
-        """What this side's stream brought is read again later."""
+        """The events of this side's stream are read again later."""
         self._pending = [one for one in self._pending if one.side is not side]

@@ -28,14 +28,14 @@ class TasksOut:
         self._tasks[task_id] = task
 
     def let_go(self, task: Task, key: DocumentKey) -> Work | None:
-        """The key is not worked on any more. None: it was not in this task."""
+        """The key is no longer in flight. None: it was not in this task."""
         work = task.keys.pop(key, None)
         if work is not None:
             self.busy.discard(key)
         return work
 
     def end(self, task_id: str) -> Task | None:
-        """The task is over, with whatever keys it still has."""
+        """The task has ended, with its remaining keys."""
         task = self._tasks.pop(task_id, None)
         if task is not None:
             self.busy.difference_update(task.keys)
@@ -56,13 +56,13 @@ class TasksOut:
         return not any(key.collection in collections for key in self.busy)
 
     def alive(self, task_id: str, now: float) -> None:
-        """A task gives a sign of life (`now` may lie ahead: it will not speak until then)."""
+        """A task sends a keep-alive (`now` may lie in the future: no further one until then)."""
         task = self._tasks.get(task_id)
         if task is not None:
             task.alive_at = now
 
     def at_work(self, since: float, now: float) -> int:
-        """Tasks that were handed out or gave a sign of life since then, and do not wait to retry."""
+        """Tasks that were dispatched or sent a keep-alive since then, and do not wait for a retry."""
         return sum(since <= task.alive_at <= now for task in self._tasks.values())
 
     def overdue(self, before: float) -> list[str]:

@@ -54,7 +54,7 @@ class WaitingKeys:
         heapq.heappush(self._moments, (moment, next(self._order), key, work))
 
     def due(self, now: float) -> Iterator[Waiting]:
-        """Whose moment has come."""
+        """The keys that are due."""
         while self._moments and self._moments[0][0] <= now:
             _, _, key, work = heapq.heappop(self._moments)
             yield key, work

@@ -1,5 +1,5 @@
 """Which resume token may be saved: never one that passes an event whose key is not done, and never
-one inside a transaction, since resuming there would lose the batch marker that stands at its start.
+one inside a transaction, since resuming there would miss the batch marker at its start.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ class _Fetched:
 
 
 class Watermark:
-    """Fetched batches of one stream, numbered in their order, and who holds them back."""
+    """Fetched batches of one stream, numbered in order, and the keys that hold them back."""
 
     def __init__(self, newest: int = 0) -> None:
         """`newest`: of the watermark before it, so that no number stands for two batches."""
-        self.newest = newest  # the number of the batch that was taken in last
+        self.newest = newest  # the number of the latest batch
         self._batches: deque[_Fetched] = deque()
         self._undecided: tuple[_Fetched, Any] | None = None
         self._safe: Any = None

@@ -10,19 +10,19 @@ from syncapp.core.values import DocumentKey, Fact, Seen, Side, WorkItem
 
 @dataclass(slots=True)
 class Brought:
-    """What one side's stream brought for a key."""
+    """What one side's stream delivered for a key."""
 
-    held: int  # the oldest fetched batch that waits for it
+    held: int  # the oldest fetched batch that it holds back
     fact: Fact | None  # the last change
 
 
 @dataclass(slots=True)
 class Losses:
-    """Of worker processes that worked on a key."""
+    """Lost worker processes that had a key in work."""
 
     times: int = 0
-    alone: int = 0  # of these: the key was alone in its batch, and others went through since the one before
-    mark: int = -1  # how many others had gone through at the last of them
+    alone: int = 0  # of these: the key was alone in its batch, and others succeeded since the one before
+    mark: int = -1  # how many others had succeeded at the last of them
 
     def count(self, alone: bool, mark: int) -> None:
         self.times += 1
@@ -39,20 +39,20 @@ class Work:
     There may be tens of thousands of them: no dictionary in any.
     """
 
-    side: Side  # whose stream brought it
+    side: Side  # whose stream delivered it
     local: Brought | None = None
     atlas: Brought | None = None
     seen: Seen | None = None
     ready: bool = False
     waiting: bool = False
     parked: bool = False  # a pull that is not allowed now
-    gather: bool = False  # it goes out with all that is ready in its collection
+    gather: bool = False  # to be dispatched with all ready keys of its collection
     attempts: int = 0
     lost: Losses | None = None
 
     @property
     def tries(self) -> int:
-        """How often its batch did not get through: the next one is smaller."""
+        """Failed batches with this key: the next one is smaller."""
         return self.attempts + (self.lost.times if self.lost else 0)
 
     def of(self, side: Side) -> Brought | None:

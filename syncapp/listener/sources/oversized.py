@@ -26,5 +26,5 @@ class Oversized:
         self._broken = 0
 
     def passed(self) -> None:
-        """What was left out lies behind."""
+        """The skipped events have been passed."""
         self.leaves_out = False

@@ -13,7 +13,7 @@ from syncapp.core.values import Side
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Behind everything that was handed on. `token`: as the last fetch had it. `after_invalidate`: the stream itself has
+    """After everything that was passed on. `token`: as the last fetch had it. `after_invalidate`: the stream itself has
     ended there."""
 
     token: Mapping[str, Any]
@@ -21,7 +21,7 @@ class Position:
 
 
 class OpenStream(Protocol):
-    """Brings events in their order, each once. One thread at a time uses it."""
+    """Delivers events in order, each once. Used by one thread at a time."""
 
     def fetch(self, wait_ms: int, times: int = 1) -> Fetched:
         """The next events, `times` as many as usual; after `wait_ms` without any, none. Raises SyncError: HistoryLost if

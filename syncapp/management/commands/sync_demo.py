@@ -1,4 +1,4 @@
-"""Sample traffic on both sides, as a small shop would write it. For databases of one's own to try on."""
+"""Sample traffic of a small shop on both sides, for test databases."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ TIMEOUT_MS = 3_000  # of each attempt to reach a server
 
 
 class Command(SyncCommand):
-    help = "Write like a shop on both sides: orders, menuitems, tables and sessions. Not for production data."
+    help = "Generate sample traffic on both sides: orders, menuitems, tables and sessions. Not for production data."
     examples = {
         "": "three writes a second, until Ctrl-C",
-        "--rate 50 --seconds 60 --seed 1": "a minute of more, the same each time",
+        "--rate 50 --seconds 60 --seed 1": "one minute at a higher rate, reproducible",
     }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--rate", type=float, default=3.0, help="writes a second (default 3)")
         parser.add_argument("--seconds", type=float, help="stop after so many seconds (default: never)")
-        parser.add_argument("--seed", type=int, help="of the random numbers")
+        parser.add_argument("--seed", type=int, help="seed of the random numbers")
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings = get_settings()

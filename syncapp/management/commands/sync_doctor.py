@@ -1,5 +1,5 @@
-"""`manage.py sync_doctor`: is everything as sync needs it, and how to mend what is not. Exit status 0, 1, 2:
-fine, warnings, something must be mended."""
+"""`manage.py sync_doctor`: are all prerequisites met, and how to fix what is not. Exit status 0, 1, 2:
+no problems, warnings, something must be fixed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIXES = "initiate the local server's replica set, and lower its transactionLifet
 
 class Command(SyncCommand):
     help = (
-        "Look at settings, servers, privileges, clocks, disks and oplogs, and say how to mend what is wrong."
+        "Look at settings, servers, privileges, clocks, disks and oplogs, and say how to fix what is wrong."
     )
     examples = {
         "": "each line ✓ or ✗, ! for a warning, · for a note",
@@ -60,5 +60,5 @@ class Command(SyncCommand):
 
         failed, warnings = count(Level.FAILED), count(Level.WARNING)
         if not failed and not warnings:
-            return "Everything is as sync needs it"
-        return f"{failed} to be mended, {warnings} warning{'s' * (warnings != 1)}"
+            return "All checks passed"
+        return f"{failed} to fix, {warnings} warning{'s' * (warnings != 1)}"

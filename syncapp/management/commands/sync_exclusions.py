@@ -15,8 +15,8 @@ from syncapp.services.patterns import Matches, matches, matches_of
 
 class Command(SyncCommand):
     help = (
-        "List, add and remove excluded collections, without a restart: they are not pulled from Atlas, and still go up. "
-        "A pattern is a name, or has * (any characters) and ? (one) in it."
+        "List, add and remove excluded collections, without a restart: not pulled from Atlas, but still pushed. "
+        "A pattern is a name, or contains * (any characters) and ? (one)."
     )
     examples = {
         "list": "all patterns, and what each matches now on both sides",
@@ -43,14 +43,14 @@ class Command(SyncCommand):
         else:
             include(pattern)
             if not options["json"]:
-                self.stdout.write(f"{pattern} is excluded no more: what Atlas holds of it is pulled")
+                self.stdout.write(f"{pattern} is no longer excluded: what Atlas holds of it is pulled")
 
     def say(self, found: list[Matches], as_json: bool) -> None:
         if as_json:
             shown = [{"pattern": one.pattern, "matches": one.as_document()} for one in found]
             self.stdout.write(json.dumps(shown, indent=2))
         elif not found:
-            self.stdout.write("Nothing is excluded: every collection is pulled from Atlas")
+            self.stdout.write("No exclusions: every collection is pulled from Atlas")
         else:
             for one in found:
                 self.stdout.write(str(one))

@@ -1,4 +1,4 @@
-"""`manage.py sync_halts`: what stopped transfers and waits for an operator, and the operator's answer."""
+"""`manage.py sync_halts`: halts that wait for an operator, and the operator's answer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from syncapp.store.halts import Halt
 
 class Command(SyncCommand):
     help = (
-        "List what is halted, with the answers that let it go on; `answer ID ANSWER` gives one. "
+        "List halts with their possible answers; `answer ID ANSWER` gives one. "
         "Exit status of the list: 0 nothing is halted, 1 answers are being carried out, 2 an answer is missing."
     )
     examples = {
-        "": "what is halted, and the answers there are",
+        "": "the halts and their possible answers",
         "answer mass-delete:local:orders bring-back": "answer one of them",
     }
 
@@ -34,7 +34,7 @@ class Command(SyncCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         given = options["answer"]
         if given and (given[0] != "answer" or len(given) != 3):
-            raise CommandError("Give nothing, or: answer ID ANSWER")
+            raise CommandError("Give no argument, or: answer ID ANSWER")
         found = [halts.answer(given[1], given[2])] if given else halts.show()
         if options["json"]:
             documents = [halt.as_document() for halt in found]

@@ -55,7 +55,7 @@ class Command(SyncCommand):
     def choice(options: Mapping[str, Any], names: tuple[str, ...]) -> InitialChoice:
         missing = [f"--{name.replace('_', '-')}" for name in names if not options[name]]
         if options["differing"] == UnknownTime.NEWEST and not options["timestamp_field"]:
-            missing.insert(0, "--timestamp-field (which field of the documents says when one was changed?)")
+            missing.insert(0, "--timestamp-field (the field with the time of a document's last change)")
         if missing:
             raise CommandError(f"Missing: {', '.join(missing)}; for instance: {EXAMPLE}")
         return first_run.choice_of(

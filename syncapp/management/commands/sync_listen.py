@@ -1,4 +1,4 @@
-"""The listener process: reads both change streams and hands their keys to the apply workers."""
+"""The listener process: reads both change streams and dispatches their keys to the apply workers."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MISCONFIGURED = 2
 
 
 def send(batch: Batch) -> None:
-    """Hand a batch to the apply workers, as a task in the queue of its direction."""
+    """Send a batch to the apply workers, as a task in the queue of its direction."""
     apply_changes.apply_async(
         args=(encode_batch(batch),), task_id=batch.task_id, queue=QUEUES[batch.side], retry=False
     )
 
 
 class Command(SyncCommand):
-    help = "Read both change streams and hand their changes to the apply workers, until stopped."
+    help = "Read both change streams and dispatch their changes to the apply workers, until stopped."
     by_hand = False
     examples = {
         "": "until Ctrl-C; `make run` starts it with everything else",
     }
-    requires_system_checks = ()  # those are about pages
+    requires_system_checks = ()  # they concern web pages
 
     def handle(self, *args: Any, **options: Any) -> None:
         memory.set_up_allocator()
@@ -44,10 +44,10 @@ class Command(SyncCommand):
             listener = Listener(settings, send)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: listener.stop())
-            # Loads the broker's client, which takes longer than to carry a hundred changes; it connects later
+            # Load the broker's client now, which takes longer than a hundred transfers; it connects later
             app.connection_for_write().get_transport_cls()
             if settings.is_small:
-                import celery.beat  # noqa: F401  (what the thread below needs belongs to what settles)
+                import celery.beat  # noqa: F401  (imported before `settle`)
             memory.settle()
             if settings.is_small:
                 Beat().start()

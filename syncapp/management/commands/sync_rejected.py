@@ -1,4 +1,4 @@
-"""`manage.py sync_rejected`: documents that were refused: list them, try them again, or discard them."""
+"""`manage.py sync_rejected`: rejected changes: list, retry or discard them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ACTS = {"retry": rejected.retry, "discard": rejected.discard}
 
 
 class Command(SyncCommand):
-    help = "List the documents that were refused, with the reason; try them again, or discard them."
+    help = "List rejected changes with the reason; retry or discard them."
     examples = {
-        "": "what was refused, and why",
-        "retry --id 12": "try one again",
+        "": "the rejected changes and the reasons",
+        "retry --id 12": "retry one",
         "retry --code 121": "all that validators refused",
-        "discard --id 12": "forget one: both sides stay as they are",
+        "discard --id 12": "discard one: neither side is changed",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,12 +43,12 @@ class Command(SyncCommand):
             self.show(rows, options["json"])
             return
         if not options["all"] and all(options[name] is None for name in FILTERS):
-            raise CommandError("Which ones? Choose with --id, --collection or --code, or say --all")
+            raise CommandError("Choose with --id, --collection or --code, or give --all")
         count = ACTS[options["what"]](rows)
         if options["json"]:
             self.stdout.write(json.dumps({"count": count}))
         elif options["what"] == "retry":
-            self.stdout.write(f"Sync looks at {count:,} document{'s' * (count != 1)} again.")
+            self.stdout.write(f"{count:,} document{'s' * (count != 1)} will be processed again.")
         else:
             self.stdout.write(f"{count:,} rejected change{'s' * (count != 1)} discarded.")
 
@@ -62,7 +62,7 @@ class Command(SyncCommand):
             self.stdout.write(json.dumps([self.as_document(row) for row in rows], indent=2))
             return
         if not rows:
-            self.stdout.write("Nothing is rejected.")
+            self.stdout.write("No rejected changes.")
             return
         for row in rows:
             attempts = (

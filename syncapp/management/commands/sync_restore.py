@@ -18,18 +18,18 @@ from syncapp.mongo.listing import list_collections
 from syncapp.services.backups import restore_all, to_restore
 
 WITH_SYNC_DATA = (
-    "At its next start sync notices that this database is older than the other side remembers, moves nothing,"
+    "At its next start sync detects that this database is older than the other side's record of it, transfers nothing,"
     " and asks which side to take (docs/operations.md)"
 )
 WITHOUT_SYNC_DATA = (
-    "The backup holds nothing of sync's own, so sync takes the restored documents for changes made just now"
+    "The backup holds no data of sync's own, so sync treats the restored documents as new changes"
 )
 
 
 class Command(SyncCommand):
     help = "Restore the local database or Atlas from a folder of sync_backup or mongodump."
     examples = {
-        "backup-1 --side local --drop": "show what would be done, and ask",
+        "backup-1 --side local --drop": "show what would be done, and ask for confirmation",
         "backup-1 --side local --drop --yes": "without asking",
     }
     requires_system_checks = []
@@ -40,7 +40,7 @@ class Command(SyncCommand):
         parser.add_argument(
             "--drop",
             action="store_true",
-            help="empty each collection of the backup first; else, what is there stays",
+            help="empty each collection of the backup first; otherwise existing documents stay",
         )
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--force", action="store_true", help="even while a listener is active")
@@ -61,7 +61,7 @@ class Command(SyncCommand):
     def agree(self, database: Database[Any], dump: Dump, side: Side, options: dict[str, Any]) -> None:
         """Show what would be done, and ask. Raises CommandError if the answer is no."""
         if not options["json"]:
-            checked = "its hashes are right" if dump.checked else "it has no manifest: nothing was checked"
+            checked = "hashes verified" if dump.checked else "no manifest: not verified"
             self.stdout.write(f"From {dump.folder} ({checked}) to {side}, database {database.name}:")
             there = {info["name"] for info in list_collections(database)}
             for one in dump.collections:
@@ -73,11 +73,11 @@ class Command(SyncCommand):
                 what = " → dropped first" if one.name in there and options["drop"] else ""
                 self.stdout.write(f"  {one_line(one.name)} ({now}{what})")
             if not options["drop"]:
-                self.stdout.write("Documents that are there already stay as they are (--drop empties first)")
+                self.stdout.write("Existing documents stay unchanged (--drop empties first)")
         if options["yes"]:
             return
         if options["json"] or not sys.stdin.isatty():
-            raise CommandError("Nothing was restored: say --yes where nobody can be asked")
+            raise CommandError("Nothing was restored: give --yes for unattended use")
         if input("Restore? Type yes: ").strip() != "yes":
             raise CommandError("Nothing was restored")
 
@@ -97,6 +97,6 @@ def _summary(dump: Dump, side: Side, done: list[Restored]) -> str:
     ]
     lines.append(WITH_SYNC_DATA if dump.holds_sync_data else WITHOUT_SYNC_DATA)
     there = sum(one.there for one in done)
-    kept = f", {there:,} were there already and stay" if there else ""
+    kept = f", {there:,} existed already and stay" if there else ""
     lines.append(f"Restored to {side}: {sum(one.documents for one in done):,} documents{kept}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`manage.py sync_resync`: compare both sides, and hand what differs from what was agreed to the listener."""
+"""`manage.py sync_resync`: compare both sides, and send differences from the agreed contents to the listener."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from syncapp.store.run import Kind
 
 class Command(RunCommand):
     help = (
-        "Compare both sides beside live sync; the listener brings together what differs from what was agreed. "
-        "Exit status: 0 done, 2 it could not be done."
+        "Compare both sides beside live sync; what differs from what was agreed is processed like any change. "
+        "Exit status: 0 done, 2 failed."
     )
     examples = {
         "": "everything",
@@ -24,5 +24,5 @@ class Command(RunCommand):
             counts = run.counts
             self.stdout.write(
                 f"Compared {counts['documents']:,} documents: {run.different:,} differ; "
-                f"{counts['marked']:,} were handed to the listener"
+                f"{counts['marked']:,} were sent to the listener"
             )

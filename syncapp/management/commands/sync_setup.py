@@ -1,4 +1,4 @@
-"""Everything that comes before a start: migrations, the environment's values, static files, the admin."""
+"""The preparation before a start: migrations, the environment's values, static files, the admin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from syncapp.services.set_up import prepare
 
 
 class Command(SyncCommand):
-    help = "Migrate, take over the environment's values, collect static files, make the admin user"
+    help = "Migrate, apply the environment's values, collect static files, create the admin user"
     by_hand = False
     examples = {
         "": "once before the processes start; again after each upgrade",
@@ -22,5 +22,5 @@ class Command(SyncCommand):
         admin = prepare(settings)
         self.stdout.write(f"Ready. Admin: {admin.username}")
         if admin.password:
-            # Not printed here: in production this line would stay in a log
+            # Not printed here: in production it would end up in a log
             self.stdout.write(f"Password: see {settings.home / 'admin_password'}")

@@ -1,4 +1,4 @@
-"""`manage.py sync_status`: how sync stands, as a table or as JSON. Exit status 0, 1, 2: healthy, degraded,
+"""`manage.py sync_status`: the status of sync, as a table or as JSON. Exit status 0, 1, 2: healthy, degraded,
 critical."""
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ROWS = {
 
 
 class Command(SyncCommand):
-    help = "How sync stands: health with its reasons, and the figures of both directions."
+    help = "Sync status: health with its reasons, and the figures of both directions."
     examples = {
         "": "health with its reasons, and the figures",
         "--json": "for scripts",
@@ -101,6 +101,6 @@ class Command(SyncCommand):
     def text(value: Any) -> str:
         if value is None:
             return "–"
-        if isinstance(value, str):  # a time: without fractions of a second
+        if isinstance(value, str):  # a time: cut fractions of a second
             return value[:19].replace("T", " ")
         return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"

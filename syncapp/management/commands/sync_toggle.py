@@ -16,7 +16,7 @@ ONE_WAY = "Bidirectional sync is disabled: changes go from local to Atlas only"
 class Command(SyncCommand):
     help = "Turn two-way sync on or off, without a restart. Off: changes go from local to Atlas only."
     examples = {
-        "show": "how it stands",
+        "show": "the current state",
         "on": "two-way",
         "off": "one-way, local to Atlas",
     }
@@ -36,4 +36,4 @@ class Command(SyncCommand):
             return
         self.stdout.write("Bidirectional sync is enabled" if found.enabled else ONE_WAY)
         if found.paused:
-            self.stdout.write("Sync is paused: nothing moves until it is resumed")
+            self.stdout.write("Sync is paused until it is resumed")

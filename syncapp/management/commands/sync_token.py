@@ -1,4 +1,4 @@
-"""`manage.py sync_token show|clear`: where each change stream goes on after a restart, and forgetting it."""
+"""`manage.py sync_token show|clear`: where each change stream resumes after a restart, and deleting that."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NAMES = {Side.LOCAL: "Local", Side.ATLAS: "Atlas"}
 
 class Command(SyncCommand):
     help = (
-        "Show the saved resume tokens, from which the change streams are read on after a restart; `clear` forgets "
-        "them: the listener compares both sides, at once or at its next start. Nothing is lost by that."
+        "Show the saved resume tokens, at which the change streams resume after a restart; `clear` deletes "
+        "them: the listener compares both sides, at once or at its next start. Nothing is lost."
     )
     examples = {
-        "show": "both tokens: saved when, up to which time their stream was finished",
+        "show": "both tokens: time of saving, and up to when the stream was processed",
         "show --json": "for scripts, with the tokens themselves",
-        "clear --side atlas": "forget Atlas's; both sides are compared",
+        "clear --side atlas": "delete Atlas's; both sides are compared",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -16,7 +16,7 @@ from syncapp.store.names import BATCHES, DEVICES, PREFIX
 
 
 class Command(SyncCommand):
-    help = f"Remove what sync keeps ({PREFIX}* collections) from both databases. Documents stay as they are."
+    help = f"Remove sync's own data ({PREFIX}* collections) from both databases. Documents are not changed."
     examples = {
         "": "show what would be removed, and ask",
         "--yes": "without asking",
@@ -43,7 +43,7 @@ class Command(SyncCommand):
         self.stdout.write("Checked: nothing of sync's is left on either side")
 
     def agree(self, kept: Kept, databases: dict[Side, Any], yes: bool) -> None:
-        """Show what goes, and ask. Raises CommandError if the answer is no."""
+        """Show what will be removed, and ask. Raises CommandError if the answer is no."""
         for side, name in ((Side.LOCAL, "Local database"), (Side.ATLAS, "Atlas, database")):
             self.stdout.write(f"{name} {databases[side].name}:")
             for collection, number in kept.counts[side].items():
@@ -55,14 +55,14 @@ class Command(SyncCommand):
                 f"Atlas's {BATCHES} stays: {_others(len(kept.others))}; this device's entries expire"
             )
         self.stdout.write(
-            "Documents of applications stay as they are. So does SYNC_HOME "
+            "Application documents are not changed. Nor is SYNC_HOME "
             f"({get_settings().home}) with the recorded conflicts and the logs: delete it by hand"
         )
         if yes:
             return
         if not sys.stdin.isatty():
             raise CommandError("Nothing was removed: say --yes where nobody can be asked")
-        if input("`sync_verify` shows whether everything has arrived. Remove? Type yes: ").strip() != "yes":
+        if input("Check with `sync_verify` that everything has arrived. Remove? Type yes: ").strip() != "yes":
             raise CommandError("Nothing was removed")
 
 

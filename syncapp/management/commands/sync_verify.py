@@ -1,4 +1,4 @@
-"""`manage.py sync_verify`: are both sides equal? Exit status 0 yes, 1 no, 2 it could not be told."""
+"""`manage.py sync_verify`: are both sides equal? Exit status 0 yes, 1 no, 2 unknown."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from syncapp.store.run import Kind, Run
 
 class Command(RunCommand):
     help = (
-        "Compare both sides document by document, beside live sync. A document that is on its way is no "
-        "difference. Exit status: 0 equal, 1 different, 2 it could not be told."
+        "Compare both sides document by document, beside live sync. A document in flight does not count as a "
+        "difference. Exit status: 0 equal, 1 different, 2 unknown."
     )
     examples = {
         "": "everything",
-        "--collection orders --repair": "one collection; what differs is handed to the listener",
+        "--collection orders --repair": "one collection; differences are sent to the listener",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument(
-            "--repair", action="store_true", help="have the listener look at what differs, as at any change"
-        )
+        parser.add_argument("--repair", action="store_true", help="process differences like any change")
 
     def handle(self, *args: Any, **options: Any) -> None:
         kind = Kind.REPAIR if options["repair"] else Kind.VERIFY
@@ -38,7 +36,7 @@ class Command(RunCommand):
         counts = run.counts
         if run.error:
             self.stdout.write(run.error)
-        left = f", {run.as_agreed:,} differ as agreed" if run.as_agreed else ""
+        left = f", {run.as_agreed:,} intentional differences" if run.as_agreed else ""
         if not run.different:
             self.stdout.write(f"Equal: {counts['equal']:,} documents{left}")
             return
@@ -48,4 +46,4 @@ class Command(RunCommand):
         )
         self.show_samples(run)
         if run.kind is Kind.REPAIR:
-            self.stdout.write(f"{counts['marked']:,} were handed to the listener")
+            self.stdout.write(f"{counts['marked']:,} were sent to the listener")

@@ -1,4 +1,4 @@
-"""Times with seconds and their zone, the year first: one compares the times of two versions by them."""
+"""Times with seconds and zone, the year first, to compare the times of two versions."""
 
 DATETIME_FORMAT = "Y-m-d H:i:s T"
 DATE_FORMAT = "Y-m-d"

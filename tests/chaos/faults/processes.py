@@ -64,7 +64,7 @@ def forget_token(side: Side) -> Kind:
 
         def begin() -> None:
             _signal(device, "listener")
-            with contextlib.suppress(PyMongoError):  # its server is away: then only the listener was killed
+            with contextlib.suppress(PyMongoError):  # its server is down: then only the listener was killed
                 device.local[METADATA].delete_one({"_id": token_id(side)})
 
         return Fault(
