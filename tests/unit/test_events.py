@@ -48,7 +48,7 @@ def test_a_transaction_that_begins_with_a_remembered_marker_is_an_echo() -> None
 KEYS = [
     1,
     Int64(1),
-    ObjectId(),
+    ObjectId("65000000000000000000000a"),
     None,
     1.5,
     "x\0\x02c\0",
