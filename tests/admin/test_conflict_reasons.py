@@ -40,11 +40,13 @@ def write_record(local: Database[Any], number: int) -> None:
 
 
 def test_the_reason_is_copied_and_a_record_without_one_too(local_db: Database[Any]) -> None:
+    with_zones = local_db.codec_options.with_options(tz_aware=True)  # as the product connects
+    local = local_db.client.get_database(local_db.name, codec_options=with_zones)
     write_record(local_db, 1)
     write_record(local_db, 2)
     of_an_earlier_version = {"head": True, "key": {"_id": 1}}
     assert local_db[CONFLICTS].update_one(of_an_earlier_version, {"$unset": {"because": ""}}).modified_count
-    assert copy_conflicts(local_db, rows.DEVICE) == 2
+    assert copy_conflicts(local, rows.DEVICE) == 2
     found = Conflict.objects.order_by("at").values_list("because", "strategy", "winner")
     assert list(found) == [("", "last-write-wins", "atlas"), (WHY, "last-write-wins", "atlas")]
 

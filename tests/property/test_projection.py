@@ -18,7 +18,7 @@ from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.store.conflicts import read_uncopied
 from syncapp.store.prepare import prepare
 
-READ = 1 << 62
+READ = 1 << 63  # the streams have been read up to here
 KEY = document_key("shop", bson.encode({"_id": 1}))
 
 
