@@ -81,7 +81,8 @@ def write_data(device: Device, *, equal: bool) -> None:
         documents = [{"_id": number, "total": number, "updatedAt": "2026-03-01"} for number in range(200)]
         device.local[name].insert_many(documents)
         device.atlas[name].insert_many(documents)
-    device.local["sessions"].insert_one({"_id": 1})
+    for database in (device.local, device.atlas):
+        database["sessions"].insert_one({"_id": 1})
     if not equal:
         device.atlas["orders"].update_one({"_id": 1}, {"$set": {"total": 9, "updatedAt": "2026-03-02"}})
         device.atlas["orders"].insert_one({"_id": "web"})
@@ -130,9 +131,10 @@ def own(make_device: MakeDevice, tmp_path: Path) -> Iterator[Reader]:
 @contextmanager
 def at_work(device: Device, folder: Path) -> Iterator[Reader]:
     write_data(device, equal=True)
-    device.start()
+    device.launch("listener", "worker")
+    device.wait_until_ready(60)
     with reading(device, folder) as reader:
-        device.wait_until_settled()
+        device.wait_until_settled(90)
         yield reader
 
 
@@ -142,8 +144,8 @@ def first(make_device: MakeDevice, tmp_path: Path) -> Iterator[Reader]:
     device = make_device(PORT=str(free_port()), BIDIRECTIONAL_SYNC_ENABLED="false")
     write_data(device, equal=False)
     device.launch("listener", "worker")
-    device.wait_for_line("listener", "First run waits for the operator's choice")
-    device.wait_for_line("worker", " ready.")
+    device.wait_for_line("listener", "First run waits for the operator's choice", 60)
+    device.wait_for_line("worker", " ready.", 60)
     with reading(device, tmp_path) as reader:
         yield reader
 
@@ -209,7 +211,7 @@ def stopped(device: Device, stop: bool) -> Iterator[None]:
     for name in names:
         device.launch(name)
     if names:
-        device.wait_for_line("worker", " ready.")
+        device.wait_for_line("worker", " ready.", 60)
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in RUN}))
