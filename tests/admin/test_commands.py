@@ -63,7 +63,7 @@ def test_names_of_collections_are_no_mark_up_and_no_lines_of_their_own() -> None
     rows.device(stuck=[{"side": "local", "collection": name, "since": 0, "error": "no", "still": False}])
     code, text = status()
     assert code == 2
-    assert r"changes of [/] [red]a\nhealthy\u202e have failed" in text
+    assert r"changes of [/] [red]a\nhealthy\u202e have been failing" in text
 
 
 def test_status_before_anything_ran() -> None:

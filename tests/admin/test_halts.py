@@ -51,7 +51,7 @@ def test_it_shows_what_happened_and_each_answer_with_its_meaning(
     assert reverse("admin:syncapp_halts") == PAGE
     assert "900 deletes" in page
     assert "Delete 900 on Atlas too" in page
-    assert "Bring 900 back to the local database" in page
+    assert "Restore 900 to the local database" in page
     for answer, meaning in ANSWERS[Kind.MASS_DELETE].items():
         assert f'value="{answer}"' in page
         assert meaning in page

@@ -137,7 +137,7 @@ def test_each_difference_says_why_and_can_be_opened(
     assert "It is larger than the server accepts" in page
     assert "the change may be in flight" in page
     assert "The collection is excluded" in page
-    assert "the first of 30 documents" in page
+    assert "The first of 30 documents" in page
     opened = re.search(r'href="([^"]*/document/[^"]*)"', page)
     assert opened is not None
     atlas_db["orders"].insert_one({"_id": 2, "total": 12})

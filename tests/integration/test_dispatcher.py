@@ -47,7 +47,7 @@ class Listener:
             self.sent.append,
             reader,
             guards,
-            replace(USUAL, idle=0.001),
+            replace(USUAL, idle=0.001, busy=60.0),  # however slow this machine is
         )
 
     def change(self, count: int = 1) -> None:
@@ -103,9 +103,8 @@ def done(batch: Batch, transfer: Side | None = None) -> Outcome:
     ],
 )
 def test_workers_who_have_nothing_to_do_share_what_there_is(
-    listener: Listener, monkeypatch: pytest.MonkeyPatch, changes: int, sizes: list[int]
+    listener: Listener, changes: int, sizes: list[int]
 ) -> None:
-    monkeypatch.setattr(dispatcher, "BUSY_SECONDS", 60.0)  # however slow this machine is
     listener.change(changes)
     while listener.hand_out():
         pass
@@ -113,7 +112,6 @@ def test_workers_who_have_nothing_to_do_share_what_there_is(
 
 
 def test_several_workers_are_all_kept_busy(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "BUSY_SECONDS", 60.0)  # however slow this machine is
     for name in ("one:1", "one:2", "two:1", "two:2"):
         batch = task(listener)
         listener.report(batch, done(batch), worker=name)
