@@ -33,7 +33,11 @@ pytestmark = pytest.mark.django_db
         ("exclusions", {"pattern": "$x"}, f'pattern is "$x"; allowed: {ALLOWED}; it has $ in it'),
         ("exclusions", {"pattern": ""}, f'pattern is ""; allowed: {ALLOWED}; it is empty'),
         ("exclusions", {"pattern": ["a"]}, f'pattern is ["a"]; allowed: {ALLOWED}'),
-        ("exclusions", {"pattern": "x" * 201}, f'pattern is "{"x" * 99}…; allowed: {ALLOWED}; it has 201'),
+        (
+            "exclusions",
+            {"pattern": "x" * 201},
+            f'pattern is "{"x" * 99}…; allowed: {ALLOWED}; it has 201 characters',
+        ),
     ],
 )
 def test_a_body(operator: APIClient, address: str, body: Any, line: str) -> None:

@@ -180,7 +180,7 @@ def test_a_second_time_is_refused_so_that_newer_edits_stay(operator: APIClient, 
     here["orders"].update_one({"_id": 1}, {"$set": {"v": "newer"}})
     refused = restore(operator, one)
     assert refused.status_code == 409
-    assert "restored already" in refused.json()["detail"]
+    assert "already been restored" in refused.json()["detail"]
     assert here["orders"].find_one() == {"_id": 1, "v": "newer"}
 
 

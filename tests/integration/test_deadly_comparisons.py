@@ -18,7 +18,7 @@ from tests.support.processes import manage
 
 pytestmark = pytest.mark.timeout(300)
 OTHERS = PAGE + 500
-LEFT_OUT = "1 document was not compared: a worker's process ended each time that it read it alone"
+LEFT_OUT = "1 document was not compared: a worker process ended each time it read it alone"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ settings, addresses and bodies of the API, phrases of the log. tests/integration
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -24,7 +25,7 @@ from syncapp.conf.settings import BASE_DIR, SETTINGS, load
 from tests.support.documents import NOT_RUN, PAGES, Block, all_blocks, joined, name
 from tests.unit.test_command_help import NAMES
 
-LANGUAGES = {"sh", "env", "json", "yaml", "toml", "cron", "text"}
+LANGUAGES = {"sh", "env", "json", "yaml", "toml", "cron", "python", "text"}
 # `manage.py sync_x …` in a sentence or on a line, to its end
 COMMAND = re.compile(r"manage\.py (?P<line>[a-z_]+[^`\n#]*)")
 VAGUE = re.compile(
@@ -109,9 +110,10 @@ def test_bash_understands_it(block: Block) -> None:
     assert not done.stderr
 
 
-@pytest.mark.parametrize("block", all_blocks("json", "yaml", "toml"), ids=str)
+@pytest.mark.parametrize("block", all_blocks("json", "yaml", "toml", "python"), ids=str)
 def test_data_is_well_formed(block: Block) -> None:
-    {"json": json.loads, "yaml": yaml.safe_load, "toml": tomllib.loads}[block.language](block.text)
+    read = {"json": json.loads, "yaml": yaml.safe_load, "toml": tomllib.loads, "python": ast.parse}
+    read[block.language](block.text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

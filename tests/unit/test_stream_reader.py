@@ -140,7 +140,7 @@ def test_half_a_transaction_that_is_read_again_keeps_its_origin() -> None:
     ids=["said", "closed"],
 )
 def test_an_event_that_cannot_be_sent_is_passed_and_all_is_compared(errors: list[Exception]) -> None:
-    source, sink = FakeSource(*orders(1, 2, 3), errors={1: errors}), Sink()
+    source, sink = FakeSource(*orders(1, 2, 3), errors={1: list(errors)}), Sink()
     with reading(source, sink):
         eventually(lambda: len(sink.keys) == 3, "it goes on", 5)
     assert sink.changes[2] == Structural(UNREADABLE, "")
