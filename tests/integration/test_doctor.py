@@ -112,7 +112,7 @@ def test_dead_servers_cost_a_line_each_and_the_others_are_looked_at(make_device:
     assert code == 2
     assert "Atlas cannot be reached" in of(findings, "connections", "failed")
     assert "broker cannot be reached" in of(findings, "broker", "failed")
-    assert "The local MongoDB lets us read" in of(findings, "privileges", "ok")
+    assert "The local MongoDB allows us to read" in of(findings, "privileges", "ok")
     assert sum(finding["level"] == "failed" for finding in findings) == 2
     assert "verysecret" not in json.dumps(findings)
 

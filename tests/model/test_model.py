@@ -12,7 +12,7 @@ from tests.model.world import faults_found, run
 SCHEDULES = 2_000
 MOST = 2_500  # schedules until one must fail
 # Where one is that fails in one of 2,000 only
-FROM = {Safety.LATE_REPORTS: 5_000}
+FROM = {Safety.LATE_REPORTS: 24_000}
 # Without these no schedule of the model was seen to fail; their tests are those of the engine, on real servers
 ONLY_REAL = {
     Safety.SAME_DECISION,

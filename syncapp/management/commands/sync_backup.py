@@ -34,8 +34,7 @@ class Command(SyncCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         sides = BOTH if options["side"] == "both" else (Side(options["side"]),)
-        name = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H-%M-%SZ}"
-        folder: Path = (options["out"] or get_settings().home / "backups" / name).absolute()
+        folder: Path = (options["out"] or _by_time(get_settings().home / "backups")).absolute()
         saved = back_up(
             sides,
             folder,
@@ -44,6 +43,13 @@ class Command(SyncCommand):
             say=lambda text: None if options["json"] else self.stdout.write(text),
         )
         self.stdout.write(_document(folder, saved) if options["json"] else _summary(folder, saved))
+
+
+def _by_time(parent: Path) -> Path:
+    """Of several in one second, the later ones get a number."""
+    name = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H-%M-%SZ}"
+    taken = len(list(parent.glob(f"{name}*")))
+    return parent / (f"{name}-{taken + 1}" if taken else name)
 
 
 def _document(folder: Path, saved: dict[Side, SavedSide]) -> str:
