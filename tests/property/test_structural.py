@@ -95,11 +95,11 @@ def test_it_is_judged_when_what_is_in_flight_has_ended(
     world: World, place: int, change: str, point: str
 ) -> None:
     device = begin(world, place)
-    reached = go_to(device, point)
+    reached = go_to(world, point)
     CHANGES[change](world.database(place)[world.collection])
     read_all(device)
     assert device.dirty.structural_due() is None, "a task may still write"
-    while reached and go_on(device) is not None:
+    while reached and go_on(world) is not None:
         pass
     device.end_task(0, report=True)
     pending = device.dirty.structural_due()
@@ -118,7 +118,7 @@ def test_a_task_that_was_given_up_and_goes_on_late_leaves_nothing(
     world: World, place: int, change: str, point: str
 ) -> None:
     device = begin(world, place)
-    if not go_to(device, point):
+    if not go_to(world, point):
         return
     device.dirty.give_up(device.dirty.task_ids())
     zombie = device.tasks.pop()
@@ -137,7 +137,7 @@ def test_a_listener_that_starts_over_before_it_is_judged_reads_it_again(
     world: World, place: int, change: str
 ) -> None:
     device = begin(world, place)
-    reached = go_to(device, "atlas read")
+    reached = go_to(world, "atlas read")
     CHANGES[change](world.database(place)[world.collection])
     read_all(device)
     device.save_tokens()
@@ -153,7 +153,7 @@ def test_a_listener_that_starts_over_before_it_is_judged_reads_it_again(
 
 def test_other_collections_go_on_meanwhile(world: World) -> None:
     device = begin(world, 0)
-    assert go_to(device, "atlas read")
+    assert go_to(world, "atlas read")
     world.database(0)[world.collection].drop()
     device.local["beside"].insert_one({"_id": KEY})
     read_all(device)
