@@ -233,7 +233,7 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     for answer in ("The local one", "Copy them to the local database", "Leave them here"):
         operator.click(page.get_by_label(answer))
     operator.button("Preview")
-    operator.button("Do it")
+    operator.button("Apply")
     expect(page.get_by_text("The choice is being carried out")).to_be_visible()
     assert first_run_record.load(local_db).state is State.CHOSEN
     assert operator.clicks <= 6, "the first run"

@@ -235,6 +235,7 @@ def test_what_is_no_document_s_fault_counts_for_nothing_and_is_told(
     line.change(Side.ATLAS, *range(5))
     errors = line.work(tasks=20)
     assert not RejectedChange.objects.exists()
+    stuck = line.stuck()
     line.now += 3_600
     line.dirty.look(line.now, 0)
     handed = line.dirty.take("to look at it", 10, line.now)
@@ -243,7 +244,7 @@ def test_what_is_no_document_s_fault_counts_for_nothing_and_is_told(
     if isinstance(error, ConnectionDown):
         assert {str(one) for one in errors} == {"no route"}
     else:
-        assert [one.error for one in line.stuck()] == ["not authorized on shop"]
+        assert [one.error for one in stuck] == ["not authorized on shop"]
 
 
 def test_what_passes_by_itself_but_does_not_pass_is_set_aside_too(

@@ -36,7 +36,7 @@ def test_a_stand_by_takes_over_and_a_frozen_listener_that_wakes_up_does_no_harm(
 
     device.kill("listener")
     write(device, "killed")
-    device.wait_for_line("listener-2", STARTED, timeout=8)
+    device.wait_for_line("listener-2", STARTED)
     device.wait_until_equal()
     before = epoch(device)
 
@@ -44,7 +44,7 @@ def test_a_stand_by_takes_over_and_a_frozen_listener_that_wakes_up_does_no_harm(
     device.wait_for_line("listener", STANDING_BY)
     write(device, "frozen")
     device.signal("listener-2", signal.SIGSTOP)
-    device.wait_for_line("listener", STARTED, timeout=8)
+    device.wait_for_line("listener", STARTED)
     write(device, "taken over")
     device.wait_until_equal()
     assert epoch(device) > before

@@ -61,7 +61,7 @@ def test_both_sides_become_equal_though_the_oplog_has_rolled_over(
             device.launch("listener")
         else:
             device.signal("listener", signal.SIGCONT)
-    compared = "Both sides are compared"
+    compared = "Full comparison requested"
     device.wait_for_line("listener", compared, timeout=40, times=said_before.count(compared) + 1)
     device.wait_until_settled()
 
