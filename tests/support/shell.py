@@ -16,13 +16,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from syncapp.conf.settings import BASE_DIR
 from tests.support.processes import environment
 
-CLIENT = """#!{python} -IS
-import json, os, socket, sys
+CLIENT = """import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [json.dumps([{name!r}, *sys.argv[1:]]).encode()], [0, 1, 2])
@@ -44,7 +44,10 @@ class Shell:
         self._programs.mkdir(parents=True)
         for name in ("python", "mongosh"):
             program = self._programs / name
-            program.write_text(CLIENT.format(python=sys.executable, address=self._address, name=name))
+            client = folder / f"{name}.py"
+            client.write_text(CLIENT.format(address=self._address, name=name))
+            # No first line that names the interpreter: its path may have spaces
+            program.write_text(f'#!/bin/sh\nexec {quote(sys.executable)} -IS {quote(str(client))} "$@"\n')
             program.chmod(0o755)
 
     @contextmanager
@@ -65,7 +68,7 @@ class Shell:
         os.write(person, b"yes\n" * 3)
         try:
             done = subprocess.run(
-                ["bash", "-c", PRELUDE.format(folder=BASE_DIR) + script],
+                ["bash", "-c", PRELUDE.format(folder=quote(str(BASE_DIR))) + script],
                 env={**self._environment, **variables, "PATH": path},
                 stdin=terminal,
                 stdout=subprocess.PIPE,
