@@ -5,7 +5,6 @@ A suspect is {c: collection, id: BSON of {_id}, l, a: content hashes, looks, mov
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.compare.differences import Compared, compare_keys
+from syncapp.core.clock import now_ms
 from syncapp.core.content import document_key
 from syncapp.core.decide import nothing_travels
 from syncapp.core.policy import Policy
@@ -42,10 +42,6 @@ def suspect(one: Compared) -> dict[str, Any]:
         "moves": 0,
         "at": now_ms(),
     }
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def as_the_rules_say(one: Compared, policy: Policy) -> bool:

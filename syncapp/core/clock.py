@@ -21,6 +21,11 @@ if sys.platform == "linux":
     monotonic_clock = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
+def now_ms() -> int:
+    """Milliseconds since 1970 by this computer's clock."""
+    return time.time_ns() // 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     local_time: int  # milliseconds, by the local server's clock

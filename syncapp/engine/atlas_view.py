@@ -11,9 +11,9 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from syncapp.core.clock import now_ms
 from syncapp.core.values import Batch, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
-from syncapp.engine.plan import now_ms
 from syncapp.engine.work import Work
 from syncapp.mongo.sides import of_side
 from syncapp.mongo.transaction import read_position, session_of

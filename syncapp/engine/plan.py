@@ -4,10 +4,10 @@ states, and outcomes."""
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from syncapp.core.clock import now_ms
 from syncapp.core.decide import SOURCES, Decision, Observation, fact_belongs
 from syncapp.core.policy import Policy
 from syncapp.core.projection import WHOLE, Projection
@@ -173,7 +173,3 @@ def transferred(write: DocumentWrite, target: Side, item: WorkItem) -> Outcome:
     if operation is Operation.UPDATE and source is not None and source.operation is Operation.REPLACE:
         operation = Operation.REPLACE
     return Outcome(write.key, Ending.DONE, transfer=target, operation=operation)
-
-
-def now_ms() -> int:
-    return int(time.time() * 1000)

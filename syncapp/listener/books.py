@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from syncapp.core.clock import now_ms
 from syncapp.core.values import Side
 from syncapp.listener import status
 from syncapp.listener.clock_watch import ClockWatch
@@ -65,7 +66,7 @@ class Books:
         }
 
     def _figures(self) -> status.ListenerFigures:
-        now = self.clock.to_atlas_time(round(time.time() * 1000))
+        now = self.clock.to_atlas_time(now_ms())
         queue = self.dirty.figures()
         lags = {side: 0 if oldest is None else max(0, now - oldest) for side, oldest in queue.oldest.items()}
         return status.ListenerFigures(

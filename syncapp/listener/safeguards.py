@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 from syncapp.compare.gone import count_documents
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.changes import Change, Found, Pulse
+from syncapp.core.clock import now_ms
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
 from syncapp.listener.intervals import Intervals
@@ -64,6 +65,7 @@ class Safeguards:
             settings.sync_halt_deletes_seconds * 1000,
         )
         self._deletes = MassDeletes(self._limit)
+        self._marker_keep_hours = settings.origin_tracking_keep_hours
         self._answered: Answered = {}
         self._guard = LoopGuard()
         self._guarding = threading.Lock()  # streams and reports come by threads of their own
@@ -142,7 +144,7 @@ class Safeguards:
                 if halt.answer is Answer.NEW_ID:
                     raise Halted("this database is a new device now")
                 if halt.side is not None and halt.answer is Answer.GO_ON:
-                    self._deletes.allow(halt.side, halt.collection, round(time.time() * 1000))
+                    self._deletes.allow(halt.side, halt.collection, now_ms())
                 # First: what is no longer halted must not be halted again for the same cause
                 self._answered = load_answered(local)
                 self._load_halts()
@@ -189,7 +191,7 @@ class Safeguards:
 
     def judge(self, pending: Pending, exclusions: Exclusions) -> None:
         """A drop or a rename whose collections have nothing in flight. Raises PyMongoError: then it stays pending."""
-        judge = Judge(self._databases, self._limit, self._answered, exclusions)
+        judge = Judge(self._databases, self._limit, self._answered, exclusions, self._marker_keep_hours)
         try:
             judge.judge(pending.side, pending.change)
         except PyMongoError as raised:

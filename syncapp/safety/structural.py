@@ -16,6 +16,7 @@ from pymongo.database import Database
 
 from syncapp.compare.gone import Gone, count_documents, count_gone
 from syncapp.core.changes import UNREADABLE, Structural
+from syncapp.core.clock import now_ms
 from syncapp.core.exclusions import Exclusions, is_reserved
 from syncapp.core.values import Side
 from syncapp.rules.refusals import is_usable
@@ -37,6 +38,7 @@ class Judge:
     limit: Limit
     answered: Answered
     exclusions: Exclusions
+    marker_keep_hours: int
 
     def judge(self, side: Side, change: Structural) -> None:
         """Raise a halt where one is needed, request a comparison where documents appeared or vanished without events.
@@ -110,7 +112,8 @@ class Judge:
         position = change.fact.position if change.fact else 0
         if is_answered(self.answered, side, name, position):
             return Gone()
-        return count_gone(self.databases, side, name, position, enough, SAMPLES)
+        markers_since = now_ms() - self.marker_keep_hours * 3_600_000
+        return count_gone(self.databases, side, name, position, enough, SAMPLES, markers_since)
 
     def _raise(self, side: Side, name: str, detail: str, preview: dict[str, Any]) -> None:
         local = self.databases[Side.LOCAL]

@@ -88,18 +88,21 @@ def settle(atlas: Database[Any], batch_ids: Iterable[str], origin: str) -> dict[
     A batch without a marker gets a cancelled one: its unique `_id` blocks the late push for ever.
     """
     wanted = set(batch_ids)
-    landed = _listed(atlas, wanted)
+    landed = applied_keys(atlas, wanted)
     for batch_id in wanted - set(landed):
         try:
             insert_cancelled(atlas, batch_id, origin)
             landed[batch_id] = frozenset()
         except DuplicateKeyError:
-            landed |= _listed(atlas, {batch_id})  # it was applied just now
+            landed |= applied_keys(atlas, {batch_id})  # it was applied just now
     return landed
 
 
-def _listed(atlas: Database[Any], batch_ids: set[str]) -> dict[str, frozenset[DocumentKey]]:
-    found = atlas[BATCHES].find_raw_batches({"_id": {"$in": list(batch_ids)}})
+def applied_keys(
+    database: Database[Any], batch_ids: Iterable[str], session: ClientSession | None = None
+) -> dict[str, frozenset[DocumentKey]]:
+    """Which keys each of these batches wrote to this database. Batches without a marker are left out."""
+    found = database[BATCHES].find_raw_batches({"_id": {"$in": list(batch_ids)}}, session=session)
     markers = [Marker.decode(RawBSONDocument(raw)) for portion in found for raw in split_documents(portion)]
     return {marker.batch_id: frozenset(marker.changes) for marker in markers}
 

@@ -23,6 +23,7 @@ from tests.property.world import Device, World
 
 KEY = 1
 POLICY = Policy()
+KEEP_HOURS = 1
 # Where a task has read and has not written yet, or has written and nobody was told
 POINTS = ["states read", "atlas read", "local committed", "atlas committed"]
 CHANGES: dict[str, Callable[[Collection[Any]], None]] = {
@@ -55,7 +56,7 @@ def judge_due(device: Device) -> bool:
     if pending is None:
         return False
     databases = {side: device.database(side) for side in BOTH}
-    Judge(databases, Limit(), {}, Exclusions()).judge(pending.side, pending.change)
+    Judge(databases, Limit(), {}, Exclusions(), KEEP_HOURS).judge(pending.side, pending.change)
     device.dirty.end_structural(pending)
     return True
 
@@ -178,7 +179,7 @@ def test_a_drop_that_is_older_than_an_answer_belongs_to_it(world: World, later: 
     assert pending.change.fact is not None
     databases = {side: device.database(side) for side in BOTH}
     answered = {(Side.LOCAL, world.collection): pending.change.fact.position - later}
-    Judge(databases, Limit(), answered, Exclusions()).judge(pending.side, pending.change)
+    Judge(databases, Limit(), answered, Exclusions(), KEEP_HOURS).judge(pending.side, pending.change)
     halts = load_halts(device.local)
     assert [halt.collection for halt in halts] == ([world.collection] if later else [])
     assert all([json_util.loads(one) for one in halt.samples] == [KEY] for halt in halts), (
@@ -197,3 +198,28 @@ def test_a_drop_after_which_the_same_documents_came_back_is_no_question(world: W
     settle(world)
     assert load_halts(device.local) == ()
     check(world)
+
+
+def test_documents_that_atlas_rejected_are_not_gone_from_it(world: World) -> None:
+    (device,) = world.devices
+    world.atlas.create_collection(world.collection, validator={"total": {"$type": "int"}})
+    device.local[world.collection].insert_many([{"_id": KEY}, {"_id": KEY + 1, "total": 1}])
+    settle(world)
+    assert [one["_id"] for one in world.atlas[world.collection].find()] == [KEY + 1]
+    device.local[world.collection].delete_one({"_id": KEY + 1})
+    settle(world)
+    world.atlas.drop_collection(world.collection)
+    read_all(device)
+    assert judge_due(device)
+    assert load_halts(device.local) == ()
+
+
+def test_a_push_that_was_applied_and_not_recorded_was_there(world: World) -> None:
+    device = begin(world, 0)
+    assert go_to(world, "atlas committed")
+    device.tasks.pop()[1].crash(holding=False)
+    device.dirty.give_up(device.dirty.task_ids())
+    world.atlas.drop_collection(world.collection)
+    read_all(device)
+    assert judge_due(device)
+    assert [halt.collection for halt in load_halts(device.local)] == [world.collection]
