@@ -24,6 +24,8 @@ from syncapp.listener.raw_event import (
     transaction_of,
 )
 from syncapp.store.batches import Marker
+from syncapp.store.dirty import wanted_key
+from syncapp.store.heartbeat import nonce_of
 from syncapp.store.names import BATCHES, DEVICES, DIRTY, METADATA
 
 log = structlog.get_logger(__name__)
@@ -109,10 +111,9 @@ class EventReader:
                     None  # a cancelled marker is no change; synchronised, it could pass for an applied push
                 )
             if collection == DIRTY:
-                wanted = decoded["fullDocument"]
-                return Change(document_key(wanted["c"], wanted["key"].raw), None)
+                return Change(wanted_key(decoded["fullDocument"]), None)
             if collection in (METADATA, DEVICES):
-                return _pulse(decoded["fullDocument"])
+                return Pulse(nonce_of(decoded["fullDocument"]))
             plain = decode(decoded)
         key = document_key(plain.collection, plain.id_bson)
         return Change(key, self._fact(key, plain))
@@ -141,20 +142,13 @@ class EventReader:
         return Fact(event.position, time, ATLAS_ORIGIN, event.operation, exact)
 
 
-def _pulse(beat: RawBSONDocument) -> Pulse:
-    last = beat.get("last")  # in the local database a beat is kept inside
-    return Pulse(str((beat if last is None else last).get("nonce", "")))
-
-
 def _marker(event: bytes) -> RawBSONDocument | None:
     """The batch marker in this event; None: there is none."""
     decoded = RawBSONDocument(event, READABLE)
     if decoded.get("operationType") != "insert" or decoded.get("c") != BATCHES:
         return None
     marker = RawBSONDocument(decoded["fullDocument"].raw)
-    # Other documents there are not markers
-    ours = isinstance(marker.get("_id"), str) and isinstance(marker.get("origin"), str)
-    return marker if ours and "cancelled" not in marker else None
+    return marker if Marker.is_one(marker) else None
 
 
 def unreadable(side: Side, event: bytes, error: Exception) -> list[Found]:

@@ -6,7 +6,7 @@ Commands, API and admin call it. The listener compares both sides after one was 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,13 @@ from syncapp.mongo.change_stream import token_position
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.databases import local_database
 from syncapp.store.instance import known_instance_id
-from syncapp.store.tokens import forget_token, read_token
+from syncapp.store.tokens import SavedToken, forget_token, read_token
 
 PROCESS = "resume tokens"
 
 
 @dataclass(frozen=True, slots=True)
-class SavedToken:
+class ShownToken:
     """A resume token as saved beside the local data."""
 
     token: str  # the server's own text, passed on unchanged
@@ -44,11 +44,11 @@ class SavedToken:
         return f"processed up to {self.cluster_time:%Y-%m-%d %H:%M:%S} UTC{saved}"
 
 
-def show(sides: Iterable[Side] = BOTH) -> dict[Side, SavedToken | None]:
+def show(sides: Iterable[Side] = BOTH) -> dict[Side, ShownToken | None]:
     """Each side's saved token. Raises Unreachable."""
     with local_database(PROCESS) as local:
         found = {side: read_token(local, side) for side in sides}
-    return {side: _saved(one) if one else None for side, one in found.items()}
+    return {side: _shown(one) if one else None for side, one in found.items()}
 
 
 def clear(sides: Iterable[Side] = BOTH, user: Actor = None) -> list[Side]:
@@ -66,13 +66,9 @@ def clear(sides: Iterable[Side] = BOTH, user: Actor = None) -> list[Side]:
     return cleared
 
 
-def _saved(found: Mapping[str, Any]) -> SavedToken:
-    token = found.get("token")
-    token = token if isinstance(token, Mapping) else {}
+def _shown(found: SavedToken) -> ShownToken:
     try:
-        reached = dt.datetime.fromtimestamp(token_position(token) >> 32, dt.UTC)
+        reached = dt.datetime.fromtimestamp(token_position(found.token) >> 32, dt.UTC)
     except ValueError:
         reached = None
-    saved_at = found.get("savedAt")
-    saved_at = saved_at.replace(tzinfo=dt.UTC) if isinstance(saved_at, dt.datetime) else None
-    return SavedToken(str(token.get("_data", "")), reached, saved_at)
+    return ShownToken(str(found.token.get("_data", "")), reached, found.saved_at)

@@ -16,6 +16,7 @@ from syncapp.models import Instance, ResumeToken
 from syncapp.mongo.listing import list_collections
 from syncapp.rules.switches import audit
 from syncapp.services.errors import NotPossible
+from syncapp.store.heartbeat import registered, unregister
 from syncapp.store.instance import known_instance_id
 from syncapp.store.lease import active_listener
 from syncapp.store.names import DEVICES, METADATA, OWN
@@ -44,7 +45,7 @@ def what_is_kept(databases: dict[Side, Database[Any]]) -> Kept:
             f"Nothing was removed: the listener {holder} is active: stop sync first (its lease ends within SYNC_LEASE_DURATION if it was killed)"
         )
     device = known_instance_id(local)
-    devices = [str(one["_id"]) for one in atlas[DEVICES].find({}, {"_id": 1})]
+    devices = registered(atlas)
     others = tuple(sorted(one for one in devices if one != device))
     counts = {Side.LOCAL: _counts(local), Side.ATLAS: {} if others else _counts(atlas)}
     return Kept(device, counts, device in devices, others)
@@ -54,7 +55,7 @@ def remove(databases: dict[Side, Database[Any]], kept: Kept) -> Iterator[str]:
     """Remove it, step by step; each step is reported when it is done. Raises PyMongoError or DatabaseError."""
     local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
     if kept.registered:
-        atlas[DEVICES].delete_one({"_id": kept.device})
+        unregister(atlas, kept.device)
         yield f"Atlas: device {kept.device} removed from {DEVICES}"
     for side, database in ((Side.ATLAS, atlas), (Side.LOCAL, local)):
         # The device's id is in METADATA
@@ -71,7 +72,7 @@ def left(databases: dict[Side, Database[Any]], kept: Kept) -> list[str]:
     """What could not be removed. Raises PyMongoError."""
     now = what_is_kept(databases)
     found = [f"{_NAMES[side]}: {name}" for side, names in now.counts.items() for name in names]
-    if kept.device and databases[Side.ATLAS][DEVICES].find_one({"_id": kept.device}):
+    if kept.device in registered(databases[Side.ATLAS]):
         found.append(f"{_NAMES[Side.ATLAS]}: device {kept.device} in {DEVICES}")
     return found
 

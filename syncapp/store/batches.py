@@ -123,6 +123,12 @@ class Marker:
     origin: str
     changes: Mapping[DocumentKey, Made]
 
+    @staticmethod
+    def is_one(raw: RawBSONDocument) -> bool:
+        """Of a batch that was applied; other documents of that collection are not, nor are those of cancelled batches."""
+        names = isinstance(raw.get("_id"), str) and isinstance(raw.get("origin"), str)
+        return names and "cancelled" not in raw
+
     @classmethod
     def decode(cls, raw: RawBSONDocument) -> Marker:
         origin = raw["origin"]

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
-from syncapp.core.content import key_hash
+from syncapp.core.content import document_key, key_hash
 from syncapp.core.values import DocumentKey
 from syncapp.store.names import DIRTY
 
@@ -36,6 +36,11 @@ def mark_dirty(local: Database[Any], keys: Iterable[DocumentKey], why: str) -> i
     if operations:
         local[DIRTY].bulk_write(operations, ordered=False)
     return len(operations)
+
+
+def wanted_key(record: Mapping[str, Any]) -> DocumentKey:
+    """The key that this record, decoded with raw subdocuments, queues."""
+    return document_key(record["c"], record["key"].raw)
 
 
 def ensure_indexes(local: Database[Any]) -> None:

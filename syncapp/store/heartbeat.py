@@ -72,6 +72,22 @@ def read_there(atlas: Database[Any], device: str) -> Beat | None:
     return _beat(atlas[DEVICES].find_one({"_id": device}, {"counter": 1, "nonce": 1}))
 
 
+def registered(atlas: Database[Any]) -> list[str]:
+    """The instance ids of all devices of this Atlas database. Raises PyMongoError."""
+    return [str(one["_id"]) for one in atlas[DEVICES].find({}, {"_id": 1})]
+
+
+def unregister(atlas: Database[Any], device: str) -> None:
+    """Raises PyMongoError."""
+    atlas[DEVICES].delete_one({"_id": device})
+
+
+def nonce_of(record: Mapping[str, Any]) -> str:
+    """Of a device's document in Atlas, or of the local record."""
+    last = record.get("last")
+    return str((record if last is None else last).get("nonce", ""))
+
+
 def look(
     local: Database[Any], atlas: Database[Any], device: str, seen: Beat | None = None
 ) -> tuple[Kind | None, Kept, Beat | None]:

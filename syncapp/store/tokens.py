@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -20,9 +20,23 @@ class InvalidToken(ValueError):
     """What is saved cannot be a resume token."""
 
 
-def read_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
-    """The saved record: {_id, token, savedAt}. Raises PyMongoError."""
-    return local[METADATA].find_one({"_id": token_id(side)})
+class SavedToken(NamedTuple):
+    """What is saved. Anybody may have changed it there: `token` may be none."""
+
+    token: dict[str, Any]
+    saved_at: dt.datetime | None
+
+
+def read_token(local: Database[Any], side: Side) -> SavedToken | None:
+    """Raises PyMongoError."""
+    found = local[METADATA].find_one({"_id": token_id(side)})
+    if found is None:
+        return None
+    token, saved_at = found.get("token"), found.get("savedAt")
+    return SavedToken(
+        dict(token) if isinstance(token, Mapping) else {},
+        saved_at.replace(tzinfo=dt.UTC) if isinstance(saved_at, dt.datetime) else None,
+    )
 
 
 def load_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
@@ -30,13 +44,11 @@ def load_token(local: Database[Any], side: Side) -> dict[str, Any] | None:
     found = read_token(local, side)
     if found is None:
         return None
-    token = found.get("token")
-    token = dict(token) if isinstance(token, Mapping) else {}
     try:
-        token_position(token)
+        token_position(found.token)
     except ValueError as error:
         raise InvalidToken(f"the saved {side} resume token is invalid") from error
-    return token
+    return found.token
 
 
 def save_token(

@@ -35,7 +35,7 @@ class Keeper:
 
     def saved(self, side: Side) -> str:
         found = read_token(self.local, side)
-        return "deleted" if found is None else str(found["token"]["_data"])
+        return "deleted" if found is None else str(found.token["_data"])
 
     def work(self, ending: Ending = Ending.DONE) -> None:
         handed = self.dirty.take("t", 1, 0.0)

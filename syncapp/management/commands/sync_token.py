@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from syncapp.core.values import BOTH, Side
 from syncapp.management.command import SyncCommand
 from syncapp.services import tokens
-from syncapp.services.tokens import SavedToken
+from syncapp.services.tokens import ShownToken
 
 NAMES = {Side.LOCAL: "Local", Side.ATLAS: "Atlas"}
 
@@ -38,7 +38,7 @@ class Command(SyncCommand):
         else:
             self.show(tokens.show(sides), options["json"])
 
-    def show(self, saved: dict[Side, SavedToken | None], as_json: bool) -> None:
+    def show(self, saved: dict[Side, ShownToken | None], as_json: bool) -> None:
         if as_json:
             documents = {side.value: token.as_document() if token else None for side, token in saved.items()}
             self.stdout.write(json.dumps(documents, indent=2))
