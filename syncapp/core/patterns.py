@@ -7,7 +7,7 @@ import re
 
 from syncapp.core.exclusions import is_reserved
 
-LONGEST = 200  # characters
+LONGEST = 255  # characters: of a name, too, which with its database has at most 255 bytes
 ALLOWED = (
     "the name of a collection or a glob pattern (with * and ?) such as temp_*, without spaces, commas or $, "
     f"at most {LONGEST} characters"

@@ -37,6 +37,7 @@ from tests.support.versions import ODD_NAMES
 _prepared: set[str] = set()
 ODD_NAME = "$odd.name" if ODD_NAMES else "odd"
 FETCH = 2  # events a fetch brings: transactions are cut in the middle
+MOST_TASKS = 10_000  # until nothing is left to do
 
 
 def forget_prepared() -> None:
@@ -144,11 +145,14 @@ class Device:
             self.end_task(0, report=True)
             busy = True
         self.dirty.give_up(self.dirty.task_ids())
-        while self.hand_out(policy, 10):
+        for _ in range(MOST_TASKS):
+            if not self.hand_out(policy, 10):
+                return busy or self.dirty.size > 0
             busy = True
-            self.tasks[0][1].finish()
+            task = self.tasks[0][1]
+            task.finish()
             self.end_task(0, report=True)
-        return busy or self.dirty.size > 0
+        raise AssertionError(f"tasks have no end: {task.batch}, {task.outcomes}, {task.failure!r}")
 
 
 def _position(database: Database[Any]) -> int:
