@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
         (
             "exclusions",
             {"pattern": "x" * 256},
-            f'pattern is "{"x" * 99}…; allowed: {ALLOWED}; it has 201 characters',
+            f'pattern is "{"x" * 99}…; allowed: {ALLOWED}; it has 256 characters',
         ),
     ],
 )

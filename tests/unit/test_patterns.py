@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from syncapp.conf.settings import SETTINGS, SettingsError, load
-from syncapp.core.patterns import ALLOWED, WrongPattern, check_pattern
+from syncapp.core.patterns import ALLOWED, LONGEST, WrongPattern, check_pattern
 from syncapp.models import ExcludedCollection, ValidationRule
 
 EXCLUDED = "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
@@ -57,7 +57,7 @@ def test_the_environment_says_which_of_its_patterns_it_is(pattern: str, why: str
     with pytest.raises(SettingsError) as refused:
         load({EXCLUDED: f"logs,{pattern}"})
     assert str(refused.value).startswith(f"{EXCLUDED} is ")
-    assert f"{pattern[:200]!r}: " in str(refused.value)
+    assert f"{pattern[:LONGEST]!r}: " in str(refused.value)
     assert why in str(refused.value)
     assert "\n" not in str(refused.value)
 
