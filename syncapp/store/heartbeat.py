@@ -18,10 +18,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from syncapp.core.values import Side
+from syncapp.mongo.transaction import session_of
+from syncapp.store.batches import insert_cancelled, new_batch_id
 from syncapp.store.halts import Kind
 from syncapp.store.names import DEVICES, HEARTBEAT, METADATA
 
@@ -68,8 +71,8 @@ def read_kept(local: Database[Any]) -> Kept:
     return Kept(_beat(found.get("last")), _beat(found.get("coming")))
 
 
-def read_there(atlas: Database[Any], device: str) -> Beat | None:
-    return _beat(atlas[DEVICES].find_one({"_id": device}, {"counter": 1, "nonce": 1}))
+def read_there(atlas: Database[Any], device: str, session: ClientSession | None = None) -> Beat | None:
+    return _beat(atlas[DEVICES].find_one({"_id": device}, {"counter": 1, "nonce": 1}, session=session))
 
 
 def registered(atlas: Database[Any]) -> list[str]:
@@ -98,8 +101,13 @@ def look(
         kept = read_kept(local)
         kind = judge(kept, there, seen)
         if kind is None:
-            break
-    return kind, kept, there
+            return None, kept, there
+    # A deposed primary that does not know it yet answers with an older beat; it cannot confirm a write
+    with session_of(atlas, causal=True) as session:
+        insert_cancelled(atlas, new_batch_id(), device, session)
+        there = read_there(atlas, device, session)
+    kept = read_kept(local)
+    return judge(kept, there, seen), kept, there
 
 
 def adopt(local: Database[Any], atlas: Database[Any], device: str, session: Any = None) -> None:

@@ -162,3 +162,19 @@ def test_a_beat_that_came_by_its_stream_tells_the_lag(
     one.arrived(Side.ATLAS, there.nonce)
     one.arrived(Side.ATLAS, "of another session")
     assert one.ages_ms == {Side.ATLAS: 250}
+
+
+def test_an_answer_of_a_deposed_primary_is_no_time_travel(
+    local_db: Database[Any], atlas_db: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it knows that another one was elected it answers with what it holds; it can confirm no write."""
+    one = beats(local_db, atlas_db)
+    one.beat()
+    old, read = heartbeat.read_there(atlas_db, DEVICE), heartbeat.read_there
+    one.beat()
+    monkeypatch.setattr(
+        heartbeat,
+        "read_there",
+        lambda atlas, device, session=None: read(atlas, device, session) if session else old,
+    )
+    assert one.beat() is None
