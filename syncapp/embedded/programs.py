@@ -34,6 +34,8 @@ _CELERY = ("-m", "celery", "-A", "syncproject")
 # Events by which Flower knows that a worker is there; Celery sends one every two seconds by itself
 HEARTBEAT = ("--heartbeat-interval=10",)
 
+WITHOUT_DOCSTRINGS = ("-OO",)  # 5 to 10 MB a process, most of them Redis's client's
+
 PROGRAMS = (
     Program(
         "web",
@@ -72,14 +74,16 @@ def programs(is_small: bool) -> tuple[Program, ...]:
     """Of a profile (SYNC_PROFILE)."""
     if not is_small:
         return PROGRAMS
-    return tuple(_without_flower(program) for program in PROGRAMS if program.name not in IN_OTHERS)
+    return tuple(_in_little_memory(program) for program in PROGRAMS if program.name not in IN_OTHERS)
 
 
-def _without_flower(program: Program) -> Program:
-    if program.name != "worker":
-        return program
+def _in_little_memory(program: Program) -> Program:
+    if program.name == "web":
+        return program  # it shows docstrings: the API's descriptions
     arguments = [one for one in program.arguments if one not in HEARTBEAT]
-    return replace(program, arguments=(*arguments, "--without-heartbeat"))
+    if program.name == "worker":
+        arguments.append("--without-heartbeat")  # nobody is there who would listen: Flower does not run
+    return replace(program, arguments=(*WITHOUT_DOCSTRINGS, *arguments))
 
 
 DEMO = Program("demo", ("manage.py", "sync_demo"), "sample traffic on both sides")
