@@ -28,9 +28,11 @@ EXPLAINED = re.compile(
     r"|celery\.beat\.SchedulingError|billiard\.exceptions\.(WorkerLostError|Terminated|TimeLimitExceeded)"
     r"|billiard\.einfo\.ExceptionWithTraceback.*"  # a killed process of the worker
     r"|celery\.exceptions\.Reject: \(OperationalError.*"  # a retry that the broker could not take
+    # kombu 5.6, of a connection that was closed meanwhile: the listener re-queues its keys
+    r"|celery\.exceptions\.Reject: \(AttributeError\(\"'NoneType' object has no attribute 'client'\"\), False\)"
     r"|django\.db\.utils\.OperationalError|sqlite3\.OperationalError"
-    r"|syncapp\.engine\.errors\.(ConnectionDown|TransientError|WriteConflict)"
-    r"|syncapp\.streams\.lease\.LeaseLost"
+    r"|syncapp\.mongo\.errors\.(ConnectionDown|TransientError)"
+    r"|syncapp\.store\.lease\.LeaseLost"
     r"|ConnectionRefusedError|ConnectionResetError|BrokenPipeError|TimeoutError|ConnectionError"
     r"|OSError: \[Errno …\] File too large.*"
     # the same, of what starts just then: no folder takes the file that Python tries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from tests.chaos import log_reader
@@ -38,6 +39,12 @@ def test_what_a_fault_explains_is_told_from_what_none_does() -> None:
         "celery.exceptions.Reject: (OperationalError('Connection refused'), False)"
     )
     assert not log_reader.is_explained("celery.exceptions.Reject: (KeyError('x'), False)")
+    closed = "AttributeError(\"'NoneType' object has no attribute 'client'\")"
+    assert log_reader.is_explained(f"celery.exceptions.Reject: ({closed}, False)")
+    for error in ("syncapp.mongo.errors.ConnectionDown", "syncapp.store.lease.LeaseLost"):
+        module, _, name = error.rpartition(".")
+        assert hasattr(importlib.import_module(module), name)
+        assert log_reader.is_explained(error)
     assert log_reader.is_explained("ValueError: file descriptor is None")
     assert not log_reader.is_explained("ValueError: something else")
     assert not log_reader.is_explained("KeyError: 'halted'")
