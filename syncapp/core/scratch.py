@@ -13,6 +13,11 @@ def scratch_name(run: str, purpose: str, number: int) -> str:
     return f"{PREFIX}{run}_{purpose}_{number}"
 
 
+def scratch_pattern(run: str, purpose: str) -> str:
+    """Matches all of these, and nothing else."""
+    return f"{PREFIX}{run}_{purpose}_*"
+
+
 def is_scratch(name: str) -> bool:
     """Did a self-test make it?"""
     return bool(_NAME.match(name))

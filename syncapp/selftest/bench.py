@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.scratch import scratch_name
+from syncapp.core.scratch import scratch_name, scratch_pattern
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.listing import list_collections
 from syncapp.mongo.read_commands import RAW
@@ -51,13 +51,21 @@ class Bench:
         return min(MOST_DOCUMENTS, self.settings.sync_halt_deletes)
 
     def scratch(self, purpose: str) -> str:
-        """The name of a collection that is on neither side, and is removed after the part. Raises PyMongoError."""
+        """The name of a collection that is on neither side, and is removed after the part. It may hold `most_documents`.
+        Raises PyMongoError."""
         while True:
             self.number += 1
             name = scratch_name(self.wanted.run, purpose, self.number)
             if not any(any(list_collections(self.databases[side], name)) for side in BOTH):
                 self.plan(Kind.COLLECTION, name)
                 return name
+
+    def pattern(self, kind: Kind, purpose: str) -> str:
+        """Of the scratch collections of this purpose, for a rule of this kind, which is removed after the part. Raises
+        PyMongoError."""
+        pattern = scratch_pattern(self.wanted.run, purpose)
+        self.plan(kind, pattern)
+        return pattern
 
     def unsynced(self) -> str:
         """The name of a collection that sync leaves alone, and that is removed after the part. Raises PyMongoError."""

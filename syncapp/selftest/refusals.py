@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-import bson
-
-from syncapp.core.extended_json import extended_id
 from syncapp.core.values import Side
 from syncapp.models import RejectedChange
 from syncapp.selftest.bench import ARROWS, Bench, milliseconds
@@ -20,9 +17,9 @@ from syncapp.services.rejected import retry
 RETRY_S = 0.2
 
 
-def rejected(name: str, document_id: str) -> RejectedChange | None:
-    wanted = extended_id(bson.encode({"_id": document_id}))
-    return RejectedChange.objects.filter(collection=name, document_id=wanted).first()
+def rejected(name: str) -> RejectedChange | None:
+    """The row of the one document of a scratch collection."""
+    return RejectedChange.objects.filter(collection=name).first()
 
 
 def is_refused(bench: Bench, source: Side, name: str, document: dict[str, Any], why: str) -> Iterator[Line]:
@@ -30,26 +27,26 @@ def is_refused(bench: Bench, source: Side, name: str, document: dict[str, Any], 
     bench.at(source, name).insert_one(document)
     started = time.monotonic()
     said = f"{ARROWS[source]}: the refused document was not recorded as rejected"
-    row = bench.until(lambda: rejected(name, document["_id"]), said)
+    row = bench.until(lambda: rejected(name), said)
     took = milliseconds(started)
     text = f"{ARROWS[source]}: rejected after {took:,} ms: {row.reason}"
     figures = {f"{source}RejectedMs": took}
     yield passed(text, **figures) if why in row.reason else failed(f"{text} (no word of {why})", **figures)
-    if bench.raw(source.other, name, document["_id"]) is not None:
+    if bench.raw(source.other, name) is not None:
         yield failed(f"{ARROWS[source]}: it is on the other side all the same")
 
 
-def arrives_by_retry(bench: Bench, source: Side, name: str, document_id: str, after: str) -> Line:
+def arrives_by_retry(bench: Bench, source: Side, name: str, after: str) -> Line:
     """Retried as an operator does it, once nothing refuses it any more; again if a rule was still in force."""
     started = time.monotonic()
 
     def is_settled() -> bool:
-        row = rejected(name, document_id)
+        row = rejected(name)
         if row is not None and (row.retried_at is None or row.last_at > row.retried_at):
             with suppress(Overtaken):  # it was accepted meanwhile
                 retry(RejectedChange.objects.filter(pk=row.pk))
             time.sleep(RETRY_S)
-        return row is None and bench.equal(name, document_id) is not None
+        return row is None and bench.equal(name) is not None
 
     bench.until(is_settled, f"{ARROWS[source]}: the rejected document did not arrive {after}")
     took = milliseconds(started)
@@ -62,5 +59,5 @@ def stops_nobody(bench: Bench, source: Side, name: str, document: dict[str, Any]
     bench.at(source, name).insert_one(document)
     started = time.monotonic()
     text = f"{ARROWS[source]}: a document beside the rejected one did not arrive"
-    bench.until(lambda: bench.equal(name, document["_id"]), text)
+    bench.until(lambda: bench.equal(name), text)
     return passed(f"{ARROWS[source]}: a document beside it arrives, after {milliseconds(started):,} ms")

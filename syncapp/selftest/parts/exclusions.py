@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from syncapp.core.values import Side
-from syncapp.selftest.bench import Bench, milliseconds
+from syncapp.selftest.bench import ID, Bench, milliseconds
 from syncapp.selftest.part import Part
 from syncapp.selftest.values import Line, Missed, failed, passed
 from syncapp.services.exclusions import exclude, include
@@ -14,54 +14,45 @@ from syncapp.store.selftest import Kind
 
 IN_FORCE_S = 10.0  # a changed rule takes a second or two
 BEHIND_S = 0.5  # what was written before a document that has arrived has been looked at, too
-TRIALS = 20
 
 
 def look(bench: Bench) -> Iterator[Line]:
-    name, beside = bench.scratch("exclusions"), bench.scratch("exclusions")
-    bench.plan(Kind.EXCLUSION, name)
-    exclude(name)
+    held, up, beside = bench.scratch("exclusions"), bench.scratch("exclusions"), bench.scratch("beside")
+    pattern = bench.pattern(Kind.EXCLUSION, "exclusions")
+    exclude(pattern)
     started = time.monotonic()
-    held = _first_that_stays(bench, name, beside)
+    _wait_until_in_force(bench, held, beside)
     took = milliseconds(started)
-    yield passed(
-        f"Atlas → Local: excluded, in force after {took:,} ms; a collection beside it is still pulled",
-        inForceMs=took,
-    )
-    bench.at(Side.LOCAL, name).insert_one({"_id": "up"})
+    text = f"Atlas → Local: excluded, in force after {took:,} ms; a collection beside it is still pulled"
+    yield passed(text, inForceMs=took)
+    bench.at(Side.LOCAL, up).insert_one({"_id": ID})
     started = time.monotonic()
-    bench.until(
-        lambda: bench.equal(name, "up"), "Local → Atlas: a document of the excluded collection did not go up"
-    )
+    bench.until(lambda: bench.equal(up), "Local → Atlas: a document of an excluded collection did not go up")
     took = milliseconds(started)
-    yield passed(f"Local → Atlas: still works for the excluded collection, after {took:,} ms", upMs=took)
-    if bench.raw(Side.LOCAL, name, held) is not None:
-        yield failed("A document of the excluded collection was pulled after all")
-    include(name)
+    yield passed(f"Local → Atlas: still works for excluded collections, after {took:,} ms", upMs=took)
+    if bench.equal(held):
+        yield failed("Atlas → Local: what is excluded was pulled after all")
+    include(pattern)
     started = time.monotonic()
-    bench.until(
-        lambda: bench.equal(name, held), "The document did not arrive after the exclusion was removed"
-    )
+    bench.until(lambda: bench.equal(held), "The document did not arrive after the exclusion was removed")
     took = milliseconds(started)
     yield passed(f"Included again: what was not pulled arrives, after {took:,} ms", backfilledMs=took)
 
 
-def _first_that_stays(bench: Bench, name: str, beside: str) -> str:
-    """Write to both collections on Atlas until only the one beside it is pulled. Returns the `_id` that was not."""
-    deadline = time.monotonic() + IN_FORCE_S
-    for number in range(min(TRIALS, bench.most_documents)):
-        trial = str(number)
-        bench.at(Side.ATLAS, name).insert_one({"_id": trial})
-        bench.at(Side.ATLAS, beside).insert_one({"_id": trial})
+def _wait_until_in_force(bench: Bench, held: str, beside: str) -> None:
+    """Write to both collections on Atlas until only the one beside the excluded one is pulled."""
+    deadline, number = time.monotonic() + IN_FORCE_S, 0
+    while time.monotonic() < deadline:
+        number += 1
+        for name in (held, beside):
+            bench.at(Side.ATLAS, name).update_one({"_id": ID}, {"$set": {"n": number}}, upsert=True)
         bench.until(
-            lambda one=trial: bench.raw(Side.LOCAL, beside, one),  # type: ignore[misc]
+            lambda: bench.equal(beside),
             "Atlas → Local: a document of a collection that is not excluded did not arrive",
         )
         time.sleep(BEHIND_S)
-        if bench.raw(Side.LOCAL, name, trial) is None:
-            return trial
-        if time.monotonic() > deadline:
-            break
+        if not bench.equal(held):
+            return
     raise Missed(f"Atlas → Local: the collection was excluded, and is still pulled after {IN_FORCE_S:.0f} s")
 
 

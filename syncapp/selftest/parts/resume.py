@@ -11,7 +11,7 @@ from bson.raw_bson import RawBSONDocument
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.change_stream import ChangeStream, token_position
 from syncapp.mongo.read_commands import RAW
-from syncapp.selftest.bench import NAMES, Bench, milliseconds
+from syncapp.selftest.bench import ID, NAMES, Bench, milliseconds
 from syncapp.selftest.part import Part
 from syncapp.selftest.values import Line, Missed, passed
 from syncapp.store.tokens import InvalidToken, load_token
@@ -26,11 +26,11 @@ def look(bench: Bench) -> Iterator[Line]:
         behind = max(0, (_now(bench, side) >> 32) - (token_position(tokens[side]) >> 32))
         text = f"{NAMES[side]}: the resume token is saved and valid, {behind:,} s behind the server"
         yield passed(text, **{f"{side}BehindSeconds": behind})
-    name = bench.scratch("resume")
+    names = {side: bench.scratch("resume") for side in BOTH}
     started = time.monotonic()
-    written = {side: _write(bench, side, name) for side in BOTH}
+    written = {side: _write(bench, side, names[side]) for side in BOTH}
     for side in BOTH:
-        yield _delivers(bench, side, name, tokens[side])
+        yield _delivers(bench, side, names[side], tokens[side])
     for side in BOTH:
         bench.until(
             lambda one=side: token_position(_saved(bench, one)) >= written[one],  # type: ignore[misc]
@@ -54,7 +54,7 @@ def _saved(bench: Bench, side: Side) -> Mapping[str, Any]:
 
 def _write(bench: Bench, side: Side, name: str) -> int:
     """The position of a write, at most."""
-    bench.at(side, name).insert_one({"_id": side.value})
+    bench.at(side, name).insert_one({"_id": ID})
     return _now(bench, side)
 
 
@@ -70,7 +70,7 @@ def _delivers(bench: Bench, side: Side, name: str, token: Mapping[str, Any]) -> 
     stream = ChangeStream.open(bench.databases[side], stages, 10, token)
     try:
         bench.until(
-            lambda: side.value in _ids(stream),
+            lambda: ID in _ids(stream),
             f"{NAMES[side]}: a stream after the saved token delivers nothing",
         )
     finally:

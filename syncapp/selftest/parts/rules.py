@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from syncapp.core.values import Side
-from syncapp.selftest.bench import Bench, milliseconds
+from syncapp.core.values import BOTH, Side
+from syncapp.selftest.bench import ID, Bench, milliseconds
 from syncapp.selftest.part import Part
 from syncapp.selftest.refusals import arrives_by_retry, is_refused, rejected, stops_nobody
 from syncapp.selftest.values import Line, Missed, passed
@@ -15,39 +15,36 @@ from syncapp.store.selftest import Kind
 
 SCHEMA = {"required": ["price"], "properties": {"price": {"type": "number"}}}
 IN_FORCE_S = 10.0
-TRIALS = 20
 
 
 def look(bench: Bench) -> Iterator[Line]:
-    name = bench.scratch("rules")
-    bench.plan(Kind.RULE, name)
-    set_rule(name, SCHEMA)
+    pattern = bench.pattern(Kind.RULE, "rules")
+    set_rule(pattern, SCHEMA)
     started = time.monotonic()
-    _wait_until_in_force(bench, name)
+    _wait_until_in_force(bench)
     took = milliseconds(started)
     yield passed(f"The validation rule is in force, after {took:,} ms", inForceMs=took)
-    for source in (Side.LOCAL, Side.ATLAS):
-        yield from is_refused(bench, source, name, {"_id": f"bad-{source}", "price": "a text"}, name)
-        yield stops_nobody(bench, source, name, {"_id": f"good-{source}", "price": 1})
-    remove_rule(name)
-    for source in (Side.LOCAL, Side.ATLAS):
-        yield arrives_by_retry(bench, source, name, f"bad-{source}", "after the rule was removed")
+    held = {side: bench.scratch("rules") for side in BOTH}
+    for source in BOTH:
+        yield from is_refused(bench, source, held[source], {"_id": ID, "price": "a text"}, pattern)
+        yield stops_nobody(bench, source, bench.scratch("rules"), {"_id": ID, "price": 1})
+    remove_rule(pattern)
+    for source in BOTH:
+        yield arrives_by_retry(bench, source, held[source], "after the rule was removed")
 
 
-def _wait_until_in_force(bench: Bench, name: str) -> None:
-    """Documents that it does not allow are written until one of them is held back."""
-    deadline = time.monotonic() + IN_FORCE_S
-    for number in range(min(TRIALS, bench.most_documents)):
-        trial = f"trial-{number}"
-        bench.at(Side.LOCAL, name).insert_one({"_id": trial})
+def _wait_until_in_force(bench: Bench) -> None:
+    """A document that it does not allow is written until it is held back."""
+    name, deadline, number = bench.scratch("rules"), time.monotonic() + IN_FORCE_S, 0
+    while time.monotonic() < deadline:
+        number += 1
+        bench.at(Side.LOCAL, name).update_one({"_id": ID}, {"$set": {"n": number}}, upsert=True)
         bench.until(
-            lambda one=trial: rejected(name, one) or bench.equal(name, one),  # type: ignore[misc]
+            lambda: rejected(name) or bench.equal(name),
             "Local → Atlas: a document was neither rejected, nor did it arrive",
         )
-        if rejected(name, trial):
+        if rejected(name):
             return
-        if time.monotonic() > deadline:
-            break
         time.sleep(0.3)
     raise Missed(f"The validation rule is not in force after {IN_FORCE_S:.0f} s")
 
