@@ -23,8 +23,9 @@ from syncapp.core.content import document_key, id_of
 from syncapp.core.scratch import PREFIX, is_scratch
 from syncapp.core.values import ABSENT, BOTH, DocumentKey, Side
 from syncapp.models import ComparisonRun, Conflict, RejectedChange
-from syncapp.mongo.error_text import describe
+from syncapp.mongo.error_text import NAMES, describe
 from syncapp.mongo.read_commands import RAW
+from syncapp.process.django_calls import drop_broken_connections
 from syncapp.services import exclusions, validation
 from syncapp.services.errors import NotFound
 from syncapp.store import conflicts, halts
@@ -37,25 +38,38 @@ from syncapp.store.states import read_states
 
 SECONDS = 25.0  # for the documents of a killed self-test's transaction, which stay locked for some time
 SETTLE_S = 20.0
+LEFT = "The next self-test removes what is left"
 Databases = Mapping[Side, Database[Any]]
 
 
 def clean_up(databases: Databases) -> str:
-    """Remove everything that was noted as made. Returns what is left for the next self-test, and why; empty: nothing."""
+    """Remove everything that was noted as made. Returns why something is left for the next self-test; empty: nothing is."""
+    local = databases.get(Side.LOCAL)
+    if local is None:
+        return ""  # nothing could be noted, so nothing was made
     try:
-        made = record.planned(databases[Side.LOCAL])
-        if not made:
-            return ""
-        _remove(databases, made)
+        if made := record.planned(local):
+            _remove_rules(local, [one for one in made if one.kind in _IN_DJANGO])
+            return _remove_collections(databases, [one for one in made if one.kind not in _IN_DJANGO])
     except (PyMongoError, DatabaseError) as error:
-        return f"The next self-test removes what this one has left: {describe(error)}"
+        drop_broken_connections(error)
+        return f"{LEFT}: {describe(error)}"
     return ""
 
 
-def _remove(databases: Databases, made: Sequence[Made]) -> None:
+def _remove_rules(local: Database[Any], made: Sequence[Made]) -> None:
+    """First: they would hold back the deletes."""
     for one in made:
-        if act := _IN_DJANGO.get(one.kind):
-            act(one.name)
+        _IN_DJANGO[one.kind](one.name)
+    if made:
+        record.gone(local, made)
+
+
+def _remove_collections(databases: Databases, made: Sequence[Made]) -> str:
+    if not made:
+        return ""
+    if away := [side for side in BOTH if side not in databases]:
+        return f"{LEFT}: {NAMES[away[0]]} cannot be used"
     names = [one.name for one in made if one.kind is Kind.COLLECTION]
     with pymongo.timeout(SECONDS):
         _empty(databases, names)
@@ -66,6 +80,7 @@ def _remove(databases: Databases, made: Sequence[Made]) -> None:
         _forget_runs(databases[Side.LOCAL], names)
         _forget_records(databases[Side.LOCAL], names)
         record.gone(databases[Side.LOCAL], made)
+    return ""
 
 
 def remove_strays(databases: Databases) -> None:

@@ -15,8 +15,10 @@ from pymongo.errors import PyMongoError
 
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.values import Side
-from syncapp.mongo.error_text import describe
+from syncapp.mongo.error_text import describe, says_what_fails
 from syncapp.mongo.errors import SyncError
+from syncapp.process.django_calls import drop_broken_connections
+from syncapp.rules.switches import audit
 from syncapp.selftest import ready
 from syncapp.selftest.bench import Bench
 from syncapp.selftest.cleanup import clean_up, remove_strays
@@ -24,7 +26,7 @@ from syncapp.selftest.part import Part
 from syncapp.selftest.values import Line, Missed, Result, as_document, failed
 from syncapp.services.databases import database
 from syncapp.services.errors import Overtaken, ServiceError, Unreachable
-from syncapp.services.selftest import PROCESS, already_running
+from syncapp.services.selftest import ACTION, PROCESS, already_running
 from syncapp.store import selftest as record
 from syncapp.store.selftest import State, Wanted
 
@@ -71,13 +73,22 @@ class Run:
         local = self._local
         if local is None:
             return  # nothing can be made, so nothing has to be noted
-        wanted = self.bench.wanted
-        mine = (
-            record.adopt(local, wanted.run) if self.reserved else record.reserve(local, wanted, State.RUNNING)
-        )
-        if not mine:
-            raise Overtaken(already_running(record.load(local)))
+        try:
+            if not self._take(local):
+                raise Overtaken(already_running(record.load(local)))
+        except PyMongoError as error:
+            raise Unreachable(says_what_fails(Side.LOCAL, error)) from error
         threading.Thread(target=self._renew, args=(local,), name="self-test", daemon=True).start()
+
+    def _take(self, local: Database[Any]) -> bool:
+        wanted = self.bench.wanted
+        if self.reserved:
+            return record.adopt(local, wanted.run)
+        if not record.reserve(local, wanted, State.RUNNING):
+            return False
+        with suppress(DatabaseError):  # the parts say it
+            audit(None, ACTION, ", ".join(wanted.parts))
+        return True
 
     def _renew(self, local: Database[Any]) -> None:
         while not self._over.wait(RENEW_S):
@@ -85,9 +96,11 @@ class Run:
                 record.renew(local, self.bench.wanted.run)
 
     def _clean_up_earlier(self) -> None:
+        clean_up(
+            self.bench.databases
+        )  # what it cannot do, it cannot do after a part either, and that is said then
         if len(self.bench.databases) == len(Side):
-            with suppress(PyMongoError):  # the parts say it
-                clean_up(self.bench.databases)
+            with suppress(PyMongoError):  # the parts meet it, too
                 remove_strays(self.bench.databases)
 
     def _test(self, part: Part) -> None:
@@ -97,8 +110,7 @@ class Run:
             for line in self._lines(part):
                 self._add(part, result, line, started)
         finally:
-            left = self._clean_up()
-            if left:
+            if left := clean_up(self.bench.databases):
                 self._add(part, result, failed(left), started)
             result.seconds = time.monotonic() - started
         self._note("")
@@ -115,6 +127,7 @@ class Run:
         except ServiceError as error:
             yield failed(error.detail)
         except (PyMongoError, SyncError, DatabaseError) as error:
+            drop_broken_connections(error)
             yield failed(describe(error))
 
     def _with_reason(self, text: str) -> str:
@@ -129,9 +142,6 @@ class Run:
         result.seconds = time.monotonic() - started
         self.tell(part, line)
         self._note(part.name)
-
-    def _clean_up(self) -> str:
-        return clean_up(self.bench.databases) if len(self.bench.databases) == len(Side) else ""
 
     @property
     def _local(self) -> Database[Any] | None:

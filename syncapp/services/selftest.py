@@ -20,7 +20,7 @@ from syncapp.services.errors import NotPossible, Overtaken
 from syncapp.store import selftest as record
 from syncapp.store.selftest import OPEN, Selftest, State, Wanted
 
-PROCESS = "self-test"
+PROCESS = ACTION = "self-test"  # in the servers' log; in the audit log
 COMMAND = "sync_selftest"
 LONGEST_SECONDS, HIGHEST_RATE = 3_600, 10_000
 
@@ -40,7 +40,7 @@ def start(
     with local_database(PROCESS) as local:
         if not record.reserve(local, one, State.WAITING):
             raise Overtaken(already_running(record.load(local)))
-        audit(user, "self-test", ", ".join(parts))
+        audit(user, ACTION, ", ".join(parts))
         _spawn(one.run)
         found = record.load(local)
     if found is None:

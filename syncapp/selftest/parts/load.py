@@ -12,7 +12,7 @@ from syncapp.selftest.traffic import Traffic, rate_of
 from syncapp.selftest.values import Line, passed
 
 SECONDS = 60.0
-SHARE = 0.5  # of what one client can write
+SHARE = 0.25  # of what one client can write
 
 
 def look(bench: Bench) -> Iterator[Line]:
