@@ -36,7 +36,7 @@ from syncapp.store.run import OPEN
 from syncapp.store.selftest import Kind, Made
 from syncapp.store.states import read_states
 
-SECONDS = 25.0  # for the documents of a killed self-test's transaction, which stay locked for some time
+SECONDS = 60.0  # documents in a transaction of a killed self-test stay locked for some time
 SETTLE_S = 20.0
 LEFT = "The next self-test removes what is left"
 Databases = Mapping[Side, Database[Any]]

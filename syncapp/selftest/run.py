@@ -96,9 +96,7 @@ class Run:
                 record.renew(local, self.bench.wanted.run)
 
     def _clean_up_earlier(self) -> None:
-        clean_up(
-            self.bench.databases
-        )  # what it cannot do, it cannot do after a part either, and that is said then
+        clean_up(self.bench.databases)  # what it cannot do, it says after the first part
         if len(self.bench.databases) == len(Side):
             with suppress(PyMongoError):  # the parts meet it, too
                 remove_strays(self.bench.databases)
