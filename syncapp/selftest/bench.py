@@ -28,6 +28,7 @@ MOST_DOCUMENTS = 40  # in a scratch collection
 ARROWS = {Side.ATLAS: "Atlas → Local", Side.LOCAL: "Local → Atlas"}  # by the side of the write
 NAMES = {Side.ATLAS: "Atlas", Side.LOCAL: "Local"}
 ID = "1"
+UNSYNCED = {Side.LOCAL: Kind.LOCAL_ONLY, Side.ATLAS: Kind.ATLAS_ONLY}
 
 
 @dataclass
@@ -67,11 +68,12 @@ class Bench:
         self.plan(kind, pattern)
         return pattern
 
-    def unsynced(self) -> str:
-        """The name of a collection that sync leaves alone, and that is removed after the part. Raises PyMongoError."""
+    def unsynced(self, side: Side) -> str:
+        """The name of a collection of this side that sync leaves alone, and that is removed after the part. Raises
+        PyMongoError."""
         self.number += 1
         name = f"{SCRATCH}{self.wanted.run}_{self.number}"
-        self.plan(Kind.UNSYNCED, name)
+        self.plan(UNSYNCED[side], name)
         return name
 
     def plan(self, kind: Kind, name: str) -> None:

@@ -26,6 +26,7 @@ from syncapp.models import ComparisonRun, Conflict, RejectedChange
 from syncapp.mongo.error_text import NAMES, describe
 from syncapp.mongo.read_commands import RAW
 from syncapp.process.django_calls import drop_broken_connections
+from syncapp.selftest.bench import UNSYNCED
 from syncapp.services import exclusions, validation
 from syncapp.services.errors import NotFound
 from syncapp.store import conflicts, halts
@@ -37,7 +38,7 @@ from syncapp.store.selftest import Kind, Made
 from syncapp.store.states import read_states
 
 SECONDS = 60.0  # documents in a transaction of a killed self-test stay locked for some time
-SETTLE_S = 20.0
+SETTLE_S = 10.0
 LEFT = "The next self-test removes what is left"
 Databases = Mapping[Side, Database[Any]]
 
@@ -50,7 +51,8 @@ def clean_up(databases: Databases) -> str:
     try:
         if made := record.planned(local):
             _remove_rules(local, [one for one in made if one.kind in _IN_DJANGO])
-            return _remove_collections(databases, [one for one in made if one.kind not in _IN_DJANGO])
+            _drop_unsynced(databases, made)
+            return _remove_collections(databases, [one for one in made if one.kind is Kind.COLLECTION])
     except (PyMongoError, DatabaseError) as error:
         drop_broken_connections(error)
         return f"{LEFT}: {describe(error)}"
@@ -65,18 +67,26 @@ def _remove_rules(local: Database[Any], made: Sequence[Made]) -> None:
         record.gone(local, made)
 
 
+def _drop_unsynced(databases: Databases, made: Sequence[Made]) -> None:
+    for side, database in databases.items():
+        mine = [one for one in made if one.kind is UNSYNCED[side]]
+        for one in mine:
+            database.drop_collection(one.name)
+        if mine:
+            record.gone(databases[Side.LOCAL], mine)
+
+
 def _remove_collections(databases: Databases, made: Sequence[Made]) -> str:
     if not made:
         return ""
     if away := [side for side in BOTH if side not in databases]:
         return f"{LEFT}: {NAMES[away[0]]} cannot be used"
-    names = [one.name for one in made if one.kind is Kind.COLLECTION]
+    names = [one.name for one in made]
     with pymongo.timeout(SECONDS):
         _empty(databases, names)
         for side in (Side.ATLAS, Side.LOCAL):
-            for one in made:
-                if one.kind in (Kind.COLLECTION, Kind.UNSYNCED):
-                    databases[side].drop_collection(one.name)
+            for name in names:
+                databases[side].drop_collection(name)
         _forget_runs(databases[Side.LOCAL], names)
         _forget_records(databases[Side.LOCAL], names)
         record.gone(databases[Side.LOCAL], made)

@@ -29,7 +29,7 @@ LEAST_RATE = 2.0
 
 def writes_a_second(bench: Bench, side: Side) -> float:
     """What one client can write there at the moment, into a collection that sync leaves alone. Raises PyMongoError."""
-    there = bench.at(side, bench.unsynced())
+    there = bench.at(side, bench.unsynced(side))
     there.insert_one({"_id": 1, "n": 0})  # the collection is made before the measurement
     started, number = time.monotonic(), 0
     while (took := time.monotonic() - started) < MEASURE_S:

@@ -42,7 +42,8 @@ class Kind(StrEnum):
     EXCLUSION = "exclusion"
     RULE = "validation rule"
     COLLECTION = "collection"
-    UNSYNCED = "collection that is not synchronised"
+    LOCAL_ONLY = "collection of the local side that is not synchronised"
+    ATLAS_ONLY = "collection of Atlas that is not synchronised"
 
 
 class Made(NamedTuple):

@@ -32,17 +32,16 @@ SILENT = timedelta(seconds=15)  # a working listener reports each second
 
 def look(bench: Bench) -> Iterator[Line]:
     yield from _servers(bench)
-    broker_answers = True
-    for line in _shown(broker.look(Setup(bench.settings))):
-        broker_answers = broker_answers and line.ok
-        yield line
-    if broker_answers:
-        yield from _shown(workers.look(Setup(bench.settings)), notes=True)
+    setup = Setup(bench.settings)
+    tasks = [*_shown(broker.look(setup))]
+    if all(line.ok for line in tasks):
+        tasks += _shown(workers.look(setup), notes=True)
+    yield from tasks
+    yield _switch(switches.show())
     if Side.LOCAL in bench.databases:
         yield _listener(bench)
-    yield _switch(switches.show())
-    if Side.LOCAL in bench.databases and broker_answers:
-        yield _beat(bench)
+        if all(line.ok for line in tasks):  # otherwise nothing that beat sends would be seen
+            yield _beat(bench)
 
 
 def _servers(bench: Bench) -> Iterator[Line]:
@@ -54,7 +53,7 @@ def _servers(bench: Bench) -> Iterator[Line]:
         for side in BOTH:
             if side in found:
                 yield from _shown(servers.look(setup, side))
-                scratch = bench.unsynced() if Side.LOCAL in bench.databases else ""
+                scratch = bench.unsynced(side) if Side.LOCAL in bench.databases else ""
                 tried = privileges.ask(found[side], scratch)
                 yield from _shown(privileges.judge(side, setup.database_name(side), tried))
     finally:
