@@ -204,7 +204,7 @@ def test_a_worker_that_is_away_is_one_line(device: Device) -> None:
 
 
 def test_beat_that_is_away_is_one_line(device: Device) -> None:
-    device.stop("beat")
+    device.kill("beat")
     try:
         code, found = selftest(device, "basic")
     finally:
