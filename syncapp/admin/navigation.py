@@ -11,10 +11,10 @@ from django.utils.text import capfirst
 
 from syncapp.conf.settings import get_settings
 from syncapp.models import Instance
-from syncapp.services.roles import may_see
+from syncapp.services.roles import may_operate, may_see
 
 # Pages below the device's with their own or other entries in the sidebar
-BELOW_DEVICE = ("syncapp_first_run", "syncapp_halts", "syncapp_document")
+BELOW_DEVICE = ("syncapp_first_run", "syncapp_halts", "syncapp_document", "syncapp_selftest")
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -48,6 +48,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 to("filter_alt", "syncapp.excludedcollection"),
                 to("rule", "syncapp.validationrule"),
                 to("compare_arrows", "syncapp.comparisonrun"),
+                _selftest(user),
                 to("devices", "syncapp.instance", active=_is_device_page(request)),
                 to("bookmark", "syncapp.resumetoken"),
             ],
@@ -87,6 +88,12 @@ def _halts(user: Any) -> dict[str, Any] | None:
     if not may_see(user, "syncapp.instance"):
         return None
     return {"title": "Halts", "icon": "front_hand", "link": reverse("admin:syncapp_halts")}
+
+
+def _selftest(user: Any) -> dict[str, Any] | None:
+    if not may_operate(user):
+        return None
+    return {"title": "Self-test", "icon": "checklist", "link": reverse("admin:syncapp_selftest")}
 
 
 def _first_run(user: Any) -> dict[str, Any] | None:

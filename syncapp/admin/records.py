@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from syncapp.admin import document, first_run, halts
+from syncapp.admin import document, first_run, halts, selftest
 from syncapp.admin.base import ReadOnlyAdmin, block
 from syncapp.core.plain_ids import shorter
 from syncapp.models import AuditEntry, Instance, MetricMinute
@@ -67,6 +67,8 @@ class InstanceAdmin(ReadOnlyAdmin):
             path("first-run/", view(first_run.page), name=first_run.NAME),
             path("first-run/progress/", view(first_run.progress), name=first_run.PROGRESS),
             path("document/", view(document.page), name=document.NAME),
+            path("selftest/", view(selftest.page), name=selftest.NAME),
+            path("selftest/progress/", view(selftest.progress), name=selftest.PROGRESS),
             *super().get_urls(),
         ]
 

@@ -22,6 +22,7 @@ from syncapp.api.rejected import (
 )
 from syncapp.api.resume_tokens import ResumeTokens
 from syncapp.api.runs import Resync, RunCancel, RunOne, Runs, Verify
+from syncapp.api.selftest import SelftestView
 from syncapp.api.switches import Pause, Toggle
 from syncapp.api.token import GetToken
 from syncapp.api.validation import Validation
@@ -29,6 +30,7 @@ from syncapp.api.validation import Validation
 sync = [
     path("health", SyncHealth.as_view(), name="sync-health"),
     path("doctor", Doctor.as_view(), name="sync-doctor"),
+    path("selftest", SelftestView.as_view(), name="sync-selftest"),
     path("metrics", SyncMetrics.as_view(), name="sync-metrics"),
     path("conflicts", ConflictList.as_view(), name="sync-conflicts"),
     path("conflicts/<int:pk>", ConflictOne.as_view(), name="sync-conflict"),

@@ -170,10 +170,20 @@ def forget_copied(local: Database[Any], before: dt.datetime) -> int:
         one["_id"]
         for one in local[CONFLICTS].find({"head": True, "copied": True, "at": {"$lt": before}}, {"_id": 1})
     ]
-    for name in old:
+    _forget(local, old)
+    return len(old)
+
+
+def forget_collections(local: Database[Any], names: Iterable[str]) -> None:
+    """Remove the records of these collections, and their versions. Raises PyMongoError."""
+    query = {"head": True, "c": {"$in": list(names)}}
+    _forget(local, [one["_id"] for one in local[CONFLICTS].find(query, {"_id": 1})])
+
+
+def _forget(local: Database[Any], heads: Iterable[str]) -> None:
+    for name in heads:
         # The versions' ids start with the head's; ";" is the character after ":"
         local[CONFLICTS].delete_many({"_id": {"$gte": name, "$lt": f"{name};"}})
-    return len(old)
 
 
 def ensure_indexes(local: Database[Any]) -> None:

@@ -202,6 +202,11 @@ def end_kind(local: Database[Any], kind: Kind, side: Side) -> None:
     local[HALTS].delete_many({"kind": kind.value, "side": side.value})
 
 
+def end_collections(local: Database[Any], names: Iterable[str]) -> None:
+    """Remove halts of collections that are gone for good. Raises PyMongoError."""
+    local[HALTS].delete_many({"collection": {"$in": list(names)}})
+
+
 def _load(found: Mapping[str, Any]) -> Halt:
     return Halt(
         found["_id"],

@@ -35,6 +35,7 @@ REFUSED = "refused"
 REJECTED_BEHIND = "kept-behind"
 REJECTED_EMPTIED = "kept-emptied"
 RULES = "rules"
+SELFTEST = "selftest"
 
 
 def token_id(side: Side) -> str:

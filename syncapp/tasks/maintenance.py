@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import structlog
 from celery import shared_task
 
+from syncapp.store.selftest import BEAT_TASK
+
 QUEUE = "maintenance"  # also the default queue
 FOLD_SECONDS = 90
 log = structlog.get_logger(__name__)
@@ -73,3 +75,13 @@ def fold_landed_pushes() -> None:
         count = fold(local, FOLD_SECONDS)
     if count:
         log.info("Acknowledged pushes compacted", event_name="pushes_folded", count=count)
+
+
+@shared_task(name=BEAT_TASK, soft_time_limit=20, time_limit=30)
+def answer_beat(name: str) -> None:
+    """Beat has sent the periodic task `name`, for which a self-test waits."""
+    from syncapp.services.databases import local_database
+    from syncapp.store.selftest import note_beat
+
+    with _waits("answering a self-test"), local_database("maintenance") as local:
+        note_beat(local, name)

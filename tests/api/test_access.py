@@ -41,6 +41,7 @@ CHANGES = [
     ("put", f"{ROOT}/rules/validation", {"pattern": "x", "schema": {}}),
     ("delete", f"{ROOT}/rules/validation", {"pattern": "x"}),
     ("post", f"{ROOT}/halts/answer", {"id": "x", "answer": "y"}),
+    ("post", f"{ROOT}/selftest", {"parts": ["basic"]}),
 ]
 
 

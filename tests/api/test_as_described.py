@@ -21,7 +21,7 @@ from syncapp.api import doctor
 from syncapp.api.token import TokenThrottle
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
-from syncapp.services import databases
+from syncapp.services import databases, selftest
 from tests.api.conftest import ROOT, Change, client_of
 from tests.support import rows
 
@@ -47,6 +47,7 @@ def server(
         celery_broker_url=redis_server.url.removesuffix("/0") + "/15",
     )
     monkeypatch.setattr(doctor, "get_settings", databases.get_settings)
+    monkeypatch.setattr(selftest, "_spawn", lambda run: None)
     # A connection for each request: this server takes what it did not read of a body for the next request
     monkeypatch.setattr(WSGIRequestHandler, "protocol_version", "HTTP/1.0")
     monkeypatch.setattr(TokenThrottle, "rate", "10000/s")

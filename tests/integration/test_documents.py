@@ -22,7 +22,7 @@ from tests.support.shell import Shell
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("typed_programs")]
 FAILED = re.compile(
     r"ALERT|CommandError|Traceback|Unknown command|unrecognized|usage:|command not found|syntax error|No such file"
-    r"|FAILED|jq: error|parse error|\"detail\"|Not done|No such container"
+    r"|Not in order|FAILED|jq: error|parse error|\"detail\"|Not done|No such container"
 )
 RUN = [block for block in all_blocks("sh", "cron") if block.is_run or block.language == "cron"]
 PAUSE = re.compile(r"^sleep \d+\n", re.M)
@@ -90,8 +90,8 @@ def write_data(device: Device, *, equal: bool) -> None:
 
 @contextmanager
 def reading(device: Device, folder: Path) -> Iterator[Reader]:
-    """Its web process runs, and an operator has a token."""
-    device.launch("web")
+    """Its web process and beat run, and an operator has a token."""
+    device.launch("web", "beat")  # which the self-test asks
     shell = Shell(folder / "shell", device.home, device.settings)
     with shell.running():
         reader = Reader(device, shell, folder)

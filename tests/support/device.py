@@ -133,7 +133,7 @@ class Device(DjangoRows):
         for name in list(self._running):
             if name.startswith("worker"):
                 self.wait_for_line(name, " ready.", timeout)
-            else:
+            elif name.startswith("listener"):
                 self.wait_for_line(name, "Local Change Stream started successfully", timeout)
                 if self.settings["BIDIRECTIONAL_SYNC_ENABLED"] == "true":
                     self.wait_for_line(name, "Atlas Change Stream started successfully", timeout)

@@ -29,11 +29,11 @@ class Tried:
     in_a_set: bool = True  # False: operations of replica sets could not be tried
 
 
-def ask(database: Database[Any]) -> Tried:
-    """Raises PyMongoError if the server does not answer."""
-    scratch = database[f"{SCRATCH}{uuid.uuid4().hex[:8]}"]
+def ask(database: Database[Any], scratch: str = "") -> Tried:
+    """`scratch`: the name of a collection to try it in. Raises PyMongoError if the server does not answer."""
+    scratch = scratch or f"{SCRATCH}{uuid.uuid4().hex[:8]}"
     forbidden, failed, in_a_set = [], [], True
-    for name, act in _acts(database, scratch.name).items():
+    for name, act in _acts(database, scratch).items():
         try:
             act()
         except OperationFailure as error:
