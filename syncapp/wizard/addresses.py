@@ -13,7 +13,7 @@ from syncapp.core.values import Side
 from syncapp.wizard.questions import Ask
 
 KEEP = "keep"
-NAMES = {Side.LOCAL: "local MongoDB", Side.ATLAS: "MongoDB Atlas"}
+NAMES = {Side.LOCAL: "the local MongoDB", Side.ATLAS: "MongoDB Atlas"}
 OPTIONS = {Side.LOCAL: "--local-uri", Side.ATLAS: "--atlas-uri"}
 FORMS = {
     Side.LOCAL: "mongodb://localhost:27017/shop",
@@ -32,7 +32,7 @@ TryOut = Callable[[Side, str], str]
 def settle(ask: Ask, side: Side, given: str, present: str, try_out: TryOut) -> tuple[str, bool]:
     """The address, and whether its server passed. `given`: by option. `present`: in `.env`. Raises NotPossible if nobody
     can be asked and it does not."""
-    question, offered, failed = f"Address of the {NAMES[side]}, for instance {FORMS[side]}", present, False
+    question, offered, failed = f"Address of {NAMES[side]}, for instance {FORMS[side]}", present, False
     while True:
         text, given = given or ask.text(question, OPTIONS[side], offered, mask_address(offered)), ""
         if failed and text == KEEP:

@@ -1,7 +1,8 @@
 """`.env` with other values: all other lines and comments stay as they are. It is replaced as a whole or not at all, and
 nobody but its owner can read it or its predecessor.
 
-A value is written so that Isthmus, a shell (`. ./.env`) and compose read the same.
+A value is written so that Isthmus and a shell (`. ./.env`) read the same; so does compose, except for a value with both
+' and `, which shell and compose escape differently.
 """
 
 from __future__ import annotations

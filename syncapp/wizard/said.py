@@ -74,7 +74,7 @@ def about_start(values: Mapping[str, str], taken: Mapping[str, InForce], running
     else:
         enabled = taken[ENABLED].next or taken[ENABLED].text
         if enabled == "false":
-            yield "Two-way sync is disabled from the next start on"
+            yield "Two-way sync is disabled" + (" from the next start on" if taken[ENABLED].next else "")
         elif values[ENABLED] == "false":
             yield (
                 f"Two-way sync stays enabled: it was enabled at run time, and {ENABLED}=false stood in .env at the last start"

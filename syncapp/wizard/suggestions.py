@@ -14,6 +14,7 @@ from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
 
 from syncapp.core.values import Side
 from syncapp.store.first_run import Counts
@@ -115,15 +116,20 @@ def look(databases: Mapping[Side, Database[Any]], names: Iterable[str]) -> list[
     return [_look(database, name) for name in names for database in databases.values()]
 
 
+def _expires(index: Mapping[str, Any]) -> bool:
+    return isinstance(index.get("expireAfterSeconds"), int | float)
+
+
 def _look(database: Database[Any], name: str) -> CollectionFacts:
+    # Statistics refuse the concern "majority" of our connections
+    collection = database.get_collection(name, read_concern=ReadConcern("local"))
+    statistics: dict[str, Any] = {"latencyStats": {}, "storageStats": {}}
     try:
-        indexes = list(database[name].list_indexes())
-        statistics: dict[str, Any] = {"latencyStats": {}, "storageStats": {}}
-        (found, *_) = database[name].aggregate([{"$collStats": statistics}])
+        lifetimes = [int(one["expireAfterSeconds"]) for one in collection.list_indexes() if _expires(one)]
+        (found, *_) = collection.aggregate([{"$collStats": statistics}])
     except (OperationFailure, ValueError):  # it does not exist on this side, or may not be asked
         return CollectionFacts(name)
     storage = found.get("storageStats", {})
-    lifetimes = [int(index["expireAfterSeconds"]) for index in indexes if "expireAfterSeconds" in index]
     return CollectionFacts(
         name,
         int(storage.get("count", 0)),

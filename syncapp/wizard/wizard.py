@@ -194,5 +194,6 @@ def _opened(settings: SyncSettings, stack: ExitStack) -> Iterator[tuple[Side, Da
 def _patterns_of(settings: SyncSettings, taken: Mapping[str, Any]) -> list[str]:
     """What is excluded now: at run time, else in `.env`, else by default. Reserved names are never synchronised
     anyway."""
-    now = taken[EXCLUDED].value if taken else settings.bidirectional_excluded_collections
+    there = settings.bidirectional_excluded_collections
+    now = taken[EXCLUDED].value if taken and set(taken[EXCLUDED].value) != set(there) else there
     return [one for one in now if not is_reserved(one)]

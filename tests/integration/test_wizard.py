@@ -102,7 +102,7 @@ def test_from_two_servers_to_a_product_that_starts(fresh: Fresh) -> None:
         person.reads("allowed: mongodb://host:port/database")
         person.types(fresh.uris[0])
         person.reads("The local database is a replica set")
-        person.reads("Address of the MongoDB Atlas")
+        person.reads("Address of MongoDB Atlas")
         person.types(DEAD)
         person.reads("✗ Atlas cannot be reached")
         person.reads("Enter to try the same again")
@@ -205,7 +205,7 @@ def test_without_questions_and_a_second_time(fresh: Fresh) -> None:
 def test_ctrl_c_and_an_ended_input_leave_everything_as_it_was(fresh: Fresh) -> None:
     fresh.env.write_text("PORT=5001\n")
     with fresh.person("--local-uri", fresh.uris[0]) as person:
-        person.reads("Address of the MongoDB Atlas")
+        person.reads("Address of MongoDB Atlas")
         person.presses_ctrl_c()
         assert person.leaves() == 130
         assert "Nothing was written" in person.screen

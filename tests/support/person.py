@@ -15,14 +15,12 @@ class Person:
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         self._terminal, other = os.openpty()
         self.process = subprocess.Popen(
-            command,
+            ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
             cwd=folder,
             env={**environment, "TERM": "dumb"},
             stdin=other,
             stdout=other,
             stderr=other,
-            start_new_session=True,
-            preexec_fn=_control_terminal,
         )
         os.close(other)
         self.screen = ""
@@ -65,10 +63,3 @@ class Person:
             return False
         self.screen += read.decode(errors="replace").replace("\r\n", "\n")
         return bool(read)
-
-
-def _control_terminal() -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

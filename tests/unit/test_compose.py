@@ -166,8 +166,9 @@ def test_compose_reads_the_env_of_the_wizard_as_isthmus_does(tmp_path: Path) -> 
     folder = compose.project(tmp_path, {})
     values = {
         **OWN,
-        "MONGODB_URI": "mongodb://u:a'b$HOME`!;@h/shop?appName=x y",
-        "POSTGRES_PASSWORD": "p\"$x'`\\n",
+        "MONGODB_URI": "mongodb://u:a'b$HOME!;@h/shop?appName=x y",
+        "MONGODB_ATLAS_URI": "mongodb://u:`$(id)#@h/db",
+        "POSTGRES_PASSWORD": "p\"$x'\\n",
     }
     (folder / ".env").write_text(env_file.changed("", values))
     told = compose.config("usual", folder)

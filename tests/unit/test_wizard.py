@@ -191,7 +191,7 @@ def taken(enabled: str, next_enabled: str = "", excluded: str = "logs", next_exc
     ("written", "found", "words"),
     [
         ("false", {}, "Sync starts one-way"),
-        ("false", taken("false"), "disabled from the next start"),
+        ("false", taken("false"), "Two-way sync is disabled"),
         ("false", taken("true", "false"), "disabled from the next start"),
         ("false", taken("true"), "sync_toggle off"),
         ("true", taken("true"), "stays enabled"),
