@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ class Person:
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         self._terminal, other = os.openpty()
+        termios.tcsetwinsize(other, (50, 500))  # a line is not broken where the test reads it
         self.process = subprocess.Popen(
             ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
             cwd=folder,
