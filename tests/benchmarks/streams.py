@@ -40,11 +40,13 @@ class Streams:
     backlog: float
     foreign: float
 
-    def cores(self, devices: int, writes: float) -> float:
+    def cores(self, devices: int, writes: float, *, together: bool = False) -> float:
         """Of Atlas, for so many devices and writes a second of all of them together, each of which is pushed alone: the
-        document and its batch marker are two events for every stream."""
+        document and its batch marker are two events for every stream. Events come one by one, which is the most that they
+        can cost; or `together`, as in a backlog, which is the least."""
         beats = devices / USUAL.heartbeat
-        per_stream = self.idle + 2 * writes * self.alone + beats * self.foreign
+        event, beat = (self.backlog, self.backlog) if together else (self.alone, self.foreign)
+        per_stream = self.idle + 2 * writes * event + beats * beat
         return devices * per_stream / 1e6
 
 

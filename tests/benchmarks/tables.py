@@ -221,8 +221,14 @@ def growth_table(results: Results) -> Table:
     if found := _streams(results):
         several = found[max(found)]
         for devices in (10, 100, 1_000):
-            cores = (median(one.cores(devices, writes) for one in several) for writes in WRITES)
-            rows.append((number(devices), *(number(one, 2) for one in cores)))
+            cells = []
+            for writes in WRITES:
+                bounds = (
+                    median(one.cores(devices, writes, together=together) for one in several)
+                    for together in (True, False)
+                )
+                cells.append(" to ".join(number(one, 2) for one in bounds))
+            rows.append((number(devices), *cells))
     head = ("devices", *(f"{writes} writes a second" for writes in WRITES))
     return Table("Cores of Atlas that the devices' streams take, by arithmetic", head, rows)
 

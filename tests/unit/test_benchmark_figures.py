@@ -45,13 +45,16 @@ def test_the_price_of_many_devices_grows_with_their_square_by_heartbeats() -> No
     # 1,000 devices: their polls 1 core, ten pushed writes a second 1, and 200 heartbeats a second 4
     assert one.cores(1_000, 10) == pytest.approx(1 + 1 + 4)
     assert one.cores(10, 0) == pytest.approx(0.01 + 10 * 2 * 20 / 1e6)
+    assert one.cores(1_000, 10, together=True) == pytest.approx(1 + 0.3 + 3)
     few = Streams(20, 2_000.0, 60.0, 20.0, 30.0)
     results = Results(streams=[few, one, one])
     assert stream_table(results).rows == [
         ("20", "2,000", "60", "20", "30"),
         ("100", "1,000", "50", "15", "20"),
     ]
-    assert growth_table(results).rows[-1] == ("1,000", "5.10", "6.00", "15.00"), "by the largest number"
+    assert growth_table(results).rows[-1] == ("1,000", "4.03 to 5.10", "4.30 to 6.00", "7.00 to 15.00"), (
+        "by the largest number"
+    )
     assert growth_table(Results()).rows == []
 
 
