@@ -12,10 +12,13 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-fresh test-long test-versions chaos fuzz lint format bench docs docs-serve requirements clean
+.PHONY: help setup run test test-fast test-fresh test-long test-versions chaos fuzz lint format bench docs docs-serve requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/run.stamp ## Ask for your two databases, try them, and write .env (ARGS="--yes --local-uri … --atlas-uri …")
+	@exec "$(PY)" manage.py sync_wizard $(ARGS)
 
 run: $(VENV)/run.stamp .docs/stamp ## Start everything (PORT, SYNC_HOME, MONGODB_URI, … as in .env.example); Ctrl-C stops it
 	@exec "$(PY)" manage.py sync_run

@@ -21,11 +21,15 @@ NOT_BUILT = (
 )
 
 
+def are_built() -> bool:
+    return (SITE / "index.html").exists()
+
+
 @require_safe
 @gzip_page
 def pages(request: HttpRequest, place: str) -> HttpResponseBase:
     """A page, or what belongs to one."""
-    if not (SITE / "index.html").exists():
+    if not are_built():
         return _not_built(request)
     if not place or place.endswith("/"):
         place += "index.html"

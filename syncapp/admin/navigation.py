@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 
+from monitoring.pages import are_built
 from syncapp.conf.settings import get_settings
 from syncapp.models import Instance
 from syncapp.services.roles import may_operate, may_see
@@ -69,6 +70,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 to("group", "auth.group"),
                 to("key", "authtoken.tokenproxy"),
                 {"title": "API", "icon": "api", "link": reverse("docs")},
+                _pages(),
             ],
         ),
     ]
@@ -101,6 +103,12 @@ def _first_run(user: Any) -> dict[str, Any] | None:
     if not may_see(user, "syncapp.instance") or not Instance.objects.exclude(waiting_for="").exists():
         return None
     return {"title": "First run", "icon": "rocket_launch", "link": reverse("admin:syncapp_first_run")}
+
+
+def _pages() -> dict[str, Any] | None:
+    if not are_built():
+        return None
+    return {"title": "Documents", "icon": "menu_book", "link": reverse("pages", args=[""])}
 
 
 def _flower() -> dict[str, Any] | None:

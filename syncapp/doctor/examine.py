@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 
@@ -36,15 +36,22 @@ def all_checks() -> list[Check]:
 
 def examine(settings: SyncSettings, fix: bool = False) -> Iterator[Line]:
     """Run all checks; each line is yielded when it is known. Raises nothing that a server can cause."""
-    setup, todo = Setup(settings, fix=fix), all_checks()
-    for check in todo:
+    for check in all_checks():
         if not check.needs:
-            yield from _made(check, setup)
+            yield from _made(check, Setup(settings, fix=fix))
+    yield from examine_servers(settings, fix)
+
+
+def examine_servers(
+    settings: SyncSettings, fix: bool = False, wanted: Callable[[Check], bool] = lambda check: True
+) -> Iterator[Line]:
+    """The checks of those servers whose addresses are set, alone: connections first, then the `wanted` ones."""
+    setup = Setup(settings, fix=fix)
     databases, lines = connections.open_databases(setup)
     yield from (_line("connections", finding) for finding in lines)
     setup = replace(setup, databases=databases)
     try:
-        for check in todo:
+        for check in filter(wanted, all_checks()):
             if check.needs and all(side in databases for side in check.needs):
                 yield from _made(check, setup)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitoring.pages import are_built
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.masking import mask_address
 from syncapp.embedded.plan import Plan
@@ -40,6 +41,7 @@ def describe(
         "",
         f"  Dashboard   {web}/admin/",
         f"  API         {web}/api/docs/",
+        *([f"  Documents   {web}/docs/"] if are_built() else []),
         *([f"  Tasks       {web}/flower/   (Flower, after logging in)"] if settings.sync_flower_url else []),
         f"  Login       {admin.username}   {admin.password or '(the password that you set)'}",
         "",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -47,8 +50,17 @@ def test_adding_opens_or_is_refused(superuser: Client, model: type) -> None:
     assert superuser.get(address(model, "add")).status_code in (200, 403)
 
 
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the built documents, which is empty."""
+    monkeypatch.setattr("monitoring.pages.SITE", tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("who", ["superuser", "viewer"])
-def test_every_link_of_the_sidebar_leads_somewhere(who: str, request: pytest.FixtureRequest) -> None:
+def test_every_link_of_the_sidebar_leads_somewhere(
+    who: str, site: Path, request: pytest.FixtureRequest
+) -> None:
     client: Client = request.getfixturevalue(who)
     groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
     links = [item["link"] for group in groups for item in group["items"]]
@@ -57,7 +69,19 @@ def test_every_link_of_the_sidebar_leads_somewhere(who: str, request: pytest.Fix
         assert client.get(link, follow=True).status_code == 200, link
 
 
-def test_nobody_sees_a_link_that_is_closed_to_them(everything: None) -> None:
+def test_the_sidebar_leads_to_the_documents_when_they_are_built(viewer: Client, site: Path) -> None:
+    def links() -> list[str]:
+        groups = viewer.get(reverse("admin:index")).context["sidebar_navigation"]
+        return [one["link"] for group in groups for one in group["items"] if one["title"] == "Documents"]
+
+    assert links() == []
+    (site / "index.html").write_text("Start")
+    (link,) = links()
+    with closing(viewer.get(link)) as answered:
+        assert b"".join(answered) == b"Start"
+
+
+def test_nobody_sees_a_link_that_is_closed_to_them(everything: None, site: Path) -> None:
     client = Client()
     client.force_login(User.objects.create_user("guest", is_staff=True))
     groups = client.get(reverse("admin:index")).context["sidebar_navigation"]

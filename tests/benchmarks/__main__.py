@@ -22,6 +22,7 @@ from tests.benchmarks.profile import profile
 from tests.benchmarks.publish import publish
 from tests.benchmarks.results import Results, machine
 from tests.benchmarks.steps import steps
+from tests.benchmarks.streams import streams
 from tests.benchmarks.tables import all_tables
 from tests.benchmarks.unique import moves, refused
 from tests.benchmarks.workloads import STORIES
@@ -105,6 +106,10 @@ def _devices(group: str, servers: World, options: Options, results: Results) -> 
         results.fleets += fleet(servers, count, options.changes)
 
 
+def _streams(group: str, servers: World, options: Options, results: Results) -> None:
+    results.streams += streams(servers, options.streams, options.stream_seconds)
+
+
 def _first_run(group: str, servers: World, options: Options, results: Results) -> None:
     results.first_runs.append(first_run(servers, options.documents))
 
@@ -136,6 +141,7 @@ MEASURES: dict[str, Measure] = {
     "workers": _workers,
     "distance": _distance,
     "devices": _devices,
+    "streams": _streams,
     "first-run": _first_run,
     "idle": _idle,
     "profile": _profile,

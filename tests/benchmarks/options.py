@@ -20,6 +20,7 @@ GROUPS = {
     "workers": "drains with 1, 2 and 4 worker processes",
     "distance": "drains and latency with 20 and 100 ms to Atlas",
     "devices": "1, 3 and 6 devices on one Atlas",
+    "streams": "what the change streams of many devices cost Atlas, and the arithmetic for 10, 100 and 1,000",
     "first-run": "the first run of a device, and sync_verify",
     "idle": "CPU and memory of every process while nobody writes, in both profiles",
     "unique": "documents that exchange values of a unique index, or want one that is taken, and how long others wait",
@@ -43,6 +44,8 @@ class Options:
     idle_seconds: float
     workers: tuple[int, ...]
     devices: tuple[int, ...]
+    streams: tuple[int, ...]
+    stream_seconds: float
     round_trips: tuple[int, ...]  # beside none
     moved: tuple[int, ...]  # documents that exchange unique values
     refused: int  # whose unique value is taken
@@ -93,6 +96,8 @@ def read_options(arguments: Sequence[str]) -> Options:
         idle_seconds=10.0 if quick else 30.0,
         workers=(1, 2) if quick else (1, 2, 4),
         devices=(1, 3) if quick else (1, 3, 6),
+        streams=(20,) if quick else (20, 100),
+        stream_seconds=5.0 if quick else 10.0,
         round_trips=(100,) if quick else (20, 100),
         moved=(1_000,) if quick else (2_000, 5_000, 10_000),
         refused=1_000 if quick else 4_000,

@@ -49,6 +49,7 @@ def together(measured: Sequence[Results]) -> Results:
         results.steps += one.steps
         results.parts += one.parts
         results.moves += one.moves
+        results.streams += one.streams
     return results
 
 

@@ -17,6 +17,7 @@ from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.profile import Part
 from tests.benchmarks.steps import Step
+from tests.benchmarks.streams import Streams
 from tests.benchmarks.unique import Move
 
 
@@ -32,6 +33,7 @@ class Results:
     steps: list[Step] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
+    streams: list[Streams] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +53,7 @@ class Results:
             [Step(**one) for one in found.get("steps", ())],
             [Part(**one) for one in found.get("parts", ())],
             [Move(**one) for one in found.get("moves", ())],
+            [Streams(**one) for one in found.get("streams", ())],
         )
 
 

@@ -9,8 +9,10 @@ from statistics import median
 from tests.benchmarks.figures import median_of_maps, medians, ratio
 from tests.benchmarks.results import Results
 from tests.benchmarks.steps import LARGE_BATCH, LARGE_DOCUMENTS, SINGLE
+from tests.benchmarks.streams import Streams
 
 PRODUCT, LIMIT, CEILING, NAIVE = "product", "limit", "ceiling", "naive"
+WRITES = (1, 10, 100)  # a second, of all devices together
 ARROWS = {"local": "local → Atlas", "atlas": "Atlas → local", "devices": "devices → all", "": ""}
 
 
@@ -52,7 +54,7 @@ def times(value: float | None) -> str:
 def all_tables(results: Results) -> list[Table]:
     makers: list[Callable[[Results], Table]] = [
         drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
-        first_run_table, idle_table, memory_table, unique_table, part_table, step_table,
+        stream_table, growth_table, first_run_table, idle_table, memory_table, unique_table, part_table, step_table,
     ]  # fmt: skip
     return [table for table in (make(results) for make in makers) if table.rows]
 
@@ -199,6 +201,43 @@ def fleet_table(results: Results) -> Table:
         rows.append((name, *cells))
     head = ("changes that reach all (transfers), a second", *(f"{count} devices" for count in counts))
     return Table("Devices", head, rows)
+
+
+def stream_table(results: Results) -> Table:
+    rows = []
+    for count, several in _streams(results).items():
+        cells = (
+            median(getattr(one, name) for one in several) for name in ("idle", "alone", "backlog", "foreign")
+        )
+        rows.append((number(count), *map(number, cells)))
+    head = (
+        "streams", "one stream, a second", "an event alone", "an event of a backlog", "another device's heartbeat",
+    )  # fmt: skip
+    return Table("Streams on Atlas, µs of its CPU (events: for each stream)", head, rows)
+
+
+def growth_table(results: Results) -> Table:
+    rows = []
+    if found := _streams(results):
+        several = found[max(found)]
+        for devices in (10, 100, 1_000):
+            cells = []
+            for writes in WRITES:
+                bounds = (
+                    median(one.cores(devices, writes, together=together) for one in several)
+                    for together in (True, False)
+                )
+                cells.append(" to ".join(number(one, 2) for one in bounds))
+            rows.append((number(devices), *cells))
+    head = ("devices", *(f"{writes} writes a second" for writes in WRITES))
+    return Table("Cores of Atlas that the devices' streams take, by arithmetic", head, rows)
+
+
+def _streams(results: Results) -> dict[int, list[Streams]]:
+    found: dict[int, list[Streams]] = {}
+    for one in results.streams:
+        found.setdefault(one.streams, []).append(one)
+    return found
 
 
 def first_run_table(results: Results) -> Table:

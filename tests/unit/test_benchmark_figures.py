@@ -18,15 +18,18 @@ from tests.benchmarks.profile import Part, part_of, parts_of
 from tests.benchmarks.publish import BEGIN, END, put_between, together
 from tests.benchmarks.results import Results
 from tests.benchmarks.steps import Step
+from tests.benchmarks.streams import Streams
 from tests.benchmarks.tables import (
     Table,
     all_tables,
     cost_table,
     drain_table,
+    growth_table,
     idle_table,
     latency_table,
     part_table,
     step_table,
+    stream_table,
     unique_table,
     worker_table,
 )
@@ -35,6 +38,24 @@ from tests.benchmarks.unique import Move
 
 def drain(contender: str, changes: int, seconds: float, **more: int | bool) -> Drain:
     return Drain(contender, "inserts", "local", changes, seconds, **more)  # type: ignore[arg-type]
+
+
+def test_the_price_of_many_devices_grows_with_their_square_by_heartbeats() -> None:
+    one = Streams(100, idle=1_000.0, alone=50.0, backlog=15.0, foreign=20.0)
+    # 1,000 devices: their polls 1 core, ten pushed writes a second 1, and 200 heartbeats a second 4
+    assert one.cores(1_000, 10) == pytest.approx(1 + 1 + 4)
+    assert one.cores(10, 0) == pytest.approx(0.01 + 10 * 2 * 20 / 1e6)
+    assert one.cores(1_000, 10, together=True) == pytest.approx(1 + 0.3 + 3)
+    few = Streams(20, 2_000.0, 60.0, 20.0, 30.0)
+    results = Results(streams=[few, one, one])
+    assert stream_table(results).rows == [
+        ("20", "2,000", "60", "20", "30"),
+        ("100", "1,000", "50", "15", "20"),
+    ]
+    assert growth_table(results).rows[-1] == ("1,000", "4.03 to 5.10", "4.30 to 6.00", "7.00 to 15.00"), (
+        "by the largest number"
+    )
+    assert growth_table(Results()).rows == []
 
 
 def test_steps_are_added_up_for_each_kind_of_transfer() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from syncapp.conf.settings import load
 from syncapp.embedded.block import Addresses, describe
 from syncapp.embedded.plan import Plan
@@ -27,6 +29,15 @@ def test_it_says_where_who_and_how_to_stop(tmp_path: Path) -> None:
     assert "http://localhost:5000/admin/" in text
     assert "admin   made up" in text
     assert "Ctrl-C" in text
+
+
+def test_it_leads_to_the_documents_when_they_are_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitoring.pages.SITE", tmp_path)
+    assert "/docs/" not in block(tmp_path).replace("/api/docs/", "")
+    (tmp_path / "index.html").write_text("Start")
+    assert "Documents   http://localhost:5000/docs/" in block(tmp_path)
 
 
 def test_a_password_that_was_given_is_not_shown(tmp_path: Path) -> None:
