@@ -140,6 +140,34 @@ def test_what_cannot_be_reached_is_said(operator: APIClient, change_settings: Ch
 
 
 def test_changing_needs_the_permission(reader: APIClient) -> None:
-    for address in ("resync", "verify", "runs/x/cancel"):
+    for address in ("resync", "verify", "runs/x/cancel", "runs/x/pause", "runs/x/resume"):
         assert post(reader, address).status_code == 403
     assert reader.delete(f"{ROOT}/resume-token").status_code == 403
+
+
+def test_a_run_is_paused_resumed_and_said(local: Database[Any], operator: APIClient) -> None:
+    run = post(operator, "verify").json()
+    answer = post(operator, f"runs/{run['id']}/pause")
+    assert (answer.status_code, answer.json()["state"]) == (200, "paused")
+    assert operator.get(f"{ROOT}/runs?state=paused").json()["results"][0]["pausedAt"]
+    again = post(operator, f"runs/{run['id']}/pause")
+    assert (again.status_code, again.json()["detail"]) == (409, "The run is paused")
+    health = operator.get(f"{ROOT}/health").json()
+    assert [one["state"] for one in health["comparisons"]] == ["paused"]
+    (reason,) = [one for one in health["reasons"] if one["code"] == "comparison-paused"]
+    assert reason["status"] == "degraded"
+    assert reason["text"].startswith("A comparison run is paused: Verify of all collections since 20")
+    assert post(operator, f"runs/{run['id']}/resume").json()["state"] == "waiting"
+    assert post(operator, f"runs/{run['id']}/resume").status_code == 409
+    actions = list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
+    assert actions == ["start verify", "pause verify", "resume verify"]
+
+
+def test_what_convergence_depends_on_can_be_paused_but_not_the_first_run(
+    local: Database[Any], operator: APIClient
+) -> None:
+    run = runs.request(local, kind=Kind.RESYNC, why="resume token missing")
+    assert post(operator, f"runs/{run}/pause").json()["state"] == "paused"
+    first = runs.request(local, kind=Kind.FIRST_RUN, why="first run")
+    answer = post(operator, f"runs/{first}/pause")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_possible")
