@@ -32,6 +32,9 @@ EXPIRES = (
 )
 
 
+NOT_CHOSEN = "both sides have one: choose with --from local or --from atlas"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`text`: what was done, or why not."""
@@ -56,31 +59,30 @@ class Copy:
 
     def mend(self, difference: DefinitionDifference) -> Outcome:
         """What the server refuses is an outcome, too. Raises PyMongoError if a server cannot be reached."""
-        side = self._target(difference)
-        if isinstance(side, str):
-            return Outcome(difference, False, side)
+        if why := self._why_not(difference):
+            return Outcome(difference, False, why)
+        side = difference.missing or (self.prefer.other if self.prefer else None)
+        if side is None:
+            return Outcome(difference, False, NOT_CHOSEN)
         try:
             with of_side(self.databases[side]):
                 done, text = self._write(difference, side)
         except OperationFailure as error:
-            return Outcome(difference, False, f"{ON[side]} refuses it: {shorten(str(error))}")
+            cause = shorten(str(error).rpartition("caused by :: ")[2])
+            return Outcome(difference, False, f"{ON[side]} refuses it: {cause}")
         return Outcome(difference, done, one_line(text))
 
-    def _target(self, difference: DefinitionDifference) -> Side | str:
-        """The side to write to, or why there is none."""
+    def _why_not(self, difference: DefinitionDifference) -> str:
+        """Empty: it can be tried."""
         if difference.what is What.INDEX and difference.expires and not self.expiring:
             return EXPIRES
         if difference.missing is not None:
-            return difference.missing
+            return ""
         if difference.what is What.INDEX:
             return "not changed, since nothing is dropped: drop the wrong one, and repeat this"
         if difference.what is What.OPTION:
             return "not changed: a collection that exists keeps its options"
-        return (
-            self.prefer.other
-            if self.prefer
-            else "both sides have one: choose with --from local or --from atlas"
-        )
+        return ""
 
     def _write(self, difference: DefinitionDifference, side: Side) -> tuple[bool, str]:
         target, spec = self.databases[side], difference.specs[side.other]

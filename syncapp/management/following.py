@@ -71,7 +71,7 @@ class RunCommand(SyncCommand):
         return run
 
     def _follow(self, run: Run, shown: bool) -> Run:
-        started, said = time.monotonic(), False
+        waiting_since, said = time.monotonic(), False
         columns = (
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
             TimeElapsedColumn(), TextColumn("{task.fields[pace]}"),
@@ -93,8 +93,9 @@ class RunCommand(SyncCommand):
                     total=max(run.expected, run.counts["documents"]) or None,
                     pace=pace_text(run.rate, run.seconds_left),
                 )
-                late = time.monotonic() - started > PATIENCE_SECONDS
-                if run.state is State.WAITING and late and not said:
+                if run.state is not State.WAITING:  # resumed, it waits for a moment
+                    waiting_since = time.monotonic()
+                if time.monotonic() - waiting_since > PATIENCE_SECONDS and not said:
                     said = True
                     self.stderr.write(_what_keeps_it(bool(active_listener(local))))
         return run

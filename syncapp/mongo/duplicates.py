@@ -35,8 +35,8 @@ class Duplicates:
 
 
 def find_duplicates(database: Database[Any], collection: str, index: Specification) -> Duplicates:
-    """None where only the server's own build can tell (a path with numbers, several paths into one array): it names one then.
-    Raises PyMongoError."""
+    """Without those that only the server's own build can tell (a path with numbers, several paths into one array): it names one
+    of these then. Raises PyMongoError."""
     paths = list(index.values["key"])
     if not _can_tell(index.values["key"]):
         return Duplicates()
@@ -46,7 +46,7 @@ def find_duplicates(database: Database[Any], collection: str, index: Specificati
         pipeline.append({"$match": parts[b"partialFilterExpression"]})
     if index.values.get("sparse"):
         pipeline.append({"$match": {"$or": [{path: {"$exists": True}} for path in paths]}})
-    pipeline += _grouped(paths)
+    pipeline += [*_without_shared_arrays(paths), *_grouped(paths)]
     more = {"collation": parts[b"collation"]} if b"collation" in parts else {}
     found = database.command(
         {"aggregate": collection, "pipeline": pipeline, "cursor": {}, "allowDiskUse": True, **more},
@@ -66,8 +66,17 @@ _PARTS = (b"partialFilterExpression", b"collation")
 def _can_tell(key: Mapping[str, Any]) -> bool:
     steps = [path.split(".") for path in key]
     usual = all(step and not step.isdigit() and not step.startswith("$") for path in steps for step in path)
-    roots = {path[0] for path in steps}
-    return usual and len(roots) == len(steps) and all(way in (1, -1) for way in key.values())
+    return usual and all(way in (1, -1) for way in key.values())
+
+
+def _without_shared_arrays(paths: list[str]) -> list[dict[str, Any]]:
+    """Of an array of documents an index holds what stands in one of them together; the aggregation would mix them."""
+    steps = [path.split(".") for path in paths]
+    if len({path[0] for path in steps}) == len(paths):
+        return []
+    inner = {".".join(path[:end]) for path in steps for end in range(1, len(path))}
+    arrays = [{"$isArray": f"${one}"} for one in sorted(inner)]
+    return [{"$match": {"$expr": {"$not": [{"$or": arrays}]}}}]
 
 
 def _grouped(paths: list[str]) -> list[dict[str, Any]]:

@@ -146,6 +146,7 @@ def test_changing_needs_the_permission(reader: APIClient) -> None:
 
 
 def test_a_run_is_paused_resumed_and_said(local: Database[Any], operator: APIClient) -> None:
+    rows.device()
     run = post(operator, "verify").json()
     answer = post(operator, f"runs/{run['id']}/pause")
     assert (answer.status_code, answer.json()["state"]) == (200, "paused")

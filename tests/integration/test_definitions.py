@@ -218,11 +218,16 @@ REFUSED: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
         [{"_id": n, "n": n // 2} for n in range(20)],
         "20 documents hold 10 values that must be unique: n ",
     ),
+    (
+        {"keys": [("a.b", 1), ("a.c", 1)]},
+        [{"_id": n, "a": {"b": 1, "c": n // 2}} for n in range(3)],
+        "2 documents hold 1 value that must be unique: a.b 1, a.c 0 in 2, among them _id 0 and _id 1",
+    ),
     # What only the server can tell, it says itself
     (
         {"keys": [("a.b", 1), ("a.c", 1)]},
-        [{"_id": n, "a": {"b": 1, "c": 1}} for n in range(2)],
-        "Atlas refuses it: E11000",
+        [{"_id": n, "a": [{"b": 1, "c": 1}]} for n in range(2)],
+        "Atlas refuses it: E11000 duplicate key",
     ),
 ]
 ALLOWED: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [

@@ -203,7 +203,9 @@ def test_the_rate_counts_neither_pauses_nor_outages(local: Database[Any]) -> Non
             {"_id": run.id}, [{"$set": {"workedFrom": {"$subtract": ["$workedFrom", 3_600_000]}}}]
         )
         drive(local, 0, sent)  # nobody worked on it: it is sent again
-        found = runs.save_progress(local, dataclasses.replace(run, slice=number), done(number - 1), 0)
+        before = runs.load(local, run.id)
+        assert before is not None
+        found = runs.save_progress(local, before, done(number - 1), 0)
         assert found is not None
         assert found.worked_ms < 60_000
     assert found.rate == pytest.approx(2_000, rel=0.2), "of the whole run, when it has ended"
