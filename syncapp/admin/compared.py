@@ -22,16 +22,15 @@ class ComparedCollectionAdmin(ReadOnlyAdmin):
         "Nothing has been compared yet. A part is compared every night; “Verify” compares everything now."
     )
     list_display = ("collection", "in_sync", "differs", "compared", "when")
-    list_display_links = None
     search_fields = ("collection",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ComparedCollection]:
         runs = ComparisonRun.objects.filter(run_id=OuterRef("run_id")).values("pk")
         return super().get_queryset(request).annotate(run_pk=Subquery(runs[:1]))
 
-    @display(description="In sync as of", ordering="in_sync_as_of")
+    @display(description="In sync as of", ordering="as_of")
     def in_sync(self, row: ComparedCollection) -> str:
-        return f"{row.in_sync_as_of:%Y-%m-%d %H:%M:%S} UTC" if row.in_sync_as_of else "–"
+        return f"{row.as_of:%Y-%m-%d %H:%M:%S} UTC" if row.as_of else "–"
 
     @display(description="Differ", ordering="differing")
     def differs(self, row: ComparedCollection) -> str:

@@ -293,4 +293,4 @@ def shown(one: dict[str, Any]) -> dict[str, Any]:
     """A collection's result, as the page shows it."""
     differ = one["different"] + one["onlyLocal"] + one["onlyAtlas"]
     at = parse_datetime(one["inSyncAsOf"]) if one["inSyncAsOf"] else None
-    return {**one, "differ": differ, "at": at}
+    return {**one, "documents": f"{one['documents']:,}", "differ": f"{differ:,}" if differ else "", "at": at}

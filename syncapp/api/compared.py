@@ -14,7 +14,7 @@ from syncapp.models import ComparedCollection
 
 class ComparedOut(serializers.ModelSerializer):
     inSyncAsOf = serializers.DateTimeField(
-        source="in_sync_as_of",
+        source="as_of",
         allow_null=True,
         help_text="Every change made before this time had arrived at the other side, when it was compared last without "
         "differences; null: never",

@@ -48,6 +48,7 @@ class ReasonOut(serializers.Serializer):
 
 
 class ComparisonOut(serializers.ModelSerializer):
+    state = serializers.CharField(help_text="waiting, running or paused")
     secondsLeft = serializers.FloatField(source="seconds_left", allow_null=True)
 
     class Meta:

@@ -14,7 +14,7 @@ def keep_results(device: str, run: Run) -> None:
     """Raises DatabaseError."""
     results = [one for one in results_of(run) if len(one.collection) <= LONGEST_NAME]
     whole = [one for one in results if one.over]
-    _write(device, run, [one for one in whole if one.in_sync_as_of], [*_FOUND, "in_sync_as_of"])
+    _write(device, run, [one for one in whole if one.in_sync_as_of], [*_FOUND, "as_of"])
     # One that differs now keeps the time at which it did not
     _write(device, run, [one for one in whole if not one.in_sync_as_of], _FOUND)
     for one in results:
@@ -36,7 +36,7 @@ def _write(device: str, run: Run, results: list[Result], fields: list[str]) -> N
         ComparedCollection(
             instance_id=device,
             collection=one.collection,
-            in_sync_as_of=one.in_sync_as_of,
+            as_of=one.in_sync_as_of,
             differing=_left(run, one),
             documents=one.counts["documents"],
             compared_at=run.ended_at or run.updated_at,

@@ -7,7 +7,7 @@ class ComparedCollection(models.Model):
     instance_id = models.CharField(max_length=36)
     collection = models.CharField(max_length=255)
     # Every change made before it had arrived at the other side. None: it was never found in sync
-    in_sync_as_of = models.DateTimeField(null=True, blank=True)
+    as_of = models.DateTimeField(null=True, blank=True)
     differing = models.PositiveBigIntegerField(
         default=0
     )  # documents, at the last comparison, and not repaired by it
@@ -16,7 +16,7 @@ class ComparedCollection(models.Model):
     run_id = models.CharField(max_length=36)
 
     class Meta:
-        ordering = ["-differing", "in_sync_as_of", "collection"]
+        ordering = ["-differing", "as_of", "collection"]
         constraints = [
             models.UniqueConstraint(
                 fields=["instance_id", "collection"], name="one_row_a_compared_collection"

@@ -111,7 +111,7 @@ def test_several_nights_cover_everything_and_say_up_to_when_it_is_in_sync(
     assert night.names == ("c", "a", "b")
     found = {row.collection: row for row in ComparedCollection.objects.all()}
     assert {name: row.differing for name, row in found.items()} == {"a": 0, "b": 2, "c": 1}
-    assert found["a"].in_sync_as_of == night.results[1]["since"]
+    assert found["a"].as_of == night.results[1]["since"]
     assert take_snapshot().facts.safety.differing == 3
     repair = runs.request(local, kind=Kind.REPAIR, why="requested", owes=False)
     work(sides, repair)

@@ -92,7 +92,7 @@ class Command(RunCommand):
         for name in ("Collection", "In sync as of (UTC)", "Differ", "Compared (UTC)"):
             table.add_column(name, justify="right" if name == "Differ" else "left")
         for row in rows:
-            at = f"{row.in_sync_as_of:%Y-%m-%d %H:%M:%S}" if row.in_sync_as_of else "–"
+            at = f"{row.as_of:%Y-%m-%d %H:%M:%S}" if row.as_of else "–"
             compared = f"{row.compared_at:%Y-%m-%d %H:%M:%S}"
             table.add_row(Text(one_line(row.collection)), at, f"{row.differing:,}", compared)
         console_of(self.stdout).print(table)
