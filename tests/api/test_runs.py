@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
+from syncapp.models import AuditEntry, ComparedCollection, ComparisonRun, ResumeToken
 from syncapp.store import runs
 from syncapp.store.names import RUNS
 from syncapp.store.run import Kind, State
@@ -172,3 +176,40 @@ def test_what_convergence_depends_on_can_be_paused_but_not_the_first_run(
     first = runs.request(local, kind=Kind.FIRST_RUN, why="first run")
     answer = post(operator, f"runs/{first}/pause")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_possible")
+
+
+def sync_runs(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("sync_runs", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_lists_pauses_resumes_and_cancels(local: Database[Any], operator: APIClient) -> None:
+    assert sync_runs() == "No comparison runs in the last 30 days.\n"
+    with pytest.raises(CommandError, match="No run is waiting, running or paused"):
+        sync_runs("pause")
+    run = post(operator, "verify", {"collections": ["orders"]}).json()["id"]
+    assert sync_runs("pause").startswith("Paused.")
+    assert f"{run[:8]}  20" in sync_runs()
+    assert "verify of orders: paused since 20" in sync_runs()
+    assert sync_runs("resume", run[:6]).startswith("Resumed")
+    other = post(operator, "resync").json()["id"]
+    with pytest.raises(CommandError, match="There are several: name one of"):
+        sync_runs("cancel")
+    assert sync_runs("cancel", other).startswith("Cancelled.")
+    assert "Cancelled by an operator" in sync_runs("show", other)
+    assert json.loads(sync_runs("show", run, "--json"))["state"] == "waiting"
+    with pytest.raises(CommandError, match="There is no run with the id"):
+        sync_runs("show", "xyz")
+    assert "Nothing has been compared yet" in sync_runs("collections")
+    ComparedCollection.objects.create(
+        instance_id="device-1",
+        collection="orders",
+        as_of=timezone.now(),
+        compared_at=timezone.now(),
+        run_id=run,
+    )
+    assert "orders" in sync_runs("collections")
+    (row,) = json.loads(sync_runs("collections", "--json"))
+    assert (row["collection"], row["differing"], row["run"]) == ("orders", 0, run)
+    assert operator.get(f"{ROOT}/compared").json()["results"] == [row]

@@ -147,7 +147,7 @@ def test_the_schema_describes_every_address_without_a_warning(anybody: APIClient
         "health", "metrics", "conflicts", "conflicts/{id}", "conflicts/{id}/restore", "conflicts/{id}/resolve", "toggle", "pause",
         "initial", "exclusions", "resume-token", "rejected", "rejected/{id}", "rejected/{id}/retry",
         "rejected/{id}/discard", "rejected/retry", "rejected/discard", "rules/validation", "devices", "halts", "halts/answer", "doctor",
-        "runs", "runs/{run_id}", "runs/{run_id}/cancel", "resync", "verify",
+        "runs", "runs/{run_id}", "runs/{run_id}/pause", "runs/{run_id}/resume", "runs/{run_id}/cancel", "resync", "verify", "compared", "definitions",
     }  # fmt: skip
     assert {"/api/token/", "/api/health", "/monitoring/dashboard"} <= set(schema["paths"])
 

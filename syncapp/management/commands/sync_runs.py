@@ -72,11 +72,9 @@ class Command(RunCommand):
             document = {**runs.as_document(run), "samples": with_reasons(run.samples)}
             self.stdout.write(json.dumps(document, indent=2))
             return
-        self.stdout.write(
-            f"{run.id}  {_what(run)}: {_state(run)}, {_progress(run)}, {run.different:,} differ"
-        )
+        self.stdout.write(one_line(_line(run, run.id)))
         if run.error:
-            self.stdout.write(run.error)
+            self.stdout.write(one_line(run.error))
         self.show_samples(run)
         self.show_collections(run)
 
@@ -104,18 +102,17 @@ class Command(RunCommand):
         if not found:
             self.stdout.write("No comparison runs in the last 30 days.")
             return
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("Id", "Requested (UTC)", "What", "Why", "State", "Documents", "Differ"):
-            table.add_column(name, justify="right" if name == "Differ" else "left")
         for run in found:
-            at = f"{run.requested_at:%Y-%m-%d %H:%M:%S}"
-            cells = (run.id[:8], at, _what(run), run.why, _state(run), _progress(run), f"{run.different:,}")
-            table.add_row(*(Text(one_line(cell)) for cell in cells))
-        console_of(self.stdout).print(table)
+            self.stdout.write(f"{one_line(_line(run, run.id[:8]))}\n    {one_line(run.why)}")
+
+
+def _line(run: Run, name: str) -> str:
+    at = f"{run.requested_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{name}  {at}  {_what(run)}: {_state(run)}, {_progress(run)}, {run.different:,} differ"
 
 
 def _what(run: Run) -> str:
-    return f"{run.kind} {', '.join(run.collections)}".strip()
+    return f"{run.kind} of {', '.join(run.collections) or 'all collections'}"
 
 
 def _state(run: Run) -> str:
@@ -129,5 +126,6 @@ def _progress(run: Run) -> str:
     text = f"{documents:,}"
     if run.open and run.expected:
         text = f"{text} of about {max(run.expected, documents):,}"
+    text = f"{text} documents"
     pace = pace_text(run.rate, run.seconds_left)
     return f"{text} ({pace})" if pace else text
