@@ -28,6 +28,7 @@ from syncapp.models.choices import Direction
 from syncapp.services.switches import show as show_switches
 
 TEN_MINUTES = timedelta(minutes=10)
+NAMED = 5  # collections that differ
 SILENT = timedelta(seconds=5)  # an active listener reports every second
 LONGEST_ATTEMPT = timedelta(seconds=45)  # of a listener to start
 
@@ -135,6 +136,7 @@ def _safety(now: datetime, instance: Instance) -> SafetyFacts:
     ended = (ComparisonRun.State.DONE, ComparisonRun.State.FAILED)
     newest = ComparisonRun.objects.filter(state__in=ended).first()
     failed = newest is not None and newest.state == ComparisonRun.State.FAILED
+    differing = list(figures.differing_collections())
     left_out = newest.error if newest and not failed else ""
     return SafetyFacts(
         halts=tuple(HaltFacts.of(halt) for halt in instance.halts),
@@ -143,7 +145,21 @@ def _safety(now: datetime, instance: Instance) -> SafetyFacts:
         loop_ago_s=(now - instance.loop_at).total_seconds() if instance.loop_at else None,
         failed_run=(newest.error or "no reason was recorded") if newest and failed else "",
         left_out=left_out,
+        differing=sum(one.differing for one in differing),
+        differing_in=tuple(one.collection for one in differing[:NAMED]) + ("…",) * (len(differing) > NAMED),
+        paused_runs=tuple(map(_paused, figures.paused_runs())),
     )
+
+
+def _paused(run: ComparisonRun) -> str:
+    done = (
+        f"after {run.documents:,} of about {max(run.expected, run.documents):,} documents"
+        if run.expected
+        else ""
+    )
+    since = f"since {run.paused_at:%Y-%m-%d %H:%M:%S} UTC" if run.paused_at else ""
+    what = ", ".join(run.collections) or "all collections"
+    return " ".join(part for part in (f"{run.get_kind_display()} of {what}", done, since) if part)
 
 
 def _stream(now: datetime, status: str, since: datetime | None, reconnects: int, error: str) -> StreamFacts:

@@ -15,7 +15,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from monitoring.percentiles import percentile
 from syncapp.core.policy import BY_AN_ANSWER
 from syncapp.mirror.waiting import waiting
-from syncapp.models import ComparisonRun, Conflict, Instance, MetricMinute, ProcessingTime
+from syncapp.models import ComparedCollection, ComparisonRun, Conflict, Instance, MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
 
 HOUR = timedelta(hours=1)
@@ -123,6 +123,16 @@ def _met_since(since: datetime) -> Q:
 def unfinished_runs() -> QuerySet[ComparisonRun]:
     """Waiting or running comparisons."""
     return ComparisonRun.objects.filter(state__in=(ComparisonRun.State.WAITING, ComparisonRun.State.RUNNING))
+
+
+def differing_collections() -> QuerySet[ComparedCollection]:
+    """Those in which the last comparison found differences that it did not repair, most first."""
+    return ComparedCollection.objects.filter(differing__gt=0)
+
+
+def paused_runs() -> QuerySet[ComparisonRun]:
+    """Comparisons that an operator has paused."""
+    return ComparisonRun.objects.filter(state=ComparisonRun.State.PAUSED)
 
 
 def device() -> Instance | None:

@@ -37,6 +37,7 @@ class Thresholds:
     lag_warning_ms: float = 5_000
     silent_warning_s: float = 15
     silent_critical_s: float = 60
+    differing_critical: int = 100  # documents, in comparisons
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
     if facts.start is None and not _is_silent(facts, limits):
         reasons += [_stop(one, limits) for one in facts.stops]
     # Halts are stored beside the data, also without a running listener
-    reasons += safety.reasons(facts.safety, pulls=facts.enabled)
+    reasons += safety.reasons(facts.safety, limits.differing_critical, pulls=facts.enabled)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
     ordered = sorted(reasons, key=lambda r: -r.status.exit_code)
     return Health(status, _message(facts, status), tuple(ordered))

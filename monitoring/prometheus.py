@@ -170,6 +170,14 @@ def _safety(snapshot: Snapshot) -> Iterator[Metric]:
             "Unfinished comparison runs",
             figures.unfinished_runs().count(),
         ),
+        "isthmus_comparison_differences": (
+            "Documents that differed at the last comparison of their collection",
+            facts.differing,
+        ),
+        "isthmus_comparison_paused": (
+            "Comparison runs that an operator has paused",
+            figures.paused_runs().count(),
+        ),
     }
     for name, (text, value) in gauges.items():
         yield GaugeMetricFamily(name, text, value=float(value))

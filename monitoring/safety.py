@@ -39,10 +39,14 @@ class SafetyFacts:
     loop_ago_s: float | None = None  # the last one
     failed_run: str = ""  # why the newest comparison run failed; empty: it did not
     left_out: str = ""  # the documents it did not compare; empty: none
+    differing: int = 0  # documents, as comparisons last found them, and did not repair them
+    differing_in: tuple[str, ...] = ()  # some of their collections
+    paused_runs: tuple[str, ...] = ()  # comparison runs: what each compares, and since when it is paused
 
 
-def reasons(facts: SafetyFacts, *, pulls: bool = True) -> list[Reason]:
-    """`pulls`: two-way sync is enabled; otherwise halts of Atlas's changes have no effect."""
+def reasons(facts: SafetyFacts, differing_critical: int, *, pulls: bool = True) -> list[Reason]:
+    """`differing_critical`: documents above which differences are critical. `pulls`: two-way sync is enabled; otherwise
+    halts of Atlas's changes have no effect."""
     found = [_halted(halt) for halt in facts.halts if pulls or halt.side != "atlas"]
     if facts.loop_ago_s is not None and facts.loop_ago_s < HOUR:
         text = (
@@ -58,6 +62,16 @@ def reasons(facts: SafetyFacts, *, pulls: bool = True) -> list[Reason]:
     if facts.left_out:
         text = f"The last comparison run is incomplete: {facts.left_out}"
         found.append(Reason(Status.DEGRADED, Code.LEFT_OUT, text, Page.RUNS))
+    if facts.differing:
+        text = (
+            f"The last comparisons found {facts.differing:,} document{'s' * (facts.differing != 1)} that differ, in "
+            f"{', '.join(facts.differing_in)} (none is normal, critical above {differing_critical})"
+        )
+        status = Status.CRITICAL if facts.differing > differing_critical else Status.DEGRADED
+        found.append(Reason(status, Code.DIFFERENCES, text, Page.COMPARED))
+    for run in facts.paused_runs:
+        text = f"A comparison run is paused: {run}, until it is resumed (`manage.py sync_runs resume`, or its page)"
+        found.append(Reason(Status.DEGRADED, Code.RUN_PAUSED, text, Page.RUNS))
     return found
 
 

@@ -8,8 +8,10 @@ from enum import StrEnum
 
 from django.urls import reverse
 
+from syncapp.core.durations import duration
 from syncapp.core.one_line import one_line
 
+__all__ = ["duration"]
 MINUTE, HOUR = 60.0, 3600.0
 
 
@@ -32,6 +34,7 @@ class Page(StrEnum):
     CONFLICTS = "admin:syncapp_conflict_changelist"
     REJECTED = "admin:syncapp_rejectedchange_changelist"
     RUNS = "admin:syncapp_comparisonrun_changelist"
+    COMPARED = "admin:syncapp_comparedcollection_changelist"
     SETTINGS = "admin:syncapp_syncswitches_changelist"
     DEVICES = "admin:syncapp_instance_changelist"
     METRICS = "admin:syncapp_metricminute_changelist"
@@ -64,6 +67,8 @@ class Code(StrEnum):
     CLOCK = "clock"
     FAILED_RUN = "comparison-failed"
     LEFT_OUT = "comparison-not-whole"
+    RUN_PAUSED = "comparison-paused"
+    DIFFERENCES = "comparison-differences"
 
     @property
     def runbook(self) -> str:
@@ -96,11 +101,3 @@ class Reason:
 
 def clock(moment: datetime) -> str:
     return f"{moment:%H:%M:%S} UTC"
-
-
-def duration(seconds: float) -> str:
-    """A readable duration: 42 s, 7 min, 3 h, 2 days."""
-    for unit, size in (("days", 86_400), ("h", HOUR), ("min", MINUTE)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

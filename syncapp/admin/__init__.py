@@ -2,6 +2,7 @@
 
 from syncapp.admin import (  # noqa: F401
     beat,
+    compared,
     conflict,
     exclusions,
     records,

@@ -49,6 +49,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 to("filter_alt", "syncapp.excludedcollection"),
                 to("rule", "syncapp.validationrule"),
                 to("compare_arrows", "syncapp.comparisonrun"),
+                to("fact_check", "syncapp.comparedcollection"),
                 _selftest(user),
                 to("devices", "syncapp.instance", active=_is_device_page(request)),
                 to("bookmark", "syncapp.resumetoken"),

@@ -48,9 +48,12 @@ class ReasonOut(serializers.Serializer):
 
 
 class ComparisonOut(serializers.ModelSerializer):
+    state = serializers.CharField(help_text="waiting, running or paused")
+    secondsLeft = serializers.FloatField(source="seconds_left", allow_null=True)
+
     class Meta:
         model = ComparisonRun
-        fields = ("kind", "why", "documents", "expected")
+        fields = ("kind", "why", "state", "documents", "expected", "rate", "secondsLeft")
 
 
 class HealthOut(serializers.Serializer):
@@ -110,7 +113,7 @@ def full_health(snapshot: Snapshot) -> dict[str, Any]:
         "refusedCollections": instance.refused if instance else {},
         "rejectedChanges": RejectedChange.objects.count(),
         "conflictsWaiting": waiting().count(),
-        "comparisons": ComparisonOut(figures.unfinished_runs(), many=True).data,
+        "comparisons": ComparisonOut(figures.unfinished_runs() | figures.paused_runs(), many=True).data,
     }
 
 

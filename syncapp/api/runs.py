@@ -1,4 +1,4 @@
-"""Comparison runs: start, list, one, cancel."""
+"""Comparison runs: start, list, one, pause, resume, cancel."""
 
 from __future__ import annotations
 
@@ -60,6 +60,22 @@ class SampleOut(serializers.Serializer):
     reason = DifferenceReasonOut(required=False, help_text="Why it differs; in the answer for one run")
 
 
+class ByCollectionOut(serializers.Serializer):
+    collection = serializers.CharField()
+    over = serializers.BooleanField(help_text="All of it is compared, and differences for a second time")
+    documents = serializers.IntegerField()
+    equal = serializers.IntegerField()
+    different = serializers.IntegerField()
+    onlyLocal = serializers.IntegerField()
+    onlyAtlas = serializers.IntegerField()
+    asAgreed = serializers.IntegerField(help_text="Intentional differences")
+    inSyncAsOf = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Every change made before this time has arrived at the other side, unless the difference is "
+        "intentional; null: not known yet, or there are differences",
+    )
+
+
 class RunOut(serializers.ModelSerializer):
     id = serializers.CharField(source="run_id")
     kind = serializers.CharField(help_text=", ".join(ComparisonRun.Kind.values))
@@ -69,18 +85,29 @@ class RunOut(serializers.ModelSerializer):
         source="as_agreed", help_text="Intentional differences (agreed, or due to the rules)"
     )
     expected = serializers.IntegerField(help_text="About how many documents there are")
+    rate = serializers.FloatField(
+        allow_null=True,
+        help_text="Documents a second: lately, or of the whole run when it has ended; null: not known",
+    )
+    secondsLeft = serializers.FloatField(
+        source="seconds_left",
+        allow_null=True,
+        help_text="By the estimated number of documents; null: it cannot be told",
+    )
+    byCollection = ByCollectionOut(source="by_collection", many=True, help_text="Those that were begun")
     marked = serializers.IntegerField(help_text="Documents sent to the listener")
     samples = SampleOut(many=True)
     startedAt = serializers.DateTimeField(source="started_at")
     updatedAt = serializers.DateTimeField(source="updated_at", allow_null=True)
+    pausedAt = serializers.DateTimeField(source="paused_at", allow_null=True)
     endedAt = serializers.DateTimeField(source="ended_at", allow_null=True)
 
     class Meta:
         model = ComparisonRun
         fields = (
             "id", "kind", "why", "state", "collections", "collection", "expected", "documents", "equal",
-            "different", "onlyLocal", "onlyAtlas", "marked", "asAgreed", "samples", "error",
-            "startedAt", "updatedAt", "endedAt",
+            "different", "onlyLocal", "onlyAtlas", "marked", "asAgreed", "rate", "secondsLeft", "byCollection",
+            "samples", "error", "startedAt", "updatedAt", "pausedAt", "endedAt",
         )  # fmt: skip
 
 
@@ -155,3 +182,23 @@ class RunCancel(SyncView):
 
     def post(self, request: Request, run_id: str) -> Response:
         return Response(runs.as_document(runs.cancel(run_id, request.user)))
+
+
+@extend_schema_view(post=extend_schema(request=None, responses=RunOut, tags=["runs"]))
+class RunPause(SyncView):
+    """Nobody works on the run until it is resumed, whatever is restarted meanwhile. Its progress is kept."""
+
+    refusals = {"POST": (409,)}
+
+    def post(self, request: Request, run_id: str) -> Response:
+        return Response(runs.as_document(runs.pause(run_id, request.user)))
+
+
+@extend_schema_view(post=extend_schema(request=None, responses=RunOut, tags=["runs"]))
+class RunResume(SyncView):
+    """A paused run continues where it was."""
+
+    refusals = {"POST": (409,)}
+
+    def post(self, request: Request, run_id: str) -> Response:
+        return Response(runs.as_document(runs.resume(run_id, request.user)))

@@ -4,7 +4,9 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
+from syncapp.api.compared import Compared
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
+from syncapp.api.definitions import Definitions
 from syncapp.api.devices import Devices
 from syncapp.api.doctor import Doctor
 from syncapp.api.exclusions import Exclusions
@@ -21,7 +23,7 @@ from syncapp.api.rejected import (
     RejectedRetryMany,
 )
 from syncapp.api.resume_tokens import ResumeTokens
-from syncapp.api.runs import Resync, RunCancel, RunOne, Runs, Verify
+from syncapp.api.runs import Resync, RunCancel, RunOne, RunPause, RunResume, Runs, Verify
 from syncapp.api.selftest import SelftestView
 from syncapp.api.switches import Pause, Toggle
 from syncapp.api.token import GetToken
@@ -53,8 +55,12 @@ sync = [
     path("runs", Runs.as_view(), name="sync-runs"),
     path("runs/<slug:run_id>", RunOne.as_view(), name="sync-run"),
     path("runs/<slug:run_id>/cancel", RunCancel.as_view(), name="sync-run-cancel"),
+    path("runs/<slug:run_id>/pause", RunPause.as_view(), name="sync-run-pause"),
+    path("runs/<slug:run_id>/resume", RunResume.as_view(), name="sync-run-resume"),
     path("resync", Resync.as_view(), name="sync-resync"),
     path("verify", Verify.as_view(), name="sync-verify"),
+    path("compared", Compared.as_view(), name="sync-compared"),
+    path("definitions", Definitions.as_view(), name="sync-definitions"),
     path("devices", Devices.as_view(), name="sync-devices"),
 ]
 

@@ -5,6 +5,7 @@ A suspect is {c: collection, id: BSON of {_id}, l, a: content hashes, looks, mov
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ MOVES = 20  # a document that changes on both sides between all checks is being 
 class Looked:
     """The result of the second checks."""
 
-    equal: int = 0
+    equal: Counter[str] = field(default_factory=Counter)  # by collection
     as_agreed: int = 0
     confirmed: list[Compared] = field(default_factory=list)
     left: list[dict[str, Any]] = field(default_factory=list)  # to be checked again
@@ -73,7 +74,7 @@ def look_again(
 
 def _judge(found: Looked, one: Compared, before: Mapping[str, Any], policy: Policy, busy: bool) -> None:
     if one.local == one.atlas:
-        found.equal += 1
+        found.equal[one.key.collection] += 1
     elif as_the_rules_say(one, policy):
         found.as_agreed += 1
     else:
@@ -81,7 +82,7 @@ def _judge(found: Looked, one: Compared, before: Mapping[str, Any], policy: Poli
         looks, moves = before["looks"] + (not moved), before["moves"] + moved
         still = (one.local, one.atlas) == (before["l"], before["a"])
         if moves >= MOVES:
-            found.equal += 1
+            found.equal[one.key.collection] += 1
         elif (still and not busy) or looks >= LOOKS:
             found.confirmed.append(one)
         else:

@@ -4,7 +4,7 @@ its result is a value, saved with a compare-and-set; a lost slice is repeated.""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +24,16 @@ from syncapp.core.content import document_key, id_of
 from syncapp.core.extended_json import beyond, sample_id
 from syncapp.core.policy import Policy
 from syncapp.core.values import DocumentKey
+from syncapp.mongo.majority import majority_time
 from syncapp.store.dirty import mark_dirty
 from syncapp.store.narrowing import MOST_LOSSES
-from syncapp.store.run import PAGE, Kind, Narrow, Progress, Run, Treatment
+from syncapp.store.results import begun
+from syncapp.store.run import MARKING, PAGE, Kind, Narrow, Progress, Run, Treatment
 from syncapp.store.runs import SAMPLES
 
 SLICE_SECONDS = 0.5
 MOST_SUSPECTS = 4_000  # they are kept in the run's document
 MOST_SUSPECT_BYTES = 4_000_000
-MARKING = (Kind.RESYNC, Kind.REPAIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,15 @@ class Slice:
     ) -> None:
         self._local, self._atlas, self._run, self._policy_of = local, atlas, run, policy_of
         names = run.names if run.names is not None else self._names()
-        self.progress = Progress(run.at, run.start, names, run.expected, list(map(dict, run.suspects)))
+        self.progress = Progress(
+            run.at,
+            run.start,
+            names,
+            run.expected,
+            list(map(dict, run.suspects)),
+            enough=0 < run.budget_ms <= run.worked_ms,
+            results={one["c"]: dict(one) for one in run.results},
+        )
         if run.names is None:
             self.progress.expected = sum(map(self._about, names))
 
@@ -75,7 +84,7 @@ class Slice:
         if self._run.narrow.page:
             return self._work_narrowly(self._run.narrow, pace)
         self._look_again(busy=pace.pending > 0)
-        while not self._walked and self._room():
+        while not self.progress.walked and self._room():
             left = pace.documents - self.progress.counts["documents"]
             if left <= 0 or time.monotonic() - started >= pace.seconds:
                 break
@@ -87,7 +96,7 @@ class Slice:
         started = time.monotonic()
         hopeless = narrow.losses >= MOST_LOSSES
         # In an order that is the same at each attempt, so that it is always the same document that is alone
-        if not self._walked and self._room():
+        if not self.progress.walked and self._room():
             if narrow.page > 1:
                 self._next_range(narrow.page)
             else:
@@ -114,11 +123,11 @@ class Slice:
         """The document that comes next, without a look at the one after it. `hopeless`: it is left out, and only its
         `_id` is read."""
         progress = self.progress
-        name = progress.names[progress.at]
+        name = self._begin()
         found = read_range(self._local, self._atlas, name, progress.start, 1, only_ids=True)
         keys = list(dict.fromkeys(document_key(name, id_of(one)) for one in (*found.local, *found.atlas)))
         if hopeless:
-            progress.counts["documents"] += len(keys)
+            progress.count(name, "documents", len(keys))
             for key in keys:
                 self._leave_out(key)
             progress.passed += not keys  # the last one is gone
@@ -136,17 +145,13 @@ class Slice:
         # Live sync sets aside what ends its workers too. But where an operator's answer says what becomes of the
         # document, it must not be looked at without that answer, which only whoever reads it can note
         if self._run.kind in MARKING and self._run.treatment is Treatment.AS_AGREED:
-            self._mark_keys([key])
+            self._mark(key.collection, [key])
 
     def _pause(self, pace: Pace, took_seconds: float) -> float:
         pause = pace.pause(self.progress.counts["documents"], took_seconds)
-        if self.progress.suspects and (self._walked or not self._room()):
+        if self.progress.suspects and (self.progress.walked or not self._room()):
             pause = max(pause, due_in_seconds(self.progress.suspects))
         return pause
-
-    @property
-    def _walked(self) -> bool:
-        return self.progress.at >= len(self.progress.names)
 
     def _room(self) -> bool:
         suspects = self.progress.suspects
@@ -162,7 +167,7 @@ class Slice:
 
     def _next_range(self, page: int) -> None:
         progress = self.progress
-        name = progress.names[progress.at]
+        name = self._begin()
         found = read_range(self._local, self._atlas, name, progress.start, page)
         policy = self._policy_of(name)
         before = progress.counts["documents"]
@@ -172,6 +177,15 @@ class Slice:
             self._verify(name, found, policy)
         progress.passed += progress.counts["documents"] - before
         self._go_on(found)
+
+    def _begin(self) -> str:
+        """The collection that comes next. What was written to it before it is read is in what is compared."""
+        progress = self.progress
+        name = progress.names[progress.at]
+        if progress.start is None and name not in progress.results:
+            since = min(majority_time(database) for database in (self._local, self._atlas))
+            progress.results[name] = begun(name, since)
+        return name
 
     def _go_on(self, found: Range) -> None:
         progress = self.progress
@@ -185,31 +199,31 @@ class Slice:
         keys = [one.key for one in differing]
         run = self._run
         treat(self._local, self._atlas, run.treatment, run.prefer, name, keys, policy.projection)
-        self._mark(one for one in compared if not one.settled)
-        self.progress.counts["documents"] += len(compared)
-        self.progress.counts["equal"] += sum(one.local == one.atlas for one in compared)
+        self._mark(name, [one.key for one in compared if not one.settled])
+        self.progress.count(name, "documents", len(compared))
+        self.progress.count(name, "equal", sum(one.local == one.atlas for one in compared))
         for one in differing:
             self._count_difference(one.key, one.what)
 
     def _verify(self, name: str, found: Range, policy: Policy) -> None:
-        counts = self.progress.counts
         if found.equal(policy.projection):  # by far the most ranges
-            counts["documents"] += len(found.local)
-            counts["equal"] += len(found.local)
+            self._count_equal(name, len(found.local))
             return
         unequal = compare_unequal(self._local, name, found, policy.projection)
         documents = len(found.local) + sum(one.what == "onlyAtlas" for one in unequal)
-        counts["documents"] += documents - len(unequal)
-        counts["equal"] += documents - len(unequal)
+        self._count_equal(name, documents - len(unequal))
         self._suspect(name, unequal, policy)
+
+    def _count_equal(self, name: str, documents: int) -> None:
+        self.progress.count(name, "documents", documents)
+        self.progress.count(name, "equal", documents)
 
     def _suspect(self, name: str, compared: list[Compared], policy: Policy) -> None:
         """Differences are checked again later."""
-        counts = self.progress.counts
-        counts["documents"] += len(compared)
+        self.progress.count(name, "documents", len(compared))
         for one in compared:
             if one.local == one.atlas:  # the same content with another representation of the _id
-                counts["equal"] += 1
+                self.progress.count(name, "equal")
             elif not as_the_rules_say(one, policy):
                 self.progress.suspects.append(suspect(one))
 
@@ -218,23 +232,22 @@ class Slice:
             return
         looked = look_again(self._local, self._atlas, self.progress.suspects, self._policy_of, busy)
         self.progress.suspects = looked.left
-        self.progress.counts["equal"] += looked.equal
+        for name, number in looked.equal.items():
+            self.progress.count(name, "equal", number)
         for one in looked.confirmed:
             self._count_difference(one.key, one.what)
         if self._run.kind is Kind.REPAIR:
-            self._mark(looked.confirmed)
+            for name in {one.key.collection for one in looked.confirmed}:
+                self._mark(name, [one.key for one in looked.confirmed if one.key.collection == name])
 
     def _count_difference(self, key: DocumentKey, what: str) -> None:
-        self.progress.counts[what] += 1
+        self.progress.count(key.collection, what)
         if len(self.progress.samples) < SAMPLES and (found := sample(key, what)):
             self.progress.samples.append(found)
 
-    def _mark(self, keys: Iterable[Compared]) -> None:
-        self._mark_keys([one.key for one in keys])
-
-    def _mark_keys(self, keys: list[DocumentKey]) -> None:
-        marked = mark_dirty(self._local, keys, self._run.why)
-        self.progress.counts["marked"] += marked
+    def _mark(self, name: str, keys: list[DocumentKey]) -> None:
+        """Documents of one collection."""
+        self.progress.count(name, "marked", mark_dirty(self._local, keys, self._run.why))
 
 
 def sample(key: DocumentKey, what: str) -> dict[str, Any] | None:

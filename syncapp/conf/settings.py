@@ -108,6 +108,8 @@ class SyncSettings:
     sync_halt_deletes: int = setting("100", integer(1, 1_000_000_000), "A circuit breaker: a collection that loses more documents than this number, and than the share of SYNC_HALT_DELETES_PERCENT, within SYNC_HALT_DELETES_SECONDS, is halted until an operator answers. Inserts offset deletes.")
     sync_halt_deletes_percent: int = setting("50", integer(0, 100), "The share of the collection's maximum size within the window, in percent. 100: the breaker never trips.")
     sync_halt_deletes_seconds: int = setting("600", integer(1, 604_800), "The window over which a collection's loss is counted, in seconds, by the times of the changes.")
+    sync_verify_hour: int = setting("2", integer(0, 23), "The hour, in UTC, at which a part of both sides is compared every night. Differences are shown by health; nothing is repaired.")
+    sync_verify_minutes: int = setting("30", integer(0, 1_440), "Minutes that this comparison works, at most; the next night continues where it stopped. 0: there is none.")
     sync_flower_url: str = setting("", url("http", "https"), "Flower's address, with user and password in it (or those of FLOWER_BASIC_AUTH, as user:password). Staff see it, read only, at /flower/. Empty: no link is shown.", secret=True)
 
     sync_apply_batch_bytes: int = setting("4194304", integer(1_000_000, 64_000_000), "Bytes of documents written by one transaction, at most (one document may be larger).", advanced=True)

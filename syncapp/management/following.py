@@ -16,8 +16,10 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
+from syncapp.core.durations import pace_text
 from syncapp.core.one_line import one_line
 from syncapp.management.command import SyncCommand
 from syncapp.management.console import console_of
@@ -27,6 +29,7 @@ from syncapp.services.databases import local_database
 from syncapp.services.errors import Unreachable
 from syncapp.services.reasons import key_of, reasons_of, with_reasons
 from syncapp.store.lease import active_listener
+from syncapp.store.results import Result, results_of
 from syncapp.store.run import DIFFERENCES, Kind, Run, State
 from syncapp.store.runs import load
 
@@ -49,7 +52,10 @@ class RunCommand(SyncCommand):
 
     def run(self, kind: Kind, collections: Iterable[str], as_json: bool) -> Run:
         """The finished run. Raises ServiceError or CommandError (exit status 2), or SystemExit after Ctrl-C."""
-        run = runs.start(kind, collections)
+        return self.watch(runs.start(kind, collections), as_json)
+
+    def watch(self, run: Run, as_json: bool) -> Run:
+        """The finished run. As `run`."""
         try:
             run = self._follow(run, shown=not as_json)
         except KeyboardInterrupt:
@@ -65,10 +71,10 @@ class RunCommand(SyncCommand):
         return run
 
     def _follow(self, run: Run, shown: bool) -> Run:
-        started, said = time.monotonic(), False
+        waiting_since, said = time.monotonic(), False
         columns = (
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            TimeElapsedColumn(), TextColumn("{task.fields[pace]}"),
         )  # fmt: skip
         with (
             local_database("comparison runs") as local,
@@ -76,7 +82,7 @@ class RunCommand(SyncCommand):
                 *columns, console=console_of(self.stdout), disable=not (shown and self.stdout.isatty())
             ) as progress,
         ):
-            bar = progress.add_task("waiting", total=None)
+            bar = progress.add_task("waiting", total=None, pace="")
             while run.open:
                 time.sleep(LOOK_SECONDS)
                 run = load(local, run.id) or run
@@ -85,12 +91,24 @@ class RunCommand(SyncCommand):
                     description=_where(run),
                     completed=run.counts["documents"],
                     total=max(run.expected, run.counts["documents"]) or None,
+                    pace=pace_text(run.rate, run.seconds_left),
                 )
-                late = time.monotonic() - started > PATIENCE_SECONDS
-                if run.state is State.WAITING and late and not said:
+                if run.state is not State.WAITING:  # resumed, it waits for a moment
+                    waiting_since = time.monotonic()
+                if time.monotonic() - waiting_since > PATIENCE_SECONDS and not said:
                     said = True
                     self.stderr.write(_what_keeps_it(bool(active_listener(local))))
         return run
+
+    def show_collections(self, run: Run) -> None:
+        """Of each collection, what was found, and up to which time it is in sync."""
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for name in ("Collection", "Documents", "Found"):
+            table.add_column(name, justify="right" if name == "Documents" else "left")
+        for one in results_of(run):
+            documents = f"{one.counts['documents']:,} documents"
+            table.add_row(Text(one_line(one.collection)), documents, found_text(one))
+        console_of(self.stdout).print(table)
 
     def show_samples(self, run: Run) -> None:
         console = console_of(self.stdout)
@@ -101,9 +119,15 @@ class RunCommand(SyncCommand):
             console.print(Text(f"  {one_line(line)}"))
 
 
+def found_text(one: Result) -> str:
+    if one.in_sync_as_of:
+        return f"in sync as of {one.in_sync_as_of:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{one.different:,} differ" if one.different else "not compared to its end"
+
+
 def _where(run: Run) -> str:
-    if run.state is State.WAITING:
-        return "waiting"
+    if run.state in (State.WAITING, State.PAUSED):
+        return run.state.value
     return run.collection or "second check" if run.suspects else run.collection
 
 

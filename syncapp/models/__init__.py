@@ -1,6 +1,7 @@
 """The models of Django's database: one per file."""
 
 from syncapp.models.audit import AuditEntry
+from syncapp.models.compared_collection import ComparedCollection
 from syncapp.models.comparison_run import ComparisonRun
 from syncapp.models.conflict import Conflict
 from syncapp.models.excluded_collection import ExcludedCollection
@@ -14,6 +15,7 @@ from syncapp.models.validation_rule import ValidationRule
 
 __all__ = [
     "AuditEntry",
+    "ComparedCollection",
     "ComparisonRun",
     "Conflict",
     "ExcludedCollection",

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from syncapp.core.durations import pace_text
+
 
 class ComparisonRun(models.Model):
     class Kind(models.TextChoices):
@@ -13,6 +15,7 @@ class ComparisonRun(models.Model):
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
         RUNNING = "running", "Running"
+        PAUSED = "paused", "Paused"
         DONE = "done", "Done"
         CANCELLED = "cancelled", "Cancelled"
         FAILED = "failed", "Failed"
@@ -31,10 +34,14 @@ class ComparisonRun(models.Model):
     only_local = models.PositiveBigIntegerField(default=0)
     only_atlas = models.PositiveBigIntegerField(default=0)
     marked = models.PositiveBigIntegerField(default=0)  # sent to the listener
+    rate = models.FloatField(null=True, blank=True)  # documents a second; None: it cannot be told
+    seconds_left = models.FloatField(null=True, blank=True)
+    by_collection = models.JSONField(default=list)  # as store/results.py has it
     samples = models.JSONField(default=list)  # some that differ: [{collection, id, what, bson?}]
     error = models.TextField(blank=True)
     started_at = models.DateTimeField()
     updated_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -48,6 +55,11 @@ class ComparisonRun(models.Model):
     def as_agreed(self) -> int:
         """Intentional differences: agreed, or due to the rules."""
         return max(0, self.documents - self.equal - self.differing)
+
+    @property
+    def pace(self) -> str:
+        """Rate and time left; empty: they cannot be told."""
+        return pace_text(self.rate, self.seconds_left)
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.started_at:%Y-%m-%d %H:%M:%S} UTC"

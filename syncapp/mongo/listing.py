@@ -31,6 +31,18 @@ def list_collections(database: Database[Any], name: str = "") -> Iterator[Mappin
             yield from map(_readable, found)
 
 
+def list_options(database: Database[Any]) -> Iterator[tuple[str, str, bytes]]:
+    """Name, type (as `list_collections` says it) and options, as BSON, of each. Raises PyMongoError."""
+    command: dict[str, Any] = {"listCollections": 1, "cursor": {}}
+    with session_of(database) as session, closing(portions(database, command, session)) as replies:
+        for found in replies:
+            for one in found:
+                info = _readable(one)
+                options = next(value for _, name, value in elements(one) if name == b"options")
+                if info["type"] != NOT_UTF_8:
+                    yield info["name"], info["type"], options
+
+
 def _readable(found: bytes) -> Mapping[str, Any]:
     info = bson.decode(found, codec_options=_READABLE)
     stored = next(value for _, name, value in elements(found) if name == b"name")

@@ -27,14 +27,14 @@ def local_database(process: str) -> AbstractContextManager[Database[Any]]:
 
 
 @contextmanager
-def database(side: Side, process: str) -> Iterator[Database[Any]]:
+def database(side: Side, process: str, timeout_ms: int = SOCKET_TIMEOUT_MS) -> Iterator[Database[Any]]:
     """Raises Unreachable, also for a PyMongoError or ConnectionDown within."""
     uri = uri_of(side)
     if not uri:
         raise Unreachable(f"{NAMES[side]} is not configured: {VARIABLES[side]} is not set")
     found: Database[Any] | None = None
     try:
-        found = connect_side(side, uri, process, SOCKET_TIMEOUT_MS)
+        found = connect_side(side, uri, process, timeout_ms)
         # Here, not at the first use: within the other side's block the error would name the other side
         found.client.admin.command("ping")
         yield found

@@ -13,8 +13,9 @@ from pymongo.database import Database
 from syncapp.mongo.errors import Misconfigured
 from syncapp.store.names import FORMAT, METADATA
 
-# 1: before it was kept. 2: a state keeps the position at which its content was seen (`q`), a landed batch its own
-VERSION = 2
+# 1: before it was kept. 2: a state keeps the position at which its content was seen (`q`), a landed batch its own.
+# 3: comparison runs may be paused
+VERSION = 3
 
 
 class NewerFormat(Misconfigured):

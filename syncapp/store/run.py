@@ -13,6 +13,7 @@ from syncapp.core.values import UnknownTime
 DIFFERENCES = {"different": "different", "onlyLocal": "only here", "onlyAtlas": "only on Atlas"}
 PAGE = 1_000  # documents of one side that one step compares
 COUNTS = ("documents", "equal", "different", "onlyLocal", "onlyAtlas", "marked")
+TELLING_MS = 3_000  # of work, before a rate is known
 
 
 class Kind(StrEnum):
@@ -20,6 +21,9 @@ class Kind(StrEnum):
     VERIFY = "verify"  # differences are counted
     REPAIR = "repair"  # … and sent to the listener
     FIRST_RUN = "first run"
+
+
+MARKING = (Kind.RESYNC, Kind.REPAIR)  # they send documents to the listener
 
 
 class Treatment(StrEnum):
@@ -34,12 +38,14 @@ class Treatment(StrEnum):
 class State(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
+    PAUSED = "paused"  # by an operator, until it is resumed
     DONE = "done"
     CANCELLED = "cancelled"
     FAILED = "failed"
 
 
-OPEN = (State.WAITING.value, State.RUNNING.value)
+OPEN = (State.WAITING.value, State.RUNNING.value, State.PAUSED.value)
+TO_DO = (State.WAITING.value, State.RUNNING.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,28 @@ class Narrow:
     page: int = 0
     rest: int = 0
     losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a run begins with that compares both sides for a limited time. `names`: all collections, in the order in which
+    they are compared. `start`: BSON of {_id: …} in the first one; None: at its beginning. `results`: what was found in
+    the first one before `start`. `expected`: about how many documents there are in all."""
+
+    names: tuple[str, ...]
+    start: bytes | None
+    results: tuple[Mapping[str, Any], ...]
+    expected: int
+    budget_ms: int
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "names": list(self.names),
+            "start": self.start,
+            "results": [dict(one) for one in self.results],
+            "expected": self.expected,
+            "budgetMs": self.budget_ms,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +104,11 @@ class Run:
     failures: int
     narrow: Narrow
     left_out: int  # documents not compared, since worker processes ended at them
+    results: tuple[Mapping[str, Any], ...]  # of the collections that were begun; see store/results.py
+    recent: Mapping[str, float]  # {documents, ms}: the latest work counts most
+    worked_ms: float  # without pauses, and without the time for which no worker had it
+    paused_at: dt.datetime | None
+    budget_ms: int  # of work: then the run ends where it is, and the next night continues there; 0: no limit
     version: int
     requested_at: dt.datetime
     started_at: dt.datetime | None
@@ -100,6 +133,24 @@ class Run:
         """Intentional differences: agreed, or due to the rules."""
         return max(0, self.counts["documents"] - self.counts["equal"] - self.different)
 
+    @property
+    def rate(self) -> float | None:
+        """Documents a second: lately, or of the whole run when it has ended. None: it cannot be told."""
+        if self.state is State.RUNNING:
+            documents, ms = self.recent["documents"], self.recent["ms"]
+        else:
+            documents, ms = self.counts["documents"], 0 if self.open else self.worked_ms
+        return documents * 1000 / ms if ms >= (TELLING_MS if self.open else 1) else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the estimated number of documents. None: it cannot be told."""
+        left = self.expected - self.counts["documents"]
+        if self.state is not State.RUNNING or not self.rate or left <= 0:
+            return None
+        seconds = left / self.rate
+        return min(seconds, max(0.0, self.budget_ms - self.worked_ms) / 1000) if self.budget_ms else seconds
+
 
 @dataclass(slots=True)
 class Progress:
@@ -114,10 +165,24 @@ class Progress:
     samples: list[dict[str, Any]] = field(default_factory=list)
     passed: int = 0  # documents that it is past, compared or left out
     left_out: int = 0
+    enough: bool = False  # the rest is left to another run
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)  # collection → as the run keeps it
 
     @property
     def over(self) -> bool:
-        return self.at >= len(self.names) and not self.suspects
+        return self.walked and not self.suspects
+
+    @property
+    def walked(self) -> bool:
+        """Nothing is left but second checks."""
+        return self.enough or self.at >= len(self.names)
+
+    def count(self, collection: str, what: str, number: int = 1) -> None:
+        """`what`: one of COUNTS."""
+        self.counts[what] += number
+        result = self.results.get(collection)
+        if result is not None:  # None: the run was begun by an earlier version
+            result[what] += number
 
 
 def decode_run(found: Mapping[str, Any]) -> Run:
@@ -142,6 +207,11 @@ def decode_run(found: Mapping[str, Any]) -> Run:
         failures=found["failures"],
         narrow=Narrow(**found.get("narrow", {})),
         left_out=found.get("leftOut", 0),
+        results=tuple(found.get("results", ())),
+        recent=found.get("recent") or {"documents": 0, "ms": 0},
+        worked_ms=found.get("workedMs", 0),
+        paused_at=found.get("pausedAt"),
+        budget_ms=found.get("budgetMs", 0),
         version=found["v"],
         requested_at=found["requestedAt"],
         started_at=found.get("startedAt"),

@@ -2,7 +2,7 @@
 and results. A run survives the loss of the broker and of Django's database; every change of one is a
 compare-and-set, so that concurrent work on one run is harmless.
 
-{_id, kind, why, collections, treatment, owes, state, slice, dueAt, names, at, start, counts, samples, …}
+{_id, kind, why, collections, treatment, owes, state, slice, dueAt, names, at, start, counts, results, samples, …}
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from pymongo.errors import DuplicateKeyError
 from syncapp.core.values import UnknownTime
 from syncapp.store import narrowing
 from syncapp.store.names import RUNS
-from syncapp.store.run import COUNTS, OPEN, Kind, Progress, Run, State, Treatment, decode_run
+from syncapp.store.pace import UNWORKED, after_work
+from syncapp.store.results import with_ends
+from syncapp.store.run import COUNTS, OPEN, TO_DO, Kind, Part, Progress, Run, State, Treatment, decode_run
 
 KEEP_ENDED_SECONDS = 30 * 86_400
 SAMPLES = 20
@@ -43,11 +45,12 @@ def request(
     session: ClientSession | None = None,
     run_id: str = "",
     owes: bool = True,
+    part: Part | None = None,
 ) -> str:
     """Note a run, which the listener starts. Returns its id. Raises PyMongoError.
 
     `prefer`: who wins the conflicts that Treatment.UNKNOWN makes. `owes`: convergence depends on the run, so
-    operators cannot cancel it. With a `session` it is part of that transaction, in which it must be the only one to use its `run_id`.
+    operators cannot cancel it. `part`: of both sides, for a limited time; None: everything. With a `session` it is part of that transaction, in which it must be the only one to use its `run_id`.
     Asking again with the same `run_id` changes nothing.
     """
     if run_id and local[RUNS].find_one({"_id": run_id}, {"_id": 1}, session=session):
@@ -75,6 +78,9 @@ def request(
         "failures": 0,
         "narrow": {},
         "leftOut": 0,
+        "results": [],
+        **UNWORKED,
+        **(part.as_document() if part else {}),
         "v": 1,
         "mirrored": 0,
         "requestedAt": now,
@@ -125,9 +131,9 @@ def load(local: Database[Any], run_id: str) -> Run | None:
 
 
 def load_open(local: Database[Any]) -> list[Run]:
-    """Runs that are not over, in the order in which they are worked on. Raises PyMongoError."""
-    order = [("owes", -1), ("requestedAt", 1), ("_id", 1)]
-    query = {"state": {"$in": OPEN}, "kind": {"$ne": Kind.FIRST_RUN.value}}
+    """Runs that are neither over nor paused, in the order in which they are worked on. Raises PyMongoError."""
+    order = [("owes", -1), ("budgetMs", 1), ("requestedAt", 1), ("_id", 1)]
+    query = {"state": {"$in": TO_DO}, "kind": {"$ne": Kind.FIRST_RUN.value}}
     return [decode_run(found) for found in local[RUNS].find(query).sort(order)]
 
 
@@ -145,7 +151,7 @@ def start(local: Database[Any], run: Run) -> bool:
     """Start or resume a waiting run. False: it was already started."""
     change: dict[str, Any] = {
         "$set": {"state": State.RUNNING.value, "begun": False},
-        "$currentDate": {"updatedAt": True, "dueAt": True},
+        "$currentDate": {"updatedAt": True, "dueAt": True, "workedFrom": True},
         "$inc": {"v": 1},
     }
     if run.started_at is None:
@@ -179,7 +185,9 @@ def claim_lost(local: Database[Any], run: Run, lost_ms: int) -> bool:
     late = {"$lt": ["$dueAt", {"$subtract": ["$$NOW", patience]}]}
     query = {**_slice(run.id, run.slice), "$expr": late}
     begun: dict[str, Any] = {"narrow": {"$cond": ["$begun", narrowing.AFTER_A_LOSS["narrow"], "$narrow"]}}
-    return _changed(local, query, [{"$set": {**begun, "dueAt": "$$NOW", "begun": False}}])
+    return _changed(
+        local, query, [{"$set": {**begun, "dueAt": "$$NOW", "workedFrom": "$$NOW", "begun": False}}]
+    )
 
 
 def _slice(run_id: str, number: int) -> dict[str, Any]:
@@ -203,10 +211,11 @@ def save_progress(local: Database[Any], run: Run, progress: Progress, pause_seco
         "leftOut": run.left_out + progress.left_out,
         "error": narrowing.left_out_text(run.left_out + progress.left_out),
         "counts": {name: run.counts[name] + progress.counts[name] for name in COUNTS},
+        "results": with_ends(progress.results.values(), progress.names[: progress.at], progress.suspects),
     }
     set_stage: dict[str, Any] = {name: {"$literal": value} for name, value in values.items()}
     set_stage |= {"dueAt": {"$add": ["$$NOW", round(pause_seconds * 1000)]}, "updatedAt": "$$NOW"}
-    set_stage["v"] = {"$add": ["$v", 1]}
+    set_stage |= {"v": {"$add": ["$v", 1]}, **after_work(progress.counts["documents"])}
     if progress.over:
         set_stage |= {"state": State.DONE.value, "endedAt": "$$NOW"}
     found = local[RUNS].find_one_and_update(
@@ -231,6 +240,29 @@ def note_failure(local: Database[Any], run: Run, error: str, given_up: bool = Fa
         local[RUNS].update_one(query, change)
 
 
+def pause(local: Database[Any], run_id: str) -> bool:
+    """Nobody works on it until it is resumed; its progress is kept, but for the slice under way. False: there is no
+    such run that is waiting or running. Raises PyMongoError."""
+    query = {"_id": run_id, "state": {"$in": TO_DO}, "kind": {"$ne": Kind.FIRST_RUN.value}}
+    change = {
+        "$set": {"state": State.PAUSED.value},
+        "$currentDate": {"updatedAt": True, "pausedAt": True},
+        "$inc": {"v": 1},
+    }
+    return _changed(local, query, change)
+
+
+def resume(local: Database[Any], run_id: str) -> bool:
+    """It waits for its turn, and continues where it was. False: it is not paused. Raises PyMongoError."""
+    change = {
+        "$set": {"state": State.WAITING.value},
+        "$unset": {"pausedAt": True},
+        "$currentDate": {"updatedAt": True},
+        "$inc": {"v": 1},
+    }
+    return _changed(local, {"_id": run_id, "state": State.PAUSED.value}, change)
+
+
 def cancel(local: Database[Any], run_id: str, text: str) -> bool:
     """False: there is no such run that is open and may be cancelled. Raises PyMongoError."""
     query = {"_id": run_id, "state": {"$in": OPEN}, "owes": False}
@@ -240,6 +272,7 @@ def cancel(local: Database[Any], run_id: str, text: str) -> bool:
 def _ended(state: State, text: str) -> dict[str, Any]:
     return {
         "$set": {"state": state.value, "error": text, "suspects": []},
+        "$unset": {"pausedAt": True},
         "$currentDate": {"updatedAt": True, "endedAt": True},
         "$inc": {"v": 1},
     }

@@ -14,6 +14,7 @@ from pymongo.database import Database
 from syncapp.core.values import BOTH, Side
 from syncapp.store import runs
 from syncapp.store.names import RUNS
+from syncapp.store.pace import after_work
 from syncapp.store.run import Kind, State
 
 _RUNNING = {"kind": Kind.FIRST_RUN.value, "state": State.RUNNING.value}
@@ -33,8 +34,10 @@ class WalkRecord:
 
 
 def find_walk(local: Database[Any], basis: Mapping[str, Any]) -> tuple[str, WalkRecord] | None:
-    """The one of this basis that was not finished, and its id. Raises PyMongoError."""
-    found = local[RUNS].find_one({**_RUNNING, "basis": basis})
+    """The one of this basis that was not finished, and its id; its time counts again from now on. Raises PyMongoError."""
+    found = local[RUNS].find_one_and_update(
+        {**_RUNNING, "basis": basis}, {"$currentDate": {"workedFrom": True}}
+    )
     if found is None:
         return None
     points = {side: found["points"][side.value] for side in BOTH}
@@ -57,7 +60,7 @@ def begin_walk(local: Database[Any], why: str, walk: WalkRecord, expected: int) 
         "report": walk.report,
         "owed": walk.owed,
     }
-    local[RUNS].update_one({"_id": run_id}, {"$set": values})
+    local[RUNS].update_one({"_id": run_id}, {"$set": values, "$currentDate": {"workedFrom": True}})
     return run_id
 
 
@@ -69,9 +72,11 @@ def save_walk(local: Database[Any], run_id: str, walk: WalkRecord, counts: Mappi
         "owed": walk.owed,
         "report": walk.report,
         "counts": counts,
-        "updatedAt": dt.datetime.now(dt.UTC),
     }
-    local[RUNS].update_one({"_id": run_id, **_RUNNING}, {"$set": values, "$inc": {"slice": 1, "v": 1}})
+    change: dict[str, Any] = {name: {"$literal": value} for name, value in values.items()}
+    change |= {"updatedAt": "$$NOW", "slice": {"$add": ["$slice", 1]}, "v": {"$add": ["$v", 1]}}
+    change |= after_work({"$subtract": [counts["documents"], "$counts.documents"]})
+    local[RUNS].update_one({"_id": run_id, **_RUNNING}, [{"$set": change}])
 
 
 def end_walk(local: Database[Any], run_id: str) -> None:

@@ -107,7 +107,8 @@ def _log_end(run: Run) -> None:
             run=run.id,
         )
     else:
-        log.info(
+        say = log.warning if run.different else log.info
+        say(
             "Verified both sides",
             event_name="verified",
             differences=run.different,

@@ -1,5 +1,5 @@
 """Periodic work: rolling up and pruning old metrics, copying remaining conflict records, retrying rejected
-changes, and compacting acknowledged pushes."""
+changes, compacting acknowledged pushes, and verifying a part of both sides each night."""
 
 from __future__ import annotations
 
@@ -85,3 +85,16 @@ def answer_beat(name: str) -> None:
 
     with _waits("answering a self-test"), local_database("maintenance") as local:
         note_beat(local, name)
+
+
+@shared_task(name="syncapp.maintenance.verify_part", soft_time_limit=120, time_limit=150)
+def verify_part() -> None:
+    from syncapp.conf.settings import get_settings
+    from syncapp.services.nightly import request_part
+
+    with _waits("nightly verification"):
+        run, why = request_part(get_settings().sync_verify_minutes)
+        if run:
+            log.info("Nightly verification requested", event_name="part_requested", run=run)
+        else:
+            log.info("No nightly verification", event_name="part_skipped", reason=why)

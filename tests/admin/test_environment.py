@@ -18,7 +18,7 @@ from syncapp.models import AuditEntry, ExcludedCollection, SyncSwitches
 from syncapp.rules.switches import apply_environment, get_switches
 from syncapp.services.exclusions import exclude, include
 from syncapp.services.switches import change_switches
-from syncapp.tasks.schedule import seed
+from syncapp.tasks.schedule import VARIABLE, seed
 from tests.support import rows
 from tests.support.processes import manage
 
@@ -181,14 +181,14 @@ def test_a_period_that_was_edited_gives_way_to_a_new_line() -> None:
     def every() -> int:
         return PeriodicTask.objects.get(name="Copy remaining conflict records").interval.every
 
-    seed(60_000)
+    seed(60_000, 2)
     edit()
-    seed(60_000)
+    seed(60_000, 2)
     assert every() == 5
-    seed(60_000, given=True)
+    seed(60_000, 2, given=[VARIABLE])
     assert every() == 60
     edit()
-    seed(60_000, given=True)
+    seed(60_000, 2, given=[VARIABLE])
     assert every() == 5
 
 

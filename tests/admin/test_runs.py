@@ -144,3 +144,40 @@ def test_each_difference_says_why_and_can_be_opened(
     document = superuser.get(html.unescape(opened[1])).content.decode()
     assert "It is larger than the server accepts" in document
     assert "total" in document
+
+
+def test_a_run_is_paused_and_resumed(superuser: Client, local: Database[Any]) -> None:
+    superuser.post(start_page("verify"), {"_form_submitted": "on", "collections": ""})
+    row = ComparisonRun.objects.get(kind="verify")
+    pages = {
+        name: reverse(f"admin:syncapp_comparisonrun_{name}_run", args=[row.pk])
+        for name in ("pause", "resume")
+    }
+    assert superuser.post(pages["resume"], {"_form_submitted": "on"}).status_code == 403
+    assert superuser.get(pages["pause"]).status_code == 200
+    superuser.post(pages["pause"], {"_form_submitted": "on"})
+    run = runs.load(local, row.run_id)
+    assert run is not None
+    assert run.state is State.PAUSED
+    page = superuser.get(reverse("admin:syncapp_comparisonrun_change", args=[row.pk])).content.decode()
+    assert pages["resume"] in page
+    assert pages["pause"] not in page
+    superuser.post(pages["resume"], {"_form_submitted": "on"})
+    run = runs.load(local, row.run_id)
+    assert run is not None
+    assert run.state is State.WAITING
+
+
+def test_the_page_says_rate_time_left_and_up_to_when_each_collection_is_in_sync(superuser: Client) -> None:
+    counts = {"equal": 5, "different": 0, "onlyLocal": 0, "onlyAtlas": 0, "asAgreed": 0, "over": True}
+    found = [
+        {"collection": "orders", "documents": 5, "inSyncAsOf": "2026-01-02T03:04:05+00:00", **counts},
+        {"collection": "stock", "documents": 6, "inSyncAsOf": None, **counts, "different": 1},
+    ]
+    row = rows.run(
+        State.RUNNING, documents=11, expected=2_000, rate=120, seconds_left=300, by_collection=found
+    )
+    page = superuser.get(reverse("admin:syncapp_comparisonrun_change", args=[row.pk])).content.decode()
+    assert "as of 2026-01-02 03:04:05 UTC" in page
+    assert "120 a second, about 5 min left" in page
+    assert "120 a second, about 5 min left" in superuser.get(reverse(LIST)).content.decode()

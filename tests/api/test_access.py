@@ -22,6 +22,7 @@ READABLE = [
     f"{ROOT}/rejected",
     f"{ROOT}/rules/validation",
     f"{ROOT}/devices",
+    f"{ROOT}/compared",
     "/monitoring/dashboard",
     "/monitoring/live",
     "/metrics",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
+from syncapp.models import AuditEntry, ComparedCollection, ComparisonRun, ResumeToken
 from syncapp.store import runs
 from syncapp.store.names import RUNS
 from syncapp.store.run import Kind, State
@@ -140,6 +144,72 @@ def test_what_cannot_be_reached_is_said(operator: APIClient, change_settings: Ch
 
 
 def test_changing_needs_the_permission(reader: APIClient) -> None:
-    for address in ("resync", "verify", "runs/x/cancel"):
+    for address in ("resync", "verify", "runs/x/cancel", "runs/x/pause", "runs/x/resume"):
         assert post(reader, address).status_code == 403
     assert reader.delete(f"{ROOT}/resume-token").status_code == 403
+
+
+def test_a_run_is_paused_resumed_and_said(local: Database[Any], operator: APIClient) -> None:
+    rows.device()
+    run = post(operator, "verify").json()
+    answer = post(operator, f"runs/{run['id']}/pause")
+    assert (answer.status_code, answer.json()["state"]) == (200, "paused")
+    assert operator.get(f"{ROOT}/runs?state=paused").json()["results"][0]["pausedAt"]
+    again = post(operator, f"runs/{run['id']}/pause")
+    assert (again.status_code, again.json()["detail"]) == (409, "The run is paused")
+    health = operator.get(f"{ROOT}/health").json()
+    assert [one["state"] for one in health["comparisons"]] == ["paused"]
+    (reason,) = [one for one in health["reasons"] if one["code"] == "comparison-paused"]
+    assert reason["status"] == "degraded"
+    assert reason["text"].startswith("A comparison run is paused: Verify of all collections since 20")
+    assert post(operator, f"runs/{run['id']}/resume").json()["state"] == "waiting"
+    assert post(operator, f"runs/{run['id']}/resume").status_code == 409
+    actions = list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
+    assert actions == ["start verify", "pause verify", "resume verify"]
+
+
+def test_what_convergence_depends_on_can_be_paused_but_not_the_first_run(
+    local: Database[Any], operator: APIClient
+) -> None:
+    run = runs.request(local, kind=Kind.RESYNC, why="resume token missing")
+    assert post(operator, f"runs/{run}/pause").json()["state"] == "paused"
+    first = runs.request(local, kind=Kind.FIRST_RUN, why="first run")
+    answer = post(operator, f"runs/{first}/pause")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_possible")
+
+
+def sync_runs(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("sync_runs", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_lists_pauses_resumes_and_cancels(local: Database[Any], operator: APIClient) -> None:
+    assert sync_runs() == "No comparison runs in the last 30 days.\n"
+    with pytest.raises(CommandError, match="No run is waiting, running or paused"):
+        sync_runs("pause")
+    run = post(operator, "verify", {"collections": ["orders"]}).json()["id"]
+    assert sync_runs("pause").startswith("Paused.")
+    assert f"{run[:8]}  20" in sync_runs()
+    assert "verify of orders: paused since 20" in sync_runs()
+    assert sync_runs("resume", run[:6]).startswith("Resumed")
+    other = post(operator, "resync").json()["id"]
+    with pytest.raises(CommandError, match="There are several: name one of"):
+        sync_runs("cancel")
+    assert sync_runs("cancel", other).startswith("Cancelled.")
+    assert "Cancelled by an operator" in sync_runs("show", other)
+    assert json.loads(sync_runs("show", run, "--json"))["state"] == "waiting"
+    with pytest.raises(CommandError, match="There is no run with the id"):
+        sync_runs("show", "xyz")
+    assert "Nothing has been compared yet" in sync_runs("collections")
+    ComparedCollection.objects.create(
+        instance_id="device-1",
+        collection="orders",
+        as_of=timezone.now(),
+        compared_at=timezone.now(),
+        run_id=run,
+    )
+    assert "orders" in sync_runs("collections")
+    (row,) = json.loads(sync_runs("collections", "--json"))
+    assert (row["collection"], row["differing"], row["run"]) == ("orders", 0, run)
+    assert operator.get(f"{ROOT}/compared").json()["results"] == [row]

@@ -61,7 +61,9 @@ def test_health_with_login_has_what_is_not_judged_too(reader: APIClient) -> None
     assert [halt["id"] for halt in body["halts"]] == ["mass-delete:local:orders"]
     assert body["refusedCollections"] == {"logs": "it is capped"}
     assert (body["clockWarning"], body["rejectedChanges"], body["conflictsWaiting"]) == ("40 s ahead", 1, 1)
-    assert body["comparisons"] == [{"kind": "resync", "why": "requested", "documents": 40, "expected": 100}]
+    (comparison,) = body["comparisons"]
+    assert (comparison["kind"], comparison["state"], comparison["documents"]) == ("resync", "running", 40)
+    assert (comparison["rate"], comparison["secondsLeft"]) == (None, None)
 
 
 def test_health_before_anything_ran_is_critical_and_503(anybody: APIClient) -> None:
@@ -145,7 +147,7 @@ def test_the_schema_describes_every_address_without_a_warning(anybody: APIClient
         "health", "metrics", "conflicts", "conflicts/{id}", "conflicts/{id}/restore", "conflicts/{id}/resolve", "toggle", "pause",
         "initial", "exclusions", "resume-token", "rejected", "rejected/{id}", "rejected/{id}/retry",
         "rejected/{id}/discard", "rejected/retry", "rejected/discard", "rules/validation", "devices", "halts", "halts/answer", "doctor",
-        "runs", "runs/{run_id}", "runs/{run_id}/cancel", "resync", "verify",
+        "runs", "runs/{run_id}", "runs/{run_id}/pause", "runs/{run_id}/resume", "runs/{run_id}/cancel", "resync", "verify", "compared", "definitions",
     }  # fmt: skip
     assert {"/api/token/", "/api/health", "/monitoring/dashboard"} <= set(schema["paths"])
 

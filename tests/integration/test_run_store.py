@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from syncapp.mongo.connect import CODEC
 from syncapp.mongo.transaction import transaction
 from syncapp.store import runs
 from syncapp.store.names import RUNS
+from syncapp.store.results import begun, results_of
 from syncapp.store.run import Kind, Progress, Run, State, Treatment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,3 +145,84 @@ def test_every_change_is_mirrored_in_django(local: Database[Any]) -> None:
     mirror_runs(local, DEVICE)
     row.refresh_from_db()
     assert (row.state, row.ended_at is not None) == ("done", True)
+
+
+def test_a_paused_run_lets_others_go_first_and_continues_where_it_was(local: Database[Any]) -> None:
+    run, sent = ask(local, kind=Kind.VERIFY, owes=False), Sent()
+    drive(local, 60_000, sent)
+    assert runs.save_progress(local, run, done(0), 0) is not None
+    assert runs.pause(local, run.id)
+    assert not runs.pause(local, run.id)
+    other = ask(local, owes=False)
+    drive(local, 0, sent)
+    assert (state_of(local, run), state_of(local, other)) == (State.PAUSED, State.RUNNING)
+    assert runs.save_progress(local, dataclasses.replace(run, slice=1), done(), 0) is None
+    assert runs.resume(local, run.id)
+    assert not runs.resume(local, run.id)
+    assert runs.save_progress(local, other, done(), 0) is not None
+    drive(local, 60_000, sent)
+    assert sent == [(run.id, 0), (other.id, 0), (run.id, 1)]
+    assert state_of(local, run) is State.RUNNING
+
+
+def test_a_paused_run_can_be_cancelled_or_superseded_and_is_mirrored(local: Database[Any]) -> None:
+    owed, verify = ask(local), ask(local, kind=Kind.VERIFY, owes=False)
+    for run in (owed, verify):
+        assert runs.pause(local, run.id)
+    mirror_runs(local, DEVICE)
+    row = ComparisonRun.objects.get(run_id=verify.id)
+    assert (row.state, row.paused_at is not None) == ("paused", True)
+    assert runs.cancel(local, verify.id, "by me")
+    runs.supersede(local, ask(local).id)
+    assert (state_of(local, owed), state_of(local, verify)) == (State.CANCELLED, State.CANCELLED)
+    found = runs.load(local, verify.id)
+    assert found is not None
+    assert found.paused_at is None
+
+
+def test_the_rate_counts_neither_pauses_nor_outages(local: Database[Any]) -> None:
+    run, sent = ask(local, kind=Kind.VERIFY, owes=False), Sent()
+    drive(local, 60_000, sent)
+    local[RUNS].update_one({"_id": run.id}, [{"$set": {"workedFrom": {"$subtract": ["$$NOW", 4_000]}}}])
+    progress = done(0)
+    progress.count("a", "documents", 8_000)
+    progress.expected = 24_000
+    found = runs.save_progress(local, run, progress, 0)
+    assert found is not None
+    assert found.rate == pytest.approx(2_000, rel=0.2)
+    assert found.seconds_left == pytest.approx(8, rel=0.2)
+    assert runs.pause(local, run.id)
+    paused = runs.load(local, run.id)
+    assert paused is not None
+    assert (paused.rate, paused.seconds_left) == (None, None)
+    local[RUNS].update_one({"_id": run.id}, [{"$set": {"workedFrom": {"$subtract": ["$$NOW", 3_600_000]}}}])
+    assert runs.resume(local, run.id)
+    drive(local, 60_000, sent)
+    for number in (1, 2):
+        local[RUNS].update_one(
+            {"_id": run.id}, [{"$set": {"workedFrom": {"$subtract": ["$workedFrom", 3_600_000]}}}]
+        )
+        drive(local, 0, sent)  # nobody worked on it: it is sent again
+        before = runs.load(local, run.id)
+        assert before is not None
+        found = runs.save_progress(local, before, done(number - 1), 0)
+        assert found is not None
+        assert found.worked_ms < 60_000
+    assert found.rate == pytest.approx(2_000, rel=0.2), "of the whole run, when it has ended"
+
+
+def test_a_collection_is_in_sync_as_of_a_time_when_all_of_it_is_compared(local: Database[Any]) -> None:
+    run, now = ask(local, kind=Kind.VERIFY, owes=False), dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+    assert runs.start(local, run)
+    suspect = {"c": "b", "id": b"x", "l": b"1", "a": b"2", "looks": 0, "moves": 0, "at": 0}
+    progress = Progress(3, None, ("a", "b", "c"), 9, [suspect])
+    progress.results = {name: begun(name, now) for name in progress.names}
+    progress.count("c", "different")
+    found = runs.save_progress(local, run, progress, 0)
+    assert found is not None
+    assert [one.in_sync_as_of for one in results_of(found)] == [now, None, None]
+    progress.suspects, progress.at = [], 3
+    found = runs.save_progress(local, found, progress, 0)
+    assert found is not None
+    assert [one.in_sync_as_of for one in results_of(found)] == [now, now, None]
+    assert [one.over for one in results_of(found)] == [True, True, True]

@@ -13,6 +13,7 @@ from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.store.stream import pipeline
+from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
 
@@ -108,3 +109,63 @@ def test_a_resync_says_what_it_found(device: Device) -> None:
     done = device.manage("sync_resync", "--collection", "few", timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "Compared 7 documents: 0 differ; 0 were sent to the listener"
+
+
+def test_a_run_is_paused_survives_restarts_and_continues_where_it_was(make_device: MakeDevice) -> None:
+    device = make_device(SYNC_COMPARE_RATE="500")
+    for database in (device.local, device.atlas):
+        database["shop"].insert_many([{"_id": number} for number in range(4_000)])
+    device.start()
+    device.wait_until_settled()
+    following = device.start_manage("sync_verify", "--json", output=device.home / "verify.log")
+    eventually(
+        lambda: run_of(device)["kind"] == "verify" and run_of(device)["counts"]["documents"] > 900,
+        "it compares",
+        60,
+    )
+    assert device.manage("sync_runs", "pause").stdout.startswith("Paused.")
+    compared = run_of(device)["counts"]["documents"]
+    for name in ("listener", "worker"):
+        device.kill(name)
+        device.launch(name)
+    device.wait_until_ready(60)
+    device.wait_for_line("worker", " ready.", 60)
+    device.local["shop"].insert_one({"_id": "meanwhile"})
+    device.wait_until_settled()
+    assert (run_of(device)["state"], run_of(device)["counts"]["documents"]) == ("paused", compared)
+    assert "A comparison run is paused" in device.manage("sync_status").stdout
+    listed = json.loads(device.manage("sync_runs", "--json").stdout)[0]
+    assert (listed["state"], listed["rate"]) == ("paused", None)
+    assert device.manage("sync_runs", "resume").stdout.startswith("Resumed")
+    assert following.wait(60) == 0
+    found = json.loads((device.home / "verify.log").read_text())
+    assert (found["state"], found["equal"]) == ("done", found["documents"])
+    assert compared < found["documents"] <= 4_001 + len(found["byCollection"]), "nothing was compared twice"
+    (shop,) = [one for one in found["byCollection"] if one["collection"] == "shop"]
+    assert shop["inSyncAsOf"] < found["endedAt"]
+    assert "in sync as of 20" in device.manage("sync_runs", "show", found["id"][:8]).stdout
+
+
+def test_one_changed_field_among_many_documents_is_found_and_repaired(device: Device) -> None:
+    count = 20_000
+    for start in range(0, count, 5_000):
+        device.local["many"].insert_many([{"_id": n, "v": n, "w": "x"} for n in range(start, start + 5_000)])
+    device.wait_until_settled()
+    device.stop("listener")
+    device.atlas["many"].update_one({"_id": 12_345}, {"$set": {"w": "y"}})
+    stream = ChangeStream.open(device.atlas, pipeline(Side.ATLAS, Exclusions()), 1, None)
+    stream.close()
+    device.local["_sync_metadata"].update_one(
+        {"_id": "atlas-resume-token"}, {"$set": {"token": stream.start_token}}
+    )
+    device.launch("listener")
+    device.wait_until_ready(60)
+    code, found = verify(device, "--collection", "many", "--repair")
+    assert (code, found["different"], found["documents"], found["marked"]) == (1, 1, count, 1)
+    assert found["samples"][0]["id"] == '{"$numberInt": "12345"}'
+    (many,) = found["byCollection"]
+    assert (many["different"], many["inSyncAsOf"]) == (1, None)
+    device.wait_until_settled()
+    code, found = verify(device, "--collection", "many")
+    assert (code, found["byCollection"][0]["inSyncAsOf"] is None) == (0, False)
+    device.local["many"].drop()

@@ -50,8 +50,9 @@ COMMANDS = {
     "sync_restore": [["nowhere", "--side", "local", "--yes"]],
     # Of a collection that is not there: else they would follow the run until a listener comes
     "sync_resync": [["--collection", "nowhere"]],
-    "sync_verify": [["--collection", "nowhere"]],
     "sync_selftest": [["resume"]],
+    "sync_verify": [["--collection", "nowhere"], ["--indexes"]],
+    "sync_runs": [[], ["collections"], ["pause"]],
     "sync_setup": [[]],
 }
 PARAMETER = re.compile(r"<(?:\w+:)?\w+>")

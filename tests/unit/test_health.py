@@ -103,6 +103,10 @@ TABLE = [
     (safety(loops=3, loop_ago_s=3_599), CRITICAL),
     (safety(loops=3, loop_ago_s=3_600), HEALTHY),
     (safety(failed_run="Atlas went away"), DEGRADED),
+    (safety(paused_runs=("Verify of all collections",)), DEGRADED),
+    (safety(differing=1, differing_in=("orders",)), DEGRADED),
+    (safety(differing=100, differing_in=("orders",)), DEGRADED),
+    (safety(differing=101, differing_in=("orders",)), CRITICAL),
 ]
 
 

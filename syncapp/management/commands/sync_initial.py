@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +14,8 @@ from rich.text import Text
 from syncapp.core.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice
 from syncapp.core.one_line import one_line
 from syncapp.core.values import UnknownTime
-from syncapp.management.command import SyncCommand
 from syncapp.management.console import console_of
+from syncapp.management.defining import DefiningCommand
 from syncapp.services import first_run
 from syncapp.store.first_run import FirstRun, State
 
@@ -28,11 +29,15 @@ STATES = {
 }
 
 
-class Command(SyncCommand):
-    help = "Show what the first run found in the two databases; with options: choose what to keep."
+class Command(DefiningCommand):
+    help = (
+        "Show what the first run found in the two databases; with options: choose what to keep. With --indexes: copy "
+        "indexes, validators and options of collections to the side that lacks them; exit status 1 if some are left."
+    )
     examples = {
         "": "what was found in the two databases",
         "--differing newest --timestamp-field updatedAt --only-atlas pull --only-local push": "choose",
+        "--indexes": "copy indexes, validators and options of collections",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,11 +45,23 @@ class Command(SyncCommand):
         parser.add_argument("--timestamp-field", default="", help="of the documents, for --differing newest")
         parser.add_argument("--only-atlas", choices=ONLY_ATLAS, help="documents that only Atlas has")
         parser.add_argument("--only-local", choices=ONLY_LOCAL, help="documents that only the local side has")
+        parser.add_argument(
+            "--indexes", action="store_true",
+            help="copy indexes, validators and options of collections to the side that lacks them; nothing is dropped",
+        )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="for scripts")
+        super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = ("differing", "only_atlas", "only_local")
         given = [name for name in (*names, "timestamp_field") if options[name]]
+        if options["indexes"]:
+            if given:
+                raise CommandError(
+                    "--indexes copies definitions and chooses nothing: give the choice without it"
+                )
+            sys.exit(0 if self.copy_definitions((), options) else 1)
+        self.refuse_without(options, "--indexes")
         found = first_run.choose(self.choice(options, names)) if given else first_run.show()
         if options["json"]:
             self.stdout.write(json.dumps(first_run.as_document(found), indent=2))

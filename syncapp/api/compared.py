@@ -1,0 +1,54 @@
+"""Up to which time each collection is in sync."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.views import SyncView
+from syncapp.models import ComparedCollection
+
+
+class ComparedOut(serializers.ModelSerializer):
+    inSyncAsOf = serializers.DateTimeField(
+        source="as_of",
+        allow_null=True,
+        help_text="Every change made before this time had arrived at the other side, when it was compared last without "
+        "differences; null: never",
+    )
+    differing = serializers.IntegerField(
+        help_text="Documents, at the last comparison, which it did not repair"
+    )
+    documents = serializers.IntegerField(help_text="That the last comparison compared")
+    comparedAt = serializers.DateTimeField(source="compared_at")
+    run = serializers.CharField(source="run_id", help_text="The last comparison run; it is kept for 30 days")
+
+    class Meta:
+        model = ComparedCollection
+        fields = ("collection", "inSyncAsOf", "differing", "documents", "comparedAt", "run")
+
+
+class ComparedPage(serializers.Serializer):
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ComparedOut(many=True)
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_compared", parameters=[PageQuery], responses=ComparedPage, tags=["runs"]
+    )
+)
+class Compared(SyncView):
+    """What comparisons last found of each collection: those that differ first, then the longest not compared."""
+
+    asks = {"GET": PageQuery}
+
+    def get(self, request: Request) -> Response:
+        pages = Pages()
+        rows = pages.paginate_queryset(ComparedCollection.objects.all(), request, self)
+        return pages.get_paginated_response(ComparedOut(rows, many=True).data)

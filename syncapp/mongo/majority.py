@@ -1,0 +1,17 @@
+"""How far a majority of a replica set's members has got."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from pymongo.database import Database
+
+
+def majority_time(database: Database[Any]) -> dt.datetime:
+    """The time, by the server's clock, of the newest write that a majority has confirmed: whoever reads with the concern
+    *majority* afterwards sees everything up to it. On an idle server it is ten seconds old at most. Raises PyMongoError.
+    """
+    hello = database.client.admin.command("hello")
+    found: dt.datetime = hello.get("lastWrite", {}).get("majorityWriteDate") or hello["localTime"]
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
