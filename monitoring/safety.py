@@ -65,11 +65,12 @@ def _halted(halt: HaltFacts) -> Reason:
     detail = halt.detail.rstrip(".")
     if halt.answer:
         text = f"{detail}: the answer {halt.answer} is being carried out"
-        return Reason(Status.DEGRADED, Code.ANSWERED, text, Page.HALTS)
+        return Reason(Status.DEGRADED, Code.ANSWERED, text, Page.HALTS, halt.id)
     what = f"{halt.collection or 'every collection'} is paused" if halt.side else "nothing is transferred"
     return Reason(
         Status.CRITICAL,
         Code.HALTED,
         f"{detail}: {what} until an operator answers (`manage.py sync_halts`, or the page Halts)",
         Page.HALTS,
+        halt.id,
     )

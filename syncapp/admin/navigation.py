@@ -36,6 +36,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")},
                 _first_run(user),
+                to("notifications", "syncapp.alert"),
                 _halts(user),
                 to("call_split", "syncapp.conflict"),
                 to("block", "syncapp.rejectedchange"),
@@ -50,6 +51,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 to("compare_arrows", "syncapp.comparisonrun"),
                 to("devices", "syncapp.instance", active=_is_device_page(request)),
                 to("bookmark", "syncapp.resumetoken"),
+                to("notification_settings", "syncapp.alertrule"),
+                to("send", "syncapp.alertchannel"),
             ],
         ),
         (

@@ -4,6 +4,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
+from syncapp.api.alert_channels import ChannelOne, Channels, ChannelTest
+from syncapp.api.alerts import AlertAcknowledge, AlertOne, AlertRuleOne, AlertRules, Alerts, AlertSilence
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
 from syncapp.api.devices import Devices
 from syncapp.api.doctor import Doctor
@@ -53,6 +55,15 @@ sync = [
     path("runs/<slug:run_id>/cancel", RunCancel.as_view(), name="sync-run-cancel"),
     path("resync", Resync.as_view(), name="sync-resync"),
     path("verify", Verify.as_view(), name="sync-verify"),
+    path("alerts", Alerts.as_view(), name="sync-alerts"),
+    path("alerts/rules", AlertRules.as_view(), name="sync-alert-rules"),
+    path("alerts/rules/<slug:code>", AlertRuleOne.as_view(), name="sync-alert-rule"),
+    path("alerts/channels", Channels.as_view(), name="sync-alert-channels"),
+    path("alerts/channels/<slug:name>", ChannelOne.as_view(), name="sync-alert-channel"),
+    path("alerts/channels/<slug:name>/test", ChannelTest.as_view(), name="sync-alert-channel-test"),
+    path("alerts/<int:pk>", AlertOne.as_view(), name="sync-alert"),
+    path("alerts/<int:pk>/acknowledge", AlertAcknowledge.as_view(), name="sync-alert-acknowledge"),
+    path("alerts/<int:pk>/silence", AlertSilence.as_view(), name="sync-alert-silence"),
     path("devices", Devices.as_view(), name="sync-devices"),
 ]
 

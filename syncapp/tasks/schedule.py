@@ -16,6 +16,7 @@ from syncapp.tasks import maintenance
 
 VARIABLE = "ORIGIN_TRACKING_CLEANUP_INTERVAL"
 BY_DEFAULT = " (default)"
+EVALUATE_MS = 5_000
 # Earlier names of the tasks → today's
 RENAMED = {
     "Fold and prune old metrics": "Roll up and prune old metrics",
@@ -54,6 +55,15 @@ def seed(cleanup_interval_ms: int, given: bool = False) -> None:
             name=name,
             defaults={"task": task.name, "interval": _every(milliseconds), "queue": maintenance.QUEUE},
         )
+    PeriodicTask.objects.get_or_create(
+        name="Evaluate alerts",
+        defaults={
+            "task": maintenance.evaluate_alerts.name,
+            "interval": _every(EVALUATE_MS * get_settings().ease),
+            "queue": maintenance.QUEUE,
+            "expire_seconds": EVALUATE_MS // 1000 * 2,  # they must not pile up while no worker runs
+        },
+    )
     # The description keeps what the variable said at the last start
     value = f"{VARIABLE}={cleanup_interval_ms}"
     mark = value if given else f"{value}{BY_DEFAULT}"
