@@ -74,9 +74,8 @@ def add(
 def change(name: str, user: Actor = None, **changed: Any) -> AlertChannel:
     """`changed`: `options` (those that are given), `enabled`, `alerts`, `events`. Of a channel of the environment all but
     its options. Raises NotFound, NotPossible or WrongInput."""
-    channel, kind = find(name), kind_of(find(name))
-    if kind is None:
-        raise NotPossible(f"The channel is of a kind that there is not: {channel.kind}")
+    channel = find(name)
+    kind = _known(channel)
     before = _said(channel)
     given = changed.pop("options", None)
     if given and channel.from_environment:
@@ -116,14 +115,19 @@ def remove(name: str, user: Actor = None) -> None:
 def send_test(name: str, user: Actor = None) -> None:
     """Send a test now. Raises NotFound, NotPossible or Unreachable."""
     channel = find(name)
-    kind, options = kind_of(channel), options_of(channel)
-    if kind is None:
-        raise NotPossible(f"The channel is of a kind that there is not: {channel.kind}")
+    kind, options = _known(channel), options_of(channel)
     audit(user, "test alert channel", name)
     try:
         kind.send(options, [Message(str(uuid.uuid4()), "test", _test_body())])
     except (Refused, Unavailable) as error:
         raise Unreachable(f"The channel {name} does not take it: {error}") from None
+
+
+def _known(channel: AlertChannel) -> Kind:
+    kind = kind_of(channel)
+    if kind is None:
+        raise NotPossible(f"The channel is of a kind that there is not: {channel.kind}")
+    return kind
 
 
 def _test_body() -> dict[str, Any]:

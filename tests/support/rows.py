@@ -13,6 +13,7 @@ from django.utils import timezone
 from syncapp.core.content import content_hash, document_key, key_hash
 from syncapp.core.values import Side
 from syncapp.models import (
+    Alert,
     ComparisonRun,
     Conflict,
     Instance,
@@ -161,3 +162,14 @@ def token(side: str = "atlas") -> ResumeToken:
     return ResumeToken.objects.create(
         instance_id=DEVICE, side=side, token={"_data": "82"}, cluster_time="1:1", saved_at=timezone.now()
     )
+
+
+def alert(**values: Any) -> Alert:
+    """One that fires, and was told."""
+    return Alert.objects.create(
+        **{
+            "code": "change-stream", "about": "atlas", "state": "firing", "severity": "critical",
+            "told": "critical", "device": DEVICE, "since": timezone.now(), "fired_at": timezone.now(),
+            "message": "The Atlas change stream has been disconnected for 7 min", **values,
+        }
+    )  # fmt: skip
