@@ -18,6 +18,7 @@ from monitoring.alerts import outbox
 from monitoring.alerts.configured import kind_of, options_of
 from monitoring.alerts.kind import Kind, Message, Refused, Unavailable
 from monitoring.alerts.lifecycle import Notice
+from syncapp.core.one_line import one_line
 from syncapp.models import AlertChannel, AlertMessage
 from syncapp.process.django_calls import drop_broken_connections
 
@@ -109,6 +110,9 @@ def _send(channel: AlertChannel, kind: Kind, rows: list[AlertMessage]) -> bool:
         return True
     except Unavailable as error:
         _failed(channel, str(error))
+        return False
+    except Exception as error:  # a fault of this kind of channel does not stop the others
+        _failed(channel, one_line(f"{type(error).__name__}: {error}"))
         return False
     now = timezone.now()
     chosen.update(sent_at=now)

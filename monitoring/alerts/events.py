@@ -144,13 +144,17 @@ KINDS: dict[str, Callable[[Any], Reading]] = {
 }
 
 
-@transaction.atomic
 def collect() -> int:
     """Put what is new into the outbox, for the channels that want it; the number of messages. Raises DatabaseError."""
     channels = [one for one in AlertChannel.objects.filter(enabled=True) if one.events]
-    watch = AlertWatch.objects.select_for_update().filter(id=1).first()
-    if watch is None or not (channels or watch.events):
+    if not channels and not AlertWatch.objects.filter(id=1).exclude(events={}).exists():
         return 0
+    with transaction.atomic():
+        return _collect_for(channels)
+
+
+def _collect_for(channels: list[AlertChannel]) -> int:
+    watch = AlertWatch.objects.select_for_update().get_or_create(id=1)[0]
     wanted = {kind: [one for one in channels if kind in one.events] for kind in KINDS}
     cursors: dict[str, Any] = {}
     count = 0

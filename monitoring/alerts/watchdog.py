@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 
 import structlog
-from django.db import connections
+from django.db import close_old_connections
 from django.utils import timezone
 
 from monitoring.alerts.delivery import deliver
@@ -27,14 +27,13 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         while True:
+            close_old_connections()
             try:
                 look()
                 self._said = ""
             except Exception as error:
                 drop_broken_connections(error)
                 self._say(f"{type(error).__name__}: {describe(error)}")
-            finally:
-                connections.close_all()
             threading.Event().wait(EVERY_SECONDS)
 
     def _say(self, text: str) -> None:

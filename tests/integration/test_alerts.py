@@ -85,7 +85,9 @@ def told(receiver: HttpReceiver) -> list[tuple[str, str]]:
 
 def ask(device: Device, path: str) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{device.settings['PORT']}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{device.settings['PORT']}{path}", timeout=10
+        ) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

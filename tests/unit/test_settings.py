@@ -29,6 +29,11 @@ WRONG = [
     ("ORIGIN_TRACKING_KEEP_HOURS", "0", "a whole number from 1 to 8760"),
     ("CHANGE_STREAM_RECONNECT_INTERVAL", "5s", "a whole number from 10 to 3600000"),
     ("CHANGE_STREAM_MAX_RECONNECT_ATTEMPTS", "0", "a whole number from 1 to 100000"),
+    ("SYNC_ALERT_WEBHOOK_URL", "example.com/hook", "an address such as https://example.com/hook"),
+    ("SYNC_ALERT_EMAIL_TO", "operator", "e-mail addresses, separated by commas"),
+    ("SYNC_ALERT_EMAIL_FROM", "a@example.com,b@example.com", "an e-mail address"),
+    ("EMAIL_URL", "mail.example.com", "smtp+tls:// or smtp+ssl://"),
+    ("EMAIL_URL", "smtp://user:p/w@mail.example.com", "percent-encoded"),
     ("CELERY_BROKER_URL", "amqp://localhost", "redis:// or rediss://"),
     ("CELERY_BROKER_URL", "redis://localhost:6379/0/9", "number of a database"),
     (
