@@ -54,7 +54,13 @@ class ChannelForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        shown = operations.shown_options(self.instance) if self.instance.pk else {}
+        if not self.instance.pk:
+            return
+        del self.fields["kind"]
+        kind = kind_of(self.instance)
+        if not (kind and kind.takes_events):
+            del self.fields["events"]
+        shown = operations.shown_options(self.instance)
         for name, value in shown.items():
             if field := self.fields.get(f"{PREFIX}{name}"):
                 field.initial = value

@@ -92,13 +92,13 @@ class AlertAdmin(ReadOnlyAdmin):
             if code == alert.code:
                 text = '<span class="isthmus-page"><span>{}. <a href="{}">Runbook</a>{}</span></span>'
                 return format_html(text, one.todo, Code(code).runbook, page)
-        return format_html("–")
+        return SafeString("–")
 
     @display(description="Messages")
     def told_whom(self, alert: Alert) -> SafeString:
         rows = AlertMessage.objects.filter(alert=alert).select_related("channel")
         lines = [(row.channel.name, row.get_kind_display(), _fate(row)) for row in rows]
-        return format_html_join("", "<p>{}: {}, {}</p>", lines) or format_html("nobody was told")
+        return format_html_join("", "<p>{}: {}, {}</p>", lines) or SafeString("Nobody was told.")
 
     @display(description="Decision")
     def decisions(self, alert: Alert) -> SafeString:

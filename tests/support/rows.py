@@ -68,8 +68,8 @@ def run(state: str, minutes_ago: int = 0, **values: Any) -> ComparisonRun:
     """A comparison run that was asked for."""
     started = timezone.now() - dt.timedelta(minutes=minutes_ago)
     return ComparisonRun.objects.create(
-        instance_id=DEVICE, kind=ComparisonRun.Kind.RESYNC, why="requested", state=state, started_at=started,
-        **{"run_id": str(uuid.uuid4()), **values},
+        instance_id=DEVICE, why="requested", state=state, started_at=started,
+        **{"run_id": str(uuid.uuid4()), "kind": ComparisonRun.Kind.RESYNC, **values},
     )  # fmt: skip
 
 

@@ -94,7 +94,11 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = NOON
         self.life = begin(severity, self.now)
         self.said: list[Notice] = []
-        self.told: Severity | None = None
+
+    @precondition(lambda self: self.life.state == State.RESOLVED)
+    @rule(severity=st.sampled_from(Severity))
+    def begins_anew(self, severity: Severity) -> None:
+        self.life, self.said = begin(severity, self.now, self.life.silenced_until), []
 
     def _note(self, notice: Notice | None) -> None:
         if notice:
