@@ -21,7 +21,7 @@ from unfold.widgets import (
 from monitoring.alerts import channel_operations as operations
 from monitoring.alerts.configured import kind_of
 from monitoring.alerts.events import KINDS as EVENTS
-from monitoring.alerts.kind import Option, all_kinds
+from monitoring.alerts.kind import all_kinds
 from syncapp.admin.access import ChangedByOperators
 from syncapp.admin.base import redirect_to
 from syncapp.admin.refusals import as_invalid, as_message
@@ -31,9 +31,9 @@ SWITCHES = ("enabled", "alerts")
 PREFIX = "option_"  # of a form's field: an option may be called as a field of the model
 
 
-def options() -> dict[str, Option]:
-    """Of all kinds, by name."""
-    return {one.name: one for kind in all_kinds().values() for one in kind.options}
+def options() -> list[str]:
+    """Names of those of all kinds."""
+    return list(dict.fromkeys(one.name for kind in all_kinds().values() for one in kind.options))
 
 
 class ChannelForm(forms.ModelForm):
@@ -104,7 +104,7 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
         return ("name", "kind", *state) if obj else state
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        fields = {f"{PREFIX}{name}": _field(name, options()[name]) for name in self._options(obj)}
+        fields = {f"{PREFIX}{name}": _field(name) for name in self._options(obj)}
         kwargs["form"] = type("ChannelForm", (ChannelForm,), fields)
         form = super().get_form(request, obj, change=change, **kwargs)
         for name in SWITCHES:
@@ -116,7 +116,7 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
     def _options(obj: AlertChannel | None) -> list[str]:
         """All for a new one, whose kind is not known yet; none where the environment has them."""
         if obj is None:
-            return list(options())
+            return options()
         kind = kind_of(obj)
         return [one.name for one in kind.options] if kind and not obj.from_environment else []
 
@@ -171,17 +171,16 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
         return redirect_to("syncapp_alertchannel_change", object_id)
 
 
-def _field(name: str, option: Option) -> forms.Field:
-    kinds = [one.name for one in all_kinds().values() if option.name in [known.name for known in one.options]]
-    about = " / ".join(
-        dict.fromkeys(
-            known.about for one in all_kinds().values() for known in one.options if known.name == name
-        )
-    )
+def _field(name: str) -> forms.Field:
+    abouts: dict[str, list[str]] = {}
+    for kind in all_kinds().values():
+        for one in kind.options:
+            if one.name == name:
+                abouts.setdefault(one.about, []).append(kind.name)
     return forms.CharField(
         required=False,
         label=name.capitalize(),
-        help_text=f"{about} ({', '.join(kinds)})",
+        help_text=". ".join(f"{', '.join(kinds).capitalize()}: {about}" for about, kinds in abouts.items()),
         widget=UnfoldAdminTextInputWidget,
         max_length=operations.LONGEST_OPTION,
     )

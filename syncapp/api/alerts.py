@@ -165,7 +165,7 @@ class AlertAcknowledge(SyncView):
 
 @extend_schema_view(
     post=extend_schema(request=SilenceIn, responses=AlertOut, tags=["alerts"]),
-    delete=extend_schema(responses=AlertOut, tags=["alerts"]),
+    delete=extend_schema(responses={200: AlertOut}, tags=["alerts"]),
 )
 class AlertSilence(SyncView):
     """Nothing is sent until then, also if it ends and begins again; if it still lasts then, it is told anew. `DELETE` ends the
@@ -194,7 +194,7 @@ class AlertRules(SyncView):
 @extend_schema_view(
     get=extend_schema(operation_id="show_alert_rule", responses=AlertRuleOut, tags=["alerts"]),
     put=extend_schema(request=AlertRuleIn, responses=AlertRuleOut, tags=["alerts"]),
-    delete=extend_schema(responses=AlertRuleOut, tags=["alerts"]),
+    delete=extend_schema(responses={200: AlertRuleOut}, tags=["alerts"]),
 )
 class AlertRuleOne(SyncView):
     """`PUT` changes what is given of a rule; `DELETE` makes it the default again. The thresholds are those of health, too."""
