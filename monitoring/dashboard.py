@@ -62,8 +62,8 @@ def live_figures() -> dict[str, Any]:
         **_short(snapshot),
         "errors": {"failed": snapshot.worst.failed, "processed": snapshot.worst.processed},
         "levels": {
-            "errorRate": str(error_level(snapshot.worst)),
-            "conflictRate": str(conflict_level(snapshot.facts.conflicts_last_hour)),
+            "errorRate": str(error_level(snapshot.worst, snapshot.limits)),
+            "conflictRate": str(conflict_level(facts.conflicts_last_hour, snapshot.limits)),
         },
         "message": snapshot.health.message,
         "reasons": [reason.as_document() for reason in snapshot.health.reasons],

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from monitoring import figures
+from monitoring.alerts.rules import current_rules, limits_of
 from monitoring.health import (
     DirectionFacts,
     Facts,
@@ -17,13 +18,13 @@ from monitoring.health import (
     StartFacts,
     StopFacts,
     StreamFacts,
-    Thresholds,
     assess,
 )
+from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import HaltFacts, SafetyFacts
 from monitoring.stuck import StuckFacts
 from syncapp.conf.settings import get_settings
-from syncapp.models import ComparisonRun, Instance, ListenerStart, MetricMinute, SyncSwitches
+from syncapp.models import AlertWatch, ComparisonRun, Instance, ListenerStart, MetricMinute, SyncSwitches
 from syncapp.models.choices import Direction
 from syncapp.services.switches import show as show_switches
 
@@ -42,6 +43,7 @@ class Snapshot:
     health: Health
     instance: Instance | None
     switches: SyncSwitches
+    limits: Thresholds = DEFAULT
 
     @property
     def worst(self) -> DirectionFacts:
@@ -62,7 +64,7 @@ class Snapshot:
     @property
     def is_silent(self) -> bool:
         silent_s = self.facts.silent_s
-        return silent_s is None or silent_s > Thresholds().silent_warning_s
+        return silent_s is None or silent_s > self.limits.silent_warning_s
 
     def _stream(self, said: str) -> str:
         """A listener that does not report has no stream, whatever its last report."""
@@ -73,15 +75,16 @@ def take_snapshot(now: datetime | None = None) -> Snapshot:
     now = now or timezone.now()
     instance = figures.device()
     switches = show_switches()
-    facts = gather(now, instance, switches)
-    return Snapshot(now, facts, assess(facts), instance, switches)
+    limits = limits_of(current_rules())
+    facts = gather(now, instance, switches, limits)
+    return Snapshot(now, facts, assess(facts, limits, now), instance, switches, limits)
 
 
-def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> Facts:
+def gather(now: datetime, instance: Instance | None, switches: SyncSwitches, limits: Thresholds) -> Facts:
     hour, recent, slow = (
         figures.totals(now - figures.HOUR),
         figures.totals(now - TEN_MINUTES),
-        slow_seconds(now),
+        slow_seconds(now, limits),
     )
 
     def direction(which: Direction) -> DirectionFacts:
@@ -101,6 +104,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
         "push": direction(Direction.LOCAL_TO_ATLAS),
         "conflicts_last_hour": figures.conflicts_last_hour(now),
         "max_reconnects": get_settings().change_stream_max_reconnect_attempts,
+        "beat_silent_s": _beat_silent_s(now),
     }
     start = _start(now, instance)
     if instance is None:
@@ -129,6 +133,12 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches) -> 
         stuck=tuple(StuckFacts.of(one, now.timestamp()) for one in instance.stuck),
         **common,  # type: ignore[arg-type]
     )
+
+
+def _beat_silent_s(now: datetime) -> float | None:
+    watch = AlertWatch.objects.filter(id=1).values_list("beat_at", "awaited_since").first()
+    times = [at for at in watch or () if at is not None]
+    return max(0.0, (now - max(times)).total_seconds()) if times else None
 
 
 def _safety(now: datetime, instance: Instance) -> SafetyFacts:
@@ -191,7 +201,7 @@ def _start(now: datetime, instance: Instance | None) -> StartFacts | None:
     return StartFacts(row.text, row.first_seen, (row.next_at - now).total_seconds())
 
 
-def slow_seconds(now: datetime) -> dict[str, float]:
+def slow_seconds(now: datetime, limits: Thresholds = DEFAULT) -> dict[str, float]:
     """For how long every recent minute with changes has been too slow, by direction.
 
     Counted from the first to the last such minute: a minute without changes neither ends nor prolongs it.
@@ -207,11 +217,11 @@ def slow_seconds(now: datetime) -> dict[str, float]:
         .values_list("direction", "minute", "processed", F("time_ms") / F("processed"))
     )
     for direction, minute, processed, average_ms in rows:
-        if direction in over or average_ms <= Thresholds().average_critical_ms:
+        if direction in over or average_ms <= limits.average_critical_ms:
             over.add(direction)
         else:
             last.setdefault(direction, minute)
             changes[direction] += processed
             spans[direction] = (last[direction] - minute).total_seconds() + 60
     # Two slow changes ten minutes apart do not make a slow period
-    return {which: span for which, span in spans.items() if changes[which] >= Thresholds().average_from}
+    return {which: span for which, span in spans.items() if changes[which] >= limits.average_from}

@@ -1,6 +1,6 @@
 """Health as a pure function of facts: `healthy`, `degraded` or `critical`, with the reasons.
 
-The thresholds are those of the table in docs/api.md. No other value contains the word healthy,
+The default thresholds are those of the table in docs/api.md. No other value contains the word healthy,
 since scripts search for it.
 """
 
@@ -10,34 +10,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from monitoring import safety, stuck
+from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import SafetyFacts
 from monitoring.stuck import StuckFacts
-from monitoring.values import MINUTE, Code, Page, Reason, Status, clock, duration
+from monitoring.values import Code, Page, Reason, Status, clock, duration
 
-__all__ = ["Status", "assess", "duration"]
+__all__ = ["Status", "Thresholds", "assess", "duration"]
 DISABLED_MESSAGE = "Bidirectional sync is disabled"
 PAUSED_MESSAGE = "Sync is paused"
 HALTED_MESSAGE = "Sync is halted until an operator answers"
 NOT_STARTED_MESSAGE = "Bidirectional sync has not started yet"
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    average_warning_ms: float = 200
-    average_critical_ms: float = 500  # when it lasts
-    average_from: int = 10  # changes: an average of fewer is not significant
-    conflicts_warning: int = 5  # an hour
-    conflicts_critical: int = 20
-    error_share_warning: float = 0.01
-    error_share_critical: float = 0.05
-    errors_critical_from: int = 10  # rejected changes: a share of a few changes is not significant
-    pending: int = 100
-    lasting_s: float = 10 * MINUTE
-    disconnected_s: float = 5 * MINUTE
-    lag_warning_ms: float = 5_000
-    silent_warning_s: float = 15
-    silent_critical_s: float = 60
-    differing_critical: int = 100  # documents, in comparisons
 
 
 @dataclass(frozen=True)
@@ -98,6 +80,7 @@ class Facts:
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
     safety: SafetyFacts = field(default_factory=SafetyFacts)
     stuck: tuple[StuckFacts, ...] = ()
+    beat_silent_s: float | None = None  # since the last periodic task; None: nobody has waited for one yet
 
 
 @dataclass(frozen=True)
@@ -105,9 +88,19 @@ class Health:
     status: Status
     message: str
     reasons: tuple[Reason, ...]
+    unknown: frozenset[Code] = frozenset()  # without a reason for it, nobody knows whether this is wrong
 
 
-def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None = None) -> Health:
+# What only a listener that reports can tell
+_OF_THE_LISTENER = frozenset(
+    {
+        Code.STREAM, Code.PENDING, Code.CONFLICTS, Code.SLOW, Code.REJECTED, Code.LAG, Code.FAILING, Code.STILL,
+        Code.BROKER, Code.WORKERS,
+    }
+)  # fmt: skip
+
+
+def assess(facts: Facts, limits: Thresholds = DEFAULT, now: datetime | None = None) -> Health:
     """While sync is disabled only the direction local → Atlas counts."""
     reasons = _listener(facts, limits, now or datetime.now(UTC))
     if facts.paused:
@@ -125,10 +118,12 @@ def assess(facts: Facts, limits: Thresholds = Thresholds(), now: datetime | None
     if facts.start is None and not _is_silent(facts, limits):
         reasons += [_stop(one, limits) for one in facts.stops]
     # Halts are stored beside the data, also without a running listener
-    reasons += safety.reasons(facts.safety, limits.differing_critical, pulls=facts.enabled)
+    reasons += safety.reasons(facts.safety, limits, pulls=facts.enabled)
+    reasons += _beat(facts, limits)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
     ordered = sorted(reasons, key=lambda r: -r.status.exit_code)
-    return Health(status, _message(facts, status), tuple(ordered))
+    unknown = _OF_THE_LISTENER if facts.start is not None or _is_silent(facts, limits) else frozenset()
+    return Health(status, _message(facts, status), tuple(ordered), unknown)
 
 
 def _page_of_waiting(facts: Facts) -> Page:
@@ -168,29 +163,41 @@ def _listener(facts: Facts, limits: Thresholds, now: datetime) -> list[Reason]:
     return []
 
 
+def _beat(facts: Facts, limits: Thresholds) -> list[Reason]:
+    if facts.beat_silent_s is None or facts.beat_silent_s <= limits.beat_silent_s:
+        return []
+    text = (
+        f"Periodic tasks have not been carried out for {duration(facts.beat_silent_s)}: "
+        "is Celery's beat running, and a worker for the queue maintenance?"
+    )
+    return [Reason(Status.DEGRADED, Code.BEAT, text)]
+
+
 def _is_silent(facts: Facts, limits: Thresholds) -> bool:
     return facts.silent_s is None or facts.silent_s > limits.silent_warning_s
 
 
 def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
-    critical = (now - start.first_seen).total_seconds() > limits.silent_critical_s
+    critical = (now - start.first_seen).total_seconds() > limits.blocked_critical_s
     when = f"next attempt in {start.next_in_s:.0f} s" if start.next_in_s >= 1 else "trying now"
-    bound = f"critical after {duration(limits.silent_critical_s)}"
+    bound = f"critical after {duration(limits.blocked_critical_s)}"
     said = start.text.removesuffix(".")
     text = f"Sync cannot start. {said}, first seen {clock(start.first_seen)} ({bound}), {when}"
     return Reason(Status.CRITICAL if critical else Status.DEGRADED, Code.CANNOT_START, text)
 
 
 def _stop(stop: StopFacts, limits: Thresholds) -> Reason:
-    lasting = f"(critical after {duration(limits.silent_critical_s)})"
+    lasting = f"(critical after {duration(limits.blocked_critical_s)})"
     if stop.kind == "broker":
         text = f"The broker (Redis) is unreachable since {clock(stop.since)} {lasting}: {stop.text}"
     else:
         queue = f" for the queue {stop.text}" if stop.text else ""
         silent = f"No worker has reported for {duration(stop.since_s)} {lasting}"
         text = f"{silent}: is a Celery worker running{queue}?"
-    code = Code.BROKER if stop.kind == "broker" else Code.WORKERS
-    return Reason(Status.CRITICAL if stop.since_s > limits.silent_critical_s else Status.DEGRADED, code, text)
+    status = Status.CRITICAL if stop.since_s > limits.blocked_critical_s else Status.DEGRADED
+    if stop.kind == "broker":
+        return Reason(status, Code.BROKER, text)
+    return Reason(status, Code.WORKERS, text, about=stop.text)
 
 
 def _streams(facts: Facts, limits: Thresholds) -> list[Reason]:
@@ -205,7 +212,7 @@ def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) ->
             f"The {name} change stream has failed {stream.reconnects} times in a row "
             f"(critical from {facts.max_reconnects}); still retrying{why}"
         )
-        return [Reason(Status.CRITICAL, Code.STREAM, text, Page.DEVICES)]
+        return [Reason(Status.CRITICAL, Code.STREAM, text, Page.DEVICES, name.lower())]
     if stream.status != "connected":
         critical = stream.since_s > limits.disconnected_s
         text = (
@@ -213,18 +220,22 @@ def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) ->
             f"(critical above {duration(limits.disconnected_s)}){why}"
         )
         status = Status.CRITICAL if critical else Status.DEGRADED
-        return [Reason(status, Code.STREAM, text, Page.DEVICES)]
+        return [Reason(status, Code.STREAM, text, Page.DEVICES, name.lower())]
     return []
 
 
+# Names for people and for programs
+_PULL, _PUSH = ("Atlas → local", "atlasToLocal"), ("Local → Atlas", "localToAtlas")
+
+
 def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
-    directions = ([("Atlas → local", facts.pull)] if facts.enabled else []) + [("Local → Atlas", facts.push)]
-    reasons = [reason for name, d in directions for reason in _direction(name, d, limits)]
+    directions = ([(_PULL, facts.pull)] if facts.enabled else []) + [(_PUSH, facts.push)]
+    reasons = [reason for which, d in directions for reason in _direction(*which, d, limits)]
     oldest_ms = max(d.lag_ms for _, d in directions)
-    if facts.queue_size > limits.pending and oldest_ms > limits.lasting_s * 1000:
+    if facts.queue_size > limits.pending and oldest_ms > limits.pending_s * 1000:
         text = (
             f"{facts.queue_size:,} operations are pending, the oldest for {duration(oldest_ms / 1000)} "
-            f"(critical above {limits.pending} that wait for more than {duration(limits.lasting_s)})"
+            f"(critical above {limits.pending} that wait for more than {duration(limits.pending_s)})"
         )
         reasons.append(Reason(Status.CRITICAL, Code.PENDING, text, Page.DEVICES))
     if facts.enabled:
@@ -238,20 +249,20 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
     return reasons
 
 
-def _direction(name: str, facts: DirectionFacts, limits: Thresholds) -> list[Reason]:
+def _direction(name: str, about: str, facts: DirectionFacts, limits: Thresholds) -> list[Reason]:
     reasons = []
     if facts.slow_for_s >= limits.lasting_s:
         text = (
             f"{name}: processing has taken more than {limits.average_critical_ms:.0f} ms on average for "
             f"{duration(facts.slow_for_s)} (critical from {duration(limits.lasting_s)})"
         )
-        reasons.append(Reason(Status.CRITICAL, Code.SLOW, text, Page.METRICS))
+        reasons.append(Reason(Status.CRITICAL, Code.SLOW, text, Page.METRICS, about))
     elif facts.average_ms >= limits.average_warning_ms and facts.averaged >= limits.average_from:
         text = (
             f"{name}: processing takes {facts.average_ms:,.0f} ms on average "
             f"(normal below {limits.average_warning_ms:.0f} ms)"
         )
-        reasons.append(Reason(Status.DEGRADED, Code.SLOW, text, Page.METRICS))
+        reasons.append(Reason(Status.DEGRADED, Code.SLOW, text, Page.METRICS, about))
     level = error_level(facts, limits)
     if level != Status.HEALTHY:
         text = (
@@ -260,22 +271,22 @@ def _direction(name: str, facts: DirectionFacts, limits: Thresholds) -> list[Rea
             f"{limits.error_share_warning * 100:.0f} %, critical above {limits.error_share_critical * 100:.0f} % "
             f"if they are {limits.errors_critical_from} or more)"
         )
-        reasons.append(Reason(level, Code.REJECTED, text, Page.REJECTED))
+        reasons.append(Reason(level, Code.REJECTED, text, Page.REJECTED, about))
     if facts.lag_ms >= limits.lag_warning_ms:
         bound = f"normal below {duration(limits.lag_warning_ms / 1000)}"
         text = f"{name}: lag is {duration(facts.lag_ms / 1000)} ({bound})"
-        reasons.append(Reason(Status.DEGRADED, Code.LAG, text, Page.METRICS))
+        reasons.append(Reason(Status.DEGRADED, Code.LAG, text, Page.METRICS, about))
     return reasons
 
 
-def error_level(facts: DirectionFacts, limits: Thresholds = Thresholds()) -> Status:
+def error_level(facts: DirectionFacts, limits: Thresholds = DEFAULT) -> Status:
     """A few rejected changes degrade health; only a share of many is critical."""
     found = _level(facts.error_share, limits.error_share_warning, limits.error_share_critical)
     few = facts.failed < limits.errors_critical_from
     return Status.DEGRADED if found == Status.CRITICAL and few else found
 
 
-def conflict_level(number: int, limits: Thresholds = Thresholds()) -> Status:
+def conflict_level(number: int, limits: Thresholds = DEFAULT) -> Status:
     return _level(number, limits.conflicts_warning, limits.conflicts_critical)
 
 

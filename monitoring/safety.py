@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from monitoring.limits import Thresholds
 from monitoring.values import HOUR, Code, Page, Reason, Status, duration
 
 
@@ -44,9 +45,8 @@ class SafetyFacts:
     paused_runs: tuple[str, ...] = ()  # comparison runs: what each compares, and since when it is paused
 
 
-def reasons(facts: SafetyFacts, differing_critical: int, *, pulls: bool = True) -> list[Reason]:
-    """`differing_critical`: documents above which differences are critical. `pulls`: two-way sync is enabled; otherwise
-    halts of Atlas's changes have no effect."""
+def reasons(facts: SafetyFacts, limits: Thresholds, *, pulls: bool = True) -> list[Reason]:
+    """`pulls`: two-way sync is enabled; otherwise halts of Atlas's changes have no effect."""
     found = [_halted(halt) for halt in facts.halts if pulls or halt.side != "atlas"]
     if facts.loop_ago_s is not None and facts.loop_ago_s < HOUR:
         text = (
@@ -62,12 +62,14 @@ def reasons(facts: SafetyFacts, differing_critical: int, *, pulls: bool = True) 
     if facts.left_out:
         text = f"The last comparison run is incomplete: {facts.left_out}"
         found.append(Reason(Status.DEGRADED, Code.LEFT_OUT, text, Page.RUNS))
-    if facts.differing:
+    if facts.differing > limits.differing_warning:
+        few = limits.differing_warning
+        normal = f"{few} {'is' if few == 1 else 'are'} normal" if few else "none is normal"
         text = (
             f"The last comparisons found {facts.differing:,} document{'s' * (facts.differing != 1)} that differ, in "
-            f"{', '.join(facts.differing_in)} (none is normal, critical above {differing_critical})"
+            f"{', '.join(facts.differing_in)} ({normal}, critical above {limits.differing_critical})"
         )
-        status = Status.CRITICAL if facts.differing > differing_critical else Status.DEGRADED
+        status = Status.CRITICAL if facts.differing > limits.differing_critical else Status.DEGRADED
         found.append(Reason(status, Code.DIFFERENCES, text, Page.COMPARED))
     for run in facts.paused_runs:
         text = f"A comparison run is paused: {run}, until it is resumed (`manage.py sync_runs resume`, or its page)"
@@ -79,11 +81,12 @@ def _halted(halt: HaltFacts) -> Reason:
     detail = halt.detail.rstrip(".")
     if halt.answer:
         text = f"{detail}: the answer {halt.answer} is being carried out"
-        return Reason(Status.DEGRADED, Code.ANSWERED, text, Page.HALTS)
+        return Reason(Status.DEGRADED, Code.ANSWERED, text, Page.HALTS, halt.id)
     what = f"{halt.collection or 'every collection'} is paused" if halt.side else "nothing is transferred"
     return Reason(
         Status.CRITICAL,
         Code.HALTED,
         f"{detail}: {what} until an operator answers (`manage.py sync_halts`, or the page Halts)",
         Page.HALTS,
+        halt.id,
     )

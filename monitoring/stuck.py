@@ -41,12 +41,14 @@ def reasons(stuck: Iterable[StuckFacts], lasting_s: float, *, pulls: bool = True
 def _reason(one: StuckFacts, lasting_s: float) -> Reason:
     status = Status.CRITICAL if one.for_s > lasting_s else Status.DEGRADED
     lasting = f"{duration(one.for_s)} (critical above {duration(lasting_s)})"
+    about = f"{one.side} {one.collection}".rstrip()
     what = f"changes of {one.collection}" if one.collection else "changes"
     if one.still:
         text = f"{_NAMES[one.side]}: {what} have not been transferred for {lasting}"
-        return Reason(status, Code.STILL, f"{text}: {one.error}" if one.error else text)
+        return Reason(status, Code.STILL, f"{text}: {one.error}" if one.error else text, about=about)
     return Reason(
         status,
         Code.FAILING,
         f"{_NAMES[one.side]}: {what} have been failing for {lasting} and are retried: {one.error}",
+        about=about,
     )

@@ -69,6 +69,7 @@ class Code(StrEnum):
     LEFT_OUT = "comparison-not-whole"
     RUN_PAUSED = "comparison-paused"
     DIFFERENCES = "comparison-differences"
+    BEAT = "beat-silent"
 
     @property
     def runbook(self) -> str:
@@ -77,15 +78,18 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """`page`: None where no page helps."""
+    """`page`: None where no page helps. `about`: what it concerns, if there may be several of one code at a time: a side,
+    direction, collection, queue, halt."""
 
     status: Status
     code: Code
     text: str  # one line
     page: Page | None = None
+    about: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text))
+        object.__setattr__(self, "about", one_line(self.about))
 
     def as_document(self) -> dict[str, str | None]:
         """For API and live page. `link`: a path."""
@@ -93,6 +97,7 @@ class Reason:
         return {
             "status": str(self.status),
             "code": str(self.code),
+            "about": self.about,
             "text": self.text,
             "link": link,
             "runbook": self.code.runbook,

@@ -26,3 +26,10 @@ def when_ready(server: Any) -> None:
 
     _ = get_resolver().url_patterns
     memory.settle()
+
+
+def post_worker_init(worker: Any) -> None:
+    """In the serving process: threads do not survive a fork."""
+    from monitoring.alerts.watchdog import Watchdog
+
+    Watchdog().start()

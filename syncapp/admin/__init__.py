@@ -1,6 +1,9 @@
 """The admin's pages over `services`, `mirror` and `monitoring`."""
 
 from syncapp.admin import (  # noqa: F401
+    alert_channels,
+    alert_rules,
+    alerts,
     beat,
     compared,
     conflict,

@@ -37,6 +37,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")},
                 _first_run(user),
+                to("notifications", "syncapp.alert"),
                 _halts(user),
                 to("call_split", "syncapp.conflict"),
                 to("block", "syncapp.rejectedchange"),
@@ -53,6 +54,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _selftest(user),
                 to("devices", "syncapp.instance", active=_is_device_page(request)),
                 to("bookmark", "syncapp.resumetoken"),
+                to("notification_settings", "syncapp.alertrule"),
+                to("send", "syncapp.alertchannel"),
             ],
         ),
         (

@@ -6,6 +6,7 @@ In JSON a field accepts its own type only; in a form or a query everything is te
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -155,3 +156,23 @@ class Whole(Named, serializers.IntegerField):
         if not (plain or digits):
             raise serializers.ValidationError(self.allowed)
         return int(super().to_internal_value(data))
+
+
+class Number(Named, serializers.FloatField):
+    """A number described by `allowed`; no infinity."""
+
+    def __init__(self, allowed: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.allowed = allowed
+
+    def to_internal_value(self, data: Any) -> float:
+        plain = isinstance(data, int | float) and not isinstance(data, bool)
+        if not plain and not (self.from_text and isinstance(data, str)):
+            raise serializers.ValidationError(self.allowed)
+        try:
+            found = float(data)
+        except (ValueError, OverflowError):
+            found = math.nan
+        if not math.isfinite(found):
+            raise serializers.ValidationError(self.allowed)
+        return found

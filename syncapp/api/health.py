@@ -42,6 +42,7 @@ class SyncWorkerState(serializers.Serializer):
 class ReasonOut(serializers.Serializer):
     status = serializers.CharField()
     code = serializers.CharField(help_text="What is the matter: a word that never changes, for scripts")
+    about = serializers.CharField(help_text="What it concerns, if there may be several; or empty")
     text = serializers.CharField(help_text="With the thresholds")
     link = serializers.CharField(allow_null=True, help_text="The path of the page for it; null: none")
     runbook = serializers.CharField(help_text="The path of the document that says what to do")
@@ -167,3 +168,42 @@ class WebHealth(SyncView):
         except (DatabaseError, InterfaceError):
             return Response({"status": "failing", "database": "unreachable"}, status=503)
         return Response({"status": "ok", "database": "ok"})
+
+
+class ReadyOut(serializers.Serializer):
+    status = serializers.ChoiceField(choices=["ready", "not ready"])
+    database = serializers.ChoiceField(choices=["ok", "unreachable"], help_text="Django's")
+    listener = serializers.CharField(help_text="ok, silent or unknown")
+    beat = serializers.CharField(help_text="Whether periodic tasks are carried out: ok, silent or unknown")
+
+
+@extend_schema_view(get=extend_schema(responses={200: ReadyOut, 503: ReadyOut}, tags=["health"]))
+class Ready(SyncView):
+    """Whether what watches over sync is at work, from what it last left behind: nobody has to evaluate anything. 503 if not.
+    Open to all, for a check from outside; `/api/health` is about the web process alone."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+
+    def get(self, request: Request) -> Response:
+        try:
+            body = readiness(take_snapshot())
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("Readiness unknown", event_name="unavailable", error=str(error))
+            body = {
+                "status": "not ready",
+                "database": "unreachable",
+                "listener": "unknown",
+                "beat": "unknown",
+            }
+        return Response(body, status=200 if body["status"] == "ready" else 503)
+
+
+def readiness(snapshot: Snapshot) -> dict[str, str]:
+    silent_s, limits = snapshot.facts.beat_silent_s, snapshot.limits
+    parts = {
+        "database": "ok",
+        "listener": "silent" if snapshot.is_silent else "ok",
+        "beat": "ok" if silent_s is not None and silent_s <= limits.beat_silent_s else "silent",
+    }
+    return {"status": "not ready" if "silent" in parts.values() else "ready", **parts}

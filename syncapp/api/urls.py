@@ -4,6 +4,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
+from syncapp.api.alert_channels import ChannelOne, Channels, ChannelTest
+from syncapp.api.alerts import AlertAcknowledge, AlertOne, AlertRuleOne, AlertRules, Alerts, AlertSilence
 from syncapp.api.compared import Compared
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
 from syncapp.api.definitions import Definitions
@@ -61,6 +63,15 @@ sync = [
     path("verify", Verify.as_view(), name="sync-verify"),
     path("compared", Compared.as_view(), name="sync-compared"),
     path("definitions", Definitions.as_view(), name="sync-definitions"),
+    path("alerts", Alerts.as_view(), name="sync-alerts"),
+    path("alerts/rules", AlertRules.as_view(), name="sync-alert-rules"),
+    path("alerts/rules/<slug:code>", AlertRuleOne.as_view(), name="sync-alert-rule"),
+    path("alerts/channels", Channels.as_view(), name="sync-alert-channels"),
+    path("alerts/channels/<slug:name>", ChannelOne.as_view(), name="sync-alert-channel"),
+    path("alerts/channels/<slug:name>/test", ChannelTest.as_view(), name="sync-alert-channel-test"),
+    path("alerts/<int:pk>", AlertOne.as_view(), name="sync-alert"),
+    path("alerts/<int:pk>/acknowledge", AlertAcknowledge.as_view(), name="sync-alert-acknowledge"),
+    path("alerts/<int:pk>/silence", AlertSilence.as_view(), name="sync-alert-silence"),
     path("devices", Devices.as_view(), name="sync-devices"),
 ]
 

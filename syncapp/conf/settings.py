@@ -21,6 +21,7 @@ from pymongo.uri_parser import parse_uri
 
 from syncapp.conf.broker import broker_url
 from syncapp.conf.login_text import database_url as login_url
+from syncapp.conf.mail import email_addresses, email_url, one_address
 from syncapp.conf.mongodb_uri import mongodb_uri as database_uri
 from syncapp.conf.types import (
     WrongValue,
@@ -34,6 +35,7 @@ from syncapp.conf.types import (
     origins,
     secret_key,
     url,
+    web_address,
 )
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.masking import mask_address
@@ -111,6 +113,10 @@ class SyncSettings:
     sync_verify_hour: int = setting("2", integer(0, 23), "The hour, in UTC, at which a part of both sides is compared every night. Differences are shown by health; nothing is repaired.")
     sync_verify_minutes: int = setting("30", integer(0, 1_440), "Minutes that this comparison works, at most; the next night continues where it stopped. 0: there is none.")
     sync_flower_url: str = setting("", url("http", "https"), "Flower's address, with user and password in it (or those of FLOWER_BASIC_AUTH, as user:password). Staff see it, read only, at /flower/. Empty: no link is shown.", secret=True)
+    sync_alert_webhook_url: str = setting("", web_address, "Alerts are sent here: a POST of JSON for each (docs/alerts.md).", secret=True)
+    sync_alert_webhook_secret: str = setting("", anything, "Signs the body of each such POST: X-Isthmus-Signature is its HMAC (SHA-256). Empty: no signature.", secret=True)
+    sync_alert_email_to: tuple[str, ...] = setting("", email_addresses, "Alerts are sent to these addresses, separated by commas. It needs EMAIL_URL.")
+    email_url: str = setting("", email_url, "The mail server: smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://user:password@host:port.", secret=True)
 
     sync_apply_batch_bytes: int = setting("4194304", integer(1_000_000, 64_000_000), "Bytes of documents written by one transaction, at most (one document may be larger).", advanced=True)
     sync_apply_max_attempts: int = setting("8", integer(1, 1_000), "Attempts after which a failing document is set aside as a rejected change. A lost connection does not count.", advanced=True)
@@ -120,6 +126,7 @@ class SyncSettings:
     sync_clock_warning: int = setting("2000", integer(1, 86_400_000), "Milliseconds by which the clocks of the two servers may differ, or jump, without a warning.", advanced=True)
     sync_socket_timeout: int = setting("20000", integer(1_000, 600_000), "Milliseconds that listener and workers wait for a reply from a database that hangs without closing the connection.", advanced=True)
     sync_lease_duration: int = setting("8000", integer(1_000, 600_000), "Duration of a listener's lease in milliseconds: a stand-by takes over at most a second after it ends.", advanced=True)
+    sync_alert_email_from: str = setting("", one_address, "The sender of e-mails. Empty: the user of EMAIL_URL if that is an address, else isthmus@ and this machine's name.", advanced=True)
     # fmt: on
     # Names of the variables that are set; for others the values above are defaults
     given: frozenset[str] = field(default=frozenset(), compare=False)
@@ -147,6 +154,12 @@ class SyncSettings:
     def ease(self) -> int:
         """The factor for polling intervals in this profile."""
         return 2 if self.is_small else 1
+
+    @property
+    def public_address(self) -> str:
+        """Where links in messages lead: the first public origin, else this machine."""
+        named = [one for one in self.django_csrf_trusted_origins if "*" not in one]
+        return named[0] if named else f"http://localhost:{self.port}"
 
     @property
     def local_database(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from syncapp.core.initial_choice import FORM, InitialChoice, WrongChoice
 from syncapp.core.patterns import WrongPattern, patterns_of_environment
@@ -80,6 +81,18 @@ def url(*schemes: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def web_address(text: str) -> str:
+    """Of one host. Empty means: not set."""
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    if text and (not right or re.search(r"\s", text)):
+        raise WrongValue("an address such as https://example.com/hook")
+    return text
 
 
 def origins(text: str) -> tuple[str, ...]:

@@ -1,5 +1,10 @@
 """The models of Django's database: one per file."""
 
+from syncapp.models.alert import Alert
+from syncapp.models.alert_channel import AlertChannel
+from syncapp.models.alert_message import AlertMessage
+from syncapp.models.alert_rule import AlertRule
+from syncapp.models.alert_watch import AlertWatch
 from syncapp.models.audit import AuditEntry
 from syncapp.models.compared_collection import ComparedCollection
 from syncapp.models.comparison_run import ComparisonRun
@@ -14,6 +19,11 @@ from syncapp.models.sync_switches import SyncSwitches
 from syncapp.models.validation_rule import ValidationRule
 
 __all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertMessage",
+    "AlertRule",
+    "AlertWatch",
     "AuditEntry",
     "ComparedCollection",
     "ComparisonRun",

@@ -1,5 +1,5 @@
 """Periodic work: rolling up and pruning old metrics, copying remaining conflict records, retrying rejected
-changes, compacting acknowledged pushes, and verifying a part of both sides each night."""
+changes, compacting acknowledged pushes, evaluating alerts, and verifying a part of both sides each night."""
 
 from __future__ import annotations
 
@@ -34,13 +34,28 @@ def _waits(what: str) -> Iterator[None]:
 
 @shared_task(name="syncapp.maintenance.prune", soft_time_limit=120, time_limit=150)
 def prune() -> None:
+    from monitoring.alerts.operations import prune as prune_alerts
     from monitoring.folding import fold_old_minutes
 
     minutes = times = 0
     with _waits("rolling up metrics"):
         minutes, times = fold_old_minutes()
+    with _waits("pruning alerts"):
+        prune_alerts()
     if minutes or times:
         log.info("Old metrics rolled up", event_name="metrics_folded", minutes=minutes, times=times)
+
+
+@shared_task(name="syncapp.maintenance.evaluate_alerts", soft_time_limit=30, time_limit=45)
+def evaluate_alerts() -> None:
+    from monitoring.alerts.delivery import deliver_aside
+    from monitoring.alerts.evaluate import evaluate
+    from monitoring.alerts.events import collect
+
+    with _waits("evaluating alerts"):
+        evaluate(by_beat=True)
+        collect()
+        deliver_aside()
 
 
 @shared_task(name="syncapp.maintenance.copy_left_conflicts", soft_time_limit=60, time_limit=90)

@@ -18,6 +18,7 @@ from syncapp.tasks import maintenance
 VARIABLE = "ORIGIN_TRACKING_CLEANUP_INTERVAL"
 HOUR = "SYNC_VERIFY_HOUR"
 BY_DEFAULT = " (default)"
+EVALUATE_MS = 5_000
 # Earlier names of the tasks → today's
 RENAMED = {
     "Fold and prune old metrics": "Roll up and prune old metrics",
@@ -57,6 +58,15 @@ def seed(cleanup_interval_ms: int, verify_hour: int, given: Collection[str] = ()
             name=name,
             defaults={"task": task.name, "interval": _every(milliseconds), "queue": maintenance.QUEUE},
         )
+    PeriodicTask.objects.get_or_create(
+        name="Evaluate alerts",
+        defaults={
+            "task": maintenance.evaluate_alerts.name,
+            "interval": _every(EVALUATE_MS * get_settings().ease),
+            "queue": maintenance.QUEUE,
+            "expire_seconds": EVALUATE_MS // 1000 * 2,  # they must not pile up while no worker runs
+        },
+    )
     _follow(
         "Copy remaining conflict records",
         maintenance.copy_left_conflicts.name,

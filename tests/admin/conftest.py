@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
+from monitoring.alerts.channel_operations import add as add_channel
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
 from syncapp.rules.switches import audit, get_switches
@@ -34,6 +35,8 @@ def everything(db: None) -> None:
         {"_id": 1, "status": "<b>served</b>"}, {"_id": 1, "status": "paid"}, ago=dt.timedelta(days=1)
     )
     rows.conflict(None, {"_id": {"shop": 3}, "x": 1})
+    rows.alert()
+    add_channel("team", "slack", {"url": "https://example.com/hook"})
     audit(user, "set enabled", "enabled: False → True")
     assert AuditEntry.objects.exists()
 

@@ -54,13 +54,15 @@ def operator(operator_user: User) -> APIClient:
 def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
     """Settings of the environment as they would be after a restart with these values."""
     from monitoring import dashboard, facts, flower
+    from monitoring.alerts import channel_operations, configured, events, outbox
     from syncapp.admin import navigation
     from syncapp.api import permissions
     from syncapp.services import databases
 
     def change(**values: object) -> None:
         changed = dataclasses.replace(conf.get_settings(), **values)  # type: ignore[arg-type]
-        for module in (dashboard, databases, facts, flower, navigation, permissions):
+        alerts = (channel_operations, configured, events, outbox)
+        for module in (dashboard, databases, facts, flower, navigation, permissions, *alerts):
             monkeypatch.setattr(module, "get_settings", lambda: changed)
 
     return change

@@ -23,11 +23,16 @@ READABLE = [
     f"{ROOT}/rules/validation",
     f"{ROOT}/devices",
     f"{ROOT}/compared",
+    f"{ROOT}/alerts",
+    f"{ROOT}/alerts/rules",
+    f"{ROOT}/alerts/rules/lag",
+    f"{ROOT}/alerts/channels",
+    f"{ROOT}/alerts/channels/log",
     "/monitoring/dashboard",
     "/monitoring/live",
     "/metrics",
 ]
-OPEN = [f"{ROOT}/health", "/api/health", "/api/schema/", "/api/docs/"]
+OPEN = [f"{ROOT}/health", "/api/health", "/readyz", "/api/schema/", "/api/docs/"]
 CHANGES = [
     ("post", f"{ROOT}/toggle", {"enabled": True}),
     ("post", f"{ROOT}/pause", {"paused": True}),
@@ -43,6 +48,15 @@ CHANGES = [
     ("delete", f"{ROOT}/rules/validation", {"pattern": "x"}),
     ("post", f"{ROOT}/halts/answer", {"id": "x", "answer": "y"}),
     ("post", f"{ROOT}/selftest", {"parts": ["basic"]}),
+    ("post", f"{ROOT}/alerts/1/acknowledge", {}),
+    ("post", f"{ROOT}/alerts/1/silence", {"minutes": 5}),
+    ("delete", f"{ROOT}/alerts/1/silence", {}),
+    ("put", f"{ROOT}/alerts/rules/lag", {"enabled": False}),
+    ("delete", f"{ROOT}/alerts/rules/lag", {}),
+    ("post", f"{ROOT}/alerts/channels", {"name": "x", "kind": "slack", "options": {"url": "http://x"}}),
+    ("put", f"{ROOT}/alerts/channels/log", {"enabled": False}),
+    ("delete", f"{ROOT}/alerts/channels/log", {}),
+    ("post", f"{ROOT}/alerts/channels/log/test", {}),
 ]
 
 

@@ -17,6 +17,7 @@ from pymongo.database import Database
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from monitoring.alerts.channel_operations import add
 from syncapp.api import doctor
 from syncapp.api.token import TokenThrottle
 from syncapp.embedded.mongod import Mongod
@@ -59,6 +60,8 @@ def server(
     rows.device(halts=[rows.halt()], refused={"logs": "it is capped"})
     rows.run("running", run_id="run-1")
     rows.token()
+    rows.alert(pk=1)
+    add("hook", "webhook", {"url": "http://127.0.0.1:9/hook"})
     return str(live_server.url)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,7 +47,7 @@ def addresses() -> Iterator[tuple[str, str]]:
         assert isinstance(pattern, URLPattern)
         view = pattern.callback.cls  # type: ignore[attr-defined]
         assert issubclass(view, SyncView), f"{view} does not check what it is given"
-        address = str(pattern.pattern).replace("<int:pk>", "1").replace("<slug:run_id>", "none")
+        address = re.sub("<slug:[a-z_]+>", "none", str(pattern.pattern).replace("<int:pk>", "1"))
         for method in ("post", "put", "patch", "delete"):
             if hasattr(view, method):
                 yield method, f"{ROOT}/{address}"

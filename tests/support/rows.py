@@ -13,6 +13,7 @@ from django.utils import timezone
 from syncapp.core.content import content_hash, document_key, key_hash
 from syncapp.core.values import Side
 from syncapp.models import (
+    Alert,
     ComparisonRun,
     Conflict,
     Instance,
@@ -67,8 +68,8 @@ def run(state: str, minutes_ago: int = 0, **values: Any) -> ComparisonRun:
     """A comparison run that was asked for."""
     started = timezone.now() - dt.timedelta(minutes=minutes_ago)
     return ComparisonRun.objects.create(
-        instance_id=DEVICE, kind=ComparisonRun.Kind.RESYNC, why="requested", state=state, started_at=started,
-        **{"run_id": str(uuid.uuid4()), **values},
+        instance_id=DEVICE, why="requested", state=state, started_at=started,
+        **{"run_id": str(uuid.uuid4()), "kind": ComparisonRun.Kind.RESYNC, **values},
     )  # fmt: skip
 
 
@@ -161,3 +162,14 @@ def token(side: str = "atlas") -> ResumeToken:
     return ResumeToken.objects.create(
         instance_id=DEVICE, side=side, token={"_data": "82"}, cluster_time="1:1", saved_at=timezone.now()
     )
+
+
+def alert(**values: Any) -> Alert:
+    """One that fires, and was told."""
+    return Alert.objects.create(
+        **{
+            "code": "change-stream", "about": "atlas", "state": "firing", "severity": "critical",
+            "told": "critical", "device": DEVICE, "since": timezone.now(), "fired_at": timezone.now(),
+            "message": "The Atlas change stream has been disconnected for 7 min", **values,
+        }
+    )  # fmt: skip

@@ -275,3 +275,26 @@ def test_a_stream_that_is_not_connected_says_why() -> None:
         "The Atlas change stream has been disconnected for 12 s (critical above 5 min): "
         "Atlas cannot be reached: h:1: refused"
     )
+
+
+@pytest.mark.parametrize(("silent_s", "status"), [(None, HEALTHY), (60, HEALTHY), (61, DEGRADED)])
+def test_periodic_tasks_that_are_not_carried_out_are_named(silent_s: float | None, status: Status) -> None:
+    health = assess(Facts(beat_silent_s=silent_s))
+    assert health.status == status
+    assert [reason.code for reason in health.reasons] == (["beat-silent"] if status == DEGRADED else [])
+
+
+def test_what_only_a_listener_can_tell_is_unknown_while_it_is_silent() -> None:
+    assert not assess(Facts()).unknown
+    for facts in (Facts(silent_s=None), Facts(silent_s=16), Facts(start=StartFacts("no", NOON, 1))):
+        assert {"change-stream", "lag", "no-worker"} <= assess(facts).unknown
+
+
+def test_reasons_say_what_they_are_about() -> None:
+    about = {
+        (reason.code, reason.about)
+        for reason in assess(Facts(**atlas("disconnected", 9), **local("disconnected", 9))).reasons
+    }
+    assert about == {("change-stream", "atlas"), ("change-stream", "local")}
+    (reason,) = assess(Facts(**push(lag_ms=9_000))).reasons
+    assert reason.about == "localToAtlas"

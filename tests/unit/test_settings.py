@@ -29,6 +29,10 @@ WRONG = [
     ("ORIGIN_TRACKING_KEEP_HOURS", "0", "a whole number from 1 to 8760"),
     ("CHANGE_STREAM_RECONNECT_INTERVAL", "5s", "a whole number from 10 to 3600000"),
     ("CHANGE_STREAM_MAX_RECONNECT_ATTEMPTS", "0", "a whole number from 1 to 100000"),
+    ("SYNC_ALERT_WEBHOOK_URL", "example.com/hook", "an address such as https://example.com/hook"),
+    ("SYNC_ALERT_EMAIL_TO", "operator", "e-mail addresses, separated by commas"),
+    ("SYNC_ALERT_EMAIL_FROM", "a@example.com,b@example.com", "an e-mail address"),
+    ("EMAIL_URL", "mail.example.com", "smtp+tls:// or smtp+ssl://"),
     ("CELERY_BROKER_URL", "amqp://localhost", "redis:// or rediss://"),
     ("CELERY_BROKER_URL", "redis://localhost:6379/0/9", "number of a database"),
     (
@@ -81,6 +85,7 @@ ANYTHING_GOES = {
     "DJANGO_SUPERUSER_USERNAME",
     "DJANGO_SUPERUSER_PASSWORD",
     "DJANGO_SUPERUSER_EMAIL",
+    "SYNC_ALERT_WEBHOOK_SECRET",
     "SYNC_WEB_BIND",
     "SYNC_HOME",
 }
@@ -108,6 +113,7 @@ def test_every_setting_has_a_wrong_value_here_or_takes_any_text() -> None:
         ("MONGODB_URI", "shop:hunter2@host/db", "'***@host/db'"),
         ("CELERY_BROKER_URL", "amqp://:hunter2@host", "'amqp://:***@host'"),
         ("DATABASE_URL", "mysql://shop:hunter2@host/db", "'mysql://shop:***@host/db'"),
+        ("EMAIL_URL", "smtp://shop:hun/ter2@host", "'smtp://shop:***@host'"),
     ],
 )
 def test_a_wrong_address_is_shown_without_its_password(name: str, value: str, shown: str) -> None:

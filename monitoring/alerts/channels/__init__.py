@@ -1,0 +1,1 @@
+"""One kind of channel a file, found by its `CHANNEL`."""

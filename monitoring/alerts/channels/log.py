@@ -1,0 +1,30 @@
+"""The log: app.log, and error.log for what is critical."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from monitoring.alerts.kind import Kind, Message, Options
+from syncapp.conf.settings import SyncSettings
+
+log = structlog.get_logger(__name__)
+
+
+def send(options: Options, messages: Sequence[Message]) -> None:
+    for message in messages:
+        body = message.body
+        say = log.info
+        if message.kind == "firing":
+            say = log.error if body["severity"] == "critical" else log.warning
+        facts = {name: body[name] for name in ("severity", "since", "todo") if name in body}
+        text = f"Alert {message.kind}: {body['code']}: {body['message']}"
+        say(text, event_name=f"alert_{message.kind}", code=body["code"], **facts)
+
+
+def _environment(settings: SyncSettings) -> Options:
+    return {}
+
+
+CHANNEL = Kind("log", "The log files", (), send, environment=_environment, place=1)

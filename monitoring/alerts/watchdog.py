@@ -1,0 +1,57 @@
+"""The dead man's check: while beat is silent, for whatever reason, a thread of the web process evaluates alerts and sends
+them itself. With several web processes each tries; the evaluation counts once."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+from django.db import close_old_connections
+from django.utils import timezone
+
+from monitoring.alerts.delivery import deliver
+from monitoring.alerts.evaluate import evaluate
+from monitoring.alerts.rules import current_rules, limits_of
+from syncapp.models import AlertWatch
+from syncapp.mongo.error_text import describe
+from syncapp.process.django_calls import drop_broken_connections
+
+log = structlog.get_logger(__name__)
+EVERY_SECONDS = 5.0
+
+
+class Watchdog(threading.Thread):
+    def __init__(self) -> None:
+        super().__init__(name="watchdog", daemon=True)
+        self._said = ""
+
+    def run(self) -> None:
+        while True:
+            close_old_connections()
+            try:
+                look()
+                self._said = ""
+            except Exception as error:
+                drop_broken_connections(error)
+                self._say(f"{type(error).__name__}: {describe(error)}")
+            threading.Event().wait(EVERY_SECONDS)
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            log.warning("Cannot watch over alerts", event_name="watchdog_waits", error=text)
+        self._said = text
+
+
+def look() -> bool:
+    """One round; whether alerts were evaluated here. Raises DatabaseError."""
+    now = timezone.now()
+    watch = AlertWatch.objects.get_or_create(id=1, defaults={"awaited_since": now})[0]
+    if watch.beat_at is None and watch.awaited_since is None:
+        AlertWatch.objects.filter(id=1, beat_at=None).update(awaited_since=now)
+        return False
+    last = watch.beat_at or watch.awaited_since or now
+    if 0 <= (now - last).total_seconds() <= limits_of(current_rules()).beat_silent_s:
+        return False
+    counted = evaluate(by_beat=False)
+    deliver()
+    return counted

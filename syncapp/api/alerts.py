@@ -1,0 +1,213 @@
+"""Alerts: what fires and fired, acknowledged and silenced; and their rules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring.alerts import operations
+from monitoring.alerts.lifecycle import Notice
+from monitoring.alerts.outbox import body_of
+from monitoring.alerts.rules import current_rules
+from syncapp.api.fields import Boolean, Choice, Moment, Number, Whole
+from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.views import SyncView
+from syncapp.models import Alert
+
+MOST_MINUTES = 366 * 24 * 60
+
+
+class AlertFilter(serializers.Serializer):
+    state = Choice(choices=Alert.State.values, required=False)
+    code = Choice(choices=[str(code) for code in operations.Code], required=False)
+
+
+class AlertQuery(AlertFilter, PageQuery):
+    pass
+
+
+class AlertOut(serializers.ModelSerializer):
+    about = serializers.CharField(
+        help_text="What it concerns: a side, direction, collection, queue or halt; empty: the device"
+    )
+    since = serializers.DateTimeField(help_text="Since when it is wrong")
+    firedAt = serializers.DateTimeField(source="fired_at", allow_null=True)
+    resolvedAt = serializers.DateTimeField(source="resolved_at", allow_null=True)
+    acknowledgedAt = serializers.DateTimeField(source="acknowledged_at", allow_null=True)
+    acknowledgedBy = serializers.CharField(source="acknowledged_by")
+    silencedUntil = serializers.DateTimeField(source="silenced_until", allow_null=True)
+    todo = serializers.SerializerMethodField(help_text="What to do")
+    link = serializers.SerializerMethodField(help_text="The address of the runbook")
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id", "code", "about", "state", "severity", "device", "since", "message", "todo", "link", "firedAt",
+            "resolvedAt", "acknowledgedAt", "acknowledgedBy", "silencedUntil",
+        )  # fmt: skip
+
+    def get_todo(self, alert: Alert) -> str:
+        return str(body_of(alert, Notice.FIRING)["todo"])
+
+    def get_link(self, alert: Alert) -> str:
+        return str(body_of(alert, Notice.FIRING)["link"])
+
+
+class AlertPage(serializers.Serializer):
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = AlertOut(many=True)
+
+
+class SilenceIn(serializers.Serializer):
+    """One of the two."""
+
+    least_properties = 1
+    until = Moment(required=False)
+    minutes = Whole(
+        f"a whole number from 1 to {MOST_MINUTES}", required=False, min_value=1, max_value=MOST_MINUTES
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) != 1:
+            raise serializers.ValidationError("allowed: either until or minutes")
+        return attrs
+
+
+class AlertRuleIn(serializers.Serializer):
+    """What is not given stays. null: the default again."""
+
+    least_properties = 1
+    forSeconds = Number(
+        "seconds from 0 to 604800", required=False, allow_null=True, min_value=0, max_value=604_800
+    )
+    threshold = Number(
+        "a number that the rule's unit allows", required=False, allow_null=True, min_value=0, max_value=1e9
+    )
+    critical = Number("the threshold or more", required=False, allow_null=True, min_value=0, max_value=1e9)
+    enabled = Boolean(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError(f"nothing is given; allowed: {', '.join(self.fields)}")
+        return attrs
+
+
+class AlertRuleOut(serializers.Serializer):
+    code = serializers.CharField()
+    enabled = serializers.BooleanField()
+    forSeconds = serializers.FloatField(help_text="How long it must last before it fires")
+    threshold = serializers.FloatField(
+        allow_null=True, help_text="From here on health is degraded; null: none"
+    )
+    critical = serializers.FloatField(allow_null=True, help_text="Above this health is critical; null: none")
+    unit = serializers.CharField(help_text="Of threshold and critical")
+    severity = serializers.CharField(
+        help_text="Empty: warning if health is degraded, critical if it is critical"
+    )
+    means = serializers.CharField()
+    todo = serializers.CharField()
+    runbook = serializers.CharField(help_text="A path")
+    changed = serializers.BooleanField(help_text="It is not the default")
+
+
+class AlertRuleList(serializers.Serializer):
+    results = AlertRuleOut(many=True)
+
+
+def _found(asked: dict[str, Any]) -> QuerySet[Alert]:
+    filters = {name: value for name, value in asked.items() if name in AlertFilter().fields}
+    return Alert.objects.filter(**filters)
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_alerts", parameters=[AlertQuery], responses=AlertPage, tags=["alerts"]
+    )
+)
+class Alerts(SyncView):
+    """Alerts that fire, will fire (`pending`) and fired, newest first."""
+
+    asks = {"GET": AlertQuery}
+
+    def get(self, request: Request) -> Response:
+        pages = Pages()
+        rows = pages.paginate_queryset(_found(self.asked), request, self)
+        return pages.get_paginated_response(AlertOut(rows, many=True).data)
+
+
+@extend_schema_view(get=extend_schema(operation_id="show_alert", responses=AlertOut, tags=["alerts"]))
+class AlertOne(SyncView):
+    """One alert."""
+
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(AlertOut(get_object_or_404(Alert, pk=pk)).data)
+
+
+@extend_schema_view(post=extend_schema(request=None, responses=AlertOut, tags=["alerts"]))
+class AlertAcknowledge(SyncView):
+    """Says that somebody looks after it. It is told again only if it gets worse. Idempotent."""
+
+    refusals = {"POST": (409,)}
+
+    def post(self, request: Request, pk: int) -> Response:
+        return Response(AlertOut(operations.acknowledge(pk, request.user)).data)
+
+
+@extend_schema_view(
+    post=extend_schema(request=SilenceIn, responses=AlertOut, tags=["alerts"]),
+    delete=extend_schema(responses={200: AlertOut}, tags=["alerts"]),
+)
+class AlertSilence(SyncView):
+    """Nothing is sent until then, also if it ends and begins again; if it still lasts then, it is told anew. `DELETE` ends the
+    silence."""
+
+    takes = {"POST": SilenceIn}
+    refusals = {"POST": (409,), "DELETE": (409,)}
+
+    def post(self, request: Request, pk: int) -> Response:
+        given = self.wanted
+        until = given.get("until") or timezone.now() + timedelta(minutes=given["minutes"])
+        return Response(AlertOut(operations.silence(pk, until, request.user)).data)
+
+    def delete(self, request: Request, pk: int) -> Response:
+        return Response(AlertOut(operations.unsilence(pk, request.user)).data)
+
+
+@extend_schema_view(get=extend_schema(responses=AlertRuleList, tags=["alerts"]))
+class AlertRules(SyncView):
+    """The rules in force, one for each code of health."""
+
+    def get(self, request: Request) -> Response:
+        return Response({"results": [rule.as_document() for rule in current_rules().values()]})
+
+
+@extend_schema_view(
+    get=extend_schema(operation_id="show_alert_rule", responses=AlertRuleOut, tags=["alerts"]),
+    put=extend_schema(request=AlertRuleIn, responses=AlertRuleOut, tags=["alerts"]),
+    delete=extend_schema(responses={200: AlertRuleOut}, tags=["alerts"]),
+)
+class AlertRuleOne(SyncView):
+    """`PUT` changes what is given of a rule; `DELETE` makes it the default again. The thresholds are those of health, too."""
+
+    takes = {"PUT": AlertRuleIn}
+
+    def get(self, request: Request, code: str) -> Response:
+        return Response(operations.show_rule(code).as_document())
+
+    def put(self, request: Request, code: str) -> Response:
+        names = {"forSeconds": "for_seconds"}
+        changed = {names.get(name, name): value for name, value in self.wanted.items()}
+        return Response(operations.set_rule(code, request.user, **changed).as_document())
+
+    def delete(self, request: Request, code: str) -> Response:
+        return Response(operations.reset_rule(code, request.user).as_document())
