@@ -143,6 +143,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SideEnum": "syncapp.models.choices.SideChoices",
         "WinnerEnum": "syncapp.models.conflict.Conflict.Winner",
+        "SelftestPartEnum": "syncapp.api.selftest.NAMES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -24,6 +24,7 @@ from syncapp.mongo.sides import connect_side
 from syncapp.services.errors import NotPossible
 from syncapp.store import first_run as first_run_record
 from syncapp.store.first_run import State
+from syncapp.store.names import METADATA
 from syncapp.wizard import env_file, said, suggestions
 from syncapp.wizard.addresses import settle
 from syncapp.wizard.present import ATLAS, ENABLED, EXCLUDED, LOCAL, Present, in_force
@@ -34,7 +35,7 @@ VARIABLES = {Side.LOCAL: LOCAL, Side.ATLAS: ATLAS}
 COMPARE_SECONDS = 30.0
 NONE = "-"
 # An empty list means "not set", which is the default one. This name is reserved, so that excluding it changes nothing
-EXCLUDES_NOTHING = "_sync_metadata"
+EXCLUDES_NOTHING = METADATA
 Databases = Mapping[Side, Database[Any]]
 Tell = Callable[[Line | Preview | Suggestion | str], None]  # shows it
 

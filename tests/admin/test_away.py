@@ -15,6 +15,7 @@ from syncapp.embedded.redis import Redis
 from tests.support import processes
 from tests.support.walk import THINGS
 
+pytestmark = pytest.mark.timeout(400)  # the walk, by whichever of them is first
 Found = list[dict[str, Any]]
 ROOT = "/api/sync/bidirectional"
 

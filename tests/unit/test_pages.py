@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -85,8 +84,7 @@ def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
 def read(client: Client, path: str) -> str:
     answered = client.get(path)
     assert answered.status_code == 200, path
-    with closing(answered):
-        return b"".join(answered).decode()
+    return b"".join(answered).decode()  # which closes it
 
 
 def test_they_are_served_without_a_login(

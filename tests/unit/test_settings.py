@@ -76,6 +76,8 @@ WRONG = [
     ("SYNC_HALT_DELETES", "0", "a whole number from 1 to 1000000000"),
     ("SYNC_HALT_DELETES_PERCENT", "101", "a whole number from 0 to 100"),
     ("SYNC_HALT_DELETES_SECONDS", "0", "a whole number from 1 to 604800"),
+    ("SYNC_VERIFY_HOUR", "24", "a whole number from 0 to 23"),
+    ("SYNC_VERIFY_MINUTES", "1441", "a whole number from 0 to 1440"),
     ("SYNC_CLOCK_WARNING", "0", "a whole number from 1 to 86400000"),
     ("SYNC_LEASE_DURATION", "1", "a whole number from 1000 to 600000"),
     ("SYNC_FLOWER_URL", "flower:5555", "http:// or https://"),

@@ -19,7 +19,6 @@ from syncapp.first_run.preview import Preview
 from syncapp.management.command import SyncCommand, invocation
 from syncapp.management.commands.sync_doctor import STYLES
 from syncapp.management.console import console_of
-from syncapp.services.errors import ServiceError
 from syncapp.wizard.present import Present
 from syncapp.wizard.questions import Nobody, Terminal
 from syncapp.wizard.said import what_the_first_run_does
@@ -71,8 +70,6 @@ class Command(SyncCommand):
             found = Wizard(Nobody() if silent else Terminal(), tell, Present.find()).run(
                 Given(uris, options["exclude"])
             )
-        except ServiceError as error:
-            raise CommandError(f"{NOTHING_WRITTEN}: {error.detail}") from None
         except EOFError:
             raise CommandError(f"\n{NOTHING_WRITTEN}: the input ended") from None
         except KeyboardInterrupt:
