@@ -1,7 +1,7 @@
 """Run tests on older versions of MongoDB, alone and mixed: all but those of `ELSEWHERE`.
 
 python -m tests.versions                        # all combinations
-python -m tests.versions 4.4.2/6.0.27 -k drop   # local/Atlas; the rest goes to pytest
+python -m tests.versions 4.4.2/6.0.27 -k drop   # local/Atlas, or one for both; the rest goes to pytest
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ exec {program} "$@"
 
 
 def main(words: list[str]) -> int:
-    chosen = [tuple(word.split("/")) for word in words if _is_combination(word)]
+    chosen = [(*word.split("/"), word)[:2] for word in words if _is_combination(word)]
     rest = [word for word in words if not _is_combination(word)]
     FOLDER.mkdir(exist_ok=True)
     try:
@@ -66,7 +66,7 @@ def main(words: list[str]) -> int:
 
 
 def _is_combination(word: str) -> bool:
-    return all(part in WHEELS for part in word.split("/")) and word.count("/") == 1
+    return all(part in WHEELS for part in word.split("/")) and word.count("/") <= 1
 
 
 def _install(version: str) -> None:
