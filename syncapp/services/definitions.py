@@ -20,7 +20,7 @@ from syncapp.services.errors import wrong_value
 PROCESS = "definitions"
 BUILD_TIMEOUT_MS = 7 * 86_400_000  # an index of a large collection takes hours
 NOT_CREATED = "not copied: the collection could not be created with its options"
-COLLECTIONS = "names of collections that either side has"
+COLLECTIONS = "the name of a collection that either side has"
 
 
 def compare(collections: Collection[str] = ()) -> list[DefinitionDifference]:
@@ -72,7 +72,7 @@ def _compare(databases: dict[Side, Database[Any]], wanted: Collection[str]) -> l
     found = {side: definitions_of(databases[side], wanted) for side in BOTH}
     unknown = sorted(set(wanted) - {*found[Side.LOCAL], *found[Side.ATLAS]})
     if unknown:
-        raise wrong_value("collections", unknown, COLLECTIONS)
+        raise wrong_value("collection", unknown[0], COLLECTIONS)
     excluded = Exclusions.of(ExcludedCollection.objects.values_list("pattern", flat=True))
     there = {
         name: one

@@ -93,7 +93,7 @@ def test_what_is_excluded_need_not_be_here(sides: tuple[Database[Any], Database[
         (["sync_verify", "--indexes", "--ttl"], "--ttl needs --indexes --repair"),
         (["sync_verify", "--from", "local"], "--from needs --indexes --repair"),
         (["sync_initial", "--ttl"], "--ttl needs --indexes"),
-        (["sync_verify", "--indexes", "--collection", "ordres"], 'collections is ["ordres"]; allowed: '),
+        (["sync_verify", "--indexes", "--collection", "ordres"], 'collection is "ordres"; allowed: '),
     ],
 )
 def test_what_makes_no_sense_is_said(
