@@ -19,13 +19,6 @@ from syncapp.services.errors import NotFound, NotPossible, Overtaken, Unreachabl
 from tests.support.receivers import HttpReceiver, MailReceiver
 from tests.unit.conftest import SECRET
 from tests.unit.test_alert_delivery import alert, put
-    SECRET,
-    alert,
-    post_office,
-    put,
-    receiver,
-    webhook,
-)
 
 pytestmark = pytest.mark.django_db
 
