@@ -11,7 +11,7 @@ from celery import current_app
 from pymongo.database import Database
 
 from syncapp.core.values import Side
-from syncapp.mirror.runs import mirror
+from syncapp.mirror.runs import end_gone, mirror
 from syncapp.mongo.errors import HistoryLost
 from syncapp.store import runs
 from syncapp.store.run import Run, State
@@ -34,6 +34,7 @@ class Runs:
         self._device = device
         self._lost_ms = lost_ms
         self._sides = sides
+        self._gone_ended = False
 
     def drive(self) -> None:
         """Raises HistoryLost if a token was deleted, to force a comparison; or like `drive`."""
@@ -42,6 +43,9 @@ class Runs:
         drive(self._local, self._lost_ms)
 
     def mirror(self) -> None:
+        if not self._gone_ended:
+            end_gone(self._local)
+            self._gone_ended = True
         mirror_runs(self._local, self._device)
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from pymongo.database import Database
+
 from syncapp.mirror.compared import keep_results
 from syncapp.models import ComparisonRun
 from syncapp.store.results import results_of
 from syncapp.store.run import Run
+from syncapp.store.runs import known
 
 KEEP = dt.timedelta(days=30)
+UNFINISHED = (ComparisonRun.State.WAITING, ComparisonRun.State.RUNNING, ComparisonRun.State.PAUSED)
+GONE = "The local database was dropped or replaced, and this run with it"
 
 
 def mirror(device: str, run: Run) -> ComparisonRun:
@@ -24,6 +29,18 @@ def mirror(device: str, run: Run) -> ComparisonRun:
         ended = dt.datetime.now(dt.UTC) - KEEP
         ComparisonRun.objects.filter(ended_at__lt=ended).delete()
     return row
+
+
+def end_gone(local: Database[Any]) -> None:
+    """End the rows of unfinished runs whose records are gone: the local database was dropped, or is another one. Raises
+    PyMongoError or DatabaseError."""
+    unfinished = ComparisonRun.objects.filter(state__in=UNFINISHED)
+    ids = set(unfinished.values_list("run_id", flat=True))
+    if gone := ids - known(local, ids):
+        now = dt.datetime.now(dt.UTC)
+        unfinished.filter(run_id__in=gone).update(
+            state=ComparisonRun.State.CANCELLED, error=GONE, updated_at=now, ended_at=now
+        )
 
 
 def _values(run: Run) -> dict[str, Any]:

@@ -130,6 +130,11 @@ def load(local: Database[Any], run_id: str) -> Run | None:
     return decode_run(found) if found else None
 
 
+def known(local: Database[Any], run_ids: Iterable[str]) -> set[str]:
+    """Those of the runs that have a record. Raises PyMongoError."""
+    return {one["_id"] for one in local[RUNS].find({"_id": {"$in": list(run_ids)}}, {"_id": 1})}
+
+
 def load_open(local: Database[Any]) -> list[Run]:
     """Runs that are neither over nor paused, in the order in which they are worked on. Raises PyMongoError."""
     order = [("owes", -1), ("budgetMs", 1), ("requestedAt", 1), ("_id", 1)]

@@ -18,9 +18,10 @@ from django.utils import timezone
 Instance.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
 """
 FRESH = """
-from syncapp.models import Instance
+from syncapp.models import AlertWatch, Instance
 from django.utils import timezone
 Instance.objects.update(seen_at=timezone.now(), queue_size=42)
+AlertWatch.objects.update_or_create(id=1, defaults={"beat_at": timezone.now()})
 """
 
 
@@ -35,9 +36,8 @@ def log_in(page: Page, name: str) -> None:
 def test_it_shows_follows_and_switches(page: Page, site: Site) -> None:
     log_in(page, "admin")
     expect(page.locator(".ist-chart svg path.line")).to_have_count(2)
-    expect(page.locator(".ist-health")).to_have_class(re.compile("is-healthy|is-degraded"))
-
     site.run(FRESH)
+    expect(page.locator(".ist-health")).to_have_class(re.compile("is-healthy|is-degraded"), timeout=10_000)
     expect(page.locator(".ist-card", has_text="Pending")).to_contain_text("42", timeout=10_000)
 
     page.locator(".ist-conflict summary").click()

@@ -210,8 +210,8 @@ def stopped(device: Device, stop: bool) -> Iterator[None]:
     yield
     for name in names:
         device.launch(name)
-    if names:
-        device.wait_for_line("worker", " ready.", 60)
+    for name in names:  # from then on it ends in order
+        device.wait_for_line(name, " ready." if name == "worker" else "Instance ID", 60)
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in RUN}))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.listener.runs import drive, mirror_runs
+from syncapp.listener.runs import Runs, drive, mirror_runs
 from syncapp.models import ComparisonRun
 from syncapp.mongo.connect import CODEC
 from syncapp.mongo.transaction import transaction
@@ -226,3 +226,17 @@ def test_a_collection_is_in_sync_as_of_a_time_when_all_of_it_is_compared(local: 
     assert found is not None
     assert [one.in_sync_as_of for one in results_of(found)] == [now, now, None]
     assert [one.over for one in results_of(found)] == [True, True, True]
+
+
+def test_a_run_that_went_with_its_database_is_over(local: Database[Any]) -> None:
+    gone, over = ask(local), ask(local, collections=["a"])
+    runs.cancel(local, over.id, "not needed")
+    mirror_runs(local, DEVICE)
+    local[RUNS].drop()
+    stays = ask(local)
+    for _ in range(2):
+        Runs(local, DEVICE, 1, lambda: ()).mirror()
+    found = {row.run_id: (row.state, row.error) for row in ComparisonRun.objects.all()}
+    assert found[gone.id] == ("cancelled", "The local database was dropped or replaced, and this run with it")
+    assert found[over.id] == ("cancelled", "not needed")
+    assert found[stays.id] == ("waiting", "")
