@@ -60,8 +60,7 @@ def stream(device: Instance, status: str) -> None:
 
 
 def messages(kind: str = "") -> list[AlertMessage]:
-    found = AlertMessage.objects.all()
-    return list(found.filter(kind=kind) if kind else found)
+    return list(AlertMessage.objects.filter(kind__startswith=kind))
 
 
 def only() -> Alert:
@@ -230,8 +229,6 @@ def test_a_threshold_is_one_for_health_and_alerts(machine: Machine, device: Inst
     assert "fewer than 1 are normal" in reason.text
     operations.set_rule("conflicts", threshold=40)
     assert limits_of(current_rules()).conflicts_critical == 40, "critical moves up with it"
-    operations.reset_rule("conflicts")
-    assert limits_of(current_rules()) == DEFAULT
 
 
 def test_pending_operations_wait_where_health_waits(machine: Machine, device: Instance) -> None:
