@@ -46,8 +46,16 @@ class Person:
     def types(self, line: str) -> None:
         os.write(self._terminal, f"{line}\n".encode())
 
-    def presses_ctrl_c(self) -> None:
-        os.write(self._terminal, b"\x03")
+    def presses_ctrl_c(self, timeout: float = 60) -> None:
+        """Until it ends: one that comes just when a prompt begins to wait is noticed at the next key only."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            os.write(self._terminal, b"\x03")
+            again = min(deadline, time.monotonic() + 5)
+            while self._more(again):
+                pass
+            if self.process.poll() is not None:
+                return
 
     def leaves(self, timeout: float = 60) -> int:
         """The exit status, when the program has ended by itself."""
