@@ -149,7 +149,7 @@ class AlertAdmin(ReadOnlyAdmin):
         permissions=["operate"],
         dialog={
             "title": "End the silence?",
-            "description": "If it still lasts, it is told anew.",
+            "description": "If it still lasts, it is sent again.",
             "form_class": None,
             "form_submit_text": "End the silence",
         },

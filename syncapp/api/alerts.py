@@ -168,7 +168,7 @@ class AlertAcknowledge(SyncView):
     delete=extend_schema(responses={200: AlertOut}, tags=["alerts"]),
 )
 class AlertSilence(SyncView):
-    """Nothing is sent until then, also if it ends and begins again; if it still lasts then, it is told anew. `DELETE` ends the
+    """Nothing is sent until then, also if it ends and begins again; if it still lasts then, it is sent again. `DELETE` ends the
     silence."""
 
     takes = {"POST": SilenceIn}

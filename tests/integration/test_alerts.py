@@ -19,8 +19,10 @@ from tests.integration.conftest import Workshop, mortal_workshop
 from tests.integration.test_frozen_server import frozen
 from tests.support.device import Device
 from tests.support.eventually import eventually
-from tests.support.receivers import HttpReceiver, MailReceiver, http_receiver, mail_receiver
+from tests.support.receivers import HttpReceiver, MailReceiver
+from tests.unit.conftest import post_office, receiver
 
+__all__ = ["post_office", "receiver"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SECRET = "a secret of the test"
 SET_RULE = "from monitoring.alerts.operations import set_rule\nset_rule({!r}, **{!r})"
@@ -30,18 +32,6 @@ SET_RULE = "from monitoring.alerts.operations import set_rule\nset_rule({!r}, **
 def own(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     with mortal_workshop(migrated_home, tmp_path_factory.mktemp("alerts")) as workshop:
         yield workshop
-
-
-@pytest.fixture
-def receiver() -> Iterator[HttpReceiver]:
-    with http_receiver() as one:
-        yield one
-
-
-@pytest.fixture
-def post_office() -> Iterator[MailReceiver]:
-    with mail_receiver() as one:
-        yield one
 
 
 @pytest.fixture
