@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from syncapp.core.collection_rule import NO_RULE, CollectionRule
 from syncapp.core.projection import WHOLE, Projection
 from syncapp.core.values import Side, SyncState, UnknownTime, Word
 
@@ -40,6 +41,7 @@ class Policy:
     projection: Projection = field(default=WHOLE, compare=False)
     # The validation rules: why a document must not be written on either side. None: it may
     check: Callable[[bytes], str | None] | None = field(default=None, compare=False)
+    rule: CollectionRule = field(default=NO_RULE, compare=False)  # of the collection
 
     def __post_init__(self) -> None:
         if self.travel[Side.LOCAL] is Travel.WAITING:

@@ -6,6 +6,7 @@ from syncapp.models.alert_message import AlertMessage
 from syncapp.models.alert_rule import AlertRule
 from syncapp.models.alert_watch import AlertWatch
 from syncapp.models.audit import AuditEntry
+from syncapp.models.collection_rule import CollectionRule
 from syncapp.models.compared_collection import ComparedCollection
 from syncapp.models.comparison_run import ComparisonRun
 from syncapp.models.conflict import Conflict
@@ -25,6 +26,7 @@ __all__ = [
     "AlertRule",
     "AlertWatch",
     "AuditEntry",
+    "CollectionRule",
     "ComparedCollection",
     "ComparisonRun",
     "Conflict",

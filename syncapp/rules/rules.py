@@ -3,11 +3,13 @@ database, and the choice of the first run from the local `_sync_metadata`."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo.database import Database
 
+from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.policy import Policy, Travel
@@ -31,27 +33,32 @@ class Rules:
     initial: InitialChoice | None = None
     validation: ValidationRules = field(default_factory=ValidationRules)
     halts: tuple[Halt, ...] = ()
+    collections: CollectionRules = field(default_factory=CollectionRules)
 
     def policy(self, collection: str, halted: frozenset[Side] | None = None) -> Policy:
         """`halted`: whose versions must not travel, by a newer look at the halts than these rules took."""
+        rule = self.collections.for_collection(collection)
+        halted = self.halted(collection) if halted is None else halted
         return Policy(
-            self.strategy,
-            self._travel(collection, self.halted(collection) if halted is None else halted),
+            rule.strategy or self.strategy,
+            self._travel(collection, halted, rule),
             unknown_time=UnknownTime(self.initial.differing) if self.initial else None,
             timestamp_field=self.initial.timestamp_field if self.initial else "",
             check=self.validation.check_for(collection),
+            rule=rule,
         )
 
     def halted(self, collection: str) -> frozenset[Side]:
         return stopped_sides(self.halts, collection)
 
-    def _travel(self, collection: str, halted: frozenset[Side]) -> dict[Side, Travel]:
+    def _travel(self, collection: str, halted: frozenset[Side], rule: CollectionRule) -> dict[Side, Travel]:
         """Nothing is pulled of an excluded collection, and of none while sync is disabled. While all is paused no batch is
         handed out, so that nobody asks."""
         travel = {side: Travel.HALTED if side in halted else Travel.ALLOWED for side in Side}
+        travel |= {side: Travel.NEVER for side in Side if not rule.direction.carries(side)}
         if self.exclusions.excludes(collection):
             travel[Side.ATLAS] = Travel.NEVER
-        elif not self.enabled:
+        elif not self.enabled and rule.direction.carries(Side.ATLAS):
             travel[Side.ATLAS] = Travel.WAITING
         return travel
 
@@ -72,4 +79,5 @@ def rules_of(local: Database[Any], found: StoredRules) -> Rules:
         initial=first_run_record.load(local).choice,
         halts=load_halts(local),
         validation=ValidationRules(found.validation),
+        collections=CollectionRules.of(map(json.loads, found.collection_rules)),
     )

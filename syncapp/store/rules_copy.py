@@ -1,8 +1,8 @@
 """A copy, in the local `_sync_metadata`, of the rules that Django's database holds, so that documents go on moving, and a
 worker can start, while that database is down.
 
-{_id: "rules", version, enabled, paused, strategy, patterns, validation: [[pattern, schema as JSON]], environment: what it
-said at the last start}. The listener and the workers write it.
+{_id: "rules", version, enabled, paused, strategy, patterns, validation: [[pattern, schema as JSON]], collectionRules: [rule as
+JSON], environment: what it said at the last start}. The listener and the workers write it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class StoredRules:
     strategy: str
     patterns: tuple[str, ...]
     validation: tuple[tuple[str, str], ...]  # pattern and schema, as JSON
+    collection_rules: tuple[str, ...] = ()  # as JSON
 
 
 def save_copy(local: Database[Any], rules: StoredRules, environment: str) -> None:
@@ -34,6 +35,7 @@ def save_copy(local: Database[Any], rules: StoredRules, environment: str) -> Non
         "strategy": rules.strategy,
         "patterns": list(rules.patterns),
         "validation": [list(pair) for pair in rules.validation],
+        "collectionRules": list(rules.collection_rules),
         "environment": environment,
     }
     local[METADATA].replace_one({"_id": RULES}, document, upsert=True)
@@ -47,5 +49,5 @@ def load_copy(local: Database[Any], environment: str | None = None) -> StoredRul
     validation = tuple((pattern, schema) for pattern, schema in found["validation"])
     return StoredRules(
         found["version"], found["enabled"], found["paused"], found["strategy"],
-        tuple(found["patterns"]), validation,
+        tuple(found["patterns"]), validation, tuple(found.get("collectionRules", ())),
     )  # fmt: skip
