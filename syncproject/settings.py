@@ -9,6 +9,7 @@ from django.templatetags.static import static
 from syncapp.conf import logs
 from syncapp.conf.broker import ANSWER_SECONDS, CONNECT_SECONDS, broker_of
 from syncapp.conf.settings import BASE_DIR, get_settings, kept_secret
+from syncproject.program import CELERY, WITHOUT_PAGES, program
 
 SYNC = get_settings()
 SYNC.home.mkdir(parents=True, exist_ok=True)
@@ -30,9 +31,10 @@ INSTALLED_APPS = [
     "monitoring",
 ]
 # These serve no web pages: without the parts for pages, each process takes 20 MB less
-if not {"worker", "flower"}.intersection(sys.argv):
+PROGRAM = program(sys.argv)
+if PROGRAM not in {"worker", "flower"}:
     INSTALLED_APPS = ["django_celery_beat", *INSTALLED_APPS]
-if not {"sync_listen", "worker", "beat", "flower"}.intersection(sys.argv):
+if PROGRAM not in WITHOUT_PAGES | CELERY:
     INSTALLED_APPS = [
         "unfold",  # before the admin, whose templates it replaces
         "unfold.contrib.filters",
@@ -207,7 +209,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "socket_timeout": ANSWER_SECONDS,
     "socket_connect_timeout": CONNECT_SECONDS,
 }
-if SYNC.is_small and "worker" in sys.argv:
+if SYNC.is_small and PROGRAM == "worker":
     # Timeout of Redis's blocking pop: the default of 1 s causes half of an idle worker's CPU
     CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 5
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -49,6 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.measure and not hasattr(config, "workerinput"):
         config.pluginmanager.register(durations.Measure())
+    # Else each of the many processes that tests start compiles all of the product
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A shell that starts this in the background has it ignored, by every process that a test starts too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
