@@ -51,6 +51,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 to("rule", "syncapp.validationrule"),
                 to("compare_arrows", "syncapp.comparisonrun"),
                 to("fact_check", "syncapp.comparedcollection"),
+                _document(user),
                 _selftest(user),
                 to("devices", "syncapp.instance", active=_is_device_page(request)),
                 to("bookmark", "syncapp.resumetoken"),
@@ -94,6 +95,12 @@ def _halts(user: Any) -> dict[str, Any] | None:
     if not may_see(user, "syncapp.instance"):
         return None
     return {"title": "Halts", "icon": "front_hand", "link": reverse("admin:syncapp_halts")}
+
+
+def _document(user: Any) -> dict[str, Any] | None:
+    if not may_see(user, "syncapp.conflict"):
+        return None
+    return {"title": "Look up a document", "icon": "search", "link": reverse("admin:syncapp_document")}
 
 
 def _selftest(user: Any) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from syncapp.api.definitions import Definitions
 from syncapp.api.devices import Devices
 from syncapp.api.doctor import Doctor
 from syncapp.api.exclusions import Exclusions
+from syncapp.api.explain import Explain
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
@@ -72,6 +73,7 @@ sync = [
     path("alerts/<int:pk>", AlertOne.as_view(), name="sync-alert"),
     path("alerts/<int:pk>/acknowledge", AlertAcknowledge.as_view(), name="sync-alert-acknowledge"),
     path("alerts/<int:pk>/silence", AlertSilence.as_view(), name="sync-alert-silence"),
+    path("explain", Explain.as_view(), name="sync-explain"),
     path("devices", Devices.as_view(), name="sync-devices"),
 ]
 

@@ -152,6 +152,26 @@ def remembered(local: Database[Any], batch_ids: Iterable[str]) -> set[str]:
     return {one["_id"] for one in local[BATCHES].find({"_id": {"$in": list(batch_ids)}}, {"_id": 1})}
 
 
+class Pushed(NamedTuple):
+    """One push of a document to Atlas: when it was written, by which device, and what it transferred."""
+
+    at: dt.datetime
+    device: str
+    made: Made
+
+
+def pushes_of(atlas: Database[Any], key: DocumentKey, limit: int, max_ms: int) -> list[Pushed]:
+    """The last pushes of this document by any device, the newest first, as far as markers are kept. Reads markers one by one:
+    raises ExecutionTimeout after `max_ms`."""
+    # Embedded documents are equal byte for byte: that is how the marker holds the key
+    query = {"c": key.collection, "docs.k": RawBSONDocument(key.id_bson)}
+    options = atlas.codec_options.with_options(document_class=RawBSONDocument)
+    raw = atlas[BATCHES].with_options(codec_options=options)
+    found = raw.find(query).sort("at", -1).limit(limit).max_time_ms(max_ms)
+    markers = [(one["at"], Marker.decode(one)) for one in found]
+    return [Pushed(at, marker.origin, marker.changes[key]) for at, marker in markers]
+
+
 def ensure_indexes(database: Database[Any], keep_hours: int) -> None:
     """Markers expire by a TTL index. A changed keep time changes the index."""
     keep = keep_hours * 3600
