@@ -68,7 +68,7 @@ def page(request: HttpRequest) -> HttpResponse:
     exact = request.GET.get("bson", "")
     context = {
         **admin.site.each_context(request),
-        "title": "Document",
+        "title": "Look up a document",
         "collection": collection,
         "typed_id": document_id,
         "shown_id": shown_id(document_id) if document_id else "",
