@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
+from syncapp.admin import conflict_statistics
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, redirect_to, shown_id
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
@@ -38,9 +39,13 @@ def exact(moment: dt.datetime | None) -> str:
 @admin.register(Conflict)
 class ConflictAdmin(ReadOnlyAdmin):
     empty_text = "No conflicts: no document was changed on both sides."
+    list_before_template = "syncapp/conflicts_before.html"
     list_display = ("when", "collection", "document", "who_won", "strategy", "restored")
     list_display_links = ("when", "document")
-    list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        *("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter)),
+        *("collection", "local_origin", "atlas_origin"),
+    )
     search_fields = ("collection", "document_id")
     actions_detail = in_page = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
@@ -75,7 +80,12 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.now_view)
-        return [path("<int:object_id>/now/", view, name=NOW), *super().get_urls()]
+        figures = self.admin_site.admin_view(conflict_statistics.page)
+        return [
+            path("<int:object_id>/now/", view, name=NOW),
+            path("statistics/", figures, name=conflict_statistics.NAME),
+            *super().get_urls(),
+        ]
 
     @display(description="When", ordering="at")
     def when(self, conflict: Conflict) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
-from syncapp.api.fields import Boolean, Choice, CollectionName, Moment
+from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Text
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
 from syncapp.api.paging import PageQuery, Pages
 from syncapp.api.views import SyncView
@@ -30,6 +30,12 @@ class ConflictQuery(PageQuery):
     waiting = Boolean(required=False, help_text="true: those that need manual resolution")
     since = Moment(required=False)
     until = Moment(required=False)
+    device = Text(
+        "the id of a device, or atlas",
+        max_length=36,
+        required=False,
+        help_text="Whose change one of the versions is",
+    )
 
 
 class ConflictHead(serializers.ModelSerializer):
@@ -85,6 +91,8 @@ def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
     found = Conflict.objects.defer(*conflicts.BODIES)
     lookups = {"collection": "collection", "winner": "winner", "since": "at__gte", "until": "at__lte"}
     found = found.filter(**{lookups[name]: value for name, value in query.items() if name in lookups})
+    if "device" in query:
+        found = found.filter(Q(local_origin=query["device"]) | Q(atlas_origin=query["device"]))
     if "restored" in query:
         found = found.filter(restored_at__isnull=not query["restored"])
     if "waiting" in query:

@@ -7,6 +7,7 @@ from rest_framework.permissions import AllowAny
 from syncapp.api.alert_channels import ChannelOne, Channels, ChannelTest
 from syncapp.api.alerts import AlertAcknowledge, AlertOne, AlertRuleOne, AlertRules, Alerts, AlertSilence
 from syncapp.api.compared import Compared
+from syncapp.api.conflict_statistics import ConflictStatistics
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
 from syncapp.api.definitions import Definitions
 from syncapp.api.devices import Devices
@@ -38,6 +39,7 @@ sync = [
     path("selftest", SelftestView.as_view(), name="sync-selftest"),
     path("metrics", SyncMetrics.as_view(), name="sync-metrics"),
     path("conflicts", ConflictList.as_view(), name="sync-conflicts"),
+    path("conflicts/statistics", ConflictStatistics.as_view(), name="sync-conflict-statistics"),
     path("conflicts/<int:pk>", ConflictOne.as_view(), name="sync-conflict"),
     path("conflicts/<int:pk>/restore", ConflictRestore.as_view(), name="sync-restore"),
     path("conflicts/<int:pk>/resolve", ConflictResolve.as_view(), name="sync-resolve"),
