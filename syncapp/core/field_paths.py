@@ -47,6 +47,19 @@ def masked(document: Any, paths: Iterable[str]) -> Any:
     return document
 
 
+def values_at(document: Any, path: str) -> list[Any]:
+    """What is there: one value, one for each element of an array, or none."""
+    return _values_at(document, path.split("."))
+
+
+def _values_at(value: Any, names: list[str]) -> list[Any]:
+    if not names:
+        return [value]
+    if isinstance(value, list):
+        return [one for element in value for one in _values_at(element, names)]
+    return _values_at(value[names[0]], names[1:]) if isinstance(value, Mapping) and names[0] in value else []
+
+
 def _masked(value: Any, names: list[str]) -> Any:
     if not names:
         return MASK

@@ -58,9 +58,9 @@ class Change:
 def faults_of(given: object) -> dict[str, str]:
     """What is wrong with a rule: by field, one line. The local server is asked about its filter. Raises Unreachable."""
     found = faults(given)
-    if not found and isinstance(given, Mapping) and given.get("filter"):
-        if why := _refused_by_server(given["filter"]):
-            found["filter"] = f"filter cannot be used: MongoDB says: {why}"
+    wanted = given.get("filter") if isinstance(given, Mapping) and not found else None
+    if wanted and (why := _refused_by_server(wanted)):
+        found["filter"] = f"filter cannot be used: MongoDB says: {why}"
     return found
 
 

@@ -108,9 +108,7 @@ def beside() -> list[dict[str, str]]:
     ]
 
 
-def _that_match(
-    collection: str, model: type[ExcludedCollection] | type[ValidationRule]
-) -> tuple[str, ...]:
+def _that_match(collection: str, model: type[ExcludedCollection] | type[ValidationRule]) -> tuple[str, ...]:
     patterns = model.objects.order_by("pattern").values_list("pattern", flat=True)
     return tuple(one for one in patterns if Exclusions.of([one]).excludes(collection))
 
