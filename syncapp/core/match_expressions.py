@@ -43,7 +43,7 @@ class WrongFilter(ValueError):
 def read_filter(given: Mapping[str, Any]) -> dict[str, Any]:
     """The expression with BSON values. Raises WrongFilter."""
     try:
-        text = json.dumps(given, allow_nan=False)
+        text = json.dumps(dict(given), allow_nan=False)
         read = json_util.loads(text, json_options=_VALUES)
     except Exception as error:  # any of a value that only looks like extended JSON
         raise WrongFilter(f"it is not valid extended JSON: {error}") from None

@@ -4,6 +4,7 @@ admin call it."""
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,10 +25,9 @@ from syncapp.rules import stored
 from syncapp.rules.rules import Rules, rules_of
 from syncapp.services.collection_rules import PROCESS, Change, changes_to, checked, one, read_file
 from syncapp.services.databases import database
-from syncapp.services.errors import NotPossible, WrongInput
+from syncapp.services.errors import NotPossible
 
 SECONDS = 5.0
-MOST_SECONDS = 60.0
 MOST_COLLECTIONS = 50  # that are read, and shown
 # Parts that say what becomes of documents; the others move none
 MOVING = frozenset({"direction", "filter", "onLeave", "deletes", "ownFields", "validation"})
@@ -164,27 +164,25 @@ class Preview:
         }
 
 
-def preview_rule(given: object, seconds: float = SECONDS) -> Preview:
-    """Of setting this rule. Raises WrongInput, NotPossible or Unreachable."""
+def preview_rule(given: object, seconds: float | None = SECONDS) -> Preview:
+    """Of setting this rule. `seconds`: read for so long; None: everything. Raises WrongInput, NotPossible or Unreachable."""
     document = checked(given)
     return _preview([document], {document["pattern"]}, seconds)
 
 
-def preview_delete(pattern: str, seconds: float = SECONDS) -> Preview:
+def preview_delete(pattern: str, seconds: float | None = SECONDS) -> Preview:
     """Of removing the rule of this pattern. Raises NotFound, NotPossible or Unreachable."""
     return _preview([], {one(pattern).pattern}, seconds)
 
 
-def preview_import(given: object, seconds: float = SECONDS) -> Preview:
+def preview_import(given: object, seconds: float | None = SECONDS) -> Preview:
     """Of importing this file. Raises WrongInput, NotPossible or Unreachable."""
     return _preview(read_file(given), None, seconds)
 
 
-def _preview(wanted: list[dict[str, Any]], replaced: set[str] | None, seconds: float) -> Preview:
+def _preview(wanted: list[dict[str, Any]], replaced: set[str] | None, seconds: float | None) -> Preview:
     """`replaced`: the patterns that `wanted` stands for; None: all."""
-    if not 0 < seconds <= MOST_SECONDS:
-        raise WrongInput(f"seconds is {seconds:g}; allowed: more than 0, at most {MOST_SECONDS:g}", "seconds")
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (math.inf if seconds is None else seconds)
     found = stored.read()
     before = map(CollectionRule.of, map(json.loads, found.collection_rules))
     kept = [] if replaced is None else [rule for rule in before if rule.pattern not in replaced]

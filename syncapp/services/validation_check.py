@@ -3,6 +3,7 @@ checked when a document is transferred. Nothing is written."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,12 +18,11 @@ from syncapp.rules.rules import Rules, rules_of
 from syncapp.rules.validation import Check, ValidationRules
 from syncapp.services import patterns
 from syncapp.services.databases import database
-from syncapp.services.errors import WrongInput
 from syncapp.services.masked import Masks
 from syncapp.services.validation import checked
 
 PROCESS = "validation"
-SECONDS, MOST_SECONDS = 5.0, 60.0
+SECONDS = 5.0
 MOST_COLLECTIONS = 50
 
 
@@ -51,15 +51,14 @@ class Checked:
 
 
 def check_now(
-    pattern: str, schema: object = None, seconds: float = SECONDS, masks: Masks | None = None
+    pattern: str, schema: object = None, seconds: float | None = SECONDS, masks: Masks | None = None
 ) -> Checked:
-    """Of the collections of this pattern; `schema`: this one instead of the rules that apply. `masks`: of whoever looks.
+    """Of the collections of this pattern; `schema`: this one instead of the rules that apply. `seconds`: read for so long; None:
+    everything. `masks`: of whoever looks.
     Raises WrongInput or Unreachable."""
     patterns.check(pattern)
-    if not 0 < seconds <= MOST_SECONDS:
-        raise WrongInput(f"seconds is {seconds:g}; allowed: more than 0, at most {MOST_SECONDS:g}", "seconds")
     given = None if schema is None else ValidationRules.of([(pattern, checked(schema))])
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (math.inf if seconds is None else seconds)
     with database(Side.LOCAL, PROCESS) as local, database(Side.ATLAS, PROCESS) as atlas:
         databases = {Side.LOCAL: local, Side.ATLAS: atlas}
         names = filter(Exclusions.of([pattern]).excludes, shared_collections(local, atlas))
