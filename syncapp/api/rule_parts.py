@@ -84,11 +84,11 @@ class Parts(serializers.Serializer):
         return {name: found[name] for name in (*PARTS, *found)}
 
 
-class Rule(Parts):
+class CollectionRuleBody(Parts):
     """As it is shown."""
 
     pattern = serializers.CharField()
 
 
-class RuleIn(Parts):
+class CollectionRuleIn(Parts):
     pattern = Pattern(help_text="A collection's name, or a glob pattern")

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from syncapp.api.fields import Number, Pattern
 from syncapp.api.patterns import OldPattern
-from syncapp.api.rule_parts import Part, RuleIn, part
+from syncapp.api.rule_parts import CollectionRuleIn, Part, part
 from syncapp.api.rules import TAGS, ChangeOut, PartChangeOut, RuleFile
 from syncapp.api.views import SyncView
 from syncapp.compare.rule_fate import Fate
@@ -34,7 +34,7 @@ def seconds() -> Number:
     )
 
 
-@extend_schema_field(RuleIn)
+@extend_schema_field(CollectionRuleIn)
 class OneRule(Part):
     pass
 
@@ -152,7 +152,7 @@ class RuleCheck(SyncView):
     def post(self, request: Request) -> Response:
         found = validation_check.check_now(
             self.wanted["pattern"],
-            self.wanted.get("schema"),
+            self.wanted.get("schema", validation_check.MISSING),
             self.wanted.get("seconds", validation_check.SECONDS),
             Masks(request.user),
         )

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from syncapp.api.fields import CollectionName
 from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
-from syncapp.api.rule_parts import Part, Rule, RuleIn
+from syncapp.api.rule_parts import CollectionRuleBody, CollectionRuleIn, Part
 from syncapp.api.views import SyncView
 from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.rule_words import words_of
@@ -24,13 +24,13 @@ from syncapp.services.rule_lookup import beside, look_up
 TAGS = ["collection rules"]
 
 
-class RuleOut(Rule):
+class CollectionRuleOut(CollectionRuleBody):
     effects = serializers.ListField(child=serializers.CharField(), help_text="What it does, in a few words")
     createdAt = serializers.DateTimeField()
     changedAt = serializers.DateTimeField()
 
 
-class RuleSetOut(RuleOut):
+class RuleSetOut(CollectionRuleOut):
     matches = MatchesOut()
 
 
@@ -42,7 +42,9 @@ class BesideOut(serializers.Serializer):
 
 class RulesOut(serializers.Serializer):
     count = serializers.IntegerField()
-    results = RuleOut(many=True, help_text="In the order in which they are asked: the first match counts")
+    results = CollectionRuleOut(
+        many=True, help_text="In the order in which they are asked: the first match counts"
+    )
     beside = BesideOut(many=True, help_text="Exclusions and validation rules: all that match apply")
 
 
@@ -52,7 +54,7 @@ class RuleForQuery(serializers.Serializer):
 
 class RuleForOut(serializers.Serializer):
     collection = serializers.CharField()
-    rule = Rule(allow_null=True, help_text="null: none matches")
+    rule = CollectionRuleBody(allow_null=True, help_text="null: none matches")
     because = serializers.CharField()
     later = serializers.ListField(
         child=serializers.CharField(), help_text="Patterns that match too, and do not count"
@@ -86,7 +88,7 @@ class Format(Part):
     pass
 
 
-@extend_schema_field(RuleIn(many=True))
+@extend_schema_field(CollectionRuleIn(many=True))
 class RuleList(Part):
     pass
 
@@ -98,7 +100,7 @@ class RuleFile(serializers.Serializer):
 
 class RuleFileOut(serializers.Serializer):
     format = serializers.IntegerField()
-    rules = Rule(many=True)
+    rules = CollectionRuleBody(many=True)
 
 
 def shown(row: Row) -> dict[str, Any]:
@@ -109,14 +111,14 @@ def shown(row: Row) -> dict[str, Any]:
 
 @extend_schema_view(
     get=extend_schema(responses=RulesOut, tags=TAGS),
-    put=extend_schema(request=RuleIn, responses=RuleSetOut, tags=TAGS),
+    put=extend_schema(request=CollectionRuleIn, responses=RuleSetOut, tags=TAGS),
     delete=extend_schema(parameters=[PatternQuery], responses={204: None}, tags=TAGS),
 )
 class CollectionRules(SyncView):
     """One rule per pattern; parts that are not given get their defaults."""
 
     parser_classes = [JSONParser]
-    takes = {"PUT": RuleIn, "DELETE": PatternGiven}
+    takes = {"PUT": CollectionRuleIn, "DELETE": PatternGiven}
     asks = {"DELETE": PatternGiven}
     refusals = {"DELETE": (404,)}
 

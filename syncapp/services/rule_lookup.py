@@ -34,9 +34,13 @@ class Found:
     refused: str  # why it is not synchronised at all; empty: it is
 
     @property
+    def matched(self) -> bool:
+        return self.rule is not NO_RULE
+
+    @property
     def because(self) -> str:
         """Why it gets this rule."""
-        if self.rule is NO_RULE:
+        if not self.matched:
             return "No collection rule matches it"
         first = f"{self.rule.pattern} matches it, with priority {self.rule.priority}"
         if not self.later:
@@ -53,7 +57,7 @@ class Found:
         """As API and `--json` show it."""
         return {
             "collection": self.collection,
-            "rule": None if self.rule is NO_RULE else self.rule.as_document(),
+            "rule": self.rule.as_document() if self.matched else None,
             "because": self.because,
             "later": [one.pattern for one in self.later],
             "exclusions": list(self.exclusions),

@@ -24,6 +24,7 @@ from syncapp.services.validation import checked
 PROCESS = "validation"
 SECONDS = 5.0
 MOST_COLLECTIONS = 50
+MISSING = object()  # no schema: null would be a wrong one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ class Checked:
 
 
 def check_now(
-    pattern: str, schema: object = None, seconds: float | None = SECONDS, masks: Masks | None = None
+    pattern: str, schema: object = MISSING, seconds: float | None = SECONDS, masks: Masks | None = None
 ) -> Checked:
     """Of the collections of this pattern; `schema`: this one instead of the rules that apply. `seconds`: read for so long; None:
     everything. `masks`: of whoever looks.
     Raises WrongInput or Unreachable."""
     patterns.check(pattern)
-    given = None if schema is None else ValidationRules.of([(pattern, checked(schema))])
+    given = None if schema is MISSING else ValidationRules.of([(pattern, checked(schema))])
     deadline = time.monotonic() + (math.inf if seconds is None else seconds)
     with database(Side.LOCAL, PROCESS) as local, database(Side.ATLAS, PROCESS) as atlas:
         databases = {Side.LOCAL: local, Side.ATLAS: atlas}

@@ -127,7 +127,8 @@ class Command(SyncCommand):
             self.stdout.write("\n".join(map(one_line, _preview(found))))
 
     def check_documents(self, options: dict[str, Any]) -> None:
-        schema = read_json(options["validation"], "--validation") if options["validation"] else None
+        text = options["validation"]
+        schema = read_json(text, "--validation") if text else validation_check.MISSING
         found = validation_check.check_now(options["subject"], schema, options["seconds"] or None)
         if options["json"]:
             self.say(found.as_document())
@@ -170,7 +171,7 @@ def _file(path: str) -> Any:
 
 
 def _preview(found: Preview) -> Iterator[str]:
-    yield from map(str, found.changes or ["Nothing changes"])
+    yield from map(str, found.changes) if found.changes else ["Nothing changes"]
     for effect in found.effects:
         yield f"  {effect.collection}"
         yield from (f"    {sentence}" for sentence in effect.sentences)
