@@ -143,6 +143,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SideEnum": "syncapp.models.choices.SideChoices",
         "WinnerEnum": "syncapp.models.conflict.Conflict.Winner",
+        "DirectionEnum": "syncapp.models.choices.Direction",
+        "RuleDirectionEnum": "syncapp.core.collection_rule.Direction",
         "SelftestPartEnum": "syncapp.api.selftest.NAMES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

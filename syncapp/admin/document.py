@@ -19,6 +19,7 @@ from syncapp.admin.versions import side_by_side
 from syncapp.core.extended_json import NoId, beyond, extended_id, id_from
 from syncapp.core.plain_ids import plain_id
 from syncapp.services.documents import id_of_address, read_both
+from syncapp.services.masked import Masks
 from syncapp.services.reasons import Code, Reason, reasons_of
 from syncapp.services.roles import may_see
 
@@ -75,7 +76,9 @@ def page(request: HttpRequest) -> HttpResponse:
             document_id = extended_id(id_bson)
             context["shown_id"] = shown_id(document_id)
         found = read_both(collection, id_bson)
-        context |= side_by_side(found.local, found.atlas, [{"title": "Local, now"}, {"title": "Atlas, now"}])
+        masks = Masks(request.user)
+        local, atlas = (masks.document(collection, one) for one in (found.local, found.atlas))
+        context |= side_by_side(local, atlas, [{"title": "Local, now"}, {"title": "Atlas, now"}])
         context |= {"gone": "absent", "same": found.equal, "nowhere": not found.local and not found.atlas}
         if not found.equal:
             key = (collection, document_id, beyond(document_id, id_bson))

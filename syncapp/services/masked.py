@@ -43,6 +43,11 @@ class Masks:
                 setattr(row, name, self.document(row.collection, getattr(row, name)))
         return row
 
+    def reasons(self, row: Any) -> Any:
+        """A rejected change, for reading alone, whose reason is masked."""
+        row.reason = self.reason(row.collection, row.reason)
+        return row
+
     def _paths(self, collection: str) -> tuple[str, ...]:
         return () if self._sees_all else self._rules.for_collection(collection).masked_fields
 
