@@ -144,7 +144,7 @@ SPECTACULAR_SETTINGS = {
         "SideEnum": "syncapp.models.choices.SideChoices",
         "WinnerEnum": "syncapp.models.conflict.Conflict.Winner",
         "DirectionEnum": "syncapp.models.choices.Direction",
-        "RuleDirectionEnum": "syncapp.core.collection_rule.Direction",
+        "RuleDirectionEnum": "syncapp.api.rule_parts.DIRECTIONS",
         "SelftestPartEnum": "syncapp.api.selftest.NAMES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

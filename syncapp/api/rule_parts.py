@@ -19,6 +19,7 @@ from syncapp.rules.rule_check import (
     PARTS,
 )
 
+DIRECTIONS = list(map(str, Direction))
 PATH = {"type": "string", "maxLength": field_paths.LONGEST, "pattern": r"^[^\x00-\x1f\x7f]*$"}
 PATHS = {"type": "array", "maxItems": MOST_PATHS, "items": PATH}
 KEYED = {"type": "object", "required": ["key"], "properties": {"key": PATH}, "additionalProperties": False}
@@ -51,7 +52,7 @@ class Parts(serializers.Serializer):
     priority = part(
         {"type": "integer", "minimum": 0, "maximum": HIGHEST_PRIORITY}, "The lowest is asked first"
     )
-    direction = part({"type": "string", "enum": list(map(str, Direction))})
+    direction = part({"type": "string", "enum": DIRECTIONS})
     strategy = part(
         {"type": "string", "enum": ["", *(one.name for one in strategies.offered())]},
         "Empty: the general one",
