@@ -145,6 +145,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SideEnum": "syncapp.models.choices.SideChoices",
         "WinnerEnum": "syncapp.models.conflict.Conflict.Winner",
+        "DirectionEnum": "syncapp.models.choices.Direction",
+        "RuleDirectionEnum": "syncapp.api.rule_parts.DIRECTIONS",
         "SelftestPartEnum": "syncapp.api.selftest.NAMES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

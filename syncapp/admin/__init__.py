@@ -5,6 +5,7 @@ from syncapp.admin import (  # noqa: F401
     alert_rules,
     alerts,
     beat,
+    collection_rules,
     compared,
     conflict,
     exclusions,

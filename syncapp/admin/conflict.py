@@ -25,6 +25,7 @@ from syncapp.core.plain_ids import plain_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
 from syncapp.services.conflicts import BODIES, resolve, restore, version_now
+from syncapp.services.masked import Masks
 
 SIDES = {"local": "Local", "atlas": "Atlas"}
 SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
@@ -77,6 +78,10 @@ class ConflictAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conflict]:
         # A list must not read two documents of up to 16 MB per row; the detail page loads them on demand
         return super().get_queryset(request).defer(*BODIES)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        return found and Masks(request.user).fields(found, "local_document", "atlas_document")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.now_view)
@@ -163,9 +168,10 @@ class ConflictAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         context: dict[str, Any] = {}
         with as_problem(context):
-            there, coming = version_now(conflict)
+            versions, masks = version_now(conflict), Masks(request.user)
+            there, coming = (masks.document(conflict.collection, one) for one in versions)
             context |= side_by_side(there, coming, [{"title": "Now"}, {"title": "After a restore"}])
-            context["same"] = there == coming
+            context["same"] = versions[0] == versions[1]
         return render(request, "syncapp/conflict_now.html", context)
 
     @action(

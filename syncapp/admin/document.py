@@ -22,6 +22,7 @@ from syncapp.core.plain_ids import plain_id
 from syncapp.core.values import BOTH
 from syncapp.services.documents import id_of_address
 from syncapp.services.explain import Explanation, explain
+from syncapp.services.masked import Masks
 from syncapp.services.reasons import Code, Reason
 from syncapp.services.roles import may_see
 
@@ -79,12 +80,13 @@ def page(request: HttpRequest) -> HttpResponse:
         with as_problem(context):
             id_bson = id_of_address(document_id, exact)
             context["shown_id"] = shown_id(extended_id(id_bson))
-            context |= _explained(explain(collection, id_bson))
+            context |= _explained(explain(collection, id_bson), Masks(request.user))
     return render(request, "syncapp/document.html", context)
 
 
-def _explained(told: Explanation) -> dict[str, Any]:
-    local, atlas = (extended_json(told.found.versions[side]) for side in BOTH)
+def _explained(told: Explanation, masks: Masks) -> dict[str, Any]:
+    collection, versions = told.found.key.collection, told.found.versions
+    local, atlas = (masks.document(collection, extended_json(versions[side])) for side in BOTH)
     heads = [{"title": "Local, now"}, {"title": "Atlas, now"}]
     return {
         **side_by_side(local, atlas, heads),

@@ -47,6 +47,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "Sync",
             [
                 to("toggle_on", "syncapp.syncswitches"),
+                to("tune", "syncapp.collectionrule"),
                 to("filter_alt", "syncapp.excludedcollection"),
                 to("rule", "syncapp.validationrule"),
                 to("compare_arrows", "syncapp.comparisonrun"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -21,6 +22,7 @@ from syncapp.admin.refusals import as_message
 from syncapp.core.plain_ids import plain_id, shorter
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
+from syncapp.services.masked import Masks
 
 DISCARD_TITLE = "Discard the rejected change?"
 DISCARD = (
@@ -63,13 +65,26 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedChange]:
         return super().get_queryset(request).defer(*rejected.BODIES)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found, masks = super().get_object(request, object_id, from_field), Masks(request.user)
+        return found and masks.reasons(masks.fields(found, "document", "other_document"))
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        masks = Masks(request.user)
+
+        @display(description="Reason")
+        def why(change: RejectedChange) -> str:
+            return shorter(masks.reason(change.collection, change.reason), 80)
+
+        return [why if name == "why" else name for name in self.list_display]
+
     @display(description="Document")
     def document_key(self, change: RejectedChange) -> str:
         return plain_id(change.document_id)
 
     @display(description="Reason")
-    def why(self, change: RejectedChange) -> str:
-        return shorter(change.reason, 80)
+    def why(self, change: RejectedChange) -> str:  # its place in the list: `get_list_display` masks it
+        return ""
 
     @display(description="Document")
     def headline(self, change: RejectedChange) -> SafeString:

@@ -21,6 +21,7 @@ from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
 from syncapp.services import conflicts
+from syncapp.services.masked import Masks
 
 
 class ConflictQuery(PageQuery):
@@ -126,7 +127,9 @@ class ConflictOne(SyncView):
     """One conflict with both versions in full."""
 
     def get(self, request: Request, pk: int) -> Response:
-        return Response(ConflictDetail(get_object_or_404(Conflict, pk=pk)).data)
+        row = get_object_or_404(Conflict, pk=pk)
+        shown = Masks(request.user).fields(row, "local_document", "atlas_document")
+        return Response(ConflictDetail(shown).data)
 
 
 @extend_schema_view(post=extend_schema(request=None, responses=ConflictHead, tags=["conflicts"]))

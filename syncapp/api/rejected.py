@@ -18,6 +18,7 @@ from syncapp.api.views import SyncView
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
 from syncapp.services import rejected
+from syncapp.services.masked import Masks
 
 LARGEST_ID = 2**63 - 1
 MOST_IDS = 1_000
@@ -119,6 +120,9 @@ class RejectedList(SyncView):
         pages = Pages()
         filters = {name: value for name, value in self.asked.items() if name in RejectedFilter().fields}
         rows = pages.paginate_queryset(rejected.chosen(**filters), request, self)
+        masks = Masks(request.user)
+        for row in rows or ():
+            masks.reasons(row)
         return pages.get_paginated_response(RejectedHead(rows, many=True).data)
 
 
@@ -127,7 +131,8 @@ class RejectedOne(SyncView):
     """One rejected change with its document, and the one that holds its unique value."""
 
     def get(self, request: Request, pk: int) -> Response:
-        return Response(RejectedDetail(get_object_or_404(RejectedChange, pk=pk)).data)
+        masks, row = Masks(request.user), get_object_or_404(RejectedChange, pk=pk)
+        return Response(RejectedDetail(masks.reasons(masks.fields(row, "document", "other_document"))).data)
 
 
 def act(service: Callable[..., int], request: Request, **wanted: Any) -> Response:

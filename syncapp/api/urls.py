@@ -27,6 +27,8 @@ from syncapp.api.rejected import (
     RejectedRetryMany,
 )
 from syncapp.api.resume_tokens import ResumeTokens
+from syncapp.api.rule_preview import RuleCheck, RulePreview
+from syncapp.api.rules import CollectionRules, RuleExport, RuleFor, RuleImport
 from syncapp.api.runs import Resync, RunCancel, RunOne, RunPause, RunResume, Runs, Verify
 from syncapp.api.selftest import SelftestView
 from syncapp.api.switches import Pause, Toggle
@@ -48,6 +50,12 @@ sync = [
     path("initial", Initial.as_view(), name="sync-initial"),
     path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
     path("resume-token", ResumeTokens.as_view(), name="sync-resume-token"),
+    path("rules", CollectionRules.as_view(), name="sync-rules"),
+    path("rules/for", RuleFor.as_view(), name="sync-rule-for"),
+    path("rules/preview", RulePreview.as_view(), name="sync-rule-preview"),
+    path("rules/check", RuleCheck.as_view(), name="sync-rule-check"),
+    path("rules/export", RuleExport.as_view(), name="sync-rule-export"),
+    path("rules/import", RuleImport.as_view(), name="sync-rule-import"),
     path("rules/validation", Validation.as_view(), name="sync-validation"),
     path("rejected", RejectedList.as_view(), name="sync-rejected"),
     path("rejected/retry", RejectedRetryMany.as_view(), name="sync-rejected-retry-many"),

@@ -6,6 +6,7 @@ A range starts at an `_id` (inclusive) and ends before another. The server order
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +78,15 @@ def read_range(
         end = here.next
         there = read_page(atlas, name, start, end, page, max_bytes)
     return Range(here.documents, there.documents, end)
+
+
+def all_ranges(local: Database[Any], atlas: Database[Any], name: str) -> Iterator[Range]:
+    """One after the other, as they are when they are asked for. Raises PyMongoError."""
+    found = read_range(local, atlas, name, None)
+    yield found
+    while found.next is not None:
+        found = read_range(local, atlas, name, found.next)
+        yield found
 
 
 def _read_page(

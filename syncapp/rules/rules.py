@@ -44,9 +44,13 @@ class Rules:
             self._travel(collection, halted, rule),
             unknown_time=UnknownTime(self.initial.differing) if self.initial else None,
             timestamp_field=self.initial.timestamp_field if self.initial else "",
-            check=self.validation.check_for(collection),
+            check=self._validation(rule).check_for(collection),
             rule=rule,
         )
+
+    def _validation(self, rule: CollectionRule) -> ValidationRules:
+        """The validation rules, and what the collection's rule says beside them."""
+        return self.validation.with_rule(rule.pattern, rule.validation) if rule.validation else self.validation
 
     def halted(self, collection: str) -> frozenset[Side]:
         return stopped_sides(self.halts, collection)

@@ -22,6 +22,7 @@ from syncapp.engine.examine import Examined, examine
 from syncapp.models import Conflict, RejectedChange
 from syncapp.rules.rules import load_rules
 from syncapp.services.databases import database, refused_by
+from syncapp.services.masked import Masks
 from syncapp.services.reasons import Reason, reasons_of
 from syncapp.store.batches import Pushed, pushes_of
 from syncapp.store.dirty import queued_since
@@ -194,12 +195,14 @@ def _rejected(key: DocumentKey) -> Iterator[Event]:
     rows = RejectedChange.objects.filter(collection=key.collection, document_id_raw=key.id_bson).only(
         "last_at", "attempts", "reason", "direction"
     )
+    masks = Masks(None)  # all that may look at documents read it
     for row in rows[:NEWEST]:
+        reason = one_line(masks.reason(key.collection, row.reason))
         times = f"{row.attempts} attempt{'s' * (row.attempts != 1)}"
         yield Event(
             row.last_at,
             "rejected",
-            f"{row.get_direction_display()} rejected ({times}): {one_line(row.reason)}",
+            f"{row.get_direction_display()} rejected ({times}): {reason}",
         )
 
 

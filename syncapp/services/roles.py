@@ -15,6 +15,7 @@ from django.dispatch import receiver
 
 VIEWERS, OPERATORS = "Viewers", "Operators"
 OPERATE = "syncapp.operate_sync"  # the permission
+SEE_MASKED = "syncapp.see_masked"
 _LOOK = Q(content_type__app_label="syncapp", codename__startswith="view_")
 _OPERATE = _LOOK | Q(content_type__app_label="syncapp", codename="operate_sync")
 
@@ -27,6 +28,11 @@ def may_see(user: Any, model: str) -> bool:
 
 def may_operate(user: Any) -> bool:
     return bool(user.has_perm(OPERATE))
+
+
+def may_see_masked(user: Any) -> bool:
+    """The fields that collection rules mask."""
+    return bool(user.has_perm(SEE_MASKED))
 
 
 @transaction.atomic
