@@ -16,7 +16,8 @@ from syncapp.compare.ranges import Range
 from syncapp.core.content import document_key, id_of
 from syncapp.core.decide import Case, classify
 from syncapp.core.exclusions import is_reserved
-from syncapp.core.projection import Projection
+from syncapp.core.policy import Policy
+from syncapp.core.sight import Sight
 from syncapp.core.values import ABSENT, DocumentKey, Side, SyncState
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.listing import list_collections
@@ -34,11 +35,12 @@ class Compared:
     key: DocumentKey
     local: bytes  # content hashes
     atlas: bytes
-    state: SyncState
+    state: SyncState  # as it is stored
+    agreed_on: SyncState  # what the rules make of it
 
     @property
     def case(self) -> Case:
-        return classify({Side.LOCAL: self.local, Side.ATLAS: self.atlas}, self.state)
+        return classify({Side.LOCAL: self.local, Side.ATLAS: self.atlas}, self.agreed_on)
 
     @property
     def agreed(self) -> bool:
@@ -71,20 +73,20 @@ def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
     return sorted(names)
 
 
-def compare_range(local: Database[Any], name: str, found: Range, projection: Projection) -> list[Compared]:
+def compare_range(local: Database[Any], name: str, found: Range, policy: Policy) -> list[Compared]:
     """Every document of a range, with its agreed contents. Raises PyMongoError."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
     states = read_states(local, [*here, *(key for key in there if key not in here)])
-    return _compared(here, there, states, projection)
+    return _compared(here, there, states, policy)
 
 
-def compare_unequal(local: Database[Any], name: str, found: Range, projection: Projection) -> list[Compared]:
+def compare_unequal(local: Database[Any], name: str, found: Range, policy: Policy) -> list[Compared]:
     """The same for those documents only whose contents are not the same bytes on both sides."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
-    for key in [key for key in here if key in there and projection.same(here[key], there[key])]:
+    for key in [key for key in here if key in there and policy.projection.same(here[key], there[key])]:
         del here[key], there[key]
     states = read_states(local, [*here, *(key for key in there if key not in here)])
-    return _compared(here, there, states, projection)
+    return _compared(here, there, states, policy)
 
 
 def compare_keys(
@@ -92,7 +94,7 @@ def compare_keys(
     atlas: Database[Any],
     name: str,
     keys: Sequence[DocumentKey],
-    projection: Projection,
+    policy: Policy,
 ) -> list[Compared]:
     """The current contents of these keys. States are read first: a later decision raises the
     counter, and so is detected when a state is written. Raises PyMongoError."""
@@ -104,7 +106,7 @@ def compare_keys(
         for database in (local, atlas):
             with session_of(database, causal=True) as session:
                 versions.append(read_documents(database[name], some, session, 1 << 62))
-        found += _compared(versions[0], versions[1], states, projection)
+        found += _compared(versions[0], versions[1], states, policy)
     return found
 
 
@@ -116,12 +118,13 @@ def _compared(
     here: Mapping[DocumentKey, bytes],
     there: Mapping[DocumentKey, bytes],
     states: Mapping[DocumentKey, SyncState],
-    projection: Projection,
+    policy: Policy,
 ) -> list[Compared]:
-    content = projection.content
-    return [
-        Compared(key, content(here.get(key)), content(there.get(key)), state) for key, state in states.items()
-    ]
+    sight, found = Sight(policy), []
+    for key, state in states.items():
+        seen = sight.of(state, {Side.LOCAL: here.get(key), Side.ATLAS: there.get(key)})
+        found.append(Compared(key, seen.contents[Side.LOCAL], seen.contents[Side.ATLAS], state, seen.state))
+    return found
 
 
 def agree_on_equal(local: Database[Any], page: Iterable[Compared]) -> None:

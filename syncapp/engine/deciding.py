@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from syncapp.core.decide import Decision, Observation, decide
 from syncapp.core.policy import Policy, policy_for
 from syncapp.core.resolve import decision_of, resolve, strategy_for
+from syncapp.core.sight import Sight
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import Batch, DocumentKey, Side, WorkItem
 from syncapp.engine.atlas_view import AtlasView
@@ -27,12 +28,12 @@ def decide_all(
     plan: Plan,
 ) -> None:
     """Put into the plan what is to be done about each of these keys. `documents`: the local ones."""
-    content = policy.projection.content
+    sight = Sight(policy)
     for key, item in items.items():
         state = view.settled.get(key, view.states[key])
         rules = policy_for(state, policy)
         versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
-        contents = {side: content(version) for side, version in versions.items()}
+        contents, state = sight.of(state, versions)
         seen = Observation(contents, state, plan.read_at)
         verdict = _ruled(work, key, seen) if work.rulings else None
         if verdict is None:

@@ -23,7 +23,7 @@ from syncapp.mongo.transaction import transaction
 from syncapp.rules.rules import Rules
 from syncapp.store import first_run as first_run_record
 from syncapp.store import states as state
-from syncapp.store.backfill import keep_exclusions, note_backfill
+from syncapp.store.backfill import keep_scope, note_backfill
 from syncapp.store.dirty import mark_dirty
 from syncapp.store.first_run import Report, State
 from syncapp.store.halts import end_all
@@ -67,7 +67,7 @@ def attempt(
         walk.go_on(databases, rules, _page_by_page(local, rules, COPY_ALL), progress)
     if walk.record.owed:
         note_backfill(local)
-    keep_exclusions(local, rules.exclusions)
+    keep_scope(local, rules.scope, BOTH)
     for side in BOTH:
         save_token(local, side, walk.record.points[side])
     # Records of a dropped earlier database: everything has just been compared

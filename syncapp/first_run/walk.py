@@ -49,7 +49,7 @@ class Walk:
                 raise
             name = record.names[record.at]
             found = read_range(local, atlas, name, record.start)
-            page = compare.compare_range(local, name, found, rules.policy(name).projection)
+            page = compare.compare_range(local, name, found, rules.policy(name))
             # Repeated after a crash before it is saved, which is harmless
             record.owed |= carry_out(name, page)
             counts = self.report.collections.setdefault(name, Counts())

@@ -13,6 +13,7 @@ from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.policy import Policy, Travel
+from syncapp.core.scope import Scope
 from syncapp.core.values import Side, UnknownTime
 from syncapp.rules import stored
 from syncapp.rules.validation import ValidationRules
@@ -47,6 +48,10 @@ class Rules:
             check=self.validation.check_for(collection),
             rule=rule,
         )
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.exclusions, self.collections)
 
     def halted(self, collection: str) -> frozenset[Side]:
         return stopped_sides(self.halts, collection)

@@ -1,0 +1,30 @@
+"""What the rules let travel at all: a later change of it asks for a comparison of what was kept back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from syncapp.core.collection_rule import CollectionRules
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.values import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    exclusions: Exclusions = field(default_factory=Exclusions)
+    rules: CollectionRules = field(default_factory=CollectionRules)
+
+    def carries(self, side: Side, collection: str) -> bool:
+        """Are this side's versions transferred, as far as the rules decide that?"""
+        if side is Side.ATLAS and self.exclusions.excludes(collection):
+            return False
+        return self.rules.for_collection(collection).direction.carries(side)
+
+    def carries_deletes(self, side: Side, collection: str) -> bool:
+        return self.carries(side, collection) and self.rules.for_collection(collection).deletes[side]
+
+    def brings(self, side: Side, collection: str, before: Scope) -> bool:
+        """May versions of this side be transferred now that were kept back before?"""
+        if not self.carries(side, collection):
+            return False
+        return not before.carries(side, collection)
