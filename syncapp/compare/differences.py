@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pymongo.database import Database
@@ -23,6 +24,7 @@ from syncapp.mongo.documents import read_documents
 from syncapp.mongo.listing import list_collections
 from syncapp.mongo.transaction import session_of, transaction
 from syncapp.rules.refusals import refusals
+from syncapp.store.projections import load_projection
 from syncapp.store.states import read_states, write_states
 
 KEYS = 100  # read at once by their _ids: documents can be large
@@ -50,7 +52,9 @@ class Compared:
     @property
     def settled(self) -> bool:
         """The current contents are the agreed ones: nothing to process."""
-        return (self.local, self.atlas) == (self.state.local, self.state.atlas)
+        now = self.local, self.atlas
+        states = (self.state, self.agreed_on)
+        return all(now == (one.local, one.atlas) for one in states)
 
     @property
     def what(self) -> str:
@@ -77,7 +81,7 @@ def compare_range(local: Database[Any], name: str, found: Range, policy: Policy)
     """Every document of a range, with its agreed contents. Raises PyMongoError."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
     states = read_states(local, [*here, *(key for key in there if key not in here)])
-    return _compared(here, there, states, policy)
+    return _compared(local, here, there, states, policy)
 
 
 def compare_unequal(local: Database[Any], name: str, found: Range, policy: Policy) -> list[Compared]:
@@ -86,7 +90,7 @@ def compare_unequal(local: Database[Any], name: str, found: Range, policy: Polic
     for key in [key for key in here if key in there and policy.projection.same(here[key], there[key])]:
         del here[key], there[key]
     states = read_states(local, [*here, *(key for key in there if key not in here)])
-    return _compared(here, there, states, policy)
+    return _compared(local, here, there, states, policy)
 
 
 def compare_keys(
@@ -106,7 +110,7 @@ def compare_keys(
         for database in (local, atlas):
             with session_of(database, causal=True) as session:
                 versions.append(read_documents(database[name], some, session, 1 << 62))
-        found += _compared(versions[0], versions[1], states, policy)
+        found += _compared(local, versions[0], versions[1], states, policy)
     return found
 
 
@@ -115,12 +119,13 @@ def by_key(name: str, documents: Iterable[bytes]) -> dict[DocumentKey, bytes]:
 
 
 def _compared(
+    local: Database[Any],
     here: Mapping[DocumentKey, bytes],
     there: Mapping[DocumentKey, bytes],
     states: Mapping[DocumentKey, SyncState],
     policy: Policy,
 ) -> list[Compared]:
-    sight, found = Sight(policy), []
+    sight, found = Sight(policy, partial(load_projection, local)), []
     for key, state in states.items():
         seen = sight.of(state, {Side.LOCAL: here.get(key), Side.ATLAS: there.get(key)})
         found.append(Compared(key, seen.contents[Side.LOCAL], seen.contents[Side.ATLAS], state, seen.state))
@@ -130,7 +135,7 @@ def _compared(
 def agree_on_equal(local: Database[Any], page: Iterable[Compared]) -> None:
     """Write the states of equal documents that are not agreed on yet."""
     fresh = [
-        (one.key, one.state, one.state.next(one.local, one.atlas))
+        (one.key, one.state, one.agreed_on.next(one.local, one.atlas))
         for one in page
         if one.local == one.atlas and (one.state.local, one.state.atlas) != (one.local, one.atlas)
         and one.state.intent is None

@@ -24,7 +24,8 @@ class Scope:
         return self.carries(side, collection) and self.rules.for_collection(collection).deletes[side]
 
     def brings(self, side: Side, collection: str, before: Scope) -> bool:
-        """May versions of this side be transferred now that were kept back before?"""
+        """May something of this side be transferred now that was kept back before, or is something else compared?"""
         if not self.carries(side, collection):
             return False
-        return not before.carries(side, collection)
+        now, then = (one.rules.for_collection(collection) for one in (self, before))
+        return not before.carries(side, collection) or set(now.own_fields) != set(then.own_fields)

@@ -3,12 +3,14 @@ rules make of the agreed pair. Engine, comparison and verify see the same."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from syncapp.core.policy import Policy
-from syncapp.core.values import ABSENT, Side, SyncState
+from syncapp.core.projection import Projection
+from syncapp.core.values import ABSENT, UNKNOWN, Side, SyncState
 
+OF_ANY_PROJECTION = frozenset({ABSENT, UNKNOWN})
 Versions = Mapping[Side, bytes | None]
 
 
@@ -22,18 +24,40 @@ class Seen(NamedTuple):
 class Sight:
     """Of one collection. Without rules it is what both sides hold."""
 
-    __slots__ = ("_content", "_keeps_deletes")
+    __slots__ = ("_content", "_former", "_keeps_deletes", "_projection")
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, former: Callable[[str], Projection | None]) -> None:
+        """`former`: the projection that a state was made under, by its id; None: it is not known."""
+        self._former = former
+        self._projection = policy.projection.id
         self._content = policy.projection.content
         self._keeps_deletes = frozenset(side for side in Side if not policy.rule.deletes[side])
 
     def of(self, state: SyncState, versions: Versions) -> Seen:
         content = self._content
         contents = {side: content(version) for side, version in versions.items()}
+        if state.projection != self._projection:
+            state = self._anew(state, versions, contents)
         if self._keeps_deletes:
             state = self._agree_on_deletes(state, contents)
         return Seen(contents, state)
+
+    def _anew(self, state: SyncState, versions: Versions, contents: Mapping[Side, bytes]) -> SyncState:
+        """The state under the projection that holds now. A side that is unchanged under the former one, and holds nothing
+        that counts only now, is unchanged; of any other it is unknown what was agreed on, so that nothing of it is
+        overwritten without a record."""
+        former = self._former(state.projection)
+        local, atlas = (
+            self._agreed(agreed, former, versions[side], contents[side])
+            for side, agreed in ((Side.LOCAL, state.local), (Side.ATLAS, state.atlas))
+        )
+        return state._replace(local=local, atlas=atlas, projection=self._projection)
+
+    def _agreed(self, agreed: bytes, former: Projection | None, version: bytes | None, content: bytes) -> bytes:
+        if agreed in OF_ANY_PROJECTION:
+            return agreed
+        unchanged = former is not None and former.content(version) == agreed
+        return content if unchanged and former and self._content(former.bare(version)) == content else UNKNOWN
 
     def _agree_on_deletes(self, state: SyncState, contents: Mapping[Side, bytes]) -> SyncState:
         """A delete that is not transferred is agreed on as it is met: it is no change of its side any more. So nothing

@@ -125,6 +125,7 @@ class SyncState(NamedTuple):
     prefer: UnknownTime | None = None
     # The position on Atlas at which its content was read there or written, 0 if unknown: it is read from no earlier
     seen_at: int = 0
+    projection: str = ""  # what the contents are hashes of (projection.py)
 
     def next(
         self,
@@ -135,7 +136,9 @@ class SyncState(NamedTuple):
         seen_at: int = 0,
     ) -> SyncState:
         """The state after one more decision."""
-        return SyncState(local, atlas, intent, self.counter + 1, prefer, max(seen_at, self.seen_at))
+        return SyncState(
+            local, atlas, intent, self.counter + 1, prefer, max(seen_at, self.seen_at), self.projection
+        )
 
     def landed(self, intent: Intent, position: int) -> SyncState:
         """The state once its open push is known to have been applied, at or before this position on Atlas: that was

@@ -12,6 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from syncapp.core.clock import now_ms
+from syncapp.core.projection import Projection
 from syncapp.core.values import Batch, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
 from syncapp.engine.work import Work
@@ -34,7 +35,15 @@ class AtlasView:
 
 
 class AtlasReader:
-    def __init__(self, databases: Mapping[Side, Database[Any]], device: str, marker_keep_ms: int) -> None:
+    def __init__(
+        self,
+        databases: Mapping[Side, Database[Any]],
+        device: str,
+        marker_keep_ms: int,
+        former: Callable[[str], Projection | None],
+    ) -> None:
+        """`former`: as `Sight` has it."""
+        self._former = former
         self._databases, self._device = databases, device
         self._marker_keep_ms = marker_keep_ms
 
@@ -69,7 +78,7 @@ class AtlasReader:
                 documents |= read(atlas[batch.collection], work, doubtful, session)
             position = read_position(session)
         settled = {
-            key: self._settled(key, state, state.intent, known, content(documents.get(key)), position)
+            key: self._settled(key, state, state.intent, known, documents.get(key), position)
             for key, state in states.items()
             if state.intent
         }
@@ -86,12 +95,16 @@ class AtlasReader:
         state: SyncState,
         intent: Intent,
         known: Mapping[str, frozenset[DocumentKey]],
-        on_atlas: bytes,
+        on_atlas: bytes | None,
         position: int,
     ) -> SyncState:
         """The state without its intent, whose outcome is known now. `position`: of a later read."""
         # The absence of a marker that may have expired proves nothing: then Atlas's content decides
         expired = now_ms() - intent.at > self._marker_keep_ms
-        if key in known[intent.batch_id] or (expired and on_atlas == intent.content):
+        if key in known[intent.batch_id] or (expired and self._is_there(state, intent, on_atlas)):
             return state.landed(intent, position)
         return state._replace(intent=None)
+
+    def _is_there(self, state: SyncState, intent: Intent, on_atlas: bytes | None) -> bool:
+        projection = self._former(state.projection)
+        return projection is not None and projection.content(on_atlas) == intent.content

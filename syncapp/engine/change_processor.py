@@ -18,6 +18,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -54,6 +55,7 @@ from syncapp.mongo.transaction import read_position, transaction, translated
 from syncapp.store.batches import insert_marker, new_batch_id
 from syncapp.store.conflicts import write_records
 from syncapp.store.landings import record_landed
+from syncapp.store.projections import keep_projection, load_projection
 from syncapp.store.states import write_states
 
 UNLIMITED = 1 << 62
@@ -83,7 +85,10 @@ class ChangeProcessor:
         self.databases = {Side.LOCAL: local, Side.ATLAS: atlas}
         self.device = device
         self.max_bytes = max_bytes
-        self._atlas_reader = AtlasReader(self.databases, device, marker_keep_hours * 3_600_000)
+        self._former = partial(load_projection, local)
+        self._atlas_reader = AtlasReader(
+            self.databases, device, marker_keep_hours * 3_600_000, self._former
+        )
         self.at = at
         self.sleep = sleep
         self.interrupts = interrupts
@@ -125,6 +130,9 @@ class ChangeProcessor:
         if batch.gathered:
             max_bytes = max(max_bytes, EXCHANGE_BYTES)
         work = Work({item.key: item for item in batch.items}, max_bytes, batch.gathered, policy.projection)
+        if policy.projection.id:
+            with translated(), of_side(self.databases[Side.LOCAL]):
+                keep_projection(self.databases[Side.LOCAL], policy.projection)
         left_over = Ending.AGAIN  # also for a document that keeps changing
         for attempt in range(ROUNDS):
             if not work.items:
@@ -206,7 +214,7 @@ class ChangeProcessor:
                 self._fitting[batch.collection] = max(1, self.max_bytes * 3 // 4 * len(items) // max(size, 1))
             plan.read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
             self.at("local read")
-            decide_all(batch, work, items, view, documents, policy, plan)
+            decide_all(batch, work, items, view, documents, policy, plan, self._former)
             if plan.states:
                 self._write_plan(local, batch, work, view, plan, session)
                 self.at("local written")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from syncapp.core.decide import Decision, Observation, decide
 from syncapp.core.policy import Policy, policy_for
+from syncapp.core.projection import Projection
 from syncapp.core.resolve import decision_of, resolve, strategy_for
 from syncapp.core.sight import Sight
 from syncapp.core.strategy import Conflict, Verdict
@@ -26,9 +27,11 @@ def decide_all(
     documents: Mapping[DocumentKey, bytes],
     policy: Policy,
     plan: Plan,
+    former: Callable[[str], Projection | None],
 ) -> None:
-    """Put into the plan what is to be done about each of these keys. `documents`: the local ones."""
-    sight = Sight(policy)
+    """Put into the plan what is to be done about each of these keys. `documents`: the local ones. `former`: as
+    `Sight` has it."""
+    sight = Sight(policy, former)
     for key, item in items.items():
         state = view.settled.get(key, view.states[key])
         rules = policy_for(state, policy)

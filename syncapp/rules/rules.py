@@ -12,6 +12,7 @@ from pymongo.database import Database
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.own_fields import projection_of
 from syncapp.core.policy import Policy, Travel
 from syncapp.core.scope import Scope
 from syncapp.core.values import Side, UnknownTime
@@ -47,6 +48,7 @@ class Rules:
             timestamp_field=self.initial.timestamp_field if self.initial else "",
             check=self.validation.check_for(collection),
             rule=rule,
+            projection=projection_of(rule.own_fields),
         )
 
     @property

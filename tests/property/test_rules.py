@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import bson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,8 @@ from syncapp.core.collection_rule import DELETES, CollectionRules, Direction
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.rules.rules import Rules
+from syncapp.store import projections
+from syncapp.store.conflicts import read_uncopied
 from syncapp.store.dirty import mark_dirty
 from tests.property.examples import share_of_examples
 from tests.property.test_protocol import WRITES, Schedule
@@ -181,3 +185,136 @@ def test_they_hold_in_every_order_of_events_and_tasks(
             assert len(stay) < len(Side) or None not in (winner, loser), "a delete that stays is no conflict"
     finally:
         world.close()
+
+
+OWN = ("mine", "deep.mine")
+
+
+class OwnWrites:
+    """Applications that write fields of their own into documents, with a value that names their side."""
+
+    def __init__(self, world: World, rng: random.Random) -> None:
+        self._world, self._rng, self._write = world, rng, world.native_write
+        world.native_write = self.write  # type: ignore[method-assign]
+        self.edits = 0
+
+    def write(self, place: int, key: int, delete: bool) -> None:
+        collection = self._world.database(place)[self._world.collection]
+        if self._rng.random() < 0.5:
+            self._write(place, key, delete)
+        if self._rng.random() < 0.5:
+            field = self._rng.choice(OWN)
+            change = {"$set": {field: f"{place}: {self._rng.random()}"}}
+            self.edits += collection.update_one({"_id": key}, change).modified_count
+
+
+@pytest.mark.timeout(3600)
+@share_of_examples(0.15)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_own_fields_are_never_changed_by_sync(
+    databases: Databases, exact_times: None, few_kept: None, seed: int
+) -> None:
+    rules = rules_of(ownFields=list(OWN))
+    world = World.build(*databases, 2, rules)
+    world.extra = {"deep": {"shared": 1}}
+    own = rules.policy("").projection
+    try:
+        OwnWrites(world, random.Random(seed))
+        Schedule(world, rules.policy(world.collection), seed).run(20)
+        world.settle()
+        final = [own.bare(raw) for raw in world.contents(world.atlas)]
+        for place in range(3):
+            contents = world.contents(world.database(place))
+            assert [own.bare(raw) for raw in contents] == final, "what is shared converges"
+            for document in map(bson.decode, contents):
+                for value in (document.get("mine"), document["deep"].get("mine")):
+                    assert value is None or value.startswith(f"{place}: "), "it came from the other side"
+        for raw in final:
+            assert raw == world.written[bson.decode(raw or b"")["v"]], "a document is not as it was written"
+        world.check_kept()
+    finally:
+        world.close()
+
+
+def test_an_edit_of_own_fields_alone_moves_nothing(world: World) -> None:
+    change(world, rules_of(ownFields=list(OWN)))
+    (device,) = world.devices
+    world.native_write(0, 1, delete=False)
+    world.settle()
+    moved = device.pulls, device.pushes
+    for place in (0, 1):
+        world.database(place)[world.collection].update_one({"_id": 1}, {"$set": {"mine": place}})
+    world.settle()
+    assert (device.pulls, device.pushes) == moved
+    check_intended(world)
+    assert [one.settled for one in compared(world)] == [True]
+
+
+@pytest.mark.parametrize("edited", [(), (0,), (1,), (0, 1)])
+@pytest.mark.parametrize("held_by", [(0,), (1,), (0, 1)])
+def test_what_is_shared_from_now_on_loses_no_version(
+    world: World, held_by: tuple[int, ...], edited: tuple[int, ...]
+) -> None:
+    """States that were made under other own fields are judged under those first."""
+    change(world, rules_of(ownFields=["mine"]))
+    (device,) = world.devices
+    for key in (1, 2):
+        world.native_write(0, key, delete=False)
+    world.settle()
+    for place in held_by:
+        world.database(place)[world.collection].update_one({"_id": 1}, {"$set": {"mine": place}})
+    world.settle()
+    for place in edited:  # of both what is shared and what is own
+        world.database(place)[world.collection].update_one({"_id": 1}, {"$set": {"edit": place}})
+    change(world, NO_RULES)
+    compare(world)
+    (final,) = (raw for raw in world.contents(world.atlas) if b"mine" in raw)
+    assert world.contents(device.local) == world.contents(world.atlas)
+    records = read_uncopied(device.local)
+    held = [
+        bson.decode(final),
+        *(bson.decode(raw) for one in records for raw in one.versions.values() if raw),
+    ]
+    for place in held_by:
+        assert any(one.get("mine") == place for one in held), f"what {place} held is lost"
+    for place in edited:
+        assert any(one.get("edit") == place for one in held), f"what {place} edited is lost"
+    assert len(records) == (1 if len({*held_by, *edited}) > 1 else 0)
+
+
+def test_what_becomes_own_is_no_change(world: World) -> None:
+    (device,) = world.devices
+    for key in (1, 2):
+        world.native_write(0, key, delete=False)
+        device.local[world.collection].update_one({"_id": key}, {"$set": {"mine": 1}})
+    world.settle()
+    moved = device.pulls, device.pushes
+    change(world, rules_of(ownFields=["mine"]))
+    device.local[world.collection].update_one({"_id": 1}, {"$set": {"mine": 2}})
+    compare(world)
+    assert (device.pulls, device.pushes) == moved
+    device.local[world.collection].update_one({"_id": 2}, {"$set": {"edit": 1}})
+    world.settle()
+    assert (device.pulls, device.pushes) == (moved[0], moved[1] + 1), "by the pair of the former projection"
+    assert read_uncopied(device.local) == []
+
+
+def test_an_unknown_projection_is_taken_for_a_conflict(world: World) -> None:
+    change(world, rules_of(ownFields=["mine"]))
+    (device,) = world.devices
+    world.native_write(0, 1, delete=False)
+    world.settle()
+    device.local["_sync_metadata"].delete_many({"_id": {"$regex": "^projection:"}})
+    projections._known.pop(rules_of(ownFields=["mine"]).policy("").projection.id, None)
+    change(world, NO_RULES)
+    world.native_write(1, 1, delete=False)
+    world.settle()
+    assert world.contents(device.local) == world.contents(world.atlas)
+    assert len(read_uncopied(device.local)) == 1
+
+
+@pytest.fixture
+def world(databases: Databases, exact_times: None) -> Iterator[World]:
+    world = World.build(*databases, 1, NO_RULES)
+    yield world
+    world.close()

@@ -171,6 +171,7 @@ class World:
     replaced: set[int] = field(default_factory=set)  # versions that a native writer saw and replaced
     parents: dict[int, int] = field(default_factory=dict)  # version -> the one that its writer saw
     writes: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)  # of every document
 
     @classmethod
     def build(cls, local: Database[Any], atlas: Database[Any], count: int, policy: Policy | Rules) -> World:
@@ -210,6 +211,7 @@ class World:
             collection.delete_one({"_id": key})
             return
         document = {"_id": key, "v": self.writes, "kinds": [1, 1.0, Int64(1)], ODD_NAME: {"": None}}
+        document |= self.extra
         if there is None:
             collection.insert_one(document)
         else:
