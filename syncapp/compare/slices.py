@@ -168,8 +168,9 @@ class Slice:
     def _next_range(self, page: int) -> None:
         progress = self.progress
         name = self._begin()
-        found = read_range(self._local, self._atlas, name, progress.start, page)
         policy = self._policy_of(name)
+        expression = policy.rule.filter
+        found = read_range(self._local, self._atlas, name, progress.start, page, expression=expression)
         before = progress.counts["documents"]
         if self._run.kind is Kind.RESYNC:
             self._resync(name, compare_range(self._local, name, found, policy), policy)
@@ -207,6 +208,9 @@ class Slice:
                 self._count_difference(one.key, one.what)
 
     def _verify(self, name: str, found: Range, policy: Policy) -> None:
+        if policy.rule.filter:  # what is equal may have to leave
+            self._suspect(name, compare_range(self._local, name, found, policy), policy)
+            return
         if found.equal(policy.projection):  # by far the most ranges
             self._count_equal(name, len(found.local))
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from syncapp.core.collection_rule import CollectionRules
+from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
 
@@ -28,4 +28,12 @@ class Scope:
         if not self.carries(side, collection):
             return False
         now, then = (one.rules.for_collection(collection) for one in (self, before))
-        return not before.carries(side, collection) or set(now.own_fields) != set(then.own_fields)
+        return not before.carries(side, collection) or _compared(now) != _compared(then)
+
+    def filters(self, collection: str) -> bool:
+        """Are documents of it on this device only if they match?"""
+        return bool(self.rules.for_collection(collection).filter)
+
+
+def _compared(rule: CollectionRule) -> tuple[object, ...]:
+    return set(rule.own_fields), dict(rule.filter), rule.on_leave if rule.filter else None

@@ -15,6 +15,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 ABSENT = bytes(16)  # the content hash of a document that does not exist
+# As an agreed content of Atlas: a document that does not match the filter, and whose copy stays here
+FOREIGN = b"\xfe" * 16
 UNKNOWN = b"\xff" * 16  # as an agreed content: equals none, so a difference is a conflict
 ATLAS_ORIGIN = "atlas"  # the origin of a change that was made on Atlas itself
 

@@ -16,6 +16,7 @@ from syncapp.core.projection import Projection
 from syncapp.core.values import Batch, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
 from syncapp.engine.work import Work
+from syncapp.mongo.matching import matching, snapshot
 from syncapp.mongo.sides import of_side
 from syncapp.mongo.transaction import read_position, session_of
 from syncapp.store.batches import settle
@@ -32,6 +33,7 @@ class AtlasView:
     position: int
     states: Mapping[DocumentKey, SyncState]  # as they were
     settled: Mapping[DocumentKey, SyncState]
+    foreign: frozenset[DocumentKey] = frozenset()  # documents that do not match the collection's filter
 
 
 class AtlasReader:
@@ -68,21 +70,33 @@ class AtlasReader:
             # No state records when an open push was applied
             if certain := bool(known) or without_events(items.values()):
                 read_on_from_now(atlas, self._device, session)
-            documents = read(atlas[batch.collection], work, items, session)
-            doubtful = [] if certain else unexplained(items, documents, states, content)
+            documents, foreign = self._documents(batch, work, read, items, session)
+            doubtful = set() if certain else unexplained(items, documents, states, content)
             if doubtful:
                 at("atlas doubtful")
                 read_on_from_now(atlas, self._device, session)
-                for key in doubtful:
-                    documents.pop(key, None)
-                documents |= read(atlas[batch.collection], work, doubtful, session)
+                again, foreign_again = self._documents(batch, work, read, doubtful, session)
+                documents = {k: one for k, one in documents.items() if k not in doubtful} | again
+                foreign = foreign.difference(doubtful) | foreign_again
             position = read_position(session)
         settled = {
             key: self._settled(key, state, state.intent, known, documents.get(key), position)
             for key, state in states.items()
             if state.intent
         }
-        return AtlasView(documents, position, states, settled)
+        return AtlasView(documents, position, states, settled, foreign)
+
+    def _documents(
+        self, batch: Batch, work: Work, read: Read, keys: Iterable[DocumentKey], session: ClientSession
+    ) -> tuple[dict[DocumentKey, bytes], frozenset[DocumentKey]]:
+        """Documents, and those that do not match the filter."""
+        atlas = self._databases[Side.ATLAS]
+        if not work.filter:
+            return read(atlas[batch.collection], work, keys, session), frozenset()
+        with snapshot(session):
+            documents = read(atlas[batch.collection], work, keys, session)
+            wanted = matching(atlas, batch.collection, documents, work.filter, session)
+        return documents, frozenset(documents.keys() - wanted)
 
     def _settle(self, batch_ids: set[str]) -> dict[str, frozenset[DocumentKey]]:
         atlas = self._databases[Side.ATLAS]

@@ -77,7 +77,7 @@ def assemble(
     safeguards = Safeguards(settings, databases, device, lambda: books.about(), intervals, scope)
     tokens = Tokens(lease, device, dirty, intervals)
     intake = Intake(dirty, safeguards, metrics, settings.sync_max_dirty_keys, end.history_lost)
-    readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals)
+    readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals, dirty.superseded)
     reader = reports.ReportReader(
         reports.connect(settings.celery_broker_url), reports.stream_name(device, lease.epoch)
     )

@@ -82,6 +82,7 @@ class Device:
                 lambda time: time + self.clock_offset,
                 lambda ids: origin.remembered(self.local, ids),
                 OplogTimes(self.database(side)),
+                lambda task: self.dirty.superseded(task),
             )
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class Device:
         return len(fetched.events)
 
     def hand_out(self, policy: Policy | Rules, limit: int) -> bool:
-        task_id = uuid.uuid4().hex
+        task_id = self.dirty.new_task_id()
         taken = self.dirty.take(task_id, limit, 0.0)
         if taken is None:
             return False
