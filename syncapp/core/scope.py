@@ -30,6 +30,10 @@ class Scope:
         now, then = (one.rules.for_collection(collection) for one in (self, before))
         return not before.carries(side, collection) or _compared(now) != _compared(then)
 
+    @property
+    def has_filters(self) -> bool:
+        return any(rule.filter for rule in self.rules.rules)
+
     def filters(self, collection: str) -> bool:
         """Are documents of it on this device only if they match?"""
         return bool(self.rules.for_collection(collection).filter)

@@ -24,6 +24,7 @@ from syncapp.listener.queue.structural_queue import Pending
 from syncapp.mongo.errors import SyncError, TransientError, translate
 from syncapp.safety.ages import Move
 from syncapp.safety.answers import carry_out
+from syncapp.safety.elsewhere import deleted_elsewhere
 from syncapp.safety.loop_guard import LoopGuard
 from syncapp.safety.mass_deletes import Count, Limit, Loss, MassDeletes
 from syncapp.safety.structural import Judge
@@ -173,6 +174,8 @@ class Safeguards:
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
         name, second, count, mask = "", 0, Count(), 0
         scope, travels = self._scope(), _Travels("")
+        local = self._databases[Side.LOCAL]
+        elsewhere = deleted_elsewhere(local, scope, changes) if side is Side.ATLAS else ()
         for change in changes:
             if isinstance(change, Change):
                 fact = change.fact
@@ -181,6 +184,8 @@ class Safeguards:
                 if change.key.collection != travels.collection:
                     travels = _Travels.of(scope, side, change.key.collection)
                 if not (travels.deletes if fact.operation is Operation.DELETE else travels.versions):
+                    continue
+                if elsewhere and change.key in elsewhere:
                     continue
                 if self._answered and fact.operation is Operation.DELETE and self._is_answered(side, change):
                     continue
@@ -240,7 +245,10 @@ class Safeguards:
 
     def _halt_deletes(self, side: Side, changes: Sequence[Found], name: str, lost: int, new: int) -> bool:
         """False: the loss is below the limits."""
-        loss = Loss(lost, count_documents(self._databases[side], name), new)
+        # With a filter Atlas holds others' documents too
+        filtered = side is Side.ATLAS and self._scope().filters(name)
+        left = count_documents(self._databases[side.other if filtered else side], name)
+        loss = Loss(lost, max(0, left - lost) if filtered else left, new)
         if not self._deletes.exceeds(loss):
             return False
         place = "the local database" if side is Side.LOCAL else "Atlas"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
+import uuid
 from typing import Any
 
 import pytest
 
 from syncapp.core.values import Side
 from syncapp.store.halts import load_halts
+from tests.integration.conftest import MakeDevice
 from tests.support.device import Device, databases
 from tests.support.eventually import eventually
 
@@ -113,3 +117,77 @@ def check_purged(device: Device) -> None:
     assert load_halts(device.local) == ()
     found = verified(device, "orders")
     assert (found["different"], found["equal"], found["asAgreed"]) == (0, 500, PURGED)
+
+
+@pytest.fixture
+def shops(make_device: MakeDevice) -> list[Device]:
+    """Two devices on one Atlas."""
+    atlas_name = f"shops_{uuid.uuid4().hex[:8]}"
+    devices = [make_device(atlas_name=atlas_name) for _ in "ab"]
+    for device, shop in zip(devices, "ab", strict=True):
+        device.start()
+        rule(device, "stock", filter={"shop": shop})
+    return devices
+
+
+def test_each_shop_holds_its_own(shops: list[Device]) -> None:
+    a, b = shops
+    atlas, stock_a, stock_b = a.atlas["stock"], a.local["stock"], b.local["stock"]
+    for device in shops:
+        device.wait_until_idle()
+    atlas.insert_many([{"_id": n, "shop": "abc"[n % 3], "v": 0} for n in range(3_000)])
+    eventually(lambda: len(ids(stock_a)) == len(ids(stock_b)) == 1_000, "each holds its own", timeout=60)
+    for device, shop in zip(shops, "ab", strict=True):
+        device.wait_until_idle()
+        assert set(device.local["stock"].distinct("shop")) == {shop}
+        assert device.local["_sync_state"].count_documents({"c": "stock"}) == 1_000, "nothing of foreign ones"
+        assert verified(device, "stock") | {"equal": 1_000, "different": 0} == verified(device, "stock")
+
+    atlas.update_one({"_id": 0}, {"$set": {"shop": "b"}})
+    stock_a.update_one({"_id": 3}, {"$set": {"shop": "b"}})
+    eventually(lambda: {0, 3} <= ids(stock_b), "they come there")
+    eventually(lambda: not {0, 3} & ids(stock_a), "and leave here")
+    atlas.delete_many({"shop": "c"})
+    atlas.delete_many({"shop": "b", "_id": {"$gte": 300}})
+    eventually(lambda: load_halts(b.local), "the shop whose documents go is asked")
+    assert load_halts(a.local) == (), "others' deletes concern nobody"
+
+
+def test_a_filter_is_changed_under_writes(device: Device) -> None:
+    rule(device, "moving", filter={"shop": "a"})
+    local, atlas = device.local["moving"], device.atlas["moving"]
+    stop = threading.Event()
+    rng = random.Random(1)
+
+    def write() -> None:
+        while not stop.is_set():
+            side, key = rng.choice((local, atlas)), rng.randrange(400)
+            change = {"$set": {"v": rng.random(), "shop": rng.choice("ab")}}
+            if side is atlas:
+                side.update_one({"_id": key}, change, upsert=True)
+            else:
+                side.update_one({"_id": key}, change)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for shop in "baba":
+            eventually(
+                lambda: not device.local["_sync_runs"].count_documents({"state": "running"}), "it is compared"
+            )
+            rule(device, "moving", filter={"shop": shop})
+            eventually(
+                lambda shop=shop: local.count_documents({"shop": shop}) > 20, "what matches comes", timeout=60
+            )
+    finally:
+        stop.set()
+        writer.join()
+
+    def settled() -> bool:
+        matching = {one["_id"]: one for one in atlas.find({"shop": "a"})}
+        return matching == {one["_id"]: one for one in local.find()}
+
+    eventually(settled, "it holds what matches", timeout=60)
+    device.wait_until_idle(60)
+    assert settled()
+    assert verified(device, "moving")["different"] == 0

@@ -62,6 +62,7 @@ class Device:
     clock_offset: int = 0  # milliseconds: Atlas's clock minus the device's
     read_to: dict[Side, int] = field(default_factory=dict)
     changes: list[tuple[Side, Change]] = field(default_factory=list)  # all that its streams brought
+    rules: Policy | Rules | None = None  # instead of the world's
     ended: list[tuple[Batch, list[Outcome]]] = field(default_factory=list)
 
     def database(self, side: Side) -> Database[Any]:
@@ -111,6 +112,7 @@ class Device:
         side, collection, items, gathered, read_to = taken
         batch = Batch(task_id, side, collection, tuple(items), read_to, gathered=gathered)
         processor = ChangeProcessor(self.local, self.atlas, self.instance_id)
+        policy = self.rules or policy
         if isinstance(policy, Rules):
             policy = policy.policy(collection)
         self.tasks.append((self.dirty, SteppedTask(processor, batch, policy)))
