@@ -13,6 +13,7 @@ from syncapp.core.policy import Policy
 from syncapp.core.projection import WHOLE, Projection
 from syncapp.core.strategy import Verdict
 from syncapp.core.values import (
+    ABSENT,
     BOTH,
     DocumentKey,
     Ending,
@@ -49,6 +50,8 @@ class Plan:
     leaving: set[DocumentKey] = field(default_factory=set)  # pushes whose time is not known yet
     read_at: Mapping[Side, int] = field(default_factory=dict)  # positions of the reads behind the decisions
     projection: Projection = WHOLE
+    filtered: bool = False  # only documents that match are here
+    foreign: set[DocumentKey] = field(default_factory=set)  # those of Atlas's that do not, and are not brought here
 
     def add(
         self,
@@ -65,7 +68,8 @@ class Plan:
         if decision in WAITS_FOR:
             self._wait(item, seen, decision)
             return
-        if refused := refused_by_rule(key, decision, versions, policy):
+        dropped = key in self.foreign and SOURCES.get(decision) is Side.ATLAS
+        if not dropped and (refused := refused_by_rule(key, decision, versions, policy)):
             self.outcomes[key] = refused  # nothing is written, not even its state
             return
         seen_at = seen.read_at[Side.ATLAS]
@@ -76,7 +80,8 @@ class Plan:
             write = self._write(key, versions, Side.LOCAL)
             self.pulls.append(write)
             self.outcomes[key] = transferred(write, Side.LOCAL, item)
-            after = state.next(atlas, atlas, seen_at=seen_at)
+            agreed = (ABSENT, ABSENT) if key in self.foreign else (atlas, atlas)
+            after = state.next(*agreed, seen_at=seen_at)
         elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
             # A conflict that local wins agrees on Atlas's content, which makes it an ordinary push
             self.pushes.append(self._write(key, versions, Side.ATLAS))
@@ -115,8 +120,10 @@ class Plan:
         self.conflicts.append(record)
 
     def _write(self, key: DocumentKey, versions: Mapping[Side, bytes | None], target: Side) -> DocumentWrite:
-        there = versions[target]
-        return DocumentWrite(key, there, self.projection.carried(versions[target.other], there))
+        there, source = versions[target], versions[target.other]
+        if target is Side.LOCAL and key in self.foreign:
+            source = None
+        return DocumentWrite(key, there, self.projection.carried(source, there))
 
     def unwritten(self, write: DocumentWrite, target: Side) -> Seen:
         """What is known of a decided document that its target refused."""

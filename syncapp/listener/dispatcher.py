@@ -128,7 +128,7 @@ class Dispatcher:
     def _next_batch(self, load: Load, rules: Rules, readers: list[Reading], now: float) -> Batch | None:
         full = load.keys >= self._settings.sync_max_dirty_keys
         limit = self._limit(load, rules, readers, full)
-        task_id = uuid.uuid4().hex
+        task_id = self._dirty.new_task_id()
         taken = self._dirty.take(task_id, limit, now) if limit else None
         if taken is None:
             return None

@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from syncapp.apply import reports
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.scope import Scope
 from syncapp.core.values import Batch, Side
 from syncapp.listener.beginning import Beginning
 from syncapp.listener.books import Books
@@ -70,10 +70,14 @@ def assemble(
     end = SessionEnd(local, dirty.wake)
     clock = ClockWatch(databases, settings.sync_clock_warning, intervals)
     refused = Refused(databases, intervals)
-    safeguards = Safeguards(settings, databases, device, lambda: books.about(), intervals)
+
+    def scope() -> Scope:
+        return following.rules.scope if following.rules else Scope()
+
+    safeguards = Safeguards(settings, databases, device, lambda: books.about(), intervals, scope)
     tokens = Tokens(lease, device, dirty, intervals)
     intake = Intake(dirty, safeguards, metrics, settings.sync_max_dirty_keys, end.history_lost)
-    readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals)
+    readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals, dirty.superseded)
     reader = reports.ReportReader(
         reports.connect(settings.celery_broker_url), reports.stream_name(device, lease.epoch)
     )
@@ -82,9 +86,6 @@ def assemble(
     )
     following = Following(databases, load_rules, readers, tokens, dispatcher.follow, intervals, end.wait)
     books = Books(device, lease, dirty, metrics, clock, safeguards, refused, dispatcher, readers.statuses)
-
-    def exclusions() -> Exclusions:
-        return following.rules.exclusions if following.rules else Exclusions()
 
     return Parts(
         intervals=intervals,
@@ -98,7 +99,7 @@ def assemble(
         readers=readers,
         following=following,
         dispatcher=dispatcher,
-        structural=StructuralChanges(dirty, safeguards.judge, exclusions, intervals, end.wait),
+        structural=StructuralChanges(dirty, safeguards.judge, intervals, end.wait),
         refused=refused,
         runs=Runs(
             local,

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from pymongo.database import Database
@@ -17,13 +17,14 @@ from syncapp.compare.gone import count_documents
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.changes import Change, Found, Pulse
 from syncapp.core.clock import now_ms
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.scope import Scope
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.structural_queue import Pending
 from syncapp.mongo.errors import SyncError, TransientError, translate
 from syncapp.safety.ages import Move
 from syncapp.safety.answers import carry_out
+from syncapp.safety.elsewhere import deleted_elsewhere
 from syncapp.safety.loop_guard import LoopGuard
 from syncapp.safety.mass_deletes import Count, Limit, Loss, MassDeletes
 from syncapp.safety.structural import Judge
@@ -41,6 +42,18 @@ class Halted(SyncError):
     """All transfers of the device are halted: the listener restarts, and waits."""
 
 
+class _Travels(NamedTuple):
+    """What of a side's changes of a collection is transferred: nothing else empties the other side."""
+
+    collection: str
+    versions: bool = True
+    deletes: bool = True
+
+    @classmethod
+    def of(cls, scope: Scope, side: Side, collection: str) -> _Travels:
+        return cls(collection, scope.carries(side, collection), scope.carries_deletes(side, collection))
+
+
 class Safeguards:
     def __init__(
         self,
@@ -49,7 +62,9 @@ class Safeguards:
         device: str,
         about: Callable[[], Mapping[str, Any]],
         intervals: Intervals,
+        scope: Callable[[], Scope] = Scope,
     ) -> None:
+        """`scope`: what the current rules let travel."""
         self.halts: tuple[Halt, ...] = ()
         self.loops = 0
         self.loop_at = 0.0  # seconds since 1970; 0: never
@@ -57,6 +72,7 @@ class Safeguards:
         self._loading = threading.Lock()
         self._halts_looked_at, self._at_rest = float("-inf"), False
         self._intervals = intervals
+        self._scope = scope
         self._databases = databases
         self.device = device
         self._limit = Limit(
@@ -157,10 +173,19 @@ class Safeguards:
         counts: dict[tuple[str, int], Count] = {}
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
         name, second, count, mask = "", 0, Count(), 0
+        scope, travels = self._scope(), _Travels("")
+        local = self._databases[Side.LOCAL]
+        elsewhere = deleted_elsewhere(local, scope, changes) if side is Side.ATLAS else ()
         for change in changes:
             if isinstance(change, Change):
                 fact = change.fact
                 if fact is None or fact.operation not in _COMES_OR_GOES:
+                    continue
+                if change.key.collection != travels.collection:
+                    travels = _Travels.of(scope, side, change.key.collection)
+                if not (travels.deletes if fact.operation is Operation.DELETE else travels.versions):
+                    continue
+                if elsewhere and change.key in elsewhere:
                     continue
                 if self._answered and fact.operation is Operation.DELETE and self._is_answered(side, change):
                     continue
@@ -189,9 +214,9 @@ class Safeguards:
         position = change.fact.position if change.fact else 0
         return is_answered(self._answered, side, change.key.collection, position)
 
-    def judge(self, pending: Pending, exclusions: Exclusions) -> None:
+    def judge(self, pending: Pending) -> None:
         """A drop or a rename whose collections have nothing in flight. Raises PyMongoError: then it stays pending."""
-        judge = Judge(self._databases, self._limit, self._answered, exclusions, self._marker_keep_hours)
+        judge = Judge(self._databases, self._limit, self._answered, self._scope(), self._marker_keep_hours)
         try:
             judge.judge(pending.side, pending.change)
         except PyMongoError as raised:
@@ -220,7 +245,10 @@ class Safeguards:
 
     def _halt_deletes(self, side: Side, changes: Sequence[Found], name: str, lost: int, new: int) -> bool:
         """False: the loss is below the limits."""
-        loss = Loss(lost, count_documents(self._databases[side], name), new)
+        # With a filter Atlas holds others' documents too
+        filtered = side is Side.ATLAS and self._scope().filters(name)
+        left = count_documents(self._databases[side.other if filtered else side], name)
+        loss = Loss(lost, max(0, left - lost) if filtered else left, new)
         if not self._deletes.exceeds(loss):
             return False
         place = "the local database" if side is Side.LOCAL else "Atlas"

@@ -12,7 +12,9 @@ from pymongo.database import Database
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.own_fields import projection_of
 from syncapp.core.policy import Policy, Travel
+from syncapp.core.scope import Scope
 from syncapp.core.values import Side, UnknownTime
 from syncapp.rules import stored
 from syncapp.rules.validation import ValidationRules
@@ -46,11 +48,18 @@ class Rules:
             timestamp_field=self.initial.timestamp_field if self.initial else "",
             check=self._validation(rule).check_for(collection),
             rule=rule,
+            projection=projection_of(rule.own_fields),
         )
 
     def _validation(self, rule: CollectionRule) -> ValidationRules:
         """The validation rules, and what the collection's rule says beside them."""
-        return self.validation.with_rule(rule.pattern, rule.validation) if rule.validation else self.validation
+        return (
+            self.validation.with_rule(rule.pattern, rule.validation) if rule.validation else self.validation
+        )
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.exclusions, self.collections)
 
     def halted(self, collection: str) -> frozenset[Side]:
         return stopped_sides(self.halts, collection)

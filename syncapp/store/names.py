@@ -38,6 +38,11 @@ RULES = "rules"
 SELFTEST = "selftest"
 
 
+def projection_name(projection: str) -> str:
+    """The `_id` of what a projection leaves out, in METADATA."""
+    return f"projection:{projection}"
+
+
 def token_id(side: Side) -> str:
     """The `_id` of a side's resume token in METADATA."""
     return f"{side}-resume-token"
