@@ -26,6 +26,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from syncapp.core.policy import Policy
+from syncapp.core.resolve import counts_twice, keeps_base
 from syncapp.core.values import (
     Batch,
     DocumentKey,
@@ -35,12 +36,13 @@ from syncapp.core.values import (
     WorkItem,
 )
 from syncapp.engine.atlas_view import AtlasReader, AtlasView
+from syncapp.engine.bases import Bases
 from syncapp.engine.cutting import fitting_ids, in_parts
 from syncapp.engine.deciding import decide_all
 from syncapp.engine.plan import Plan, transferred
 from syncapp.engine.refused import take_out
-from syncapp.engine.rulings import make_verdicts
-from syncapp.engine.work import Work
+from syncapp.engine.rulings import make_verdicts, with_bases
+from syncapp.engine.work import Work, fact_of_push
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import (
     BatchTooLarge,
@@ -51,6 +53,7 @@ from syncapp.mongo.errors import (
 )
 from syncapp.mongo.sides import of_side
 from syncapp.mongo.transaction import read_position, transaction, translated
+from syncapp.store.bases import kept_bases, write_bases
 from syncapp.store.batches import insert_marker, new_batch_id
 from syncapp.store.conflicts import write_records
 from syncapp.store.landings import record_landed
@@ -124,7 +127,7 @@ class ChangeProcessor:
         max_bytes = self.max_bytes if len(batch.items) > 1 else UNLIMITED
         if batch.gathered:
             max_bytes = max(max_bytes, EXCHANGE_BYTES)
-        work = Work({item.key: item for item in batch.items}, max_bytes, batch.gathered, policy.projection)
+        work = Work({item.key: item for item in batch.items}, max_bytes, batch.gathered, policy.projection, keeps_base(policy))
         left_over = Ending.AGAIN  # also for a document that keeps changing
         for attempt in range(ROUNDS):
             if not work.items:
@@ -145,6 +148,8 @@ class ChangeProcessor:
             work.outcomes.setdefault(key, Outcome(key, left_over))
         for key, because in work.in_conflict.items():
             work.outcomes[key] = work.outcomes[key]._replace(conflict=True, because=because)
+        for key, because in work.merged.items():
+            work.outcomes[key] = work.outcomes[key]._replace(merged=True, because=because)
         for key in work.wanted:
             if work.outcomes[key].ending is Ending.WAIT:
                 work.outcomes[key] = work.outcomes[key]._replace(ending=Ending.GATHER)
@@ -167,6 +172,7 @@ class ChangeProcessor:
                 work.reject(error, Side.LOCAL, view.documents)
         work.outcomes |= plan.outcomes
         work.in_conflict |= plan.in_conflict
+        work.merged |= plan.merged
         work.leaving |= plan.leaving
         self.at("local committed")
         if plan.pushes:
@@ -175,7 +181,9 @@ class ChangeProcessor:
                 refused = [write for write in plan.pushes if write.key in work.postponed]
                 work.items |= {write.key: plan.remember(write, work.items[write.key]) for write in refused}
         if plan.questions:
-            rulings, failed = make_verdicts(plan.questions, self.interrupts, self.at)
+            with translated(), of_side(self.databases[Side.LOCAL]):
+                questions = with_bases(self.databases[Side.LOCAL], plan.questions)
+            rulings, failed = make_verdicts(questions, self.interrupts, self.at)
             work.rulings |= rulings
             work.outcomes |= failed
 
@@ -205,6 +213,8 @@ class ChangeProcessor:
                 size = max(sum(map(len, found.values())) for found in (documents, view.documents))
                 self._fitting[batch.collection] = max(1, self.max_bytes * 3 // 4 * len(items) // max(size, 1))
             plan.read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
+            if work.keeps_bases:
+                plan.bases = Bases(kept_bases(local, items, session), counts_twice(policy))
             self.at("local read")
             decide_all(batch, work, items, view, documents, policy, plan)
             if plan.states:
@@ -225,6 +235,8 @@ class ChangeProcessor:
         write_documents(local[batch.collection], plan.pulls, session, work.exchanged)
         plan.count_once(write_records(local, plan.conflicts, session))
         write_states(local, [(key, view.states[key], after) for key, after in plan.states.items()], session)
+        if plan.bases is not None:
+            write_bases(local, plan.bases.changes, session)
 
     # Steps 3 and 4
 
@@ -275,7 +287,7 @@ class ChangeProcessor:
             self.at("atlas read again")
             unmoved = [w for w in writes if w.key in trusted or there.get(w.key) == w.before]
             if unmoved:
-                facts = [(write.key, work.items[write.key].facts.get(Side.LOCAL)) for write in unmoved]
+                facts = [(write.key, fact_of_push(work, write.key, self.device)) for write in unmoved]
                 insert_marker(atlas, batch_id, self.device, session, facts)
                 write_documents(atlas[collection], unmoved, session, work.exchanged)
                 self.at("atlas written")

@@ -34,6 +34,8 @@ def decide_all(
         versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
         contents = {side: content(version) for side, version in versions.items()}
         seen = Observation(contents, state, plan.read_at)
+        if plan.bases is not None and plan.bases.twice(key, state, *contents.values()):
+            seen = seen._replace(twice=True)
         verdict = _ruled(work, key, seen) if work.rulings else None
         if verdict is None:
             read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to
@@ -57,7 +59,8 @@ def _resolve(
 ) -> Verdict | None:
     """None: it will be judged outside."""
     conflict = Conflict(seen.contents, item.facts, policy)
-    if strategy_for(conflict).needs_documents:
-        plan.questions[item.key] = Question(seen, conflict._replace(documents=versions))
+    base = plan.bases.of(item.key, seen.state) if plan.bases is not None else None
+    if strategy_for(conflict, based=base is not None).needs_documents:
+        plan.questions[item.key] = Question(seen, conflict._replace(documents=versions), base)
         return None
     return resolve(conflict)
