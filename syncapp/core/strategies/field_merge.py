@@ -26,7 +26,7 @@ def resolve(conflict: Conflict) -> Verdict:
         return last._replace(rule=f"{NAME}: {last.rule}", because=f"{NAME}, but {why}: {last.because}")
     rule = NAME if conflict.base is not None else f"{NAME} (no base)"
     because = _because(conflict, last, merged.contested)
-    return Verdict(last.winner, rule, because, merged.document, merged.contested)
+    return Verdict(last.winner, rule, because, document=merged.document, fields=merged.contested)
 
 
 def _because(conflict: Conflict, last: Verdict, contested: tuple[str, ...]) -> str:
