@@ -17,13 +17,13 @@ NAMED = 5  # fields in a reason; the record has all
 def resolve(conflict: Conflict) -> Verdict:
     last = by_time.resolve(conflict)
     versions = {side: found for side in BOTH if (found := conflict.documents[side]) is not None}
-    if last.winner is None or len(versions) < len(BOTH):
-        # A person decides, by what was chosen for unknown times; or one of them deleted the document
-        return last._replace(rule=f"{NAME}: {last.rule}", because=f"{NAME}: {last.because}")
-    merged = merge(conflict.base, versions, last.winner, conflict.policy.rule)
+    if len(versions) < len(BOTH):
+        return _whole(last, "one side deleted the document")
+    merged = merge(conflict.base, versions, last.winner or Side.LOCAL, conflict.policy.rule)
     if merged is None:
-        why = "both versions together are larger than a document may be"
-        return last._replace(rule=f"{NAME}: {last.rule}", because=f"{NAME}, but {why}: {last.because}")
+        return _whole(last, "both versions together are larger than a document may be")
+    if merged.contested and last.winner is None:
+        return _whole(last, f"both sides changed {_named(merged.contested)}")
     rule = NAME if conflict.base is not None else f"{NAME} (no base)"
     because = _because(conflict, last, merged.contested)
     return Verdict(last.winner, rule, because, document=merged.document, fields=merged.contested)
@@ -33,11 +33,20 @@ def _because(conflict: Conflict, last: Verdict, contested: tuple[str, ...]) -> s
     if not contested:
         first, second = dated(conflict, Side.LOCAL), after(conflict, Side.ATLAS)
         return f"{NAME}: {first} and {second} changed different fields, or fields whose changes add up"
-    names = ", ".join(one_line(name) for name in contested[:NAMED])
-    more = f" and {len(contested) - NAMED} more" if len(contested) > NAMED else ""
     if conflict.base is None:
-        return f"{NAME} without base (what both versions were made from is not kept): {last.because}; they differ in {names}{more}"
-    return f"{NAME}: both sides changed {names}{more}; there {last.because}"
+        why = "what both versions were made from is not kept"
+        return f"{NAME} without base ({why}): {last.because}; they differ in {_named(contested)}"
+    return f"{NAME}: both sides changed {_named(contested)}; there {last.because}"
+
+
+def _named(fields: tuple[str, ...]) -> str:
+    more = f" and {len(fields) - NAMED} more" if len(fields) > NAMED else ""
+    return ", ".join(one_line(name) for name in fields[:NAMED]) + more
+
+
+def _whole(last: Verdict, why: str) -> Verdict:
+    """One version is taken as a whole, or a person decides."""
+    return last._replace(because=f"{NAME}, but {why}: {last.because}")
 
 
 STRATEGY = Strategy(
