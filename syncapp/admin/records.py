@@ -128,7 +128,10 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("What succeeded", {"fields": (("inserts", "updates", "replaces", "deletes"), ("conflicts", "merged"))}),
+        (
+            "What succeeded",
+            {"fields": (("inserts", "updates", "replaces", "deletes"), ("conflicts", "merged"))},
+        ),
         ("Time", {"fields": (("average", "total"),)}),
     )
     readonly_fields = ("average", "total")

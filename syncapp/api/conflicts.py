@@ -42,7 +42,9 @@ class ConflictHead(serializers.ModelSerializer):
         help_text="Both sides' changes are in the document; the winner's value counts only in `contestedFields`"
     )
     contestedFields = serializers.ListField(
-        child=serializers.CharField(), source="fields", help_text="Of a merge: dotted paths, changed on both sides"
+        child=serializers.CharField(),
+        source="fields",
+        help_text="Of a merge: dotted paths, changed on both sides",
     )
     oneWay = serializers.BooleanField(source="one_way", help_text="Local won because nothing is pulled")
     localTime = serializers.DateTimeField(source="local_time", allow_null=True)

@@ -55,7 +55,7 @@ class _Merge:
         for name in dict.fromkeys((*first, *second)):
             three = (found.get(name) if found else None, (here or {}).get(name), (there or {}).get(name))
             if name == b"_id" and not path:
-                kept = first[name] if name in first else second[name]
+                kept: Element | None = first.get(name) or second[name]
             else:
                 text = name.decode(errors="replace")
                 kept = self._field(f"{path}.{text}" if path else text, three, known=found is not None)
@@ -152,4 +152,6 @@ def _by_key(array: Element | None, key: bytes) -> dict[bytes, Element] | None:
 
 
 def _array(values: Iterable[Element]) -> bytes:
-    return wrap(b"".join(bytes([kind]) + b"%d\0" % place + value for place, (kind, value) in enumerate(values)))
+    return wrap(
+        b"".join(bytes([kind]) + b"%d\0" % place + value for place, (kind, value) in enumerate(values))
+    )

@@ -17,7 +17,9 @@ WIDTH = {INT32: 0, INT64: 1, DOUBLE: 2, DECIMAL: 3}  # a sum has the widest of i
 ZERO = INT32, bytes(4)
 RULES = ("last", "min", "max", "sum")
 # The digits of any two doubles together
-_EXACT = decimal.Context(prec=800, Emax=10_000, Emin=-10_000, traps=[decimal.Inexact, decimal.InvalidOperation])
+_EXACT = decimal.Context(
+    prec=800, Emax=10_000, Emin=-10_000, traps=[decimal.Inexact, decimal.InvalidOperation]
+)
 _DECIMAL = create_decimal128_context()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from syncapp.core import by_time, strategies
 from syncapp.core.decide import Decision
 from syncapp.core.policy import Policy, Travel
-from syncapp.core.strategies import field_merge, manual, one_way
+from syncapp.core.strategies import callable, field_merge, manual, one_way
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Side
 
@@ -34,11 +34,24 @@ def keeps_base(policy: Policy) -> bool:
 
 def counts_twice(policy: Policy) -> bool:
     """Do equal changes of both sides count both?"""
-    return policy.strategy == field_merge.NAME and "sum" in policy.rule.numbers.values() and not policy.one_way
+    return (
+        policy.strategy == field_merge.NAME and "sum" in policy.rule.numbers.values() and not policy.one_way
+    )
 
 
 def resolve(conflict: Conflict) -> Verdict:
     return strategy_for(conflict, based=conflict.base is not None).resolve(conflict)
+
+
+def instead(conflict: Conflict, error: Exception) -> Verdict | None:
+    """The verdict where an operator's function has failed. None: it was none, or the other strategy fails too."""
+    if conflict.policy.one_way or conflict.policy.strategy != callable.NAME:
+        return None
+    other, why = callable.fall_back(conflict, error)
+    verdict = resolve(other)
+    return verdict._replace(
+        rule=f"{callable.FAILED}: {verdict.rule}", because=f"{why}; {verdict.because}", lossless=False
+    )
 
 
 def decision_of(verdict: Verdict, policy: Policy) -> Decision:

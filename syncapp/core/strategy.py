@@ -17,6 +17,7 @@ class Conflict(NamedTuple):
     contents: Mapping[Side, bytes]  # hashes
     facts: Mapping[Side, Fact]  # of the contents; a side without one changed at an unknown time
     policy: Policy
+    collection: str = ""
     documents: Mapping[Side, bytes | None] = MappingProxyType({})  # only for a strategy that needs them
     base: bytes | None = None  # what both were made from; None: not kept (for a strategy that needs it)
 
@@ -42,12 +43,10 @@ class Verdict(NamedTuple):
     because: str  # in one sentence: the rule, and both versions with their times and origins
     document: bytes | None = None  # a merge of both versions: what both sides become
     base: bytes | None = None  # what both were made from, where it was known
-    fields: tuple[str, ...] = ()  # of a merge: those that were changed on both sides, and have the winner's value
-
-    @property
-    def loses(self) -> bool:
-        """Is there a version, or a field of one, that does not become part of the other?"""
-        return self.document is None or bool(self.fields)
+    fields: tuple[
+        str, ...
+    ] = ()  # of a merge: those that were changed on both sides, and have the winner's value
+    lossless: bool = False  # every change of both sides is in the document: no record is made
 
 
 @dataclass(frozen=True, slots=True)

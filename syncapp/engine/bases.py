@@ -30,9 +30,7 @@ class Bases:
             return False
         return self.of(key, state) is not None
 
-    def follow(
-        self, key: DocumentKey, after: SyncState, versions: Mapping[bytes, bytes | None]
-    ) -> None:
+    def follow(self, key: DocumentKey, after: SyncState, versions: Mapping[bytes, bytes | None]) -> None:
         """A decision was made. `versions`: documents by content."""
         wanted = {after.atlas} if after.local == after.atlas else set()
         if after.intent:

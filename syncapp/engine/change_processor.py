@@ -127,7 +127,13 @@ class ChangeProcessor:
         max_bytes = self.max_bytes if len(batch.items) > 1 else UNLIMITED
         if batch.gathered:
             max_bytes = max(max_bytes, EXCHANGE_BYTES)
-        work = Work({item.key: item for item in batch.items}, max_bytes, batch.gathered, policy.projection, keeps_base(policy))
+        work = Work(
+            {item.key: item for item in batch.items},
+            max_bytes,
+            batch.gathered,
+            policy.projection,
+            keeps_base(policy),
+        )
         left_over = Ending.AGAIN  # also for a document that keeps changing
         for attempt in range(ROUNDS):
             if not work.items:

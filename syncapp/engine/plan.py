@@ -83,7 +83,9 @@ class Plan:
         seen_at = seen.read_at[Side.ATLAS]
         open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
         if verdict is not None and decision in RECORDED:
-            self._record(open_conflict or record_id(self.batch_id, key), seen, item, versions, policy, verdict)
+            self._record(
+                open_conflict or record_id(self.batch_id, key), seen, item, versions, policy, verdict
+            )
         if decision is Decision.MERGED:
             # A rebase: local holds the merged version, agreed on is Atlas's, and what is left is an ordinary push
             self.pulls.append(self._write(key, {**versions, Side.ATLAS: merged}, Side.LOCAL))
@@ -137,7 +139,7 @@ class Plan:
     ) -> None:
         if verdict.document is not None:
             self.merged[item.key] = verdict.because
-        if not verdict.loses:
+        if verdict.lossless:
             return  # every change of both sides is there
         self.in_conflict[item.key] = verdict.because
         facts = {side: item.facts.get(side) for side in Side}

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import structlog
 from pymongo.database import Database
 
 from syncapp.core.decide import Observation
-from syncapp.core.resolve import resolve
+from syncapp.core.resolve import instead, resolve
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import DocumentKey, Outcome, Side
 from syncapp.engine.cutting import failed_alone, may_be_its_fault
 from syncapp.store.bases import read_bases
+
+log = structlog.get_logger(__name__)
 
 
 class Question(NamedTuple):
@@ -50,7 +53,9 @@ def with_bases(
     local one's in all of them. Raises PyMongoError."""
     wanted = {key: one.base for key, one in questions.items() if one.base is not None}
     found = read_bases(local, wanted) if wanted else {}
-    return {key: one._replace(conflict=_as_here(one.conflict, found.get(key))) for key, one in questions.items()}
+    return {
+        key: one._replace(conflict=_as_here(one.conflict, found.get(key))) for key, one in questions.items()
+    }
 
 
 def _as_here(conflict: Conflict, base: bytes | None) -> Conflict:
@@ -73,10 +78,21 @@ def make_verdicts(
     failed: dict[DocumentKey, Outcome] = {}
     for key, question in questions.items():
         try:
-            rulings[key] = Ruling(question.seen, resolve(question.conflict)._replace(base=question.conflict.base))
+            rulings[key] = Ruling(
+                question.seen, resolve(question.conflict)._replace(base=question.conflict.base)
+            )
         except interrupts:
             raise
         except Exception as raised:
+            if (verdict := instead(question.conflict, raised)) is not None:
+                rulings[key] = Ruling(question.seen, verdict._replace(base=question.conflict.base))
+                log.warning(
+                    "Resolver failed",
+                    event_name="resolver_failed",
+                    collection=key.collection,
+                    because=verdict.because,
+                )
+                continue
             failed[key] = failed_alone(key, raised, may_be_its_fault(raised))
         at("verdict made")  # a strategy may be slow: the worker sends a keep-alive
     return rulings, failed

@@ -4,50 +4,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('syncapp', '0011_collection_rules'),
+        ("syncapp", "0011_collection_rules"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='conflict',
-            name='base_document',
-            field=models.TextField(blank=True, default=''),
+            model_name="conflict",
+            name="base_document",
+            field=models.TextField(blank=True, default=""),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='base_raw',
+            model_name="conflict",
+            name="base_raw",
             field=models.BinaryField(null=True),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='fields',
+            model_name="conflict",
+            name="fields",
             field=models.JSONField(blank=True, default=list),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='merged',
+            model_name="conflict",
+            name="merged",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='resolved_by',
-            field=models.CharField(blank=True, default='', max_length=150),
+            model_name="conflict",
+            name="resolved_by",
+            field=models.CharField(blank=True, default="", max_length=150),
         ),
         migrations.AddField(
-            model_name='conflict',
-            name='restored_by',
-            field=models.CharField(blank=True, default='', max_length=150),
+            model_name="conflict",
+            name="restored_by",
+            field=models.CharField(blank=True, default="", max_length=150),
         ),
         migrations.AddField(
-            model_name='metricminute',
-            name='merged',
+            model_name="metricminute",
+            name="merged",
             field=models.PositiveBigIntegerField(default=0),
         ),
         migrations.AlterField(
-            model_name='conflict',
-            name='winner',
-            field=models.CharField(choices=[('local', 'Local'), ('atlas', 'Atlas'), ('merged', 'Merged'), ('open', 'Needs manual resolution')], max_length=6),
+            model_name="conflict",
+            name="winner",
+            field=models.CharField(
+                choices=[
+                    ("local", "Local"),
+                    ("atlas", "Atlas"),
+                    ("merged", "Merged"),
+                    ("open", "Needs manual resolution"),
+                ],
+                max_length=6,
+            ),
         ),
     ]

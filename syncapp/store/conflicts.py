@@ -107,7 +107,10 @@ def new_record(
 
 def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
     parts = {}
-    for name, version in {**{side.value: one for side, one in record.versions.items()}, BASE: record.base}.items():
+    for name, version in {
+        **{side.value: one for side, one in record.versions.items()},
+        BASE: record.base,
+    }.items():
         if version is None:
             continue
         starts = range(0, len(version), PART_BYTES)

@@ -3,7 +3,6 @@ stall, die or are repeated, and listeners that start again. Nothing of it is los
 
 from __future__ import annotations
 
-import random
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -17,12 +16,10 @@ from pymongo.database import Database
 
 from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.policy import Policy
-from syncapp.store.bases import sweep_bases
 from syncapp.store.conflicts import ConflictRecord, read_uncopied
-from syncapp.store.names import BASES
 from tests.property.examples import share_of_examples
 from tests.property.test_protocol import Schedule
-from tests.property.world import Device, World
+from tests.property.world import World
 
 Databases = tuple[Database[Any], Database[Any]]
 DEVICES, KEYS, WRITES, ATLAS = 3, 2, 24, 3
@@ -54,7 +51,14 @@ class Shop:
         for key in range(1, KEYS + 1):
             plain = dict.fromkeys("ab", "first")
             lines = [{"sku": sku, "stock": FIRST} for sku in "xy"]
-            document = {"_id": key, **plain, "stock": FIRST, "deep": {**plain, "stock": FIRST}, "lines": lines, "tags": []}
+            document = {
+                "_id": key,
+                **plain,
+                "stock": FIRST,
+                "deep": {**plain, "stock": FIRST},
+                "lines": lines,
+                "tags": [],
+            }
             world.atlas[world.collection].insert_one(document)
         world.settle()
         return cls(world)
@@ -96,7 +100,11 @@ class Shop:
         documents = {one["_id"]: one for one in map(bson.decode, final)}
         for key, document in documents.items():
             lines = {one["sku"]: one["stock"] for one in document["lines"]}
-            stocks = {"stock": document["stock"], "deep.stock": document["deep"]["stock"], "lines": lines["x"]}
+            stocks = {
+                "stock": document["stock"],
+                "deep.stock": document["deep"]["stock"],
+                "lines": lines["x"],
+            }
             wanted = {name: FIRST + self.sold[key, name] for name in stocks}
             assert stocks == wanted, f"sums of {key}"
             assert lines["y"] == FIRST

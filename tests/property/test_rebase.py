@@ -7,7 +7,6 @@ from typing import Any
 
 import bson
 import pytest
-from pymongo.database import Database
 
 from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Outcome, Side, UnknownTime

@@ -25,7 +25,11 @@ RULE = CollectionRule(
 
 
 def merged(
-    base: Document | None, local: Document, atlas: Document, winner: Side = Side.ATLAS, rule: CollectionRule = RULE
+    base: Document | None,
+    local: Document,
+    atlas: Document,
+    winner: Side = Side.ATLAS,
+    rule: CollectionRule = RULE,
 ) -> tuple[Document, tuple[str, ...]]:
     def raw(one: Document) -> bytes:
         return bson.encode({"_id": 1, **one})
@@ -154,7 +158,10 @@ def test_fields_of_one_name_cannot_be_told_apart() -> None:
 
 def test_what_would_be_too_large_is_not_merged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merging, "LARGEST", 60)
-    sides = {Side.LOCAL: bson.encode({"_id": 1, "a": "x" * 20}), Side.ATLAS: bson.encode({"_id": 1, "b": "x" * 20})}
+    sides = {
+        Side.LOCAL: bson.encode({"_id": 1, "a": "x" * 20}),
+        Side.ATLAS: bson.encode({"_id": 1, "b": "x" * 20}),
+    }
     assert merge(bson.encode({"_id": 1}), sides, Side.LOCAL, RULE) is None
 
 
@@ -173,7 +180,9 @@ DOCUMENTS = st.fixed_dictionaries(
 
 
 @given(DOCUMENTS, DOCUMENTS, st.sampled_from(list(Side)))
-def test_a_change_on_one_side_alone_is_taken_as_it_is(base: Document, changed: Document, winner: Side) -> None:
+def test_a_change_on_one_side_alone_is_taken_as_it_is(
+    base: Document, changed: Document, winner: Side
+) -> None:
     for versions in ((changed, base), (base, changed)):
         found, contested = merged(base, *versions, winner)
         assert (found, contested) == (changed, ())

@@ -26,7 +26,14 @@ def resolve(conflict: Conflict) -> Verdict:
         return _whole(last, f"both sides changed {_named(merged.contested)}")
     rule = NAME if conflict.base is not None else f"{NAME} (no base)"
     because = _because(conflict, last, merged.contested)
-    return Verdict(last.winner, rule, because, document=merged.document, fields=merged.contested)
+    return Verdict(
+        last.winner,
+        rule,
+        because,
+        document=merged.document,
+        fields=merged.contested,
+        lossless=not merged.contested,
+    )
 
 
 def _because(conflict: Conflict, last: Verdict, contested: tuple[str, ...]) -> str:
