@@ -54,7 +54,7 @@ class ConflictTotals:
     total: int
     local_wins: int
     atlas_wins: int
-    merged: int
+    merged: int  # by a strategy, most of which lost nothing and have no record; or by a person
     waiting: int  # open: they need manual resolution
     last_hour: int
 
@@ -99,11 +99,13 @@ def conflict_totals(now: datetime, *, one_way_too: bool = True) -> ConflictTotal
     rows = Conflict.objects.all() if one_way_too else Conflict.objects.filter(one_way=False)
     found = rows.aggregate(
         total=Count("id"),
-        local_wins=Count("id", filter=Q(winner="local")),
-        atlas_wins=Count("id", filter=Q(winner="atlas")),
+        local_wins=Count("id", filter=Q(winner="local", merged=False)),
+        atlas_wins=Count("id", filter=Q(winner="atlas", merged=False)),
         merged=Count("id", filter=Q(winner="merged")),
         last_hour=Count("id", filter=_met_since(now - HOUR)),
     )
+    # Most merges lose nothing, and leave no record
+    found["merged"] += MetricMinute.objects.aggregate(number=Sum("merged"))["number"] or 0
     return ConflictTotals(**found, waiting=waiting().count())
 
 

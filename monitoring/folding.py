@@ -14,7 +14,7 @@ from monitoring.figures import COUNTERS
 from syncapp.models import MetricMinute, ProcessingTime
 
 KEEP_MINUTES = timedelta(days=7)
-SUMS = (*COUNTERS, "conflicts", "time_ms")
+SUMS = (*COUNTERS, "conflicts", "merged", "time_ms")
 
 
 @transaction.atomic

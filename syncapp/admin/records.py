@@ -114,7 +114,7 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
     empty_text = "No changes transferred yet."
     list_display = (
         "minute", "direction", "processed", "succeeded", "failed", "skipped",
-        "inserts", "updates", "replaces", "deletes", "conflicts", "average",
+        "inserts", "updates", "replaces", "deletes", "conflicts", "merged", "average",
     )  # fmt: skip
     list_filter = ("direction", "minute")
     list_fullwidth = True
@@ -128,7 +128,10 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("What succeeded", {"fields": (("inserts", "updates", "replaces", "deletes"), "conflicts")}),
+        (
+            "What succeeded",
+            {"fields": (("inserts", "updates", "replaces", "deletes"), ("conflicts", "merged"))},
+        ),
         ("Time", {"fields": (("average", "total"),)}),
     )
     readonly_fields = ("average", "total")

@@ -45,6 +45,14 @@ class ConflictHead(serializers.ModelSerializer):
         help_text="The reason in one sentence, with both times and origins. Empty: an earlier version decided"
     )
     loser = serializers.CharField(help_text="Empty: not resolved yet")
+    merged = serializers.BooleanField(
+        help_text="Both sides' changes are in the document; the winner's value counts only in `contestedFields`"
+    )
+    contestedFields = serializers.ListField(
+        child=serializers.CharField(),
+        source="fields",
+        help_text="Of a merge: dotted paths, changed on both sides",
+    )
     oneWay = serializers.BooleanField(source="one_way", help_text="Local won because nothing is pulled")
     localTime = serializers.DateTimeField(source="local_time", allow_null=True)
     atlasTime = serializers.DateTimeField(source="atlas_time", allow_null=True)
@@ -58,7 +66,7 @@ class ConflictHead(serializers.ModelSerializer):
     class Meta:
         model = Conflict
         fields: tuple[str, ...] = (
-            "id", "collection", "documentId", "at", "strategy", "because", "winner", "loser", "oneWay",
+            "id", "collection", "documentId", "at", "strategy", "because", "winner", "loser", "merged", "contestedFields", "oneWay",
             "localTime", "atlasTime", "localOrigin", "atlasOrigin", "restoredAt",
             "resolvedAt",
         )  # fmt: skip
@@ -71,8 +79,15 @@ class ConflictDetail(ConflictHead):
     localDocument = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: absent")
     atlasDocument = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: absent")
 
+    baseDocument = serializers.SerializerMethodField(
+        help_text="What both were made from, as canonical extended JSON; null: not kept"
+    )
+
     class Meta(ConflictHead.Meta):
-        fields = (*ConflictHead.Meta.fields, "localDocument", "atlasDocument")
+        fields = (*ConflictHead.Meta.fields, "localDocument", "atlasDocument", "baseDocument")
+
+    def get_baseDocument(self, conflict: Conflict) -> Any:
+        return parsed(conflict.base_document)
 
     def get_localDocument(self, conflict: Conflict) -> Any:
         return parsed(conflict.local_document)

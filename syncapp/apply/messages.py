@@ -146,7 +146,9 @@ class Report:
     endings: tuple[Ending, ...] = ()  # of the batch's keys, in their order
     seen: dict[int, Seen] = field(default_factory=dict)  # place in the batch → what was read
     moved: frozenset[int] = frozenset()  # places of the keys that were transferred
-    counts: dict[str, int] = field(default_factory=dict)  # e.g. "local insert": 3, "conflicts": 1
+    counts: dict[str, int] = field(
+        default_factory=dict
+    )  # e.g. "local insert": 3, "conflicts": 1, "merged": 2
     took_ms: float = 0.0
     silent_ms: int = 0  # no further report before this time has passed (delay before a retry)
     rules_version: int = 0  # by which it was decided
@@ -161,7 +163,9 @@ class Report:
         cls, batch: Batch, outcomes: list[Outcome], took_ms: float, rules_version: int = 0, error: str = ""
     ) -> Report:
         # Most outcomes of a batch are alike: each kind is named once
-        kinds = Counter((one.ending, one.transfer, one.operation, one.conflict, one.held) for one in outcomes)
+        kinds = Counter(
+            (one.ending, one.transfer, one.operation, one.conflict, one.merged, one.held) for one in outcomes
+        )
         counts: Counter[str] = Counter()
         for kind, number in kinds.items():
             counts.update(dict.fromkeys(_names(*kind, batch.side), number))
@@ -198,12 +202,13 @@ def _names(
     transfer: Side | None,
     operation: Operation | None,
     conflict: bool,
+    merged: bool,
     held: bool,
     side: Side,
 ) -> list[str]:
     """What an outcome counts as: "<side that is written> <operation>", "… failed" or "… skipped". What is held
     for an operator is none of these: it counts when it is transferred."""
-    names = ["conflicts"] if conflict else []
+    names = [name for name, true in (("conflicts", conflict), ("merged", merged)) if true]
     target = transfer or side.other
     if ending is Ending.DONE and not held:
         names.append(f"{target} {operation or 'skipped'}")

@@ -243,6 +243,15 @@ class Worker:
                 documents=len(conflicts),
                 because=conflicts[:LOGGED_REASONS],
             )
+        merged = [one.because for one in outcomes if one.merged and not one.conflict]
+        if merged:
+            log.info(
+                "Both sides' changes merged",
+                event_name="merged",
+                collection=batch.collection,
+                documents=len(merged),
+                because=merged[:LOGGED_REASONS],
+            )
         for one in outcomes:
             if one.ending is Ending.REJECTED:
                 log.error(

@@ -102,7 +102,7 @@ def _judge(
     versions = {side: by_key(name, sides[side]) for side in BOTH}
     changed_own = before.rule.own_fields != after.rule.own_fields
     own = {*before.rule.own_fields, *after.rule.own_fields} if changed_own else set()
-    for one in compare_range(databases[Side.LOCAL], name, page, before.projection):
+    for one in compare_range(databases[Side.LOCAL], name, page, before):
         found.compared += 1
         local, atlas = (versions[side].get(one.key) for side in BOTH)
         if own and _own_differ(local, atlas, own):

@@ -33,6 +33,7 @@ from syncapp.conf.types import (
     integer,
     one_of,
     origins,
+    python_modules,
     secret_key,
     url,
     web_address,
@@ -107,6 +108,7 @@ class SyncSettings:
     sync_profile: str = setting("standard", one_of(*PROFILES), "small: for a device with little memory. One process applies changes (SYNC_APPLY_WORKERS), the listener sends the periodic tasks itself, Flower does not run, and polling is every two seconds instead of one (docs/operations.md).")
     sync_apply_batch_size: int = setting("2000", integer(1, 5_000), "Keys per Celery task, at most. Pushing a task takes five round trips to Atlas, regardless of their number.")
     sync_apply_workers: int = setting("2", integer(1, 64), "Processes per worker that apply changes; the default is 1 with SYNC_PROFILE=small. There may be several workers.")
+    sync_resolver_modules: tuple[str, ...] = setting("", python_modules, "Python modules or packages, separated by commas, whose functions may resolve conflicts (docs/conflicts.md). Empty: none.")
     sync_halt_deletes: int = setting("100", integer(1, 1_000_000_000), "A circuit breaker: a collection that loses more documents than this number, and than the share of SYNC_HALT_DELETES_PERCENT, within SYNC_HALT_DELETES_SECONDS, is halted until an operator answers. Inserts offset deletes.")
     sync_halt_deletes_percent: int = setting("50", integer(0, 100), "The share of the collection's maximum size within the window, in percent. 100: the breaker never trips.")
     sync_halt_deletes_seconds: int = setting("600", integer(1, 604_800), "The window over which a collection's loss is counted, in seconds, by the times of the changes.")
@@ -120,6 +122,7 @@ class SyncSettings:
 
     sync_apply_batch_bytes: int = setting("4194304", integer(1_000_000, 64_000_000), "Bytes of documents written by one transaction, at most (one document may be larger).", advanced=True)
     sync_apply_max_attempts: int = setting("8", integer(1, 1_000), "Attempts after which a failing document is set aside as a rejected change. A lost connection does not count.", advanced=True)
+    sync_resolver_ms: int = setting("5000", integer(10, 60_000), "Milliseconds that such a function may take for one conflict. Then the general strategy decides.", advanced=True)
     sync_max_dirty_keys: int = setting("20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead (backpressure).", advanced=True)
     sync_report_timeout: int = setting("30000", integer(1_000, 3_600_000), "Milliseconds without a report after which a task counts as lost and its keys are re-queued. Doubled each time until a task ends, up to 32-fold.", advanced=True)
     sync_compare_rate: int = setting("0", integer(0, 10_000_000), "Documents per second that a comparison of both sides reads, at most. 0: limited only by live sync.", advanced=True)

@@ -109,5 +109,12 @@ def initial_choice(text: str) -> InitialChoice | None:
         raise WrongValue(FORM) from None
 
 
+def python_modules(text: str) -> tuple[str, ...]:
+    names = tuple(name for one in text.split(",") if (name := one.strip()))
+    if not all(part.isidentifier() for name in names for part in name.split(".")):
+        raise WrongValue("names of Python modules or packages (such as myshop.rules), separated by commas")
+    return names
+
+
 def anything(text: str) -> str:
     return text

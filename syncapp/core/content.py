@@ -59,7 +59,7 @@ def _collection_key(collection: str) -> bytes:
 
 def document_key(collection: str, id_bson: bytes) -> DocumentKey:
     """The key of a document whose `_id` is given as BSON of {_id: …}."""
-    return DocumentKey(collection, _canonical(id_bson[4], id_bson[_ID_START:-1]), id_bson)
+    return DocumentKey(collection, canonical(id_bson[4], id_bson[_ID_START:-1]), id_bson)
 
 
 def id_of(document: bytes) -> bytes:
@@ -176,7 +176,7 @@ def _length(data: bytes, start: int) -> int:
     return int(_INT32.unpack_from(data, start)[0])
 
 
-def _canonical(kind: int, value: bytes) -> bytes:
+def canonical(kind: int, value: bytes) -> bytes:
     """Equal for two values if, and only if, the server compares them as equal."""
     if kind == _OBJECT_ID:  # by far the most
         return b"\x07" + value
@@ -192,8 +192,8 @@ def _canonical(kind: int, value: bytes) -> bytes:
 def _canonical_elements(document: bytes) -> bytes:
     parts = []
     for kind, name, value in elements(document):
-        canonical = _canonical(kind, value)
-        parts += [name, b"\0", _INT32.pack(len(canonical)), canonical]
+        inner = canonical(kind, value)
+        parts += [name, b"\0", _INT32.pack(len(inner)), inner]
     return b"".join(parts)
 
 

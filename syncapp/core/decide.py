@@ -24,6 +24,7 @@ class Observation(NamedTuple):
     contents: Mapping[Side, bytes]
     state: SyncState
     read_at: Mapping[Side, int]
+    twice: bool = False  # both sides made the same change, and both count
 
 
 class Case(Word):
@@ -46,6 +47,7 @@ class Decision(Word):
     CONFLICT = "conflict"  # whose facts are known: resolve.py says who wins
     LOCAL_WINS = "local wins"  # a conflict: agree on Atlas's content, which makes it a push
     ATLAS_WINS = "atlas wins"  # a conflict: pull
+    MERGED = "merged"  # a conflict: both sides get a third version, which agrees on Atlas's content and is then a push
     MANUAL = "manual"  # a conflict that needs manual resolution: nothing is written or agreed
     HALTED = "halted"  # a transfer that waits for an operator's answer: a comparison finds it afterwards
     WAIT_FOR_LOCAL = "wait for local"  # the time of a push is not known yet
@@ -92,7 +94,7 @@ def decide(
     `read_to`: every event up to these positions had been read when the key was handed out.
     `hurry`: use the known fact for a push, however far its stream lags.
     """
-    case = classify(seen.contents, seen.state)
+    case = Case.BOTH_CHANGED if seen.twice else classify(seen.contents, seen.state)
     if case is Case.ATLAS_CHANGED:
         return _PULLS[policy.travel[Side.ATLAS]]
     if case is Case.LOCAL_CHANGED:

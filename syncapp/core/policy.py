@@ -12,6 +12,7 @@ from syncapp.core.values import Side, SyncState, UnknownTime, Word
 
 LAST_WRITE_WINS = "last-write-wins"  # the default
 FIRST_RUN, AFTER_RESTORE = "first run", "after a restore"  # why times are unknown
+BY_RULE = "rule of the collection"  # the same, where no operator was asked
 # How the rule in a record begins where an operator's answer decided about many documents at once
 BY_AN_ANSWER = (f"{FIRST_RUN}: ", f"{AFTER_RESTORE}: ")
 
@@ -23,6 +24,14 @@ class Travel(Word):
     WAITING = "waiting"  # not now (sync is disabled): pending, backfilled when it is allowed
     HALTED = "halted"  # not before an operator answers; then a comparison finds it
     NEVER = "never"  # by a rule of the collection; a comparison finds it if the rule goes
+
+
+@dataclass(frozen=True, slots=True)
+class Resolvers:
+    """An operator's own functions: of these modules and what is in them, for so many seconds each."""
+
+    modules: tuple[str, ...] = ()
+    seconds: float = 5.0
 
 
 BOTH_WAYS: Mapping[Side, Travel] = MappingProxyType(dict.fromkeys(Side, Travel.ALLOWED))
@@ -42,6 +51,8 @@ class Policy:
     # The validation rules: why a document must not be written on either side. None: it may
     check: Callable[[bytes], str | None] | None = field(default=None, compare=False)
     rule: CollectionRule = field(default=NO_RULE, compare=False)  # of the collection
+    fallback: str = LAST_WRITE_WINS  # the strategy where a resolver fails
+    resolvers: Resolvers = field(default=Resolvers(), compare=False)
 
     def __post_init__(self) -> None:
         if self.travel[Side.LOCAL] is Travel.WAITING:

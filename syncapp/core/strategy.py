@@ -17,7 +17,9 @@ class Conflict(NamedTuple):
     contents: Mapping[Side, bytes]  # hashes
     facts: Mapping[Side, Fact]  # of the contents; a side without one changed at an unknown time
     policy: Policy
+    collection: str = ""
     documents: Mapping[Side, bytes | None] = MappingProxyType({})  # only for a strategy that needs them
+    base: bytes | None = None  # what both were made from; None: not kept (for a strategy that needs it)
 
     def is_deleted(self, side: Side) -> bool:
         return self.contents[side] == ABSENT
@@ -39,6 +41,12 @@ class Verdict(NamedTuple):
     winner: Side | None  # None: an operator decides, and nothing is written until then
     rule: str  # in a few words, as lists show it
     because: str  # in one sentence: the rule, and both versions with their times and origins
+    document: bytes | None = None  # a merge of both versions: what both sides become
+    base: bytes | None = None  # what both were made from, where it was known
+    fields: tuple[
+        str, ...
+    ] = ()  # of a merge: those that were changed on both sides, and have the winner's value
+    lossless: bool = False  # every change of both sides is in the document: no record is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +60,5 @@ class Strategy:
     about: str  # who wins, in a few words
     resolve: Callable[[Conflict], Verdict]
     needs_documents: bool = False
+    keeps_base: bool = False  # what both versions were made from is kept for it (`_sync_bases`)
     offered: bool = True  # False: it cannot be chosen by name

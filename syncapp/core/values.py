@@ -209,7 +209,7 @@ class Outcome(NamedTuple):
     transfer: Side | None = None  # the side that was written; None: a no-op
     operation: Operation | None = None
     conflict: bool = False
-    because: str = ""  # of a conflict: in one sentence
+    because: str = ""  # of a conflict or a merge: in one sentence
     open_conflict: str = ""  # the record of the open conflict; empty: none
     seen: Seen | None = None
     reason: str = ""
@@ -218,4 +218,5 @@ class Outcome(NamedTuple):
     # A unique index is the reason: the document of the target that holds the value
     other_id: bytes | None = None
     other_document: bytes | None = None
+    merged: bool = False  # both sides' changes are in the document; `conflict` too: not all of them
     held: bool = False  # a transfer is due, and waits for an operator's answer

@@ -27,6 +27,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from syncapp.core.policy import Policy
+from syncapp.core.resolve import counts_twice, keeps_base
 from syncapp.core.values import (
     Batch,
     DocumentKey,
@@ -36,12 +37,13 @@ from syncapp.core.values import (
     WorkItem,
 )
 from syncapp.engine.atlas_view import AtlasReader, AtlasView
+from syncapp.engine.bases import Bases
 from syncapp.engine.cutting import fitting_ids, in_parts
 from syncapp.engine.deciding import decide_all
 from syncapp.engine.plan import Plan, transferred
 from syncapp.engine.pushing import Landed, write_to_atlas
 from syncapp.engine.refused import take_out
-from syncapp.engine.rulings import make_verdicts
+from syncapp.engine.rulings import make_verdicts, with_bases
 from syncapp.engine.work import Work
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import (
@@ -53,6 +55,7 @@ from syncapp.mongo.errors import (
 )
 from syncapp.mongo.sides import of_side
 from syncapp.mongo.transaction import read_position, transaction, translated
+from syncapp.store.bases import kept_bases, write_bases
 from syncapp.store.batches import insert_marker, new_batch_id
 from syncapp.store.conflicts import write_records
 from syncapp.store.landings import record_landed
@@ -87,9 +90,7 @@ class ChangeProcessor:
         self.device = device
         self.max_bytes = max_bytes
         self._former = partial(load_projection, local)
-        self._atlas_reader = AtlasReader(
-            self.databases, device, marker_keep_hours * 3_600_000, self._former
-        )
+        self._atlas_reader = AtlasReader(self.databases, device, marker_keep_hours * 3_600_000, self._former)
         self.at = at
         self.sleep = sleep
         self.interrupts = interrupts
@@ -131,7 +132,9 @@ class ChangeProcessor:
         if batch.gathered:
             max_bytes = max(max_bytes, EXCHANGE_BYTES)
         items = {item.key: item for item in batch.items}
-        work = Work(items, max_bytes, batch.gathered, policy.projection, policy.rule.filter)
+        work = Work(
+            items, max_bytes, batch.gathered, policy.projection, policy.rule.filter, keeps_base(policy)
+        )
         if policy.projection.id:
             with translated(), of_side(self.databases[Side.LOCAL]):
                 keep_projection(self.databases[Side.LOCAL], policy.projection)
@@ -158,6 +161,8 @@ class ChangeProcessor:
                 work.outcomes[key] = pushed
         for key, because in work.in_conflict.items():
             work.outcomes[key] = work.outcomes[key]._replace(conflict=True, because=because)
+        for key, because in work.merged.items():
+            work.outcomes[key] = work.outcomes[key]._replace(merged=True, because=because)
         for key in work.wanted:
             if work.outcomes[key].ending is Ending.WAIT:
                 work.outcomes[key] = work.outcomes[key]._replace(ending=Ending.GATHER)
@@ -169,9 +174,7 @@ class ChangeProcessor:
             view = self._atlas_reader.observe(batch, work, self._read, self.at)
         self.at("atlas read")
         while True:
-            plan = Plan(
-                new_batch_id(), batch.read_to, projection=work.projection, filtered=bool(work.filter)
-            )
+            plan = Plan(new_batch_id(), batch.read_to, projection=work.projection, filtered=bool(work.filter))
             try:
                 with translated():
                     self._decide_locally(batch, work, view, policy, plan)
@@ -182,6 +185,7 @@ class ChangeProcessor:
                 work.reject(error, Side.LOCAL, view.documents)
         work.outcomes |= plan.outcomes
         work.in_conflict |= plan.in_conflict
+        work.merged |= plan.merged
         work.leaving |= plan.leaving
         self.at("local committed")
         if plan.pushes:
@@ -190,7 +194,9 @@ class ChangeProcessor:
                 refused = [write for write in plan.pushes if write.key in work.postponed]
                 work.items |= {write.key: plan.remember(write, work.items[write.key]) for write in refused}
         if plan.questions:
-            rulings, failed = make_verdicts(plan.questions, self.interrupts, self.at)
+            with translated(), of_side(self.databases[Side.LOCAL]):
+                questions = with_bases(self.databases[Side.LOCAL], plan.questions)
+            rulings, failed = make_verdicts(questions, self.interrupts, self.at)
             work.rulings |= rulings
             work.outcomes |= failed
 
@@ -220,6 +226,8 @@ class ChangeProcessor:
                 size = max(sum(map(len, found.values())) for found in (documents, view.documents))
                 self._fitting[batch.collection] = max(1, self.max_bytes * 3 // 4 * len(items) // max(size, 1))
             plan.read_at = {Side.LOCAL: read_position(session), Side.ATLAS: view.position}
+            if work.keeps_bases:
+                plan.bases = Bases(kept_bases(local, items, session), counts_twice(policy))
             self.at("local read")
             decide_all(batch, work, items, view, documents, policy, plan, self._former)
             if plan.states:
@@ -241,6 +249,8 @@ class ChangeProcessor:
         write_documents(local[batch.collection], plan.pulls, session, work.exchanged)
         plan.count_once(write_records(local, plan.conflicts, session))
         write_states(local, [(key, view.states[key], after) for key, after in plan.states.items()], session)
+        if plan.bases is not None:
+            write_bases(local, plan.bases.changes, session)
 
     # Steps 3 and 4
 
@@ -282,7 +292,9 @@ class ChangeProcessor:
             return Landed()
         needed = any(write.after is not None for write in writes)
         self._ensure_exists(Side.ATLAS, writes[0].key.collection, needed)
-        return write_to_atlas(self.databases[Side.ATLAS], self.device, batch_id, writes, work, read_all, self.at)
+        return write_to_atlas(
+            self.databases[Side.ATLAS], self.device, batch_id, writes, work, read_all, self.at
+        )
 
     def _ensure_exists(self, side: Side, collection: str, needed: bool) -> None:
         if needed and (side, collection) not in self._known:

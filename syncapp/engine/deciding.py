@@ -42,6 +42,8 @@ def decide_all(
         if foreign and policy.rule.on_leave is OnLeave.DROP:
             plan.foreign.add(key)
         seen = Observation(contents, state, plan.read_at)
+        if plan.bases is not None and plan.bases.twice(key, state, *contents.values()):
+            seen = seen._replace(twice=True)
         verdict = _ruled(work, key, seen) if work.rulings else None
         if verdict is None:
             read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to
@@ -72,8 +74,10 @@ def _resolve(
     item: WorkItem, seen: Observation, versions: Versions, policy: Policy, plan: Plan
 ) -> Verdict | None:
     """None: it will be judged outside."""
-    conflict = Conflict(seen.contents, item.facts, policy)
-    if strategy_for(conflict).needs_documents:
-        plan.questions[item.key] = Question(seen, conflict._replace(documents=versions))
+    conflict = Conflict(seen.contents, item.facts, policy, item.key.collection)
+    base = plan.bases.of(item.key, seen.state) if plan.bases is not None else None
+    if strategy_for(conflict, based=base is not None).needs_documents:
+        bare = {side: policy.projection.bare(version) for side, version in versions.items()}
+        plan.questions[item.key] = Question(seen, conflict._replace(documents=bare), base)
         return None
     return resolve(conflict)

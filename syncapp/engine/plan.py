@@ -26,11 +26,18 @@ from syncapp.core.values import (
     SyncState,
     WorkItem,
 )
+from syncapp.engine.bases import Bases
 from syncapp.engine.rulings import Question
 from syncapp.mongo.documents import DocumentWrite
 from syncapp.store.conflicts import ConflictRecord, new_record, open_record_id, record_id
 
-RECORDED = frozenset({Decision.LOCAL_WINS, Decision.ATLAS_WINS, Decision.MANUAL})
+RECORDED = frozenset({Decision.LOCAL_WINS, Decision.ATLAS_WINS, Decision.MERGED, Decision.MANUAL})
+# Of a merge that is the version of local, of Atlas
+_BECOMES = {
+    (True, True): Decision.EQUAL,
+    (True, False): Decision.LOCAL_WINS,
+    (False, True): Decision.ATLAS_WINS,
+}
 WAITS_FOR = {Decision.WAIT_FOR_LOCAL: (Side.LOCAL,), Decision.WAIT_FOR_BOTH: BOTH}
 
 
@@ -46,12 +53,16 @@ class Plan:
     pushes: list[DocumentWrite] = field(default_factory=list)
     conflicts: list[ConflictRecord] = field(default_factory=list)
     in_conflict: dict[DocumentKey, str] = field(default_factory=dict)  # and why who won
+    merged: dict[DocumentKey, str] = field(default_factory=dict)  # and how
     questions: dict[DocumentKey, Question] = field(default_factory=dict)  # conflicts that are judged outside
     leaving: set[DocumentKey] = field(default_factory=set)  # pushes whose time is not known yet
     read_at: Mapping[Side, int] = field(default_factory=dict)  # positions of the reads behind the decisions
     projection: Projection = WHOLE
     filtered: bool = False  # only documents that match are here
-    foreign: set[DocumentKey] = field(default_factory=set)  # those of Atlas's that do not, and are not brought here
+    foreign: set[DocumentKey] = field(
+        default_factory=set
+    )  # those of Atlas's that do not, and are not brought here
+    bases: Bases | None = None  # for a strategy that merges
 
     def add(
         self,
@@ -69,22 +80,35 @@ class Plan:
             self._wait(item, seen, decision)
             return
         dropped = key in self.foreign and SOURCES.get(decision) is Side.ATLAS
-        if not dropped and (refused := refused_by_rule(key, decision, versions, policy)):
+        merged = verdict.document if verdict is not None else None
+        if decision is Decision.MERGED:
+            decision = self._as_the_contents_say(merged, local, atlas)
+        if not dropped and (refused := refused_by_rule(key, decision, versions, policy, merged)):
             self.outcomes[key] = refused  # nothing is written, not even its state
             return
         seen_at = seen.read_at[Side.ATLAS]
         open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
         if verdict is not None and decision in RECORDED:
-            self._record(open_conflict or record_id(self.batch_id, key), item, versions, policy, verdict)
-        if decision in (Decision.PULL, Decision.ATLAS_WINS):
-            write = self._write(key, versions, Side.LOCAL)
+            self._record(
+                open_conflict or record_id(self.batch_id, key), seen, item, versions, policy, verdict
+            )
+        if decision is Decision.MERGED:
+            # A rebase: local holds the merged version, agreed on is Atlas's, and what is left is an ordinary push
+            # Here too if Atlas's version does not match the filter: what leaves by an edit goes up first
+            self.pulls.append(self._write(key, versions[Side.LOCAL], merged))
+            self.pushes.append(self._write(key, versions[Side.ATLAS], merged))
+            intent = Intent(self.batch_id, self.projection.content(merged), now_ms())
+            after = state.next(atlas, atlas, intent, seen_at=seen_at)
+        elif decision in (Decision.PULL, Decision.ATLAS_WINS):
+            coming = None if key in self.foreign else versions[Side.ATLAS]
+            write = self._write(key, versions[Side.LOCAL], coming)
             self.pulls.append(write)
             self.outcomes[key] = transferred(write, Side.LOCAL, item)
             agreed = (ABSENT, ABSENT) if key in self.foreign else (atlas, atlas)
             after = state.next(*agreed, seen_at=seen_at)
         elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
             # A conflict that local wins agrees on Atlas's content, which makes it an ordinary push
-            self.pushes.append(self._write(key, versions, Side.ATLAS))
+            self.pushes.append(self._write(key, versions[Side.ATLAS], versions[Side.LOCAL]))
             agreed = (atlas, atlas) if decision is Decision.LOCAL_WINS else (state.local, state.atlas)
             after = state.next(*agreed, Intent(self.batch_id, local, now_ms()), seen_at=seen_at)
         else:
@@ -96,6 +120,17 @@ class Plan:
             prefer = None if decision is Decision.EQUAL else state.prefer
             after = state.next(*agreed, prefer=prefer, seen_at=seen_at)
         self.states[key] = after
+        if self.bases is not None:
+            content, bare = self.projection.content, self.projection.bare
+            documents = {content(one): bare(one) for one in (*versions.values(), merged)}
+            self.bases.follow(key, after, documents)
+
+    def _as_the_contents_say(self, merged: bytes | None, local: bytes, atlas: bytes) -> Decision:
+        """What is to be done where both sides shall hold this version: it may be that of one of them, or of both."""
+        content = self.projection.content(merged)
+        if content in (local, atlas):
+            return _BECOMES[content == local, content == atlas]
+        return Decision.MERGED
 
     def _wait(self, item: WorkItem, seen: Observation, decision: Decision) -> None:
         if decision is Decision.WAIT_FOR_LOCAL:
@@ -106,11 +141,16 @@ class Plan:
     def _record(
         self,
         name: str,
+        seen: Observation,
         item: WorkItem,
         versions: dict[Side, bytes | None],
         policy: Policy,
         verdict: Verdict,
     ) -> None:
+        if verdict.document is not None:
+            self.merged[item.key] = verdict.because
+        if verdict.lossless:
+            return  # every change of both sides is there
         self.in_conflict[item.key] = verdict.because
         facts = {side: item.facts.get(side) for side in Side}
         at = dt.datetime.now(dt.UTC)
@@ -119,11 +159,8 @@ class Plan:
         )
         self.conflicts.append(record)
 
-    def _write(self, key: DocumentKey, versions: Mapping[Side, bytes | None], target: Side) -> DocumentWrite:
-        there, source = versions[target], versions[target.other]
-        if target is Side.LOCAL and key in self.foreign:
-            source = None
-        return DocumentWrite(key, there, self.projection.carried(source, there))
+    def _write(self, key: DocumentKey, there: bytes | None, coming: bytes | None) -> DocumentWrite:
+        return DocumentWrite(key, there, self.projection.carried(coming, there))
 
     def unwritten(self, write: DocumentWrite, target: Side) -> Seen:
         """What is known of a decided document that its target refused."""
@@ -148,11 +185,15 @@ class Plan:
 
 
 def refused_by_rule(
-    key: DocumentKey, decision: Decision, versions: Mapping[Side, bytes | None], policy: Policy
+    key: DocumentKey,
+    decision: Decision,
+    versions: Mapping[Side, bytes | None],
+    policy: Policy,
+    merged: bytes | None = None,
 ) -> Outcome | None:
     """The end of a key whose version a validation rule does not allow to be transferred. Deletes are always allowed."""
-    source = SOURCES.get(decision)
-    document = versions[source] if source else None
+    source = Side.LOCAL if decision is Decision.MERGED else SOURCES.get(decision)
+    document = merged if decision is Decision.MERGED else versions[source] if source else None
     reason = policy.check(document) if policy.check and document is not None else None
     if not source or not reason:
         return None

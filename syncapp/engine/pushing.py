@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from syncapp.core.values import DocumentKey, Side
-from syncapp.engine.work import Work
+from syncapp.core.values import DocumentKey
+from syncapp.engine.work import Work, fact_of_push
 from syncapp.mongo.documents import DocumentWrite, read_documents, write_documents
 from syncapp.mongo.matching import matching
 from syncapp.mongo.transaction import read_position, transaction
@@ -42,7 +42,7 @@ def write_to_atlas(
         at("atlas read again")
         unmoved = [w for w in writes if w.key in trusted or there.get(w.key) == w.before]
         if unmoved:
-            facts = [(write.key, work.items[write.key].facts.get(Side.LOCAL)) for write in unmoved]
+            facts = [(write.key, fact_of_push(work, write.key, device)) for write in unmoved]
             insert_marker(atlas, batch_id, device, session, facts)
             write_documents(atlas[collection], unmoved, session, work.exchanged)
             at("atlas written")

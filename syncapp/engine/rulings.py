@@ -7,20 +7,28 @@ when nothing is open any more, and the next round takes it if what it was made o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import structlog
+from pymongo.database import Database
 
 from syncapp.core.decide import Observation
-from syncapp.core.resolve import resolve
+from syncapp.core.resolve import instead, resolve
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import DocumentKey, Outcome, Side
 from syncapp.engine.cutting import failed_alone, may_be_its_fault
+from syncapp.store.bases import read_bases
+
+log = structlog.get_logger(__name__)
 
 
 class Question(NamedTuple):
-    """A conflict with its documents, whose facts belong to them."""
+    """A conflict with its documents, whose facts belong to them. `base`: the content of what both were made from, if it is
+    kept."""
 
     seen: Observation
     conflict: Conflict
+    base: bytes | None = None
 
 
 class Ruling(NamedTuple):
@@ -38,6 +46,25 @@ class Ruling(NamedTuple):
         )  # fmt: skip
 
 
+def with_bases(
+    local: Database[Any], questions: Mapping[DocumentKey, Question]
+) -> dict[DocumentKey, Question]:
+    """With the documents that both versions were made from, as far as they are kept. What each side keeps for itself is the
+    local one's in all of them. Raises PyMongoError."""
+    wanted = {key: one.base for key, one in questions.items() if one.base is not None}
+    found = read_bases(local, wanted) if wanted else {}
+    return {
+        key: one._replace(conflict=_as_here(one.conflict, found.get(key))) for key, one in questions.items()
+    }
+
+
+def _as_here(conflict: Conflict, base: bytes | None) -> Conflict:
+    local, atlas = conflict.documents[Side.LOCAL], conflict.documents[Side.ATLAS]
+    carried = conflict.policy.projection.carried
+    documents = {Side.LOCAL: local, Side.ATLAS: carried(atlas, local)}
+    return conflict._replace(documents=documents, base=carried(base, local))
+
+
 def make_verdicts(
     questions: Mapping[DocumentKey, Question],
     interrupts: tuple[type[Exception], ...],
@@ -51,10 +78,21 @@ def make_verdicts(
     failed: dict[DocumentKey, Outcome] = {}
     for key, question in questions.items():
         try:
-            rulings[key] = Ruling(question.seen, resolve(question.conflict))
+            rulings[key] = Ruling(
+                question.seen, resolve(question.conflict)._replace(base=question.conflict.base)
+            )
         except interrupts:
             raise
         except Exception as raised:
+            if (verdict := instead(question.conflict, raised)) is not None:
+                rulings[key] = Ruling(question.seen, verdict._replace(base=question.conflict.base))
+                log.warning(
+                    "Resolver failed",
+                    event_name="resolver_failed",
+                    collection=key.collection,
+                    because=verdict.because,
+                )
+                continue
             failed[key] = failed_alone(key, raised, may_be_its_fault(raised))
         at("verdict made")  # a strategy may be slow: the worker sends a keep-alive
     return rulings, failed

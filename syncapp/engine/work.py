@@ -8,7 +8,7 @@ from typing import Any
 
 from syncapp.core.collection_rule import NOTHING
 from syncapp.core.projection import WHOLE, Projection
-from syncapp.core.values import DocumentKey, Ending, Outcome, Side, WorkItem
+from syncapp.core.values import DocumentKey, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.engine.rulings import Ruling
 from syncapp.mongo.errors import CollectionRefused
 
@@ -21,10 +21,16 @@ class Work:
     max_bytes: int  # of documents, or the batch is split
     gathered: bool = False  # from the batch
     projection: Projection = WHOLE
-    filter: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # a match expression; empty: there is none
+    filter: Mapping[str, Any] = field(
+        default_factory=lambda: NOTHING
+    )  # a match expression; empty: there is none
+    keeps_bases: bool = False  # the collection's strategy merges
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
-    pushed: dict[DocumentKey, Outcome] = field(default_factory=dict)  # what left the filter by it: to be dropped
+    pushed: dict[DocumentKey, Outcome] = field(
+        default_factory=dict
+    )  # what left the filter by it: to be dropped
     in_conflict: dict[DocumentKey, str] = field(default_factory=dict)  # and why who won
+    merged: dict[DocumentKey, str] = field(default_factory=dict)  # and how
     rulings: dict[DocumentKey, Ruling] = field(default_factory=dict)  # of conflicts that were judged outside
     exchanged: set[DocumentKey] = field(default_factory=set)  # documents that exchange unique values
     partners: set[DocumentKey] = field(default_factory=set)  # that were not part of the batch
@@ -83,3 +89,12 @@ def known_of(partner: WorkItem, read_to: Mapping[Side, int]) -> dict[Side, int]:
     """How far the streams had been read, as far as that is valid for a partner: it may have changed since the fact
     that it was given, and only the listener's facts decide its conflict."""
     return {Side.LOCAL: read_to[Side.LOCAL] if Side.LOCAL in partner.facts else 0, Side.ATLAS: 0}
+
+
+def fact_of_push(work: Work, key: DocumentKey, device: str) -> Fact | None:
+    """What other devices are told about a pushed version. One that was made from both sides' is as late as the later."""
+    facts = work.items[key].facts
+    local, atlas = facts.get(Side.LOCAL), facts.get(Side.ATLAS)
+    if not work.keeps_bases or atlas is None or (local is not None and local.rank >= atlas.rank):
+        return local
+    return (local or atlas)._replace(time=atlas.time, exact=atlas.exact, origin=device)

@@ -31,6 +31,7 @@ _COLUMNS = {
     "failed": "failed",
     "skipped": "skipped",
 }
+_CONFLICTS = ("conflicts", "merged")  # of changes that are counted by what became of them, too
 _SUCCESSES = frozenset({"inserts", "updates", "replaces", "deletes"})
 
 
@@ -54,11 +55,11 @@ class MetricsBuffer:
             self._add(report)
 
     def _add(self, report: Report) -> None:
-        ended = sum(number for name, number in report.counts.items() if name != "conflicts")
+        ended = sum(number for name, number in report.counts.items() if name not in _CONFLICTS)
         each_ms = report.took_ms / max(1, ended)
         for name, number in report.counts.items():
-            if name == "conflicts":
-                self.counts[report.side.other, "conflicts"] += number
+            if name in _CONFLICTS:
+                self.counts[report.side.other, name] += number
                 continue
             target, what = name.split()
             side, column = Side(target), _COLUMNS[what]

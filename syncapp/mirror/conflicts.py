@@ -57,6 +57,8 @@ def _row(record: ConflictRecord, device: str) -> Conflict:
         because=record.because,
         winner=record.winner.value if record.winner else Conflict.Winner.OPEN,
         one_way=record.one_way,
+        merged=record.merged,
+        fields=list(record.fields),
         local_time=_moment(local_time),
         atlas_time=_moment(atlas_time),
         local_origin=local_origin,
@@ -65,6 +67,8 @@ def _row(record: ConflictRecord, device: str) -> Conflict:
         atlas_document=extended_json(record.versions[Side.ATLAS]),
         local_raw=record.versions[Side.LOCAL],
         atlas_raw=record.versions[Side.ATLAS],
+        base_document=extended_json(record.base),
+        base_raw=record.base,
     )
 
 

@@ -10,6 +10,7 @@ class Conflict(models.Model):
     class Winner(models.TextChoices):
         LOCAL = "local", "Local"
         ATLAS = "atlas", "Atlas"
+        MERGED = "merged", "Merged"  # by a person: neither version as a whole
         OPEN = "open", "Needs manual resolution"
 
     record_id = models.CharField(max_length=100, unique=True)  # copying it twice changes nothing
@@ -20,7 +21,10 @@ class Conflict(models.Model):
     strategy = models.CharField(max_length=300)  # the rule that decided it
     # The same in one sentence, with both times and origins; empty: a version decided that did not say
     because = models.TextField(blank=True, default="")
-    winner = models.CharField(max_length=5, choices=Winner.choices)
+    winner = models.CharField(max_length=6, choices=Winner.choices)
+    # Both versions were merged: the winner's values count in `fields` only, which both sides had changed
+    merged = models.BooleanField(default=False)
+    fields = models.JSONField(default=list, blank=True)  # dotted paths
     one_way = models.BooleanField(default=False)  # local won because nothing is pulled
     # An empty time means: the last change's time is unknown (it was made before sync began)
     local_time = models.DateTimeField(null=True, blank=True)
@@ -33,8 +37,13 @@ class Conflict(models.Model):
     local_raw = models.BinaryField(null=True)
     atlas_raw = models.BinaryField(null=True)
     document_id_raw = models.BinaryField()  # BSON of {_id: …}
+    # What both versions were made from. Empty: not kept for the strategy, or it was larger than a record may be
+    base_document = models.TextField(blank=True, default="")
+    base_raw = models.BinaryField(null=True)
     restored_at = models.DateTimeField(null=True, blank=True)
+    restored_by = models.CharField(max_length=150, blank=True, default="")
     resolved_at = models.DateTimeField(null=True, blank=True)  # of a manually resolved one
+    resolved_by = models.CharField(max_length=150, blank=True, default="")
 
     class Meta:
         ordering = ["-at", "-id"]
@@ -55,6 +64,6 @@ class Conflict(models.Model):
     @property
     def loser(self) -> str:
         """The side whose version lost. Empty: neither did."""
-        if self.winner == self.Winner.OPEN:
+        if self.winner in (self.Winner.OPEN, self.Winner.MERGED):
             return ""
         return SideChoices.LOCAL if self.winner == SideChoices.ATLAS else SideChoices.ATLAS

@@ -22,6 +22,7 @@ class MetricMinute(models.Model):
     replaces = models.PositiveBigIntegerField(default=0)
     deletes = models.PositiveBigIntegerField(default=0)
     conflicts = models.PositiveBigIntegerField(default=0)
+    merged = models.PositiveBigIntegerField(default=0)  # documents into which both sides' changes went
     time_ms = models.FloatField(default=0)  # sum over the processed changes
     last_event_at = models.DateTimeField(null=True)  # time of the newest change
 

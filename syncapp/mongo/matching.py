@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
 import bson
-from bson import json_util
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
@@ -17,6 +15,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from syncapp.core.content import document_key, ids_filter
+from syncapp.core.match_expressions import read_filter
 from syncapp.core.values import DocumentKey
 from syncapp.mongo.documents import id_portions
 from syncapp.mongo.read_commands import portions
@@ -30,7 +29,7 @@ def matching(
     session: ClientSession,
 ) -> frozenset[DocumentKey]:
     """Those of the keys whose documents match this expression, given as extended JSON. Raises PyMongoError."""
-    wanted = RawBSONDocument(bson.encode(json_util.loads(json.dumps(dict(expression)))))
+    wanted = RawBSONDocument(bson.encode(read_filter(expression)))
     found: set[DocumentKey] = set()
     for ids in id_portions([key.id_bson for key in keys]):
         command: dict[str, Any] = {

@@ -9,12 +9,14 @@ from typing import Any
 
 from pymongo.database import Database
 
+from syncapp.conf.settings import get_settings
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.own_fields import projection_of
-from syncapp.core.policy import Policy, Travel
+from syncapp.core.policy import BY_RULE, FIRST_RUN, LAST_WRITE_WINS, Policy, Resolvers, Travel
 from syncapp.core.scope import Scope
+from syncapp.core.strategies import callable
 from syncapp.core.values import Side, UnknownTime
 from syncapp.rules import stored
 from syncapp.rules.validation import ValidationRules
@@ -36,6 +38,7 @@ class Rules:
     validation: ValidationRules = field(default_factory=ValidationRules)
     halts: tuple[Halt, ...] = ()
     collections: CollectionRules = field(default_factory=CollectionRules)
+    resolvers: Resolvers = field(default_factory=Resolvers)
 
     def policy(self, collection: str, halted: frozenset[Side] | None = None) -> Policy:
         """`halted`: whose versions must not travel, by a newer look at the halts than these rules took."""
@@ -44,18 +47,28 @@ class Rules:
         return Policy(
             rule.strategy or self.strategy,
             self._travel(collection, halted, rule),
-            unknown_time=UnknownTime(self.initial.differing) if self.initial else None,
-            timestamp_field=self.initial.timestamp_field if self.initial else "",
+            unknown_time=self._unknown_time(rule),
+            timestamp_field=rule.timestamp_field or (self.initial.timestamp_field if self.initial else ""),
+            unknown_why=FIRST_RUN if self.initial else BY_RULE,
             check=self._validation(rule).check_for(collection),
             rule=rule,
             projection=projection_of(rule.own_fields),
+            fallback=self.strategy if self.strategy != callable.NAME else LAST_WRITE_WINS,
+            resolvers=self.resolvers,
         )
+
+    def _unknown_time(self, rule: CollectionRule) -> UnknownTime | None:
+        """Who wins if nobody knows when either version was made. The collection's own field says more than the choice of
+        the first run."""
+        if rule.timestamp_field:
+            return UnknownTime.NEWEST
+        return UnknownTime(self.initial.differing) if self.initial else None
 
     def _validation(self, rule: CollectionRule) -> ValidationRules:
         """The validation rules, and what the collection's rule says beside them."""
-        return (
-            self.validation.with_rule(rule.pattern, rule.validation) if rule.validation else self.validation
-        )
+        if not rule.validation:
+            return self.validation
+        return self.validation.with_rule(rule.pattern, rule.validation)
 
     @property
     def scope(self) -> Scope:
@@ -83,6 +96,7 @@ def load_rules(local: Database[Any]) -> Rules:
 
 def rules_of(local: Database[Any], found: StoredRules) -> Rules:
     """Combined with the local MongoDB's records. Raises PyMongoError."""
+    settings = get_settings()
     return Rules(
         enabled=found.enabled,
         paused=found.paused,
@@ -93,4 +107,5 @@ def rules_of(local: Database[Any], found: StoredRules) -> Rules:
         halts=load_halts(local),
         validation=ValidationRules(found.validation),
         collections=CollectionRules.of(map(json.loads, found.collection_rules)),
+        resolvers=Resolvers(settings.sync_resolver_modules, settings.sync_resolver_ms / 1000),
     )

@@ -31,7 +31,9 @@ from syncapp.store.instance import instance_id
 
 PROCESS = "conflicts"
 # Two documents of up to 16 MB each: a list shows neither
-BODIES = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
+BODIES = (
+    "local_document", "atlas_document", "base_document", "local_raw", "atlas_raw", "base_raw", "document_id_raw",
+)  # fmt: skip
 
 
 def restore(conflict: Conflict, user: Actor = None) -> Conflict:

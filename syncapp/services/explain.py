@@ -80,9 +80,10 @@ class Explanation:
     @property
     def state(self) -> str:
         """In one sentence: what has changed."""
-        nowhere = not any(self.found.versions.values())
-        if nowhere:
+        if not any(self.found.versions.values()):
             return "Neither side has this document."
+        if self.found.foreign and self.found.versions[Side.LOCAL] is None and self.equal:
+            return "It is on Atlas only: it does not match the filter of the collection's rule."
         if not self.found.is_known and not self.equal:
             return "Sync has not decided anything about this document yet. " + _where(self.found)
         return _CASES[self.found.case]

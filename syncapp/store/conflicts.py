@@ -1,7 +1,7 @@
 """Conflict records in the local `_sync_conflicts`, written in the transaction that decides.
 
 A head with batch id and key as `_id`, {_id, head: true, at, c: collection, key: {_id}, strategy, winner: side or "open",
-oneWay, parts: {side: number}, facts: {side: {t: date, o: origin}}, copied}, and each version in documents of its own, in
+oneWay, merged, fields: [paths], parts: {side or "base": number}, facts: {side: {t: date, o: origin}}, copied}, and each version in documents of its own, in
 parts, so that two versions of 16 MB fit: {_id: "<head>:<side>:<part>", at, bytes}. Workers write them; whoever copies
 them to Django's database sets `copied`, and removes them after their keep time.
 """
@@ -9,7 +9,7 @@ them to Django's database sets `copied`, and removes them after their keep time.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -26,6 +26,7 @@ from syncapp.store.names import CONFLICTS
 
 PART_BYTES = 8_000_000
 OPEN = "open"  # instead of a winner
+BASE = "base"  # beside the sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class ConflictRecord:
     versions: dict[Side, bytes | None]
     facts: dict[Side, tuple[int | None, str]]  # (time in milliseconds, origin)
     because: str = ""  # empty: it was made by a version that did not say
+    base: bytes | None = None  # what both were made from; None: not kept
+    merged: bool = False  # the winner's version counts in these fields only
+    fields: tuple[str, ...] = ()
 
 
 def record_id(batch_id: str, key: DocumentKey) -> str:
@@ -95,19 +99,25 @@ def new_record(
         versions,
         compared,
         verdict.because,
+        verdict.base,
+        verdict.document is not None,
+        verdict.fields,
     )
 
 
 def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
     parts = {}
-    for side, version in record.versions.items():
+    for name, version in {
+        **{side.value: one for side, one in record.versions.items()},
+        BASE: record.base,
+    }.items():
         if version is None:
             continue
         starts = range(0, len(version), PART_BYTES)
-        parts[side.value] = len(starts)
+        parts[name] = len(starts)
         for number, start in enumerate(starts):
             yield {
-                "_id": f"{record.record_id}:{side.value}:{number}",
+                "_id": f"{record.record_id}:{name}:{number}",
                 "at": record.at,
                 "bytes": version[start : start + PART_BYTES],
             }
@@ -121,6 +131,8 @@ def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
         "because": record.because,
         "winner": record.winner.value if record.winner else OPEN,
         "oneWay": record.one_way,
+        "merged": record.merged,
+        "fields": list(record.fields),
         "parts": parts,
         "facts": {
             side.value: {"t": None if time is None else DatetimeMS(time), "o": origin}
@@ -136,13 +148,17 @@ def read_uncopied(local: Database[Any], limit: int = 100) -> list[ConflictRecord
         codec_options=local.codec_options.with_options(document_class=RawBSONDocument)
     )
     heads = list(raw.find({"head": True, "copied": False}).sort("at", 1).limit(limit))
-    names = [name for head in heads for side in Side for name in _part_names(head, side)]
+    names = [name for head in heads for version in (*Side, BASE) for name in _part_names(head, version)]
     parts = {one["_id"]: one["bytes"] for one in local[CONFLICTS].find({"_id": {"$in": names}})}
     return [_load(head, parts) for head in heads]
 
 
-def _part_names(head: RawBSONDocument, side: Side) -> list[str]:
-    return [f"{head['_id']}:{side.value}:{number}" for number in range(head["parts"].get(side.value, 0))]
+def _part_names(head: RawBSONDocument, version: str) -> list[str]:
+    return [f"{head['_id']}:{version}:{number}" for number in range(head["parts"].get(str(version), 0))]
+
+
+def _joined(names: Iterable[str], parts: Mapping[str, bytes]) -> bytes | None:
+    return b"".join(parts[name] for name in names) or None
 
 
 def _load(head: RawBSONDocument, parts: dict[str, bytes]) -> ConflictRecord:
@@ -151,12 +167,12 @@ def _load(head: RawBSONDocument, parts: dict[str, bytes]) -> ConflictRecord:
     for side in Side:
         fact = head["facts"][side.value]
         facts[side] = (None if fact["t"] is None else int(DatetimeMS(fact["t"])), fact["o"])
-        names = _part_names(head, side)
-        versions[side] = b"".join(parts[name] for name in names) if names else None
+        versions[side] = _joined(_part_names(head, side), parts)
     return ConflictRecord(
         head["_id"], head["c"], head["key"].raw, head["at"], head["strategy"],
         None if head["winner"] == OPEN else Side(head["winner"]), head["oneWay"], versions, facts,
-        head.get("because", ""),
+        head.get("because", ""), _joined(_part_names(head, BASE), parts), head.get("merged", False),
+        tuple(head.get("fields", ())),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from syncapp.core.values import Side
 PREFIX = "_sync_"
 
 # In the local database; batches in Atlas's too
+BASES = "_sync_bases"
 BATCHES = "_sync_batches"
 CONFLICTS = "_sync_conflicts"
 DIRTY = "_sync_dirty"
@@ -18,7 +19,7 @@ STATE = "_sync_state"
 # In Atlas's only
 DEVICES = "_sync_devices"
 
-OWN = frozenset((BATCHES, CONFLICTS, DEVICES, DIRTY, HALTS, METADATA, REJECTED, RUNS, STATE))
+OWN = frozenset((BASES, BATCHES, CONFLICTS, DEVICES, DIRTY, HALTS, METADATA, REJECTED, RUNS, STATE))
 SCRATCH = "_sync_doctor_"  # prefix of the doctor's temporary collections
 
 # `_id`s in METADATA, each of one record

@@ -92,6 +92,17 @@ def fold_landed_pushes() -> None:
         log.info("Acknowledged pushes compacted", event_name="pushes_folded", count=count)
 
 
+@shared_task(name="syncapp.maintenance.sweep_bases", soft_time_limit=120, time_limit=150)
+def sweep_bases() -> None:
+    from syncapp.services.bases import sweep
+
+    count = 0
+    with _waits("removing bases"):
+        count = sweep()
+    if count:
+        log.info("Bases of collections that merge no more removed", event_name="bases_removed", count=count)
+
+
 @shared_task(name=BEAT_TASK, soft_time_limit=20, time_limit=30)
 def answer_beat(name: str) -> None:
     """Beat has sent the periodic task `name`, for which a self-test waits."""

@@ -53,6 +53,7 @@ def seed(cleanup_interval_ms: int, verify_hour: int, given: Collection[str] = ()
     for name, task, milliseconds in (
         ("Retry rejected changes", maintenance.retry_rejected_changes, 600_000),
         ("Compact acknowledged pushes", maintenance.fold_landed_pushes, 3_600_000),
+        ("Remove bases that no rule needs", maintenance.sweep_bases, 3_600_000),
     ):
         PeriodicTask.objects.get_or_create(
             name=name,

@@ -17,7 +17,7 @@ from tests.chaos.mortal import faketime
 from tests.chaos.report import Report
 from tests.chaos.schedule import Schedule
 from tests.chaos.world import World
-from tests.chaos.writers import COLLECTIONS
+from tests.chaos.writers import COLLECTIONS, SALES, wrong_sums
 from tests.support.eventually import eventually
 from tests.support.processes import processes_of
 
@@ -118,6 +118,13 @@ def _judge(world: World, report: Report) -> None:
     report.verdict = verdict
     report.problems += [f"Lost: {one}" for one in verdict.lost[:SHOWN]]
     report.problems += [f"Loop: {one}" for one in verdict.loops[:SHOWN]]
+    report.problems += [f"Wrong sum: {one}" for one in wrong_sums(world.atlas)]
+    report.moved["sales that add up"] = world.atlas[SALES].count_documents({})
+    report.moved["merges"] = sum(
+        number or 0
+        for device in world.devices
+        for (number,) in device.rows("SELECT SUM(merged) FROM syncapp_metricminute")
+    )
     report.refused = sum(writer.refused for writer in world.writers)
     report.restarts = sum(device.starts - 1 for device in world.devices)
     report.moved["conflict records"] = len(losers)

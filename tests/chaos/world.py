@@ -13,10 +13,11 @@ from pymongo import MongoClient
 from tests.chaos import history
 from tests.chaos.device import DATABASE, ChaosDevice
 from tests.chaos.mortal import MortalMongod
-from tests.chaos.writers import COLLECTIONS, Writer, fill
+from tests.chaos.writers import COLLECTIONS, RULE, Writer, fill, open_tills
 from tests.support.eventually import eventually
 from tests.support.raw import EXACT, contents, difference
 
+RULES_SECONDS = 3.0  # after which every process has seen a new rule
 START_TIMEOUT = 300.0  # seconds: a machine may have much else to do
 
 
@@ -53,10 +54,18 @@ class World:
             device.start()
         for device in self.devices:
             eventually(device.is_up, f"{device.name} is up: {device.output}", START_TIMEOUT, every=0.2)
+        for device in self.devices:
+            device.lay_down(RULE)
+        self._wait_until_equal()
+        time.sleep(RULES_SECONDS)
+        open_tills(self.atlas_server.uri(DATABASE))
+        self._wait_until_equal()
+        self.seconds_to_start = time.monotonic() - began
+
+    def _wait_until_equal(self) -> None:
         eventually(
             lambda: not self.differences(), "all devices hold what Atlas holds", START_TIMEOUT, every=0.5
         )
-        self.seconds_to_start = time.monotonic() - began
 
     def start_writers(self, rng: random.Random, rate: float) -> None:
         """`rate`: writes a second on each side."""

@@ -10,16 +10,25 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure
 
+from syncapp.core.collection_rule import CollectionRule
 from syncapp.mongo.transaction import session_of
 
 Document = dict[str, Any]
 COLLECTIONS = ("orders", "customers", "stock")
+# Counters under field-merge with sums, and what was sold: each sale is written in one transaction with its counter
+TILLS, SALES = "tills", "sales"
+TILL_IDS = range(3)
+FIRST_STOCK = 100_000
+SALE = 0.15  # share of the writes
+RULE = CollectionRule(pattern=TILLS, strategy="field-merge", numbers={"stock": "sum"})
 SHARED = 40  # documents of each collection that everybody writes
 DELETES = 0.04  # share of the writes: mass deletes would, rightly, halt sync
 BURST = 100  # writes without a pause
@@ -63,7 +72,9 @@ class Writer(threading.Thread):
     def _try_one(self) -> None:
         collection = self._client.get_default_database()[self._rng.choice(COLLECTIONS)]
         try:
-            if self._rng.random() < 0.03:
+            if self._rng.random() < SALE:
+                self._sell(collection.database)
+            elif self._rng.random() < 0.03:
                 self._write_several(collection)
             else:
                 self._write_one(collection)
@@ -105,6 +116,14 @@ class Writer(threading.Thread):
                 document = {"_id": self._new_key(collection.name), **self._version()}
                 collection.insert_one(document, session=session)
 
+    def _sell(self, database: Database[Document]) -> None:
+        """Most sell one piece: equal changes of several sides all count."""
+        till, count = self._rng.choice(TILL_IDS), self._rng.choice((1, 1, 1, 2))
+        with session_of(database) as session, session.start_transaction():
+            found = database[TILLS].update_one({"_id": till}, {"$inc": {"stock": -count}}, session=session)
+            if found.matched_count:
+                database[SALES].insert_one({"till": till, "count": count}, session=session)
+
     def _version(self) -> Document:
         self._number += 1
         return {
@@ -128,3 +147,23 @@ def fill(uri: str, documents: int) -> None:
             shared = [{"_id": f"shared {n}", "v": f"first shared {name} {n}"} for n in range(SHARED)]
             others = [{"_id": f"first {n}", "v": f"first {name} {n}", "n": n} for n in range(documents)]
             client.get_default_database()[name].insert_many([*shared, *others])
+
+
+def open_tills(uri: str) -> None:
+    """When the devices have the rule: what they pull then has a base."""
+    with MongoClient[Document](uri) as client:
+        tills = [{"_id": till, "stock": FIRST_STOCK} for till in TILL_IDS]
+        client.get_default_database()[TILLS].insert_many(tills)
+
+
+def wrong_sums(database: Database[Document]) -> list[str]:
+    """A sentence for each till whose stock is not what the sales say."""
+    sold: Counter[int] = Counter()
+    for sale in database[SALES].find():
+        sold[sale["till"]] += sale["count"]
+    stocks = {one["_id"]: one["stock"] for one in database[TILLS].find()}
+    return [
+        f"till {till} has {stocks.get(till)}, and {sold[till]} of {FIRST_STOCK} were sold"
+        for till in TILL_IDS
+        if stocks.get(till) != FIRST_STOCK - sold[till]
+    ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from syncapp.core.collection_rule import CollectionRule
 
 FIGURES = (
     "processed",
@@ -38,6 +41,17 @@ class DjangoRows:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
             return connection.execute(query, values).fetchall()
 
+    def lay_down(self, rule: CollectionRule) -> None:
+        """A rule for collections, as an operator sets it, in a file."""
+        address = f"file:{self.home / 'isthmus.sqlite3'}?mode=rw"
+        values = (rule.pattern, rule.priority, json.dumps(rule.as_document()))
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection, connection:
+            connection.execute(
+                "INSERT INTO syncapp_collectionrule (pattern, priority, document, created_at, changed_at)"
+                " VALUES (?, ?, ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)", values,
+            )  # fmt: skip
+            connection.execute("UPDATE syncapp_syncswitches SET version = version + 1")
+
     def reported(self, column: str) -> Any:
         """What the listener reported last in its row; None before it has reported anything."""
         rows = self.rows(f"SELECT {column} FROM syncapp_instance")
@@ -46,7 +60,7 @@ class DjangoRows:
     def conflicts(self, collection: str = "%") -> list[dict[str, Any]]:
         """Conflict rows, oldest first."""
         names = ("collection", "document_id", "winner", "one_way", "strategy", "local_raw", "atlas_raw",
-                 "local_time", "atlas_time", "local_origin", "atlas_origin")  # fmt: skip
+                 "local_time", "atlas_time", "local_origin", "atlas_origin", "merged")  # fmt: skip
         query = f"SELECT {', '.join(names)} FROM syncapp_conflict WHERE collection LIKE ? ORDER BY at, id"
         return [dict(zip(names, row, strict=True)) for row in self.rows(query, collection)]
 

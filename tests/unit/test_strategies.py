@@ -47,7 +47,7 @@ def test_a_file_in_the_folder_is_all_that_a_strategy_takes(one_more: dict[str, S
 def test_the_default_comes_first_and_sync_turns_to_some_by_itself() -> None:
     offered = [one.name for one in strategies.offered()]
     assert offered[0] == LAST_WRITE_WINS
-    assert offered == ["last-write-wins", "atlas-wins", "local-wins", "manual"]
+    assert offered == ["last-write-wins", "atlas-wins", "field-merge", "local-wins", "manual"]
 
 
 def test_settings_admin_and_api_offer_what_is_there() -> None:

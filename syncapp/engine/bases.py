@@ -1,0 +1,41 @@
+"""What both sides last agreed on, as documents, in the decisions of one batch (store/bases.py). Every decision about a key
+moves its base with its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, SyncState
+from syncapp.store.bases import BaseChange, Kept
+
+NO_DOCUMENT = frozenset({ABSENT, UNKNOWN})
+
+
+@dataclass(slots=True)
+class Bases:
+    kept: Mapping[DocumentKey, Kept]  # as the local transaction read them
+    counts_twice: bool  # equal changes of both sides count both
+    changes: list[BaseChange] = field(default_factory=list)
+
+    def of(self, key: DocumentKey, state: SyncState) -> bytes | None:
+        """The content of the base in force. None: it is not kept, or the sides have agreed to differ."""
+        agreed = state.local
+        known = agreed == state.atlas and agreed in self.kept.get(key, ())
+        return agreed if known else None
+
+    def twice(self, key: DocumentKey, state: SyncState, local: bytes, atlas: bytes) -> bool:
+        """Did both sides make the same change? What a push of ours explains is agreed on: its outcome is settled first."""
+        if not self.counts_twice or local != atlas or local in (ABSENT, state.atlas):
+            return False
+        return self.of(key, state) is not None
+
+    def follow(self, key: DocumentKey, after: SyncState, versions: Mapping[bytes, bytes | None]) -> None:
+        """A decision was made. `versions`: documents by content."""
+        wanted = {after.atlas} if after.local == after.atlas else set()
+        if after.intent:
+            wanted.add(after.intent.content)
+        documents = {content: versions.get(content) for content in wanted - NO_DOCUMENT}
+        kept = self.kept.get(key, {})
+        if kept or documents:
+            self.changes.append(BaseChange(key, kept, documents))
