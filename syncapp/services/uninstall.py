@@ -16,7 +16,7 @@ from syncapp.models import Instance, ResumeToken
 from syncapp.mongo.listing import list_collections
 from syncapp.rules.switches import audit
 from syncapp.services.errors import NotPossible
-from syncapp.store.heartbeat import registered, unregister
+from syncapp.store.devices import registered, unregister
 from syncapp.store.instance import known_instance_id
 from syncapp.store.lease import active_listener
 from syncapp.store.names import DEVICES, METADATA, OWN

@@ -30,12 +30,14 @@ FORMAT = "format"
 HEARTBEAT = "heartbeat"
 INSTANCE = "instance"
 LEASE = "lease"
+OPLOGS = "oplogs"
 OWED = "owed"
 REFUSED = "refused"
 REJECTED_BEHIND = "kept-behind"
 REJECTED_EMPTIED = "kept-emptied"
 RULES = "rules"
 SELFTEST = "selftest"
+STAND_BY = "stand-by"
 
 
 def token_id(side: Side) -> str:
