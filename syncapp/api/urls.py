@@ -9,7 +9,7 @@ from syncapp.api.alerts import AlertAcknowledge, AlertOne, AlertRuleOne, AlertRu
 from syncapp.api.compared import Compared
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
 from syncapp.api.definitions import Definitions
-from syncapp.api.devices import Devices
+from syncapp.api.devices import DeviceOne, Devices
 from syncapp.api.doctor import Doctor
 from syncapp.api.exclusions import Exclusions
 from syncapp.api.halts import HaltAnswer, Halts
@@ -73,6 +73,7 @@ sync = [
     path("alerts/<int:pk>/acknowledge", AlertAcknowledge.as_view(), name="sync-alert-acknowledge"),
     path("alerts/<int:pk>/silence", AlertSilence.as_view(), name="sync-alert-silence"),
     path("devices", Devices.as_view(), name="sync-devices"),
+    path("devices/<str:device>", DeviceOne.as_view(), name="sync-device"),
 ]
 
 # The schema is public; the data is not

@@ -11,6 +11,17 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def long_duration(seconds: float) -> str:
+    """3 d 4 h, 5 h 12 min, 7 min, 42 s: what one plans with."""
+    days, rest = divmod(int(seconds), 86_400)
+    hours, rest = divmod(rest, 3_600)
+    if days:
+        return f"{days:,} d {hours} h"
+    if hours:
+        return f"{hours} h {rest // 60} min"
+    return f"{rest // 60} min" if rest >= 120 else f"{int(seconds)} s"
+
+
 def pace_text(rate: float | None, seconds_left: float | None) -> str:
     """`8,120 a second, about 3 min left`; empty: neither can be told. `rate`: documents a second."""
     if rate is None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from syncapp.listener.intervals import Intervals
 from syncapp.store.devices import DeviceReport, is_news
@@ -19,7 +21,16 @@ from syncapp.store.halts import Kind
 from syncapp.store.heartbeat import Heartbeat
 
 
+def spacing_s(devices: int, intervals: Intervals) -> tuple[float, float]:
+    """Between two beats of one of so many devices: of one that is busy, at least; of one that is idle."""
+    least_s = devices * intervals.heartbeat_fleet
+    idle_s = max(intervals.heartbeat_idle, devices * intervals.heartbeat_fleet_idle)
+    return least_s, max(least_s, min(intervals.heartbeat_idle_most, idle_s))
+
+
 class Beats:
+    """`document` is the report that a beat carries."""
+
     def __init__(
         self,
         heartbeat: Heartbeat,
@@ -35,12 +46,15 @@ class Beats:
         self._clock = clock
         self._told: DeviceReport | None = None
         self._beaten_at = float("-inf")
-        self._least_s = 0.0  # between two beats of this device
+        self._least_s = self._most_s = 0.0  # between two beats of this device
         self._stirred = True
 
     def stir(self) -> None:
         """Something was read from a stream, or transferred."""
         self._stirred = True
+
+    def document(self) -> dict[str, Any]:
+        return replace(self._report(), within_s=self._most_s + self._intervals.heartbeat).as_document()
 
     def beat(self) -> Kind | None:
         """Look at both counters, and raise them if it is time. Returns a detected problem. Raises PyMongoError."""
@@ -51,17 +65,17 @@ class Beats:
         stirred, self._stirred = self._stirred, False
         before, problem = self._heartbeat.seen, None
         try:
+            self._least_s, self._most_s = spacing_s(self._count_devices(), self._intervals)
             problem = self._heartbeat.beat()
         finally:
             if self._heartbeat.seen == before:  # it was not raised
                 self._stirred = self._stirred or stirred
         if self._heartbeat.seen != before:
             self._told, self._beaten_at = report, self._clock()
-            self._least_s = self._count_devices() * self._intervals.heartbeat_fleet
         return problem
 
     def _is_due(self, report: DeviceReport) -> bool:
         passed_s = self._clock() - self._beaten_at
         if passed_s < self._least_s:
             return False
-        return self._stirred or passed_s >= self._intervals.heartbeat_idle or is_news(self._told, report)
+        return self._stirred or passed_s >= self._most_s or is_news(self._told, report)

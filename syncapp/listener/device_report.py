@@ -15,7 +15,7 @@ from syncapp.listener.headroom import Headroom
 from syncapp.listener.stream_reader import StreamStatus
 from syncapp.mirror.waiting import waiting
 from syncapp.models import RejectedChange
-from syncapp.store.devices import DeviceReport, headroom_of
+from syncapp.store.devices import DeviceReport, headroom_of, note_stopped
 from syncapp.store.instance import device_since
 from syncapp.store.stand_by import stand_bys
 
@@ -25,13 +25,15 @@ class ReportMaker:
 
     def __init__(
         self,
-        local: Database[Any],
+        databases: Mapping[Side, Database[Any]],
+        device: str,
         books: Books,
         headroom: Headroom,
         streams: Callable[[], Mapping[Side, StreamStatus]],
         rules_version: Callable[[], int | None],
     ) -> None:
-        self._local = local
+        self._local, self._atlas = databases[Side.LOCAL], databases[Side.ATLAS]
+        self._device = device
         self._books = books
         self._headroom = headroom
         self._streams = streams
@@ -51,6 +53,10 @@ class ReportMaker:
         self._conflicts, self._rejected = counts
         self._since = self._since or device_since(self._local)
         self._stand_by = stand_bys(self._local, self._books.lease.who.rpartition(":")[0])
+
+    def stopped(self) -> None:
+        """The session ends in order. Raises PyMongoError."""
+        note_stopped(self._atlas, self._device)
 
     def report(self) -> DeviceReport:
         figures, streams = self._books.figures(), self._streams()

@@ -19,6 +19,7 @@ from syncapp.listener.catching_up import catch_up
 from syncapp.listener.clock_watch import ClockWatch
 from syncapp.listener.device_report import ReportMaker
 from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.fleet import Fleet
 from syncapp.listener.following import Following
 from syncapp.listener.headroom import Headroom
 from syncapp.listener.intake import Intake
@@ -55,6 +56,7 @@ class Parts:
     books: Books
     report: ReportMaker
     headroom: Headroom
+    fleet: Fleet
     catch_up: Callable[[], None]
     lease_seconds: float  # between two renewals
 
@@ -93,7 +95,7 @@ def assemble(
     def rules_version() -> int | None:
         return following.rules.version if following.rules else None
 
-    reports_of = ReportMaker(local, books, headroom, readers.statuses, rules_version)
+    reports_of = ReportMaker(databases, device, books, headroom, readers.statuses, rules_version)
 
     def exclusions() -> Exclusions:
         return following.rules.exclusions if following.rules else Exclusions()
@@ -121,6 +123,7 @@ def assemble(
         books=books,
         report=reports_of,
         headroom=headroom,
+        fleet=Fleet(databases[Side.ATLAS], intervals),
         catch_up=partial(catch_up, local, device),
         lease_seconds=intervals.renewal(settings.sync_lease_duration / 1000),
     )

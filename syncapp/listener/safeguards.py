@@ -56,7 +56,7 @@ class Safeguards:
         self.loops = 0
         self.loop_at = 0.0  # seconds since 1970; 0: never
         local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
-        self.heartbeat = Heartbeat(local, atlas, device, lambda: report().as_document())
+        self.heartbeat = Heartbeat(local, atlas, device, lambda: self._beats.document())
         self._beats = Beats(self.heartbeat, report, partial(count_devices, atlas), intervals)
         self._loading = threading.Lock()
         self._halts_looked_at, self._at_rest = float("-inf"), False

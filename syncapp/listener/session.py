@@ -91,6 +91,7 @@ class Session:
             self._periodic("structural changes", 0.0, parts.structural.judge_next),
             self._periodic("heartbeat", every.heartbeat, parts.safeguards.beat),
             self._periodic("oplogs", every.books, parts.headroom.look_later),
+            self._periodic("devices", every.books, parts.fleet.copy_later),
         ]
 
     def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
@@ -136,6 +137,7 @@ class Session:
     def _write_last(self) -> None:
         self._parts.books.keep()
         self._mirror()
+        self._parts.report.stopped()
 
 
 def _start(threads: Iterable[Periodic]) -> None:

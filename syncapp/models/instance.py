@@ -47,7 +47,8 @@ class Instance(models.Model):
     stops = models.JSONField(default=dict, blank=True)
 
     class Meta:
-        verbose_name = "device"
+        verbose_name = "listener"
+        verbose_name_plural = "this device"
 
     def __str__(self) -> str:
         return self.instance_id

@@ -53,10 +53,14 @@ class DeviceReport:
     headroom_s: Mapping[str, float] = field(default_factory=dict)  # side → how long it may stay away
     stand_by: tuple[str, ...] = ()  # the listeners that would take over
     waiting_for: str = ""  # why it has not started to read the streams
+    within_s: float = 0.0  # the next report comes within this time, if nothing is wrong
+    stopped_at: dt.datetime | None = None  # its listener was stopped in order; by Atlas's clock
     format: int = FORMAT
 
     def as_document(self) -> dict[str, Any]:
-        return {stored: _plain(getattr(self, name)) for name, stored in _STORED.items()}
+        return {
+            stored: _plain(getattr(self, name)) for name, stored in _STORED.items() if name != "stopped_at"
+        }
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> DeviceReport:
@@ -73,14 +77,14 @@ _STORED = {
     "pull_lag_ms": "pullLagMs", "push_lag_ms": "pushLagMs", "pending": "pending", "conflicts": "conflicts",
     "rejected": "rejected", "halts": "halts", "local_stream": "localStream", "atlas_stream": "atlasStream",
     "clock_offset_ms": "clockOffsetMs", "rules_version": "rulesVersion", "headroom_s": "headroomSeconds",
-    "stand_by": "standBy", "waiting_for": "waitingFor",
+    "stand_by": "standBy", "waiting_for": "waitingFor", "within_s": "withinSeconds", "stopped_at": "stoppedAt",
 }  # fmt: skip
 _KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("at", "since", "started_at"), (dt.datetime,)),
+    **dict.fromkeys(("at", "since", "started_at", "stopped_at"), (dt.datetime,)),
     **dict.fromkeys(("version", "host", "local_stream", "atlas_stream", "waiting_for"), (str,)),
     **dict.fromkeys(("headroom_s",), (dict,)),
     **dict.fromkeys(("stand_by",), (list, tuple)),
-    "clock_offset_ms": (int, float),
+    **dict.fromkeys(("clock_offset_ms", "within_s"), (int, float)),
 }
 
 
@@ -160,6 +164,11 @@ def server_time(database: Database[Any]) -> dt.datetime:
     """Raises PyMongoError."""
     found: dt.datetime = database.client.admin.command("hello")["localTime"]
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def note_stopped(atlas: Database[Any], device: str) -> None:
+    """Its listener is stopped in order; the next report replaces this. Raises PyMongoError."""
+    atlas[DEVICES].update_one({"_id": device, **_IN_USE}, [{"$set": {"stoppedAt": "$$NOW"}}])
 
 
 def rename(atlas: Database[Any], device: str, name: str) -> bool:
