@@ -49,7 +49,9 @@ def show() -> Fleet:
     own = figures.device()
     if own is None:
         return Fleet(rows, as_of, problem, "")
-    if all(row.instance_id != own.instance_id for row in rows):  # it has not reported to Atlas yet, or was retired
+    if all(
+        row.instance_id != own.instance_id for row in rows
+    ):  # it has not reported to Atlas yet, or was retired
         rows.append(Device(instance_id=own.instance_id, seen_at=own.seen_at, copied_at=timezone.now()))
     return Fleet(rows, as_of, problem, own.instance_id)
 

@@ -7,6 +7,7 @@ from syncapp.admin import (  # noqa: F401
     beat,
     compared,
     conflict,
+    devices,
     exclusions,
     records,
     rejected,

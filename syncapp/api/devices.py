@@ -83,7 +83,9 @@ class DeviceList(serializers.Serializer):
 
 class DeviceIn(serializers.Serializer):
     name = Text(
-        "one line of at most 100 characters; empty: no name", allow_blank=True, max_length=service.LONGEST_NAME
+        "one line of at most 100 characters; empty: no name",
+        allow_blank=True,
+        max_length=service.LONGEST_NAME,
     )
 
 

@@ -12,9 +12,7 @@ from syncapp.models import Device
 from syncapp.store import devices
 from syncapp.store.devices import DeviceReport, server_time
 
-_COPIED = tuple(
-    one.name for one in fields(DeviceReport) if one.name not in ("at", "stopped_at", "format")
-)
+_COPIED = tuple(one.name for one in fields(DeviceReport) if one.name not in ("at", "stopped_at", "format"))
 _FIELDS = ("name", "seen_at", "stopped_at", "copied_at", *_COPIED)
 LONGEST = {"version": 100, "host": 300, "local_stream": 20, "atlas_stream": 20, "name": 100}
 LARGEST = 2**31 - 1  # of a column

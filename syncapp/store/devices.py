@@ -66,9 +66,8 @@ class DeviceReport:
     def of(cls, document: Mapping[str, Any]) -> DeviceReport:
         """Of any version: what is missing, or of another kind than expected, is unknown."""
         found = {name: document.get(stored) for name, stored in _STORED.items()}
-        known = {name: value for name, value in found.items() if _fits(name, value)}
-        if isinstance(known.get("stand_by"), list):
-            known["stand_by"] = tuple(map(str, known["stand_by"]))
+        known: dict[str, Any] = {name: value for name, value in found.items() if _fits(name, value)}
+        known["stand_by"] = tuple(map(str, known.get("stand_by", ())))
         return cls(**known)
 
 

@@ -84,8 +84,8 @@ class Command(SyncCommand):
             f"\nListener seen {seen} · local stream {snapshot.local_stream} · Atlas stream "
             f"{snapshot.atlas_stream} · {facts.queue_size} pending"
         )
-        for one in facts.headroom:
-            console.print(f"{one.side.capitalize()} oplog: {one.text}", markup=False)
+        for found in facts.headroom:
+            console.print(f"{found.side.capitalize()} oplog: {found.text}", markup=False)
         conflicts = figures["conflicts"]
         console.print(
             f"{conflicts['totalConflicts']:,} conflict{'s' * (conflicts['totalConflicts'] != 1)}, {conflicts['lastHour']} in the last hour\n"
