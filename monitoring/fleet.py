@@ -18,7 +18,7 @@ from syncapp.core.one_line import one_line
 from syncapp.models import Device, Instance
 from syncapp.services import devices as service
 
-LATE_S = 15.0  # that a report may be late
+LATE_S = 8.0  # that a report may be late
 SIDES = (("local", "local"), ("atlas", "Atlas"))
 
 

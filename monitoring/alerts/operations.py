@@ -123,8 +123,9 @@ def check_rule(row: AlertRule) -> None:
             )
         if isinstance(getattr(DEFAULT, field), int) and value != int(value):
             raise wrong_value(name, value, f"a whole number ({bounds.unit})")
-    both = bounds and row.threshold is not None and row.critical is not None
-    if both and bounds.worse(row.critical, row.threshold) != row.critical:
+    if bounds is None or row.threshold is None or row.critical is None:
+        return
+    if bounds.worse(row.critical, row.threshold) != row.critical:
         beyond = "less" if bounds.falling else "more"
         raise wrong_value("critical", row.critical, f"the threshold or {beyond} ({row.threshold:g})")
 
