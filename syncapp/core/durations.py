@@ -13,13 +13,11 @@ def duration(seconds: float) -> str:
 
 def long_duration(seconds: float) -> str:
     """3 d 4 h, 5 h 12 min, 7 min, 42 s: what one plans with."""
-    days, rest = divmod(int(seconds), 86_400)
-    hours, rest = divmod(rest, 3_600)
-    if days:
-        return f"{days:,} d {hours} h"
-    if hours:
-        return f"{hours} h {rest // 60} min"
-    return f"{rest // 60} min" if rest >= 120 else f"{int(seconds)} s"
+    for unit, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60)):
+        if seconds >= size:
+            whole, rest = divmod(int(seconds), size)
+            return f"{whole:,} {unit} {rest // part} {smaller}" if rest // part else f"{whole:,} {unit}"
+    return f"{seconds // 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def pace_text(rate: float | None, seconds_left: float | None) -> str:

@@ -28,6 +28,7 @@ def everything(db: None) -> None:
     exclude("temp_*")
     set_rule("bills", {"required": ["total"]})
     rows.device()
+    rows.fleet_device()
     rows.token()
     rows.rejected(other_id="5", other_document='{"_id": 5}')
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=5)

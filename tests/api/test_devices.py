@@ -124,7 +124,7 @@ def test_a_device_that_is_away_says_how_long_its_history_lasts() -> None:
     now = timezone.now()
     away = {"copied_at": now, "headroom_s": {"local": 1, "atlas": 7 * 3600 + 30}}
     (text, *_) = texts(row(seen_at=now - dt.timedelta(hours=4), **away))
-    assert text == "not seen for 4 h, its history lasts for 3 h 0 min more"
+    assert text == "not seen for 4 h, its history lasts for 3 h more"
     (text, *_) = texts(row(seen_at=now - dt.timedelta(hours=8), **away))
     assert text == "not seen for 8 h, its history is lost"
     assert texts(row(seen_at=now - dt.timedelta(seconds=20))) == []
