@@ -148,6 +148,11 @@ def registered(atlas: Database[Any]) -> list[str]:
     return [str(one["_id"]) for one in atlas[DEVICES].find(_IN_USE, {"_id": 1})]
 
 
+def is_known(atlas: Database[Any], device: str) -> bool:
+    """Also if it is retired. Raises PyMongoError."""
+    return atlas[DEVICES].find_one({"_id": device}, {"_id": 1}) is not None
+
+
 def unregister(atlas: Database[Any], device: str) -> None:
     """Raises PyMongoError."""
     atlas[DEVICES].delete_one({"_id": device})
