@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from monitoring import safety, stuck
+from monitoring import headroom, safety, stuck
+from monitoring.headroom import HeadroomFacts
 from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import SafetyFacts
 from monitoring.stuck import StuckFacts
@@ -80,6 +81,7 @@ class Facts:
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
     safety: SafetyFacts = field(default_factory=SafetyFacts)
     stuck: tuple[StuckFacts, ...] = ()
+    headroom: tuple[HeadroomFacts, ...] = ()
     beat_silent_s: float | None = None  # since the last periodic task; None: nobody has waited for one yet
 
 
@@ -120,6 +122,7 @@ def assess(facts: Facts, limits: Thresholds = DEFAULT, now: datetime | None = No
     # Halts are stored beside the data, also without a running listener
     reasons += safety.reasons(facts.safety, limits, pulls=facts.enabled)
     reasons += _beat(facts, limits)
+    reasons += headroom.reasons(facts.headroom, limits)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
     ordered = sorted(reasons, key=lambda r: -r.status.exit_code)
     unknown = _OF_THE_LISTENER if facts.start is not None or _is_silent(facts, limits) else frozenset()

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from monitoring import figures
 from monitoring.facts import Snapshot, take_snapshot
 from monitoring.health import Status
-from syncapp.models import RejectedChange
+from syncapp.models import Device, RejectedChange
 from syncapp.models.choices import Direction
 
 OUTCOMES = ("succeeded", "failed", "skipped")
@@ -38,6 +38,8 @@ class SyncCollector(Collector):
         yield from _state(snapshot)
         yield from _streams(snapshot)
         yield from _safety(snapshot)
+        yield from _headroom(snapshot)
+        yield from _devices(snapshot)
 
     def describe(self) -> Iterator[Metric]:
         """Empty: registering must not query the database."""
@@ -181,6 +183,28 @@ def _safety(snapshot: Snapshot) -> Iterator[Metric]:
     }
     for name, (text, value) in gauges.items():
         yield GaugeMetricFamily(name, text, value=float(value))
+
+
+def _headroom(snapshot: Snapshot) -> Iterator[Metric]:
+    found = GaugeMetricFamily(
+        "isthmus_oplog_headroom_seconds",
+        "How long a side may be away before its history is lost",
+        labels=["side"],
+    )
+    for one in snapshot.facts.headroom:
+        if one.seconds is not None:
+            found.add_metric([one.side], one.seconds)
+    yield found
+
+
+def _devices(snapshot: Snapshot) -> Iterator[Metric]:
+    """Of the whole fleet, as this device has copied it: no label for each device, whose number has no bound."""
+    yield GaugeMetricFamily("isthmus_devices", "Devices of this Atlas database", value=Device.objects.count())
+    yield GaugeMetricFamily(
+        "isthmus_devices_not_seen",
+        "Other devices that have not been seen for long",
+        value=len(snapshot.notices),
+    )
 
 
 def exposition() -> bytes:

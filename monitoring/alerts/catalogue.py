@@ -14,13 +14,22 @@ WARNING, CRITICAL = Alert.Severity.WARNING, Alert.Severity.CRITICAL
 
 @dataclass(frozen=True)
 class Bounds:
-    """Fields of `Thresholds` that an operator may change. `per_unit`: what a unit is there."""
+    """Fields of `Thresholds` that an operator may change. `per_unit`: what a unit is there. `falling`: less is worse."""
 
     unit: str
     warning: str
     critical: str = ""
     per_unit: float = 1
     lowest: float = 0
+    falling: bool = False
+
+    def worse(self, one: float, other: float) -> float:
+        return min(one, other) if self.falling else max(one, other)
+
+    def said(self, threshold: float | None, critical: float | None) -> list[str]:
+        first, second = ("below", "critical below") if self.falling else ("from", "critical above")
+        parts = [f"{first} {threshold:g}"] if threshold is not None else []
+        return parts + ([f"{second} {critical:g}"] if critical is not None else [])
 
     @property
     def defaults(self) -> tuple[float, float | None]:
@@ -68,5 +77,7 @@ DEFAULTS = {one.code: one for one in (
     Default(Code.RUN_PAUSED, HOUR, WARNING, "An operator has paused a comparison of both sides", "Resume or cancel it: manage.py sync_runs, or its page"),
     Default(Code.DIFFERENCES, 0, None, "A comparison found documents that differ", "See why on the page Compared collections; then run manage.py sync_verify --repair", Bounds("documents", "differing_warning", "differing_critical")),
     Default(Code.BEAT, 30, CRITICAL, "Periodic tasks are not carried out", "Start beat, and a worker for the queue maintenance", Bounds("s", "beat_silent_s", lowest=15)),
+    Default(Code.HEADROOM, 10 * MINUTE, None, "An oplog is written so fast that a device which is away for so long loses its history: it has to compare everything then", "Make the oplog larger: manage.py sync_doctor says the command", Bounds("h", "headroom_warning_s", "headroom_critical_s", per_unit=HOUR, falling=True)),
+    Default(Code.UNSEEN, 0, WARNING, "Another device has not reported to Atlas for long", "Look whether it is switched on and reaches Atlas; manage.py sync_devices retire forgets one that is gone", Bounds("min", "device_unseen_s", per_unit=MINUTE, lowest=2)),
 )}
 # fmt: on

@@ -123,14 +123,17 @@ def check_rule(row: AlertRule) -> None:
             )
         if isinstance(getattr(DEFAULT, field), int) and value != int(value):
             raise wrong_value(name, value, f"a whole number ({bounds.unit})")
-    if row.threshold is not None and row.critical is not None and row.critical < row.threshold:
-        raise wrong_value("critical", row.critical, f"the threshold or more ({row.threshold:g})")
+    if bounds is None or row.threshold is None or row.critical is None:
+        return
+    if bounds.worse(row.critical, row.threshold) != row.critical:
+        beyond = "less" if bounds.falling else "more"
+        raise wrong_value("critical", row.critical, f"the threshold or {beyond} ({row.threshold:g})")
 
 
 def _said(rule: Rule) -> str:
     parts = [f"for {rule.for_s:g} s" if rule.enabled else "off"]
-    parts += [f"from {rule.threshold:g}"] if rule.threshold is not None else []
-    parts += [f"critical above {rule.critical:g}"] if rule.critical is not None else []
+    if rule.default.bounds:
+        parts += rule.default.bounds.said(rule.threshold, rule.critical)
     return ", ".join(parts)
 
 

@@ -8,6 +8,7 @@ from syncapp.admin import (  # noqa: F401
     collection_rules,
     compared,
     conflict,
+    devices,
     exclusions,
     records,
     rejected,

@@ -93,7 +93,7 @@ class AlertRuleIn(serializers.Serializer):
     threshold = Number(
         "a number that the rule's unit allows", required=False, allow_null=True, min_value=0, max_value=1e9
     )
-    critical = Number("the threshold or more", required=False, allow_null=True, min_value=0, max_value=1e9)
+    critical = Number("the threshold or worse", required=False, allow_null=True, min_value=0, max_value=1e9)
     enabled = Boolean(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from syncapp.api.compared import Compared
 from syncapp.api.conflict_statistics import ConflictStatistics
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
 from syncapp.api.definitions import Definitions
-from syncapp.api.devices import Devices
+from syncapp.api.devices import DeviceOne, Devices
 from syncapp.api.doctor import Doctor
 from syncapp.api.exclusions import Exclusions
 from syncapp.api.explain import Explain
@@ -85,6 +85,7 @@ sync = [
     path("alerts/<int:pk>/silence", AlertSilence.as_view(), name="sync-alert-silence"),
     path("explain", Explain.as_view(), name="sync-explain"),
     path("devices", Devices.as_view(), name="sync-devices"),
+    path("devices/<str:device>", DeviceOne.as_view(), name="sync-device"),
 ]
 
 # The schema is public; the data is not

@@ -1,4 +1,4 @@
-"""What the active listener tells of itself: figures for Django's database, and for other devices' operators."""
+"""What the active listener tells of itself: figures for Django's database."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from syncapp.core.clock import now_ms
 from syncapp.core.values import Side
 from syncapp.listener import status
 from syncapp.listener.clock_watch import ClockWatch
 from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.headroom import Headroom
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.refused import Refused
@@ -34,6 +34,7 @@ class Books:
     clock: ClockWatch
     safeguards: Safeguards
     refused: Refused
+    headroom: Headroom
     dispatcher: Dispatcher
     streams: Callable[[], Mapping[Side, StreamStatus]]
     waiting_for: str = ""  # why the streams are not read yet
@@ -45,7 +46,7 @@ class Books:
 
     def keep(self) -> None:
         """Raises DatabaseError: then nothing is lost, and it is repeated later."""
-        figures = self._figures()
+        figures = self.figures()
         counted = self.metrics.take()
         try:
             counted.flush()
@@ -54,18 +55,7 @@ class Books:
             raise
         self._publisher.publish(figures, self.streams())
 
-    def about(self) -> dict[str, Any]:
-        """The information about this device for other devices' operators, stored in Atlas."""
-        figures = self._figures()
-        return {
-            "host": self.lease.who,
-            "pending": figures.queue_size,
-            "pullLagMs": figures.pull_lag_ms,
-            "pushLagMs": figures.push_lag_ms,
-            "clockOffsetMs": figures.clock_offset_ms,
-        }
-
-    def _figures(self) -> status.ListenerFigures:
+    def figures(self) -> status.ListenerFigures:
         now = self.clock.to_atlas_time(now_ms())
         queue = self.dirty.figures()
         lags = {side: 0 if oldest is None else max(0, now - oldest) for side, oldest in queue.oldest.items()}
@@ -85,6 +75,7 @@ class Books:
             loops=self.safeguards.loops,
             loop_at=self.safeguards.loop_at,
             refused=self.refused.found,
+            headroom={side.value: one.as_document() for side, one in self.headroom.found.items()},
             stuck=[one.as_document() for one in self.dispatcher.stuck.of(self.dirty, time.time())],
             stops=self.dispatcher.watch.stops(),
         )

@@ -19,6 +19,7 @@ from syncapp.core.changes import Change, Found, Pulse
 from syncapp.core.clock import now_ms
 from syncapp.core.scope import Scope
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
+from syncapp.listener.beats import Beats
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.structural_queue import Pending
 from syncapp.mongo.errors import SyncError, TransientError, translate
@@ -29,6 +30,7 @@ from syncapp.safety.loop_guard import LoopGuard
 from syncapp.safety.mass_deletes import Count, Limit, Loss, MassDeletes
 from syncapp.safety.structural import Judge
 from syncapp.store.answered import Answered, is_answered, load_answered
+from syncapp.store.devices import DeviceReport, count_devices
 from syncapp.store.halts import DETAILS, Answer, Halt, Kind, load_halts, raise_halt, samples_of
 from syncapp.store.heartbeat import Heartbeat
 from syncapp.store.rejected import note_emptied
@@ -60,7 +62,7 @@ class Safeguards:
         settings: SyncSettings,
         databases: dict[Side, Database[Any]],
         device: str,
-        about: Callable[[], Mapping[str, Any]],
+        report: Callable[[], DeviceReport],
         intervals: Intervals,
         scope: Callable[[], Scope] = Scope,
     ) -> None:
@@ -68,7 +70,9 @@ class Safeguards:
         self.halts: tuple[Halt, ...] = ()
         self.loops = 0
         self.loop_at = 0.0  # seconds since 1970; 0: never
-        self.heartbeat = Heartbeat(databases[Side.LOCAL], databases[Side.ATLAS], device, about)
+        local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
+        self.heartbeat = Heartbeat(local, atlas, device, lambda: self._beats.document())
+        self._beats = Beats(self.heartbeat, report, partial(count_devices, atlas), intervals)
         self._loading = threading.Lock()
         self._halts_looked_at, self._at_rest = float("-inf"), False
         self._intervals = intervals
@@ -112,8 +116,8 @@ class Safeguards:
         return True
 
     def beat(self) -> None:
-        """Raise the heartbeat. Raises Halted, or PyMongoError."""
-        kind = self.heartbeat.beat()
+        """Look at the heartbeat, and raise it if it is time. Raises Halted, or PyMongoError."""
+        kind = self._beats.beat()
         if kind is not None:
             self._halt_device(kind)
             raise Halted(DETAILS[kind])
@@ -121,7 +125,7 @@ class Safeguards:
     def _look(self) -> None:
         self._load_halts()
         if not any(halt.whole_device for halt in self.halts):
-            kind = self.heartbeat.beat()
+            kind = self._beats.beat()
             if kind is not None:
                 self._halt_device(kind)
 
@@ -277,15 +281,19 @@ class Safeguards:
 
     # Loops
 
-    def changed(self, changes: Iterable[Found]) -> None:
+    def changed(self, changes: Sequence[Found]) -> None:
         """These changes were read."""
+        if any(not isinstance(change, Pulse) for change in changes):
+            self._beats.stir()
         with self._guarding:
             for change in changes:
                 if isinstance(change, Change):
                     self._guard.changed(change.key, change.fact)
 
-    def moved(self, keys: Iterable[DocumentKey]) -> None:
+    def moved(self, keys: Sequence[DocumentKey]) -> None:
         """These keys were transferred."""
+        if keys:
+            self._beats.stir()
         with self._guarding:
             looping = [key for key in keys if self._guard.moved(key)]
         for key in looping:

@@ -74,6 +74,7 @@ class Session:
             self._periodic("book-keeping", every.books, parts.books.keep),
             self._periodic("mirrors", every.mirror, self._mirror),
             self._periodic("catching up", every.catch_up, parts.catch_up),
+            self._periodic("what waits", every.waiting, parts.report.look),
         ]
 
     def _others(self) -> list[Periodic]:
@@ -89,6 +90,8 @@ class Session:
             self._periodic("halts", every.halts, self._look_at_halts),
             self._periodic("structural changes", 0.0, parts.structural.judge_next),
             self._periodic("heartbeat", every.heartbeat, parts.safeguards.beat),
+            self._periodic("oplogs", every.books, parts.headroom.look_later),
+            self._periodic("devices", every.books, parts.fleet.copy_later),
         ]
 
     def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
@@ -134,6 +137,7 @@ class Session:
     def _write_last(self) -> None:
         self._parts.books.keep()
         self._mirror()
+        self._parts.report.stopped()
 
 
 def _start(threads: Iterable[Periodic]) -> None:

@@ -36,6 +36,7 @@ class ListenerFigures:
     stops: list[Stop] = field(default_factory=list)  # of broker and workers
     refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
     stuck: list[dict[str, Any]] = field(default_factory=list)  # changes that cannot be transferred
+    headroom: Mapping[str, Any] = field(default_factory=dict)  # side → how long it may be away
 
 
 class Publisher:
@@ -76,6 +77,7 @@ def _values(figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> d
         "waiting_for": figures.waiting_for,
         "refused": dict(figures.refused),
         "stuck": figures.stuck,
+        "headroom": dict(figures.headroom),
         "stops": _stops(figures, streams),
         "clock_warning": figures.clock_warning,
         "halts": figures.halts,

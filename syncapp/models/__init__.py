@@ -10,6 +10,7 @@ from syncapp.models.collection_rule import CollectionRule
 from syncapp.models.compared_collection import ComparedCollection
 from syncapp.models.comparison_run import ComparisonRun
 from syncapp.models.conflict import Conflict
+from syncapp.models.device import Device
 from syncapp.models.excluded_collection import ExcludedCollection
 from syncapp.models.instance import Instance
 from syncapp.models.listener_start import ListenerStart
@@ -30,6 +31,7 @@ __all__ = [
     "ComparedCollection",
     "ComparisonRun",
     "Conflict",
+    "Device",
     "ExcludedCollection",
     "Instance",
     "ListenerStart",

@@ -30,6 +30,7 @@ def everything(db: None) -> None:
     set_rule("bills", {"required": ["total"]})
     collection_rules.set_rule({"pattern": "orders", "maskedFields": ["status"], "urgency": "first"})
     rows.device()
+    rows.fleet_device()
     rows.token()
     rows.rejected(other_id="5", other_document='{"_id": 5}')
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=5)

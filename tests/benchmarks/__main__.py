@@ -15,6 +15,7 @@ from tests.benchmarks.devices import fleet
 from tests.benchmarks.distance import distance
 from tests.benchmarks.drain import tell
 from tests.benchmarks.first_run import first_run
+from tests.benchmarks.heartbeats import heartbeats
 from tests.benchmarks.idle import idle
 from tests.benchmarks.latency import latencies
 from tests.benchmarks.options import GROUPS, Options, read_options
@@ -110,6 +111,10 @@ def _streams(group: str, servers: World, options: Options, results: Results) -> 
     results.streams += streams(servers, options.streams, options.stream_seconds)
 
 
+def _heartbeats(group: str, servers: World, options: Options, results: Results) -> None:
+    results.heartbeats += heartbeats(servers, options.beating, 2 * options.stream_seconds)
+
+
 def _first_run(group: str, servers: World, options: Options, results: Results) -> None:
     results.first_runs.append(first_run(servers, options.documents))
 
@@ -142,6 +147,7 @@ MEASURES: dict[str, Measure] = {
     "distance": _distance,
     "devices": _devices,
     "streams": _streams,
+    "heartbeats": _heartbeats,
     "first-run": _first_run,
     "idle": _idle,
     "profile": _profile,

@@ -54,7 +54,7 @@ def times(value: float | None) -> str:
 def all_tables(results: Results) -> list[Table]:
     makers: list[Callable[[Results], Table]] = [
         drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
-        stream_table, growth_table, first_run_table, idle_table, memory_table, unique_table, part_table, step_table,
+        stream_table, heartbeat_table, growth_table, first_run_table, idle_table, memory_table, unique_table, part_table, step_table,
     ]  # fmt: skip
     return [table for table in (make(results) for make in makers) if table.rows]
 
@@ -214,6 +214,25 @@ def stream_table(results: Results) -> Table:
         "streams", "one stream, a second", "an event alone", "an event of a backlog", "another device's heartbeat",
     )  # fmt: skip
     return Table("Streams on Atlas, µs of its CPU (events: for each stream)", head, rows)
+
+
+def heartbeat_table(results: Results) -> Table:
+    rows = []
+    for count in sorted({one.devices for one in results.heartbeats}):
+        several = [one for one in results.heartbeats if one.devices == count]
+        share = 1 / several[0].seconds
+        cells = (
+            median(one.quiet for one in several),
+            median(one.each_look for one in several),
+            median(one.each_look_beats * share for one in several),
+            median(one.now for one in several),
+            median(one.now_beats * share for one in several),
+        )
+        rows.append((number(count), *(number(cell, 2) for cell in cells)))
+    head = (
+        "idle devices", "their streams", "+ a beat at each look", "beats a second", "+ beats as they are", "beats a second",
+    )  # fmt: skip
+    return Table("Heartbeats of idle devices, % of one core of Atlas", head, rows)
 
 
 def growth_table(results: Results) -> Table:

@@ -22,6 +22,7 @@ from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
+from syncapp.store.devices import DeviceReport
 from tests.support.dirty import bring, key
 
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
@@ -38,7 +39,7 @@ class Listener:
         self.client = reports.connect(url)
         self.dirty = DirtyKeys()
         self.sent: list[Batch] = []
-        guards = Safeguards(settings, {Side.LOCAL: local, Side.ATLAS: atlas}, "device", dict, USUAL)
+        guards = Safeguards(settings, {Side.LOCAL: local, Side.ATLAS: atlas}, "device", DeviceReport, USUAL)
         reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
         self.dispatcher = Dispatcher(
             settings,

@@ -23,6 +23,7 @@ from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
 from syncapp.safety.loop_guard import LIMIT
+from syncapp.store.devices import DeviceReport
 
 KEY = document_key("orders", bson.encode({"_id": 1}))
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
@@ -32,7 +33,7 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
     local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], redis_server: Redis
 ) -> None:
     settings = load({"CELERY_BROKER_URL": redis_server.url})
-    guards = Safeguards(settings, {Side.LOCAL: local_db, Side.ATLAS: atlas_db}, "device", dict, USUAL)
+    guards = Safeguards(settings, {Side.LOCAL: local_db, Side.ATLAS: atlas_db}, "device", DeviceReport, USUAL)
     client = reports.connect(redis_server.url)
     dirty, metrics = DirtyKeys(), MetricsBuffer()
     intake = Intake(dirty, guards, metrics, 100, pytest.fail)

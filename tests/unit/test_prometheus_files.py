@@ -55,6 +55,7 @@ def test_every_metric_that_is_named_is_exported_with_those_labels(path: Path) ->
 
 @pytest.mark.django_db
 def test_every_metric_is_shown_in_the_dashboard() -> None:
+    rows.device()
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=1)
     shown = set(re.findall(r"isthmus_\w+", " ".join(expressions(DASHBOARD))))
     assert set(exported()) - shown == set()

@@ -56,6 +56,10 @@
     const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` },
       reason.link ? el("a", { href: reason.link }, ...withCode(reason.text).childNodes, el("i", {}, " →")) : withCode(reason.text),
       el("a", { class: "ist-runbook", href: reason.runbook }, "What to do")));
+    // Of other devices: without effect on this one's health
+    for (const notice of data.notices) {
+      lines.push(el("li", {}, el("a", { href: notice.link }, el("span", {}, notice.text), el("i", {}, " →")), el("a", { class: "ist-runbook", href: notice.runbook }, "What to do")));
+    }
     if (data.lastError) lines.push(el("li", { class: "is-degraded" }, el("span", {}, data.lastError)));
     if (!data.enabled && !data.paused && !data.notStarted) {
       lines.push(el("li", {}, withCode(root.dataset.operate
@@ -158,6 +162,11 @@
       ["Error rate, last hour", `${data.errorRate.toFixed(1)} %`, `${number(data.errors.failed)} of ${number(data.errors.processed)} changes`, level("errorRate")],
       ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "to retry or discard"],
     ];
+    for (const [side, name] of [["local", "Local oplog lasts for"], ["atlas", "Atlas's oplog lasts for"]]) {
+      const found = data.headroom[side];
+      const tone = { critical: "bad", degraded: "warn" }[data.headroomLevels[side]] || "";
+      cards.push([name, el("span", { title: found ? found.text : "" }, found ? found.short : "–"), found ? "a device may be offline for so long" : "not measured yet", tone]);
+    }
     part("cards").replaceChildren(...cards.map(([name, value, note, tone]) =>
       el("dl", { class: "ist-card" }, el("dt", {}, name), el("dd", { class: tone || "" }, value), note ? el("small", {}, note) : null)));
   }

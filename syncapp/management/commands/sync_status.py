@@ -77,11 +77,15 @@ class Command(SyncCommand):
         console.print(f"[bold {COLOURS[health.status]}]{health.status}[/]  {health.message}")
         for reason in health.reasons:
             console.print(f"  [{COLOURS[reason.status]}]{reason.status}[/]  {escape(reason.text)}")
+        for notice in snapshot.notices:
+            console.print(f"  [yellow]notice[/]  {escape(notice.text)}")
         seen = "never" if facts.silent_s is None else f"{duration(facts.silent_s)} ago"
         console.print(
             f"\nListener seen {seen} · local stream {snapshot.local_stream} · Atlas stream "
             f"{snapshot.atlas_stream} · {facts.queue_size} pending"
         )
+        for found in facts.headroom:
+            console.print(f"{found.side.capitalize()} oplog: {found.text}", markup=False)
         conflicts = figures["conflicts"]
         console.print(
             f"{conflicts['totalConflicts']:,} conflict{'s' * (conflicts['totalConflicts'] != 1)}, {conflicts['lastHour']} in the last hour\n"
