@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import Instance
 
@@ -40,13 +41,24 @@ class DeviceOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class DeviceList(serializers.Serializer):
+ORDERS = {"seenAt": "seen_at", "instanceId": "instance_id"}
+
+
+class DeviceQuery(PageQuery):
+    ordering = ordering(ORDERS)
+
+
+class DeviceList(Page):
     results = DeviceOut(many=True)
 
 
-@extend_schema_view(get=extend_schema(responses=DeviceList, tags=["records"]))
+@extend_schema_view(get=extend_schema(
+        operation_id="list_devices", parameters=[DeviceQuery], responses=DeviceList, tags=["records"]
+    ))
 class Devices(SyncView):
     """The device's listener as last reported."""
 
+    asks = {"GET": DeviceQuery}
+
     def get(self, request: Request) -> Response:
-        return Response({"results": DeviceOut(Instance.objects.order_by("-seen_at"), many=True).data})
+        return Response(page_of(self, Instance.objects.order_by("-seen_at", "pk"), DeviceOut, ORDERS))

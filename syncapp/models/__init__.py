@@ -5,11 +5,13 @@ from syncapp.models.alert_channel import AlertChannel
 from syncapp.models.alert_message import AlertMessage
 from syncapp.models.alert_rule import AlertRule
 from syncapp.models.alert_watch import AlertWatch
+from syncapp.models.api_token import ApiToken
 from syncapp.models.audit import AuditEntry
 from syncapp.models.compared_collection import ComparedCollection
 from syncapp.models.comparison_run import ComparisonRun
 from syncapp.models.conflict import Conflict
 from syncapp.models.excluded_collection import ExcludedCollection
+from syncapp.models.idempotency_key import IdempotencyKey
 from syncapp.models.instance import Instance
 from syncapp.models.listener_start import ListenerStart
 from syncapp.models.metrics import MetricMinute, ProcessingTime
@@ -24,11 +26,13 @@ __all__ = [
     "AlertMessage",
     "AlertRule",
     "AlertWatch",
+    "ApiToken",
     "AuditEntry",
     "ComparedCollection",
     "ComparisonRun",
     "Conflict",
     "ExcludedCollection",
+    "IdempotencyKey",
     "Instance",
     "ListenerStart",
     "MetricMinute",
