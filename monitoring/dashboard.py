@@ -17,7 +17,7 @@ from syncapp.conf.settings import get_settings
 from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
-from syncapp.services.roles import may_operate
+from syncapp.services.roles import may_operate, may_see_bodies
 
 MINUTES_SHOWN = 30
 CONFLICTS_SHOWN = 5
@@ -29,7 +29,7 @@ def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     return {
         **context,
         "title": "Dashboard",
-        "live": live_figures(),
+        "live": live_figures(may_see_bodies(request.user)),
         "may_operate": may_operate(request.user),
     }
 
@@ -54,7 +54,8 @@ def _short(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def live_figures() -> dict[str, Any]:
+def live_figures(bodies: bool) -> dict[str, Any]:
+    """`bodies`: with the documents of the latest conflicts."""
     snapshot = take_snapshot()
     now, instance, switches, facts = snapshot.at, snapshot.instance, snapshot.switches, snapshot.facts
     hour = figures.totals(now - figures.HOUR)
@@ -90,7 +91,7 @@ def live_figures() -> dict[str, Any]:
         "waiting": waiting().count(),
         "halted": [{"detail": halt.detail, "answer": halt.answer} for halt in snapshot.facts.safety.halts],
         "directions": _directions(snapshot, hour),
-        "conflicts": [_conflict(row) for row in _latest_conflicts()],
+        "conflicts": [_conflict(row) for row in _latest_conflicts(bodies)],
     }
 
 
@@ -136,7 +137,7 @@ def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
     return series
 
 
-def _latest_conflicts() -> list[Any]:
+def _latest_conflicts(with_bodies: bool) -> list[Any]:
     """Without the bodies of those that are too long to be rendered every two seconds."""
     bodies = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
     rows: list[Any] = list(
@@ -144,7 +145,7 @@ def _latest_conflicts() -> list[Any]:
             :CONFLICTS_SHOWN
         ]
     )
-    small = [row.pk for row in rows if row.size <= LONGEST_SHOWN]
+    small = [row.pk for row in rows if with_bodies and row.size <= LONGEST_SHOWN]
     versions = Conflict.objects.filter(pk__in=small).values_list("pk", "local_document", "atlas_document")
     by_pk = {pk: (local, atlas) for pk, local, atlas in versions}
     for row in rows:

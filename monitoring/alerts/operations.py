@@ -13,6 +13,7 @@ from monitoring.alerts.outbox import EXPIRES
 from monitoring.alerts.rules import Rule, current_rules, rule_of
 from monitoring.limits import DEFAULT
 from monitoring.values import Code
+from syncapp.conf.settings import get_settings
 from syncapp.models import Alert, AlertMessage, AlertRule
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.errors import NotFound, NotPossible, wrong_value
@@ -21,7 +22,6 @@ State = Alert.State
 LONGEST_FOR_S = 604_800.0  # a week
 LONGEST_SILENCE = timedelta(days=366)
 HIGHEST = 1e9
-KEEP = timedelta(days=90)  # alerts that are over, with their messages
 KEEP_MESSAGES = timedelta(days=7)
 
 
@@ -146,8 +146,8 @@ def _said(rule: Rule) -> str:
 
 def prune() -> int:
     """Forget what is long over. Raises DatabaseError."""
-    now = timezone.now()
-    alerts, _ = Alert.objects.filter(resolved_at__lt=now - KEEP).delete()
+    now, keep = timezone.now(), timedelta(days=get_settings().sync_keep_alerts_days)
+    alerts, _ = Alert.objects.filter(resolved_at__lt=now - keep).delete()
     messages, _ = AlertMessage.objects.filter(
         created_at__lt=now - max(KEEP_MESSAGES, EXPIRES * 2), alert__isnull=True
     ).delete()

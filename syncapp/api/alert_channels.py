@@ -88,7 +88,9 @@ class SentOut(serializers.Serializer):
 
 
 @extend_schema_view(
-    get=extend_schema(operation_id="list_alert_channels", parameters=[ChannelQuery], responses=ChannelList, tags=["alerts"]),
+    get=extend_schema(
+        operation_id="list_alert_channels", parameters=[ChannelQuery], responses=ChannelList, tags=["alerts"]
+    ),
     post=extend_schema(request=ChannelIn, responses={201: ChannelOut}, tags=["alerts"]),
 )
 class Channels(SyncView):

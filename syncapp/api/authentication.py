@@ -22,7 +22,7 @@ class TokenOfRole(TokenAuthentication):
     same address, which may be a proxy's, are not: a key is too long to be guessed."""
 
     def authenticate(self, request: Request) -> Any:
-        self.address = address_of(request)  # type: ignore[arg-type]
+        self.address = address_of(request)
         try:
             return super().authenticate(request)
         except AuthenticationFailed:

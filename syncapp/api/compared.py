@@ -31,7 +31,12 @@ class ComparedOut(serializers.ModelSerializer):
         fields = ("collection", "inSyncAsOf", "differing", "documents", "comparedAt", "run")
 
 
-ORDERS = {"collection": "collection", "inSyncAsOf": "as_of", "differing": "differing", "comparedAt": "compared_at"}
+ORDERS = {
+    "collection": "collection",
+    "inSyncAsOf": "as_of",
+    "differing": "differing",
+    "comparedAt": "compared_at",
+}
 
 
 class ComparedQuery(PageQuery):

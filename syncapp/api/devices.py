@@ -52,9 +52,11 @@ class DeviceList(Page):
     results = DeviceOut(many=True)
 
 
-@extend_schema_view(get=extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="list_devices", parameters=[DeviceQuery], responses=DeviceList, tags=["records"]
-    ))
+    )
+)
 class Devices(SyncView):
     """The device's listener as last reported."""
 

@@ -20,7 +20,11 @@ LONGEST_ID = 8_000  # characters: the web server takes lines of 8,190 (gunicorn.
 
 class DocumentQuery(serializers.Serializer):
     collection = CollectionName()
-    id = Name("an _id in extended JSON", max_length=LONGEST_ID, help_text='Extended JSON, such as 5 or "a" with its quotes')
+    id = Name(
+        "an _id in extended JSON",
+        max_length=LONGEST_ID,
+        help_text='Extended JSON, such as 5 or "a" with its quotes',
+    )
 
 
 class WhyOut(serializers.Serializer):

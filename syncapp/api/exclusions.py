@@ -48,7 +48,10 @@ class ExclusionList(Page):
 
 @extend_schema_view(
     get=extend_schema(
-        operation_id="list_exclusions", parameters=[ExclusionQuery], responses=ExclusionList, tags=["exclusions"]
+        operation_id="list_exclusions",
+        parameters=[ExclusionQuery],
+        responses=ExclusionList,
+        tags=["exclusions"],
     ),
     post=extend_schema(request=ExclusionIn, responses={201: ExclusionAdded}, tags=["exclusions"]),
     delete=extend_schema(

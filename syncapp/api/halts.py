@@ -48,7 +48,9 @@ class AnswerIn(serializers.Serializer):
     answer = Text(allowed="one of the halt's answers, as GET halts lists them")
 
 
-@extend_schema_view(get=extend_schema(operation_id="list_halts", parameters=[HaltQuery], responses=HaltList, tags=["halts"]))
+@extend_schema_view(
+    get=extend_schema(operation_id="list_halts", parameters=[HaltQuery], responses=HaltList, tags=["halts"])
+)
 class Halts(SyncView):
     """Halted transfers, and the possible answers."""
 

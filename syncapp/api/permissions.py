@@ -44,7 +44,9 @@ class RecordAccess(BasePermission):
 
 
 class BodyAccess(BasePermission):
-    message = "This needs the permission to see documents (syncapp.see_bodies), which the group Operators has."
+    message = (
+        "This needs the permission to see documents (syncapp.see_bodies), which the group Operators has."
+    )
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return may_see_bodies(request.user)

@@ -18,7 +18,17 @@ from syncapp.models.choices import Direction
 
 AUDIT_ORDERS = {"at": "at", "action": "action", "user": "user__username"}
 MINUTE_ORDERS = {"minute": "minute", "direction": "direction", "processed": "processed", "failed": "failed"}
-FIGURES = ("processed", "succeeded", "failed", "skipped", "inserts", "updates", "replaces", "deletes", "conflicts")
+FIGURES = (
+    "processed",
+    "succeeded",
+    "failed",
+    "skipped",
+    "inserts",
+    "updates",
+    "replaces",
+    "deletes",
+    "conflicts",
+)
 
 
 class AuditQuery(PageQuery):
@@ -36,7 +46,9 @@ class AuditOut(serializers.ModelSerializer):
     typedBy = serializers.CharField(source="typed_by", help_text="Of a command: the operating-system user")
     token = serializers.CharField(help_text="The API token, if one of a role was used")
     address = serializers.CharField(help_text="The client's; empty: no request")
-    before = serializers.JSONField(allow_null=True, help_text="null: there was nothing, or an earlier version wrote it")
+    before = serializers.JSONField(
+        allow_null=True, help_text="null: there was nothing, or an earlier version wrote it"
+    )
     after = serializers.JSONField(allow_null=True)
 
     class Meta:
@@ -49,7 +61,9 @@ class AuditPage(Page):
 
 
 @extend_schema_view(
-    get=extend_schema(operation_id="list_audit", parameters=[AuditQuery], responses=AuditPage, tags=["records"])
+    get=extend_schema(
+        operation_id="list_audit", parameters=[AuditQuery], responses=AuditPage, tags=["records"]
+    )
 )
 class Audit(SyncView):
     """Who changed what, and when, newest first. Always with login."""
@@ -86,7 +100,9 @@ class MinutePage(Page):
 
 
 @extend_schema_view(
-    get=extend_schema(operation_id="list_minutes", parameters=[MinuteQuery], responses=MinutePage, tags=["figures"])
+    get=extend_schema(
+        operation_id="list_minutes", parameters=[MinuteQuery], responses=MinutePage, tags=["figures"]
+    )
 )
 class Minutes(SyncView):
     """Figures by the minute, newest first; older ones by the day, at its midnight."""

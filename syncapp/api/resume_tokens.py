@@ -46,7 +46,10 @@ class ClearedOut(serializers.Serializer):
 
 @extend_schema_view(
     get=extend_schema(
-        operation_id="list_resume_tokens", parameters=[ResumeTokenQuery], responses=TokenList, tags=["records"]
+        operation_id="list_resume_tokens",
+        parameters=[ResumeTokenQuery],
+        responses=TokenList,
+        tags=["records"],
     ),
     delete=extend_schema(
         parameters=[SideQuery],

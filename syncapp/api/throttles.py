@@ -31,7 +31,7 @@ class Rate(BaseThrottle):
     def who(self, request: Request) -> str:
         if request.user and request.user.is_authenticated:
             return f"user-{request.user.pk}"
-        return neighbourhood(address_of(request))  # type: ignore[arg-type]
+        return neighbourhood(address_of(request))
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         most = self.most()

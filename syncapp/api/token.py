@@ -44,7 +44,9 @@ class Credentials(serializers.Serializer):
         help_text="The token may do no more than this. Without it: the user's one token of the older kind, which may do "
         "all that the user may, and never expires",
     )
-    name = Text("what the token is for", required=False, max_length=api_tokens.LONGEST_NAME, help_text="With role")
+    name = Text(
+        "what the token is for", required=False, max_length=api_tokens.LONGEST_NAME, help_text="With role"
+    )
     expiresInDays = Whole(
         f"a whole number from 1 to {api_tokens.MOST_DAYS}", required=False, min_value=1, max_value=api_tokens.MOST_DAYS,
         help_text=f"With role; {api_tokens.DAYS} if not given",
@@ -58,7 +60,9 @@ class Credentials(serializers.Serializer):
 
 
 class TokenAnswer(serializers.Serializer):
-    token = serializers.CharField(help_text="Send it as `Authorization: Token …`. One with a role is shown only here")
+    token = serializers.CharField(
+        help_text="Send it as `Authorization: Token …`. One with a role is shown only here"
+    )
     id = serializers.CharField(help_text="By which it is listed and revoked")
     role = serializers.CharField(allow_null=True)
     expiresAt = serializers.DateTimeField(allow_null=True, help_text="null: never")

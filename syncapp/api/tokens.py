@@ -27,13 +27,17 @@ class ApiTokenOut(serializers.Serializer):
     id = serializers.CharField()
     name = serializers.CharField(help_text="What it is for")
     user = serializers.CharField()
-    role = serializers.CharField(help_text="Viewers, Operators or Administrators; empty: all that the user may (older kind)")
+    role = serializers.CharField(
+        help_text="Viewers, Operators or Administrators; empty: all that the user may (older kind)"
+    )
     hint = serializers.CharField(help_text="The key's first characters")
     state = serializers.ChoiceField(choices=["valid", "expired", "revoked"])
     createdAt = serializers.DateTimeField()
     expiresAt = serializers.DateTimeField(allow_null=True, help_text="null: never (older kind)")
     revokedAt = serializers.DateTimeField(allow_null=True)
-    lastUsedAt = serializers.DateTimeField(allow_null=True, help_text="To the minute; null: never, or not known (older kind)")
+    lastUsedAt = serializers.DateTimeField(
+        allow_null=True, help_text="To the minute; null: never, or not known (older kind)"
+    )
     lastUsedFrom = serializers.CharField(help_text="An address")
 
 
@@ -59,7 +63,9 @@ def as_document(one: Listed) -> dict[str, Any]:
 
 
 @extend_schema_view(
-    get=extend_schema(operation_id="list_tokens", parameters=[TokenListQuery], responses=TokenPage, tags=["login"])
+    get=extend_schema(
+        operation_id="list_tokens", parameters=[TokenListQuery], responses=TokenPage, tags=["login"]
+    )
 )
 class Tokens(SyncView):
     """Your tokens; for administrators those of everybody. The newest first, without their keys."""

@@ -59,7 +59,10 @@ class RuleList(Page):
 
 @extend_schema_view(
     get=extend_schema(
-        operation_id="list_validation_rules", parameters=[RuleQuery], responses=RuleList, tags=["validation rules"]
+        operation_id="list_validation_rules",
+        parameters=[RuleQuery],
+        responses=RuleList,
+        tags=["validation rules"],
     ),
     put=extend_schema(request={"application/json": RuleIn}, responses=RuleSet, tags=["validation rules"]),
     delete=extend_schema(

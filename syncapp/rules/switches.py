@@ -64,7 +64,12 @@ def apply_environment(settings: SyncSettings) -> SyncSwitches:
         changed = [name for name in changed if name in settings.given or name in undecided]
     for name in changed:
         values = last.shown(name), now.shown(name)
-        audit(None, "environment changed", f"{name}: {values[0]} → {values[1]}", *({name: one} for one in values))
+        audit(
+            None,
+            "environment changed",
+            f"{name}: {values[0]} → {values[1]}",
+            *({name: one} for one in values),
+        )
     if "BIDIRECTIONAL_SYNC_ENABLED" in changed:
         switches.enabled = settings.bidirectional_sync_enabled
     if "CONFLICT_RESOLUTION_STRATEGY" in changed:

@@ -53,9 +53,7 @@ class Listed:
         return "expired" if self.expires_at and self.expires_at <= timezone.now() else "valid"
 
 
-def create(
-    owner: User, name: str, role: str, days: int = DAYS, by: Actor = None
-) -> tuple[ApiToken, str]:
+def create(owner: User, name: str, role: str, days: int = DAYS, by: Actor = None) -> tuple[ApiToken, str]:
     """A new token and its key, which nobody can see again. Raises WrongInput."""
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise wrong_value("name", name, f"one line of at most {LONGEST_NAME} characters")
@@ -63,12 +61,16 @@ def create(
         raise wrong_value("role", role, ", ".join(ROLES))
     most = highest_role(owner)
     if ROLES.index(role) > ROLES.index(most):
-        raise WrongInput(f"role is {role}, which the user {owner.get_username()} does not have: {most} at most", "role")
+        raise WrongInput(
+            f"role is {role}, which the user {owner.get_username()} does not have: {most} at most", "role"
+        )
     if not 1 <= days <= MOST_DAYS:
         raise wrong_value("expiresInDays", days, f"a whole number from 1 to {MOST_DAYS}")
     key = PREFIX + secrets.token_urlsafe(32)
     expires = timezone.now() + dt.timedelta(days=days)
-    token = ApiToken(user=owner, name=name, role=role, digest=_digest(key), hint=key[:HINT], expires_at=expires)
+    token = ApiToken(
+        user=owner, name=name, role=role, digest=_digest(key), hint=key[:HINT], expires_at=expires
+    )
     with transaction.atomic():
         token.save()
         after = {"user": owner.get_username(), "name": name, "role": role, "expiresAt": expires}
@@ -100,7 +102,15 @@ def listed(user: Any = None) -> list[Listed]:
         for one in tokens
     ]  # fmt: skip
     found += [
-        Listed(f"{OLDER}{one.user_id}", "older kind", one.user.get_username(), "", one.key[:4], one.created, *NEVER)
+        Listed(
+            f"{OLDER}{one.user_id}",
+            "older kind",
+            one.user.get_username(),
+            "",
+            one.key[:4],
+            one.created,
+            *NEVER,
+        )
         for one in _older().select_related("user").filter(**own)
     ]
     return sorted(found, key=lambda one: one.created_at, reverse=True)
