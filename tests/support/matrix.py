@@ -56,7 +56,7 @@ MATRIX: list[tuple[str, str, str]] = [
     ("admin/syncapp/alert/<path:object_id>/acknowledge/", "GET", OPERATE),
     ("admin/syncapp/alert/<path:object_id>/silence/", "GET", OPERATE),
     ("admin/syncapp/alert/<path:object_id>/unsilence/", "GET", OPERATE),
-    ("admin/syncapp/apitoken/<path:object_id>/revoke/", "GET", ADMINISTER),
+    ("admin/syncapp/apitoken/<path:object_id>/revoke/", "GET", LOGIN),  # of the own ones
     ("admin/syncapp/conflict/<int:object_id>/now/", "GET", OPERATE),
     ("admin/syncapp/conflict/<path:object_id>/take-local/", "GET", OPERATE),
     ("admin/syncapp/conflict/<path:object_id>/take-atlas/", "GET", OPERATE),
@@ -158,7 +158,7 @@ MATRIX: list[tuple[str, str, str]] = [
     ("admin/syncapp/instance/halts/", "POST", OPERATE),
     ("admin/syncapp/instance/first-run/", "POST", OPERATE),
     ("admin/syncapp/instance/selftest/", "POST", OPERATE),
-    ("admin/logout/", "POST", EVERYBODY),
+    ("admin/logout/", "POST", LOGIN),
 ]
 
 
