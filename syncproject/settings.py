@@ -11,7 +11,7 @@ from syncapp.conf.broker import ANSWER_SECONDS, CONNECT_SECONDS, broker_of
 from syncapp.conf.settings import BASE_DIR, get_settings, kept_secret
 
 SYNC = get_settings()
-SYNC.home.mkdir(parents=True, exist_ok=True)
+SYNC.home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = SYNC.django_secret_key or kept_secret(SYNC.home, "secret_key", 64)
 DEBUG = SYNC.django_debug

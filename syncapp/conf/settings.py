@@ -147,7 +147,7 @@ class SyncSettings:
     def make_home(self) -> None:
         """Raises `SettingsError` if SYNC_HOME is not a writable folder."""
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # its database and logs are nobody else's
             writable = os.access(self.home, os.W_OK | os.X_OK)
         except OSError:
             writable = False
@@ -247,7 +247,7 @@ def kept_secret(home: Path, name: str, size: int = 32) -> str:
     """A random secret, generated at the first call and stored in `home`, readable by its owner only."""
     path = home / name
     if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(size))

@@ -167,6 +167,8 @@ def in_files(home: Path) -> dict[str, str]:
     for path in home.rglob("*"):
         if path.is_file() and not path.is_symlink():
             text = path.read_bytes().decode("utf-8", "replace")
+            if path.name.startswith("isthmus.sqlite3"):  # keeps the channels that were added, to send to them
+                text = text.replace(secret("own"), "").replace(quote(secret("own"), safe=""), "")
             if MARK in text and path.name != FILE:
                 found[str(path.relative_to(home))] = around(text)
     if (home / FILE).exists():
