@@ -18,7 +18,7 @@ from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
 from syncapp.services.masked import Masks
-from syncapp.services.roles import may_operate
+from syncapp.services.roles import may_operate, may_see_bodies
 
 MINUTES_SHOWN = 30
 CONFLICTS_SHOWN = 5
@@ -30,7 +30,7 @@ def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     return {
         **context,
         "title": "Dashboard",
-        "live": live_figures(),
+        "live": live_figures(may_see_bodies(request.user)),
         "may_operate": may_operate(request.user),
     }
 
@@ -55,7 +55,8 @@ def _short(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def live_figures() -> dict[str, Any]:
+def live_figures(bodies: bool) -> dict[str, Any]:
+    """`bodies`: with the documents of the latest conflicts."""
     snapshot = take_snapshot()
     now, instance, switches, facts = snapshot.at, snapshot.instance, snapshot.switches, snapshot.facts
     hour = figures.totals(now - figures.HOUR)
@@ -94,7 +95,7 @@ def live_figures() -> dict[str, Any]:
         "waiting": waiting().count(),
         "halted": [{"detail": halt.detail, "answer": halt.answer} for halt in snapshot.facts.safety.halts],
         "directions": _directions(snapshot, hour),
-        "conflicts": [_conflict(row) for row in _latest_conflicts()],
+        "conflicts": [_conflict(row) for row in _latest_conflicts(bodies)],
     }
 
 
@@ -140,7 +141,7 @@ def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
     return series
 
 
-def _latest_conflicts() -> list[Any]:
+def _latest_conflicts(with_bodies: bool) -> list[Any]:
     """Without the bodies of those that are too long to be rendered every two seconds."""
     bodies = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
     rows: list[Any] = list(
@@ -148,7 +149,7 @@ def _latest_conflicts() -> list[Any]:
             :CONFLICTS_SHOWN
         ]
     )
-    small = [row.pk for row in rows if row.size <= LONGEST_SHOWN]
+    small = [row.pk for row in rows if with_bodies and row.size <= LONGEST_SHOWN]
     versions = Conflict.objects.filter(pk__in=small).values_list("pk", "local_document", "atlas_document")
     by_pk = {pk: (local, atlas) for pk, local, atlas in versions}
     masks = Masks(None)  # one page for all

@@ -11,9 +11,9 @@ from django.db.models.functions import TruncDay
 from django.utils import timezone
 
 from monitoring.figures import COUNTERS
+from syncapp.conf.settings import get_settings
 from syncapp.models import MetricMinute, ProcessingTime
 
-KEEP_MINUTES = timedelta(days=7)
 SUMS = (*COUNTERS, "conflicts", "merged", "time_ms")
 
 
@@ -21,10 +21,11 @@ SUMS = (*COUNTERS, "conflicts", "merged", "time_ms")
 def fold_old_minutes(now: datetime | None = None) -> tuple[int, int]:
     """Returns the numbers of rows rolled up into days, and of removed histogram rows.
 
-    Each day that is completely older than a week becomes one row per direction, at its midnight. The histogram of
+    Each day that is completely older than SYNC_KEEP_METRICS_DAYS becomes one row per direction, at its midnight. The histogram of
     processing times is only needed for the last hour: old rows are removed.
     """
-    edge = ((now or timezone.now()) - KEEP_MINUTES).replace(hour=0, minute=0, second=0, microsecond=0)
+    keep = timedelta(days=get_settings().sync_keep_metrics_days)
+    edge = ((now or timezone.now()) - keep).replace(hour=0, minute=0, second=0, microsecond=0)
     old = MetricMinute.objects.filter(minute__lt=edge)
     days: list[Any] = list(
         old.order_by()

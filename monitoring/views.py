@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from monitoring.dashboard import live_figures, page_context, script_figures
 from monitoring.health import Status
+from syncapp.services.roles import may_see_bodies
 
 TEMPLATE = "monitoring/dashboard.html"
 
@@ -45,7 +46,7 @@ class Live(APIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        return Response(live_figures())
+        return Response(live_figures(may_see_bodies(request.user)))
 
 
 def _page(request: HttpRequest) -> HttpResponse:

@@ -21,6 +21,7 @@ from syncproject.alive import Alive
 LONGEST_WAIT_SECONDS = 8
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
+os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")  # its own default is all addresses, without a password
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they concern web pages
 
 

@@ -12,7 +12,7 @@ from syncapp.conf.settings import BASE_DIR, get_settings, kept_secret
 from syncproject.program import CELERY, WITHOUT_PAGES, program
 
 SYNC = get_settings()
-SYNC.home.mkdir(parents=True, exist_ok=True)
+SYNC.home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = SYNC.django_secret_key or kept_secret(SYNC.home, "secret_key", 64)
 DEBUG = SYNC.django_debug
@@ -52,7 +52,9 @@ if PROGRAM not in WITHOUT_PAGES | CELERY:
     ]
 
 MIDDLEWARE = [
+    "monitoring.middleware.FromAddress",
     "django.middleware.security.SecurityMiddleware",
+    "monitoring.middleware.ContentSecurity",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -109,6 +111,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING = logs.configuration(SYNC)
 logs.configure_structlog()
 
+# Counts for limits; one process serves all requests
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -127,13 +137,14 @@ WHITENOISE_USE_FINDERS = True
 REST_FRAMEWORK = {
     # The token first: without a login the response is 401, not 403
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "syncapp.api.authentication.TokenOfRole",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["syncapp.api.permissions.SyncAccess"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
     "DEFAULT_SCHEMA_CLASS": "syncapp.api.schema.Described",
+    "DEFAULT_THROTTLE_CLASSES": ["syncapp.api.throttles.Rate"],
     "EXCEPTION_HANDLER": "syncapp.api.errors.handle",
 }
 SPECTACULAR_SETTINGS = {
@@ -141,6 +152,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Two-way sync between a local MongoDB and MongoDB Atlas: health, figures, conflicts, switches. "
     "Other methods than those listed are answered 405, with the header Allow.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "SideEnum": "syncapp.models.choices.SideChoices",

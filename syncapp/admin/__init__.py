@@ -4,6 +4,7 @@ from syncapp.admin import (  # noqa: F401
     alert_channels,
     alert_rules,
     alerts,
+    api_tokens,
     beat,
     collection_rules,
     compared,

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from syncapp.admin import conflict_statistics
-from syncapp.admin.base import ReadOnlyAdmin, extended_json, redirect_to, shown_id
+from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.plain_ids import plain_id
@@ -26,6 +26,7 @@ from syncapp.core.values import Side
 from syncapp.models import Conflict
 from syncapp.services.conflicts import BODIES, resolve, restore, version_now
 from syncapp.services.masked import Masks
+from syncapp.services.roles import may_see_bodies
 
 SIDES = {"local": "Local", "atlas": "Atlas"}
 SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
@@ -64,14 +65,16 @@ class ConflictAdmin(ReadOnlyAdmin):
         ),
     )
     readonly_fields = (
-        "headline", "decisions", "versions", "as_json", "now", "why", "changed_here", "changed_there",
+        "hidden", "headline", "decisions", "versions", "as_json", "now", "why", "changed_here", "changed_there",
     )  # fmt: skip
 
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
-        if obj is not None and _decisions(obj) and not self.has_operate_permission(request):
-            sets[0] = (None, {"fields": ("headline", "versions", "as_json")})
-        if obj is not None and obj.loser and obj.restored_at is None:
+        bodies = may_see_bodies(request.user)
+        decides = obj is None or not _decisions(obj) or self.has_operate_permission(request)
+        versions = ("versions", "as_json") if bodies else ("hidden",)
+        sets[0] = (None, {"fields": ("headline", *(("decisions",) if decides else ()), *versions)})
+        if bodies and obj is not None and obj.loser and obj.restored_at is None:
             sets.insert(1, ("Effect of a restore", {"fields": ("now",)}))
         return sets
 
@@ -148,6 +151,10 @@ class ConflictAdmin(ReadOnlyAdmin):
         context = side_by_side(conflict.local_document, conflict.atlas_document, heads)
         return render_to_string(TEMPLATE, context)
 
+    @display(description="Versions")
+    def hidden(self, conflict: Conflict) -> SafeString:
+        return hidden_bodies()
+
     @display(description="Extended JSON")
     def as_json(self, conflict: Conflict) -> SafeString:
         documents = {"Local": conflict.local_document, "Atlas": conflict.atlas_document}
@@ -164,7 +171,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     def now_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The current local version beside the one to restore, as a fragment of the page."""
         conflict = get_object_or_404(Conflict, pk=object_id)
-        if not self.has_view_permission(request, conflict):
+        if not self.has_view_permission(request, conflict) or not may_see_bodies(request.user):
             raise PermissionDenied
         context: dict[str, Any] = {}
         with as_problem(context):

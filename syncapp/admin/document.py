@@ -24,7 +24,7 @@ from syncapp.services.documents import id_of_address
 from syncapp.services.explain import Explanation, explain
 from syncapp.services.masked import Masks
 from syncapp.services.reasons import Code, Reason
-from syncapp.services.roles import may_see
+from syncapp.services.roles import may_see_bodies
 
 NAME = "syncapp_document"
 LONGEST_ADDRESS = 8_000  # characters: the web server takes lines of 8,190 (gunicorn.py)
@@ -62,8 +62,8 @@ def linked(reason: Reason) -> SafeString:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """For staff with the view permission for conflicts, which show documents too."""
-    if not may_see(request.user, "syncapp.conflict"):
+    """For staff who may see documents."""
+    if not may_see_bodies(request.user):
         raise PermissionDenied
     collection, document_id = request.GET.get("collection", ""), request.GET.get("id", "")
     exact = request.GET.get("bson", "")

@@ -12,7 +12,7 @@ from django.utils.text import capfirst
 from monitoring.pages import are_built
 from syncapp.conf.settings import get_settings
 from syncapp.models import Instance
-from syncapp.services.roles import may_operate, may_see
+from syncapp.services.roles import may_operate, may_see, may_see_bodies
 
 # Pages below the device's with their own or other entries in the sidebar
 BELOW_DEVICE = ("syncapp_first_run", "syncapp_halts", "syncapp_document", "syncapp_selftest")
@@ -75,7 +75,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 to("schedule", "django_celery_beat.periodictask"),
                 to("person", "auth.user"),
                 to("group", "auth.group"),
-                to("key", "authtoken.tokenproxy"),
+                to("key", "syncapp.apitoken"),
+                to("key_off", "authtoken.tokenproxy"),
                 {"title": "API", "icon": "api", "link": reverse("docs")},
                 _pages(),
             ],
@@ -100,7 +101,7 @@ def _halts(user: Any) -> dict[str, Any] | None:
 
 
 def _document(user: Any) -> dict[str, Any] | None:
-    if not may_see(user, "syncapp.conflict"):
+    if not may_see_bodies(user):
         return None
     return {"title": "Look up a document", "icon": "search", "link": reverse("admin:syncapp_document")}
 

@@ -159,18 +159,26 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     empty_text = "No changes yet."
-    list_display = ("at", "who", "action", "what")
+    list_display = ("at", "who", "address", "action", "what")
     list_filter = ("at", "action")
     list_select_related = ("user",)
     search_fields = ("action", "detail")
-    fields = ("at", "who", "action", "detail")
-    readonly_fields = ("at", "who")
+    fields = (("at", "who"), ("address", "token"), "action", "detail", "was", "now")
+    readonly_fields = ("at", "who", "was", "now")
 
     @display(description="Who")
     def who(self, entry: AuditEntry) -> str:
         if entry.user:
             return entry.user.get_username()
         return f"{entry.typed_by} (command line)" if entry.typed_by else "the product"
+
+    @display(description="Before")
+    def was(self, entry: AuditEntry) -> SafeString | str:
+        return "–" if entry.before is None else block(entry.before)
+
+    @display(description="After")
+    def now(self, entry: AuditEntry) -> SafeString | str:
+        return "–" if entry.after is None else block(entry.after)
 
     @display(description="What")
     def what(self, entry: AuditEntry) -> str:

@@ -17,12 +17,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp.admin.base import ReadOnlyAdmin, block, readable, redirect_to, shown_id
+from syncapp.admin.base import ReadOnlyAdmin, block, hidden_bodies, readable, redirect_to, shown_id
 from syncapp.admin.refusals import as_message
 from syncapp.core.plain_ids import plain_id, shorter
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
 from syncapp.services.masked import Masks
+from syncapp.services.roles import may_see_bodies
 
 DISCARD_TITLE = "Discard the rejected change?"
 DISCARD = (
@@ -50,16 +51,18 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     search_fields = ("collection", "document_id", "reason")
     actions = ("retry_selected", "discard_selected")
     actions_detail = in_page = ("retry_one", "discard_one")
-    readonly_fields = ("headline", "decisions", "version", "other", "holder")
+    readonly_fields = ("headline", "decisions", "version", "hidden", "other", "holder")
 
     def get_fieldsets(self, request: HttpRequest, obj: RejectedChange | None = None) -> list:
         decisions = ("decisions",) if self.has_operate_permission(request) else ()
+        bodies = may_see_bodies(request.user)
+        version = "version" if bodies else "hidden"
         sets = [
-            (None, {"fields": ("headline", "direction", "reason", *decisions, "version")}),
+            (None, {"fields": ("headline", "direction", "reason", *decisions, version)}),
             ("Attempts", {"fields": (("attempts", "code"), ("first_at", "last_at", "retried_at"))}),
         ]
         if obj is not None and obj.other_id:
-            sets.insert(1, ("Held by", {"fields": ("other", "holder")}))
+            sets.insert(1, ("Held by", {"fields": ("other", "holder") if bodies else ("other",)}))
         return sets
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedChange]:
@@ -102,6 +105,10 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     @display(description="Contents")
     def version(self, change: RejectedChange) -> SafeString:
         return readable(change.document) if change.document else block("deleted, or unreadable")
+
+    @display(description="Contents")
+    def hidden(self, change: RejectedChange) -> SafeString:
+        return hidden_bodies()
 
     @display(description="Document")
     def other(self, change: RejectedChange) -> str:

@@ -12,9 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
+from syncapp.api.bodies import BodiesHidden, WithBodies
 from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Text
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
-from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.once import once_a_key
+from syncapp.api.paging import PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.core.values import Side
 from syncapp.mirror.waiting import waiting
@@ -23,8 +25,11 @@ from syncapp.models.choices import SideChoices
 from syncapp.services import conflicts
 from syncapp.services.masked import Masks
 
+ORDERS = {"at": "at", "collection": "collection", "winner": "winner", "strategy": "strategy"}
+
 
 class ConflictQuery(PageQuery):
+    ordering = ordering(ORDERS)
     collection = CollectionName(required=False)
     winner = Choice(choices=Conflict.Winner.values, required=False)
     restored = Boolean(required=False)
@@ -75,7 +80,8 @@ class ConflictHead(serializers.ModelSerializer):
         return parsed(conflict.document_id)
 
 
-class ConflictDetail(ConflictHead):
+class ConflictDetail(WithBodies, ConflictHead):
+    bodiesHidden = BodiesHidden()
     localDocument = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: absent")
     atlasDocument = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: absent")
 
@@ -84,16 +90,16 @@ class ConflictDetail(ConflictHead):
     )
 
     class Meta(ConflictHead.Meta):
-        fields = (*ConflictHead.Meta.fields, "localDocument", "atlasDocument", "baseDocument")
+        fields = (*ConflictHead.Meta.fields, "bodiesHidden", "localDocument", "atlasDocument", "baseDocument")
 
     def get_baseDocument(self, conflict: Conflict) -> Any:
-        return parsed(conflict.base_document)
+        return self.body(conflict.base_document)
 
     def get_localDocument(self, conflict: Conflict) -> Any:
-        return parsed(conflict.local_document)
+        return self.body(conflict.local_document)
 
     def get_atlasDocument(self, conflict: Conflict) -> Any:
-        return parsed(conflict.atlas_document)
+        return self.body(conflict.atlas_document)
 
 
 class ConflictPage(ConflictTotalsOut):
@@ -131,10 +137,7 @@ class ConflictList(SyncView):
     asks = {"GET": ConflictQuery}
 
     def get(self, request: Request) -> Response:
-        pages = Pages()
-        rows = pages.paginate_queryset(filtered(self.asked), request, self)
-        page = pages.get_paginated_response(ConflictHead(rows, many=True).data).data
-        return Response({**conflict_totals(), **page})
+        return Response({**conflict_totals(), **page_of(self, filtered(self.asked), ConflictHead, ORDERS)})
 
 
 @extend_schema_view(get=extend_schema(responses=ConflictDetail, tags=["conflicts"]))
@@ -143,8 +146,8 @@ class ConflictOne(SyncView):
 
     def get(self, request: Request, pk: int) -> Response:
         row = get_object_or_404(Conflict, pk=pk)
-        shown = Masks(request.user).fields(row, "local_document", "atlas_document")
-        return Response(ConflictDetail(shown).data)
+        shown = Masks(request.user).fields(row, "local_document", "atlas_document", "base_document")
+        return Response(ConflictDetail(shown, context={"request": request}).data)
 
 
 @extend_schema_view(post=extend_schema(request=None, responses=ConflictHead, tags=["conflicts"]))
@@ -153,6 +156,7 @@ class ConflictRestore(SyncView):
 
     refusals = {"POST": (409,)}
 
+    @once_a_key
     def post(self, request: Request, pk: int) -> Response:
         conflict = conflicts.restore(get_object_or_404(Conflict, pk=pk), request.user)
         return Response(ConflictHead(conflict).data)
@@ -169,6 +173,7 @@ class ConflictResolve(SyncView):
     takes = {"POST": ResolveIn}
     refusals = {"POST": (409,)}
 
+    @once_a_key
     def post(self, request: Request, pk: int) -> Response:
         winner = Side(self.wanted["winner"])
         conflict = conflicts.resolve(get_object_or_404(Conflict, pk=pk), winner, request.user)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from monitoring import fleet
 from monitoring.values import Status
 from syncapp.api.fields import Text
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import Device, Instance
 from syncapp.services import devices as service
@@ -75,7 +76,14 @@ class DeviceOut(serializers.Serializer):
     refused = serializers.DictField(child=serializers.CharField(), allow_null=True)
 
 
-class DeviceList(serializers.Serializer):
+ORDERS = {name: name for name in ("seenAt", "instanceId", "name")}
+
+
+class DeviceQuery(PageQuery):
+    ordering = ordering(ORDERS)
+
+
+class DeviceList(Page):
     asOf = serializers.DateTimeField(allow_null=True, help_text="When the reports were copied from Atlas")
     problem = serializers.CharField(help_text="Why they could not be copied now; empty: they were")
     results = DeviceOut(many=True)
@@ -166,12 +174,20 @@ def listed() -> dict[str, Any]:
     return {"asOf": found.as_of, "problem": found.problem, "results": results}
 
 
-@extend_schema_view(get=extend_schema(operation_id="list_devices", responses=DeviceList, tags=["devices"]))
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_devices", parameters=[DeviceQuery], responses=DeviceList, tags=["devices"]
+    )
+)
 class Devices(SyncView):
     """All devices of this Atlas database, the one with the most trouble first."""
 
+    asks = {"GET": DeviceQuery}
+
     def get(self, request: Request) -> Response:
-        return Response(DeviceList(listed()).data)
+        found = listed()
+        results = list(DeviceOut(found["results"], many=True).data)
+        return Response({**found, **page_of(self, results, DeviceOut, ORDERS)})
 
 
 @extend_schema_view(

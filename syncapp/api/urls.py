@@ -1,7 +1,7 @@
 """Addresses of the API."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
 from syncapp.api.alert_channels import ChannelOne, Channels, ChannelTest
@@ -12,12 +12,14 @@ from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, Co
 from syncapp.api.definitions import Definitions
 from syncapp.api.devices import DeviceOne, Devices
 from syncapp.api.doctor import Doctor
+from syncapp.api.document import Document
 from syncapp.api.exclusions import Exclusions
 from syncapp.api.explain import Explain
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
 from syncapp.api.metrics import SyncMetrics
+from syncapp.api.records import Audit, Minutes
 from syncapp.api.rejected import (
     RejectedDiscard,
     RejectedDiscardMany,
@@ -31,8 +33,9 @@ from syncapp.api.rule_preview import RuleCheck, RulePreview
 from syncapp.api.rules import CollectionRules, RuleExport, RuleFor, RuleImport
 from syncapp.api.runs import Resync, RunCancel, RunOne, RunPause, RunResume, Runs, Verify
 from syncapp.api.selftest import SelftestView
-from syncapp.api.switches import Pause, Toggle
+from syncapp.api.switches import Pause, Strategy, Toggle
 from syncapp.api.token import GetToken
+from syncapp.api.tokens import TokenOne, Tokens
 from syncapp.api.validation import Validation
 
 sync = [
@@ -46,6 +49,7 @@ sync = [
     path("conflicts/<int:pk>/restore", ConflictRestore.as_view(), name="sync-restore"),
     path("conflicts/<int:pk>/resolve", ConflictResolve.as_view(), name="sync-resolve"),
     path("toggle", Toggle.as_view(), name="sync-toggle"),
+    path("strategy", Strategy.as_view(), name="sync-strategy"),
     path("pause", Pause.as_view(), name="sync-pause"),
     path("initial", Initial.as_view(), name="sync-initial"),
     path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
@@ -84,6 +88,9 @@ sync = [
     path("alerts/<int:pk>/acknowledge", AlertAcknowledge.as_view(), name="sync-alert-acknowledge"),
     path("alerts/<int:pk>/silence", AlertSilence.as_view(), name="sync-alert-silence"),
     path("explain", Explain.as_view(), name="sync-explain"),
+    path("audit", Audit.as_view(), name="sync-audit"),
+    path("metrics/minutes", Minutes.as_view(), name="sync-minutes"),
+    path("document", Document.as_view(), name="sync-document"),
     path("devices", Devices.as_view(), name="sync-devices"),
     path("devices/<str:device>", DeviceOne.as_view(), name="sync-device"),
 ]
@@ -93,8 +100,10 @@ open_to_all = {"permission_classes": [AllowAny]}
 
 urlpatterns = [
     path("token/", GetToken.as_view(), name="token"),
+    path("tokens", Tokens.as_view(), name="tokens"),
+    path("tokens/<slug:token_id>", TokenOne.as_view(), name="token-one"),
     path("health", WebHealth.as_view(), name="web-health"),
     path("sync/bidirectional/", include(sync)),
     path("schema/", SpectacularAPIView.as_view(**open_to_all), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema", **open_to_all), name="docs"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", **open_to_all), name="docs"),
 ]

@@ -5,6 +5,7 @@ from syncapp.models.alert_channel import AlertChannel
 from syncapp.models.alert_message import AlertMessage
 from syncapp.models.alert_rule import AlertRule
 from syncapp.models.alert_watch import AlertWatch
+from syncapp.models.api_token import ApiToken
 from syncapp.models.audit import AuditEntry
 from syncapp.models.collection_rule import CollectionRule
 from syncapp.models.compared_collection import ComparedCollection
@@ -12,6 +13,7 @@ from syncapp.models.comparison_run import ComparisonRun
 from syncapp.models.conflict import Conflict
 from syncapp.models.device import Device
 from syncapp.models.excluded_collection import ExcludedCollection
+from syncapp.models.idempotency_key import IdempotencyKey
 from syncapp.models.instance import Instance
 from syncapp.models.listener_start import ListenerStart
 from syncapp.models.metrics import MetricMinute, ProcessingTime
@@ -26,6 +28,7 @@ __all__ = [
     "AlertMessage",
     "AlertRule",
     "AlertWatch",
+    "ApiToken",
     "AuditEntry",
     "CollectionRule",
     "ComparedCollection",
@@ -33,6 +36,7 @@ __all__ = [
     "Conflict",
     "Device",
     "ExcludedCollection",
+    "IdempotencyKey",
     "Instance",
     "ListenerStart",
     "MetricMinute",

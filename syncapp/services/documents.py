@@ -1,17 +1,18 @@
-"""A document as it is at this moment on one side, for people who look at it. Nothing is written."""
+"""A document as it is at this moment, on one side or on both, for people who look at it. Nothing is written."""
 
 from __future__ import annotations
 
 import binascii
 import struct
 from base64 import urlsafe_b64decode
+from dataclasses import dataclass
 
 from bson.errors import BSONError
 
-from syncapp.core.content import decode_for_people, id_of
-from syncapp.core.extended_json import NoId
+from syncapp.core.content import decode_for_people, document_key, id_of
+from syncapp.core.extended_json import NoId, extended_json
 from syncapp.core.typed_ids import typed_id
-from syncapp.core.values import DocumentKey, Side
+from syncapp.core.values import BOTH, DocumentKey, Side
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.transaction import transaction, translated
 from syncapp.services.databases import database, refused_by
@@ -19,6 +20,15 @@ from syncapp.services.errors import WrongInput
 
 PROCESS = "document"
 MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Canonical extended JSON of both versions; empty: absent. `equal`: byte for byte."""
+
+    local: str
+    atlas: str
+    equal: bool
 
 
 def id_of_address(document_id: str, exact: str = "") -> bytes:
@@ -37,6 +47,13 @@ def id_of_address(document_id: str, exact: str = "") -> bytes:
     except (binascii.Error, BSONError, struct.error, ValueError, IndexError):
         pass
     raise WrongInput(f"{exact[:100]!r} is not an _id as BSON in base64", "id")
+
+
+def read_both(collection: str, id_bson: bytes) -> Document:
+    """`id_bson`: BSON of {_id: …}. Raises NotPossible or Unreachable."""
+    key = document_key(collection, id_bson)
+    versions = [read_now(side, PROCESS, key) for side in BOTH]
+    return Document(extended_json(versions[0]), extended_json(versions[1]), versions[0] == versions[1])
 
 
 def read_now(side: Side, process: str, key: DocumentKey) -> bytes | None:

@@ -36,12 +36,18 @@ def _waits(what: str) -> Iterator[None]:
 def prune() -> None:
     from monitoring.alerts.operations import prune as prune_alerts
     from monitoring.folding import fold_old_minutes
+    from syncapp.services.keeping import prune as prune_records
 
     minutes = times = 0
+    removed: dict[str, int] = {}
     with _waits("rolling up metrics"):
         minutes, times = fold_old_minutes()
     with _waits("pruning alerts"):
         prune_alerts()
+    with _waits("pruning records"):
+        removed = prune_records()
+    if removed:
+        log.info("Old records removed", event_name="records_pruned", counts=removed)
     if minutes or times:
         log.info("Old metrics rolled up", event_name="metrics_folded", minutes=minutes, times=times)
 

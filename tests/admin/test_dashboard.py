@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
@@ -83,6 +83,9 @@ def test_the_live_figures_have_a_rate_for_each_minute(reader: Client) -> None:
 def test_the_latest_conflicts_are_compared_and_huge_ones_left_out(reader: Client) -> None:
     rows.conflict({"_id": 1, "a": 1}, {"_id": 1, "a": 2})
     rows.conflict({"_id": 2, "a": "x" * 30_000}, None, ago=dt.timedelta(minutes=1))
+    hidden = reader.get("/monitoring/live").json()["conflicts"]
+    assert [one["fields"] for one in hidden] == [None, None], "documents are for whoever may see them"
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="see_bodies"))
     first, second = reader.get("/monitoring/live").json()["conflicts"]
     assert [(f["name"], f["differs"]) for f in first["fields"]] == [("_id", False), ("a", True)]
     assert second["fields"] is None

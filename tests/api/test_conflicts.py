@@ -86,13 +86,25 @@ def test_times_filter(reader: APIClient) -> None:
         assert row["documentId"] == {"$numberInt": key}
 
 
-def test_one_has_both_versions_in_full(reader: APIClient) -> None:
+def test_one_has_both_versions_in_full(operator: APIClient, reader: APIClient) -> None:
     one = rows.conflict({"_id": 1, "n": Int64(5)}, None, winner="local")
-    body = reader.get(f"{ROOT}/conflicts/{one.pk}").json()
+    body = operator.get(f"{ROOT}/conflicts/{one.pk}").json()
+    assert body["bodiesHidden"] is False
     assert body["localDocument"] == {"_id": {"$numberInt": "1"}, "n": {"$numberLong": "5"}}
     assert body["atlasDocument"] is None
     assert (body["winner"], body["loser"]) == ("local", "atlas")
     assert reader.get(f"{ROOT}/conflicts/{one.pk + 1}").status_code == 404
+
+
+def test_whoever_may_not_see_documents_is_told_so(reader: APIClient) -> None:
+    one = rows.conflict({"_id": 1, "name": "Ms Secret"}, {"_id": 1, "name": "Mr Secret"})
+    answer = reader.get(f"{ROOT}/conflicts/{one.pk}")
+    assert {name: answer.json()[name] for name in ("bodiesHidden", "localDocument", "atlasDocument")} == {
+        "bodiesHidden": True,
+        "localDocument": None,
+        "atlasDocument": None,
+    }
+    assert "Secret" not in answer.content.decode()
 
 
 def test_the_reason_is_in_the_list_and_empty_for_what_an_earlier_version_recorded(reader: APIClient) -> None:

@@ -134,15 +134,21 @@ def test_a_misspelt_side_does_not_clear_both_tokens(operator: APIClient, known: 
     assert ResumeToken.objects.exists()
 
 
-LISTS = {
-    "conflicts": ("collection", "winner", "restored", "waiting", "since", "until", "page", "page_size"),
-    "rejected": ("collection", "direction", "code", "reason", "page", "page_size"),
-    "runs": ("kind", "state", "page", "page_size"),
+FILTERS = {
+    "conflicts": ("collection", "winner", "restored", "waiting", "since", "until"),
+    "rejected": ("collection", "direction", "code", "reason"),
+    "runs": ("kind", "state"),
+    "alerts": ("state", "code"),
+    "metrics/minutes": ("direction", "since", "until"),
     "exclusions": (),
     "rules/validation": (),
     "devices": (),
     "resume-token": (),
+    "compared": (),
+    "alerts/rules": (),
+    "alerts/channels": (),
 }
+LISTS = {address: (*names, "page", "page_size", "ordering") for address, names in FILTERS.items()}
 
 
 @pytest.mark.parametrize("address", LISTS)

@@ -21,7 +21,7 @@ from syncapp.store import first_run as first_run_record
 from syncapp.store.first_run import Counts, Report, State
 from syncapp.store.halts import Kind, raise_halt, samples_of
 from syncapp.store.names import HALTS, INSTANCE, METADATA, RUNS
-from tests.browser.conftest import Site, serve
+from tests.browser.conftest import POLICY, Site, serve
 from tests.support.rows import DEVICE
 
 LONG = "an unusually_long_name_without_any_place_to_break_it " * 4
@@ -68,6 +68,7 @@ class Operator:
 
     def __post_init__(self) -> None:
         self.page.on("pageerror", lambda error: self.wrong.append(f"{self.page.url}: {error.stack}"))
+        self.page.on("console", lambda said: self.wrong.append(said.text) if POLICY in said.text else None)
         self.page.on(
             "response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None
         )

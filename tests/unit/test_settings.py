@@ -80,6 +80,14 @@ WRONG = [
     ("SYNC_VERIFY_MINUTES", "1441", "a whole number from 0 to 1440"),
     ("SYNC_CLOCK_WARNING", "0", "a whole number from 1 to 86400000"),
     ("SYNC_LEASE_DURATION", "1", "a whole number from 1000 to 600000"),
+    ("SYNC_TRUSTED_PROXIES", "11", "a whole number from 0 to 10"),
+    ("SYNC_API_RATE", "-1", "a whole number from 0 to 10000000"),
+    ("SYNC_LOGIN_ATTEMPTS", "0", "a whole number from 1 to 100000"),
+    ("SYNC_KEEP_CONFLICTS_DAYS", "-1", "a whole number from 0 to 36500"),
+    ("SYNC_KEEP_REJECTED_DAYS", "-1", "a whole number from 0 to 36500"),
+    ("SYNC_KEEP_METRICS_DAYS", "0", "a whole number from 1 to 3650"),
+    ("SYNC_KEEP_ALERTS_DAYS", "0", "a whole number from 1 to 36500"),
+    ("SYNC_KEEP_AUDIT_DAYS", "-1", "a whole number from 0 to 36500"),
     ("SYNC_FLOWER_URL", "flower:5555", "http:// or https://"),
 ]
 # Any text is allowed, or it is checked where it is used
