@@ -12,7 +12,8 @@ from syncapp.models.conflict import Conflict
 from syncapp.models.excluded_collection import ExcludedCollection
 from syncapp.models.instance import Instance
 from syncapp.models.listener_start import ListenerStart
-from syncapp.models.metrics import MetricMinute, ProcessingTime
+from syncapp.models.mark import Mark
+from syncapp.models.metrics import CollectionMetric, LagTime, MetricMinute, ProcessingTime, StateMinute
 from syncapp.models.rejected_change import RejectedChange
 from syncapp.models.resume_token import ResumeToken
 from syncapp.models.sync_switches import SyncSwitches
@@ -25,16 +26,20 @@ __all__ = [
     "AlertRule",
     "AlertWatch",
     "AuditEntry",
+    "CollectionMetric",
     "ComparedCollection",
     "ComparisonRun",
     "Conflict",
     "ExcludedCollection",
     "Instance",
+    "LagTime",
     "ListenerStart",
+    "Mark",
     "MetricMinute",
     "ProcessingTime",
     "RejectedChange",
     "ResumeToken",
+    "StateMinute",
     "SyncSwitches",
     "ValidationRule",
 ]
