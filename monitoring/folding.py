@@ -28,7 +28,9 @@ def fold_old_minutes(now: datetime | None = None) -> tuple[int, int]:
     with transaction.atomic():
         edge = _midnight(now - KEEP_MINUTES)
         minutes = _fold_counters(edge)
-        times = sum(_fold_histogram(model, edge, _midnight(now - KEEP_TIMES)) for model in (ProcessingTime, LagTime))
+        times = sum(
+            _fold_histogram(model, edge, _midnight(now - KEEP_TIMES)) for model in (ProcessingTime, LagTime)
+        )
         _fold_states(edge)
         Mark.objects.filter(at__lt=edge).exclude(kind=Mark.Kind.VERSION).delete()
     return minutes, times

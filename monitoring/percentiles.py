@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from syncapp.models.metrics import TIME_BOUNDS_MS
 
 
-def percentile(
-    counts: Mapping[int, int], share: float, bounds: Sequence[int] = TIME_BOUNDS_MS
-) -> float:
+def percentile(counts: Mapping[int, int], share: float, bounds: Sequence[int] = TIME_BOUNDS_MS) -> float:
     """The quantile `share` (0 to 1) of the times; 0 without any.
 
     `counts`: the number for each upper bound of `bounds`. Within a bucket the times are assumed

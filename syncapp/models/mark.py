@@ -9,7 +9,9 @@ class Mark(models.Model):
         VERSION = "version", "Version deployed"
         HALT = "halt", "Halted"
 
-    key = models.CharField(max_length=400, unique=True)  # of what happened: what is told twice is recorded once
+    key = models.CharField(
+        max_length=400, unique=True
+    )  # of what happened: what is told twice is recorded once
     kind = models.CharField(max_length=8, choices=Kind.choices)
     at = models.DateTimeField()
     text = models.TextField()
