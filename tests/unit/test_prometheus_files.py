@@ -88,7 +88,7 @@ def test_every_metric_is_described_by_its_answer_and_by_the_documents() -> None:
     helps = dict(re.findall(r"^# HELP (\w+) (.+)$", text, re.M))
     assert types.keys() == helps.keys()
     page = (BASE_DIR / "docs" / "monitoring.md").read_text()
-    described = re.findall(r"^\| `(isthmus_\w+)` \| (\w+) \| (.*?) \| .+ \|$", page, re.M)
+    described = re.findall(r"^\| `(isthmus_\w+)` \| (\w+) \|(.*?)\| .+ \|$", page, re.M)
     assert {name: kind for name, kind, _ in described} == types
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=1)
     rows.collection("orders", updates=1)
