@@ -28,7 +28,7 @@ def _waits(what: str) -> Iterator[None]:
         yield
     except (Unreachable, Error) as error:
         log.warning(
-            "Skipped until the next run", event_name="maintenance_waits", task=what, error=describe(error)
+            "Skipped until the next run", event_name="maintenance_waits", job=what, error=describe(error)
         )
 
 

@@ -23,7 +23,6 @@ from syncapp.embedded.binaries import ServerMissing, find_mongod, find_redis
 from syncapp.embedded.libraries import runnable_here
 from tests.support.postgres import find_postgres
 
-
 SYSTEMD = Path("/etc/systemd/system")
 
 
