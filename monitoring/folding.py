@@ -1,91 +1,91 @@
-"""Keeps the tables of metrics small. Totals must not change, so what is old is rolled up: counters into days, histograms
-into hours after two days and into one row after a week."""
+"""Keeps the tables of metrics small. Totals must not change, so what is old is rolled up: minutes into hours after two days;
+after a week counters into days, and everything else, of which only the totals are shown, into one row."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Aggregate, Max, Model, Sum
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from monitoring.figures import COUNTERS
 from syncapp.models import LagTime, Mark, MetricMinute, ProcessingTime, StateMinute
-from syncapp.models.metrics import Histogram
 
-KEEP_MINUTES = timedelta(days=7)
-KEEP_TIMES = timedelta(days=2)  # a histogram has up to 17 rows for a minute and direction
+KEEP_MINUTES, KEEP_HOURS = timedelta(days=2), timedelta(days=7)
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-SUMS = (*COUNTERS, "conflicts", "time_ms")
-STATE_SUMS = ("samples", "queue_sum", "pull_lag_ms", "push_lag_ms")
 
 
-def fold_old_minutes(now: datetime | None = None) -> tuple[int, int]:
-    """Returns the numbers of rows that rolling up has saved: of counters, of histograms."""
+@dataclass(frozen=True)
+class Table:
+    """`keys`: what rows of one time differ in. `days`: kept by day for ever."""
+
+    model: type[Model]
+    keys: tuple[str, ...]
+    values: Mapping[str, type[Aggregate]]
+    days: bool = False
+
+
+def _sums(*names: str) -> dict[str, type[Aggregate]]:
+    return dict.fromkeys(names, Sum)
+
+
+TABLES = (
+    Table(
+        MetricMinute,
+        ("direction",),
+        {**_sums(*COUNTERS, "conflicts", "time_ms"), "last_event_at": Max},
+        days=True,
+    ),
+    Table(ProcessingTime, ("direction", "upper_ms"), _sums("count")),
+    Table(LagTime, ("direction", "upper_ms"), _sums("count")),
+    Table(
+        StateMinute, (), {**_sums("samples", "queue_sum", "pull_lag_ms", "push_lag_ms"), "queue_highest": Max}
+    ),
+)
+
+
+def fold_old_minutes(now: datetime | None = None) -> int:
+    """Returns by how many rows the tables have become smaller."""
     now = now or timezone.now()
+    hours, days = _midnight(now - KEEP_MINUTES), _midnight(now - KEEP_HOURS)
     with transaction.atomic():
-        edge = _midnight(now - KEEP_MINUTES)
-        minutes = _fold_counters(edge)
-        times = sum(
-            _fold_histogram(model, edge, _midnight(now - KEEP_TIMES)) for model in (ProcessingTime, LagTime)
-        )
-        _fold_states(edge)
-        Mark.objects.filter(at__lt=edge).exclude(kind=Mark.Kind.VERSION).delete()
-    return minutes, times
+        saved = sum(_fold(table, hours, days) for table in TABLES)
+        Mark.objects.filter(at__lt=days).exclude(kind=Mark.Kind.VERSION).delete()
+    return saved
 
 
 def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _fold_counters(edge: datetime) -> int:
-    """Each day that is completely older than a week becomes one row per direction, at its midnight."""
-    old = MetricMinute.objects.filter(minute__lt=edge)
-    days: list[Any] = list(
-        old.order_by()
-        .annotate(day=TruncDay("minute"))
-        .values("day", "direction")
-        .annotate(last=Max("last_event_at"), **{f"sum_{name}": Sum(name) for name in SUMS})
-    )
-    removed, _ = old.delete()
-    MetricMinute.objects.bulk_create(
-        MetricMinute(
-            minute=day["day"],
-            direction=day["direction"],
-            last_event_at=day["last"],
-            **{name: day[f"sum_{name}"] for name in SUMS},
-        )
-        for day in days
-    )
-    return max(0, removed - len(days))
-
-
-def _fold_histogram(model: type[Histogram], week: datetime, two_days: datetime) -> int:
-    rows: Any = model._default_manager
-    older = rows.filter(minute__gte=week, minute__lt=two_days).annotate(to=TruncHour("minute"))
-    hours = list(older.order_by().values("to", "direction", "upper_ms").annotate(number=Sum("count")))
-    oldest = rows.filter(minute__lt=week)
-    ever = list(oldest.order_by().values("direction", "upper_ms").annotate(number=Sum("count")))
-    removed, _ = rows.filter(minute__lt=two_days).delete()
-    made = [
-        model(
-            minute=one.get("to", BEGINNING),
-            direction=one["direction"],
-            upper_ms=one["upper_ms"],
-            count=one["number"],
-        )
-        for one in (*ever, *hours)
-    ]
+def _fold(table: Table, hours: datetime, days: datetime) -> int:
+    rows: Any = table.model._default_manager
+    recent = rows.filter(minute__gte=days, minute__lt=hours).annotate(to=TruncHour("minute"))
+    oldest = rows.filter(minute__lt=days)
+    if table.days:
+        oldest = oldest.annotate(to=TruncDay("minute"))
+    made = [*_rolled(table, recent, by_time=True), *_rolled(table, oldest, by_time=table.days)]
+    removed, _ = rows.filter(minute__lt=hours).delete()
     rows.bulk_create(made)
-    return max(0, removed - len(made))
+    return int(removed - len(made))
 
 
-def _fold_states(edge: datetime) -> None:
-    """What is older than a week becomes one row."""
-    old = StateMinute.objects.filter(minute__lt=edge)
-    sums = old.aggregate(queue_highest=Max("queue_highest"), **{name: Sum(name) for name in STATE_SUMS})
-    old.delete()
-    if sums["samples"]:
-        StateMinute.objects.create(minute=BEGINNING, **sums)
+def _rolled(table: Table, rows: Any, *, by_time: bool) -> list[Model]:
+    keys = (*table.keys, *(("to",) if by_time else ()))
+    values = {f"all_{name}": aggregate(name) for name, aggregate in table.values.items()}
+    found: Any = rows.order_by()
+    groups = list(found.values(*keys).annotate(**values)) if keys else [found.aggregate(**values)]
+    return [
+        table.model(
+            minute=group.get("to", BEGINNING),
+            **{name: group[name] for name in table.keys},
+            **{name: group[f"all_{name}"] for name in table.values},
+        )
+        for group in groups
+        if any(group[name] is not None for name in values)
+    ]

@@ -17,7 +17,9 @@ OTHER = "other"
 
 
 class MetricMinute(models.Model):
-    """processed = succeeded + failed + skipped; succeeded = inserts + updates + replaces + deletes."""
+    """Older rows cover an hour, then a day (monitoring/folding.py).
+
+    processed = succeeded + failed + skipped; succeeded = inserts + updates + replaces + deletes."""
 
     minute = models.DateTimeField()
     direction = models.CharField(max_length=12, choices=Direction.choices)
@@ -45,7 +47,7 @@ class MetricMinute(models.Model):
 
 class Histogram(models.Model):
     """`count` of a minute at most `upper_ms` (and more than the next lower bound). Older rows cover an hour, those older
-    than a week are one row at BEGINNING (monitoring/folding.py)."""
+    than a week are one row (monitoring/folding.py)."""
 
     minute = models.DateTimeField()
     direction = models.CharField(max_length=12, choices=Direction.choices)

@@ -37,13 +37,13 @@ def prune() -> None:
     from monitoring.alerts.operations import prune as prune_alerts
     from monitoring.folding import fold_old_minutes
 
-    minutes = times = 0
+    rows = 0
     with _waits("rolling up metrics"):
-        minutes, times = fold_old_minutes()
+        rows = fold_old_minutes()
     with _waits("pruning alerts"):
         prune_alerts()
-    if minutes or times:
-        log.info("Old metrics rolled up", event_name="metrics_folded", minutes=minutes, times=times)
+    if rows:
+        log.info("Old metrics rolled up", event_name="metrics_folded", rows=rows)
 
 
 @shared_task(name="syncapp.maintenance.evaluate_alerts", soft_time_limit=30, time_limit=45)
