@@ -169,7 +169,8 @@ def _devices() -> Metric:
     )
     rows = Instance.objects.exclude(seen_at=None).order_by("-seen_at")[:MOST_DEVICES]
     for device, seen_at in rows.values_list("instance_id", "seen_at"):
-        family.add_metric([device], seen_at.timestamp())
+        if seen_at is not None:
+            family.add_metric([device], seen_at.timestamp())
     return family
 
 

@@ -47,8 +47,8 @@ class Samples:
             self.lags[side, LAG_BOUNDS_MS[bisect.bisect_left(LAG_BOUNDS_MS, lag_ms)]] += 1
 
     @transaction.atomic
-    def _add(self) -> None:
-        row, _ = StateMinute.objects.get_or_create(minute=self.minute)
+    def _add(self, minute: dt.datetime) -> None:
+        row, _ = StateMinute.objects.get_or_create(minute=minute)
         StateMinute.objects.filter(pk=row.pk).update(
             samples=F("samples") + self.count,
             queue_sum=F("queue_sum") + self.queue_sum,
@@ -57,13 +57,13 @@ class Samples:
             push_lag_ms=F("push_lag_ms") + self.lag_sums[Side.LOCAL],
         )
         for (side, bound), number in self.lags.items():
-            one, _ = LagTime.objects.get_or_create(minute=self.minute, direction=FROM[side], upper_ms=bound)
+            one, _ = LagTime.objects.get_or_create(minute=minute, direction=FROM[side], upper_ms=bound)
             LagTime.objects.filter(pk=one.pk).update(count=F("count") + number)
 
     def write(self) -> None:
         """Add what was seen to its minute: another listener may have written a part of it. Raises DatabaseError."""
-        if self.count:
-            self._add()
+        if self.minute is not None:
+            self._add(self.minute)
         self.minute, self.count, self.queue_sum, self.queue_highest = None, 0, 0, 0
         self.lag_sums.clear()
         self.lags.clear()

@@ -78,12 +78,11 @@ def test_it_fits_a_telephone(page: Page, site: Site) -> None:
 
 
 MARK = """
-from datetime import timedelta
 from django.utils import timezone
 from syncapp.models import Instance, Mark
 now = timezone.now()
 Instance.objects.update(seen_at=now, queue_size=1234)
-Mark.objects.create(key="1", kind="start", at=now - timedelta(minutes=30), text="Listener started <b>(till:1)</b>")
+Mark.objects.create(key="1", kind="start", at=now, text="Listener started <b>(till:1)</b>")
 """
 
 

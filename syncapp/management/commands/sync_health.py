@@ -62,14 +62,14 @@ class Command(SyncCommand):
                 f"--timeout is {options['timeout']:g}; allowed: more than 0, at most 300",
                 returncode=WRONG_USE,
             )
-        found = self.check(options["timeout"])
+        found = self.look(options["timeout"])
         text = (
             json.dumps(found.as_document(), indent=2, ensure_ascii=False) if options["json"] else str(found)
         )
         self.stdout.write(text)
         sys.exit(int(found.state))
 
-    def check(self, seconds: float) -> Check:
+    def look(self, seconds: float) -> Check:
         broker_error = _broker_error(min(BROKER_SECONDS, seconds))
         try:
             with _at_most(seconds):
