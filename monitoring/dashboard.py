@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models.functions import Length
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from monitoring import figures
 from monitoring.facts import TEN_MINUTES, Snapshot, take_snapshot
 from monitoring.health import conflict_level, error_level
+from monitoring.history import history
+from monitoring.marks import marks
 from monitoring.versions import compare
 from syncapp.conf.settings import get_settings
 from syncapp.mirror.waiting import waiting
-from syncapp.models import Conflict, MetricMinute, RejectedChange
+from syncapp.models import Alert, Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
 from syncapp.services.masked import Masks
-from syncapp.services.roles import may_operate, may_see_bodies
+from syncapp.services.roles import may_operate, may_see, may_see_bodies
 
 MINUTES_SHOWN = 30
 CONFLICTS_SHOWN = 5
@@ -30,7 +34,7 @@ def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     return {
         **context,
         "title": "Dashboard",
-        "live": live_figures(may_see_bodies(request.user)),
+        "live": live_figures(request.user),
         "may_operate": may_operate(request.user),
     }
 
@@ -55,9 +59,30 @@ def _short(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def live_figures(bodies: bool) -> dict[str, Any]:
-    """`bodies`: with the documents of the latest conflicts."""
+def history_figures(span: str, user: Any) -> dict[str, Any]:
+    """All of a span, for the charts; the live figures go on from there."""
+    now = timezone.now()
+    found = history(span, now, figures.device())
+    return {**found, "marks": _marks(found, user)}
+
+
+def _marks(found: dict[str, Any], user: Any) -> list[dict[str, Any]]:
+    since = datetime.fromtimestamp(found["at"][0], UTC)
+    return marks(since, details=may_see(user, "syncapp.auditentry"))
+
+
+def live_figures(user: Any, span: str = "") -> dict[str, Any]:
+    """As this user sees them. `span`: with the last points of that history."""
     snapshot = take_snapshot()
+    found = _live(snapshot, may_see_bodies(user))
+    if span:
+        tail = history(span, snapshot.at, snapshot.instance, tail=True)
+        found["history"] = {**tail, "marks": _marks(tail, user)}
+    return found
+
+
+def _live(snapshot: Snapshot, bodies: bool) -> dict[str, Any]:
+    """`bodies`: with the documents of the latest conflicts."""
     now, instance, switches, facts = snapshot.at, snapshot.instance, snapshot.switches, snapshot.facts
     hour = figures.totals(now - figures.HOUR)
     return {
@@ -91,12 +116,20 @@ def live_figures(bodies: bool) -> dict[str, Any]:
         else None,
         "clockOffsetMs": instance.clock_offset_ms if instance else 0,
         "refused": sorted(instance.refused) if instance else [],
+        "alerts": _alerts(),
         "rejected": RejectedChange.objects.count(),
         "waiting": waiting().count(),
         "halted": [{"detail": halt.detail, "answer": halt.answer} for halt in snapshot.facts.safety.halts],
         "directions": _directions(snapshot, hour),
         "conflicts": [_conflict(row) for row in _latest_conflicts(bodies)],
     }
+
+
+def _alerts() -> dict[str, int]:
+    """Those that are firing, by severity."""
+    rows = Alert.objects.filter(state__in=(Alert.State.FIRING, Alert.State.ACKNOWLEDGED))
+    found = Counter(rows.values_list("severity", flat=True))
+    return {severity: found[severity] for severity in Alert.Severity.values}
 
 
 def _directions(

@@ -17,6 +17,7 @@ from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.refused import Refused
 from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.samples import Samples
 from syncapp.listener.stream_reader import StreamStatus
 from syncapp.store.lease import Lease
 
@@ -39,12 +40,13 @@ class Books:
     streams: Callable[[], Mapping[Side, StreamStatus]]
     waiting_for: str = ""  # why the streams are not read yet
     started_at: dt.datetime = field(default_factory=_now)
+    _samples: Samples = field(default_factory=Samples)
     _publisher: status.Publisher = field(init=False)
 
     def __post_init__(self) -> None:
         self._publisher = status.Publisher(self.device)
 
-    def keep(self) -> None:
+    def keep(self, *, at_last: bool = False) -> None:
         """Raises DatabaseError: then nothing is lost, and it is repeated later."""
         figures = self.figures()
         counted = self.metrics.take()
@@ -54,6 +56,20 @@ class Books:
             self.metrics.merge(counted)
             raise
         self._publisher.publish(figures, self.streams())
+        self._look(figures)
+        if at_last:
+            self._samples.write()
+
+    def _look(self, figures: status.ListenerFigures) -> None:
+        """A lag that nobody can know is at least the time since the stream was lost."""
+        now = _now()
+        known = {Side.ATLAS: figures.pull_lag_ms, Side.LOCAL: figures.push_lag_ms}
+        lags = {}
+        for side, stream in self.streams().items():
+            if stream.state != "stopped":
+                blind = 0 if stream.state == "connected" else round(1000 * (now.timestamp() - stream.since))
+                lags[side] = max(known[side], blind)
+        self._samples.look(now, figures.queue_size, lags)
 
     def figures(self) -> status.ListenerFigures:
         now = self.clock.to_atlas_time(now_ms())

@@ -17,6 +17,7 @@ from syncapp.apply.reports import ReportReader
 from syncapp.conf.broker import refuses_login
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.values import BOTH, Batch, Side
+from syncapp.listener import journey
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys, Load, Settled
@@ -29,6 +30,7 @@ from syncapp.store.halts import stopped_sides
 
 log = structlog.get_logger(__name__)
 TASKS_PER_WORKER = 4  # queued, running or not reporting, at most
+TASKS_NAMED = 20  # in a line of the log
 LEAST_SHARE = 100  # batches below this are not split among idle workers
 # How many times SYNC_REPORT_TIMEOUT a task may take at most. If tasks are queued for longer than the timeout, each
 # would be superseded before its turn, and nothing would ever be done
@@ -89,7 +91,9 @@ class Dispatcher:
         batch = self._next_batch(load, rules, [reader for reader in readers if reader.is_alive()], now)
         if batch is None:
             self._dirty.wait(load.version, self._intervals.idle)
-        elif not self._try_to_send(batch):
+        elif self._try_to_send(batch):
+            journey.handed_out(batch)
+        else:
             self._dirty.give_up([batch.task_id])
             time.sleep(self._intervals.broker)
 
@@ -104,6 +108,7 @@ class Dispatcher:
                 log.warning(
                     "Cannot enqueue: the broker is unavailable",
                     event_name="broker_down",
+                    task=batch.task_id,
                     error=describe(error),
                 )
             return False
@@ -190,6 +195,7 @@ class Dispatcher:
 
     def _note(self, report: Report, end: Settled) -> None:
         keys = end.keys
+        journey.reported(report, superseded=not keys)
         self._safeguards.moved([keys[place] for place in report.moved if keys])
         collection = keys[0].collection if keys else ""
         self.stuck.heard(report, collection, time.time())
@@ -213,7 +219,12 @@ class Dispatcher:
         self._reports.come_back()
         self._broker_down = False
         given_up = self._dirty.give_up(self._dirty.task_ids())
-        log.warning("The broker is available again", event_name="broker_back", keys_asked_again=given_up.keys)
+        log.warning(
+            "The broker is available again",
+            event_name="broker_back",
+            keys_asked_again=given_up.keys,
+            tasks=given_up.task_ids[:TASKS_NAMED],
+        )
         self._tell_workers(given_up.task_ids)
 
     def give_up_overdue(self) -> None:
@@ -223,7 +234,12 @@ class Dispatcher:
         given_up = self._dirty.give_up(late, self._begun(late), silent_since=before)
         if given_up.task_ids:
             self._patience = min(MOST_PATIENCE, 2 * self._patience)
-            log.warning("Tasks timed out, keys re-queued", event_name="tasks_overdue", keys=given_up.keys)
+            log.warning(
+                "Tasks timed out, keys re-queued",
+                event_name="tasks_overdue",
+                keys=given_up.keys,
+                tasks=given_up.task_ids[:TASKS_NAMED],
+            )
             self._tell_workers(given_up.task_ids)
 
     def _begun(self, overdue: Collection[str]) -> Collection[str]:

@@ -135,7 +135,7 @@ class Session:
         parts.safeguards.look_at_halts(busy=parts.dirty.figures().size > 0)
 
     def _write_last(self) -> None:
-        self._parts.books.keep()
+        self._parts.books.keep(at_last=True)
         self._mirror()
         self._parts.report.stopped()
 

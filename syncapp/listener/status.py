@@ -11,6 +11,7 @@ from typing import Any
 from bson import json_util
 
 from syncapp.core.values import Side
+from syncapp.listener import marks
 from syncapp.listener.stream_reader import StreamStatus
 from syncapp.listener.work_watch import Stop
 from syncapp.models import Instance, ResumeToken
@@ -55,9 +56,16 @@ class Publisher:
             ours = rows.filter(epoch=figures.epoch, holder=figures.holder)
             if ours.update(**seen):
                 return
+        self._mark(values)
         if not rows.update(**values, **seen):
             Instance.objects.update_or_create(instance_id=self._device, defaults={**values, **seen})
         self._written = values
+
+    def _mark(self, values: Mapping[str, Any]) -> None:
+        if not self._written:
+            marks.note_start(values["started_at"], values["holder"])
+        if values["halts"] != self._written.get("halts"):
+            marks.note_halts(values["halts"])
 
 
 def _values(figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> dict[str, Any]:

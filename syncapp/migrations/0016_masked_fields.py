@@ -3,7 +3,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("syncapp", "0011_collection_rules"),
+        ("syncapp", "0015_conflicts_of_merges"),
     ]
 
     operations = [

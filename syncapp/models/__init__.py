@@ -16,7 +16,8 @@ from syncapp.models.excluded_collection import ExcludedCollection
 from syncapp.models.idempotency_key import IdempotencyKey
 from syncapp.models.instance import Instance
 from syncapp.models.listener_start import ListenerStart
-from syncapp.models.metrics import MetricMinute, ProcessingTime
+from syncapp.models.mark import Mark
+from syncapp.models.metrics import CollectionMetric, LagTime, MetricMinute, ProcessingTime, StateMinute
 from syncapp.models.rejected_change import RejectedChange
 from syncapp.models.resume_token import ResumeToken
 from syncapp.models.sync_switches import SyncSwitches
@@ -30,6 +31,7 @@ __all__ = [
     "AlertWatch",
     "ApiToken",
     "AuditEntry",
+    "CollectionMetric",
     "CollectionRule",
     "ComparedCollection",
     "ComparisonRun",
@@ -38,11 +40,14 @@ __all__ = [
     "ExcludedCollection",
     "IdempotencyKey",
     "Instance",
+    "LagTime",
     "ListenerStart",
+    "Mark",
     "MetricMinute",
     "ProcessingTime",
     "RejectedChange",
     "ResumeToken",
+    "StateMinute",
     "SyncSwitches",
     "ValidationRule",
 ]

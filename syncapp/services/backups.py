@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.db import DatabaseError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from syncapp import __version__
 from syncapp.backup import backup
 from syncapp.backup.backup import SavedSide
 from syncapp.backup.dump_folder import DumpError
@@ -45,7 +45,7 @@ def back_up(
             folder,
             only=only,
             compress=compress,
-            product_version=_version(),
+            product_version=__version__,
             say=say,
         )
 
@@ -105,10 +105,3 @@ def _refuse_while_active(local: Database[Any]) -> None:
             f"the listener {holder} is active: stop it first (its lease ends within"
             " SYNC_LEASE_DURATION if it was killed); --force overrides this"
         )
-
-
-def _version() -> str:
-    try:
-        return version("isthmus")
-    except PackageNotFoundError:  # run from the source folder, not installed
-        return ""

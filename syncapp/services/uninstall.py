@@ -36,6 +36,15 @@ class Kept:
     def is_nothing(self) -> bool:
         return not (self.registered or any(self.counts.values()))
 
+    def as_document(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        return {
+            "device": self.device,
+            **{side.value: counts for side, counts in self.counts.items()},
+            "registered": self.registered,
+            "otherDevices": list(self.others),
+        }
+
 
 def what_is_kept(databases: dict[Side, Database[Any]]) -> Kept:
     """Raises NotPossible while a listener is active, which would make everything again, or PyMongoError."""

@@ -97,7 +97,7 @@ def test_the_number_of_queries_does_not_grow_with_rows(reader: Client, django_as
     for n in range(40):
         rows.minute(Direction.LOCAL_TO_ATLAS, dt.timedelta(minutes=n), succeeded=n)
         rows.conflict({"_id": n}, None)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         reader.get("/monitoring/live")
 
 
@@ -117,3 +117,38 @@ def test_a_first_run_that_waits_is_not_called_live(superuser: Client) -> None:
     Instance.objects.update(halts=[rows.halt(Kind.ATLAS_RESTORED)])
     live = superuser.get(reverse("live")).json()
     assert (live["notStarted"], live["firstRun"]) == (True, False), "it waits for an answer to the halt"
+
+
+def test_the_update_brings_the_end_of_the_history(reader: Client) -> None:
+    rows.device(queue_size=3)
+    whole = reader.get("/monitoring/history?span=day").json()
+    live = reader.get("/monitoring/live?span=day").json()
+    assert live["history"]["at"] == whole["at"][-2:]
+    assert "history" not in reader.get("/monitoring/live").json()
+
+
+@pytest.mark.parametrize("address", ["/monitoring/live", "/monitoring/history"])
+def test_a_span_that_does_not_exist_is_refused(reader: Client, address: str) -> None:
+    answer = reader.get(f"{address}?span=year")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        400,
+        'span is "year"; allowed: hour, day, week',
+    )
+
+
+def test_an_update_with_history_is_a_bounded_number_of_queries(
+    reader: Client, django_assert_max_num_queries
+) -> None:
+    change_switches(enabled=True)
+    rows.device()
+    for n in range(40):
+        rows.minute(Direction.LOCAL_TO_ATLAS, dt.timedelta(minutes=n), succeeded=n)
+    with django_assert_max_num_queries(30):
+        reader.get("/monitoring/live?span=week")
+
+
+def test_firing_alerts_are_counted(reader: Client) -> None:
+    rows.alert()
+    rows.alert(code="lag", about="", severity="warning", state="acknowledged")
+    rows.alert(code="clock", about="", severity="warning", state="pending")
+    assert reader.get("/monitoring/live").json()["alerts"] == {"warning": 1, "critical": 1}

@@ -19,6 +19,7 @@ from tests.benchmarks.heartbeats import heartbeats
 from tests.benchmarks.idle import idle
 from tests.benchmarks.latency import latencies
 from tests.benchmarks.options import GROUPS, Options, read_options
+from tests.benchmarks.pages import pages
 from tests.benchmarks.profile import profile
 from tests.benchmarks.publish import publish
 from tests.benchmarks.results import Results, machine
@@ -134,6 +135,11 @@ def _unique(group: str, servers: World, options: Options, results: Results) -> N
         results.moves.append(refused(servers, source, options.refused))
 
 
+def _pages(group: str, servers: World, options: Options, results: Results) -> None:
+    for source in options.sources:
+        results.looked += pages(servers, source, list(options.page_rates), options.rate_seconds)
+
+
 def _profile(group: str, servers: World, options: Options, results: Results) -> None:
     for source in options.sources:
         results.parts += profile(servers, source, options.changes)
@@ -150,6 +156,7 @@ MEASURES: dict[str, Measure] = {
     "heartbeats": _heartbeats,
     "first-run": _first_run,
     "idle": _idle,
+    "pages": _pages,
     "profile": _profile,
     "steps": _steps,
     "unique": _unique,

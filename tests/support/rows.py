@@ -14,6 +14,7 @@ from syncapp.core.content import content_hash, document_key, key_hash
 from syncapp.core.values import Side
 from syncapp.models import (
     Alert,
+    CollectionMetric,
     ComparisonRun,
     Conflict,
     Device,
@@ -108,6 +109,10 @@ def processing_times(
     start = (timezone.now() - ago).replace(second=0, microsecond=0)
     for upper_ms, count in counts.items():
         ProcessingTime.objects.create(minute=start, direction=direction, upper_ms=upper_ms, count=count)
+
+
+def collection(name: str, direction: Direction = Direction.ATLAS_TO_LOCAL, **counts: int) -> CollectionMetric:
+    return CollectionMetric.objects.create(direction=direction, collection=name, **counts)
 
 
 def conflict(

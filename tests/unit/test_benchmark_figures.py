@@ -13,6 +13,7 @@ from tests.benchmarks.figures import medians, percentile, ratio
 from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency, worked_ms
 from tests.benchmarks.options import read_options
+from tests.benchmarks.pages import Looked
 from tests.benchmarks.plots import Group, all_plots, bars
 from tests.benchmarks.profile import Part, part_of, parts_of
 from tests.benchmarks.publish import BEGIN, END, put_between, together
@@ -27,6 +28,7 @@ from tests.benchmarks.tables import (
     growth_table,
     idle_table,
     latency_table,
+    page_table,
     part_table,
     step_table,
     stream_table,
@@ -184,6 +186,22 @@ def test_latency_is_compared_with_the_naive_loop() -> None:
     (row,) = latency_table(results).rows
     assert row[:4] == ("Atlas → local, 50 writes/s", "1.50 ×", "3.00 ×", "9.0 / 10.0 / 30.0")
     assert row[-1] == "5.5"
+
+
+def test_latency_is_compared_without_and_with_somebody_who_looks() -> None:
+    results = Results(
+        looked=[
+            Looked("local", 500, False, 10.0, 12.0, 20.0),
+            Looked("local", 500, True, 11.0, 13.0, 24.0, requests=100.4, request_p95=30.0, web=41.0),
+            Looked("local", 500, False, 10.0, 12.0, 20.0),
+            Looked("local", 500, True, 11.0, 13.0, 24.0, requests=100.4, request_p95=30.0, web=41.0),
+        ]
+    )
+    (row,) = page_table(results).rows
+    assert row == (
+        "local → Atlas, 500 writes/s", "10.0 / 12.0 / 20.0", "11.0 / 13.0 / 24.0", "1.10 ×", "1.20 ×", "100", "30",
+        "41 %", "0",
+    )  # fmt: skip
 
 
 def test_the_time_in_the_worker_is_the_median_of_the_tasks_of_one_collection() -> None:

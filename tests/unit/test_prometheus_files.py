@@ -41,6 +41,7 @@ def expressions(path: Path) -> list[str]:
 def test_every_metric_that_is_named_is_exported_with_those_labels(path: Path) -> None:
     rows.device()
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=1)
+    rows.collection("orders", updates=1)
     known = exported()
     named = [
         (name, set(re.findall(r"(\w+)=", labels)))
@@ -74,4 +75,24 @@ def test_labels_are_bounded() -> None:
     for n in range(20):
         rows.conflict({"_id": n}, None, collection=f"collection{n}")
     labels = set().union(*exported().values())
-    assert labels == {"direction", "outcome", "operation", "quantile", "side", "status", "winner"}
+    assert labels == {
+        "code", "device", "direction", "le", "operation", "outcome", "percentile", "severity", "side", "status",
+        "version", "winner",
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_every_metric_is_described_by_its_answer_and_by_the_documents() -> None:
+    rows.device()
+    text = exposition().decode()
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
+    helps = dict(re.findall(r"^# HELP (\w+) (.+)$", text, re.M))
+    assert types.keys() == helps.keys()
+    page = (BASE_DIR / "docs" / "monitoring.md").read_text()
+    described = re.findall(r"^\| `(isthmus_\w+)` \| (\w+) \|(.*?)\| .+ \|$", page, re.M)
+    assert {name: kind for name, kind, _ in described} == types
+    rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=1)
+    rows.collection("orders", updates=1)
+    for name, kind, labels in described:
+        sample = f"{name}_count" if kind == "histogram" else name
+        assert set(re.findall(r"\w+", labels)) == exported()[sample], name

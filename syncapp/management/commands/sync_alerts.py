@@ -154,7 +154,9 @@ class Command(SyncCommand):
 
     def remove(self, options: dict[str, Any]) -> None:
         channel_operations.remove(options["name"])
-        if not options["json"]:
+        if options["json"]:
+            self.stdout.write(json.dumps({"removed": options["name"]}))
+        else:
             self.stdout.write(f"{options['name']} is removed, with what waited for it")
 
     def _said(self, channel: AlertChannel, options: dict[str, Any]) -> None:
