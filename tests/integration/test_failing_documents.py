@@ -56,7 +56,7 @@ class Line:
         self.sent: list[Batch] = []
         self.client = reports.connect(settings.celery_broker_url)
         guards = Safeguards(settings, self.databases, device, dict, USUAL)
-        reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
+        reader = self.client.reader(f"test:{local.name}:reports")
         self.dispatcher = Dispatcher(
             settings,
             self.dirty,

@@ -39,9 +39,9 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
 
     def work(batch: Batch) -> None:
         outcomes = [Outcome(item.key, Ending.DONE, transfer=Side.LOCAL) for item in batch.items]
-        reports.send(client, batch.reply_to, Report.of(batch, outcomes, 1.0))
+        client.send(batch.reply_to, Report.of(batch, outcomes, 1.0))
 
-    stream = reports.ReportReader(client, f"test:{local_db.name}:reports")
+    stream = client.reader(f"test:{local_db.name}:reports")
     dispatcher = Dispatcher(settings, dirty, metrics, work, stream, guards, USUAL)
     with capture_logs() as lines:
         for position in range(LIMIT + 3):

@@ -21,6 +21,7 @@ import playwright
 from syncapp.embedded.binaries import ServerMissing, find_mongod, find_redis
 from syncapp.embedded.libraries import runnable_here
 from tests.support.postgres import find_postgres
+from tests.support.rabbitmq import find_rabbitmq
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,14 @@ POSTGRES = Part(
         "PostgreSQL's server was not found: install it (on Debian: apt-get install postgresql)",
     ),
 )
+RABBIT = Part(
+    "RabbitMQ",
+    "rabbitmq-server",
+    lambda: _why_not_found(
+        find_rabbitmq(),
+        "RabbitMQ's server was not found: install it (on Debian: apt-get install rabbitmq-server)",
+    ),
+)
 # What the documents tell one to type
 CURL, JQ = (
     Part(
@@ -82,7 +91,7 @@ CURL, JQ = (
     )
     for name in ("curl", "jq")
 )
-PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, CURL, JQ)
+PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, RABBIT, CURL, JQ)
 
 
 def install_packages(names: list[str]) -> None:
