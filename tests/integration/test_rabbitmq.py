@@ -11,7 +11,6 @@ import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ from syncapp.conf.settings import load
 from syncapp.core.values import Side
 from syncapp.doctor.checks import broker
 from syncapp.doctor.values import Finding, Level, Setup
-from tests.integration.conftest import mortal_workshop
+from tests.integration.conftest import MakeDevice
 from tests.support.eventually import eventually
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.trial import Trial
@@ -102,20 +101,13 @@ def test_the_doctor_names_what_is_wrong(server: RabbitMQ) -> None:
 
 
 def test_nothing_is_lost_when_it_is_killed_in_a_burst(
-    server: RabbitMQ, migrated_home: Path, rng: random.Random, tmp_path: Path
+    server: RabbitMQ, make_device: MakeDevice, rng: random.Random
 ) -> None:
-    with (
-        mortal_workshop(migrated_home, tmp_path / "servers") as workshop,
-        workshop.running(tmp_path, CELERY_BROKER_URL=server.uri(TASKS)) as device,
-    ):
-        workshop.broker.kill()  # nobody needs Redis
-        # Celery's worker may end when the broker goes while it acknowledges a task
-        device.keep_running = True
-        device.local["orders"].insert_one({"_id": 1})
-        device.atlas["menu"].insert_one({"_id": 1})
-        device.wait_until_settled()
-        with Trial(device, rng, "killed", WRITES) as trial:
-            server.kill()
-            eventually(lambda: NAMED in device.manage("sync_status").stdout, "health names it", 30)
-            server.start()
-            trial.burst.wait_until(0.8)
+    device = make_device(CELERY_BROKER_URL=server.uri(TASKS))
+    device.keep_running = True  # Celery's worker may end when the broker goes while it acknowledges a task
+    device.start()
+    with Trial(device, rng, "killed", WRITES) as trial:
+        server.kill()
+        eventually(lambda: NAMED in device.manage("sync_status").stdout, "health names it", 30)
+        server.start()
+        trial.burst.wait_until(0.8)

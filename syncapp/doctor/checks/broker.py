@@ -94,7 +94,9 @@ def _look_at_redis(broker: Broker) -> Iterator[Finding]:
 
 def celery_connection(broker: Broker) -> Connection:
     """As used for tasks."""
-    return current_app.connection_for_write(url=broker.url, ssl=dict(broker.tls) or None)
+    return current_app.connection_for_write(
+        url=broker.url, ssl=dict(broker.tls) or None, transport_options=dict(broker.options)
+    )
 
 
 def _ask_as_celery(broker: Broker) -> None:
