@@ -136,7 +136,7 @@ def line(
     one.client.close()
     for database in one.worker._processor.databases.values():
         database.client.close()
-    reporter.get_reporter()._redis.close()
+    reporter.get_reporter().close()
     worker.get_worker.cache_clear()
     reporter.get_reporter.cache_clear()
 

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import os
 import random
+import ssl
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from syncapp.apply import reports
 from syncapp.apply.messages import Report
-from syncapp.apply.reports import ReportReader, Reports
+from syncapp.apply.reports import BrokerAway, ReportReader, Reports
 from syncapp.conf.settings import load
 from syncapp.core.values import Side
 from syncapp.doctor.checks import broker
 from syncapp.doctor.values import Finding, Level, Setup
 from tests.integration.conftest import MakeDevice
+from tests.support.certificates import make_authority
 from tests.support.eventually import eventually
 from tests.support.rabbitmq import RabbitMQ
+from tests.support.relay import Relay
 from tests.support.trial import Trial
 
 WRITES = int(os.environ.get("SYNC_TEST_BROKER_WRITES", "2000")) // 2
@@ -98,6 +103,26 @@ def test_the_doctor_names_what_is_wrong(server: RabbitMQ) -> None:
         (found,) = said(url)
         assert found.level is Level.FAILED
         assert text in found.text
+
+
+def test_its_certificate_is_verified(server: RabbitMQ, tmp_path: Path) -> None:
+    theirs, others = make_authority(tmp_path / "theirs"), make_authority(tmp_path / "others")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(theirs.server)
+    relay = Relay(server.port, context)
+    try:
+        url = server.uri(TASKS).replace("amqp:", "amqps:").replace(str(server.port), str(relay.port))
+        verified = f"{url}?ssl_ca_certs={theirs.ca}"
+        assert [one.level for one in said(verified)] == [Level.OK]
+        with closing(reports.connect(verified)) as connected:
+            connected.ping()
+        for wrong in (url, f"{url}?ssl_ca_certs={others.ca}"):
+            (found,) = said(wrong)
+            assert "The broker (RabbitMQ) cannot be reached by TLS" in found.text
+            with closing(reports.connect(wrong)) as refused, pytest.raises(BrokerAway, match="CERTIFICATE"):
+                refused.ping()
+    finally:
+        relay.close()
 
 
 def test_nothing_is_lost_when_it_is_killed_in_a_burst(
