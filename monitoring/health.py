@@ -76,6 +76,7 @@ class Facts:
     conflicts_last_hour: int = 0
     queue_size: int = 0
     max_reconnects: int = 10
+    broker: str = "Redis"  # which one
     start: StartFacts | None = None
     stops: tuple[StopFacts, ...] = ()
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
@@ -118,7 +119,7 @@ def assess(facts: Facts, limits: Thresholds = DEFAULT, now: datetime | None = No
         reasons += _streams(facts, limits) + _flow(facts, limits)
         reasons += stuck.reasons(facts.stuck, limits.lasting_s, pulls=facts.enabled)
     if facts.start is None and not _is_silent(facts, limits):
-        reasons += [_stop(one, limits) for one in facts.stops]
+        reasons += [_stop(one, facts.broker, limits) for one in facts.stops]
     # Halts are stored beside the data, also without a running listener
     reasons += safety.reasons(facts.safety, limits, pulls=facts.enabled)
     reasons += _beat(facts, limits)
@@ -189,10 +190,10 @@ def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
     return Reason(Status.CRITICAL if critical else Status.DEGRADED, Code.CANNOT_START, text)
 
 
-def _stop(stop: StopFacts, limits: Thresholds) -> Reason:
+def _stop(stop: StopFacts, broker: str, limits: Thresholds) -> Reason:
     lasting = f"(critical after {duration(limits.blocked_critical_s)})"
     if stop.kind == "broker":
-        text = f"The broker (Redis) is unreachable since {clock(stop.since)} {lasting}: {stop.text}"
+        text = f"The broker ({broker}) is unreachable since {clock(stop.since)} {lasting}: {stop.text}"
     else:
         queue = f" for the queue {stop.text}" if stop.text else ""
         silent = f"No worker has reported for {duration(stop.since_s)} {lasting}"

@@ -1,6 +1,6 @@
 """The Celery application: queues, routes, and settings by which a killed worker loses nothing.
 
-Redis may still lose a task (between pop and unacked). That is harmless: the saved resume token
+The broker may still lose a task (Redis between pop and unacked, RabbitMQ with its memory). That is harmless: the saved resume token
 is authoritative, and the listener re-queues every key whose task does not report.
 """
 

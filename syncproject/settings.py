@@ -7,7 +7,7 @@ import environ
 from django.templatetags.static import static
 
 from syncapp.conf import logs
-from syncapp.conf.broker import ANSWER_SECONDS, CONNECT_SECONDS, broker_of
+from syncapp.conf.broker import ANSWER_SECONDS, CONNECT_SECONDS, HEARTBEAT_SECONDS, Kind, broker_of
 from syncapp.conf.settings import BASE_DIR, get_settings, kept_secret
 from syncproject.program import CELERY, WITHOUT_PAGES, program
 
@@ -216,14 +216,19 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
-    "visibility_timeout": 900,  # longer than the longest task
-    "unacked_restore_interval": 30,
-    "unacked_restore_throttle": 1,
-    "socket_timeout": ANSWER_SECONDS,
-    "socket_connect_timeout": CONNECT_SECONDS,
-}
-if SYNC.is_small and PROGRAM == "worker":
+CELERY_BROKER_CONNECTION_TIMEOUT = CONNECT_SECONDS
+CELERY_BROKER_HEARTBEAT = HEARTBEAT_SECONDS  # RabbitMQ's
+CELERY_TASK_DEFAULT_DELIVERY_MODE = "transient"  # the broker may lose everything: nothing is for its disk
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = dict(_BROKER.options)
+if _BROKER.kind is not Kind.RABBITMQ:
+    CELERY_BROKER_TRANSPORT_OPTIONS |= {
+        "visibility_timeout": 900,  # longer than the longest task
+        "unacked_restore_interval": 30,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+    }
+if SYNC.is_small and PROGRAM == "worker" and _BROKER.kind is not Kind.RABBITMQ:
     # Timeout of Redis's blocking pop: the default of 1 s causes half of an idle worker's CPU
     CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 5
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -58,7 +58,7 @@ DEFAULTS = {one.code: one for one in (
     Default(Code.SILENT, MINUTE, CRITICAL, "The listener does not report: nothing is transferred", "Start the listener again; it goes on where it was", Bounds("s", "silent_warning_s", "silent_critical_s", lowest=5)),
     Default(Code.CANNOT_START, MINUTE, CRITICAL, "The listener runs and cannot begin: a server, a login or a privilege is missing", "Run manage.py sync_doctor and fix what it names"),
     Default(Code.PAUSED, HOUR, WARNING, "An operator has paused sync: changes wait on both sides", "Resume it before the oplogs have rolled over"),
-    Default(Code.BROKER, MINUTE, CRITICAL, "Redis does not answer: no work is handed out", "Start Redis; check CELERY_BROKER_URL"),
+    Default(Code.BROKER, MINUTE, CRITICAL, "The broker does not answer: no work is handed out", "Start Redis or RabbitMQ; check CELERY_BROKER_URL"),
     Default(Code.WORKERS, MINUTE, CRITICAL, "No worker takes tasks: changes wait", "Start the worker, with all three queues"),
     Default(Code.STREAM, 5 * MINUTE, CRITICAL, "A change stream is not connected: changes of that side wait", "Check network, server and login of that side; it reconnects by itself"),
     Default(Code.PENDING, 10 * MINUTE, CRITICAL, "Changes have been waiting for long", "See whether the backlog falls; otherwise check workers and rejected changes", Bounds("operations", "pending"), waits_in="pending_s"),

@@ -9,11 +9,10 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 import structlog
-from redis import RedisError
 
 from syncapp.apply.messages import Report
 from syncapp.apply.queues import QUEUES
-from syncapp.apply.reports import ReportReader
+from syncapp.apply.reports import BrokerAway, ReportReader
 from syncapp.conf.broker import refuses_login
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.values import BOTH, Batch, Side
@@ -118,7 +117,7 @@ class Dispatcher:
 
     def ask_workers(self, sides: Iterable[Side]) -> None:
         """Send an empty batch to workers that have not reported for long: they answer if they are up. Raises
-        RedisError."""
+        BrokerAway."""
         for side in self.watch.to_ask(sides):
             if self._reports.count_waiting(QUEUES[side]):
                 self.watch.sent(side)  # a live worker answers that
@@ -172,11 +171,11 @@ class Dispatcher:
     def take_reports(self, wait_ms: int = 1_000) -> int:
         """Wait for reports and process them. Returns the number of pending pulls without an event.
 
-        Raises RedisError if the broker is down.
+        Raises BrokerAway if the broker is down.
         """
         try:
             arrived = self._reports.read(wait_ms)
-        except RedisError as error:
+        except BrokerAway as error:
             self._broker_down = True
             self.watch.broker_failed("read", _why(error))
             time.sleep(self._intervals.broker)
@@ -245,15 +244,18 @@ class Dispatcher:
     def _begun(self, overdue: Collection[str]) -> Collection[str]:
         try:
             return self._reports.begun(overdue) if overdue else ()
-        except RedisError:
+        except BrokerAway:
             return ()
+
+    def close(self) -> None:
+        self._reports.close()
 
     def _tell_workers(self, given_up: list[str]) -> None:
         """Tasks that were not lost, but are queued or retried, must not pile up in the broker."""
         try:
             if given_up:
                 self._reports.give_up(given_up)
-        except RedisError as error:
+        except BrokerAway as error:
             # Then they are done twice, which is harmless
             log.warning(
                 "Superseded tasks not announced to the workers",

@@ -84,9 +84,7 @@ def assemble(
     tokens = Tokens(lease, device, dirty, intervals)
     intake = Intake(dirty, safeguards, metrics, settings.sync_max_dirty_keys, end.history_lost)
     readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals, dirty.superseded)
-    reader = reports.ReportReader(
-        reports.connect(settings.celery_broker_url), reports.stream_name(device, lease.epoch)
-    )
+    reader = reports.connect(settings.celery_broker_url).reader(reports.stream_name(device, lease.epoch))
     dispatcher = Dispatcher(
         settings, dirty, metrics, send, reader, safeguards, intervals, refused=refused.met
     )

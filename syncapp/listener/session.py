@@ -122,6 +122,7 @@ class Session:
         self._end.come()
         parts.refused.stop()
         parts.readers.join_all(parts.intervals.join)
+        parts.dispatcher.close()
         if not lost:
             if not isinstance(self._end.error, HistoryLost):  # its token was deleted and must stay deleted
                 try_to(partial(parts.tokens.keep, at_last=True))

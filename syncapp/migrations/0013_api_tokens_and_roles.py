@@ -22,72 +22,114 @@ def keep_what_operators_see(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('syncapp', '0010_alerts'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("syncapp", "0012_devices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='conflict',
-            options={'ordering': ['-at', '-id'], 'permissions': [('operate_sync', 'Can toggle sync, edit exclusions and restore documents'), ('see_bodies', 'Can see the documents of conflicts and rejected changes'), ('administer_sync', "Can see and revoke everybody's API tokens")]},
+            name="conflict",
+            options={
+                "ordering": ["-at", "-id"],
+                "permissions": [
+                    ("operate_sync", "Can toggle sync, edit exclusions and restore documents"),
+                    ("see_bodies", "Can see the documents of conflicts and rejected changes"),
+                    ("administer_sync", "Can see and revoke everybody's API tokens"),
+                ],
+            },
         ),
         migrations.AddField(
-            model_name='auditentry',
-            name='address',
-            field=models.CharField(blank=True, default='', max_length=45),
+            model_name="auditentry",
+            name="address",
+            field=models.CharField(blank=True, default="", max_length=45),
         ),
         migrations.AddField(
-            model_name='auditentry',
-            name='after',
-            field=models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True),
+            model_name="auditentry",
+            name="after",
+            field=models.JSONField(
+                blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True
+            ),
         ),
         migrations.AddField(
-            model_name='auditentry',
-            name='before',
-            field=models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True),
+            model_name="auditentry",
+            name="before",
+            field=models.JSONField(
+                blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True
+            ),
         ),
         migrations.AddField(
-            model_name='auditentry',
-            name='token',
-            field=models.CharField(blank=True, default='', max_length=130),
+            model_name="auditentry",
+            name="token",
+            field=models.CharField(blank=True, default="", max_length=130),
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('role', models.CharField(choices=[('Viewers', 'Viewers'), ('Operators', 'Operators'), ('Administrators', 'Administrators')], max_length=20)),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('hint', models.CharField(max_length=20)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_from', models.CharField(blank=True, max_length=45)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("Viewers", "Viewers"),
+                            ("Operators", "Operators"),
+                            ("Administrators", "Administrators"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("hint", models.CharField(max_length=20)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_from", models.CharField(blank=True, max_length=45)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API token',
-                'ordering': ['-created_at', '-id'],
+                "verbose_name": "API token",
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200)),
-                ('request', models.CharField(max_length=64)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('body', models.JSONField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=200)),
+                ("request", models.CharField(max_length=64)),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("body", models.JSONField(null=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['created_at'], name='syncapp_ide_created_3d96ea_idx')],
-                'constraints': [models.UniqueConstraint(fields=('user', 'key'), name='one_request_a_key')],
+                "indexes": [models.Index(fields=["created_at"], name="syncapp_ide_created_3d96ea_idx")],
+                "constraints": [models.UniqueConstraint(fields=("user", "key"), name="one_request_a_key")],
             },
         ),
         migrations.RunPython(keep_what_operators_see, migrations.RunPython.noop),

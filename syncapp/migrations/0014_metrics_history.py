@@ -4,66 +4,111 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('syncapp', '0010_alerts'),
+        ("syncapp", "0013_api_tokens_and_roles"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StateMinute',
+            name="StateMinute",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('minute', models.DateTimeField(unique=True)),
-                ('samples', models.PositiveIntegerField(default=0)),
-                ('queue_sum', models.PositiveBigIntegerField(default=0)),
-                ('queue_highest', models.PositiveIntegerField(default=0)),
-                ('pull_lag_ms', models.PositiveBigIntegerField(default=0)),
-                ('push_lag_ms', models.PositiveBigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("minute", models.DateTimeField(unique=True)),
+                ("samples", models.PositiveIntegerField(default=0)),
+                ("queue_sum", models.PositiveBigIntegerField(default=0)),
+                ("queue_highest", models.PositiveIntegerField(default=0)),
+                ("pull_lag_ms", models.PositiveBigIntegerField(default=0)),
+                ("push_lag_ms", models.PositiveBigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='CollectionMetric',
+            name="CollectionMetric",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('direction', models.CharField(choices=[('atlasToLocal', 'Atlas → local'), ('localToAtlas', 'Local → Atlas')], max_length=12)),
-                ('collection', models.CharField(max_length=255)),
-                ('inserts', models.PositiveBigIntegerField(default=0)),
-                ('updates', models.PositiveBigIntegerField(default=0)),
-                ('replaces', models.PositiveBigIntegerField(default=0)),
-                ('deletes', models.PositiveBigIntegerField(default=0)),
-                ('failed', models.PositiveBigIntegerField(default=0)),
-                ('skipped', models.PositiveBigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("atlasToLocal", "Atlas → local"), ("localToAtlas", "Local → Atlas")],
+                        max_length=12,
+                    ),
+                ),
+                ("collection", models.CharField(max_length=255)),
+                ("inserts", models.PositiveBigIntegerField(default=0)),
+                ("updates", models.PositiveBigIntegerField(default=0)),
+                ("replaces", models.PositiveBigIntegerField(default=0)),
+                ("deletes", models.PositiveBigIntegerField(default=0)),
+                ("failed", models.PositiveBigIntegerField(default=0)),
+                ("skipped", models.PositiveBigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('direction', 'collection'), name='one_row_a_collection')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("direction", "collection"), name="one_row_a_collection")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LagTime',
+            name="LagTime",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('minute', models.DateTimeField()),
-                ('direction', models.CharField(choices=[('atlasToLocal', 'Atlas → local'), ('localToAtlas', 'Local → Atlas')], max_length=12)),
-                ('upper_ms', models.PositiveBigIntegerField()),
-                ('count', models.PositiveBigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("minute", models.DateTimeField()),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("atlasToLocal", "Atlas → local"), ("localToAtlas", "Local → Atlas")],
+                        max_length=12,
+                    ),
+                ),
+                ("upper_ms", models.PositiveBigIntegerField()),
+                ("count", models.PositiveBigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('minute', 'direction', 'upper_ms'), name='one_row_a_lag')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("minute", "direction", "upper_ms"), name="one_row_a_lag")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Mark',
+            name="Mark",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=400, unique=True)),
-                ('kind', models.CharField(choices=[('start', 'Listener started'), ('version', 'Version deployed'), ('halt', 'Halted')], max_length=8)),
-                ('at', models.DateTimeField()),
-                ('text', models.TextField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=400, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("start", "Listener started"),
+                            ("version", "Version deployed"),
+                            ("halt", "Halted"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("text", models.TextField()),
             ],
             options={
-                'ordering': ['-at', '-id'],
-                'indexes': [models.Index(fields=['-at'], name='syncapp_mar_at_befe93_idx')],
+                "ordering": ["-at", "-id"],
+                "indexes": [models.Index(fields=["-at"], name="syncapp_mar_at_befe93_idx")],
             },
         ),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any, NoReturn
 
 import structlog
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 FOREIGN_RETRIES = 60  # of a task of another device, until a worker of that device gets it
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
 STOPPED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")  # by an operator, a deployment, a system shutdown
-FOREIGN = "Task of another device received: each device needs its own broker database (CELERY_BROKER_URL)"
+FOREIGN = "Task of another device received: each device needs a broker database or virtual host of its own (CELERY_BROKER_URL)"
 
 
 @shared_task(
@@ -84,7 +85,8 @@ def tell_of_lost_process(exception: BaseException, args: Sequence[Any], **rest: 
         return
     why = f"the worker's process ended ({text.partition(' Job:')[0]})"
     log.error("Worker process lost", event_name="process_lost", task=batch.task_id, error=why)
-    Reporter().lost(batch, why)
+    with closing(Reporter()) as reporter:
+        reporter.lost(batch, why)
 
 
 def _pass_on(task: Task[Any, Any], batch: Batch) -> None:

@@ -57,7 +57,7 @@ class Line:
         self.sent: list[Batch] = []
         self.client = reports.connect(settings.celery_broker_url)
         guards = Safeguards(settings, self.databases, device, DeviceReport, USUAL)
-        reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
+        reader = self.client.reader(f"test:{local.name}:reports")
         self.dispatcher = Dispatcher(
             settings,
             self.dirty,
@@ -137,7 +137,7 @@ def line(
     one.client.close()
     for database in one.worker._processor.databases.values():
         database.client.close()
-    reporter.get_reporter()._redis.close()
+    reporter.get_reporter().close()
     worker.get_worker.cache_clear()
     reporter.get_reporter.cache_clear()
 

@@ -40,9 +40,9 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
 
     def work(batch: Batch) -> None:
         outcomes = [Outcome(item.key, Ending.DONE, transfer=Side.LOCAL) for item in batch.items]
-        reports.send(client, batch.reply_to, Report.of(batch, outcomes, 1.0))
+        client.send(batch.reply_to, Report.of(batch, outcomes, 1.0))
 
-    stream = reports.ReportReader(client, f"test:{local_db.name}:reports")
+    stream = client.reader(f"test:{local_db.name}:reports")
     dispatcher = Dispatcher(settings, dirty, metrics, work, stream, guards, USUAL)
     with capture_logs() as lines:
         for position in range(LIMIT + 3):
@@ -53,5 +53,4 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
     assert [line["event"] for line in lines if line["log_level"] == "error"] == ["Sync loop detected"]
     assert guards.loops == 1
     assert guards.loop_at > 0
-    client.delete(stream.stream)
     client.close()

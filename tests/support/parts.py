@@ -22,6 +22,7 @@ import playwright
 from syncapp.embedded.binaries import ServerMissing, find_mongod, find_redis
 from syncapp.embedded.libraries import runnable_here
 from tests.support.postgres import find_postgres
+from tests.support.rabbitmq import find_rabbitmq
 
 SYSTEMD = Path("/etc/systemd/system")
 
@@ -74,6 +75,14 @@ POSTGRES = Part(
         "PostgreSQL's server was not found: install it (on Debian: apt-get install postgresql)",
     ),
 )
+RABBIT = Part(
+    "RabbitMQ",
+    "rabbitmq-server",
+    lambda: _why_not_found(
+        find_rabbitmq(),
+        "RabbitMQ's server was not found: install it (on Debian: apt-get install rabbitmq-server)",
+    ),
+)
 # What the documents tell one to type
 CURL, JQ = (
     Part(
@@ -93,8 +102,8 @@ PROMTOOL = Part(
     ),
 )
 # Their packages start a service, which no test needs and which takes its port
-SERVICES = ("prometheus",)
-PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, CURL, JQ, PROMTOOL)
+SERVICES = ("prometheus", "rabbitmq-server")
+PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, RABBIT, CURL, JQ, PROMTOOL)
 
 
 def install_packages(names: list[str]) -> None:
