@@ -20,6 +20,7 @@ from syncapp.core import strategies
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.rule_words import changes
 from syncapp.core.values import BOTH, Side
+from syncapp.first_run.effect import documents
 from syncapp.mongo.errors import SyncError
 from syncapp.rules import stored
 from syncapp.rules.rules import Rules, rules_of
@@ -101,11 +102,10 @@ class Effect:
                 ("on Atlas", found.matching.get(Side.ATLAS)),
             )
         )
+        compared = f"{documents(found.compared)} compared"
         if found.whole:
-            return f"All {found.compared:,} documents were compared"
-        return (
-            f"A sample: the first {found.compared:,} documents by _id were compared; {total} match the filter"
-        )
+            return f"{compared}, all there are"
+        return f"A sample: {compared}, the first by _id; {total} match the filter"
 
     def _remarks(self) -> Iterator[str]:
         parts = changes(self.before, self.after)

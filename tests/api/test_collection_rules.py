@@ -232,7 +232,7 @@ def test_a_preview_that_is_a_sample_says_so(both: Any, operator: APIClient) -> N
     (orders,) = body["collections"]
     assert not body["whole"]
     assert not orders["whole"]
-    assert orders["effects"][0].startswith("A sample: the first ")
+    assert orders["effects"][0].startswith("A sample: ")
 
 
 def test_documents_are_checked_now(both: Any, operator: APIClient) -> None:

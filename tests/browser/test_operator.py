@@ -238,7 +238,7 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     page.get_by_label("Filter").fill('{"state": "closed"}')
     page.get_by_label("Numbers").fill("stock = sum")
     operator.button("Preview")
-    expect(page.locator("#rule-preview")).to_contain_text("dropped here, not on Atlas")
+    expect(page.locator("#rule-preview")).to_contain_text("1 in conflict")
     operator.button("Save")
     expect(page.locator("#result_list")).to_contain_text("numbers: stock sum")
     expect(page.locator(".isthmus-beside")).to_contain_text("Excluded: not pulled from Atlas")
