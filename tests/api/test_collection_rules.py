@@ -118,6 +118,17 @@ def test_a_wrong_rule_is_named_at_its_field(
     assert not AuditEntry.objects.exists()
 
 
+def test_a_filter_is_tried_without_documents(both: Any, operator: APIClient) -> None:
+    """Another collection's documents need not have the fields."""
+    local, _ = both
+    local["_sync_metadata"].insert_one({"_id": "instance"})
+    long = {"$expr": {"$gt": [{"$strLenCP": "$name"}, 3]}}
+    assert put(operator, {"pattern": "orders", "filter": long}).status_code == 200
+    answer = post(operator, "preview", {"rule": {"pattern": "bills", "filter": long}}).json()
+    (bills,) = answer["collections"]
+    assert "The filter fails" in " ".join(bills["effects"])
+
+
 def test_a_filter_needs_the_local_server(operator: APIClient, change_settings: Change) -> None:
     change_settings(mongodb_uri="", mongodb_atlas_uri="")
     assert put(operator, RULE).status_code == 503
