@@ -22,6 +22,7 @@ from syncapp.admin.access import ChangedByOperators
 from syncapp.admin.base import block, say_matches
 from syncapp.admin.collection_rule_form import RuleForm
 from syncapp.admin.refusals import as_message, as_problem
+from syncapp.admin.validation_check import errors_of, fragment
 from syncapp.core.collection_rule import CollectionRule as Value
 from syncapp.core.rule_words import words_of
 from syncapp.models import CollectionRule
@@ -30,6 +31,7 @@ from syncapp.services.patterns import matches
 from syncapp.services.roles import may_see
 from syncapp.services.rule_lookup import beside, look_up
 from syncapp.services.rule_preview import preview_delete, preview_rule
+from syncapp.services.validation_check import MISSING
 
 PREVIEW, MATCHES, FOR = "syncapp_rule_preview", "syncapp_rule_matches", "syncapp_rule_for"
 PAGES = {
@@ -44,16 +46,17 @@ PARTS = (
             "fields": (
                 ("direction", "urgency"),
                 ("deletesLocalToAtlas", "deletesAtlasToLocal"),
-                ("filter", "onLeave"),
+                "filter",
+                "onLeave",
                 "ownFields",
             )
         },
     ),
     (
         "Conflicts",
-        {"fields": (("strategy", "resolver"), ("numbers", "arrays"), "timestampField")},
+        {"fields": ("strategy", "resolver", "numbers", "arrays", "timestampField")},
     ),
-    ("Documents", {"fields": (("validation", "maskedFields"),)}),
+    ("Documents", {"fields": ("validation", "maskedFields")}),
 )
 
 
@@ -106,10 +109,11 @@ class CollectionRuleAdmin(ChangedByOperators, ModelAdmin):
         rules = [{**one, "page": reverse(PAGES[one["kind"]])} for one in beside()]
         return super().changelist_view(request, {**(extra_context or {}), "beside": rules})
 
-    @display(description="Does")
+    @display(description="What it does")
     def does(self, row: CollectionRule) -> SafeString:
         words = words_of(Value.of(row.document))
-        return format_html_join("", '<span class="isthmus-word">{}</span>', ((word,) for word in words))
+        shown = format_html_join("", '<span class="isthmus-word">{}</span>', ((word,) for word in words))
+        return format_html('<div class="isthmus-words">{}</div>', shown)
 
     @display(description="As JSON")
     def as_json(self, row: CollectionRule) -> SafeString:
@@ -138,9 +142,9 @@ class CollectionRuleAdmin(ChangedByOperators, ModelAdmin):
             return render(request, "syncapp/rule_preview.html", context)
         form = self.get_form(request, row, change=row is not None)(request.POST, instance=row)
         if not form.is_valid():
-            labels = {name: field.label or name for name, field in form.fields.items()}
-            errors = [(labels.get(name, ""), line) for name, lines in form.errors.items() for line in lines]
-            return render(request, "syncapp/rule_preview.html", {"errors": errors})
+            return render(request, "syncapp/rule_preview.html", {"errors": errors_of(form)})
+        if "check" in request.GET:
+            return fragment(request, form.rule["pattern"], form.rule["validation"] or MISSING)
         with as_problem(context):
             context["found"] = preview_rule(form.rule)
         return render(request, "syncapp/rule_preview.html", context)

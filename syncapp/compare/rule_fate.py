@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from syncapp.core.collection_rule import Direction, OnLeave
 from syncapp.core.decide import Case
 from syncapp.core.policy import Policy, Travel
-from syncapp.core.values import ABSENT, Side, Word
+from syncapp.core.values import Side, Word
 
 
 class Fate(Word):
@@ -25,11 +25,11 @@ class Fate(Word):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Of one document: what has changed on which side, its contents, and whether each matches the filter."""
+    """Of one document: what has changed on which side, where it is, and whether each version matches the filter."""
 
     case: Case
-    local: bytes
-    atlas: bytes
+    here: bool = True
+    there: bool = True  # on Atlas
     local_matches: bool = True
     atlas_matches: bool = True
 
@@ -42,7 +42,7 @@ def fates(seen: Seen, policy: Policy) -> list[Fate]:
 
 
 def _equal(seen: Seen, policy: Policy) -> Iterator[Fate]:
-    if seen.local != ABSENT and not seen.atlas_matches:
+    if seen.here and not seen.atlas_matches:
         yield _leaves(policy)
 
 
@@ -51,17 +51,17 @@ def _agreed(seen: Seen, policy: Policy) -> Iterator[Fate]:
 
 
 def _atlas_changed(seen: Seen, policy: Policy) -> Iterator[Fate]:
-    if seen.atlas == ABSENT:
+    if not seen.there:
         yield Fate.DELETED_HERE if _deletes(policy, Side.ATLAS) else Fate.DIFFERS
     elif not seen.atlas_matches:
-        if seen.local != ABSENT:
+        if seen.here:
             yield _leaves(policy)
     else:
         yield Fate.COME if _travels(policy, Side.ATLAS) else Fate.DIFFERS
 
 
 def _local_changed(seen: Seen, policy: Policy) -> Iterator[Fate]:
-    if seen.local == ABSENT:
+    if not seen.here:
         yield Fate.DELETED_THERE if _deletes(policy, Side.LOCAL) else Fate.DIFFERS
     elif not _travels(policy, Side.LOCAL):
         yield Fate.DIFFERS

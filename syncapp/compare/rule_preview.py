@@ -14,16 +14,17 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
-from syncapp.compare.differences import Compared, by_key, compare_range
+from syncapp.compare.differences import by_key
 from syncapp.compare.ranges import Range, all_ranges
 from syncapp.compare.rule_fate import Fate, Seen, fates
 from syncapp.core.content import decode_for_people, document_key, id_of, ids_filter
-from syncapp.core.decide import Case
+from syncapp.core.decide import Case, classify
 from syncapp.core.field_paths import values_at
 from syncapp.core.match_expressions import read_filter
 from syncapp.core.policy import Policy
-from syncapp.core.values import BOTH, DocumentKey, Side
+from syncapp.core.values import BOTH, DocumentKey, Side, SyncState
 from syncapp.mongo.read_commands import RAW
+from syncapp.store.states import read_states
 
 COUNT_MS = 2_000
 Databases = Mapping[Side, Database[Any]]
@@ -102,32 +103,30 @@ def _judge(
     versions = {side: by_key(name, sides[side]) for side in BOTH}
     changed_own = before.rule.own_fields != after.rule.own_fields
     own = {*before.rule.own_fields, *after.rule.own_fields} if changed_own else set()
-    for one in compare_range(databases[Side.LOCAL], name, page, before):
+    states = read_states(databases[Side.LOCAL], list({**versions[Side.LOCAL], **versions[Side.ATLAS]}))
+    for key, state in states.items():
+        local, atlas = (versions[side].get(key) for side in BOTH)
+        here, there = (keys is None or key in keys for keys in matching.values())
         found.compared += 1
-        local, atlas = (versions[side].get(one.key) for side in BOTH)
         if own and _own_differ(local, atlas, own):
             found.fates[Fate.OWN] += 1
-        found.fates.update(fates(_seen(one, local, atlas, matching, after), after))
+        case = _case(local, atlas, state, before, after)
+        seen = Seen(case, local is not None, atlas is not None, here, there)
+        found.fates.update(fates(seen, after))
     for side in BOTH:
         found.read[side] += len(sides[side])
         if after.check is not None:
             found.refused[side] += sum(after.check(one) is not None for one in sides[side])
 
 
-def _seen(
-    one: Compared,
-    local: bytes | None,
-    atlas: bytes | None,
-    matching: Mapping[Side, set[DocumentKey] | None],
-    after: Policy,
-) -> Seen:
-    here, there = (one.key in keys if keys is not None else True for keys in matching.values())
-    case = one.case
-    if case is not Case.EQUAL and after.projection.content(local) == after.projection.content(atlas):
-        case = Case.EQUAL  # they differ in nothing that the new rule compares
-    elif case is Case.EQUAL and after.projection.content(local) != after.projection.content(atlas):
-        case = Case.BOTH_CHANGED  # in a field that was each side's own, and is compared now
-    return Seen(case, one.local, one.atlas, here, there)
+def _case(local: bytes | None, atlas: bytes | None, state: SyncState, before: Policy, after: Policy) -> Case:
+    """What has changed, under what the new rule compares; agreed pairs are of what the old one did."""
+    old = before.projection.content
+    case = classify({Side.LOCAL: old(local), Side.ATLAS: old(atlas)}, state)
+    if after.projection.content(local) == after.projection.content(atlas):
+        return Case.EQUAL
+    # In a field that was each side's own, and is compared now
+    return Case.BOTH_CHANGED if case is Case.EQUAL else case
 
 
 def _own_differ(local: bytes | None, atlas: bytes | None, own: set[str]) -> bool:

@@ -6,11 +6,14 @@ Exclusions and validation rules are kept beside them, and always apply: the firs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from bson.errors import BSONError
 from django.db import transaction
+from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
@@ -57,19 +60,14 @@ class Change:
 
 def faults_of(given: object) -> dict[str, str]:
     """What is wrong with a rule: by field, one line. The local server is asked about its filter. Raises Unreachable."""
-    found = faults(given)
-    wanted = given.get("filter") if isinstance(given, Mapping) and not found else None
-    if wanted and (why := _refused_by_server(wanted)):
-        found["filter"] = f"filter cannot be used: MongoDB says: {why}"
-    return found
+    with _server_for([given]) as local:
+        return _faults(given, local)
 
 
 def checked(given: object) -> dict[str, Any]:
     """The rule in its stored form. Raises WrongInput, whose field is the part concerned, or Unreachable."""
-    for field, line in faults_of(given).items():
-        raise WrongInput(line, field)
-    assert isinstance(given, Mapping)  # noqa: S101  (it has no faults)
-    return complete(given)
+    with _server_for([given]) as local:
+        return _checked(given, local)
 
 
 def current() -> CollectionRules:
@@ -123,7 +121,8 @@ def read_file(given: object) -> list[dict[str, Any]]:
     rules = given["rules"]
     if not isinstance(rules, list) or len(rules) > MOST_RULES:
         raise WrongInput(f"rules is {shown(rules)}; allowed: a list of at most {MOST_RULES:,}", "rules")
-    found = [_in_file(number, rule) for number, rule in enumerate(rules)]
+    with _server_for(rules) as local:
+        found = [_in_file(number, rule, local) for number, rule in enumerate(rules)]
     patterns = [rule["pattern"] for rule in found]
     if twice := next((name for number, name in enumerate(patterns) if name in patterns[:number]), None):
         raise WrongInput(f"rules has two for the pattern {twice}", "rules")
@@ -149,11 +148,45 @@ def import_rules(given: object, user: Actor = None) -> list[Change]:
     return found
 
 
-def _in_file(number: int, rule: object) -> dict[str, Any]:
+def _in_file(number: int, rule: object, local: Database[Any] | None) -> dict[str, Any]:
     try:
-        return checked(rule)
+        return _checked(rule, local)
     except WrongInput as error:
         raise WrongInput(f"Rule {number + 1}: {error.detail}", f"rules.{number}.{error.field}") from None
+
+
+def _checked(given: object, local: Database[Any] | None) -> dict[str, Any]:
+    for field, line in _faults(given, local).items():
+        raise WrongInput(line, field)
+    return complete(cast(Mapping[str, Any], given))
+
+
+def _faults(given: object, local: Database[Any] | None) -> dict[str, str]:
+    found = faults(given)
+    if not found and local is not None and (wanted := _filter_of(given)) and (why := _refusal(local, wanted)):
+        found["filter"] = f"filter cannot be used: MongoDB says: {why}"
+    return found
+
+
+def _server_for(rules: Sequence[object]) -> AbstractContextManager[Database[Any] | None]:
+    """The local server if there is a filter about which to ask it."""
+    return local_database(PROCESS) if any(map(_filter_of, rules)) else nullcontext()
+
+
+def _filter_of(rule: object) -> Any:
+    return rule.get("filter") if isinstance(rule, Mapping) else None
+
+
+def _refusal(local: Database[Any], wanted: Mapping[str, Any]) -> str:
+    """Why the server does not take the filter; empty: it does. It is not evaluated: there is no such document."""
+    query = {"$and": [{"_id": "no document"}, read_filter(wanted)]}
+    try:
+        local[METADATA].find_one(query, {"_id": 1}, max_time_ms=TRY_MS)
+    except OperationFailure as error:
+        return str((error.details or {}).get("errmsg") or error)[:300]
+    except (BSONError, TypeError, ValueError, OverflowError) as error:  # what BSON cannot hold
+        return str(error)[:300]
+    return ""
 
 
 def _change(row: Row | None, document: Mapping[str, Any] | None) -> Change:
@@ -173,15 +206,3 @@ def _write(change: Change, user: Actor) -> Row:
     audit(user, "remove collection rule" if change.after is None else "set collection rule", str(change))
     raise_version()
     return row
-
-
-def _refused_by_server(given: Mapping[str, Any]) -> str:
-    """Why the local server does not take the filter; empty: it does. Raises Unreachable."""
-    with local_database(PROCESS) as local:
-        try:
-            local[METADATA].find_one(read_filter(given), {"_id": 1}, max_time_ms=TRY_MS)
-        except OperationFailure as error:
-            return str((error.details or {}).get("errmsg") or error)[:300]
-        except (TypeError, ValueError, OverflowError) as error:  # what BSON cannot hold
-            return str(error)[:300]
-    return ""

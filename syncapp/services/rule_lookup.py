@@ -46,7 +46,8 @@ class Found:
         if not self.later:
             return f"{first}; no other rule does"
         others = ", ".join(f"{one.pattern} ({one.priority})" for one in self.later)
-        return f"{first}, and is asked before {others}, which do not count"
+        count = "does" if len(self.later) == 1 else "do"
+        return f"{first}, and is asked before {others}, which {count} not count"
 
     @property
     def effects(self) -> list[str]:
@@ -77,7 +78,7 @@ class Found:
         yield from (f"{EXCLUDED} (by {one})" for one in self.exclusions)
         if not self.enabled and not self.exclusions and self.rule.direction.carries(Side.ATLAS):
             yield "Bidirectional sync is disabled: changes on Atlas wait"
-        yield f"By the rule: {', '.join(words_of(self.rule))}"
+        yield f"By the rule: {'; '.join(words_of(self.rule))}"
         if self.rule.direction is not Direction.NONE:
             source = "the rule's strategy" if self.rule.strategy else "the general strategy"
             yield f"Conflicts: {_about(self.rule.strategy or self.strategy)} ({source})"

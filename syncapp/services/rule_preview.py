@@ -20,7 +20,8 @@ from syncapp.core import strategies
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.rule_words import changes
 from syncapp.core.values import BOTH, Side
-from syncapp.mongo.errors import SyncError
+from syncapp.first_run.effect import documents
+from syncapp.mongo.errors import ConnectionDown, SyncError
 from syncapp.rules import stored
 from syncapp.rules.rules import Rules, rules_of
 from syncapp.services.collection_rules import PROCESS, Change, changes_to, checked, one, read_file
@@ -56,6 +57,11 @@ class Effect:
     outlook: Outlook | None = None
 
     @property
+    def moves(self) -> bool:
+        """May documents move?"""
+        return bool(MOVING & changes(self.before, self.after).keys())
+
+    @property
     def sentences(self) -> list[str]:
         return list(self._sentences())
 
@@ -66,7 +72,7 @@ class Effect:
         return {
             "collection": self.collection,
             "parts": [{"part": name, "before": old, "after": new} for name, (old, new) in parts.items()],
-            "moves": self.outlook is not None,
+            "moves": self.moves,
             "whole": found.whole,
             "read": {side.value: found.read[side] for side in BOTH},
             "compared": found.compared,
@@ -101,11 +107,10 @@ class Effect:
                 ("on Atlas", found.matching.get(Side.ATLAS)),
             )
         )
+        compared = f"{documents(found.compared)} compared"
         if found.whole:
-            return f"All {found.compared:,} documents were compared"
-        return (
-            f"A sample: the first {found.compared:,} documents by _id were compared; {total} match the filter"
-        )
+            return f"{compared}, all there are"
+        return f"A sample: {compared}, the first by _id; {total} match the filter"
 
     def _remarks(self) -> Iterator[str]:
         parts = changes(self.before, self.after)
@@ -189,31 +194,43 @@ def _preview(wanted: list[dict[str, Any]], replaced: set[str] | None, seconds: f
     after = [rule.as_document() for rule in kept] + wanted
     with database(Side.LOCAL, PROCESS) as local, database(Side.ATLAS, PROCESS) as atlas:
         rules = rules_of(local, found)
+        changed = replace(rules, collections=CollectionRules.of(after))
         try:
-            effects = list(_effects({Side.LOCAL: local, Side.ATLAS: atlas}, rules, after, deadline))
+            effects, left = _look({Side.LOCAL: local, Side.ATLAS: atlas}, rules, changed, deadline)
+        except ConnectionDown:
+            raise
         except (OperationFailure, SyncError) as error:
             raise NotPossible(f"The documents cannot be read: {error}") from error
-    shown = effects[:MOST_COLLECTIONS]
-    changed = [change for change in changes_to(after) if change.what != "unchanged"]
-    return Preview(changed, shown, len(effects) - len(shown), rules.enabled)
+    told = [change for change in changes_to(after) if change.what != "unchanged"]
+    return Preview(told, effects, left, rules.enabled)
 
 
-def _effects(
-    databases: Mapping[Side, Any], rules: Rules, after: list[dict[str, Any]], deadline: float
-) -> Iterator[Effect]:
-    """On each collection whose rule changes, small ones first, so that many are read to their end."""
-    changed = replace(rules, collections=CollectionRules.of(after))
-    sizes = {
-        name: max(databases[side][name].estimated_document_count() for side in BOTH)
+def _look(
+    databases: Mapping[Side, Any], rules: Rules, changed: Rules, deadline: float
+) -> tuple[list[Effect], int]:
+    """On the collections whose rule changes, small ones first, so that many are read to their end; and how many were
+    left."""
+    effects = [
+        Effect(name, old, new, rules.strategy, rules.exclusions.excludes(name))
         for name in shared_collections(databases[Side.LOCAL], databases[Side.ATLAS])
-        if changes(rules.policy(name).rule, changed.policy(name).rule)
+        if changes(
+            old := rules.collections.for_collection(name), new := changed.collections.for_collection(name)
+        )
+    ]
+    shown = effects[:MOST_COLLECTIONS]
+    sizes = {
+        one.collection: max(databases[side][one.collection].estimated_document_count() for side in BOTH)
+        for one in shown
+        if one.moves
     }
-    for number, name in enumerate(sorted(sizes, key=lambda name: (sizes[name], name))):
-        old, new = rules.policy(name), changed.policy(name)
-        effect = Effect(name, old.rule, new.rule, rules.strategy, rules.exclusions.excludes(name))
-        if number < MOST_COLLECTIONS and MOVING & changes(old.rule, new.rule).keys():
-            effect = replace(effect, outlook=look_ahead(databases, name, old, new, deadline))
-        yield effect
+    found = [one for one in shown if not one.moves]
+    for name in sorted(sizes, key=lambda name: (sizes[name], name)):
+        if time.monotonic() > deadline and len(found) > len(shown) - len(sizes):
+            break  # one at least is read
+        effect = next(one for one in shown if one.collection == name)
+        outlook = look_ahead(databases, name, rules.policy(name), changed.policy(name), deadline)
+        found.append(replace(effect, outlook=outlook))
+    return sorted(found, key=lambda one: one.collection), len(effects) - len(found)
 
 
 def _who_wins(strategy: str) -> str:

@@ -55,8 +55,7 @@ def check_now(
     pattern: str, schema: object = MISSING, seconds: float | None = SECONDS, masks: Masks | None = None
 ) -> Checked:
     """Of the collections of this pattern; `schema`: this one instead of the rules that apply. `seconds`: read for so long; None:
-    everything. `masks`: of whoever looks.
-    Raises WrongInput or Unreachable."""
+    everything. `masks`: of whoever looks. Raises WrongInput or Unreachable."""
     patterns.check(pattern)
     given = None if schema is MISSING else ValidationRules.of([(pattern, checked(schema))])
     deadline = time.monotonic() + (math.inf if seconds is None else seconds)
@@ -64,13 +63,16 @@ def check_now(
         databases = {Side.LOCAL: local, Side.ATLAS: atlas}
         names = filter(Exclusions.of([pattern]).excludes, shared_collections(local, atlas))
         checks = dict(_checks(names, rules_of(local, stored.read()), given))
-        shown = list(checks.items())[:MOST_COLLECTIONS]
-        found = [check_documents(databases, name, check, deadline) for name, check in shown]
+        found: list[Validity] = []
+        for name, check in list(checks.items())[:MOST_COLLECTIONS]:
+            if found and time.monotonic() > deadline:
+                break
+            found.append(check_documents(databases, name, check, deadline))
     if masks is not None:
         for one in found:
             for side, samples in one.samples.items():
                 one.samples[side] = [(key, masks.reason(one.collection, why)) for key, why in samples]
-    return Checked(found, len(checks) - len(shown))
+    return Checked(found, len(checks) - len(found))
 
 
 def _checks(names: Iterator[str], rules: Rules, given: ValidationRules | None) -> Iterator[tuple[str, Check]]:

@@ -45,7 +45,7 @@ def test_rules_are_set_by_options_listed_shown_and_deleted() -> None:
     assert json.loads(command("list", "--json"))["rules"][0]["pattern"] == "orders"
     shown = command("show", "orders")
     assert shown.startswith(
-        "orders matches it, with priority 10, and is asked before * (100), which do not count."
+        "orders matches it, with priority 10, and is asked before * (100), which does not count."
     )
     assert json.loads(command("show", "temp_1", "--json"))["exclusions"] == ["temp_*"]
     assert command("delete", "orders") == "The rule orders is removed"

@@ -118,6 +118,17 @@ def test_a_wrong_rule_is_named_at_its_field(
     assert not AuditEntry.objects.exists()
 
 
+def test_a_filter_is_tried_without_documents(both: Any, operator: APIClient) -> None:
+    """Another collection's documents need not have the fields."""
+    local, _ = both
+    local["_sync_metadata"].insert_one({"_id": "instance"})
+    long = {"$expr": {"$gt": [{"$strLenCP": "$name"}, 3]}}
+    assert put(operator, {"pattern": "orders", "filter": long}).status_code == 200
+    answer = post(operator, "preview", {"rule": {"pattern": "bills", "filter": long}}).json()
+    (bills,) = answer["collections"]
+    assert "The filter fails" in " ".join(bills["effects"])
+
+
 def test_a_filter_needs_the_local_server(operator: APIClient, change_settings: Change) -> None:
     change_settings(mongodb_uri="", mongodb_atlas_uri="")
     assert put(operator, RULE).status_code == 503
@@ -232,7 +243,10 @@ def test_a_preview_that_is_a_sample_says_so(both: Any, operator: APIClient) -> N
     (orders,) = body["collections"]
     assert not body["whole"]
     assert not orders["whole"]
-    assert orders["effects"][0].startswith("A sample: the first ")
+    assert orders["effects"][0].startswith("A sample: ")
+    every = post(operator, "preview", {"rule": {"pattern": "*", "direction": "none"}, "seconds": 0.001}).json()
+    assert (len(every["collections"]), every["collectionsLeft"]) == (1, 1)
+    assert "1 further collections were not looked at" in every["remarks"]
 
 
 def test_documents_are_checked_now(both: Any, operator: APIClient) -> None:
