@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import bson
 import pytest
 from pymongo.database import Database
 
+from syncapp.compare.slices import Pace, Slice
 from syncapp.compare.start_points import request_backfill
 from syncapp.conf.settings import get_settings
 from syncapp.core.changes import Change, Structural
@@ -19,10 +21,12 @@ from syncapp.core.values import ATLAS_ORIGIN, FOREIGN, Fact, Operation, Side, Sy
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.safeguards import Safeguards
 from syncapp.mongo.transaction import transaction
+from syncapp.rules.rules import Rules
 from syncapp.safety.mass_deletes import Limit
 from syncapp.safety.structural import Judge
 from syncapp.store.halts import load_halts
 from syncapp.store.prepare import prepare
+from syncapp.store.runs import Kind, load, request
 from syncapp.store.states import write_states
 
 Databases = dict[Side, Database[Any]]
@@ -97,6 +101,25 @@ def test_a_drop_of_what_does_not_travel_is_no_question(
     assert ("orders" in compared) == ("deletes" in parts), "which notes that the sides differ"
     Judge(databases, Limit(), {}, Scope(), 24).judge(side, change)
     assert len(load_halts(local)) == 1
+
+
+def test_a_verify_finds_a_copy_that_should_have_left(databases: Databases) -> None:
+    """Though both sides hold the same."""
+    for database in databases.values():
+        database["orders"].insert_many([{"_id": n, "shop": "ab"[n]} for n in range(2)])
+    local, rules = databases[Side.LOCAL], Rules(True, False, "manual", Exclusions(), 1)
+    for parts, suspected in (({}, 0), ({"filter": {"shop": "a"}}, 1)):
+        run = load(local, request(local, kind=Kind.VERIFY, why="a test", collections=["orders"]))
+        assert run is not None
+        policy_of = replace(rules, collections=scope_of(**parts).rules).policy
+        slice_ = Slice(local, databases[Side.ATLAS], run, policy_of)
+        slice_.work(Pace())
+        counts = slice_.progress.counts
+        assert (len(slice_.progress.suspects), counts["equal"], counts["documents"]) == (
+            suspected,
+            2 - suspected,
+            2,
+        )
 
 
 def test_what_was_foreign_is_not_gone_from_atlas(databases: Databases) -> None:
