@@ -15,7 +15,7 @@ from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.models import AuditEntry, Conflict
+from syncapp.models import AuditEntry, CollectionRule, Conflict
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 from tests.support.versions import ODD_NAMES
@@ -220,3 +220,11 @@ def test_a_mongodb_that_nobody_named_is_said(operator: APIClient) -> None:
     answer = restore(operator, rows.conflict({"_id": 1}, None))
     assert answer.status_code == 503
     assert "MONGODB_URI is not set" in answer.json()["detail"]
+
+
+def test_a_restored_version_leaves_own_fields_as_they_are(operator: APIClient, here: Database[Any]) -> None:
+    CollectionRule.objects.create(pattern="orders", document={"pattern": "orders", "ownFields": ["mine"]})
+    here["orders"].insert_one({"_id": 1, "x": 1, "mine": "here"})
+    conflict = rows.conflict({"_id": 1, "x": 1}, {"_id": 1, "x": 2, "mine": "there"}, winner="local")
+    assert restore(operator, conflict).status_code == 200
+    assert here["orders"].find_one() == {"_id": 1, "x": 2, "mine": "here"}

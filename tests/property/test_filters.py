@@ -220,7 +220,7 @@ def test_the_filter_is_the_servers(world: World) -> None:
 
 
 @pytest.mark.timeout(3600)
-@share_of_examples(0.2)
+@share_of_examples(0.1)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_each_device_holds_its_own_in_every_order_of_events_and_tasks(
     databases: Databases, exact_times: None, few_kept: None, seed: int

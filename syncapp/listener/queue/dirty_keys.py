@@ -141,7 +141,8 @@ class DirtyKeys:
                 self._changed.wait(seconds)
 
     def new_task_id(self) -> str:
-        return self._session + uuid.uuid4().hex[8:]
+        with self._changed:
+            return self._session + uuid.uuid4().hex[8:]
 
     def superseded(self, task_id: str) -> bool:
         """Was it given up, or handed out by another listener? It may still write. Empty: no task."""
