@@ -106,6 +106,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches, lim
         "pull": direction(Direction.ATLAS_TO_LOCAL),
         "push": direction(Direction.LOCAL_TO_ATLAS),
         "conflicts_last_hour": figures.conflicts_last_hour(now),
+        "resolver_failures": figures.resolver_failures(now - figures.HOUR),
         "max_reconnects": get_settings().change_stream_max_reconnect_attempts,
         "broker": get_settings().broker_kind.value,
         "beat_silent_s": _beat_silent_s(now),

@@ -14,6 +14,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from monitoring.percentiles import percentile
 from syncapp.core.policy import BY_AN_ANSWER
+from syncapp.core.strategies.callable import FAILED
 from syncapp.mirror.waiting import waiting
 from syncapp.models import ComparedCollection, ComparisonRun, Conflict, Instance, MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
@@ -118,6 +119,11 @@ def conflicts_last_hour(now: datetime) -> int:
 def conflicts_since(since: datetime) -> QuerySet[Conflict]:
     """The same after this moment."""
     return Conflict.objects.filter(_met_since(since))
+
+
+def resolver_failures(since: datetime) -> int:
+    """Conflicts for which an operator's function failed, so that another strategy decided."""
+    return Conflict.objects.filter(at__gt=since, strategy__startswith=FAILED).count()
 
 
 def _met_since(since: datetime) -> Q:

@@ -74,6 +74,7 @@ class Facts:
     pull: DirectionFacts = DirectionFacts()
     push: DirectionFacts = DirectionFacts()
     conflicts_last_hour: int = 0
+    resolver_failures: int = 0  # of them
     queue_size: int = 0
     max_reconnects: int = 10
     broker: str = "Redis"  # which one
@@ -97,8 +98,8 @@ class Health:
 # What only a listener that reports can tell
 _OF_THE_LISTENER = frozenset(
     {
-        Code.STREAM, Code.PENDING, Code.CONFLICTS, Code.SLOW, Code.REJECTED, Code.LAG, Code.FAILING, Code.STILL,
-        Code.BROKER, Code.WORKERS,
+        Code.STREAM, Code.PENDING, Code.CONFLICTS, Code.RESOLVER, Code.SLOW, Code.REJECTED, Code.LAG, Code.FAILING,
+        Code.STILL, Code.BROKER, Code.WORKERS,
     }
 )  # fmt: skip
 
@@ -250,6 +251,12 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
                 f"(fewer than {limits.conflicts_warning} are normal, critical above {limits.conflicts_critical})"
             )
             reasons.append(Reason(level, Code.CONFLICTS, text, Page.CONFLICTS))
+        if facts.resolver_failures:
+            text = (
+                f"A resolver has failed for {facts.resolver_failures:,} conflicts in the last hour, which the general "
+                "strategy has decided: each of them says why"
+            )
+            reasons.append(Reason(Status.DEGRADED, Code.RESOLVER, text, Page.CONFLICTS))
     return reasons
 
 

@@ -57,6 +57,7 @@ class Code(StrEnum):
     STREAM = "change-stream"
     PENDING = "pending-operations"
     CONFLICTS = "conflicts"
+    RESOLVER = "resolver-fails"
     SLOW = "slow-processing"
     REJECTED = "rejected-changes"
     LAG = "lag"

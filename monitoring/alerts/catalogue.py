@@ -63,6 +63,7 @@ DEFAULTS = {one.code: one for one in (
     Default(Code.STREAM, 5 * MINUTE, CRITICAL, "A change stream is not connected: changes of that side wait", "Check network, server and login of that side; it reconnects by itself"),
     Default(Code.PENDING, 10 * MINUTE, CRITICAL, "Changes have been waiting for long", "See whether the backlog falls; otherwise check workers and rejected changes", Bounds("operations", "pending"), waits_in="pending_s"),
     Default(Code.CONFLICTS, 0, None, "Many documents were changed on both sides", "Look at the list of conflicts; let one side write such documents, or use another strategy", Bounds("conflicts an hour", "conflicts_warning", "conflicts_critical")),
+    Default(Code.RESOLVER, 0, WARNING, "An operator's function that resolves conflicts fails: the general strategy decides instead", "Fix the function; restore what should have won from the list of conflicts"),
     Default(Code.SLOW, 10 * MINUTE, None, "Changes take long to process", "Check processor, disk and the round trip to Atlas", Bounds("ms", "average_warning_ms", "average_critical_ms")),
     Default(Code.REJECTED, 0, None, "The target refuses many changes", "Run manage.py sync_rejected, and fix the documents, the validator or the index", Bounds("%", "error_share_warning", "error_share_critical", per_unit=0.01)),
     Default(Code.LAG, 5 * MINUTE, WARNING, "Changes arrive late", "Wait after a burst; otherwise look at the other alerts", Bounds("s", "lag_warning_ms", per_unit=1000)),

@@ -17,9 +17,9 @@ class Conflict(NamedTuple):
     contents: Mapping[Side, bytes]  # hashes
     facts: Mapping[Side, Fact]  # of the contents; a side without one changed at an unknown time
     policy: Policy
-    collection: str = ""
     documents: Mapping[Side, bytes | None] = MappingProxyType({})  # only for a strategy that needs them
     base: bytes | None = None  # what both were made from; None: not kept (for a strategy that needs it)
+    collection: str = ""
 
     def is_deleted(self, side: Side) -> bool:
         return self.contents[side] == ABSENT

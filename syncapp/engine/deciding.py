@@ -74,7 +74,7 @@ def _resolve(
     item: WorkItem, seen: Observation, versions: Versions, policy: Policy, plan: Plan
 ) -> Verdict | None:
     """None: it will be judged outside."""
-    conflict = Conflict(seen.contents, item.facts, policy, item.key.collection)
+    conflict = Conflict(seen.contents, item.facts, policy, collection=item.key.collection)
     base = plan.bases.of(item.key, seen.state) if plan.bases is not None else None
     if strategy_for(conflict, based=base is not None).needs_documents:
         bare = {side: policy.projection.bare(version) for side, version in versions.items()}

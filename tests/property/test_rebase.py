@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import bson
 import pytest
 
-from syncapp.core.policy import Policy
+from syncapp.core.collection_rule import CollectionRule
+from syncapp.core.policy import Policy, Resolvers
 from syncapp.core.values import BOTH, Outcome, Side, UnknownTime
 from syncapp.store.bases import forget_bases, sweep_bases
 from syncapp.store.names import BASES, STATE
@@ -260,3 +262,31 @@ def test_times_that_nobody_knows_are_asked_for_only_where_both_sides_changed_the
     end(shop)
     assert stocks(shop) == [FIRST - 3] * 2
     assert not shop.records()
+
+
+def with_resolver(name: str) -> Policy:
+    rule = CollectionRule(strategy="callable", resolver=f"tests.support.resolvers.{name}")
+    return Policy("callable", rule=rule, resolvers=Resolvers(("tests.support.resolvers",), 5.0))
+
+
+def test_a_function_of_the_operators_makes_what_both_sides_become(shop: Shop) -> None:
+    shop.world.policy = with_resolver("both")
+    place(shop, LOCAL).update_one({"_id": 1}, {"$set": {"here": 1}})
+    place(shop, ATLAS).update_one({"_id": 1}, {"$set": {"there": 1}})
+    end(shop)
+    documents = [place(shop, side).find_one({"_id": 1}) for side in (LOCAL, ATLAS)]
+    assert documents[0] == documents[1]
+    assert (documents[0]["here"], documents[0]["there"]) == (1, 1)
+    (record,) = shop.records()
+    assert (record.strategy, record.merged, record.base is None) == ("callable", True, False)
+
+
+def test_one_that_fails_stops_nobody(shop: Shop) -> None:
+    shop.world.policy = with_resolver("fails")
+    for key in (1, 2):
+        place(shop, LOCAL).update_one({"_id": key}, {"$set": {"a": "here"}})
+        time.sleep(0.002)
+        place(shop, ATLAS).update_one({"_id": key}, {"$set": {"a": "there"}})
+    end(shop)
+    assert {record.strategy for record in shop.records()} == {"callable failed: last-write-wins"}
+    assert [one["a"] for one in place(shop, LOCAL).find()] == ["there", "there"]

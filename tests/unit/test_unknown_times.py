@@ -10,14 +10,18 @@ import bson
 import pytest
 from bson import Decimal128, Int64, Timestamp
 
+from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.content import document_key
 from syncapp.core.decide import Decision, Observation
-from syncapp.core.policy import BOTH_WAYS, Policy, Travel
-from syncapp.core.resolve import strategy_for
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.policy import BOTH_WAYS, Policy, Travel, policy_for
+from syncapp.core.resolve import resolve, strategy_for
 from syncapp.core.stamps import stamp_of
 from syncapp.core.strategies.newest import later as later_stamp
 from syncapp.core.strategy import Conflict
 from syncapp.core.values import ABSENT, Fact, Side, Stamp, SyncState, UnknownTime, WorkItem
+from syncapp.rules.rules import Rules
 from tests.support.decisions import decided, verdict_of
 
 A, B, C = (bytes([number]) * 16 for number in (1, 2, 3))
@@ -155,3 +159,41 @@ def test_a_field_is_found_by_its_path_or_by_a_name_with_dots() -> None:
     assert found["x.y"] == Stamp("number", 3)
     assert [field for field, stamp in found.items() if stamp is None] == ["list.at", "text.at", "at", "meta"]
     assert stamp_of(None, "at") is None
+
+
+def rules_with(initial: InitialChoice | None, field: str) -> Policy:
+    collections = CollectionRules((CollectionRule("orders", timestamp_field=field),))
+    rules = Rules(True, False, "last-write-wins", Exclusions(), 1, initial, collections=collections)
+    return rules.policy("orders")
+
+
+LOCAL_FIRST = InitialChoice("local", "pull", "push")
+
+
+@pytest.mark.parametrize("initial", [None, LOCAL_FIRST, InitialChoice("newest", "pull", "push", "at")])
+def test_a_collection_has_a_field_of_its_own_for_times_that_nobody_knows(
+    initial: InitialChoice | None,
+) -> None:
+    policy = rules_with(initial, "updatedAt")
+    assert decision(policy, (LATE, EARLY)) is LOCAL_WINS
+    assert decision(policy, (EARLY, LATE)) is ATLAS_WINS
+    assert decision(policy, (LATE, EARLY), local=1, atlas=2) is ATLAS_WINS, "the times are known"
+
+
+def test_what_was_answered_for_these_documents_comes_before_it() -> None:
+    answered = policy_for(SyncState(prefer=UnknownTime.ATLAS), rules_with(None, "updatedAt"))
+    assert decision(answered, (LATE, EARLY)) is ATLAS_WINS
+
+
+def test_without_the_field_the_choice_of_the_first_run_decides() -> None:
+    assert decision(rules_with(LOCAL_FIRST, ""), (EARLY, LATE)) is LOCAL_WINS
+    assert decision(rules_with(None, ""), (LATE, EARLY)) is ATLAS_WINS
+
+
+def test_the_record_says_by_which_field() -> None:
+    documents = {Side.LOCAL: raw(LATE), Side.ATLAS: raw(EARLY)}
+    verdict = resolve(Conflict({Side.LOCAL: B, Side.ATLAS: C}, {}, rules_with(None, "updatedAt"), documents))
+    assert verdict.rule == "rule of the collection: newest by updatedAt"
+    assert verdict.because.startswith(
+        "rule of the collection, neither time is known: by updatedAt, the local version"
+    )
