@@ -172,6 +172,20 @@ def test_a_retired_device_is_forgotten_and_comes_back_without_a_halt(
     assert there.counter == 2
 
 
+def test_a_device_that_waits_for_an_operator_reports_without_a_heartbeat(
+    atlas: Database[Any], local_db: Database[Any]
+) -> None:
+    beats = Heartbeat(local_db, atlas, "0a1b", FINE.as_document)
+    beats.beat()
+    devices.note_stopped(atlas, "0a1b")
+    before = read_there(atlas, "0a1b")
+    devices.tell(atlas, "0a1b", DeviceReport(waiting_for="$choose: take-atlas or keep-local"))
+    (told,) = devices.load_devices(atlas)
+    assert (told.report.waiting_for, told.report.stopped_at) == ("$choose: take-atlas or keep-local", None)
+    assert read_there(atlas, "0a1b") == before
+    assert beats.check() is None
+
+
 def test_a_rename_at_the_moment_of_a_beat_is_not_lost(
     atlas: Database[Any], local_db: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
