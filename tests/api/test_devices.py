@@ -108,7 +108,7 @@ def test_while_atlas_is_away_the_last_copy_says_how_old_it_is(
         ({"push_lag_ms": 90_000}, ["local → Atlas: lag 90 s"]),
         ({"clock_offset_ms": -5_000.0}, ["its clock is 5.0 s ahead of Atlas's"]),
         ({"clock_offset_ms": 5_000.0}, ["its clock is 5.0 s behind Atlas's"]),
-        ({"halts": 1, "conflicts": 2, "rejected": 1}, ["1 halt that wait for an answer", "2 open conflicts", "1 rejected change"]),
+        ({"halts": 1, "conflicts": 2, "rejected": 1}, ["1 halt waits for an answer", "2 open conflicts", "1 rejected change"]),
         ({"atlas_stream": "disconnected"}, ["Atlas stream disconnected"]),
         ({"waiting_for": "a choice", "atlas_stream": "connecting"}, ["sync has not started: a choice"]),
         ({"headroom_s": {"local": 9e9, "atlas": 5_400}}, ["Atlas oplog lasts for 1 h 30 min"]),
