@@ -89,7 +89,8 @@ def is_old(row: Device) -> bool:
 def troubles(row: Device, limits: Thresholds) -> Iterator[Trouble]:
     yield from _unseen(row, limits)
     if row.halts:
-        yield Trouble(Status.CRITICAL, f"{row.halts} halt{'s' * (row.halts != 1)} that wait for an answer")
+        wait = "halt waits" if row.halts == 1 else "halts wait"
+        yield Trouble(Status.CRITICAL, f"{row.halts} {wait} for an answer")
     if row.waiting_for:
         yield Trouble(Status.DEGRADED, f"sync has not started: {one_line(row.waiting_for)}")
     for side, name in SIDES:

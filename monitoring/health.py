@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from monitoring import headroom, safety, stuck
-from monitoring.headroom import HeadroomFacts
 from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import SafetyFacts
 from monitoring.stuck import StuckFacts
@@ -83,7 +82,7 @@ class Facts:
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
     safety: SafetyFacts = field(default_factory=SafetyFacts)
     stuck: tuple[StuckFacts, ...] = ()
-    headroom: tuple[HeadroomFacts, ...] = ()
+    headroom: tuple[headroom.HeadroomFacts, ...] = ()
     beat_silent_s: float | None = None  # since the last periodic task; None: nobody has waited for one yet
 
 

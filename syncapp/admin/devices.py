@@ -43,7 +43,7 @@ class DeviceAdmin(ReadOnlyAdmin):
     empty_text = "No device has reported to Atlas yet."
     list_before_template = "syncapp/devices_before.html"
     list_display = (
-        "shown_name", "state", "seen", "waiting", "lag", "to_do", "lasts", "clock", "version", "standing_by",
+        "shown_name", "state", "seen", "worst", "waiting", "lag", "to_do", "lasts", "version", "standing_by",
     )  # fmt: skip
     list_display_links = ("shown_name",)
     search_fields = ("name", "instance_id", "host")
@@ -90,6 +90,13 @@ class DeviceAdmin(ReadOnlyAdmin):
         lines = [(one["text"],) for one in device.troubles]
         return format_html_join("", "<p>{}</p>", lines) or SafeString("Nothing.")
 
+    @display(description="What is wrong")
+    def worst(self, device: Device) -> str:
+        if not device.troubles:
+            return "–"
+        first, more = device.troubles[0]["text"], len(device.troubles) - 1
+        return f"{first}, and {more} more" if more else first
+
     @display(description="Seen", ordering="seen_at")
     def seen(self, device: Device) -> str:
         age_s = fleet.age_s(device)
@@ -118,10 +125,10 @@ class DeviceAdmin(ReadOnlyAdmin):
         ]
         return _as_of(device, ", ".join(found)) if found else "not known yet"
 
-    @display(description="Clock", ordering="clock_offset_ms")
+    @display(description="Clock against Atlas's")
     def clock(self, device: Device) -> str:
-        """Of the device, against Atlas's."""
-        return _as_of(device, f"{-device.clock_offset_ms / 1000:+,.1f} s")
+        seconds = round(-device.clock_offset_ms / 1000, 1)
+        return _as_of(device, f"{seconds:+,.1f} s" if seconds else "the same")
 
     @display(description="Streams")
     def streams(self, device: Device) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pymongo.database import Database
@@ -12,10 +13,11 @@ from syncapp import __version__
 from syncapp.core.values import Side
 from syncapp.listener.books import Books
 from syncapp.listener.headroom import Headroom
+from syncapp.listener.intervals import Intervals
 from syncapp.listener.stream_reader import StreamStatus
 from syncapp.mirror.waiting import waiting
 from syncapp.models import RejectedChange
-from syncapp.store.devices import DeviceReport, headroom_of, note_stopped
+from syncapp.store.devices import DeviceReport, headroom_of, note_stopped, tell
 from syncapp.store.instance import device_since
 from syncapp.store.stand_by import stand_bys
 
@@ -31,6 +33,7 @@ class ReportMaker:
         headroom: Headroom,
         streams: Callable[[], Mapping[Side, StreamStatus]],
         rules_version: Callable[[], int | None],
+        intervals: Intervals,
     ) -> None:
         self._local, self._atlas = databases[Side.LOCAL], databases[Side.ATLAS]
         self._device = device
@@ -38,6 +41,7 @@ class ReportMaker:
         self._headroom = headroom
         self._streams = streams
         self._rules_version = rules_version
+        self._within_s = intervals.devices + intervals.heartbeat
         self._since: dt.datetime | None = None
         self._stand_by: tuple[str, ...] = ()
         self._conflicts: int | None = None
@@ -53,6 +57,11 @@ class ReportMaker:
         self._conflicts, self._rejected = counts
         self._since = self._since or device_since(self._local)
         self._stand_by = stand_bys(self._local, self._books.lease.who.rpartition(":")[0])
+
+    def tell_while_waiting(self) -> None:
+        """While it waits for an operator, and no heartbeat is raised. Raises PyMongoError."""
+        if self._books.waiting_for:
+            tell(self._atlas, self._device, replace(self.report(), within_s=self._within_s))
 
     def stopped(self) -> None:
         """The session ends in order. Raises PyMongoError."""

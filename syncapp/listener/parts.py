@@ -97,7 +97,7 @@ def assemble(
     def rules_version() -> int | None:
         return following.rules.version if following.rules else None
 
-    reports_of = ReportMaker(databases, device, books, headroom, readers.statuses, rules_version)
+    reports_of = ReportMaker(databases, device, books, headroom, readers.statuses, rules_version, intervals)
 
     return Parts(
         intervals=intervals,

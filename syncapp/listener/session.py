@@ -75,6 +75,7 @@ class Session:
             self._periodic("mirrors", every.mirror, self._mirror),
             self._periodic("catching up", every.catch_up, parts.catch_up),
             self._periodic("what waits", every.waiting, parts.report.look),
+            self._periodic("report", every.devices, parts.report.tell_while_waiting),
         ]
 
     def _others(self) -> list[Periodic]:

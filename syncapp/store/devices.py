@@ -170,6 +170,13 @@ def server_time(database: Database[Any]) -> dt.datetime:
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
+def tell(atlas: Database[Any], device: str, report: DeviceReport) -> None:
+    """Replace the report alone, while no heartbeat may be raised. Raises PyMongoError."""
+    told = {name: {"$literal": value} for name, value in report.as_document().items()}
+    change: list[dict[str, Any]] = [{"$set": {**told, "at": "$$NOW"}}, {"$unset": "stoppedAt"}]
+    atlas[DEVICES].update_one({"_id": device, **_IN_USE}, change)
+
+
 def note_stopped(atlas: Database[Any], device: str) -> None:
     """Its listener is stopped in order; the next report replaces this. Raises PyMongoError."""
     atlas[DEVICES].update_one({"_id": device, **_IN_USE}, [{"$set": {"stoppedAt": "$$NOW"}}])

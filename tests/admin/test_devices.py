@@ -57,6 +57,7 @@ def test_a_device_is_named_and_retired_on_its_page(
 ) -> None:
     change_settings(mongodb_atlas_uri=atlas_server.uri(atlas_db.name))
     Heartbeat(local_db, atlas_db, "0a1b", DeviceReport().as_document).beat()
+    Device.objects.update(copied_at=timezone.now() - dt.timedelta(minutes=1))
     superuser.get(LIST)
     device = Device.objects.get(instance_id="0a1b")
     rename, retire = (

@@ -108,7 +108,7 @@ def test_while_atlas_is_away_the_last_copy_says_how_old_it_is(
         ({"push_lag_ms": 90_000}, ["local → Atlas: lag 90 s"]),
         ({"clock_offset_ms": -5_000.0}, ["its clock is 5.0 s ahead of Atlas's"]),
         ({"clock_offset_ms": 5_000.0}, ["its clock is 5.0 s behind Atlas's"]),
-        ({"halts": 1, "conflicts": 2, "rejected": 1}, ["1 halt that wait for an answer", "2 open conflicts", "1 rejected change"]),
+        ({"halts": 1, "conflicts": 2, "rejected": 1}, ["1 halt waits for an answer", "2 open conflicts", "1 rejected change"]),
         ({"atlas_stream": "disconnected"}, ["Atlas stream disconnected"]),
         ({"waiting_for": "a choice", "atlas_stream": "connecting"}, ["sync has not started: a choice"]),
         ({"headroom_s": {"local": 9e9, "atlas": 5_400}}, ["Atlas oplog lasts for 1 h 30 min"]),
@@ -170,6 +170,20 @@ def test_a_retired_device_is_forgotten_and_comes_back_without_a_halt(
     there = read_there(atlas, "0a1b")
     assert there is not None
     assert there.counter == 2
+
+
+def test_a_device_that_waits_for_an_operator_reports_without_a_heartbeat(
+    atlas: Database[Any], local_db: Database[Any]
+) -> None:
+    beats = Heartbeat(local_db, atlas, "0a1b", FINE.as_document)
+    beats.beat()
+    devices.note_stopped(atlas, "0a1b")
+    before = read_there(atlas, "0a1b")
+    devices.tell(atlas, "0a1b", DeviceReport(waiting_for="$choose: take-atlas or keep-local"))
+    (told,) = devices.load_devices(atlas)
+    assert (told.report.waiting_for, told.report.stopped_at) == ("$choose: take-atlas or keep-local", None)
+    assert read_there(atlas, "0a1b") == before
+    assert beats.check() is None
 
 
 def test_a_rename_at_the_moment_of_a_beat_is_not_lost(

@@ -4,7 +4,6 @@ queue is full."""
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 client = APIClient()
 client.force_authenticate(User(username="admin", is_superuser=True))
-Path({!r}).write_bytes(client.get("/api/sync/bidirectional/devices").content)
+Path({!r}).write_bytes(client.get("/api/sync/bidirectional/devices", HTTP_HOST="localhost").content)
 """
 
 
@@ -75,7 +74,6 @@ def test_each_device_shows_what_is_the_matter_with_the_others(make_device: MakeD
     off.kill("listener")
     full.kill("worker")
     full.local["bills"].insert_many([{"_id": number} for number in range(FULL)])
-    began = time.monotonic()
 
     def truly(by: Device) -> bool:
         found = shown(by)
@@ -91,8 +89,7 @@ def test_each_device_shows_what_is_the_matter_with_the_others(make_device: MakeD
         )
 
     for by in (fast, full):
-        eventually(lambda by=by: truly(by), "it shows all three", timeout=40, every=0.5)
-    assert time.monotonic() - began < 60  # generous: the machine may be busy; 30 s are the aim
+        eventually(lambda by=by: truly(by), "it shows all three", timeout=30, every=0.5)
     found = shown(full)
     assert found[off.instance_id]["name"] == "Till 3"
     assert found[full.instance_id]["standBy"]

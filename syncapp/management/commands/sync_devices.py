@@ -9,7 +9,6 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from rich.markup import escape
-from rich.table import Table
 
 from monitoring import fleet
 from monitoring.values import Status
@@ -20,6 +19,18 @@ from syncapp.management.console import console_of
 from syncapp.models import Device
 from syncapp.services import devices as service
 
+HEAD = (
+    "Device",
+    "Seen",
+    "Pending",
+    "Lag ↓",
+    "Lag ↑",
+    "Conflicts",
+    "Rejected",
+    "Offline for",
+    "Version",
+    "Stand-by",
+)
 COLOURS = {str(Status.DEGRADED): "yellow", str(Status.CRITICAL): "red"}
 
 
@@ -80,12 +91,12 @@ class Command(SyncCommand):
         if not found.devices:
             console.print("No device has reported yet.")
             return
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("Device", "Seen", "Pending", "Lag ↓", "Lag ↑", "Conflicts", "Rejected", "Offline for", "Version", "Stand-by"):  # fmt: skip
-            table.add_column(title, justify="left" if title in ("Device", "Stand-by") else "right")
-        for row in found.devices:
-            table.add_row(*_cells(row, found.own, now))
-        console.print(table)
+        lines = [HEAD, *(_cells(row, found.own, now) for row in found.devices)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for cells in lines:
+            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            console.print("  ".join(padded).rstrip(), markup=False)
+        console.print()
         for row in found.devices:
             for one in row.troubles:
                 console.print(f"[{COLOURS[one['status']]}]{escape(str(row))}: {escape(one['text'])}[/]")
@@ -97,7 +108,7 @@ def _cells(row: Device, own: str, now: datetime) -> tuple[str, ...]:
     old = "~" if fleet.is_old(row) else ""
     lasts = [float(one) for one in row.headroom_s.values()]
     return (
-        escape(str(row)) + (" (this one)" if row.instance_id == own else ""),
+        _named(row) + (", this one" if row.instance_id == own else ""),
         "never" if age_s is None else f"{duration(age_s)} ago",
         f"{old}{row.pending:,}",
         f"{old}{duration(row.pull_lag_ms / 1000)}",
@@ -108,6 +119,11 @@ def _cells(row: Device, own: str, now: datetime) -> tuple[str, ...]:
         row.version or "–",
         ", ".join(row.stand_by) or "–",
     )
+
+
+def _named(row: Device) -> str:
+    """With what `rename` and `retire` know it by."""
+    return f"{row.name} ({row.instance_id[:8]})" if row.name else row.instance_id
 
 
 def _plain(value: Any) -> str:
