@@ -24,7 +24,6 @@ from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
 from syncapp.services import conflicts
 
-
 ORDERS = {"at": "at", "collection": "collection", "winner": "winner", "strategy": "strategy"}
 
 
