@@ -13,7 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from syncapp.admin.base import redirect_to
 from syncapp.admin.refusals import as_message
@@ -43,6 +47,7 @@ class TokenForm(forms.ModelForm):
         model = ApiToken
         fields = ("name", "role")
         help_texts = {"name": "What it is for, such as prometheus."}
+        widgets = {"name": UnfoldAdminTextInputWidget}
 
     def clean_role(self) -> str:
         role, most = self.cleaned_data["role"], highest_role(self.owner)

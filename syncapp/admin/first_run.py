@@ -97,12 +97,11 @@ def page(request: HttpRequest) -> HttpResponse:
         report = Report.of(found.report)
         form = ChoiceForm(report.to_decide, request.POST or None)
         context |= {"form": form, "may_operate": operates}
-        if request.method == "POST":
-            if form.is_valid():
-                choice = form.cleaned_data["choice"]
-                if form.cleaned_data["confirmed"]:
-                    return _choose(request, choice)
-                context |= {"preview": effect(report, choice).sentences, "two_way": get_switches().enabled}
+        if request.method == "POST" and form.is_valid():
+            choice = form.cleaned_data["choice"]
+            if form.cleaned_data["confirmed"]:
+                return _choose(request, choice)
+            context |= {"preview": effect(report, choice).sentences, "two_way": get_switches().enabled}
     return render(request, "syncapp/first_run.html", context)
 
 

@@ -76,7 +76,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 to("person", "auth.user"),
                 to("group", "auth.group"),
                 to("key", "syncapp.apitoken"),
-                to("key_off", "authtoken.tokenproxy"),
+                to("key_off", "authtoken.tokenproxy", title="API tokens (older kind)"),
                 {"title": "API", "icon": "api", "link": reverse("docs")},
                 _pages(),
             ],

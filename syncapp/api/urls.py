@@ -1,8 +1,6 @@
 """Addresses of the API."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from rest_framework.permissions import AllowAny
 
 from syncapp.api.alert_channels import ChannelOne, Channels, ChannelTest
 from syncapp.api.alerts import AlertAcknowledge, AlertOne, AlertRuleOne, AlertRules, Alerts, AlertSilence
@@ -10,6 +8,7 @@ from syncapp.api.compared import Compared
 from syncapp.api.conflict_statistics import ConflictStatistics
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
 from syncapp.api.definitions import Definitions
+from syncapp.api.description import Description, Pages
 from syncapp.api.devices import DeviceOne, Devices
 from syncapp.api.doctor import Doctor
 from syncapp.api.document import Document
@@ -95,15 +94,12 @@ sync = [
     path("devices/<str:device>", DeviceOne.as_view(), name="sync-device"),
 ]
 
-# The schema is public; the data is not
-open_to_all = {"permission_classes": [AllowAny]}
-
 urlpatterns = [
     path("token/", GetToken.as_view(), name="token"),
     path("tokens", Tokens.as_view(), name="tokens"),
     path("tokens/<slug:token_id>", TokenOne.as_view(), name="token-one"),
     path("health", WebHealth.as_view(), name="web-health"),
     path("sync/bidirectional/", include(sync)),
-    path("schema/", SpectacularAPIView.as_view(**open_to_all), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", **open_to_all), name="docs"),
+    path("schema/", Description.as_view(), name="schema"),
+    path("docs/", Pages.as_view(), name="docs"),
 ]

@@ -150,7 +150,9 @@ class SyncSettings:
     def make_home(self) -> None:
         """Raises `SettingsError` if SYNC_HOME is not a writable folder."""
         try:
-            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # its database and logs are nobody else's
+            self.home.mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )  # its database and logs are nobody else's
             writable = os.access(self.home, os.W_OK | os.X_OK)
         except OSError:
             writable = False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-
-from django.http import HttpRequest
+from typing import TYPE_CHECKING
 
 from syncapp.conf.settings import get_settings
+
+if TYPE_CHECKING:  # also processes that serve no pages load this
+    from django.http import HttpRequest
 
 
 def address_of(request: HttpRequest) -> str:

@@ -7,17 +7,19 @@ counts are in its memory.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.contrib.auth.signals import user_login_failed
 from django.core.cache import cache
 from django.dispatch import receiver
-from django.http import HttpRequest
 
 from syncapp.conf.settings import get_settings
 from syncapp.core.one_line import one_line
 from syncapp.services.client import address_of, neighbourhood
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 log = structlog.get_logger(__name__)
 WINDOW_S = 300

@@ -87,7 +87,6 @@ def objects(everything: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A row of each model, for the addresses of rows."""
     monkeypatch.setattr("monitoring.pages.SITE", tmp_path)  # as if the documents had not been built
     roles.seed()
-    root = User.objects.get(username="root")
     rows.run("running", run_id="run-1")
     ComparedCollection.objects.create(collection="bills", compared_at=timezone.now(), documents=1)
     rows.conflict({"_id": 7}, {"_id": 7, "x": 1}, winner="open")

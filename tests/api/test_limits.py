@@ -135,6 +135,8 @@ def test_an_address_of_a_webhook_is_one_address(operator: APIClient, url: str) -
         ("GET", f"{ROOT}/toggle?x=1", 400),
         ("GET", "/readyz?x=1", 400),
         ("POST", "/api/schema/", 405),
+        ("GET", "/api/schema/?format=xml", 404),
+        ("POST", "/api/docs/", 405),
         ("POST", "/metrics", 405),
     ],
 )
