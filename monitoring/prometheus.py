@@ -23,7 +23,7 @@ from monitoring.facts import Snapshot, take_snapshot
 from monitoring.health import Status
 from monitoring.prometheus_flow import flow
 from monitoring.values import Code
-from syncapp import __version__
+from syncapp.core.version import VERSION
 from syncapp.models import Alert, Device, RejectedChange
 
 MOST_DEVICES = 100
@@ -34,7 +34,7 @@ class SyncCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         snapshot = take_snapshot()
-        yield InfoMetricFamily("isthmus_build", "The version that runs", value={"version": __version__})
+        yield InfoMetricFamily("isthmus_build", "The version that runs", value={"version": VERSION})
         yield from flow(snapshot)
         yield from _conflicts(snapshot)
         yield from _state(snapshot)

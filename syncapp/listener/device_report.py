@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp import __version__
+from syncapp.core.version import VERSION
 from syncapp.core.values import Side
 from syncapp.listener.books import Books
 from syncapp.listener.headroom import Headroom
@@ -70,7 +70,7 @@ class ReportMaker:
     def report(self) -> DeviceReport:
         figures, streams = self._books.figures(), self._streams()
         return DeviceReport(
-            version=__version__,
+            version=VERSION,
             host=figures.holder,
             since=self._since,
             started_at=figures.started_at,

@@ -6,15 +6,15 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from syncapp import __version__
 from syncapp.core.one_line import one_line
+from syncapp.core.version import VERSION
 from syncapp.models import Mark
 
 
 def note_start(started_at: dt.datetime, holder: str) -> None:
     """The listener's start; and if another version ran before, that. Raises DatabaseError."""
     before = Mark.objects.filter(kind=Mark.Kind.VERSION).values_list("text", flat=True).first()
-    text = f"Version {__version__}"
+    text = f"Version {VERSION}"
     if before != text:
         _note(Mark.Kind.VERSION, started_at, text, f"{text} {started_at.isoformat()}")
     _note(Mark.Kind.START, started_at, f"Listener started ({holder})", f"{holder} {started_at.isoformat()}")

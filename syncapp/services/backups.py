@@ -13,7 +13,6 @@ from django.db import DatabaseError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from syncapp import __version__
 from syncapp.backup import backup
 from syncapp.backup.backup import SavedSide
 from syncapp.backup.dump_folder import DumpError
@@ -21,6 +20,7 @@ from syncapp.backup.restore import Dump, Restored, open_dump, restore
 from syncapp.conf.settings import SettingsError, get_settings
 from syncapp.core.masking import mask_passwords
 from syncapp.core.values import Side
+from syncapp.core.version import VERSION
 from syncapp.mongo.connect import connect
 from syncapp.mongo.error_text import describe
 from syncapp.mongo.errors import ConnectionDown, translate
@@ -45,7 +45,7 @@ def back_up(
             folder,
             only=only,
             compress=compress,
-            product_version=__version__,
+            product_version=VERSION,
             say=say,
         )
 

@@ -10,11 +10,11 @@ from django.utils import timezone
 from monitoring.folding import BEGINNING, fold_old_minutes
 from monitoring.history import SPANS, history
 from monitoring.marks import marks
-from syncapp import __version__
 from syncapp.apply.messages import Report
 from syncapp.conf.settings import BASE_DIR
 from syncapp.core.scratch import scratch_name
 from syncapp.core.values import Side
+from syncapp.core.version import VERSION
 from syncapp.listener.marks import note_halts, note_start
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.samples import Samples
@@ -144,7 +144,7 @@ def test_a_start_another_version_and_a_halt_are_marked_once() -> None:
         ("halt", "Halted: 900 of 1,000 documents were deleted"),
         ("start", "Listener started (till:1)"),
         ("start", "Listener started (till:2)"),
-        ("version", f"Version {__version__}"),
+        ("version", f"Version {VERSION}"),
     ]
 
 
@@ -162,7 +162,7 @@ def test_alerts_and_changes_are_marks_with_details_for_who_may_see_the_audit_log
 
 
 def test_the_version_is_that_of_the_project() -> None:
-    assert f'\nversion = "{__version__}"\n' in (BASE_DIR / "pyproject.toml").read_text()
+    assert f'\nversion = "{VERSION}"\n' in (BASE_DIR / "pyproject.toml").read_text()
 
 
 # By collection
