@@ -244,7 +244,9 @@ def test_a_preview_that_is_a_sample_says_so(both: Any, operator: APIClient) -> N
     assert not body["whole"]
     assert not orders["whole"]
     assert orders["effects"][0].startswith("A sample: ")
-    every = post(operator, "preview", {"rule": {"pattern": "*", "direction": "none"}, "seconds": 0.001}).json()
+    every = post(
+        operator, "preview", {"rule": {"pattern": "*", "direction": "none"}, "seconds": 0.001}
+    ).json()
     assert (len(every["collections"]), every["collectionsLeft"]) == (1, 1)
     assert "1 further collections were not looked at" in every["remarks"]
 
