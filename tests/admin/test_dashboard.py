@@ -97,7 +97,7 @@ def test_the_number_of_queries_does_not_grow_with_rows(reader: Client, django_as
     for n in range(40):
         rows.minute(Direction.LOCAL_TO_ATLAS, dt.timedelta(minutes=n), succeeded=n)
         rows.conflict({"_id": n}, None)
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         reader.get("/monitoring/live")
 
 
@@ -143,7 +143,7 @@ def test_an_update_with_history_is_a_bounded_number_of_queries(
     rows.device()
     for n in range(40):
         rows.minute(Direction.LOCAL_TO_ATLAS, dt.timedelta(minutes=n), succeeded=n)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(32):
         reader.get("/monitoring/live?span=week")
 
 

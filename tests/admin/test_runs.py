@@ -138,7 +138,7 @@ def test_each_difference_says_why_and_can_be_opened(
     assert "the change may be in flight" in page
     assert "The collection is excluded" in page
     assert "The first of 30 documents" in page
-    opened = re.search(r'href="([^"]*/document/[^"]*)"', page)
+    opened = re.search(r'href="([^"]*/document/\?[^"]*)"', page)
     assert opened is not None
     atlas_db["orders"].insert_one({"_id": 2, "total": 12})
     document = superuser.get(html.unescape(opened[1])).content.decode()
