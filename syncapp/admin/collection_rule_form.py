@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from syncapp.admin.refusals import as_invalid
 from syncapp.core import strategies
 from syncapp.core.collection_rule import DELETES, CollectionRule, OnLeave, Urgency
 from syncapp.core.rule_words import DIRECTIONS
@@ -22,7 +23,6 @@ from syncapp.models import CollectionRule as Row
 from syncapp.rules.rule_check import HIGHEST_PRIORITY, NUMBERS
 from syncapp.services import switches
 from syncapp.services.collection_rules import faults_of
-from syncapp.services.errors import ServiceError
 
 LEAVES = {OnLeave.DROP: "is dropped here; it stays on Atlas", OnLeave.KEEP: "stays here"}
 URGENCIES = {Urgency.FIRST: "first", Urgency.NORMAL: "normal", Urgency.LAST: "last"}
@@ -176,10 +176,8 @@ class RuleForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         if not self.errors:
-            try:
+            with as_invalid():
                 found = faults_of(self.rule)
-            except ServiceError as error:
-                found = {"": error.detail}
             for name, line in found.items():
                 self.add_error(self._field(name), line)
         return given

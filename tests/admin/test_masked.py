@@ -31,7 +31,8 @@ CUSTOMER = {"_id": 1, "customer": {"name": "Ada", "phone": PHONE}, "lines": [{"n
 def operator(db: None) -> User:
     """Acts, and sees all but masked fields."""
     user = User.objects.create_user("olga", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="operate_sync"))
+    permissions = Permission.objects.filter(codename__in=("operate_sync", "see_bodies"))
+    user.user_permissions.set(permissions)
     return user
 
 

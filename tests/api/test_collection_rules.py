@@ -118,6 +118,17 @@ def test_a_wrong_rule_is_named_at_its_field(
     assert not AuditEntry.objects.exists()
 
 
+def test_a_resolver_must_be_there(operator: APIClient, change_settings: Change) -> None:
+    rule = {"pattern": "orders", "strategy": "callable", "resolver": "tests.support.resolvers.nothing"}
+    refused = put(operator, rule)
+    assert (refused.status_code, refused.json()["field"]) == (400, "resolver")
+    assert "allowed: a function of the modules" in refused.json()["detail"]
+    change_settings(sync_resolver_modules=("tests.support",))
+    assert "has no function nothing" in put(operator, rule).json()["detail"]
+    missing = put(operator, {**rule, "resolver": ""}).json()
+    assert missing["detail"] == "resolver is missing: the strategy callable asks it"
+
+
 def test_a_filter_is_tried_without_documents(both: Any, operator: APIClient) -> None:
     """Another collection's documents need not have the fields."""
     local, _ = both
@@ -212,9 +223,11 @@ def test_a_preview_counts_what_a_filter_does(both: Any, operator: APIClient) -> 
     # 0 and 2 match, 1 does not and is here; 3 does not and is not here; 8 matches and is not here
     assert orders["documents"]["dropped"] == 1
     assert orders["documents"]["come"] == 1
-    assert orders["documents"]["conflicts"] == 1, "2 differs, and was never agreed on"
+    assert orders["documents"]["conflicts"] == 0, "2 differs in an own field only"
     assert orders["documents"]["ownDiffer"] == 1
     assert "total: each side keeps the value that it has" in orders["effects"]
+    whole = post(operator, "preview", {"rule": RULE}).json()
+    assert whole["documents"]["conflicts"] == 1, "2 differs, and was never agreed on"
     assert not CollectionRule.objects.exists()
     assert not AuditEntry.objects.exists()
 
@@ -244,7 +257,9 @@ def test_a_preview_that_is_a_sample_says_so(both: Any, operator: APIClient) -> N
     assert not body["whole"]
     assert not orders["whole"]
     assert orders["effects"][0].startswith("A sample: ")
-    every = post(operator, "preview", {"rule": {"pattern": "*", "direction": "none"}, "seconds": 0.001}).json()
+    every = post(
+        operator, "preview", {"rule": {"pattern": "*", "direction": "none"}, "seconds": 0.001}
+    ).json()
     assert (len(every["collections"]), every["collectionsLeft"]) == (1, 1)
     assert "1 further collections were not looked at" in every["remarks"]
 
