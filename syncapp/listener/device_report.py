@@ -9,8 +9,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.version import VERSION
 from syncapp.core.values import Side
+from syncapp.core.version import VERSION
 from syncapp.listener.books import Books
 from syncapp.listener.headroom import Headroom
 from syncapp.listener.intervals import Intervals

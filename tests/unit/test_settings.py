@@ -21,7 +21,11 @@ WRONG = [
     ("ATLAS_CHANGE_STREAM_BATCH_SIZE", "many", "a whole number from 1 to 10000"),
     ("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "sessions,a b", "separated by commas"),
     ("BIDIRECTIONAL_EXCLUDED_COLLECTIONS", "$cmd", "separated by commas"),
-    ("CONFLICT_RESOLUTION_STRATEGY", "first-write-wins", "last-write-wins, atlas-wins, callable, field-merge, local-wins, manual"),
+    (
+        "CONFLICT_RESOLUTION_STRATEGY",
+        "first-write-wins",
+        "last-write-wins, atlas-wins, callable, field-merge, local-wins, manual",
+    ),
     ("SYNC_INITIAL_CHOICE", "newest", "differing=newest:FIELD"),
     ("SYNC_INITIAL_CHOICE", "differing=newest,only-atlas=pull,only-local=push", "differing=newest:FIELD"),
     ("SYNC_INITIAL_CHOICE", "differing=local,only-atlas=push,only-local=push", "only-atlas=pull or leave"),
