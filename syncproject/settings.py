@@ -67,7 +67,8 @@ MIDDLEWARE = [
 
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 CSRF_FAILURE_VIEW = "monitoring.failures.stale"
-ROOT_URLCONF = "syncproject.urls"
+# Without pages nothing has an address
+ROOT_URLCONF = "" if PROGRAM in WITHOUT_PAGES | CELERY else "syncproject.urls"
 WSGI_APPLICATION = "syncproject.wsgi.application"
 ASGI_APPLICATION = "syncproject.asgi.application"
 

@@ -25,7 +25,7 @@ class ExplainQuery(serializers.Serializer):
     )
 
 
-class ReasonOut(serializers.Serializer):
+class ExplainedReasonOut(serializers.Serializer):
     code = serializers.CharField()
     text = serializers.CharField()
 
@@ -62,7 +62,7 @@ class ExplanationOut(serializers.Serializer):
     state = serializers.CharField(help_text="What has changed, in one sentence")
     next = serializers.CharField(help_text="What sync does about it, in one sentence")
     decision = serializers.ChoiceField(choices=[one.value for one in Decision])
-    reason = ReasonOut(allow_null=True, help_text="Why the sides differ")
+    reason = ExplainedReasonOut(allow_null=True, help_text="Why the sides differ")
     rule = serializers.CharField(allow_null=True, help_text="The pattern of the collection's rule")
     local = VersionOut()
     atlas = VersionOut()

@@ -13,7 +13,6 @@ from rest_framework.request import Request
 
 from syncapp.api.fields import Choice, Whole
 from syncapp.api.views import SyncView
-from syncapp.services.errors import wrong_value
 
 PAGE_SIZE, LARGEST_PAGE = 50, 500
 LAST_PAGE = 2**31 - 1
@@ -65,7 +64,10 @@ def page_of(
     if asked and orders:
         rows = _ordered(rows, orders[asked.lstrip("-")], asked.startswith("-"))
     pages = Pages()
-    found = [as_shown(row) for row in pages.paginate_queryset(rows, view.request, view) or []]
+    page = pages.paginate_queryset(rows, view.request, view)
+    if page is None:
+        return {"count": pages.total, "next": None, "previous": None, "results": []}
+    found = [as_shown(row) for row in page]
     shown = out(found, many=True).data if isinstance(rows, QuerySet) else found
     return dict(pages.get_paginated_response(shown).data)
 
@@ -77,17 +79,18 @@ def _ordered(rows: Any, by: str, descending: bool) -> Any:
 
 
 class Pages(PageNumberPagination):
-    """The query has been checked by `PageQuery`; here the number of pages is known."""
+    """The query has been checked by `PageQuery`. A page beyond the last is empty: rows may go between two pages, and whoever
+    follows `next` has seen all of them then."""
 
     page_size = PAGE_SIZE
     page_size_query_param = "page_size"
     max_page_size = LARGEST_PAGE
+    total = 0  # rows of all pages
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         size = int(self.get_page_size(request) or PAGE_SIZE)
-        total = len(queryset) if isinstance(queryset, Sequence) else queryset.count()
-        last = max(1, -(-total // size))
-        page = request.query_params.get(self.page_query_param, "1")
-        if int(page) > last:
-            raise wrong_value(self.page_query_param, page, f"a whole number from 1 to {last}")
+        self.total = len(queryset) if isinstance(queryset, Sequence) else queryset.count()
+        last = max(1, -(-self.total // size))
+        if int(request.query_params.get(self.page_query_param, "1")) > last:
+            return None
         return super().paginate_queryset(queryset, request, view)

@@ -31,8 +31,7 @@ CUSTOMER = {"_id": 1, "customer": {"name": "Ada", "phone": PHONE}, "lines": [{"n
 def operator(db: None) -> User:
     """Acts, and sees all but masked fields."""
     user = User.objects.create_user("olga", is_staff=True)
-    permissions = Permission.objects.filter(codename__in=("operate_sync", "see_bodies"))
-    user.user_permissions.set(permissions)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=("operate_sync", "see_bodies")))
     return user
 
 

@@ -40,6 +40,7 @@ def expressions(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", [ALERTS, DASHBOARD])
 def test_every_metric_that_is_named_is_exported_with_those_labels(path: Path) -> None:
     rows.device()
+    rows.fleet_device()
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=1)
     rows.collection("orders", updates=1)
     known = exported()
@@ -72,6 +73,7 @@ def test_it_can_be_scraped_before_anything_ever_ran() -> None:
 @pytest.mark.django_db
 def test_labels_are_bounded() -> None:
     rows.device()
+    rows.fleet_device()
     for n in range(20):
         rows.conflict({"_id": n}, None, collection=f"collection{n}")
     labels = set().union(*exported().values())
@@ -84,6 +86,7 @@ def test_labels_are_bounded() -> None:
 @pytest.mark.django_db
 def test_every_metric_is_described_by_its_answer_and_by_the_documents() -> None:
     rows.device()
+    rows.fleet_device()
     text = exposition().decode()
     types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
     helps = dict(re.findall(r"^# HELP (\w+) (.+)$", text, re.M))
