@@ -69,8 +69,8 @@ class RuleForOut(serializers.Serializer):
 
 class PartChangeOut(serializers.Serializer):
     part = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
 
 
 class ChangeOut(serializers.Serializer):

@@ -5,25 +5,28 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import bson
-from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from syncapp.compare.differences import by_key
 from syncapp.compare.ranges import Range, all_ranges
 from syncapp.compare.rule_fate import Fate, Seen, fates
-from syncapp.core.content import decode_for_people, document_key, id_of, ids_filter
+from syncapp.core.content import decode_for_people
 from syncapp.core.decide import Case, classify
-from syncapp.core.field_paths import values_at
 from syncapp.core.match_expressions import read_filter
 from syncapp.core.policy import Policy
-from syncapp.core.values import BOTH, DocumentKey, Side, SyncState
-from syncapp.mongo.read_commands import RAW
+from syncapp.core.sight import Seen as Sighted
+from syncapp.core.sight import Sight
+from syncapp.core.values import BOTH, DocumentKey, Side
+from syncapp.mongo.matching import matching
+from syncapp.mongo.transaction import session_of
+from syncapp.store.projections import load_projection
 from syncapp.store.states import read_states
 
 COUNT_MS = 2_000
@@ -51,7 +54,7 @@ def look_ahead(databases: Databases, name: str, before: Policy, after: Policy, d
     try:
         found.matching = {side: count_matching(databases[side], name, wanted) for side in BOTH}
         for page in all_ranges(databases[Side.LOCAL], databases[Side.ATLAS], name):
-            _judge(databases, page, before, after, wanted, found)
+            _judge(databases, page, before, after, found)
             if time.monotonic() > deadline:
                 found.whole = page.next is None
                 break
@@ -76,41 +79,21 @@ def count_matching(database: Database[Any], name: str, wanted: Mapping[str, Any]
         return None
 
 
-def matching_of(
-    database: Database[Any], name: str, documents: Iterable[bytes], wanted: Mapping[str, Any]
-) -> set[DocumentKey]:
-    """Which of these documents match now, as their server says."""
-    ids = [id_of(document) for document in documents]
-    if not ids:
-        return set()
-    query = {"$and": [RawBSONDocument(ids_filter(ids)), wanted]}
-    found = database[name].with_options(codec_options=RAW).find(query, {"_id": 1})
-    return {document_key(name, id_of(bytes(one.raw))) for one in found}
-
-
-def _judge(
-    databases: Databases,
-    page: Range,
-    before: Policy,
-    after: Policy,
-    wanted: Mapping[str, Any],
-    found: Outlook,
-) -> None:
+def _judge(databases: Databases, page: Range, before: Policy, after: Policy, found: Outlook) -> None:
     name, sides = found.collection, {Side.LOCAL: page.local, Side.ATLAS: page.atlas}
-    matching = {
-        side: matching_of(databases[side], name, sides[side], wanted) if wanted else None for side in BOTH
-    }
     versions = {side: by_key(name, sides[side]) for side in BOTH}
+    matches = {side: _matching(databases[side], name, versions[side], after) for side in BOTH}
+    sight = Sight(before, partial(load_projection, databases[Side.LOCAL]))
     changed_own = before.rule.own_fields != after.rule.own_fields
     own = {*before.rule.own_fields, *after.rule.own_fields} if changed_own else set()
     states = read_states(databases[Side.LOCAL], list({**versions[Side.LOCAL], **versions[Side.ATLAS]}))
     for key, state in states.items():
         local, atlas = (versions[side].get(key) for side in BOTH)
-        here, there = (keys is None or key in keys for keys in matching.values())
+        here, there = (key in keys for keys in matches.values())
         found.compared += 1
         if own and _own_differ(local, atlas, own):
             found.fates[Fate.OWN] += 1
-        case = _case(local, atlas, state, before, after)
+        case = _case(sight.of(state, {Side.LOCAL: local, Side.ATLAS: atlas}), local, atlas, after)
         seen = Seen(case, local is not None, atlas is not None, here, there)
         found.fates.update(fates(seen, after))
     for side in BOTH:
@@ -119,12 +102,21 @@ def _judge(
             found.refused[side] += sum(after.check(one) is not None for one in sides[side])
 
 
-def _case(local: bytes | None, atlas: bytes | None, state: SyncState, before: Policy, after: Policy) -> Case:
-    """What has changed, under what the new rule compares; agreed pairs are of what the old one did."""
-    old = before.projection.content
-    case = classify({Side.LOCAL: old(local), Side.ATLAS: old(atlas)}, state)
+def _matching(
+    database: Database[Any], name: str, versions: Mapping[DocumentKey, bytes], policy: Policy
+) -> Collection[DocumentKey]:
+    """Those that match the rule's filter, as their server says."""
+    if not policy.rule.filter:
+        return versions.keys()
+    with session_of(database) as session:
+        return matching(database, name, versions, policy.rule.filter, session)
+
+
+def _case(seen: Sighted, local: bytes | None, atlas: bytes | None, after: Policy) -> Case:
+    """What has changed, under what the new rule compares; `seen` is under what the old one does."""
     if after.projection.content(local) == after.projection.content(atlas):
         return Case.EQUAL
+    case = classify(seen.contents, seen.state)
     # In a field that was each side's own, and is compared now
     return Case.BOTH_CHANGED if case is Case.EQUAL else case
 
@@ -133,6 +125,13 @@ def _own_differ(local: bytes | None, atlas: bytes | None, own: set[str]) -> bool
     if local is None or atlas is None or local == atlas:
         return False
     one, other = decode_for_people(local), decode_for_people(atlas)
-    return any(
-        bson.encode({"": values_at(one, path)}) != bson.encode({"": values_at(other, path)}) for path in own
-    )
+    return any(_own_value(one, path) != _own_value(other, path) for path in own)
+
+
+def _own_value(document: Any, path: str) -> bytes:
+    """BSON of what is there: the path of an own field leads through documents, not through arrays."""
+    for name in path.split("."):
+        if not isinstance(document, dict) or name not in document:
+            return b""
+        document = document[name]
+    return bson.encode({"": document})

@@ -1,5 +1,4 @@
-"""Dotted paths of fields, such as `customer.phone`, as the rules of collections name them. They reach into the elements of
-arrays, as in a query."""
+"""Dotted paths of fields, such as `customer.phone`, as the rules of collections name them."""
 
 from __future__ import annotations
 
@@ -41,23 +40,10 @@ def is_inside(path: str, other: str) -> bool:
 
 
 def masked(document: Any, paths: Iterable[str]) -> Any:
-    """A document as JSON values with MASK for what is at these paths."""
+    """A document as JSON values with MASK for what is at these paths, also in the elements of arrays."""
     for path in paths:
         document = _masked(document, path.split("."))
     return document
-
-
-def values_at(document: Any, path: str) -> list[Any]:
-    """What is there: one value, one for each element of an array, or none."""
-    return _values_at(document, path.split("."))
-
-
-def _values_at(value: Any, names: list[str]) -> list[Any]:
-    if not names:
-        return [value]
-    if isinstance(value, list):
-        return [one for element in value for one in _values_at(element, names)]
-    return _values_at(value[names[0]], names[1:]) if isinstance(value, Mapping) and names[0] in value else []
 
 
 def _masked(value: Any, names: list[str]) -> Any:

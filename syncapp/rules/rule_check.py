@@ -13,6 +13,7 @@ from typing import Any
 from syncapp.core import field_paths, patterns, strategies
 from syncapp.core.collection_rule import DELETES, CollectionRule, Direction, OnLeave, Urgency
 from syncapp.core.match_expressions import WrongFilter, check_filter
+from syncapp.core.strategies.callable import NAME as CALLABLE
 from syncapp.core.values import Word
 from syncapp.rules.schema_check import WrongSchema, new_rule
 
@@ -21,7 +22,6 @@ MOST_PATHS = 100
 PARTS = tuple(CollectionRule().as_document())
 NUMBERS = ("last", "min", "max", "sum")
 ARRAYS = ("replace", "union")
-CALLABLE = "callable"  # the strategy that asks the resolver
 LONGEST_RESOLVER = 300
 RESOLVER_FORM = r"\A[^\W\d]\w*(\.[^\W\d]\w*)+\Z"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

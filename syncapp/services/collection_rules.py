@@ -16,8 +16,11 @@ from django.db import transaction
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from syncapp.conf.settings import get_settings
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.match_expressions import read_filter
+from syncapp.core.one_line import one_line
+from syncapp.core.resolver import find
 from syncapp.core.rule_words import change_text, changes
 from syncapp.models import CollectionRule as Row
 from syncapp.rules.rule_check import complete, faults
@@ -165,7 +168,21 @@ def _faults(given: object, local: Database[Any] | None) -> dict[str, str]:
     found = faults(given)
     if not found and local is not None and (wanted := _filter_of(given)) and (why := _refusal(local, wanted)):
         found["filter"] = f"filter cannot be used: MongoDB says: {why}"
+    if not found and isinstance(given, Mapping) and (path := given.get("resolver")):
+        found |= _no_function(path)
     return found
+
+
+def _no_function(path: str) -> dict[str, str]:
+    try:
+        find(path, get_settings().sync_resolver_modules)
+    except ImportError as error:
+        return {"resolver": str(error)}
+    except Exception as error:  # any: of the operator's own module, as it is imported
+        return {
+            "resolver": f"resolver cannot be imported: {type(error).__name__}: {one_line(str(error))[:200]}"
+        }
+    return {}
 
 
 def _server_for(rules: Sequence[object]) -> AbstractContextManager[Database[Any] | None]:
@@ -203,6 +220,8 @@ def _write(change: Change, user: Actor) -> Row:
     else:
         row.priority, row.document = change.after.priority, change.after.as_document()
         row.save()
-    audit(user, "remove collection rule" if change.after is None else "set collection rule", str(change))
+    before, after = (rule and rule.as_document() for rule in (change.before, change.after))
+    action = "remove collection rule" if after is None else "set collection rule"
+    audit(user, action, str(change), before, after)
     raise_version()
     return row

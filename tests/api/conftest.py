@@ -57,12 +57,12 @@ def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
     from monitoring.alerts import channel_operations, configured, events, outbox
     from syncapp.admin import navigation
     from syncapp.api import permissions, throttles
-    from syncapp.services import client, databases, logins
+    from syncapp.services import client, collection_rules, databases, logins
 
     def change(**values: object) -> None:
         changed = dataclasses.replace(conf.get_settings(), **values)  # type: ignore[arg-type]
         alerts = (channel_operations, configured, events, outbox)
-        limits = (client, logins, throttles)
+        limits = (client, collection_rules, logins, throttles)
         for module in (dashboard, databases, facts, flower, navigation, permissions, *alerts, *limits):
             monkeypatch.setattr(module, "get_settings", lambda: changed)
 

@@ -118,6 +118,17 @@ def test_a_wrong_rule_is_named_at_its_field(
     assert not AuditEntry.objects.exists()
 
 
+def test_a_resolver_must_be_there(operator: APIClient, change_settings: Change) -> None:
+    rule = {"pattern": "orders", "strategy": "callable", "resolver": "tests.support.resolvers.nothing"}
+    refused = put(operator, rule)
+    assert (refused.status_code, refused.json()["field"]) == (400, "resolver")
+    assert "allowed: a function of the modules" in refused.json()["detail"]
+    change_settings(sync_resolver_modules=("tests.support",))
+    assert "has no function nothing" in put(operator, rule).json()["detail"]
+    missing = put(operator, {**rule, "resolver": ""}).json()
+    assert missing["detail"] == "resolver is missing: the strategy callable asks it"
+
+
 def test_a_filter_is_tried_without_documents(both: Any, operator: APIClient) -> None:
     """Another collection's documents need not have the fields."""
     local, _ = both
@@ -215,6 +226,8 @@ def test_a_preview_counts_what_a_filter_does(both: Any, operator: APIClient) -> 
     assert orders["documents"]["conflicts"] == 0, "2 differs in an own field only"
     assert orders["documents"]["ownDiffer"] == 1
     assert "total: each side keeps the value that it has" in orders["effects"]
+    whole = post(operator, "preview", {"rule": RULE}).json()
+    assert whole["documents"]["conflicts"] == 1, "2 differs, and was never agreed on"
     assert not CollectionRule.objects.exists()
     assert not AuditEntry.objects.exists()
 
