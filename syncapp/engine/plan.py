@@ -77,7 +77,8 @@ class Plan:
         if verdict is not None and decision in RECORDED:
             self._record(open_conflict or record_id(self.batch_id, key), item, versions, policy, verdict)
         if decision in (Decision.PULL, Decision.ATLAS_WINS):
-            write = self._write(key, versions, Side.LOCAL)
+            brought = {**versions, Side.ATLAS: None} if key in self.foreign else versions
+            write = self._write(key, brought, Side.LOCAL)
             self.pulls.append(write)
             self.outcomes[key] = transferred(write, Side.LOCAL, item)
             agreed = (ABSENT, ABSENT) if key in self.foreign else (atlas, atlas)
@@ -120,10 +121,8 @@ class Plan:
         self.conflicts.append(record)
 
     def _write(self, key: DocumentKey, versions: Mapping[Side, bytes | None], target: Side) -> DocumentWrite:
-        there, source = versions[target], versions[target.other]
-        if target is Side.LOCAL and key in self.foreign:
-            source = None
-        return DocumentWrite(key, there, self.projection.carried(source, there))
+        there = versions[target]
+        return DocumentWrite(key, there, self.projection.carried(versions[target.other], there))
 
     def unwritten(self, write: DocumentWrite, target: Side) -> Seen:
         """What is known of a decided document that its target refused."""
