@@ -47,7 +47,9 @@ class OwnFields(Projection):
 
 def _tree_of(paths: tuple[str, ...]) -> Tree:
     tree: dict[bytes, Any] = {}
-    for path in sorted(paths, key=len, reverse=True):  # what is around a field comes after it, and takes it in
+    for path in sorted(
+        paths, key=len, reverse=True
+    ):  # what is around a field comes after it, and takes it in
         *around, last = path.encode().split(b".")
         inner = tree
         for name in around:

@@ -70,7 +70,9 @@ class Sight:
         )
         return state._replace(local=local, atlas=atlas, projection=self._projection)
 
-    def _agreed(self, agreed: bytes, former: Projection | None, version: bytes | None, content: bytes) -> bytes:
+    def _agreed(
+        self, agreed: bytes, former: Projection | None, version: bytes | None, content: bytes
+    ) -> bytes:
         if agreed in OF_ANY_PROJECTION:
             return agreed
         unchanged = former is not None and former.content(version) == agreed

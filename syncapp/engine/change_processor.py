@@ -87,9 +87,7 @@ class ChangeProcessor:
         self.device = device
         self.max_bytes = max_bytes
         self._former = partial(load_projection, local)
-        self._atlas_reader = AtlasReader(
-            self.databases, device, marker_keep_hours * 3_600_000, self._former
-        )
+        self._atlas_reader = AtlasReader(self.databases, device, marker_keep_hours * 3_600_000, self._former)
         self.at = at
         self.sleep = sleep
         self.interrupts = interrupts
@@ -169,9 +167,7 @@ class ChangeProcessor:
             view = self._atlas_reader.observe(batch, work, self._read, self.at)
         self.at("atlas read")
         while True:
-            plan = Plan(
-                new_batch_id(), batch.read_to, projection=work.projection, filtered=bool(work.filter)
-            )
+            plan = Plan(new_batch_id(), batch.read_to, projection=work.projection, filtered=bool(work.filter))
             try:
                 with translated():
                     self._decide_locally(batch, work, view, policy, plan)
@@ -282,7 +278,9 @@ class ChangeProcessor:
             return Landed()
         needed = any(write.after is not None for write in writes)
         self._ensure_exists(Side.ATLAS, writes[0].key.collection, needed)
-        return write_to_atlas(self.databases[Side.ATLAS], self.device, batch_id, writes, work, read_all, self.at)
+        return write_to_atlas(
+            self.databases[Side.ATLAS], self.device, batch_id, writes, work, read_all, self.at
+        )
 
     def _ensure_exists(self, side: Side, collection: str, needed: bool) -> None:
         if needed and (side, collection) not in self._known:

@@ -23,7 +23,7 @@ LOCAL_FETCH = 300  # events; with a hundred the overhead of a fetch counts three
 
 class Readers:
     """`sink` receives what the streams deliver; `to_atlas_time` corrects local times; `superseded`: as `EventReader` has
-        it."""
+    it."""
 
     def __init__(
         self,
