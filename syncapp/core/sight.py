@@ -12,6 +12,7 @@ from syncapp.core.projection import Projection
 from syncapp.core.values import ABSENT, FOREIGN, UNKNOWN, Side, SyncState
 
 OF_ANY_PROJECTION = frozenset({ABSENT, UNKNOWN, FOREIGN})
+_LOCAL, _ATLAS = Side.LOCAL, Side.ATLAS  # asked for once a change
 Versions = Mapping[Side, bytes | None]
 
 
@@ -38,7 +39,7 @@ class Sight:
     def of(self, state: SyncState, versions: Versions, foreign: bool = False) -> Seen:
         """`foreign`: Atlas holds the document, and it does not match the filter."""
         content = self._content
-        contents = {side: content(version) for side, version in versions.items()}
+        contents = {_LOCAL: content(versions[_LOCAL]), _ATLAS: content(versions[_ATLAS])}
         if state.projection != self._projection:
             state = self._anew(state, versions, contents)
         if self._keeps_deletes:

@@ -107,18 +107,17 @@ def test_a_verify_finds_a_copy_that_should_have_left(databases: Databases) -> No
     """Though both sides hold the same."""
     for database in databases.values():
         database["orders"].insert_many([{"_id": n, "shop": "ab"[n]} for n in range(2)])
+    databases[Side.ATLAS]["orders"].insert_one({"_id": 2, "shop": "b"})
     local, rules = databases[Side.LOCAL], Rules(True, False, "manual", Exclusions(), 1)
-    for parts, suspected in (({}, 0), ({"filter": {"shop": "a"}}, 1)):
+    for parts, equal, documents in (({}, 2, 3), ({"filter": {"shop": "a"}}, 1, 2)):
         run = load(local, request(local, kind=Kind.VERIFY, why="a test", collections=["orders"]))
         assert run is not None
         policy_of = replace(rules, collections=scope_of(**parts).rules).policy
         slice_ = Slice(local, databases[Side.ATLAS], run, policy_of)
         slice_.work(Pace())
-        counts = slice_.progress.counts
-        assert (len(slice_.progress.suspects), counts["equal"], counts["documents"]) == (
-            suspected,
-            2 - suspected,
-            2,
+        counts, suspects = slice_.progress.counts, len(slice_.progress.suspects)
+        assert (suspects, counts["equal"], counts["documents"]) == (1, equal, documents), (
+            "foreign ones do not count"
         )
 
 

@@ -283,20 +283,26 @@ def test_what_is_shared_from_now_on_loses_no_version(
     assert len(records) == (1 if len({*held_by, *edited}) > 1 else 0)
 
 
-def test_what_becomes_own_is_no_change(world: World) -> None:
+@pytest.mark.parametrize("before", [[], ["mine"]])
+def test_what_becomes_own_is_no_change(world: World, before: list[str]) -> None:
+    """By the pairs of the former projection: nothing has compared them anew."""
+    change(world, rules_of(ownFields=before))
     (device,) = world.devices
+    collection = device.local[world.collection]
     for key in (1, 2):
         world.native_write(0, key, delete=False)
-        device.local[world.collection].update_one({"_id": key}, {"$set": {"mine": 1}})
+    world.settle()
+    collection.update_many({}, {"$set": {"mine": 1, "more": 1}})
     world.settle()
     moved = device.pulls, device.pushes
-    change(world, rules_of(ownFields=["mine"]))
-    device.local[world.collection].update_one({"_id": 1}, {"$set": {"mine": 2}})
-    compare(world)
-    assert (device.pulls, device.pushes) == moved
-    device.local[world.collection].update_one({"_id": 2}, {"$set": {"edit": 1}})
+    change(world, rules_of(ownFields=["mine", "more"]))
+    collection.update_one({"_id": 1}, {"$set": {"more": 2}})
     world.settle()
-    assert (device.pulls, device.pushes) == (moved[0], moved[1] + 1), "by the pair of the former projection"
+    assert (device.pulls, device.pushes) == moved
+    collection.update_one({"_id": 2}, {"$set": {"edit": 1}})
+    world.settle()
+    compare(world)
+    assert (device.pulls, device.pushes) == (moved[0], moved[1] + 1)
     assert read_uncopied(device.local) == []
 
 

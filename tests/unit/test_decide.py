@@ -97,6 +97,12 @@ def test_an_unknown_time_is_older_than_a_known_one() -> None:
     assert winner_of("last-write-wins", facts) is Side.ATLAS
 
 
+def test_a_version_that_never_travels_waits_for_no_time() -> None:
+    stays = Policy(travel=BOTH_WAYS | {Side.LOCAL: Travel.NEVER})
+    read_to = dict.fromkeys(Side, 0)
+    assert decided(observation(B, A, (A, A)), item(), read_to, stays) is Decision.STAYS
+
+
 @pytest.mark.parametrize("late", list(Side))
 def test_a_conflict_waits_until_both_streams_are_read_past_the_contents(late: Side) -> None:
     read_to = {**FAR, late: 9 * SECOND}
