@@ -65,6 +65,12 @@ class DeviceAdmin(ReadOnlyAdmin):
         more = {"problem": found.problem, "as_of": as_of}
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        fleet.show()
+        return super().change_view(request, object_id, form_url, extra_context)
+
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("-trouble", "name", "instance_id")
 

@@ -62,10 +62,7 @@ class Plan:
     foreign: set[DocumentKey] = field(
         default_factory=set
     )  # those of Atlas's that do not, and are not brought here
-<<<<<<< HEAD
     bases: Bases | None = None  # for a strategy that merges
-=======
->>>>>>> engine
 
     def add(
         self,
@@ -92,7 +89,6 @@ class Plan:
         seen_at = seen.read_at[Side.ATLAS]
         open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
         if verdict is not None and decision in RECORDED:
-<<<<<<< HEAD
             self._record(
                 open_conflict or record_id(self.batch_id, key), seen, item, versions, policy, verdict
             )
@@ -106,12 +102,6 @@ class Plan:
         elif decision in (Decision.PULL, Decision.ATLAS_WINS):
             coming = None if key in self.foreign else versions[Side.ATLAS]
             write = self._write(key, versions[Side.LOCAL], coming)
-=======
-            self._record(open_conflict or record_id(self.batch_id, key), item, versions, policy, verdict)
-        if decision in (Decision.PULL, Decision.ATLAS_WINS):
-            brought = {**versions, Side.ATLAS: None} if key in self.foreign else versions
-            write = self._write(key, brought, Side.LOCAL)
->>>>>>> engine
             self.pulls.append(write)
             self.outcomes[key] = transferred(write, Side.LOCAL, item)
             agreed = (ABSENT, ABSENT) if key in self.foreign else (atlas, atlas)
@@ -169,14 +159,8 @@ class Plan:
         )
         self.conflicts.append(record)
 
-<<<<<<< HEAD
     def _write(self, key: DocumentKey, there: bytes | None, coming: bytes | None) -> DocumentWrite:
         return DocumentWrite(key, there, self.projection.carried(coming, there))
-=======
-    def _write(self, key: DocumentKey, versions: Mapping[Side, bytes | None], target: Side) -> DocumentWrite:
-        there = versions[target]
-        return DocumentWrite(key, there, self.projection.carried(versions[target.other], there))
->>>>>>> engine
 
     def unwritten(self, write: DocumentWrite, target: Side) -> Seen:
         """What is known of a decided document that its target refused."""

@@ -24,10 +24,7 @@ class Work:
     filter: Mapping[str, Any] = field(
         default_factory=lambda: NOTHING
     )  # a match expression; empty: there is none
-<<<<<<< HEAD
     keeps_bases: bool = False  # the collection's strategy merges
-=======
->>>>>>> engine
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
     pushed: dict[DocumentKey, Outcome] = field(
         default_factory=dict

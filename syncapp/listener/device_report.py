@@ -65,7 +65,9 @@ class ReportMaker:
 
     def stopped(self) -> None:
         """The session ends in order. Raises PyMongoError."""
-        note_stopped(self._atlas, self._device)
+        last = self._books.safeguards.heartbeat.seen
+        if last is not None:
+            note_stopped(self._atlas, self._device, last.nonce)
 
     def report(self) -> DeviceReport:
         figures, streams = self._books.figures(), self._streams()

@@ -139,7 +139,8 @@ class Session:
     def _write_last(self) -> None:
         self._parts.books.keep(at_last=True)
         self._mirror()
-        self._parts.report.stopped()
+        if not isinstance(self._end.error, LeaseLost):
+            self._parts.report.stopped()
 
 
 def _start(threads: Iterable[Periodic]) -> None:

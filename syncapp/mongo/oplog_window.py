@@ -14,6 +14,8 @@ from syncapp.core.headroom import OplogSample
 from syncapp.mongo.errors import HistoryLost, translate
 
 SCAN_MS = 100  # of the oplog, by a stream that is only opened to see whether it can be
+# Unauthorized; unknown to the server; not offered by a shared tier of Atlas
+REFUSED = frozenset({13, 59, 8000})
 # What serverStatus leaves out: it is asked for one section
 _LEFT_OUT = dict.fromkeys(
     ("metrics", "wiredTiger", "locks", "repl", "tcmalloc", "transactions", "opLatencies"), 0
@@ -44,11 +46,18 @@ def oldest_reachable_s(database: Database[Any], ages_s: Sequence[float]) -> floa
     return ages_s[low - 1] if low else 0.0
 
 
+def _must_be_refused(error: OperationFailure) -> None:
+    """Any other error says nothing about what the login may read. Raises it."""
+    if error.code not in REFUSED:
+        raise error
+
+
 def _ends(database: Database[Any]) -> tuple[float, float] | None:
     oplog = database.client["local"]["oplog.rs"]
     try:
         ends = [oplog.find_one({}, {"ts": 1}, sort=[("$natural", way)]) for way in (1, -1)]
-    except OperationFailure:
+    except OperationFailure as error:
+        _must_be_refused(error)
         return None
     first, last = (float(one["ts"].time) if one else 0.0 for one in ends)
     return (first, last) if first else None
@@ -63,7 +72,8 @@ def _ends_by(status: dict[str, Any]) -> tuple[float, float] | None:
 def _size(database: Database[Any]) -> tuple[int, int]:
     try:
         stats = database.client["local"].command("collStats", "oplog.rs")
-    except OperationFailure:
+    except OperationFailure as error:
+        _must_be_refused(error)
         return 0, 0
     return int(stats["size"]), int(stats.get("maxSize", 0))
 
@@ -71,7 +81,8 @@ def _size(database: Database[Any]) -> tuple[int, int]:
 def _status(database: Database[Any]) -> dict[str, Any]:
     try:
         return database.client.admin.command({"serverStatus": 1, "oplog": 1, **_LEFT_OUT})
-    except OperationFailure:
+    except OperationFailure as error:
+        _must_be_refused(error)
         return {}
 
 

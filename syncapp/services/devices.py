@@ -45,6 +45,7 @@ def _is_known_to_be_away() -> bool:
 
 def find(asked: str) -> str:
     """The instance id of the device with this id, beginning of an id, or name. Raises NotFound or WrongInput."""
+    refresh()
     rows = list(Device.objects.all())
     for fits in (
         [row for row in rows if row.instance_id == asked],

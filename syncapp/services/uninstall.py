@@ -12,7 +12,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.core.values import Side
-from syncapp.models import Instance, ResumeToken
+from syncapp.models import Device, Instance, ResumeToken
 from syncapp.mongo.listing import list_collections
 from syncapp.rules.switches import audit
 from syncapp.services.errors import NotPossible
@@ -70,6 +70,7 @@ def remove(databases: dict[Side, Database[Any]], kept: Kept) -> Iterator[str]:
         for name in sorted(kept.counts[side], key=lambda one: one == METADATA):
             if name == METADATA:
                 Instance.objects.filter(instance_id=kept.device).delete()
+                Device.objects.all().delete()
                 ResumeToken.objects.filter(instance_id=kept.device).delete()
             database.drop_collection(name)
             yield f"{_NAMES[side]}: {name} dropped"

@@ -177,9 +177,11 @@ def tell(atlas: Database[Any], device: str, report: DeviceReport) -> None:
     atlas[DEVICES].update_one({"_id": device, **_IN_USE}, change)
 
 
-def note_stopped(atlas: Database[Any], device: str) -> None:
-    """Its listener is stopped in order; the next report replaces this. Raises PyMongoError."""
-    atlas[DEVICES].update_one({"_id": device, **_IN_USE}, [{"$set": {"stoppedAt": "$$NOW"}}])
+def note_stopped(atlas: Database[Any], device: str, nonce: str) -> None:
+    """Its listener is stopped in order; the next report replaces this. `nonce`: of its last beat, unless another listener works
+    by now. Raises PyMongoError."""
+    last = {"_id": device, "nonce": nonce, **_IN_USE}
+    atlas[DEVICES].update_one(last, [{"$set": {"stoppedAt": "$$NOW"}}])
 
 
 def rename(atlas: Database[Any], device: str, name: str) -> bool:

@@ -177,8 +177,12 @@ def test_a_device_that_waits_for_an_operator_reports_without_a_heartbeat(
 ) -> None:
     beats = Heartbeat(local_db, atlas, "0a1b", FINE.as_document)
     beats.beat()
-    devices.note_stopped(atlas, "0a1b")
     before = read_there(atlas, "0a1b")
+    assert before is not None
+    for nonce in ("of another listener", before.nonce):
+        assert devices.load_devices(atlas)[0].report.stopped_at is None
+        devices.note_stopped(atlas, "0a1b", nonce)
+    assert devices.load_devices(atlas)[0].report.stopped_at is not None
     devices.tell(atlas, "0a1b", DeviceReport(waiting_for="$choose: take-atlas or keep-local"))
     (told,) = devices.load_devices(atlas)
     assert (told.report.waiting_for, told.report.stopped_at) == ("$choose: take-atlas or keep-local", None)

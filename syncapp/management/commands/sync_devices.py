@@ -60,7 +60,6 @@ class Command(SyncCommand):
         if what == "list":
             self.show(as_json=options["json"])
             return
-        service.refresh()
         found = service.find(device)
         if what == "rename":
             given_name = service.rename(found, name)
