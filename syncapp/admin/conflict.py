@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
+from syncapp.admin import conflict_decision
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, redirect_to, shown_id
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
@@ -28,6 +29,7 @@ from syncapp.services.conflicts import BODIES, resolve, restore, version_now
 SIDES = {"local": "Local", "atlas": "Atlas"}
 SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
+DECIDE = "syncapp_conflict_decide"
 
 
 def exact(moment: dt.datetime | None) -> str:
@@ -75,7 +77,22 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.now_view)
-        return [path("<int:object_id>/now/", view, name=NOW), *super().get_urls()]
+        decide = self.admin_site.admin_view(self.decide_view)
+        return [
+            path("<int:object_id>/now/", view, name=NOW),
+            path("<int:object_id>/decide/", decide, name=DECIDE),
+            *super().get_urls(),
+        ]
+
+    def decide_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Field by field, or by a document of one's own."""
+        conflict = get_object_or_404(Conflict, pk=object_id)
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        if not conflict.waits:
+            messages.info(request, "This conflict is already resolved.")
+            return HttpResponseRedirect(reverse("admin:syncapp_conflict_change", args=[object_id]))
+        return conflict_decision.decide(request, conflict)
 
     @display(description="When", ordering="at")
     def when(self, conflict: Conflict) -> str:
@@ -88,9 +105,11 @@ class ConflictAdmin(ReadOnlyAdmin):
     @display(
         description="Winner",
         ordering="winner",
-        label={"Local": "info", "Atlas": "success", "Needs manual resolution": "danger"},
+        label={"Local": "info", "Atlas": "success", "Merged": "info", "Needs manual resolution": "danger"},
     )
     def who_won(self, conflict: Conflict) -> str:
+        if conflict.merged:
+            return "Merged"
         over = conflict.winner == Conflict.Winner.OPEN and not conflict.waits
         return "Resolved automatically" if over else conflict.get_winner_display()
 
@@ -239,6 +258,8 @@ def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
         return [
             decision("take_local", "Take local", "The local version is written to Atlas.", first=True),
             decision("take_atlas", "Take Atlas", "Atlas's version is written to the local MongoDB."),
+            decision("decide", "Choose fields", "A value for each field, or a document of your own.")
+            | {"page": True},
         ]
     if conflict.loser and conflict.restored_at is None:
         side = SIDE_WORDS[conflict.loser]
@@ -248,6 +269,8 @@ def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
 
 
 def _settled(conflict: Conflict) -> str:
+    if conflict.winner == Conflict.Winner.MERGED:
+        return f"{conflict.resolved_by or 'A person'} wrote a version of both at {conflict.resolved_at:%Y-%m-%d %H:%M:%S} UTC."
     if conflict.restored_at:
         return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
     return "Resolved automatically: both sides became equal."

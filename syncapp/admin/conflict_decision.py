@@ -1,0 +1,69 @@
+"""The page on which a person decides a conflict field by field, or writes the document that both sides shall hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from monitoring.versions import compare
+from syncapp.admin.refusals import as_problem
+from syncapp.core.values import BOTH, Side
+from syncapp.models import Conflict
+from syncapp.services.conflicts import resolve, versions_of
+from syncapp.services.errors import WrongInput
+from syncapp.services.resolution import Choice, differing, seen_hashes
+
+CHANGE = "admin:syncapp_conflict_change"
+
+
+def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
+    """The caller has checked the permission."""
+    versions = versions_of(conflict)
+    names = differing(versions)
+    context: dict[str, Any] = {}
+    if request.method == "POST":
+        with as_problem(context):
+            seen = {side: request.POST.get(f"seen_{side}", "") for side in BOTH}
+            resolve(conflict, _choice(request, names), request.user, seen)
+            messages.success(
+                request, "The conflict is resolved; the chosen version is on its way to both sides."
+            )
+            return HttpResponseRedirect(reverse(CHANGE, args=[conflict.pk]))
+    pairs = {pair.name: pair for pair in compare(conflict.local_document, conflict.atlas_document)}
+    chosen = {place: request.POST.get(f"field_{place}", "") for place in range(len(names))}
+    context |= {
+        **admin.site.each_context(request),
+        "title": f"Resolve {conflict}",
+        "conflict": conflict,
+        "rows": [(place, pairs[name], chosen[place]) for place, name in enumerate(names) if name in pairs],
+        "whole": all(versions.values()),
+        "seen": {str(side): text for side, text in seen_hashes(versions).items()},
+        "text": request.POST.get("document") or _pretty(conflict.local_document or conflict.atlas_document),
+        "back": reverse(CHANGE, args=[conflict.pk]),
+    }
+    return render(request, "syncapp/conflict_decide.html", context)
+
+
+def _choice(request: HttpRequest, names: list[str]) -> Choice:
+    """Raises WrongInput."""
+    if request.POST.get("how") == "document":
+        try:
+            document = json.loads(request.POST.get("document", ""))
+        except ValueError as error:
+            raise WrongInput(f"The document is not JSON: {error}", "document") from None
+        if not isinstance(document, dict):
+            raise WrongInput("The document is a JSON object, in braces", "document")
+        return Choice(document=document)
+    answers = {name: request.POST.get(f"field_{place}", "") for place, name in enumerate(names)}
+    if missing := [name for name, side in answers.items() if side not in set(Side)]:
+        raise WrongInput(f"Choose a value for {missing[0]}", "fields")
+    return Choice(fields={name: Side(side) for name, side in answers.items()})
+
+
+def _pretty(canonical: str) -> str:
+    return json.dumps(json.loads(canonical), indent=2, ensure_ascii=False)
