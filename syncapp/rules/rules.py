@@ -4,13 +4,15 @@ database, and the choice of the first run from the local `_sync_metadata`."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from pymongo.database import Database
 
 from syncapp.conf.settings import get_settings
-from syncapp.core.collection_rule import CollectionRule, CollectionRules
+from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.policy import BY_RULE, FIRST_RUN, LAST_WRITE_WINS, Policy, Resolvers, Travel
@@ -60,6 +62,13 @@ class Rules:
         if rule.timestamp_field:
             return UnknownTime.NEWEST
         return UnknownTime(self.initial.differing) if self.initial else None
+
+    @property
+    def urgency(self) -> Callable[[str], Urgency] | None:
+        """Of a collection. None: no rule has one."""
+        if all(rule.urgency is Urgency.NORMAL for rule in self.collections.rules):
+            return None
+        return cache(lambda collection: self.collections.for_collection(collection).urgency)
 
     def halted(self, collection: str) -> frozenset[Side]:
         return stopped_sides(self.halts, collection)

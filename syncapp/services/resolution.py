@@ -43,7 +43,10 @@ class Choice:
     fields: Mapping[str, Side] | None = None  # of the top level: whose value
 
     def __post_init__(self) -> None:
-        if sum(one is not None for one in (self.winner, self.document, self.fields)) != 1:
+        count = sum(one is not None for one in (self.winner, self.document, self.fields))
+        if not count:
+            raise WrongInput("winner is missing; allowed: local, atlas", "winner")
+        if count > 1:
             raise WrongInput("Give one of winner, document and fields")
 
 
