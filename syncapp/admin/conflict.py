@@ -24,11 +24,13 @@ from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.plain_ids import plain_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
+from syncapp.services.conflict_selection import restore_all
 from syncapp.services.conflicts import BODIES, resolve, restore, version_now
 
 SIDES = {"local": "Local", "atlas": "Atlas"}
 SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
+FEW = 5  # refusals that are shown
 DECIDE = "syncapp_conflict_decide"
 
 
@@ -44,6 +46,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     list_display_links = ("when", "document")
     list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))
     search_fields = ("collection", "document_id")
+    actions = ("restore_selected",)
     actions_detail = in_page = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
         (None, {"fields": ("headline", "decisions", "versions", "as_json")}),
@@ -176,6 +179,16 @@ class ConflictAdmin(ReadOnlyAdmin):
             context |= side_by_side(there, coming, [{"title": "Now"}, {"title": "After a restore"}])
             context["same"] = there == coming
         return render(request, "syncapp/conflict_now.html", context)
+
+    @admin.action(description="Restore the losing versions", permissions=["operate"])
+    def restore_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
+        with as_message(request):
+            done = restore_all(queryset, request.user)
+            messages.success(request, f"{done.restored:,} versions were restored as new local changes.")
+            for pk, reason in done.refused[:FEW]:
+                messages.error(request, f"Conflict {pk} was not restored: {reason}")
+            if done.left:
+                messages.warning(request, f"{done.left:,} are left: select them again.")
 
     @action(
         description="Restore the loser",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -17,22 +16,26 @@ from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
 from syncapp.api.paging import PageQuery, Pages
 from syncapp.api.views import SyncView
 from syncapp.core.values import Side
-from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
 from syncapp.services import conflicts
+from syncapp.services.conflict_selection import chosen
 from syncapp.services.errors import wrong_value
 from syncapp.services.resolution import Choice as Decision
 from syncapp.services.resolution import seen_hashes
 
 
-class ConflictQuery(PageQuery):
+class ConflictFilter(serializers.Serializer):
     collection = CollectionName(required=False)
     winner = Choice(choices=Conflict.Winner.values, required=False)
     restored = Boolean(required=False)
     waiting = Boolean(required=False, help_text="true: those that need manual resolution")
     since = Moment(required=False)
     until = Moment(required=False)
+
+
+class ConflictQuery(ConflictFilter, PageQuery):
+    pass
 
 
 class ConflictHead(serializers.ModelSerializer):
@@ -122,18 +125,6 @@ class ConflictPage(ConflictTotalsOut):
     results = ConflictHead(many=True)
 
 
-def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
-    found = Conflict.objects.defer(*conflicts.BODIES)
-    lookups = {"collection": "collection", "winner": "winner", "since": "at__gte", "until": "at__lte"}
-    found = found.filter(**{lookups[name]: value for name, value in query.items() if name in lookups})
-    if "restored" in query:
-        found = found.filter(restored_at__isnull=not query["restored"])
-    if "waiting" in query:
-        those = waiting().values("pk")
-        found = found.filter(pk__in=those) if query["waiting"] else found.exclude(pk__in=those)
-    return found
-
-
 @extend_schema_view(
     get=extend_schema(
         operation_id="list_conflicts",
@@ -149,7 +140,7 @@ class ConflictList(SyncView):
 
     def get(self, request: Request) -> Response:
         pages = Pages()
-        rows = pages.paginate_queryset(filtered(self.asked), request, self)
+        rows = pages.paginate_queryset(chosen(self.asked), request, self)
         page = pages.get_paginated_response(ConflictHead(rows, many=True).data).data
         return Response({**conflict_totals(), **page})
 

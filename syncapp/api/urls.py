@@ -15,6 +15,7 @@ from syncapp.api.exclusions import Exclusions
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
+from syncapp.api.many_conflicts import ConflictsRestore, ConflictsTry
 from syncapp.api.metrics import SyncMetrics
 from syncapp.api.rejected import (
     RejectedDiscard,
@@ -37,6 +38,8 @@ sync = [
     path("selftest", SelftestView.as_view(), name="sync-selftest"),
     path("metrics", SyncMetrics.as_view(), name="sync-metrics"),
     path("conflicts", ConflictList.as_view(), name="sync-conflicts"),
+    path("conflicts/restore", ConflictsRestore.as_view(), name="sync-conflicts-restore"),
+    path("conflicts/try", ConflictsTry.as_view(), name="sync-conflicts-try"),
     path("conflicts/<int:pk>", ConflictOne.as_view(), name="sync-conflict"),
     path("conflicts/<int:pk>/restore", ConflictRestore.as_view(), name="sync-restore"),
     path("conflicts/<int:pk>/resolve", ConflictResolve.as_view(), name="sync-resolve"),

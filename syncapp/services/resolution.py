@@ -71,7 +71,7 @@ def document_of(choice: Choice, versions: Versions, key: DocumentKey) -> bytes:
 
 def differing(versions: Versions) -> list[str]:
     """Names of the top-level fields that are not the same bytes on both sides, in their order."""
-    local, atlas = (_fields(versions[side]) for side in BOTH)
+    local, atlas = (fields_of(versions[side]) for side in BOTH)
     names = dict.fromkeys((*local, *atlas))
     return [_text(name) for name in names if local.get(name) != atlas.get(name)]
 
@@ -128,7 +128,7 @@ def _written(document: Mapping[str, Any], key: DocumentKey) -> bytes:
 
 
 def _by_fields(versions: Versions, choices: Mapping[str, Side]) -> bytes:
-    fields = {side: _fields(versions[side]) for side in BOTH}
+    fields = {side: fields_of(versions[side]) for side in BOTH}
     if any(version is None for version in versions.values()):
         raise WrongInput("One side has deleted the document: choose a winner, or give a document", "fields")
     names = differing(versions)
@@ -138,14 +138,14 @@ def _by_fields(versions: Versions, choices: Mapping[str, Side]) -> bytes:
     if unknown := [name for name in choices if name not in names]:
         raise wrong_value("fields", unknown[0], f"fields that differ: {', '.join(names)}")
     merged = []
-    for name in dict.fromkeys((*fields[Side.LOCAL], *fields[Side.ATLAS])):
-        element = fields[choices.get(_text(name), Side.LOCAL)].get(name)
+    for raw_name in dict.fromkeys((*fields[Side.LOCAL], *fields[Side.ATLAS])):
+        element = fields[choices.get(_text(raw_name), Side.LOCAL)].get(raw_name)
         if element is not None:
             merged.append(element)
     return wrap(b"".join(merged))
 
 
-def _fields(document: bytes | None) -> dict[bytes, bytes]:
+def fields_of(document: bytes | None) -> dict[bytes, bytes]:
     """Elements by name."""
     if document is None:
         return {}
