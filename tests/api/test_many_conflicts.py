@@ -111,9 +111,14 @@ def test_the_command_restores_lists_and_shows(here: Database[Any], lost: list[Co
 
 
 def test_the_command_resolves_field_by_field(
-    here: Database[Any], atlas_db: Database[Any], atlas_server: Mongod, change_settings: Change
+    here: Database[Any],
+    local_server: Mongod,
+    atlas_db: Database[Any],
+    atlas_server: Mongod,
+    change_settings: Change,
 ) -> None:
-    change_settings(mongodb_atlas_uri=atlas_server.uri(atlas_db.name))
+    uris = {"mongodb_uri": local_server.uri(here.name), "mongodb_atlas_uri": atlas_server.uri(atlas_db.name)}
+    change_settings(**uris)
     versions = {"_id": 1, "a": 1, "b": 1}, {"_id": 1, "a": 2, "b": 2}
     here["orders"].insert_one(versions[0])
     atlas_db["orders"].insert_one(versions[1])
@@ -123,9 +128,11 @@ def test_the_command_resolves_field_by_field(
     assert here["orders"].find_one() == {"_id": 1, "a": 1, "b": 2}
 
 
-def test_the_page_restores_a_selection(superuser: Client, here: Database[Any], lost: list[Conflict]) -> None:
+def test_the_page_restores_a_selection(
+    admin_client: Client, here: Database[Any], lost: list[Conflict]
+) -> None:
     selected = {"action": "restore_selected", "_selected_action": [lost[0].pk, lost[2].pk]}
-    page = superuser.post(reverse("admin:syncapp_conflict_changelist"), selected, follow=True)
+    page = admin_client.post(reverse("admin:syncapp_conflict_changelist"), selected, follow=True)
     assert "2 versions were restored as new local changes." in page.content.decode()
     assert values(here) == ["lost 3", "lost 1"]
 
