@@ -12,7 +12,7 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-fresh test-long test-versions chaos fuzz lint format bench docs docs-serve requirements clean
+.PHONY: help setup run test test-fast test-fresh test-long test-versions chaos fuzz lint format openapi bench docs docs-serve requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ lint: $(VENV)/dev.stamp ## Check style, types, and which module imports which
 format: $(VENV)/dev.stamp ## Format the code and fix what can be fixed automatically
 	$(PY) -m ruff check --fix-only --quiet $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
+
+openapi: $(VENV)/dev.stamp ## Write docs/openapi.json again, as the code has it
+	@"$(PY)" manage.py spectacular --format openapi-json --file docs/openapi.json
 
 bench: $(VENV)/dev.stamp ## Measure throughput, latency and cost beside baselines (ARGS="--quick", ARGS=--help)
 	@exec "$(PY)" -m tests.benchmarks $(ARGS)

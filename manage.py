@@ -20,6 +20,9 @@ def main() -> int:
 
         execute_from_command_line(sys.argv)
     except SettingsError as error:
+        if sys.argv[1:2] == ["sync_health"]:
+            print(f"SYNC UNKNOWN - {error}")  # for Nagios 2 would mean that sync is critical
+            return 3
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models.functions import Length
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from monitoring import figures
 from monitoring.facts import TEN_MINUTES, Snapshot, take_snapshot
 from monitoring.health import conflict_level, error_level
+from monitoring.history import history
+from monitoring.marks import marks
 from monitoring.versions import compare
 from syncapp.conf.settings import get_settings
 from syncapp.mirror.waiting import waiting
-from syncapp.models import Conflict, MetricMinute, RejectedChange
+from syncapp.models import Alert, Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
-from syncapp.services.roles import may_operate
+from syncapp.services.masked import Masks
+from syncapp.services.roles import may_operate, may_see, may_see_bodies
 
 MINUTES_SHOWN = 30
 CONFLICTS_SHOWN = 5
@@ -29,7 +34,7 @@ def page_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     return {
         **context,
         "title": "Dashboard",
-        "live": live_figures(),
+        "live": live_figures(request.user),
         "may_operate": may_operate(request.user),
     }
 
@@ -54,8 +59,30 @@ def _short(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def live_figures() -> dict[str, Any]:
+def history_figures(span: str, user: Any) -> dict[str, Any]:
+    """All of a span, for the charts; the live figures go on from there."""
+    now = timezone.now()
+    found = history(span, now, figures.device())
+    return {**found, "marks": _marks(found, user)}
+
+
+def _marks(found: dict[str, Any], user: Any) -> list[dict[str, Any]]:
+    since = datetime.fromtimestamp(found["at"][0], UTC)
+    return marks(since, details=may_see(user, "syncapp.auditentry"))
+
+
+def live_figures(user: Any = None, span: str = "") -> dict[str, Any]:
+    """As this user sees them. `span`: with the last points of that history."""
     snapshot = take_snapshot()
+    found = _live(snapshot, user is not None and may_see_bodies(user))
+    if span:
+        tail = history(span, snapshot.at, snapshot.instance, tail=True)
+        found["history"] = {**tail, "marks": _marks(tail, user)}
+    return found
+
+
+def _live(snapshot: Snapshot, bodies: bool) -> dict[str, Any]:
+    """`bodies`: with the documents of the latest conflicts."""
     now, instance, switches, facts = snapshot.at, snapshot.instance, snapshot.switches, snapshot.facts
     hour = figures.totals(now - figures.HOUR)
     return {
@@ -67,6 +94,9 @@ def live_figures() -> dict[str, Any]:
         },
         "message": snapshot.health.message,
         "reasons": [reason.as_document() for reason in snapshot.health.reasons],
+        "notices": [notice.as_document() for notice in snapshot.notices],
+        "headroom": {one.side: one.as_document() for one in facts.headroom},
+        "headroomLevels": {one.side: str(one.level(snapshot.limits)) for one in facts.headroom},
         "enabled": switches.enabled,
         "paused": switches.paused,
         "strategy": switches.strategy,
@@ -86,12 +116,20 @@ def live_figures() -> dict[str, Any]:
         else None,
         "clockOffsetMs": instance.clock_offset_ms if instance else 0,
         "refused": sorted(instance.refused) if instance else [],
+        "alerts": _alerts(),
         "rejected": RejectedChange.objects.count(),
         "waiting": waiting().count(),
         "halted": [{"detail": halt.detail, "answer": halt.answer} for halt in snapshot.facts.safety.halts],
         "directions": _directions(snapshot, hour),
-        "conflicts": [_conflict(row) for row in _latest_conflicts()],
+        "conflicts": [_conflict(row) for row in _latest_conflicts(bodies)],
     }
+
+
+def _alerts() -> dict[str, int]:
+    """Those that are firing, by severity."""
+    rows = Alert.objects.filter(state__in=(Alert.State.FIRING, Alert.State.ACKNOWLEDGED))
+    found = Counter(rows.values_list("severity", flat=True))
+    return {severity: found[severity] for severity in Alert.Severity.values}
 
 
 def _directions(
@@ -136,7 +174,7 @@ def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
     return series
 
 
-def _latest_conflicts() -> list[Any]:
+def _latest_conflicts(with_bodies: bool) -> list[Any]:
     """Without the bodies of those that are too long to be rendered every two seconds."""
     bodies = (
         "local_document", "atlas_document", "base_document", "local_raw", "atlas_raw", "base_raw", "document_id_raw",
@@ -146,11 +184,13 @@ def _latest_conflicts() -> list[Any]:
             :CONFLICTS_SHOWN
         ]
     )
-    small = [row.pk for row in rows if row.size <= LONGEST_SHOWN]
+    small = [row.pk for row in rows if with_bodies and row.size <= LONGEST_SHOWN]
     versions = Conflict.objects.filter(pk__in=small).values_list("pk", "local_document", "atlas_document")
     by_pk = {pk: (local, atlas) for pk, local, atlas in versions}
+    masks = Masks(None)  # one page for all
     for row in rows:
-        row.versions = by_pk.get(row.pk)
+        found = by_pk.get(row.pk)
+        row.versions = found and tuple(masks.document(row.collection, one) for one in found)
     return rows
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from monitoring import figures
+from monitoring import figures, fleet, headroom
 from monitoring.alerts.rules import current_rules, limits_of
 from monitoring.health import (
     DirectionFacts,
@@ -23,6 +23,7 @@ from monitoring.health import (
 from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import HaltFacts, SafetyFacts
 from monitoring.stuck import StuckFacts
+from monitoring.values import Reason
 from syncapp.conf.settings import get_settings
 from syncapp.models import AlertWatch, ComparisonRun, Instance, ListenerStart, MetricMinute, SyncSwitches
 from syncapp.models.choices import Direction
@@ -44,6 +45,7 @@ class Snapshot:
     instance: Instance | None
     switches: SyncSwitches
     limits: Thresholds = DEFAULT
+    notices: tuple[Reason, ...] = ()  # of other devices: without effect on this one's health
 
     @property
     def worst(self) -> DirectionFacts:
@@ -77,7 +79,8 @@ def take_snapshot(now: datetime | None = None) -> Snapshot:
     switches = show_switches()
     limits = limits_of(current_rules())
     facts = gather(now, instance, switches, limits)
-    return Snapshot(now, facts, assess(facts, limits, now), instance, switches, limits)
+    notices = fleet.notices(instance, limits)
+    return Snapshot(now, facts, assess(facts, limits, now), instance, switches, limits, notices)
 
 
 def gather(now: datetime, instance: Instance | None, switches: SyncSwitches, limits: Thresholds) -> Facts:
@@ -105,6 +108,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches, lim
         "conflicts_last_hour": figures.conflicts_last_hour(now),
         "resolver_failures": figures.resolver_failures(now - figures.HOUR),
         "max_reconnects": get_settings().change_stream_max_reconnect_attempts,
+        "broker": get_settings().broker_kind.value,
         "beat_silent_s": _beat_silent_s(now),
     }
     start = _start(now, instance)
@@ -131,6 +135,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches, lim
         start=start,
         stops=_stops(now, instance),
         safety=_safety(now, instance),
+        headroom=headroom.facts_of(instance.headroom, now),
         stuck=tuple(StuckFacts.of(one, now.timestamp()) for one in instance.stuck),
         **common,  # type: ignore[arg-type]
     )

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 
 from syncapp.services.away import what_is_away
 from syncapp.services.errors import NotFound, Unreachable, WrongInput
-from syncapp.services.roles import OPERATE, OPERATORS, VIEWERS, may_see
+from syncapp.services.roles import OPERATE, OPERATORS, SEE_BODIES, VIEWERS, may_see, may_see_bodies
 
 log = structlog.get_logger(__name__)
 FAILED = "Internal error. See the log (app.log in SYNC_HOME/logs)"
@@ -39,8 +39,9 @@ PAGES = {
     "syncapp_halts": "syncapp.instance",
     "syncapp_first_run": "syncapp.instance",
     "syncapp_first_run_progress": "syncapp.instance",
-    "syncapp_document": "syncapp.conflict",
 }
+# Those that require another permission
+BODIES = ("syncapp_document", "syncapp_conflict_now")
 ACTS = {"add": "add", "changelist": "view", "delete": "delete"}
 STALE = (
     "The form has expired, or was opened before a login in another tab; nothing was done. "
@@ -104,7 +105,13 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
     name = request.user.get_username() if request.user.is_authenticated else "nobody"
     permission = _needed(request)
-    group = OPERATORS if permission == OPERATE else VIEWERS if permission.startswith("syncapp.view_") else ""
+    group = (
+        OPERATORS
+        if permission in (OPERATE, SEE_BODIES)
+        else VIEWERS
+        if permission.startswith("syncapp.view_")
+        else ""
+    )
     whose = OF_GROUP.format(group=group) if group else OF_NOBODY
     return answer(
         request, 403, "Not allowed", FORBIDDEN.format(name=name, permission=permission, whose=whose)
@@ -119,6 +126,8 @@ def stale(request: HttpRequest, reason: str = "") -> HttpResponse:
 def _needed(request: HttpRequest) -> str:
     """The permission that the refused page requires."""
     page = (request.resolver_match.url_name if request.resolver_match else "") or ""
+    if page in BODIES and not may_see_bodies(request.user):
+        return SEE_BODIES
     model = PAGES.get(page) or next(
         (
             one._meta.label_lower

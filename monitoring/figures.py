@@ -113,7 +113,12 @@ def conflict_totals(now: datetime, *, one_way_too: bool = True) -> ConflictTotal
 def conflicts_last_hour(now: datetime) -> int:
     """Conflicts of two-way sync. While one-way, local wins on purpose: these do not count; nor do those
     decided by an operator's answer, at the first run or after a restore."""
-    return Conflict.objects.filter(_met_since(now - HOUR)).count()
+    return conflicts_since(now - HOUR).count()
+
+
+def conflicts_since(since: datetime) -> QuerySet[Conflict]:
+    """The same after this moment."""
+    return Conflict.objects.filter(_met_since(since))
 
 
 def resolver_failures(since: datetime) -> int:

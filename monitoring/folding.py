@@ -1,46 +1,92 @@
-"""Keeps the tables of metrics small: totals must not change, so old minutes are rolled up into days."""
+"""Keeps the tables of metrics small. Totals must not change, so what is old is rolled up: minutes into hours after two days;
+after a week counters into days, and everything else, of which only the totals are shown, into one row."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Sum
-from django.db.models.functions import TruncDay
+from django.db.models import Aggregate, Max, Model, Sum
+from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from monitoring.figures import COUNTERS
-from syncapp.models import MetricMinute, ProcessingTime
+from syncapp.conf.settings import get_settings
+from syncapp.models import LagTime, Mark, MetricMinute, ProcessingTime, StateMinute
 
-KEEP_MINUTES = timedelta(days=7)
-SUMS = (*COUNTERS, "conflicts", "merged", "time_ms")
+KEEP_MINUTES = timedelta(days=2)
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@transaction.atomic
-def fold_old_minutes(now: datetime | None = None) -> tuple[int, int]:
-    """Returns the numbers of rows rolled up into days, and of removed histogram rows.
+@dataclass(frozen=True)
+class Table:
+    """`keys`: what rows of one time differ in. `days`: kept by day for ever."""
 
-    Each day that is completely older than a week becomes one row per direction, at its midnight. The histogram of
-    processing times is only needed for the last hour: old rows are removed.
-    """
-    edge = ((now or timezone.now()) - KEEP_MINUTES).replace(hour=0, minute=0, second=0, microsecond=0)
-    old = MetricMinute.objects.filter(minute__lt=edge)
-    days: list[Any] = list(
-        old.order_by()
-        .annotate(day=TruncDay("minute"))
-        .values("day", "direction")
-        .annotate(last=Max("last_event_at"), **{f"sum_{name}": Sum(name) for name in SUMS})
-    )
-    removed, _ = old.delete()
-    MetricMinute.objects.bulk_create(
-        MetricMinute(
-            minute=day["day"],
-            direction=day["direction"],
-            last_event_at=day["last"],
-            **{name: day[f"sum_{name}"] for name in SUMS},
+    model: type[Model]
+    keys: tuple[str, ...]
+    values: Mapping[str, type[Aggregate]]
+    days: bool = False
+
+
+def _sums(*names: str) -> dict[str, type[Aggregate]]:
+    return dict.fromkeys(names, Sum)
+
+
+TABLES = (
+    Table(
+        MetricMinute,
+        ("direction",),
+        {**_sums(*COUNTERS, "conflicts", "merged", "time_ms"), "last_event_at": Max},
+        days=True,
+    ),
+    Table(ProcessingTime, ("direction", "upper_ms"), _sums("count")),
+    Table(LagTime, ("direction", "upper_ms"), _sums("count")),
+    Table(
+        StateMinute, (), {**_sums("samples", "queue_sum", "pull_lag_ms", "push_lag_ms"), "queue_highest": Max}
+    ),
+)
+
+
+def fold_old_minutes(now: datetime | None = None) -> int:
+    """Returns by how many rows the tables have become smaller."""
+    now, keep = now or timezone.now(), timedelta(days=get_settings().sync_keep_metrics_days)
+    hours, days = _midnight(now - min(KEEP_MINUTES, keep)), _midnight(now - keep)
+    with transaction.atomic():
+        saved = sum(_fold(table, hours, days) for table in TABLES)
+        Mark.objects.filter(at__lt=days).exclude(kind=Mark.Kind.VERSION).delete()
+    return saved
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _fold(table: Table, hours: datetime, days: datetime) -> int:
+    rows: Any = table.model._default_manager
+    recent = rows.filter(minute__gte=days, minute__lt=hours).annotate(to=TruncHour("minute"))
+    oldest = rows.filter(minute__lt=days)
+    if table.days:
+        oldest = oldest.annotate(to=TruncDay("minute"))
+    made = [*_rolled(table, recent, by_time=True), *_rolled(table, oldest, by_time=table.days)]
+    removed, _ = rows.filter(minute__lt=hours).delete()
+    rows.bulk_create(made)
+    return int(removed - len(made))
+
+
+def _rolled(table: Table, rows: Any, *, by_time: bool) -> list[Model]:
+    keys = (*table.keys, *(("to",) if by_time else ()))
+    values = {f"all_{name}": aggregate(name) for name, aggregate in table.values.items()}
+    found: Any = rows.order_by()
+    groups = list(found.values(*keys).annotate(**values)) if keys else [found.aggregate(**values)]
+    return [
+        table.model(
+            minute=group.get("to", BEGINNING),
+            **{name: group[name] for name in table.keys},
+            **{name: group[f"all_{name}"] for name in table.values},
         )
-        for day in days
-    )
-    times, _ = ProcessingTime.objects.filter(minute__lt=edge).delete()
-    return max(0, removed - len(days)), times
+        for group in groups
+        if any(group[name] is not None for name in values)
+    ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from monitoring import safety, stuck
+from monitoring import headroom, safety, stuck
 from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import SafetyFacts
 from monitoring.stuck import StuckFacts
@@ -76,11 +76,13 @@ class Facts:
     resolver_failures: int = 0  # of them
     queue_size: int = 0
     max_reconnects: int = 10
+    broker: str = "Redis"  # which one
     start: StartFacts | None = None
     stops: tuple[StopFacts, ...] = ()
     waiting_for: str = ""  # why the listener has not started to read the streams; empty: it has
     safety: SafetyFacts = field(default_factory=SafetyFacts)
     stuck: tuple[StuckFacts, ...] = ()
+    headroom: tuple[headroom.HeadroomFacts, ...] = ()
     beat_silent_s: float | None = None  # since the last periodic task; None: nobody has waited for one yet
 
 
@@ -117,10 +119,11 @@ def assess(facts: Facts, limits: Thresholds = DEFAULT, now: datetime | None = No
         reasons += _streams(facts, limits) + _flow(facts, limits)
         reasons += stuck.reasons(facts.stuck, limits.lasting_s, pulls=facts.enabled)
     if facts.start is None and not _is_silent(facts, limits):
-        reasons += [_stop(one, limits) for one in facts.stops]
+        reasons += [_stop(one, facts.broker, limits) for one in facts.stops]
     # Halts are stored beside the data, also without a running listener
     reasons += safety.reasons(facts.safety, limits, pulls=facts.enabled)
     reasons += _beat(facts, limits)
+    reasons += headroom.reasons(facts.headroom, limits)
     status = max((r.status for r in reasons), key=lambda s: s.exit_code, default=Status.HEALTHY)
     ordered = sorted(reasons, key=lambda r: -r.status.exit_code)
     unknown = _OF_THE_LISTENER if facts.start is not None or _is_silent(facts, limits) else frozenset()
@@ -187,10 +190,10 @@ def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
     return Reason(Status.CRITICAL if critical else Status.DEGRADED, Code.CANNOT_START, text)
 
 
-def _stop(stop: StopFacts, limits: Thresholds) -> Reason:
+def _stop(stop: StopFacts, broker: str, limits: Thresholds) -> Reason:
     lasting = f"(critical after {duration(limits.blocked_critical_s)})"
     if stop.kind == "broker":
-        text = f"The broker (Redis) is unreachable since {clock(stop.since)} {lasting}: {stop.text}"
+        text = f"The broker ({broker}) is unreachable since {clock(stop.since)} {lasting}: {stop.text}"
     else:
         queue = f" for the queue {stop.text}" if stop.text else ""
         silent = f"No worker has reported for {duration(stop.since_s)} {lasting}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monitoring.values import MINUTE
+from monitoring.values import HOUR, MINUTE
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Thresholds:
     silent_critical_s: float = 60
     blocked_critical_s: float = 60  # the listener cannot start, or hand out work
     beat_silent_s: float = 60
+    headroom_warning_s: float = 12 * HOUR  # a device that is away for longer has to compare everything
+    headroom_critical_s: float = 2 * HOUR
+    device_unseen_s: float = 15 * MINUTE  # another device
     differing_warning: int = 0  # documents, as comparisons found them
     differing_critical: int = 100
 

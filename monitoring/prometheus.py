@@ -1,17 +1,18 @@
 """`GET /metrics`: the figures for Prometheus, read from Django's database at each scrape.
 
 There are several processes, so no counters are kept in this one: the registry is created for the
-scrape. Labels are bounded: direction, outcome, operation, side, winner, status.
+scrape. Labels are bounded; the names of collections are, where they are counted.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from rest_framework.request import Request
@@ -20,12 +21,12 @@ from rest_framework.views import APIView
 from monitoring import figures
 from monitoring.facts import Snapshot, take_snapshot
 from monitoring.health import Status
-from syncapp.models import RejectedChange
-from syncapp.models.choices import Direction
+from monitoring.prometheus_flow import flow
+from monitoring.values import Code
+from syncapp.core.version import VERSION
+from syncapp.models import Alert, Device, RejectedChange
 
-OUTCOMES = ("succeeded", "failed", "skipped")
-OPERATIONS = {"insert": "inserts", "update": "updates", "replace": "replaces", "delete": "deletes"}
-QUANTILES = (0.95, 0.99)
+MOST_DEVICES = 100
 
 
 class SyncCollector(Collector):
@@ -33,52 +34,20 @@ class SyncCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         snapshot = take_snapshot()
-        yield from _changes(snapshot)
+        yield InfoMetricFamily("isthmus_build", "The version that runs", value={"version": VERSION})
+        yield from flow(snapshot)
         yield from _conflicts(snapshot)
         yield from _state(snapshot)
         yield from _streams(snapshot)
         yield from _safety(snapshot)
+        yield from _headroom(snapshot)
+        yield from _devices(snapshot)
+        yield _last_reports()
+        yield _alerts()
 
     def describe(self) -> Iterator[Metric]:
         """Empty: registering must not query the database."""
         return iter(())
-
-
-def _changes(snapshot: Snapshot) -> Iterator[Metric]:
-    changes = CounterMetricFamily("isthmus_changes", "Processed changes", labels=["direction", "outcome"])
-    operations = CounterMetricFamily(
-        "isthmus_operations", "Written changes", labels=["direction", "operation"]
-    )
-    time = SummaryMetricFamily(
-        "isthmus_processing_seconds", "Processing time of the workers", labels=["direction"]
-    )
-    quantile = GaugeMetricFamily(
-        "isthmus_processing_quantile_seconds",
-        "Quantiles of the processing time in the last hour",
-        labels=["direction", "quantile"],
-    )
-    lag = GaugeMetricFamily(
-        "isthmus_lag_seconds", "Age of the oldest unfinished change", labels=["direction"]
-    )
-    last = GaugeMetricFamily(
-        "isthmus_last_event_timestamp_seconds", "Time of the newest change", labels=["direction"]
-    )
-    times = figures.percentiles(snapshot.at - figures.HOUR, *QUANTILES)
-    for which, counters in figures.totals().items():
-        for outcome in OUTCOMES:
-            changes.add_metric([which, outcome], getattr(counters, outcome))
-        for operation, field in OPERATIONS.items():
-            operations.add_metric([which, operation], getattr(counters, field))
-        time.add_metric([which], count_value=counters.processed, sum_value=counters.time_ms / 1000)
-        for share, milliseconds in zip(QUANTILES, times[which], strict=True):
-            quantile.add_metric([which, str(share)], milliseconds / 1000)
-        lag_ms = figures.lag_ms(snapshot.instance, Direction(which), snapshot.at)
-        # While one-way, changes on Atlas are pending on purpose
-        if lag_ms is not None and (snapshot.switches.enabled or which != Direction.ATLAS_TO_LOCAL):
-            lag.add_metric([which], lag_ms / 1000)
-        if counters.last_event_at:
-            last.add_metric([which], counters.last_event_at.timestamp())
-    yield from (changes, operations, time, quantile, lag, last)
 
 
 def _conflicts(snapshot: Snapshot) -> Iterator[Metric]:
@@ -181,6 +150,53 @@ def _safety(snapshot: Snapshot) -> Iterator[Metric]:
     }
     for name, (text, value) in gauges.items():
         yield GaugeMetricFamily(name, text, value=float(value))
+
+
+def _headroom(snapshot: Snapshot) -> Iterator[Metric]:
+    found = GaugeMetricFamily(
+        "isthmus_oplog_headroom_seconds",
+        "How long a side may be away before its history is lost",
+        labels=["side"],
+    )
+    for one in snapshot.facts.headroom:
+        if one.seconds is not None:
+            found.add_metric([one.side], one.seconds)
+    yield found
+
+
+def _devices(snapshot: Snapshot) -> Iterator[Metric]:
+    """Of the whole fleet, as this device has copied it: no label for each device, whose number has no bound."""
+    yield GaugeMetricFamily("isthmus_devices", "Devices of this Atlas database", value=Device.objects.count())
+    yield GaugeMetricFamily(
+        "isthmus_devices_not_seen",
+        "Other devices that have not been seen for long",
+        value=len(snapshot.notices),
+    )
+
+
+def _alerts() -> Metric:
+    """Every code is there, with 0: then a rule for it is not silent because nothing is known of it."""
+    family = GaugeMetricFamily("isthmus_alerts_firing", "Alerts that are firing", labels=["code", "severity"])
+    firing = Alert.objects.filter(state__in=(Alert.State.FIRING, Alert.State.ACKNOWLEDGED))
+    found = Counter(firing.values_list("code", "severity"))
+    for code in Code:
+        for severity in Alert.Severity.values:
+            family.add_metric([code, severity], found[str(code), severity])
+    return family
+
+
+def _last_reports() -> Metric:
+    """Of a bounded number of devices."""
+    family = GaugeMetricFamily(
+        "isthmus_device_last_report_timestamp_seconds",
+        "Time of a device's last report that is known here",
+        labels=["device"],
+    )
+    rows = Device.objects.exclude(seen_at=None).order_by("-seen_at")[:MOST_DEVICES]
+    for device, seen_at in rows.values_list("instance_id", "seen_at"):
+        if seen_at is not None:
+            family.add_metric([device], seen_at.timestamp())
+    return family
 
 
 def exposition() -> bytes:

@@ -37,6 +37,7 @@ class Page(StrEnum):
     COMPARED = "admin:syncapp_comparedcollection_changelist"
     SETTINGS = "admin:syncapp_syncswitches_changelist"
     DEVICES = "admin:syncapp_instance_changelist"
+    FLEET = "admin:syncapp_device_changelist"
     METRICS = "admin:syncapp_metricminute_changelist"
 
 
@@ -71,6 +72,8 @@ class Code(StrEnum):
     RUN_PAUSED = "comparison-paused"
     DIFFERENCES = "comparison-differences"
     BEAT = "beat-silent"
+    HEADROOM = "oplog-headroom"
+    UNSEEN = "device-not-seen"
 
     @property
     def runbook(self) -> str:

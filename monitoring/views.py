@@ -12,8 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from monitoring.dashboard import live_figures, page_context, script_figures
+from monitoring.dashboard import history_figures, live_figures, page_context, script_figures
 from monitoring.health import Status
+from monitoring.history import SPANS
+from syncapp.services.errors import wrong_value
 
 TEMPLATE = "monitoring/dashboard.html"
 
@@ -41,11 +43,27 @@ class DashboardFigures(APIView):
 
 
 class Live(APIView):
-    """All data of the live page, polled every two seconds."""
+    """All data of the live page, polled every two seconds; with `span` the last points of that history."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        return Response(live_figures())
+        span = _span(request) if "span" in request.query_params else ""
+        return Response(live_figures(request.user, span))
+
+
+class History(APIView):
+    """A whole `span` for the charts: hour, day or week. Asked for once, and when another one is chosen."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(history_figures(_span(request), request.user))
+
+
+def _span(request: Request) -> str:
+    span = request.query_params.get("span", "hour")
+    if span not in SPANS:
+        raise wrong_value("span", span, ", ".join(SPANS))
+    return str(span)
 
 
 def _page(request: HttpRequest) -> HttpResponse:

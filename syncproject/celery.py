@@ -1,6 +1,6 @@
 """The Celery application: queues, routes, and settings by which a killed worker loses nothing.
 
-Redis may still lose a task (between pop and unacked). That is harmless: the saved resume token
+The broker may still lose a task (Redis between pop and unacked, RabbitMQ with its memory). That is harmless: the saved resume token
 is authoritative, and the listener re-queues every key whose task does not report.
 """
 
@@ -21,6 +21,7 @@ from syncproject.alive import Alive
 LONGEST_WAIT_SECONDS = 8
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "syncproject.settings")
+os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")  # its own default is all addresses, without a password
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they concern web pages
 
 

@@ -7,11 +7,12 @@ import environ
 from django.templatetags.static import static
 
 from syncapp.conf import logs
-from syncapp.conf.broker import ANSWER_SECONDS, CONNECT_SECONDS, broker_of
+from syncapp.conf.broker import ANSWER_SECONDS, CONNECT_SECONDS, HEARTBEAT_SECONDS, Kind, broker_of
 from syncapp.conf.settings import BASE_DIR, get_settings, kept_secret
+from syncproject.program import CELERY, WITHOUT_PAGES, program
 
 SYNC = get_settings()
-SYNC.home.mkdir(parents=True, exist_ok=True)
+SYNC.home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = SYNC.django_secret_key or kept_secret(SYNC.home, "secret_key", 64)
 DEBUG = SYNC.django_debug
@@ -30,9 +31,10 @@ INSTALLED_APPS = [
     "monitoring",
 ]
 # These serve no web pages: without the parts for pages, each process takes 20 MB less
-if not {"worker", "flower"}.intersection(sys.argv):
+PROGRAM = program(sys.argv)
+if PROGRAM not in {"worker", "flower"}:
     INSTALLED_APPS = ["django_celery_beat", *INSTALLED_APPS]
-if not {"sync_listen", "worker", "beat", "flower"}.intersection(sys.argv):
+if PROGRAM not in WITHOUT_PAGES | CELERY:
     INSTALLED_APPS = [
         "unfold",  # before the admin, whose templates it replaces
         "unfold.contrib.filters",
@@ -50,7 +52,9 @@ if not {"sync_listen", "worker", "beat", "flower"}.intersection(sys.argv):
     ]
 
 MIDDLEWARE = [
+    "monitoring.middleware.FromAddress",
     "django.middleware.security.SecurityMiddleware",
+    "monitoring.middleware.ContentSecurity",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -63,7 +67,8 @@ MIDDLEWARE = [
 
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 CSRF_FAILURE_VIEW = "monitoring.failures.stale"
-ROOT_URLCONF = "syncproject.urls"
+# Without pages nothing has an address
+ROOT_URLCONF = "" if PROGRAM in WITHOUT_PAGES | CELERY else "syncproject.urls"
 WSGI_APPLICATION = "syncproject.wsgi.application"
 ASGI_APPLICATION = "syncproject.asgi.application"
 
@@ -107,6 +112,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING = logs.configuration(SYNC)
 logs.configure_structlog()
 
+# Counts for limits; one process serves all requests
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -125,13 +138,14 @@ WHITENOISE_USE_FINDERS = True
 REST_FRAMEWORK = {
     # The token first: without a login the response is 401, not 403
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "syncapp.api.authentication.TokenOfRole",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["syncapp.api.permissions.SyncAccess"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
     "DEFAULT_SCHEMA_CLASS": "syncapp.api.schema.Described",
+    "DEFAULT_THROTTLE_CLASSES": ["syncapp.api.throttles.Rate"],
     "EXCEPTION_HANDLER": "syncapp.api.errors.handle",
 }
 SPECTACULAR_SETTINGS = {
@@ -139,10 +153,13 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Two-way sync between a local MongoDB and MongoDB Atlas: health, figures, conflicts, switches. "
     "Other methods than those listed are answered 405, with the header Allow.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "SideEnum": "syncapp.models.choices.SideChoices",
         "WinnerEnum": "syncapp.models.conflict.Conflict.Winner",
+        "DirectionEnum": "syncapp.models.choices.Direction",
+        "RuleDirectionEnum": "syncapp.api.rule_parts.DIRECTIONS",
         "SelftestPartEnum": "syncapp.api.selftest.NAMES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -200,14 +217,19 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
-    "visibility_timeout": 900,  # longer than the longest task
-    "unacked_restore_interval": 30,
-    "unacked_restore_throttle": 1,
-    "socket_timeout": ANSWER_SECONDS,
-    "socket_connect_timeout": CONNECT_SECONDS,
-}
-if SYNC.is_small and "worker" in sys.argv:
+CELERY_BROKER_CONNECTION_TIMEOUT = CONNECT_SECONDS
+CELERY_BROKER_HEARTBEAT = HEARTBEAT_SECONDS  # RabbitMQ's
+CELERY_TASK_DEFAULT_DELIVERY_MODE = "transient"  # the broker may lose everything: nothing is for its disk
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = dict(_BROKER.options)
+if _BROKER.kind is not Kind.RABBITMQ:
+    CELERY_BROKER_TRANSPORT_OPTIONS |= {
+        "visibility_timeout": 900,  # longer than the longest task
+        "unacked_restore_interval": 30,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+    }
+if SYNC.is_small and PROGRAM == "worker" and _BROKER.kind is not Kind.RABBITMQ:
     # Timeout of Redis's blocking pop: the default of 1 s causes half of an idle worker's CPU
     CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 5
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

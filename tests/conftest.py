@@ -20,8 +20,20 @@ from pymongo.database import Database
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.support import durations
-from tests.support.parts import CHROMIUM, CURL, JQ, MONGOD, PLAYWRIGHT, POSTGRES, REDIS, Part, find_chromium
+from tests.support.parts import (
+    CHROMIUM,
+    CURL,
+    JQ,
+    MONGOD,
+    PLAYWRIGHT,
+    POSTGRES,
+    RABBIT,
+    REDIS,
+    Part,
+    find_chromium,
+)  # fmt: skip
 from tests.support.postgres import Postgres
+from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import started
 
 PARTS_TEST = "test_needed_parts.py"
@@ -49,6 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.measure and not hasattr(config, "workerinput"):
         config.pluginmanager.register(durations.Measure())
+    # Else each of the many processes that tests start compiles all of the product
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A shell that starts this in the background has it ignored, by every process that a test starts too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -105,6 +119,18 @@ def postgres_server() -> Iterator[Postgres]:
     _need(POSTGRES)
     with started(Postgres()) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """Of one module, which may kill it."""
+    _need(RABBIT)
+    server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        with started(server, mortal=True):
+            yield server
+    finally:
+        server.end()
 
 
 @pytest.fixture(scope="session")

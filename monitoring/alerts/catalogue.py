@@ -14,13 +14,22 @@ WARNING, CRITICAL = Alert.Severity.WARNING, Alert.Severity.CRITICAL
 
 @dataclass(frozen=True)
 class Bounds:
-    """Fields of `Thresholds` that an operator may change. `per_unit`: what a unit is there."""
+    """Fields of `Thresholds` that an operator may change. `per_unit`: what a unit is there. `falling`: less is worse."""
 
     unit: str
     warning: str
     critical: str = ""
     per_unit: float = 1
     lowest: float = 0
+    falling: bool = False
+
+    def worse(self, one: float, other: float) -> float:
+        return min(one, other) if self.falling else max(one, other)
+
+    def said(self, threshold: float | None, critical: float | None) -> list[str]:
+        first, second = ("below", "critical below") if self.falling else ("from", "critical above")
+        parts = [f"{first} {threshold:g}"] if threshold is not None else []
+        return parts + ([f"{second} {critical:g}"] if critical is not None else [])
 
     @property
     def defaults(self) -> tuple[float, float | None]:
@@ -49,7 +58,7 @@ DEFAULTS = {one.code: one for one in (
     Default(Code.SILENT, MINUTE, CRITICAL, "The listener does not report: nothing is transferred", "Start the listener again; it goes on where it was", Bounds("s", "silent_warning_s", "silent_critical_s", lowest=5)),
     Default(Code.CANNOT_START, MINUTE, CRITICAL, "The listener runs and cannot begin: a server, a login or a privilege is missing", "Run manage.py sync_doctor and fix what it names"),
     Default(Code.PAUSED, HOUR, WARNING, "An operator has paused sync: changes wait on both sides", "Resume it before the oplogs have rolled over"),
-    Default(Code.BROKER, MINUTE, CRITICAL, "Redis does not answer: no work is handed out", "Start Redis; check CELERY_BROKER_URL"),
+    Default(Code.BROKER, MINUTE, CRITICAL, "The broker does not answer: no work is handed out", "Start Redis or RabbitMQ; check CELERY_BROKER_URL"),
     Default(Code.WORKERS, MINUTE, CRITICAL, "No worker takes tasks: changes wait", "Start the worker, with all three queues"),
     Default(Code.STREAM, 5 * MINUTE, CRITICAL, "A change stream is not connected: changes of that side wait", "Check network, server and login of that side; it reconnects by itself"),
     Default(Code.PENDING, 10 * MINUTE, CRITICAL, "Changes have been waiting for long", "See whether the backlog falls; otherwise check workers and rejected changes", Bounds("operations", "pending"), waits_in="pending_s"),
@@ -69,5 +78,7 @@ DEFAULTS = {one.code: one for one in (
     Default(Code.RUN_PAUSED, HOUR, WARNING, "An operator has paused a comparison of both sides", "Resume or cancel it: manage.py sync_runs, or its page"),
     Default(Code.DIFFERENCES, 0, None, "A comparison found documents that differ", "See why on the page Compared collections; then run manage.py sync_verify --repair", Bounds("documents", "differing_warning", "differing_critical")),
     Default(Code.BEAT, 30, CRITICAL, "Periodic tasks are not carried out", "Start beat, and a worker for the queue maintenance", Bounds("s", "beat_silent_s", lowest=15)),
+    Default(Code.HEADROOM, 10 * MINUTE, None, "An oplog is written so fast that a device which is away for so long loses its history: it has to compare everything then", "Make the oplog larger: manage.py sync_doctor says the command", Bounds("h", "headroom_warning_s", "headroom_critical_s", per_unit=HOUR, falling=True)),
+    Default(Code.UNSEEN, 0, WARNING, "Another device has not reported to Atlas for long", "Look whether it is switched on and reaches Atlas; manage.py sync_devices retire forgets one that is gone", Bounds("min", "device_unseen_s", per_unit=MINUTE, lowest=2)),
 )}
 # fmt: on

@@ -66,7 +66,7 @@ def add(
     channel.options = _checked(all_kinds()[kind], options, {})
     _check_events(channel)
     channel.save()
-    audit(user, "add alert channel", _said(channel))
+    audit(user, "add alert channel", _said(channel), after=_document(channel))
     return channel
 
 
@@ -76,7 +76,7 @@ def change(name: str, user: Actor = None, **changed: Any) -> AlertChannel:
     its options. Raises NotFound, NotPossible or WrongInput."""
     channel = find(name)
     kind = _known(channel)
-    before = _said(channel)
+    before, old = _said(channel), _document(channel)
     given = changed.pop("options", None)
     if given and channel.from_environment:
         raise NotPossible("The options of this channel are set in the environment", "options")
@@ -88,7 +88,7 @@ def change(name: str, user: Actor = None, **changed: Any) -> AlertChannel:
     # What waited for an answer is tried at once
     channel.failures, channel.retry_at = 0, None
     channel.save()
-    audit(user, "change alert channel", f"{before} → {_said(channel)}")
+    audit(user, "change alert channel", f"{before} → {_said(channel)}", old, _document(channel))
     return channel
 
 
@@ -108,8 +108,9 @@ def remove(name: str, user: Actor = None) -> None:
     channel = find(name)
     if channel.from_environment:
         raise NotPossible("The channel is one of the environment: disable it, or remove it there")
+    before = _document(channel)
     channel.delete()
-    audit(user, "remove alert channel", name)
+    audit(user, "remove alert channel", name, before)
 
 
 def send_test(name: str, user: Actor = None) -> None:
@@ -177,6 +178,12 @@ def _check_events(channel: AlertChannel) -> None:
         raise wrong_value("events", channel.events, f"none for {channel.kind}")
     if unknown := [one for one in channel.events if one not in EVENTS]:
         raise wrong_value("events", unknown, ", ".join(EVENTS))
+
+
+def _document(channel: AlertChannel) -> dict[str, Any]:
+    """For the audit log: without secrets."""
+    switches = {"enabled": channel.enabled, "alerts": channel.alerts, "events": list(channel.events)}
+    return {"kind": channel.kind, "options": shown_options(channel), **switches}
 
 
 def _said(channel: AlertChannel) -> str:

@@ -40,7 +40,7 @@ def evaluate(*, by_beat: bool) -> bool:
 
 def _changed(snapshot: Snapshot, rules: Rules, passed_s: float) -> list[tuple[Alert, Notice]]:
     """Bring the alerts up to date. Returns those that channels are told of."""
-    wrong = _wrong(snapshot.health.reasons, rules)
+    wrong = _wrong((*snapshot.health.reasons, *snapshot.notices), rules)
     # Locked: somebody may acknowledge one at this moment
     alerts = {
         (one.code, one.about): one for one in Alert.objects.select_for_update().filter(resolved_at=None)

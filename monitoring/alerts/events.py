@@ -26,6 +26,7 @@ from syncapp.models import (
     Instance,
     RejectedChange,
 )
+from syncapp.services.masked import Masks
 
 MOST_AT_ONCE = outbox.MOST_WAITING
 # Of rows: a transaction may commit after one with a greater id
@@ -61,10 +62,12 @@ def _conflicts(cursor: Any) -> Reading:
 
 
 def _rejected(cursor: Any) -> Reading:
+    masks = Masks(None)  # whoever is told
+
     def event(row: RejectedChange) -> Event:
         facts = {"collection": row.collection, "documentId": row.document_id, "direction": row.direction}
         path = f"/admin/syncapp/rejectedchange/{row.pk}/change/"
-        text = f"Change of {row.collection} rejected: {row.reason}"
+        text = f"Change of {row.collection} rejected: {masks.reason(row.collection, row.reason)}"
         return Event(str(row.pk), row.first_at, text, path, facts)
 
     fields = ("id", "first_at", "collection", "document_id", "direction", "reason")

@@ -13,6 +13,7 @@ from monitoring.alerts.outbox import EXPIRES
 from monitoring.alerts.rules import Rule, current_rules, rule_of
 from monitoring.limits import DEFAULT
 from monitoring.values import Code
+from syncapp.conf.settings import get_settings
 from syncapp.models import Alert, AlertMessage, AlertRule
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.errors import NotFound, NotPossible, wrong_value
@@ -21,7 +22,6 @@ State = Alert.State
 LONGEST_FOR_S = 604_800.0  # a week
 LONGEST_SILENCE = timedelta(days=366)
 HIGHEST = 1e9
-KEEP = timedelta(days=90)  # alerts that are over, with their messages
 KEEP_MESSAGES = timedelta(days=7)
 
 
@@ -33,10 +33,11 @@ def acknowledge(alert_id: int, user: Actor = None) -> Alert:
             return alert
         if alert.state != State.FIRING:
             raise NotPossible(f"The alert is {alert.state}; only one that is firing can be acknowledged")
+        before = _standing(alert)
         alert.state, alert.acknowledged_at = State.ACKNOWLEDGED, timezone.now()
         alert.acknowledged_by = user.get_username() if user is not None else ""
         alert.save()
-        audit(user, "acknowledge alert", str(alert))
+        audit(user, "acknowledge alert", str(alert), before, _standing(alert))
     return alert
 
 
@@ -47,9 +48,11 @@ def silence(alert_id: int, until: datetime, user: Actor = None) -> Alert:
         raise wrong_value("until", until.isoformat(), "a time in the future, within a year")
     with transaction.atomic():
         alert = _open(alert_id)
+        before = _standing(alert)
         alert.state, alert.silenced_until = State.SILENCED, until
         alert.save()
-        audit(user, "silence alert", f"{alert}: until {until:%Y-%m-%d %H:%M:%S} UTC")
+        said = f"{alert}: until {until:%Y-%m-%d %H:%M:%S} UTC"
+        audit(user, "silence alert", said, before, _standing(alert))
     return alert
 
 
@@ -58,10 +61,16 @@ def unsilence(alert_id: int, user: Actor = None) -> Alert:
     with transaction.atomic():
         alert = _open(alert_id)
         if alert.state == State.SILENCED:
+            before = _standing(alert)
             alert.state, alert.silenced_until = State.PENDING, None
             alert.save()
-            audit(user, "end silence of alert", str(alert))
+            audit(user, "end silence of alert", str(alert), before, _standing(alert))
     return alert
+
+
+def _standing(alert: Alert) -> dict[str, Any]:
+    """For the audit log."""
+    return {"state": str(alert.state), "silencedUntil": alert.silenced_until}
 
 
 def _open(alert_id: int) -> Alert:
@@ -90,7 +99,8 @@ def set_rule(code: str, user: Actor = None, **changed: Any) -> Rule:
     row.save()
     after = rule_of(default, row)
     if after != before:
-        audit(user, "change alert rule", f"{code}: {_said(before)} → {_said(after)}")
+        said = f"{code}: {_said(before)} → {_said(after)}"
+        audit(user, "change alert rule", said, before.as_document(), after.as_document())
     return after
 
 
@@ -123,21 +133,24 @@ def check_rule(row: AlertRule) -> None:
             )
         if isinstance(getattr(DEFAULT, field), int) and value != int(value):
             raise wrong_value(name, value, f"a whole number ({bounds.unit})")
-    if row.threshold is not None and row.critical is not None and row.critical < row.threshold:
-        raise wrong_value("critical", row.critical, f"the threshold or more ({row.threshold:g})")
+    if bounds is None or row.threshold is None or row.critical is None:
+        return
+    if bounds.worse(row.critical, row.threshold) != row.critical:
+        beyond = "less" if bounds.falling else "more"
+        raise wrong_value("critical", row.critical, f"the threshold or {beyond} ({row.threshold:g})")
 
 
 def _said(rule: Rule) -> str:
     parts = [f"for {rule.for_s:g} s" if rule.enabled else "off"]
-    parts += [f"from {rule.threshold:g}"] if rule.threshold is not None else []
-    parts += [f"critical above {rule.critical:g}"] if rule.critical is not None else []
+    if rule.default.bounds:
+        parts += rule.default.bounds.said(rule.threshold, rule.critical)
     return ", ".join(parts)
 
 
 def prune() -> int:
     """Forget what is long over. Raises DatabaseError."""
-    now = timezone.now()
-    alerts, _ = Alert.objects.filter(resolved_at__lt=now - KEEP).delete()
+    now, keep = timezone.now(), timedelta(days=get_settings().sync_keep_alerts_days)
+    alerts, _ = Alert.objects.filter(resolved_at__lt=now - keep).delete()
     messages, _ = AlertMessage.objects.filter(
         created_at__lt=now - max(KEEP_MESSAGES, EXPIRES * 2), alert__isnull=True
     ).delete()

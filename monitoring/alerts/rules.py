@@ -56,8 +56,8 @@ def rule_of(default: Default, row: AlertRule | None = None) -> Rule:
     threshold, critical = default.bounds.defaults if default.bounds else (None, None)
     threshold = row.threshold if row.threshold is not None and default.bounds else threshold
     critical = row.critical if row.critical is not None and critical is not None else critical
-    if threshold is not None and critical is not None:
-        critical = max(critical, threshold)  # what is not yet degraded is not critical
+    if default.bounds and threshold is not None and critical is not None:
+        critical = default.bounds.worse(critical, threshold)  # what is not yet degraded is not critical
     for_s = default.for_s if row.for_seconds is None else row.for_seconds
     return Rule(default, row.enabled, for_s, threshold, critical)
 

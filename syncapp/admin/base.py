@@ -17,6 +17,8 @@ from monitoring.shown_values import shown
 from syncapp.admin.access import SeenByOperators
 from syncapp.services.patterns import matches
 
+BODIES_HIDDEN = "Your login may not see documents: it needs the permission syncapp.see_bodies, which the group Operators has."
+
 
 class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
     """Rows written by the product: read-only."""
@@ -56,6 +58,11 @@ def say_matches(request: HttpRequest, pattern: str) -> None:
     """Show what a saved pattern matches now; a warning if nothing."""
     found = matches(pattern)
     (messages.warning if found.none_now else messages.info)(request, f"{found}.")
+
+
+def hidden_bodies() -> SafeString:
+    """Instead of documents, for whoever may not see them."""
+    return format_html("<p>{}</p>", BODIES_HIDDEN)
 
 
 def block(value: object) -> SafeString:

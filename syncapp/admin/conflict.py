@@ -17,8 +17,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp.admin import conflict_decision
-from syncapp.admin.base import ReadOnlyAdmin, extended_json, redirect_to, shown_id
+from syncapp.admin import conflict_decision, conflict_statistics
+from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.plain_ids import plain_id
@@ -26,6 +26,8 @@ from syncapp.core.values import Side
 from syncapp.models import Conflict
 from syncapp.services.conflict_selection import restore_all
 from syncapp.services.conflicts import BODIES, resolve, restore, version_now
+from syncapp.services.masked import Masks
+from syncapp.services.roles import may_see_bodies
 
 SIDES = {"local": "Local", "atlas": "Atlas"}
 SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
@@ -42,9 +44,13 @@ def exact(moment: dt.datetime | None) -> str:
 @admin.register(Conflict)
 class ConflictAdmin(ReadOnlyAdmin):
     empty_text = "No conflicts: no document was changed on both sides."
+    list_before_template = "syncapp/conflicts_before.html"
     list_display = ("when", "collection", "document", "who_won", "strategy", "restored")
     list_display_links = ("when", "document")
-    list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        *("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter)),
+        *("collection", "local_origin", "atlas_origin"),
+    )
     search_fields = ("collection", "document_id")
     actions = ("restore_selected",)
     actions_detail = in_page = ("take_local", "take_atlas", "restore_loser")
@@ -63,14 +69,16 @@ class ConflictAdmin(ReadOnlyAdmin):
         ),
     )
     readonly_fields = (
-        "headline", "decisions", "versions", "as_json", "now", "why", "changed_here", "changed_there",
+        "hidden", "headline", "decisions", "versions", "as_json", "now", "why", "changed_here", "changed_there",
     )  # fmt: skip
 
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
-        if obj is not None and _decisions(obj) and not self.has_operate_permission(request):
-            sets[0] = (None, {"fields": ("headline", "versions", "as_json")})
-        if obj is not None and obj.loser and obj.restored_at is None:
+        bodies = may_see_bodies(request.user)
+        decides = obj is None or not _decisions(obj) or self.has_operate_permission(request)
+        versions = ("versions", "as_json") if bodies else ("hidden",)
+        sets[0] = (None, {"fields": ("headline", *(("decisions",) if decides else ()), *versions)})
+        if bodies and obj is not None and obj.loser and obj.restored_at is None:
             sets.insert(1, ("Effect of a restore", {"fields": ("now",)}))
         return sets
 
@@ -78,19 +86,25 @@ class ConflictAdmin(ReadOnlyAdmin):
         # A list must not read two documents of up to 16 MB per row; the detail page loads them on demand
         return super().get_queryset(request).defer(*BODIES)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        return found and Masks(request.user).fields(found, "local_document", "atlas_document")
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.now_view)
         decide = self.admin_site.admin_view(self.decide_view)
+        figures = self.admin_site.admin_view(conflict_statistics.page)
         return [
             path("<int:object_id>/now/", view, name=NOW),
             path("<int:object_id>/decide/", decide, name=DECIDE),
+            path("statistics/", figures, name=conflict_statistics.NAME),
             *super().get_urls(),
         ]
 
     def decide_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Field by field, or by a document of one's own."""
         conflict = get_object_or_404(Conflict, pk=object_id)
-        if not self.has_operate_permission(request):
+        if not self.has_operate_permission(request) or not may_see_bodies(request.user):
             raise PermissionDenied
         if not conflict.waits:
             messages.info(request, "This conflict is already resolved.")
@@ -155,6 +169,10 @@ class ConflictAdmin(ReadOnlyAdmin):
         context = side_by_side(conflict.local_document, conflict.atlas_document, heads)
         return render_to_string(TEMPLATE, context)
 
+    @display(description="Versions")
+    def hidden(self, conflict: Conflict) -> SafeString:
+        return hidden_bodies()
+
     @display(description="Extended JSON")
     def as_json(self, conflict: Conflict) -> SafeString:
         documents = {"Local": conflict.local_document, "Atlas": conflict.atlas_document}
@@ -171,13 +189,14 @@ class ConflictAdmin(ReadOnlyAdmin):
     def now_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The current local version beside the one to restore, as a fragment of the page."""
         conflict = get_object_or_404(Conflict, pk=object_id)
-        if not self.has_view_permission(request, conflict):
+        if not self.has_view_permission(request, conflict) or not may_see_bodies(request.user):
             raise PermissionDenied
         context: dict[str, Any] = {}
         with as_problem(context):
-            there, coming = version_now(conflict)
+            versions, masks = version_now(conflict), Masks(request.user)
+            there, coming = (masks.document(conflict.collection, one) for one in versions)
             context |= side_by_side(there, coming, [{"title": "Now"}, {"title": "After a restore"}])
-            context["same"] = there == coming
+            context["same"] = versions[0] == versions[1]
         return render(request, "syncapp/conflict_now.html", context)
 
     @admin.action(description="Restore the losing versions", permissions=["operate"])

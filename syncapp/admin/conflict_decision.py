@@ -16,6 +16,7 @@ from syncapp.core.values import BOTH, Side
 from syncapp.models import Conflict
 from syncapp.services.conflicts import resolve, versions_of
 from syncapp.services.errors import WrongInput
+from syncapp.services.masked import Masks
 from syncapp.services.resolution import Choice, differing, seen_hashes
 
 CHANGE = "admin:syncapp_conflict_change"
@@ -34,7 +35,12 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
                 request, "The conflict is resolved; the chosen version is on its way to both sides."
             )
             return HttpResponseRedirect(reverse(CHANGE, args=[conflict.pk]))
-    pairs = {pair.name: pair for pair in compare(conflict.local_document, conflict.atlas_document)}
+    masks = Masks(request.user)
+    local, atlas = (
+        masks.document(conflict.collection, text)
+        for text in (conflict.local_document, conflict.atlas_document)
+    )
+    pairs = {pair.name: pair for pair in compare(local, atlas)}
     chosen = {place: request.POST.get(f"field_{place}", "") for place in range(len(names))}
     context |= {
         **admin.site.each_context(request),
@@ -42,8 +48,10 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
         "conflict": conflict,
         "rows": [(place, pairs[name], chosen[place]) for place, name in enumerate(names) if name in pairs],
         "whole": all(versions.values()),
+        # What is masked cannot be written
+        "may_write": (local, atlas) == (conflict.local_document, conflict.atlas_document),
         "seen": {str(side): text for side, text in seen_hashes(versions).items()},
-        "text": request.POST.get("document") or _pretty(conflict.local_document or conflict.atlas_document),
+        "text": request.POST.get("document") or _pretty(local or atlas),
         "back": reverse(CHANGE, args=[conflict.pk]),
     }
     return render(request, "syncapp/conflict_decide.html", context)

@@ -1,8 +1,9 @@
-"""The page of one document: its current versions on both sides, and why they differ."""
+"""The page of one document: its current versions on both sides, what sync does about it and why, and its history."""
 
 from __future__ import annotations
 
 from base64 import b64decode, urlsafe_b64encode
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -16,11 +17,14 @@ from django.utils.safestring import SafeString
 from syncapp.admin.base import shown_id
 from syncapp.admin.refusals import as_problem
 from syncapp.admin.versions import side_by_side
-from syncapp.core.extended_json import NoId, beyond, extended_id, id_from
+from syncapp.core.extended_json import NoId, extended_id, extended_json, id_from
 from syncapp.core.plain_ids import plain_id
-from syncapp.services.documents import id_of_address, read_both
-from syncapp.services.reasons import Code, Reason, reasons_of
-from syncapp.services.roles import may_see
+from syncapp.core.values import BOTH
+from syncapp.services.documents import id_of_address
+from syncapp.services.explain import Explanation, explain
+from syncapp.services.masked import Masks
+from syncapp.services.reasons import Code, Reason
+from syncapp.services.roles import may_see_bodies
 
 NAME = "syncapp_document"
 LONGEST_ADDRESS = 8_000  # characters: the web server takes lines of 8,190 (gunicorn.py)
@@ -58,26 +62,36 @@ def linked(reason: Reason) -> SafeString:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """For staff with the view permission for conflicts, which show documents too."""
-    if not may_see(request.user, "syncapp.conflict"):
+    """For staff who may see documents."""
+    if not may_see_bodies(request.user):
         raise PermissionDenied
     collection, document_id = request.GET.get("collection", ""), request.GET.get("id", "")
     exact = request.GET.get("bson", "")
     context = {
         **admin.site.each_context(request),
-        "title": "Document",
+        "title": "Look up a document",
         "collection": collection,
-        "shown_id": shown_id(document_id),
+        "typed_id": document_id,
+        "shown_id": shown_id(document_id) if document_id else "",
+        "asked": bool(collection and (document_id or exact)),
+        "half_asked": bool(collection or document_id),
     }
-    with as_problem(context):
-        id_bson = id_of_address(document_id, exact)
-        if exact:
-            document_id = extended_id(id_bson)
-            context["shown_id"] = shown_id(document_id)
-        found = read_both(collection, id_bson)
-        context |= side_by_side(found.local, found.atlas, [{"title": "Local, now"}, {"title": "Atlas, now"}])
-        context |= {"gone": "absent", "same": found.equal, "nowhere": not found.local and not found.atlas}
-        if not found.equal:
-            key = (collection, document_id, beyond(document_id, id_bson))
-            context["reason"] = linked(reasons_of([key])[key])
+    if context["asked"]:
+        with as_problem(context):
+            id_bson = id_of_address(document_id, exact)
+            context["shown_id"] = shown_id(extended_id(id_bson))
+            context |= _explained(explain(collection, id_bson), Masks(request.user))
     return render(request, "syncapp/document.html", context)
+
+
+def _explained(told: Explanation, masks: Masks) -> dict[str, Any]:
+    collection, versions = told.found.key.collection, told.found.versions
+    local, atlas = (masks.document(collection, extended_json(versions[side])) for side in BOTH)
+    heads = [{"title": "Local, now"}, {"title": "Atlas, now"}]
+    return {
+        **side_by_side(local, atlas, heads),
+        "told": told,
+        "gone": "absent",
+        "nowhere": not local and not atlas,
+        "reason": linked(told.reason) if told.reason else "",
+    }

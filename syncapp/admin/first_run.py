@@ -89,21 +89,19 @@ def questions(found: Counts) -> dict[str, tuple[str, list[tuple[str, str]]]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
     """For staff with the view permission for the device; choosing needs the operator's permission."""
-    _check(may_see(request.user, "syncapp.instance"))
+    operates = may_operate(request.user)
+    _check(may_see(request.user, "syncapp.instance") and (operates or request.method != "POST"))
     context = {**admin.site.each_context(request), "title": "First run", **_found()}
     found = context.get("found")
     if found is not None and found.state is State.WAITING and found.report is not None:
         report = Report.of(found.report)
         form = ChoiceForm(report.to_decide, request.POST or None)
-        operates = may_operate(request.user)
         context |= {"form": form, "may_operate": operates}
-        if request.method == "POST":
-            _check(operates)
-            if form.is_valid():
-                choice = form.cleaned_data["choice"]
-                if form.cleaned_data["confirmed"]:
-                    return _choose(request, choice)
-                context |= {"preview": effect(report, choice).sentences, "two_way": get_switches().enabled}
+        if request.method == "POST" and form.is_valid():
+            choice = form.cleaned_data["choice"]
+            if form.cleaned_data["confirmed"]:
+                return _choose(request, choice)
+            context |= {"preview": effect(report, choice).sentences, "two_way": get_switches().enabled}
     return render(request, "syncapp/first_run.html", context)
 
 

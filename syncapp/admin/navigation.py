@@ -12,7 +12,7 @@ from django.utils.text import capfirst
 from monitoring.pages import are_built
 from syncapp.conf.settings import get_settings
 from syncapp.models import Instance
-from syncapp.services.roles import may_operate, may_see
+from syncapp.services.roles import may_operate, may_see, may_see_bodies
 
 # Pages below the device's with their own or other entries in the sidebar
 BELOW_DEVICE = ("syncapp_first_run", "syncapp_halts", "syncapp_document", "syncapp_selftest")
@@ -47,12 +47,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "Sync",
             [
                 to("toggle_on", "syncapp.syncswitches"),
+                to("tune", "syncapp.collectionrule"),
                 to("filter_alt", "syncapp.excludedcollection"),
                 to("rule", "syncapp.validationrule"),
                 to("compare_arrows", "syncapp.comparisonrun"),
                 to("fact_check", "syncapp.comparedcollection"),
+                _document(user),
                 _selftest(user),
-                to("devices", "syncapp.instance", active=_is_device_page(request)),
+                to("devices", "syncapp.device"),
+                to("computer", "syncapp.instance", active=_is_device_page(request)),
                 to("bookmark", "syncapp.resumetoken"),
                 to("notification_settings", "syncapp.alertrule"),
                 to("send", "syncapp.alertchannel"),
@@ -72,7 +75,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 to("schedule", "django_celery_beat.periodictask"),
                 to("person", "auth.user"),
                 to("group", "auth.group"),
-                to("key", "authtoken.tokenproxy"),
+                to("key", "syncapp.apitoken"),
+                to("key_off", "authtoken.tokenproxy", title="API tokens (older kind)"),
                 {"title": "API", "icon": "api", "link": reverse("docs")},
                 _pages(),
             ],
@@ -94,6 +98,12 @@ def _halts(user: Any) -> dict[str, Any] | None:
     if not may_see(user, "syncapp.instance"):
         return None
     return {"title": "Halts", "icon": "front_hand", "link": reverse("admin:syncapp_halts")}
+
+
+def _document(user: Any) -> dict[str, Any] | None:
+    if not may_see_bodies(user):
+        return None
+    return {"title": "Look up a document", "icon": "search", "link": reverse("admin:syncapp_document")}
 
 
 def _selftest(user: Any) -> dict[str, Any] | None:

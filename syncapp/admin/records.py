@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from monitoring.headroom import NAMES, facts_of
 from syncapp.admin import document, first_run, halts, selftest
 from syncapp.admin.base import ReadOnlyAdmin, block
 from syncapp.core.plain_ids import shorter
@@ -31,6 +34,7 @@ class InstanceAdmin(ReadOnlyAdmin):
         "clock_offset",
         "local_heartbeat",
         "atlas_heartbeat",
+        "can_stay_offline",
     )
     fieldsets = (
         (None, {"fields": ("instance_id", "holder", ("epoch", "started_at", "seen_at"))}),
@@ -48,6 +52,7 @@ class InstanceAdmin(ReadOnlyAdmin):
             "Work",
             {"fields": (("queue_size", "in_flight"), ("pull_lag", "push_lag"), "refused_collections")},
         ),
+        ("How long it may be away", {"fields": ("can_stay_offline",)}),
         (
             "Clocks, heartbeats, loops",
             {
@@ -95,6 +100,12 @@ class InstanceAdmin(ReadOnlyAdmin):
     @display(description="Atlas heartbeat")
     def atlas_heartbeat(self, instance: Instance) -> str:
         return _age(instance.atlas_heartbeat_ms)
+
+    @display(description="Oplogs")
+    def can_stay_offline(self, instance: Instance) -> SafeString | str:
+        found = facts_of(instance.headroom, timezone.now())
+        lines = [(NAMES[one.side], one.text) for one in found]
+        return format_html_join("", "<p>{}: {}</p>", lines) or "not measured yet"
 
     @display(description="Local stream", label=STREAM_LABELS)
     def local(self, instance: Instance) -> str:
@@ -148,18 +159,26 @@ class MetricMinuteAdmin(ReadOnlyAdmin):
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     empty_text = "No changes yet."
-    list_display = ("at", "who", "action", "what")
+    list_display = ("at", "who", "address", "action", "what")
     list_filter = ("at", "action")
     list_select_related = ("user",)
     search_fields = ("action", "detail")
-    fields = ("at", "who", "action", "detail")
-    readonly_fields = ("at", "who")
+    fields = (("at", "who"), ("address", "token"), "action", "detail", "was", "now")
+    readonly_fields = ("at", "who", "was", "now")
 
     @display(description="Who")
     def who(self, entry: AuditEntry) -> str:
         if entry.user:
             return entry.user.get_username()
         return f"{entry.typed_by} (command line)" if entry.typed_by else "the product"
+
+    @display(description="Before")
+    def was(self, entry: AuditEntry) -> SafeString | str:
+        return "–" if entry.before is None else block(entry.before)
+
+    @display(description="After")
+    def now(self, entry: AuditEntry) -> SafeString | str:
+        return "–" if entry.after is None else block(entry.after)
 
     @display(description="What")
     def what(self, entry: AuditEntry) -> str:

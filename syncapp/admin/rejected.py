@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -16,11 +17,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp.admin.base import ReadOnlyAdmin, block, readable, redirect_to, shown_id
+from syncapp.admin.base import ReadOnlyAdmin, block, hidden_bodies, readable, redirect_to, shown_id
 from syncapp.admin.refusals import as_message
 from syncapp.core.plain_ids import plain_id, shorter
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
+from syncapp.services.masked import Masks
+from syncapp.services.roles import may_see_bodies
 
 DISCARD_TITLE = "Discard the rejected change?"
 DISCARD = (
@@ -48,28 +51,43 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     search_fields = ("collection", "document_id", "reason")
     actions = ("retry_selected", "discard_selected")
     actions_detail = in_page = ("retry_one", "discard_one")
-    readonly_fields = ("headline", "decisions", "version", "other", "holder")
+    readonly_fields = ("headline", "decisions", "version", "hidden", "other", "holder")
 
     def get_fieldsets(self, request: HttpRequest, obj: RejectedChange | None = None) -> list:
         decisions = ("decisions",) if self.has_operate_permission(request) else ()
+        bodies = may_see_bodies(request.user)
+        version = "version" if bodies else "hidden"
         sets = [
-            (None, {"fields": ("headline", "direction", "reason", *decisions, "version")}),
+            (None, {"fields": ("headline", "direction", "reason", *decisions, version)}),
             ("Attempts", {"fields": (("attempts", "code"), ("first_at", "last_at", "retried_at"))}),
         ]
         if obj is not None and obj.other_id:
-            sets.insert(1, ("Held by", {"fields": ("other", "holder")}))
+            sets.insert(1, ("Held by", {"fields": ("other", "holder") if bodies else ("other",)}))
         return sets
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedChange]:
         return super().get_queryset(request).defer(*rejected.BODIES)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found, masks = super().get_object(request, object_id, from_field), Masks(request.user)
+        return found and masks.reasons(masks.fields(found, "document", "other_document"))
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        masks = Masks(request.user)
+
+        @display(description="Reason")
+        def why(change: RejectedChange) -> str:
+            return shorter(masks.reason(change.collection, change.reason), 80)
+
+        return [why if name == "why" else name for name in self.list_display]
 
     @display(description="Document")
     def document_key(self, change: RejectedChange) -> str:
         return plain_id(change.document_id)
 
     @display(description="Reason")
-    def why(self, change: RejectedChange) -> str:
-        return shorter(change.reason, 80)
+    def why(self, change: RejectedChange) -> str:  # its place in the list: `get_list_display` masks it
+        return ""
 
     @display(description="Document")
     def headline(self, change: RejectedChange) -> SafeString:
@@ -87,6 +105,10 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     @display(description="Contents")
     def version(self, change: RejectedChange) -> SafeString:
         return readable(change.document) if change.document else block("deleted, or unreadable")
+
+    @display(description="Contents")
+    def hidden(self, change: RejectedChange) -> SafeString:
+        return hidden_bodies()
 
     @display(description="Document")
     def other(self, change: RejectedChange) -> str:

@@ -1,33 +1,80 @@
-"""Users, groups and API tokens in the look of the other pages."""
+"""Users, groups and API tokens of the older kind in the look of the other pages.
+
+Administrators who are no superusers manage the others: they can neither become superusers nor log in as one.
+"""
+
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
 from rest_framework.authtoken.admin import TokenAdmin as DrfTokenAdmin
 from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from syncapp.admin.audited import Audited
+
 for model in (User, Group, TokenProxy):
     admin.site.unregister(model)
 
 
+OF_SUPERUSERS = ("is_superuser", "user_permissions")
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = tuple(super().get_readonly_fields(request, obj))
+        return fields if request.user.is_superuser else (*fields, *OF_SUPERUSERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may_touch(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may_touch(request, obj) and super().has_delete_permission(request, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Of a selection: superusers among it are protected."""
+        to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
+        spared = [str(one) for one in objs if not _may_touch(request, one)]
+        return to_delete, counts, needed, [*protected, *spared]
+
+
+def _may_touch(request: HttpRequest, user: Any) -> bool:
+    return bool(user is None or request.user.is_superuser or not user.is_superuser)
+
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(Audited, DjangoGroupAdmin, ModelAdmin):
     pass
 
 
+# The text of a token is its key, which pages, messages and the audit log would show
+TokenProxy.__str__ = lambda token: f"token of {token.user}"  # type: ignore[method-assign,attr-defined]
+
+
 @admin.register(TokenProxy)
-class TokenAdmin(DrfTokenAdmin, ModelAdmin):
-    empty_text = "No API tokens yet. POST user name and password to /api/token/ to get one."
+class TokenAdmin(Audited, DrfTokenAdmin, ModelAdmin):
+    """It shows no keys: whoever may open it could otherwise act as anybody."""
+
+    empty_text = "No API tokens of the older kind: those of a role are under API tokens."
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)  # a key for somebody else
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("created",) if obj is not None else ()
+
     # The key itself is a credential: POST /api/token/ returns it, it is not shown here
     list_display = ("user", "created")
     autocomplete_fields = ("user",)

@@ -7,8 +7,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -16,6 +20,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from syncapp.admin.access import ChangedByOperators
 from syncapp.admin.base import say_matches
 from syncapp.admin.refusals import as_invalid, as_message
+from syncapp.admin.validation_check import errors_of, fragment
 from syncapp.core.plain_ids import shorter
 from syncapp.models import ValidationRule
 from syncapp.services.validation import checked, remove_rule, set_rule
@@ -43,7 +48,7 @@ class SchemaField(forms.JSONField):
 class RuleForm(forms.ModelForm):
     schema = SchemaField(
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 18, "class": "font-mono", "placeholder": EXAMPLE}),
-        help_text="As in MongoDB's $jsonSchema. Existing documents are not checked; what is refused becomes a rejected change.",
+        help_text="As in MongoDB's $jsonSchema. Existing documents are checked by the button below; what is refused becomes a rejected change.",
     )
 
     class Meta:
@@ -54,6 +59,7 @@ class RuleForm(forms.ModelForm):
 @admin.register(ValidationRule)
 class ValidationRuleAdmin(ChangedByOperators, ModelAdmin):
     form = RuleForm
+    change_form_after_template = "syncapp/validation_check_button.html"
     empty_text = "No validation rules: documents are checked by the other side's server only."
     list_display = ("pattern", "summary", "changed_at")
     search_fields = ("pattern",)
@@ -68,6 +74,24 @@ class ValidationRuleAdmin(ChangedByOperators, ModelAdmin):
         if field := form.base_fields.get("pattern"):
             field.help_text = "A collection's name or a glob pattern such as order_*: * stands for any characters, ? for one."
         return form
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.check_view))
+        places = ("check/", "<int:object_id>/check/")
+        return [
+            *(path(place, view, name="syncapp_validation_check") for place in places),
+            *super().get_urls(),
+        ]
+
+    def check_view(self, request: HttpRequest, object_id: int | None = None) -> HttpResponse:
+        """Which documents the schema in the form would refuse, as a fragment of the page."""
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        rule = get_object_or_404(ValidationRule, pk=object_id) if object_id else None
+        form = self.get_form(request, rule, change=rule is not None)(request.POST, instance=rule)
+        if not form.is_valid():
+            return render(request, "syncapp/validation_check.html", {"errors": errors_of(form)})
+        return fragment(request, form.instance.pattern, form.instance.schema)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("pattern",) if obj else ()

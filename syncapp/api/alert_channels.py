@@ -14,6 +14,7 @@ from monitoring.alerts.configured import channels
 from monitoring.alerts.events import KINDS as EVENTS
 from monitoring.alerts.kind import all_kinds
 from syncapp.api.fields import Boolean, Choice, Named, Text
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import AlertChannel
 
@@ -71,7 +72,14 @@ class ChannelOut(serializers.ModelSerializer):
         return operations.shown_options(channel)
 
 
-class ChannelList(serializers.Serializer):
+ORDERS = {name: name for name in ("name", "kind", "enabled")}
+
+
+class ChannelQuery(PageQuery):
+    ordering = ordering(ORDERS)
+
+
+class ChannelList(Page):
     results = ChannelOut(many=True)
 
 
@@ -80,17 +88,20 @@ class SentOut(serializers.Serializer):
 
 
 @extend_schema_view(
-    get=extend_schema(operation_id="list_alert_channels", responses=ChannelList, tags=["alerts"]),
+    get=extend_schema(
+        operation_id="list_alert_channels", parameters=[ChannelQuery], responses=ChannelList, tags=["alerts"]
+    ),
     post=extend_schema(request=ChannelIn, responses={201: ChannelOut}, tags=["alerts"]),
 )
 class Channels(SyncView):
     """Where alerts are sent. Those of the environment are listed too."""
 
     takes = {"POST": ChannelIn}
+    asks = {"GET": ChannelQuery}
     refusals = {"POST": (409,)}
 
     def get(self, request: Request) -> Response:
-        return Response({"results": ChannelOut(channels(), many=True).data})
+        return Response(page_of(self, list(ChannelOut(channels(), many=True).data), ChannelOut, ORDERS))
 
     def post(self, request: Request) -> Response:
         channel = operations.add(user=request.user, **self.wanted)

@@ -18,7 +18,7 @@ from monitoring.alerts.lifecycle import Notice
 from monitoring.alerts.outbox import body_of
 from monitoring.alerts.rules import current_rules
 from syncapp.api.fields import Boolean, Choice, Moment, Number, Whole
-from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import Alert
 
@@ -30,8 +30,15 @@ class AlertFilter(serializers.Serializer):
     code = Choice(choices=[str(code) for code in operations.Code], required=False)
 
 
+ORDERS = {
+    "since": "since", "firedAt": "fired_at", "resolvedAt": "resolved_at", "code": "code", "state": "state",
+    "severity": "severity",
+}  # fmt: skip
+RULE_ORDERS = {name: name for name in ("code", "severity", "enabled", "forSeconds")}
+
+
 class AlertQuery(AlertFilter, PageQuery):
-    pass
+    ordering = ordering(ORDERS)
 
 
 class AlertOut(serializers.ModelSerializer):
@@ -61,10 +68,7 @@ class AlertOut(serializers.ModelSerializer):
         return str(body_of(alert, Notice.FIRING)["link"])
 
 
-class AlertPage(serializers.Serializer):
-    count = serializers.IntegerField()
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
+class AlertPage(Page):
     results = AlertOut(many=True)
 
 
@@ -93,7 +97,7 @@ class AlertRuleIn(serializers.Serializer):
     threshold = Number(
         "a number that the rule's unit allows", required=False, allow_null=True, min_value=0, max_value=1e9
     )
-    critical = Number("the threshold or more", required=False, allow_null=True, min_value=0, max_value=1e9)
+    critical = Number("the threshold or worse", required=False, allow_null=True, min_value=0, max_value=1e9)
     enabled = Boolean(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +124,11 @@ class AlertRuleOut(serializers.Serializer):
     changed = serializers.BooleanField(help_text="It is not the default")
 
 
-class AlertRuleList(serializers.Serializer):
+class AlertRuleQuery(PageQuery):
+    ordering = ordering(RULE_ORDERS)
+
+
+class AlertRuleList(Page):
     results = AlertRuleOut(many=True)
 
 
@@ -140,9 +148,7 @@ class Alerts(SyncView):
     asks = {"GET": AlertQuery}
 
     def get(self, request: Request) -> Response:
-        pages = Pages()
-        rows = pages.paginate_queryset(_found(self.asked), request, self)
-        return pages.get_paginated_response(AlertOut(rows, many=True).data)
+        return Response(page_of(self, _found(self.asked), AlertOut, ORDERS))
 
 
 @extend_schema_view(get=extend_schema(operation_id="show_alert", responses=AlertOut, tags=["alerts"]))
@@ -183,12 +189,19 @@ class AlertSilence(SyncView):
         return Response(AlertOut(operations.unsilence(pk, request.user)).data)
 
 
-@extend_schema_view(get=extend_schema(responses=AlertRuleList, tags=["alerts"]))
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="list_alert_rules", parameters=[AlertRuleQuery], responses=AlertRuleList, tags=["alerts"]
+    )
+)
 class AlertRules(SyncView):
     """The rules in force, one for each code of health."""
 
+    asks = {"GET": AlertRuleQuery}
+
     def get(self, request: Request) -> Response:
-        return Response({"results": [rule.as_document() for rule in current_rules().values()]})
+        rules = [rule.as_document() for rule in current_rules().values()]
+        return Response(page_of(self, rules, AlertRuleOut, RULE_ORDERS))
 
 
 @extend_schema_view(

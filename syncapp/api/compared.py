@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import ComparedCollection
 
@@ -31,24 +31,31 @@ class ComparedOut(serializers.ModelSerializer):
         fields = ("collection", "inSyncAsOf", "differing", "documents", "comparedAt", "run")
 
 
-class ComparedPage(serializers.Serializer):
-    count = serializers.IntegerField()
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
+ORDERS = {
+    "collection": "collection",
+    "inSyncAsOf": "as_of",
+    "differing": "differing",
+    "comparedAt": "compared_at",
+}
+
+
+class ComparedQuery(PageQuery):
+    ordering = ordering(ORDERS)
+
+
+class ComparedPage(Page):
     results = ComparedOut(many=True)
 
 
 @extend_schema_view(
     get=extend_schema(
-        operation_id="list_compared", parameters=[PageQuery], responses=ComparedPage, tags=["runs"]
+        operation_id="list_compared", parameters=[ComparedQuery], responses=ComparedPage, tags=["runs"]
     )
 )
 class Compared(SyncView):
     """What comparisons last found of each collection: those that differ first, then the longest not compared."""
 
-    asks = {"GET": PageQuery}
+    asks = {"GET": ComparedQuery}
 
     def get(self, request: Request) -> Response:
-        pages = Pages()
-        rows = pages.paginate_queryset(ComparedCollection.objects.all(), request, self)
-        return pages.get_paginated_response(ComparedOut(rows, many=True).data)
+        return Response(page_of(self, ComparedCollection.objects.all(), ComparedOut, ORDERS))

@@ -11,9 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
-from syncapp.api.fields import Boolean, Choice, CollectionName, Moment
+from syncapp.api.bodies import BodiesHidden, WithBodies
+from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Text
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
-from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.once import once_a_key
+from syncapp.api.paging import PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.core.values import Side
 from syncapp.models import Conflict
@@ -21,8 +23,11 @@ from syncapp.models.choices import SideChoices
 from syncapp.services import conflicts
 from syncapp.services.conflict_selection import chosen
 from syncapp.services.errors import wrong_value
+from syncapp.services.masked import Masks
 from syncapp.services.resolution import Choice as Decision
 from syncapp.services.resolution import seen_hashes
+
+ORDERS = {"at": "at", "collection": "collection", "winner": "winner", "strategy": "strategy"}
 
 
 class ConflictFilter(serializers.Serializer):
@@ -32,10 +37,16 @@ class ConflictFilter(serializers.Serializer):
     waiting = Boolean(required=False, help_text="true: those that need manual resolution")
     since = Moment(required=False)
     until = Moment(required=False)
+    device = Text(
+        "the id of a device, or atlas",
+        max_length=36,
+        required=False,
+        help_text="Whose change one of the versions is",
+    )
 
 
 class ConflictQuery(ConflictFilter, PageQuery):
-    pass
+    ordering = ordering(ORDERS)
 
 
 class ConflictHead(serializers.ModelSerializer):
@@ -78,7 +89,8 @@ class ConflictHead(serializers.ModelSerializer):
         return parsed(conflict.document_id)
 
 
-class ConflictDetail(ConflictHead):
+class ConflictDetail(WithBodies, ConflictHead):
+    bodiesHidden = BodiesHidden()
     localDocument = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: absent")
     atlasDocument = serializers.SerializerMethodField(help_text="Canonical extended JSON; null: absent")
 
@@ -95,6 +107,7 @@ class ConflictDetail(ConflictHead):
     class Meta(ConflictHead.Meta):
         fields = (
             *ConflictHead.Meta.fields,
+            "bodiesHidden",
             "localDocument",
             "atlasDocument",
             "baseDocument",
@@ -109,13 +122,13 @@ class ConflictDetail(ConflictHead):
         return seen_hashes(conflicts.versions_of(conflict))[Side.ATLAS]
 
     def get_baseDocument(self, conflict: Conflict) -> Any:
-        return parsed(conflict.base_document)
+        return self.body(conflict.base_document)
 
     def get_localDocument(self, conflict: Conflict) -> Any:
-        return parsed(conflict.local_document)
+        return self.body(conflict.local_document)
 
     def get_atlasDocument(self, conflict: Conflict) -> Any:
-        return parsed(conflict.atlas_document)
+        return self.body(conflict.atlas_document)
 
 
 class ConflictPage(ConflictTotalsOut):
@@ -139,10 +152,7 @@ class ConflictList(SyncView):
     asks = {"GET": ConflictQuery}
 
     def get(self, request: Request) -> Response:
-        pages = Pages()
-        rows = pages.paginate_queryset(chosen(self.asked), request, self)
-        page = pages.get_paginated_response(ConflictHead(rows, many=True).data).data
-        return Response({**conflict_totals(), **page})
+        return Response({**conflict_totals(), **page_of(self, chosen(self.asked), ConflictHead, ORDERS)})
 
 
 @extend_schema_view(get=extend_schema(responses=ConflictDetail, tags=["conflicts"]))
@@ -150,7 +160,9 @@ class ConflictOne(SyncView):
     """One conflict with both versions in full."""
 
     def get(self, request: Request, pk: int) -> Response:
-        return Response(ConflictDetail(get_object_or_404(Conflict, pk=pk)).data)
+        row = get_object_or_404(Conflict, pk=pk)
+        shown = Masks(request.user).fields(row, "local_document", "atlas_document", "base_document")
+        return Response(ConflictDetail(shown, context={"request": request}).data)
 
 
 @extend_schema_view(post=extend_schema(request=None, responses=ConflictHead, tags=["conflicts"]))
@@ -159,6 +171,7 @@ class ConflictRestore(SyncView):
 
     refusals = {"POST": (409,)}
 
+    @once_a_key
     def post(self, request: Request, pk: int) -> Response:
         conflict = conflicts.restore(get_object_or_404(Conflict, pk=pk), request.user)
         return Response(ConflictHead(conflict).data)
@@ -206,6 +219,7 @@ class ConflictResolve(SyncView):
     takes = {"POST": ResolveIn}
     refusals = {"POST": (409,)}
 
+    @once_a_key
     def post(self, request: Request, pk: int) -> Response:
         choice = choice_of(self.wanted)
         seen = {Side(side): text for side, text in self.wanted.get("seen", {}).items()}

@@ -13,7 +13,15 @@ from rest_framework.views import exception_handler
 
 from monitoring.failures import CODES
 from syncapp.services.away import what_is_away
-from syncapp.services.errors import NotFound, NotPossible, Overtaken, ServiceError, Unreachable, WrongInput
+from syncapp.services.errors import (
+    KeyReused,
+    NotFound,
+    NotPossible,
+    Overtaken,
+    ServiceError,
+    Unreachable,
+    WrongInput,
+)
 
 log = structlog.get_logger(__name__)
 STATUSES: Mapping[type[ServiceError], int] = {
@@ -21,6 +29,7 @@ STATUSES: Mapping[type[ServiceError], int] = {
     NotFound: 404,
     Overtaken: 409,
     NotPossible: 409,
+    KeyReused: 422,
     Unreachable: 503,
 }
 

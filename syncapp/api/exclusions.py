@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.fields import Pattern
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.views import SyncView
 from syncapp.models import ExcludedCollection
@@ -34,13 +35,24 @@ class ExclusionAdded(ExclusionOut):
         fields = (*ExclusionOut.Meta.fields, "matches")
 
 
-class ExclusionList(serializers.Serializer):
-    count = serializers.IntegerField()
+ORDERS = {"pattern": "pattern", "createdAt": "created_at"}
+
+
+class ExclusionQuery(PageQuery):
+    ordering = ordering(ORDERS)
+
+
+class ExclusionList(Page):
     results = ExclusionOut(many=True)
 
 
 @extend_schema_view(
-    get=extend_schema(responses=ExclusionList, tags=["exclusions"]),
+    get=extend_schema(
+        operation_id="list_exclusions",
+        parameters=[ExclusionQuery],
+        responses=ExclusionList,
+        tags=["exclusions"],
+    ),
     post=extend_schema(request=ExclusionIn, responses={201: ExclusionAdded}, tags=["exclusions"]),
     delete=extend_schema(
         parameters=[PatternQuery],
@@ -52,12 +64,11 @@ class Exclusions(SyncView):
     """Idempotent: an existing exclusion is answered like a new one."""
 
     takes = {"POST": ExclusionIn, "DELETE": PatternGiven}
-    asks = {"DELETE": PatternGiven}
+    asks = {"GET": ExclusionQuery, "DELETE": PatternGiven}
     refusals = {"DELETE": (404,)}
 
     def get(self, request: Request) -> Response:
-        rows = ExclusionOut(ExcludedCollection.objects.all(), many=True).data
-        return Response({"count": len(rows), "results": rows})
+        return Response(page_of(self, ExcludedCollection.objects.all(), ExclusionOut, ORDERS))
 
     def post(self, request: Request) -> Response:
         pattern = self.wanted["pattern"]

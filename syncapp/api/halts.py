@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.fields import Name, Text
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.services import halts
 from syncapp.store.halts import Kind
@@ -31,7 +32,14 @@ class HaltOut(serializers.Serializer):
     answer = serializers.CharField(allow_null=True, help_text="The given answer, which is being carried out")
 
 
-class HaltList(serializers.Serializer):
+ORDERS = {name: name for name in ("at", "kind", "collection")}
+
+
+class HaltQuery(PageQuery):
+    ordering = ordering(ORDERS)
+
+
+class HaltList(Page):
     results = HaltOut(many=True)
 
 
@@ -40,12 +48,16 @@ class AnswerIn(serializers.Serializer):
     answer = Text(allowed="one of the halt's answers, as GET halts lists them")
 
 
-@extend_schema_view(get=extend_schema(responses=HaltList, tags=["halts"]))
+@extend_schema_view(
+    get=extend_schema(operation_id="list_halts", parameters=[HaltQuery], responses=HaltList, tags=["halts"])
+)
 class Halts(SyncView):
     """Halted transfers, and the possible answers."""
 
+    asks = {"GET": HaltQuery}
+
     def get(self, request: Request) -> Response:
-        return Response({"results": [halt.as_document() for halt in halts.show()]})
+        return Response(page_of(self, [halt.as_document() for halt in halts.show()], HaltOut, ORDERS))
 
 
 @extend_schema_view(post=extend_schema(request=AnswerIn, responses=HaltOut, tags=["halts"]))

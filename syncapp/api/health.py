@@ -57,6 +57,26 @@ class ComparisonOut(serializers.ModelSerializer):
         fields = ("kind", "why", "state", "documents", "expected", "rate", "secondsLeft")
 
 
+class SideHeadroomOut(serializers.Serializer):
+    seconds = serializers.FloatField(
+        allow_null=True, help_text="How long this side's history lasts from now on, by the rate of its writes"
+    )
+    how = serializers.CharField(
+        help_text="measured; at-least: nothing was truncated yet; estimated: the login may not read the oplog"
+    )
+    windowSeconds = serializers.FloatField(allow_null=True, help_text="How far the oplog reaches back now")
+    ageSeconds = serializers.IntegerField(help_text="Of this figure")
+    short = serializers.CharField(help_text="`3 d 4 h`")
+    text = serializers.CharField()
+
+
+class HeadroomOut(serializers.Serializer):
+    """A side is missing until it was measured."""
+
+    local = SideHeadroomOut(required=False)
+    atlas = SideHeadroomOut(required=False)
+
+
 class HealthOut(serializers.Serializer):
     enabled = serializers.BooleanField(allow_null=True, help_text="null: Django's database is down")
     health = serializers.ChoiceField(choices=[str(status) for status in Status])
@@ -65,6 +85,12 @@ class HealthOut(serializers.Serializer):
     syncWorker = SyncWorkerState()
     instanceId = serializers.CharField(allow_null=True)
     reasons = ReasonOut(many=True, required=False, help_text="Only with login, as are the fields below")
+    notices = ReasonOut(
+        many=True,
+        required=False,
+        help_text="What is wrong with other devices, without effect on the status of this one",
+    )
+    headroom = HeadroomOut(required=False, help_text="How long each side may be away")
     paused = serializers.BooleanField(required=False)
     localStream = ChangeStreamState(required=False)
     lagMs = serializers.IntegerField(required=False, allow_null=True)
@@ -103,6 +129,8 @@ def full_health(snapshot: Snapshot) -> dict[str, Any]:
     return {
         **public_health(snapshot),
         "reasons": [reason.as_document() for reason in snapshot.health.reasons],
+        "notices": [reason.as_document() for reason in snapshot.notices],
+        "headroom": {one.side: one.as_document() for one in snapshot.facts.headroom},
         "paused": snapshot.switches.paused,
         "localStream": {"status": str(snapshot.local_stream)},
         "lagMs": figures.sync_lag_ms(instance, snapshot.switches.enabled, snapshot.at),

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.fields import Choice, Text
+from syncapp.api.once import once_a_key
 from syncapp.api.views import SyncView
 from syncapp.core.initial_choice import DIFFERING, LONGEST_FIELD, ONLY_ATLAS, ONLY_LOCAL
 from syncapp.services import first_run
@@ -69,6 +70,7 @@ class Initial(SyncView):
     def get(self, request: Request) -> Response:
         return Response(first_run.as_document(first_run.show()))
 
+    @once_a_key
     def post(self, request: Request) -> Response:
         given = self.wanted
         choice = first_run.choice_of(

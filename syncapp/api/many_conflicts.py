@@ -15,6 +15,8 @@ from syncapp.api.fields import Yes
 from syncapp.api.rejected import MOST_IDS, Ids
 from syncapp.api.views import SyncView
 from syncapp.services.conflict_selection import chosen, restore_all
+from syncapp.services.masked import Masks
+from syncapp.services.roles import may_see_bodies
 from syncapp.services.strategy_trial import Trial, checked_rule, try_strategy
 
 
@@ -82,7 +84,9 @@ class TrialOut(serializers.Serializer):
     fields_ = serializers.DictField(
         child=serializers.CharField(), help_text="Whose value each differing field would have"
     )
-    document = serializers.JSONField(help_text="Canonical extended JSON; null: deleted, or open")
+    document = serializers.JSONField(
+        help_text="Canonical extended JSON; null: deleted, open, or not to be seen by this login"
+    )
     error = serializers.CharField(help_text="Why the strategy has no answer; empty: it has one")
 
     def get_fields(self) -> dict[str, Any]:
@@ -106,14 +110,17 @@ class ConflictsTry(SyncView):
     def post(self, request: Request) -> Response:
         rule = {name: self.wanted[name] for name in RULE if name in self.wanted}
         trials = try_strategy(chosen(self.wanted), checked_rule(rule))
-        return Response({"results": [shown(one) for one in trials]})
+        masks, bodies = Masks(request.user), may_see_bodies(request.user)
+        return Response({"results": [shown(one, masks if bodies else None) for one in trials]})
 
 
 RULE = ("strategy", "numbers", "arrays", "resolver", "timestampField")
 
 
-def shown(trial: Trial) -> dict[str, Any]:
+def shown(trial: Trial, masks: Masks | None) -> dict[str, Any]:
+    """`masks`: None: the login may not see documents."""
     conflict = trial.conflict
+    document = masks.document(conflict.collection, trial.document) if masks else ""
     return {
         "id": conflict.pk,
         "collection": conflict.collection,
@@ -124,6 +131,6 @@ def shown(trial: Trial) -> dict[str, Any]:
         "strategy": trial.strategy,
         "because": trial.because,
         "fields": trial.fields,
-        "document": parsed(trial.document),
+        "document": parsed(document),
         "error": trial.error,
     }

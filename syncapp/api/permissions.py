@@ -9,7 +9,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from syncapp.conf.settings import get_settings
-from syncapp.services.roles import OPERATE
+from syncapp.services.roles import may_operate, may_see, may_see_bodies
 
 if TYPE_CHECKING:
     # The settings name this module, and rest_framework.views reads the settings at its import
@@ -24,10 +24,29 @@ class SyncAccess(BasePermission):
     """Reading: a login, unless reading is public. Anything else: `syncapp.operate_sync`."""
 
     message = (
-        "This needs the permission to operate sync (syncapp.operate_sync), which the group Operators has."
+        "This needs the permission to operate sync (syncapp.operate_sync), which the group Operators has; "
+        "a token needs the role Operators, too."
     )
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.method in SAFE_METHODS:
             return may_read(request)
-        return bool(request.user.has_perm(OPERATE))
+        return may_operate(request.user)
+
+
+class RecordAccess(BasePermission):
+    """A login that may see the view's `model`, also where reading is public: the record names people."""
+
+    message = "This needs the permission to view this record, which the group Viewers has."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return may_see(request.user, view.model)  # type: ignore[attr-defined]
+
+
+class BodyAccess(BasePermission):
+    message = (
+        "This needs the permission to see documents (syncapp.see_bodies), which the group Operators has."
+    )
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return may_see_bodies(request.user)

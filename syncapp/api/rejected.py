@@ -12,12 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
+from syncapp.api.bodies import BodiesHidden, WithBodies
 from syncapp.api.fields import Choice, CollectionName, Named, Text, Whole, Yes
-from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.once import once_a_key
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
 from syncapp.services import rejected
+from syncapp.services.masked import Masks
 
 LARGEST_ID = 2**63 - 1
 MOST_IDS = 1_000
@@ -35,8 +38,13 @@ class RejectedFilter(serializers.Serializer):
     reason = Text("a part of the reason", required=False, help_text="A part of it")
 
 
+ORDERS = {
+    "lastAt": "last_at", "firstAt": "first_at", "collection": "collection", "attempts": "attempts", "code": "code",
+}  # fmt: skip
+
+
 class RejectedQuery(RejectedFilter, PageQuery):
-    pass
+    ordering = ordering(ORDERS)
 
 
 class RejectedSelection(RejectedFilter):
@@ -75,26 +83,24 @@ class RejectedHead(serializers.ModelSerializer):
         return parsed(change.other_id)
 
 
-class RejectedDetail(RejectedHead):
+class RejectedDetail(WithBodies, RejectedHead):
+    bodiesHidden = BodiesHidden()
     document = serializers.SerializerMethodField(
         help_text="Canonical extended JSON; null: a delete, or the document could not be read"
     )
     otherDocument = serializers.SerializerMethodField(help_text="The document that heldBy names; or null")
 
     class Meta(RejectedHead.Meta):
-        fields = (*RejectedHead.Meta.fields, "document", "otherDocument")
+        fields = (*RejectedHead.Meta.fields, "bodiesHidden", "document", "otherDocument")
 
     def get_document(self, change: RejectedChange) -> Any:
-        return parsed(change.document)
+        return self.body(change.document)
 
     def get_otherDocument(self, change: RejectedChange) -> Any:
-        return parsed(change.other_document)
+        return self.body(change.other_document)
 
 
-class RejectedPage(serializers.Serializer):
-    count = serializers.IntegerField()
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
+class RejectedPage(Page):
     results = RejectedHead(many=True)
 
 
@@ -116,10 +122,9 @@ class RejectedList(SyncView):
     asks = {"GET": RejectedQuery}
 
     def get(self, request: Request) -> Response:
-        pages = Pages()
         filters = {name: value for name, value in self.asked.items() if name in RejectedFilter().fields}
-        rows = pages.paginate_queryset(rejected.chosen(**filters), request, self)
-        return pages.get_paginated_response(RejectedHead(rows, many=True).data)
+        masks = Masks(request.user)
+        return Response(page_of(self, rejected.chosen(**filters), RejectedHead, ORDERS, masks.reasons))
 
 
 @extend_schema_view(get=extend_schema(responses=RejectedDetail, tags=["rejected changes"]))
@@ -127,7 +132,9 @@ class RejectedOne(SyncView):
     """One rejected change with its document, and the one that holds its unique value."""
 
     def get(self, request: Request, pk: int) -> Response:
-        return Response(RejectedDetail(get_object_or_404(RejectedChange, pk=pk)).data)
+        masks, row = Masks(request.user), get_object_or_404(RejectedChange, pk=pk)
+        shown = masks.reasons(masks.fields(row, "document", "other_document"))
+        return Response(RejectedDetail(shown, context={"request": request}).data)
 
 
 def act(service: Callable[..., int], request: Request, **wanted: Any) -> Response:
@@ -156,6 +163,7 @@ class RejectedRetry(SyncView):
 
     refusals = {"POST": (409,)}
 
+    @once_a_key
     def post(self, request: Request, pk: int) -> Response:
         return of_one(rejected.retry, request, pk)
 
@@ -177,6 +185,7 @@ class RejectedRetryMany(SyncView):
     takes = {"POST": RejectedSelection}
     refusals = {"POST": (409,)}
 
+    @once_a_key
     def post(self, request: Request) -> Response:
         return of_many(rejected.retry, request, self.wanted)
 

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.fields import Choice
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.core.values import BOTH, Side
 from syncapp.models import ResumeToken
@@ -24,7 +25,14 @@ class TokenOut(serializers.ModelSerializer):
         fields = ("instanceId", "side", "token", "clusterTime", "savedAt")
 
 
-class TokenList(serializers.Serializer):
+ORDERS = {"side": "side", "savedAt": "saved_at", "instanceId": "instance_id"}
+
+
+class ResumeTokenQuery(PageQuery):
+    ordering = ordering(ORDERS)
+
+
+class TokenList(Page):
     results = TokenOut(many=True)
 
 
@@ -37,7 +45,12 @@ class ClearedOut(serializers.Serializer):
 
 
 @extend_schema_view(
-    get=extend_schema(responses=TokenList, tags=["records"]),
+    get=extend_schema(
+        operation_id="list_resume_tokens",
+        parameters=[ResumeTokenQuery],
+        responses=TokenList,
+        tags=["records"],
+    ),
     delete=extend_schema(
         parameters=[SideQuery],
         responses={200: ClearedOut},
@@ -48,12 +61,10 @@ class ResumeTokens(SyncView):
     """Where each change stream resumes after a restart. `DELETE` deletes it (for one `side`, or for both): the
     listener compares both sides, at once or at its next start."""
 
-    asks = {"DELETE": SideQuery}
+    asks = {"GET": ResumeTokenQuery, "DELETE": SideQuery}
 
     def get(self, request: Request) -> Response:
-        return Response(
-            {"results": TokenOut(ResumeToken.objects.order_by("instance_id", "side"), many=True).data}
-        )
+        return Response(page_of(self, ResumeToken.objects.order_by("instance_id", "side"), TokenOut, ORDERS))
 
     def delete(self, request: Request) -> Response:
         side = self.asked.get("side")

@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.fields import Boolean, Choice, CollectionName, Named
-from syncapp.api.paging import PageQuery, Pages
+from syncapp.api.once import once_a_key
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import ComparisonRun
 from syncapp.services import runs
@@ -39,8 +40,13 @@ class RunFilter(serializers.Serializer):
     state = Choice(choices=ComparisonRun.State.values, required=False)
 
 
+ORDERS = {
+    "startedAt": "started_at", "endedAt": "ended_at", "kind": "kind", "state": "state", "documents": "documents",
+}  # fmt: skip
+
+
 class RunQuery(RunFilter, PageQuery):
-    pass
+    ordering = ordering(ORDERS)
 
 
 class DifferenceReasonOut(serializers.Serializer):
@@ -111,10 +117,7 @@ class RunOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class RunPage(serializers.Serializer):
-    count = serializers.IntegerField()
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
+class RunPage(Page):
     results = RunOut(many=True)
 
 
@@ -127,10 +130,8 @@ class Runs(SyncView):
     asks = {"GET": RunQuery}
 
     def get(self, request: Request) -> Response:
-        pages = Pages()
         filters = {name: value for name, value in self.asked.items() if name in RunFilter().fields}
-        rows = pages.paginate_queryset(ComparisonRun.objects.filter(**filters), request, self)
-        return pages.get_paginated_response(RunOut(rows, many=True).data)
+        return Response(page_of(self, ComparisonRun.objects.filter(**filters), RunOut, ORDERS))
 
 
 @extend_schema_view(get=extend_schema(operation_id="show_run", responses=RunOut, tags=["runs"]))
@@ -148,6 +149,7 @@ class _Start(SyncView):
     def kind(self, wanted: dict[str, Any]) -> Kind:
         raise NotImplementedError
 
+    @once_a_key
     def post(self, request: Request) -> Response:
         wanted = self.wanted
         run = runs.start(self.kind(wanted), wanted["collections"], request.user)

@@ -11,6 +11,7 @@ from rest_framework.permissions import SAFE_METHODS, AllowAny
 
 from monitoring.failures import CODES
 from syncapp.api.errors import STATUSES
+from syncapp.api.once import PARAMETER
 
 ALL_CODES = sorted({*CODES.values(), *(kind.code for kind in STATUSES)})
 WHY = {
@@ -20,7 +21,8 @@ WHY = {
     404: "Not found",
     409: "Not possible in the current state",
     415: "The content type of the body is not supported",
-    429: "Too many requests from this address: retry after Retry-After seconds",
+    422: "The Idempotency-Key was sent before, with another request",
+    429: "Too many requests: retry after Retry-After seconds",
     503: "A required service is unavailable at the moment",
 }
 
@@ -41,6 +43,8 @@ class Described(AutoSchema):
             for status in self._refusals():
                 answer = {"description": WHY[status], "content": {"application/json": {"schema": error}}}
                 operation["responses"].setdefault(str(status), answer)
+            if self._takes_key():
+                operation.setdefault("parameters", []).append(PARAMETER)
             if getattr(getattr(self.view, "takes", {}).get(self.method), "least_properties", 0):
                 operation["requestBody"]["required"] = True  # the framework considers required fields only
         return operation
@@ -59,7 +63,12 @@ class Described(AutoSchema):
             found.add(404)
         if view.get_throttles():
             found.add(429)
+        if self._takes_key():
+            found |= {409, 422}
         return sorted(found)
+
+    def _takes_key(self) -> bool:
+        return hasattr(getattr(self.view, self.method.lower(), None), "takes_key")
 
     def _map_serializer(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> Any:
         schema = super()._map_serializer(serializer, direction, bypass_extensions)

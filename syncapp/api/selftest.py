@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.fields import Choice, Named, Whole
+from syncapp.api.once import once_a_key
 from syncapp.api.views import SyncView
 from syncapp.selftest.part import all_parts, chosen
 from syncapp.services import selftest
@@ -75,6 +76,7 @@ class SelftestView(SyncView):
     def get(self, request: Request) -> Response:
         return Response(selftest.as_document(selftest.show()))
 
+    @once_a_key
     def post(self, request: Request) -> Response:
         given: dict[str, Any] = self.wanted
         names = [part.name for part in chosen(given["parts"])]

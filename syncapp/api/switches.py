@@ -7,8 +7,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean
+from syncapp.api.fields import Boolean, Choice
 from syncapp.api.views import SyncView
+from syncapp.conf.settings import STRATEGIES
 from syncapp.models import SyncSwitches
 from syncapp.services import switches
 
@@ -19,6 +20,10 @@ class ToggleIn(serializers.Serializer):
 
 class PauseIn(serializers.Serializer):
     paused = Boolean(help_text="true: nothing is transferred in either direction")
+
+
+class StrategyIn(serializers.Serializer):
+    strategy = Choice(choices=STRATEGIES, help_text="Who wins when a document was changed on both sides")
 
 
 class SwitchesOut(serializers.ModelSerializer):
@@ -57,3 +62,13 @@ class Pause(SwitchesView):
     """Pauses or resumes both directions."""
 
     takes = {"POST": PauseIn}
+
+
+@extend_schema_view(
+    get=extend_schema(responses=SwitchesOut, tags=["switches"]),
+    post=extend_schema(request=StrategyIn, responses=SwitchesOut, tags=["switches"]),
+)
+class Strategy(SwitchesView):
+    """The strategy of conflicts that are found from now on."""
+
+    takes = {"POST": StrategyIn}

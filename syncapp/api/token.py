@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import authenticate
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authtoken.models import Token
+from rest_framework.exceptions import Throttled
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import AnonRateThrottle
 
-from syncapp.api.fields import Text
+from syncapp.api.fields import Choice, Text, Whole
+from syncapp.api.throttles import Rate
 from syncapp.api.views import SyncView
-from syncapp.services.errors import WrongInput
+from syncapp.services import api_tokens, logins
+from syncapp.services.errors import WrongInput, wrong_value
+from syncapp.services.roles import ROLES
 
 
-class TokenThrottle(AnonRateThrottle):
-    """Per address, against guessing of passwords."""
+class TokenThrottle(Rate):
+    """Per address, beside the limit of failed logins."""
 
-    rate = "30/min"
     scope = "token"
+
+    def most(self) -> int:
+        return 30
 
 
 class Password(Text):
@@ -31,10 +38,34 @@ class Password(Text):
 class Credentials(serializers.Serializer):
     username = Text("the name of a user", max_length=150)
     password = Password("the user's password", max_length=4_096, style={"input_type": "password"})
+    role = Choice(
+        choices=ROLES,
+        required=False,
+        help_text="The token may do no more than this. Without it: the user's one token of the older kind, which may do "
+        "all that the user may, and never expires",
+    )
+    name = Text(
+        "what the token is for", required=False, max_length=api_tokens.LONGEST_NAME, help_text="With role"
+    )
+    expiresInDays = Whole(
+        f"a whole number from 1 to {api_tokens.MOST_DAYS}", required=False, min_value=1, max_value=api_tokens.MOST_DAYS,
+        help_text=f"With role; {api_tokens.DAYS} if not given",
+    )  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name in ("name", "expiresInDays"):
+            if name in attrs and "role" not in attrs:
+                raise wrong_value(name, attrs[name], "only with role")
+        return attrs
 
 
 class TokenAnswer(serializers.Serializer):
-    token = serializers.CharField(help_text="Send it as `Authorization: Token …`")
+    token = serializers.CharField(
+        help_text="Send it as `Authorization: Token …`. One with a role is shown only here"
+    )
+    id = serializers.CharField(help_text="By which it is listed and revoked")
+    role = serializers.CharField(allow_null=True)
+    expiresAt = serializers.DateTimeField(allow_null=True, help_text="null: never")
 
 
 class GetToken(SyncView):
@@ -46,8 +77,21 @@ class GetToken(SyncView):
 
     @extend_schema(request=Credentials, responses=TokenAnswer, auth=[], tags=["login"])
     def post(self, request: Request) -> Response:
-        """A token for this user: the same one at each call."""
-        user = authenticate(request, **self.wanted)
+        """A new token of a role; without `role` the user's one token of the older kind, the same at each call."""
+        given = self.wanted
+        name = given["username"]
+        if seconds := logins.seconds_to_wait(request._request, name):
+            raise Throttled(seconds, "Too many failed logins.")
+        user: Any = authenticate(request._request, username=name, password=given["password"])
         if user is None:
             raise WrongInput("Unable to log in with provided credentials.")
-        return Response({"token": Token.objects.get_or_create(user=user)[0].key})
+        if "role" not in given:
+            older = Token.objects.get_or_create(user=user)[0]
+            return _answer(older.key, f"{api_tokens.OLDER}{user.pk}", None, None)
+        days = given.get("expiresInDays", api_tokens.DAYS)
+        token, key = api_tokens.create(user, given.get("name") or "API", given["role"], days, by=user)
+        return _answer(key, str(token.pk), token.role, token.expires_at)
+
+
+def _answer(key: str, token_id: str, role: str | None, expires: Any) -> Response:
+    return Response({"token": key, "id": token_id, "role": role, "expiresAt": expires})

@@ -1,22 +1,25 @@
 """Addresses of the API."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.permissions import AllowAny
 
 from syncapp.api.alert_channels import ChannelOne, Channels, ChannelTest
 from syncapp.api.alerts import AlertAcknowledge, AlertOne, AlertRuleOne, AlertRules, Alerts, AlertSilence
 from syncapp.api.compared import Compared
+from syncapp.api.conflict_statistics import ConflictStatistics
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
 from syncapp.api.definitions import Definitions
-from syncapp.api.devices import Devices
+from syncapp.api.description import Description, Pages
+from syncapp.api.devices import DeviceOne, Devices
 from syncapp.api.doctor import Doctor
+from syncapp.api.document import Document
 from syncapp.api.exclusions import Exclusions
+from syncapp.api.explain import Explain
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
 from syncapp.api.many_conflicts import ConflictsRestore, ConflictsTry
 from syncapp.api.metrics import SyncMetrics
+from syncapp.api.records import Audit, Minutes
 from syncapp.api.rejected import (
     RejectedDiscard,
     RejectedDiscardMany,
@@ -26,10 +29,13 @@ from syncapp.api.rejected import (
     RejectedRetryMany,
 )
 from syncapp.api.resume_tokens import ResumeTokens
+from syncapp.api.rule_preview import RuleCheck, RulePreview
+from syncapp.api.rules import CollectionRules, RuleExport, RuleFor, RuleImport
 from syncapp.api.runs import Resync, RunCancel, RunOne, RunPause, RunResume, Runs, Verify
 from syncapp.api.selftest import SelftestView
-from syncapp.api.switches import Pause, Toggle
+from syncapp.api.switches import Pause, Strategy, Toggle
 from syncapp.api.token import GetToken
+from syncapp.api.tokens import TokenOne, Tokens
 from syncapp.api.validation import Validation
 
 sync = [
@@ -40,14 +46,22 @@ sync = [
     path("conflicts", ConflictList.as_view(), name="sync-conflicts"),
     path("conflicts/restore", ConflictsRestore.as_view(), name="sync-conflicts-restore"),
     path("conflicts/try", ConflictsTry.as_view(), name="sync-conflicts-try"),
+    path("conflicts/statistics", ConflictStatistics.as_view(), name="sync-conflict-statistics"),
     path("conflicts/<int:pk>", ConflictOne.as_view(), name="sync-conflict"),
     path("conflicts/<int:pk>/restore", ConflictRestore.as_view(), name="sync-restore"),
     path("conflicts/<int:pk>/resolve", ConflictResolve.as_view(), name="sync-resolve"),
     path("toggle", Toggle.as_view(), name="sync-toggle"),
+    path("strategy", Strategy.as_view(), name="sync-strategy"),
     path("pause", Pause.as_view(), name="sync-pause"),
     path("initial", Initial.as_view(), name="sync-initial"),
     path("exclusions", Exclusions.as_view(), name="sync-exclusions"),
     path("resume-token", ResumeTokens.as_view(), name="sync-resume-token"),
+    path("rules", CollectionRules.as_view(), name="sync-rules"),
+    path("rules/for", RuleFor.as_view(), name="sync-rule-for"),
+    path("rules/preview", RulePreview.as_view(), name="sync-rule-preview"),
+    path("rules/check", RuleCheck.as_view(), name="sync-rule-check"),
+    path("rules/export", RuleExport.as_view(), name="sync-rule-export"),
+    path("rules/import", RuleImport.as_view(), name="sync-rule-import"),
     path("rules/validation", Validation.as_view(), name="sync-validation"),
     path("rejected", RejectedList.as_view(), name="sync-rejected"),
     path("rejected/retry", RejectedRetryMany.as_view(), name="sync-rejected-retry-many"),
@@ -75,16 +89,20 @@ sync = [
     path("alerts/<int:pk>", AlertOne.as_view(), name="sync-alert"),
     path("alerts/<int:pk>/acknowledge", AlertAcknowledge.as_view(), name="sync-alert-acknowledge"),
     path("alerts/<int:pk>/silence", AlertSilence.as_view(), name="sync-alert-silence"),
+    path("explain", Explain.as_view(), name="sync-explain"),
+    path("audit", Audit.as_view(), name="sync-audit"),
+    path("metrics/minutes", Minutes.as_view(), name="sync-minutes"),
+    path("document", Document.as_view(), name="sync-document"),
     path("devices", Devices.as_view(), name="sync-devices"),
+    path("devices/<str:device>", DeviceOne.as_view(), name="sync-device"),
 ]
-
-# The schema is public; the data is not
-open_to_all = {"permission_classes": [AllowAny]}
 
 urlpatterns = [
     path("token/", GetToken.as_view(), name="token"),
+    path("tokens", Tokens.as_view(), name="tokens"),
+    path("tokens/<slug:token_id>", TokenOne.as_view(), name="token-one"),
     path("health", WebHealth.as_view(), name="web-health"),
     path("sync/bidirectional/", include(sync)),
-    path("schema/", SpectacularAPIView.as_view(**open_to_all), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema", **open_to_all), name="docs"),
+    path("schema/", Description.as_view(), name="schema"),
+    path("docs/", Pages.as_view(), name="docs"),
 ]

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from syncapp.api.fields import Pattern
+from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.views import SyncView
 from syncapp.models import ValidationRule
@@ -45,13 +46,24 @@ class RuleSet(RuleOut):
         fields = (*RuleOut.Meta.fields, "matches")
 
 
-class RuleList(serializers.Serializer):
-    count = serializers.IntegerField()
+ORDERS = {"pattern": "pattern", "createdAt": "created_at", "changedAt": "changed_at"}
+
+
+class RuleQuery(PageQuery):
+    ordering = ordering(ORDERS)
+
+
+class RuleList(Page):
     results = RuleOut(many=True)
 
 
 @extend_schema_view(
-    get=extend_schema(responses=RuleList, tags=["validation rules"]),
+    get=extend_schema(
+        operation_id="list_validation_rules",
+        parameters=[RuleQuery],
+        responses=RuleList,
+        tags=["validation rules"],
+    ),
     put=extend_schema(request={"application/json": RuleIn}, responses=RuleSet, tags=["validation rules"]),
     delete=extend_schema(
         parameters=[PatternQuery],
@@ -63,12 +75,11 @@ class Validation(SyncView):
     """A rule applies to documents transferred after it was created; existing ones are not checked."""
 
     takes = {"PUT": RuleIn, "DELETE": PatternGiven}
-    asks = {"DELETE": PatternGiven}
+    asks = {"GET": RuleQuery, "DELETE": PatternGiven}
     refusals = {"DELETE": (404,)}
 
     def get(self, request: Request) -> Response:
-        rows = RuleOut(ValidationRule.objects.all(), many=True).data
-        return Response({"count": len(rows), "results": rows})
+        return Response(page_of(self, ValidationRule.objects.all(), RuleOut, ORDERS))
 
     def put(self, request: Request) -> Response:
         given: dict[str, Any] = self.wanted

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
@@ -53,6 +54,10 @@ class SyncView(APIView):
 
 def body_of(request: Request) -> Mapping[str, Any]:
     """The body's fields. Raises ParseError, UnsupportedMediaType or WrongInput if it is not what its header says."""
+    # The framework reads JSON past Django's own limit
+    size, most = int(request.META.get("CONTENT_LENGTH") or 0), settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+    if size > most:
+        raise WrongInput(f"The body has {size} bytes; allowed: at most {most}")
     try:
         body = request.data
     except RecursionError:

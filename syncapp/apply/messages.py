@@ -155,6 +155,7 @@ class Report:
     # `_id`s (BSON of {_id: …}) of other keys that these depend on, to be dispatched with them
     partners: tuple[tuple[bytes, Seen | None], ...] = ()
     refused: bool = False  # the collection cannot be synchronised
+    collection: str = ""  # of the batch's keys; empty: a keep-alive
 
     @classmethod
     def of(
@@ -184,6 +185,7 @@ class Report:
             partners=tuple(
                 (key.id_bson, one.seen) for key, one in by_key.items() if one.ending is Ending.GATHER
             ),
+            collection=batch.collection,
         )
 
 
@@ -231,6 +233,7 @@ def encode_report(report: Report) -> bytes:
             "error": report.error,
             "partners": [[id_bson, _encode_seen(seen)] for id_bson, seen in report.partners],
             "refused": report.refused,
+            "collection": report.collection,
         }
     )
 
@@ -252,4 +255,5 @@ def decode_report(data: bytes) -> Report:
         message.get("error", ""),
         tuple((id_bson, _decode_seen(seen)) for id_bson, seen in message.get("partners", ())),
         message.get("refused", False),
+        message.get("collection", ""),
     )

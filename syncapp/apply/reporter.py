@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import cache
 
 import structlog
-from redis import RedisError
 
 from syncapp.apply import reports
 from syncapp.apply.messages import Report
+from syncapp.apply.reports import BrokerAway
 from syncapp.conf.settings import get_settings
 from syncapp.core.values import Batch, Ending, Outcome
 from syncapp.mongo.error_text import describe
@@ -20,18 +20,21 @@ log = structlog.get_logger(__name__)
 
 
 class Reporter:
-    """One per process: Redis connections do not survive a fork."""
+    """One per process: connections to the broker do not survive a fork."""
 
     def __init__(self) -> None:
-        self._redis = reports.connect(get_settings().celery_broker_url)
+        self._reports = reports.connect(get_settings().celery_broker_url)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
 
     def send(self, reply_to: str, report: Report) -> None:
         try:
-            reports.send(self._redis, reply_to, replace(report, worker=self._name))
-        except RedisError as error:
+            self._reports.send(reply_to, replace(report, worker=self._name))
+        except BrokerAway as error:
             # The listener re-queues the keys; the second task finds the work done
             log.warning("Report not delivered", event_name="report_lost", error=describe(error))
+
+    def close(self) -> None:
+        self._reports.close()
 
     def alive(self, batch: Batch) -> None:
         """The task is not lost; for one without keys: a worker serves this queue."""
@@ -51,8 +54,8 @@ class Reporter:
         """False: its keys have been re-queued. While a database is down such tasks would pile up in front of
         current ones."""
         try:
-            return reports.begin(self._redis, batch.reply_to, batch.task_id, self._name)
-        except RedisError:
+            return self._reports.begin(batch.reply_to, batch.task_id, self._name)
+        except BrokerAway:
             return True
 
 

@@ -105,7 +105,6 @@ class Worker:
             log.warning(
                 "Retries exhausted, keys re-queued",
                 event_name="task_given_back",
-                task=batch.task_id,
                 error=_why(raised),
                 exc_info=isinstance(error, Unexplained),
             )
@@ -117,7 +116,7 @@ class Worker:
         a time limit, or DatabaseError."""
         started = time.monotonic()
         if not self._reporter.begin(batch):
-            log.info("Superseded task skipped", event_name="task_left", task=batch.task_id)
+            log.info("Superseded task skipped", event_name="task_left")
             self._reporter.alive(batch)
             return []
         self._batch, self._spoke_at = batch, started
@@ -232,7 +231,6 @@ class Worker:
                     collection=batch.collection,
                     documents=written,
                     took_ms=round(took_ms, 1),
-                    task=batch.task_id,
                 )
         conflicts = [one.because for one in outcomes if one.conflict]
         if conflicts:

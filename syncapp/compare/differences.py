@@ -6,8 +6,9 @@ sync continues meanwhile: no document is written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pymongo.database import Database
@@ -16,12 +17,15 @@ from syncapp.compare.ranges import Range
 from syncapp.core.content import document_key, id_of
 from syncapp.core.decide import Case, classify
 from syncapp.core.exclusions import is_reserved
-from syncapp.core.projection import Projection
+from syncapp.core.policy import Policy
+from syncapp.core.sight import Sight
 from syncapp.core.values import ABSENT, DocumentKey, Side, SyncState
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.listing import list_collections
+from syncapp.mongo.matching import matching
 from syncapp.mongo.transaction import session_of, transaction
 from syncapp.rules.refusals import refusals
+from syncapp.store.projections import load_projection
 from syncapp.store.states import read_states, write_states
 
 KEYS = 100  # read at once by their _ids: documents can be large
@@ -34,11 +38,12 @@ class Compared:
     key: DocumentKey
     local: bytes  # content hashes
     atlas: bytes
-    state: SyncState
+    state: SyncState  # as it is stored
+    agreed_on: SyncState  # what the rules make of it
 
     @property
     def case(self) -> Case:
-        return classify({Side.LOCAL: self.local, Side.ATLAS: self.atlas}, self.state)
+        return classify({Side.LOCAL: self.local, Side.ATLAS: self.atlas}, self.agreed_on)
 
     @property
     def agreed(self) -> bool:
@@ -48,7 +53,9 @@ class Compared:
     @property
     def settled(self) -> bool:
         """The current contents are the agreed ones: nothing to process."""
-        return (self.local, self.atlas) == (self.state.local, self.state.atlas)
+        now = self.local, self.atlas
+        states = (self.state, self.agreed_on)
+        return all(now == (one.local, one.atlas) for one in states)
 
     @property
     def what(self) -> str:
@@ -71,20 +78,20 @@ def shared_collections(local: Database[Any], atlas: Database[Any]) -> list[str]:
     return sorted(names)
 
 
-def compare_range(local: Database[Any], name: str, found: Range, projection: Projection) -> list[Compared]:
+def compare_range(local: Database[Any], name: str, found: Range, policy: Policy) -> list[Compared]:
     """Every document of a range, with its agreed contents. Raises PyMongoError."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
     states = read_states(local, [*here, *(key for key in there if key not in here)])
-    return _compared(here, there, states, projection)
+    return _compared(local, here, there, states, policy, found.foreign)
 
 
-def compare_unequal(local: Database[Any], name: str, found: Range, projection: Projection) -> list[Compared]:
+def compare_unequal(local: Database[Any], name: str, found: Range, policy: Policy) -> list[Compared]:
     """The same for those documents only whose contents are not the same bytes on both sides."""
     here, there = by_key(name, found.local), by_key(name, found.atlas)
-    for key in [key for key in here if key in there and projection.same(here[key], there[key])]:
+    for key in [key for key in here if key in there and policy.projection.same(here[key], there[key])]:
         del here[key], there[key]
     states = read_states(local, [*here, *(key for key in there if key not in here)])
-    return _compared(here, there, states, projection)
+    return _compared(local, here, there, states, policy)
 
 
 def compare_keys(
@@ -92,7 +99,7 @@ def compare_keys(
     atlas: Database[Any],
     name: str,
     keys: Sequence[DocumentKey],
-    projection: Projection,
+    policy: Policy,
 ) -> list[Compared]:
     """The current contents of these keys. States are read first: a later decision raises the
     counter, and so is detected when a state is written. Raises PyMongoError."""
@@ -104,8 +111,19 @@ def compare_keys(
         for database in (local, atlas):
             with session_of(database, causal=True) as session:
                 versions.append(read_documents(database[name], some, session, 1 << 62))
-        found += _compared(versions[0], versions[1], states, projection)
+        foreign = _foreign(atlas, name, versions[1], policy)
+        found += _compared(local, versions[0], versions[1], states, policy, foreign)
     return found
+
+
+def _foreign(
+    atlas: Database[Any], name: str, keys: Collection[DocumentKey], policy: Policy
+) -> frozenset[DocumentKey]:
+    """Those that do not match the collection's filter, of documents of Atlas."""
+    if not policy.rule.filter or not keys:
+        return frozenset()
+    with session_of(atlas) as session:
+        return frozenset(set(keys) - matching(atlas, name, keys, policy.rule.filter, session))
 
 
 def by_key(name: str, documents: Iterable[bytes]) -> dict[DocumentKey, bytes]:
@@ -113,21 +131,26 @@ def by_key(name: str, documents: Iterable[bytes]) -> dict[DocumentKey, bytes]:
 
 
 def _compared(
+    local: Database[Any],
     here: Mapping[DocumentKey, bytes],
     there: Mapping[DocumentKey, bytes],
     states: Mapping[DocumentKey, SyncState],
-    projection: Projection,
+    policy: Policy,
+    foreign: frozenset[DocumentKey] = frozenset(),
 ) -> list[Compared]:
-    content = projection.content
-    return [
-        Compared(key, content(here.get(key)), content(there.get(key)), state) for key, state in states.items()
-    ]
+    sight, found = Sight(policy, partial(load_projection, local)), []
+    for key, state in states.items():
+        seen = sight.of(state, {Side.LOCAL: here.get(key), Side.ATLAS: there.get(key)}, key in foreign)
+        if key in foreign and {*seen.contents.values(), state.local, state.atlas} == {ABSENT}:
+            continue  # it is not on this device
+        found.append(Compared(key, seen.contents[Side.LOCAL], seen.contents[Side.ATLAS], state, seen.state))
+    return found
 
 
 def agree_on_equal(local: Database[Any], page: Iterable[Compared]) -> None:
     """Write the states of equal documents that are not agreed on yet."""
     fresh = [
-        (one.key, one.state, one.state.next(one.local, one.atlas))
+        (one.key, one.state, one.agreed_on.next(one.local, one.atlas))
         for one in page
         if one.local == one.atlas and (one.state.local, one.state.atlas) != (one.local, one.atlas)
         and one.state.intent is None

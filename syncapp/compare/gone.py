@@ -13,7 +13,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.core.content import document_key, ids_filter
-from syncapp.core.values import ABSENT, DocumentKey, Intent, Side, SyncState
+from syncapp.core.values import ABSENT, FOREIGN, DocumentKey, Intent, Side, SyncState
 from syncapp.mongo.documents import FILTER_BYTES
 from syncapp.mongo.read_commands import RAW, portions
 from syncapp.mongo.transaction import session_of
@@ -96,7 +96,7 @@ def _gone(
 
 
 def _was_there(state: SyncState, side: Side) -> bool:
-    return (state.local if side is Side.LOCAL else state.atlas) != ABSENT
+    return (state.local if side is Side.LOCAL else state.atlas) not in (ABSENT, FOREIGN)
 
 
 def _pushed(

@@ -6,6 +6,7 @@ A range starts at an `_id` (inclusive) and ends before another. The server order
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +17,11 @@ from bson import MaxKey
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
-from syncapp.core.content import id_of
+from syncapp.core.collection_rule import NOTHING
+from syncapp.core.content import document_key, id_of
 from syncapp.core.projection import Projection
+from syncapp.core.values import DocumentKey
+from syncapp.mongo.matching import matching
 from syncapp.mongo.read_commands import RAW, portions
 from syncapp.mongo.transaction import session_of
 from syncapp.store.run import PAGE
@@ -41,6 +45,7 @@ class Range:
     local: list[bytes]
     atlas: list[bytes]
     next: bytes | None
+    foreign: frozenset[DocumentKey] = frozenset()  # Atlas's documents that do not match the filter
 
     def equal(self, projection: Projection) -> bool:
         """Do both sides hold the same documents?"""
@@ -58,10 +63,12 @@ def read_range(
     max_bytes: int = PAGE_BYTES,
     *,
     only_ids: bool = False,
+    expression: Mapping[str, Any] = NOTHING,
 ) -> Range:
     """The next range: it ends where the side that is denser there has `page` documents, or `max_bytes`.
 
     `start`: BSON of {_id: …}, inclusive; None: the first there is. `only_ids`: nothing else of the documents is read.
+    `expression`: the collection's filter; what matches it is asked for afterwards, so that a change in between is an event.
     Raises PyMongoError.
     """
     read_page = partial(_read_page, only_ids=only_ids)
@@ -76,7 +83,25 @@ def read_range(
         # Documents were inserted meanwhile: shorten it further
         end = here.next
         there = read_page(atlas, name, start, end, page, max_bytes)
-    return Range(here.documents, there.documents, end)
+    foreign = _foreign(atlas, name, there.documents, expression) if expression else frozenset()
+    return Range(here.documents, there.documents, end, foreign)
+
+
+def _foreign(
+    atlas: Database[Any], name: str, documents: Iterable[bytes], expression: Mapping[str, Any]
+) -> frozenset[DocumentKey]:
+    keys = {document_key(name, id_of(one)) for one in documents}
+    with session_of(atlas) as session:
+        return frozenset(keys - matching(atlas, name, keys, expression, session))
+
+
+def all_ranges(local: Database[Any], atlas: Database[Any], name: str) -> Iterator[Range]:
+    """One after the other, as they are when they are asked for. Raises PyMongoError."""
+    found = read_range(local, atlas, name, None)
+    yield found
+    while found.next is not None:
+        found = read_range(local, atlas, name, found.next)
+        yield found
 
 
 def _read_page(

@@ -67,7 +67,7 @@ def look_again(
             due.setdefault(entry["c"], []).append(entry)
     for name, before in due.items():
         keys, policy = {document_key(name, entry["id"]): entry for entry in before}, policy_of(name)
-        for one in compare_keys(local, atlas, name, list(keys), policy.projection):
+        for one in compare_keys(local, atlas, name, list(keys), policy):
             _judge(found, one, keys[one.key], policy, busy)
     return found
 

@@ -133,7 +133,7 @@ class Slice:
             progress.passed += not keys  # the last one is gone
         else:
             policy = self._policy_of(name)
-            compared = compare_keys(self._local, self._atlas, name, keys, policy.projection)
+            compared = compare_keys(self._local, self._atlas, name, keys, policy)
             (self._resync if self._run.kind is Kind.RESYNC else self._suspect)(name, compared, policy)
             progress.passed += max(1, len(keys))
         self._go_on(found)
@@ -168,11 +168,12 @@ class Slice:
     def _next_range(self, page: int) -> None:
         progress = self.progress
         name = self._begin()
-        found = read_range(self._local, self._atlas, name, progress.start, page)
         policy = self._policy_of(name)
+        expression = policy.rule.filter
+        found = read_range(self._local, self._atlas, name, progress.start, page, expression=expression)
         before = progress.counts["documents"]
         if self._run.kind is Kind.RESYNC:
-            self._resync(name, compare_range(self._local, name, found, policy.projection), policy)
+            self._resync(name, compare_range(self._local, name, found, policy), policy)
         else:
             self._verify(name, found, policy)
         progress.passed += progress.counts["documents"] - before
@@ -198,18 +199,22 @@ class Slice:
         differing = [one for one in compared if not one.agreed]
         keys = [one.key for one in differing]
         run = self._run
-        treat(self._local, self._atlas, run.treatment, run.prefer, name, keys, policy.projection)
+        treat(self._local, self._atlas, run.treatment, run.prefer, name, keys, policy)
         self._mark(name, [one.key for one in compared if not one.settled])
         self.progress.count(name, "documents", len(compared))
         self.progress.count(name, "equal", sum(one.local == one.atlas for one in compared))
         for one in differing:
-            self._count_difference(one.key, one.what)
+            if not as_the_rules_say(one, policy):
+                self._count_difference(one.key, one.what)
 
     def _verify(self, name: str, found: Range, policy: Policy) -> None:
+        if policy.rule.filter:  # what is equal may have to leave
+            self._suspect(name, compare_range(self._local, name, found, policy), policy)
+            return
         if found.equal(policy.projection):  # by far the most ranges
             self._count_equal(name, len(found.local))
             return
-        unequal = compare_unequal(self._local, name, found, policy.projection)
+        unequal = compare_unequal(self._local, name, found, policy)
         documents = len(found.local) + sum(one.what == "onlyAtlas" for one in unequal)
         self._count_equal(name, documents - len(unequal))
         self._suspect(name, unequal, policy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -9,10 +10,11 @@ from pymongo.database import Database
 
 from syncapp.compare.differences import shared_collections
 from syncapp.core.exclusions import Exclusions
+from syncapp.core.scope import Scope
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.transaction import transaction
 from syncapp.store import runs
-from syncapp.store.backfill import forget_backfill, keep_exclusions, kept_exclusions, needs_backfill
+from syncapp.store.backfill import forget_backfill, keep_scope, kept_scopes, needs_backfill
 from syncapp.store.stream import current_token
 from syncapp.store.tokens import InvalidToken, load_token, save_token
 
@@ -58,28 +60,29 @@ def _load(local: Database[Any], side: Side) -> dict[str, Any] | None:
         return None
 
 
-def request_backfill(databases: dict[Side, Database[Any]], exclusions: Exclusions) -> None:
-    """Request a backfill of re-included collections: a run compares what was not pulled meanwhile.
+def request_backfill(databases: dict[Side, Database[Any]], scope: Scope, enabled: bool) -> None:
+    """Request a comparison of collections of which the rules kept something back that they let travel now.
 
-    The last exclusions are stored, so that a change while sync was stopped is detected too.
-    Raises PyMongoError.
+    The last rules are stored, so that a change while sync was stopped is detected too. While sync is disabled those of
+    Atlas stay as they are. Raises PyMongoError.
     """
-    local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
-    kept = kept_exclusions(local)
-    if kept == exclusions:
+    local = databases[Side.LOCAL]
+    kept = kept_scopes(local)
+    sides = [side for side in (BOTH if enabled else (Side.LOCAL,)) if kept.get(side) != _of(side, scope)]
+    if not sides:
         return
-    before = exclusions if kept is None else kept
     names = [
         name
-        for name in shared_collections(local, atlas)
-        if before.excludes(name) and not exclusions.excludes(name)
+        for name in shared_collections(local, databases[Side.ATLAS])
+        if any(scope.brings(side, name, kept.get(side, scope)) for side in sides)
     ]
     with transaction(local) as session:
         if names:
-            why = "collection re-included"
-            runs.request(local, kind=runs.Kind.RESYNC, why=why, collections=names, session=session)
-        keep_exclusions(local, exclusions, session)
+            runs.compare_collections(local, "the rules let more be transferred", names, session)
+        keep_scope(local, scope, sides, session)
     if names:
-        log.info(
-            "Re-included collections, backfill requested", event_name="backfill_requested", collections=names
-        )
+        log.info("Rules changed, backfill requested", event_name="backfill_requested", collections=names)
+
+
+def _of(side: Side, scope: Scope) -> Scope:
+    return scope if side is Side.ATLAS else replace(scope, exclusions=Exclusions())

@@ -13,7 +13,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.compare.differences import Compared, compare_keys
-from syncapp.core.projection import Projection
+from syncapp.core.policy import Policy
 from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, UnknownTime
 from syncapp.mongo.errors import TransientError
 from syncapp.store.run import Treatment
@@ -44,7 +44,7 @@ def treat(
     prefer: UnknownTime | None,
     name: str,
     keys: Sequence[DocumentKey],
-    projection: Projection,
+    policy: Policy,
 ) -> None:
     """Replace the agreed pairs of these keys where the treatment asks for it.
 
@@ -52,7 +52,7 @@ def treat(
     """
     left = [] if treatment is Treatment.AS_AGREED else list(keys)
     for _ in range(ROUNDS):
-        compared = compare_keys(local, atlas, name, left, projection)
+        compared = compare_keys(local, atlas, name, left, policy)
         wanted = {one: new_agreement(treatment, one) for one in compared}
         changes = [(one.key, one.state, content) for one, content in wanted.items() if content is not None]
         if not changes:

@@ -1,50 +1,76 @@
-"""The connection to the broker (Redis): one place, so that Celery, the reports' stream, Flower
-and the doctor verify the same server with the same certificates."""
+"""The connection to the broker (Redis, alone or found by Sentinels, or RabbitMQ): one place, so that Celery, the workers'
+reports, Flower and the doctor use the same server and verify it with the same certificates."""
 
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from syncapp.conf.broker_tls import OPTIONS as TLS_OPTIONS
+from syncapp.conf.broker_tls import for_rabbitmq, tls_options
 from syncapp.conf.login_text import check_login
-from syncapp.conf.mongodb_uri import check_file
 from syncapp.conf.types import WrongValue, url
 
 if TYPE_CHECKING:
     import redis
 
+SCHEMES = ("redis", "rediss", "sentinel", "amqp", "amqps")
 FORM = "redis://host:port/N or rediss://host:port/N, where N is the number of a database"
+SENTINEL_FORM = "sentinel://host:port;host:port/N?master_name=NAME, where N is the number of a database"
+RABBITMQ_FORM = "amqp://user:password@host:port/VHOST or amqps://…"
+SENTINEL_OPTIONS = ("master_name", "sentinel_username", "sentinel_password")
+SENTINEL_PORT = 26379
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
-_REQUIREMENTS = {"required": ssl.CERT_REQUIRED, "optional": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE}
-_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-_OPTIONS = (*_FILES, "ssl_cert_reqs", "ssl_check_hostname")
+HEARTBEAT_SECONDS = 10  # RabbitMQ's: twice this without a sign of life, and a connection is dead
+
+
+class Kind(StrEnum):
+    """The text names it for operators."""
+
+    REDIS = "Redis"
+    SENTINEL = "Redis Sentinel"
+    RABBITMQ = "RabbitMQ"
 
 
 @dataclass(frozen=True)
 class Broker:
-    """`url`: without options, which Celery's and Redis's clients interpret differently. `tls`: options for both, empty
-    for a plain connection."""
+    """`url`: without options, which the clients interpret differently. `tls`: Celery's broker_use_ssl, empty for a plain
+    connection. `options`: of Celery's transport, beside those that every Redis has."""
 
     url: str
     tls: Mapping[str, Any] = field(default_factory=dict)
+    kind: Kind = Kind.REDIS
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def client(
         self, answer_seconds: float = ANSWER_SECONDS, connect_seconds: float = CONNECT_SECONDS, **options: Any
     ) -> redis.Redis:
-        """Nothing is sent yet. Each use raises redis.RedisError if the broker is unreachable."""
+        """Redis's, of the present master if Sentinels know it. Nothing is sent yet. Each use raises redis.RedisError if
+        the broker is unreachable."""
         import redis
 
-        return redis.Redis.from_url(
-            self.url,
-            socket_timeout=answer_seconds,
-            socket_connect_timeout=connect_seconds,
-            **self.tls,
-            **options,
+        limits = {"socket_timeout": answer_seconds, "socket_connect_timeout": connect_seconds}
+        if self.kind is Kind.SENTINEL:
+            return self._master(limits, options)
+        return redis.Redis.from_url(self.url, **limits, **self.tls, **options)
+
+    def _master(self, limits: Mapping[str, Any], options: Mapping[str, Any]) -> redis.Redis:
+        from redis import sentinel
+
+        made: Any = sentinel  # without types
+        each = [urlsplit(one) for one in self.url.split(";")]
+        hosts = [(one.hostname, one.port or SENTINEL_PORT) for one in each]
+        login = {"username": each[0].username, "password": each[0].password}
+        own = {name: unquote(text) for name, text in login.items() if text}
+        known = made.Sentinel(hosts, sentinel_kwargs={**self.options["sentinel_kwargs"], **limits})
+        client: redis.Redis = known.master_for(
+            self.options["master_name"], db=int(each[0].path[1:]), **own, **limits, **options
         )
+        return client
 
 
 def refuses_login(text: str) -> bool:
@@ -54,19 +80,17 @@ def refuses_login(text: str) -> bool:
 
 def broker_of(text: str) -> Broker:
     """The broker that CELERY_BROKER_URL names. Raises WrongValue."""
-    url("redis", "rediss")(text)
+    url(*SCHEMES)(text)
     check_login(text, "/?#")
-    if not re.fullmatch(r"[^?]*://[^/?]+(/\d*)?(\?.*)?", text):
-        raise WrongValue(FORM)
     address, _, query = text.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    secure = address.startswith("rediss://")
-    for name in options:
-        if name not in _OPTIONS:
-            raise WrongValue(f"the options {', '.join(_OPTIONS)}; there is none {name!r}")
-        if not secure:
-            raise WrongValue(f"{name} with an address that starts with rediss://")
-    return Broker(address, _tls(options) if secure else {})
+    scheme = address.partition("://")[0]
+    if scheme == "sentinel":
+        return _sentinel(address, options)
+    if scheme.startswith("amqp"):
+        return _rabbitmq(address, options)
+    _check_form(address, r"\d*", FORM)
+    return Broker(address, _tls(address, options, "rediss"))
 
 
 def broker_url(text: str) -> str:
@@ -76,16 +100,45 @@ def broker_url(text: str) -> str:
     return text
 
 
-def _tls(options: Mapping[str, str]) -> dict[str, Any]:
-    """Verified unless disabled, with the system's CA certificates unless a file is given."""
-    wanted = options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
-    if wanted not in _REQUIREMENTS:
-        raise WrongValue("required, optional or none for ssl_cert_reqs")
-    hostname = options.get("ssl_check_hostname", "true").lower()
-    if hostname not in ("true", "false"):
-        raise WrongValue("true or false for ssl_check_hostname")
-    files = {name: options[name] for name in _FILES if name in options}
-    for name, path in files.items():
-        check_file(name, path, certificates=name == "ssl_ca_certs")
-    check = hostname == "true" and wanted != "none"
-    return {"ssl_cert_reqs": _REQUIREMENTS[wanted], "ssl_check_hostname": check, **files}
+def _rabbitmq(address: str, options: Mapping[str, str]) -> Broker:
+    _check_form(address, r"/?[^/]*", RABBITMQ_FORM)
+    tls = for_rabbitmq(_tls(address, options, "amqps"), _hosts(address)[0])
+    # A task that RabbitMQ does not confirm was not sent: it would be noticed only when its report is overdue
+    limits = {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS, "confirm_publish": True}
+    return Broker(address, tls, Kind.RABBITMQ, limits)
+
+
+def _sentinel(address: str, options: Mapping[str, str]) -> Broker:
+    """Celery takes one whole URL per Sentinel, and the login and the database of whichever it is at."""
+    _check_form(address, r"\d*", SENTINEL_FORM)
+    for name in options:
+        if name not in SENTINEL_OPTIONS:
+            raise WrongValue(f"the options {', '.join(SENTINEL_OPTIONS)}; there is none {name!r}")
+    if not options.get("master_name"):
+        raise WrongValue(SENTINEL_FORM)
+    login, at, rest = address.partition("://")[2].rpartition("@")
+    database = rest.partition("/")[2] or "0"
+    urls = [f"sentinel://{login}{at}{host}/{database}" for host in _hosts(address)]
+    own = {name.removeprefix("sentinel_"): options[name] for name in SENTINEL_OPTIONS[1:] if name in options}
+    more = {"master_name": options["master_name"], "sentinel_kwargs": own}
+    return Broker(";".join(urls), {}, Kind.SENTINEL, more)
+
+
+def _check_form(address: str, path: str, form: str) -> None:
+    if not re.fullmatch(rf"[^?]*://[^/?]+(/{path})?", address):
+        raise WrongValue(form)
+
+
+def _hosts(address: str) -> list[str]:
+    """With their ports."""
+    return address.partition("://")[2].rpartition("@")[2].partition("/")[0].split(";")
+
+
+def _tls(address: str, options: Mapping[str, str], scheme: str) -> dict[str, Any]:
+    secure = address.startswith(f"{scheme}://")
+    for name in options:
+        if name not in TLS_OPTIONS:
+            raise WrongValue(f"the options {', '.join(TLS_OPTIONS)}; there is none {name!r}")
+        if not secure:
+            raise WrongValue(f"{name} with an address that starts with {scheme}://")
+    return tls_options(options) if secure else {}

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import environ
 from pymongo.uri_parser import parse_uri
 
-from syncapp.conf.broker import broker_url
+from syncapp.conf.broker import Kind, broker_of, broker_url
 from syncapp.conf.login_text import database_url as login_url
 from syncapp.conf.mail import email_addresses, email_url, one_address
 from syncapp.conf.mongodb_uri import mongodb_uri as database_uri
@@ -90,7 +90,7 @@ class SyncSettings:
     origin_tracking_keep_hours: int = setting("336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window.")
     change_stream_reconnect_interval: int = setting("5000", integer(10, 3_600_000), "Initial reconnect delay of a lost change stream in milliseconds, at most; later delays double, with jitter.")
     change_stream_max_reconnect_attempts: int = setting("10", integer(1, 100_000), "Failed attempts after which health turns critical. Retries continue at the longest interval.")
-    celery_broker_url: str = setting("", broker_url, "Redis. rediss:// is TLS: the server is verified by the system's CA certificates, or those of a file (rediss://host:6379/0?ssl_ca_certs=/path/ca.pem). Empty: `make run` starts an embedded one.", secret=True)
+    celery_broker_url: str = setting("", broker_url, "Redis (redis://), Redis by its Sentinels (sentinel://host1:26379;host2:26379/0?master_name=NAME), or RabbitMQ (amqp://user:password@host:5672/VHOST). rediss:// and amqps:// are TLS: the server is verified by the system's CA certificates, or those of a file (rediss://host:6379/0?ssl_ca_certs=/path/ca.pem). Empty: `make run` starts an embedded Redis.", secret=True)
     database_url: str = setting("", login_url, "Django's database. Empty: SQLite in SYNC_HOME.", secret=True)
     django_secret_key: str = setting("", secret_key, "Django's secret key. Empty: generated once and kept in SYNC_HOME.", secret=True)
     django_debug: bool = setting("false", boolean, "Django's debug pages. Never in production.")
@@ -129,6 +129,14 @@ class SyncSettings:
     sync_clock_warning: int = setting("2000", integer(1, 86_400_000), "Milliseconds by which the clocks of the two servers may differ, or jump, without a warning.", advanced=True)
     sync_socket_timeout: int = setting("20000", integer(1_000, 600_000), "Milliseconds that listener and workers wait for a reply from a database that hangs without closing the connection.", advanced=True)
     sync_lease_duration: int = setting("8000", integer(1_000, 600_000), "Duration of a listener's lease in milliseconds: a stand-by takes over at most a second after it ends.", advanced=True)
+    sync_trusted_proxies: int = setting("0", integer(0, 10), "How many proxies stand before the web process. Each adds the address that it saw to X-Forwarded-For; from there come the addresses in the audit log and those that limits count by. 0: none, and that header is ignored.", advanced=True)
+    sync_api_rate: int = setting("12000", integer(0, 10_000_000), "Requests a minute that the API answers to one user, or to one address without a login; more are answered 429. 0: any number.", advanced=True)
+    sync_login_attempts: int = setting("10", integer(1, 100_000), "Failed logins within five minutes, of one name from one address, after which further ones are refused until the five minutes are over. An address has five times as many for all names.", advanced=True)
+    sync_keep_conflicts_days: int = setting("365", integer(0, 36_500), "Days that conflicts which are settled are kept, with their documents. Those that need manual resolution stay. 0: for ever.", advanced=True)
+    sync_keep_rejected_days: int = setting("0", integer(0, 36_500), "Days after which a rejected change is forgotten that was never accepted: the two sides go on differing. 0: it stays until it is accepted or discarded.", advanced=True)
+    sync_keep_metrics_days: int = setting("7", integer(1, 3_650), "Days that figures are kept by the minute; older ones are rolled up into days, so that totals stay.", advanced=True)
+    sync_keep_alerts_days: int = setting("90", integer(1, 36_500), "Days that alerts which are over are kept.", advanced=True)
+    sync_keep_audit_days: int = setting("730", integer(0, 36_500), "Days that the audit log is kept. 0: for ever.", advanced=True)
     sync_alert_email_from: str = setting("", one_address, "The sender of e-mails. Empty: the user of EMAIL_URL if that is an address, else isthmus@ and this machine's name.", advanced=True)
     # fmt: on
     # Names of the variables that are set; for others the values above are defaults
@@ -142,7 +150,9 @@ class SyncSettings:
     def make_home(self) -> None:
         """Raises `SettingsError` if SYNC_HOME is not a writable folder."""
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            self.home.mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )  # its database and logs are nobody else's
             writable = os.access(self.home, os.W_OK | os.X_OK)
         except OSError:
             writable = False
@@ -157,6 +167,11 @@ class SyncSettings:
     def ease(self) -> int:
         """The factor for polling intervals in this profile."""
         return 2 if self.is_small else 1
+
+    @property
+    def broker_kind(self) -> Kind:
+        """`make run` starts a Redis if none is named."""
+        return broker_of(self.celery_broker_url).kind if self.celery_broker_url else Kind.REDIS
 
     @property
     def public_address(self) -> str:
@@ -242,7 +257,7 @@ def kept_secret(home: Path, name: str, size: int = 32) -> str:
     """A random secret, generated at the first call and stored in `home`, readable by its owner only."""
     path = home / name
     if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(size))

@@ -68,11 +68,7 @@ _PULLS = {
     Travel.HALTED: Decision.HALTED,
     Travel.NEVER: Decision.STAYS,
 }
-_PUSHES = {
-    Travel.ALLOWED: Decision.PUSH,
-    Travel.HALTED: Decision.HALTED,
-    Travel.NEVER: Decision.STAYS,
-}
+_PUSHES = {Travel.ALLOWED: Decision.PUSH, Travel.HALTED: Decision.HALTED}
 
 
 def classify(contents: Mapping[Side, bytes], state: SyncState) -> Case:
@@ -102,6 +98,8 @@ def decide(
     if case is Case.ATLAS_CHANGED:
         return _PULLS[policy.travel[Side.ATLAS]]
     if case is Case.LOCAL_CHANGED:
+        if policy.travel[Side.LOCAL] is Travel.NEVER:
+            return Decision.STAYS  # nobody asks when it was made
         if not _push_time_known(seen, item, read_to, hurry):
             return Decision.WAIT_FOR_LOCAL
         return _PUSHES[policy.travel[Side.LOCAL]]

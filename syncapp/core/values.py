@@ -15,6 +15,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 ABSENT = bytes(16)  # the content hash of a document that does not exist
+# As an agreed content of Atlas: a document that does not match the filter, and whose copy stays here
+FOREIGN = b"\xfe" * 16
 UNKNOWN = b"\xff" * 16  # as an agreed content: equals none, so a difference is a conflict
 ATLAS_ORIGIN = "atlas"  # the origin of a change that was made on Atlas itself
 
@@ -125,6 +127,7 @@ class SyncState(NamedTuple):
     prefer: UnknownTime | None = None
     # The position on Atlas at which its content was read there or written, 0 if unknown: it is read from no earlier
     seen_at: int = 0
+    projection: str = ""  # what the contents are hashes of (projection.py)
 
     def next(
         self,
@@ -135,7 +138,9 @@ class SyncState(NamedTuple):
         seen_at: int = 0,
     ) -> SyncState:
         """The state after one more decision."""
-        return SyncState(local, atlas, intent, self.counter + 1, prefer, max(seen_at, self.seen_at))
+        return SyncState(
+            local, atlas, intent, self.counter + 1, prefer, max(seen_at, self.seen_at), self.projection
+        )
 
     def landed(self, intent: Intent, position: int) -> SyncState:
         """The state once its open push is known to have been applied, at or before this position on Atlas: that was

@@ -12,9 +12,11 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from syncapp.core.clock import now_ms
+from syncapp.core.projection import Projection
 from syncapp.core.values import Batch, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
 from syncapp.engine.work import Work
+from syncapp.mongo.matching import matching, snapshot
 from syncapp.mongo.sides import of_side
 from syncapp.mongo.transaction import read_position, session_of
 from syncapp.store.batches import settle
@@ -31,10 +33,19 @@ class AtlasView:
     position: int
     states: Mapping[DocumentKey, SyncState]  # as they were
     settled: Mapping[DocumentKey, SyncState]
+    foreign: frozenset[DocumentKey] = frozenset()  # documents that do not match the collection's filter
 
 
 class AtlasReader:
-    def __init__(self, databases: Mapping[Side, Database[Any]], device: str, marker_keep_ms: int) -> None:
+    def __init__(
+        self,
+        databases: Mapping[Side, Database[Any]],
+        device: str,
+        marker_keep_ms: int,
+        former: Callable[[str], Projection | None],
+    ) -> None:
+        """`former`: as `Sight` has it."""
+        self._former = former
         self._databases, self._device = databases, device
         self._marker_keep_ms = marker_keep_ms
 
@@ -59,21 +70,33 @@ class AtlasReader:
             # No state records when an open push was applied
             if certain := bool(known) or without_events(items.values()):
                 read_on_from_now(atlas, self._device, session)
-            documents = read(atlas[batch.collection], work, items, session)
-            doubtful = [] if certain else unexplained(items, documents, states, content)
+            documents, foreign = self._documents(batch, work, read, items, session)
+            doubtful = set() if certain else unexplained(items, documents, states, content)
             if doubtful:
                 at("atlas doubtful")
                 read_on_from_now(atlas, self._device, session)
-                for key in doubtful:
-                    documents.pop(key, None)
-                documents |= read(atlas[batch.collection], work, doubtful, session)
+                again, foreign_again = self._documents(batch, work, read, doubtful, session)
+                documents = {k: one for k, one in documents.items() if k not in doubtful} | again
+                foreign = foreign.difference(doubtful) | foreign_again
             position = read_position(session)
         settled = {
-            key: self._settled(key, state, state.intent, known, content(documents.get(key)), position)
+            key: self._settled(key, state, state.intent, known, documents.get(key), position)
             for key, state in states.items()
             if state.intent
         }
-        return AtlasView(documents, position, states, settled)
+        return AtlasView(documents, position, states, settled, foreign)
+
+    def _documents(
+        self, batch: Batch, work: Work, read: Read, keys: Iterable[DocumentKey], session: ClientSession
+    ) -> tuple[dict[DocumentKey, bytes], frozenset[DocumentKey]]:
+        """Documents, and those that do not match the filter."""
+        atlas = self._databases[Side.ATLAS]
+        if not work.filter:
+            return read(atlas[batch.collection], work, keys, session), frozenset()
+        with snapshot(session):
+            documents = read(atlas[batch.collection], work, keys, session)
+            wanted = matching(atlas, batch.collection, documents, work.filter, session)
+        return documents, frozenset(documents.keys() - wanted)
 
     def _settle(self, batch_ids: set[str]) -> dict[str, frozenset[DocumentKey]]:
         atlas = self._databases[Side.ATLAS]
@@ -86,12 +109,16 @@ class AtlasReader:
         state: SyncState,
         intent: Intent,
         known: Mapping[str, frozenset[DocumentKey]],
-        on_atlas: bytes,
+        on_atlas: bytes | None,
         position: int,
     ) -> SyncState:
         """The state without its intent, whose outcome is known now. `position`: of a later read."""
         # The absence of a marker that may have expired proves nothing: then Atlas's content decides
         expired = now_ms() - intent.at > self._marker_keep_ms
-        if key in known[intent.batch_id] or (expired and on_atlas == intent.content):
+        if key in known[intent.batch_id] or (expired and self._is_there(state, intent, on_atlas)):
             return state.landed(intent, position)
         return state._replace(intent=None)
+
+    def _is_there(self, state: SyncState, intent: Intent, on_atlas: bytes | None) -> bool:
+        projection = self._former(state.projection)
+        return projection is not None and projection.content(on_atlas) == intent.content

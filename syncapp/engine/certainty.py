@@ -38,10 +38,10 @@ def unexplained(
     documents: Mapping[DocumentKey, bytes],
     states: Mapping[DocumentKey, SyncState],
     content: Callable[[bytes | None], bytes],
-) -> list[DocumentKey]:
+) -> set[DocumentKey]:
     """Keys whose content on Atlas is not the agreed one, without an event of Atlas."""
-    return [
+    return {
         key
         for key, item in items.items()
         if Side.ATLAS not in item.facts and content(documents.get(key)) != states[key].atlas
-    ]
+    }

@@ -18,6 +18,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -40,9 +41,10 @@ from syncapp.engine.bases import Bases
 from syncapp.engine.cutting import fitting_ids, in_parts
 from syncapp.engine.deciding import decide_all
 from syncapp.engine.plan import Plan, transferred
+from syncapp.engine.pushing import Landed, write_to_atlas
 from syncapp.engine.refused import take_out
 from syncapp.engine.rulings import make_verdicts, with_bases
-from syncapp.engine.work import Work, fact_of_push
+from syncapp.engine.work import Work
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import (
     BatchTooLarge,
@@ -57,6 +59,7 @@ from syncapp.store.bases import kept_bases, write_bases
 from syncapp.store.batches import insert_marker, new_batch_id
 from syncapp.store.conflicts import write_records
 from syncapp.store.landings import record_landed
+from syncapp.store.projections import keep_projection, load_projection
 from syncapp.store.states import write_states
 
 UNLIMITED = 1 << 62
@@ -86,7 +89,8 @@ class ChangeProcessor:
         self.databases = {Side.LOCAL: local, Side.ATLAS: atlas}
         self.device = device
         self.max_bytes = max_bytes
-        self._atlas_reader = AtlasReader(self.databases, device, marker_keep_hours * 3_600_000)
+        self._former = partial(load_projection, local)
+        self._atlas_reader = AtlasReader(self.databases, device, marker_keep_hours * 3_600_000, self._former)
         self.at = at
         self.sleep = sleep
         self.interrupts = interrupts
@@ -127,13 +131,13 @@ class ChangeProcessor:
         max_bytes = self.max_bytes if len(batch.items) > 1 else UNLIMITED
         if batch.gathered:
             max_bytes = max(max_bytes, EXCHANGE_BYTES)
+        items = {item.key: item for item in batch.items}
         work = Work(
-            {item.key: item for item in batch.items},
-            max_bytes,
-            batch.gathered,
-            policy.projection,
-            keeps_base(policy),
+            items, max_bytes, batch.gathered, policy.projection, policy.rule.filter, keeps_base(policy)
         )
+        if policy.projection.id:
+            with translated(), of_side(self.databases[Side.LOCAL]):
+                keep_projection(self.databases[Side.LOCAL], policy.projection)
         left_over = Ending.AGAIN  # also for a document that keeps changing
         for attempt in range(ROUNDS):
             if not work.items:
@@ -158,7 +162,7 @@ class ChangeProcessor:
             view = self._atlas_reader.observe(batch, work, self._read, self.at)
         self.at("atlas read")
         while True:
-            plan = Plan(new_batch_id(), batch.read_to, projection=work.projection)
+            plan = Plan(new_batch_id(), batch.read_to, projection=work.projection, filtered=bool(work.filter))
             try:
                 with translated():
                     self._decide_locally(batch, work, view, policy, plan)
@@ -213,7 +217,7 @@ class ChangeProcessor:
             if work.keeps_bases:
                 plan.bases = Bases(kept_bases(local, items, session), counts_twice(policy))
             self.at("local read")
-            decide_all(batch, work, items, view, documents, policy, plan)
+            decide_all(batch, work, items, view, documents, policy, plan, self._former)
             if plan.states:
                 self._write_plan(local, batch, work, view, plan, session)
                 self.at("local written")
@@ -228,7 +232,8 @@ class ChangeProcessor:
         session: ClientSession,
     ) -> None:
         if plan.pulls or plan.pushes:
-            insert_marker(local, plan.batch_id, self.device, session)
+            task = batch.task_id if work.filter else ""
+            insert_marker(local, plan.batch_id, self.device, session, task=task)
         write_documents(local[batch.collection], plan.pulls, session, work.exchanged)
         plan.count_once(write_records(local, plan.conflicts, session))
         write_states(local, [(key, view.states[key], after) for key, after in plan.states.items()], session)
@@ -245,7 +250,7 @@ class ChangeProcessor:
             writes = [write for write in plan.pushes if write.key in left]
             try:
                 with translated():
-                    landed, position = self._write_to_atlas(plan.batch_id, writes, work, read_all)
+                    landed = self._write_to_atlas(plan.batch_id, writes, work, read_all)
                 break
             except DocumentRefused as error:
                 if error.is_there and not read_all:
@@ -256,39 +261,28 @@ class ChangeProcessor:
                 work.reject(error, Side.ATLAS, {write.key: write.after for write in writes})
             except DuplicateKeyError:
                 return  # our intents were resolved by another task
-        work.outcomes |= {
-            write.key: transferred(write, Side.ATLAS, work.items[write.key]) for write in landed
-        }
+        for write in landed.writes:
+            # What left the filter by its push is looked at again, and dropped here
+            outcomes = work.pushed if write.key in landed.leaving else work.outcomes
+            outcomes[write.key] = transferred(write, Side.ATLAS, work.items[write.key])
         self.at("atlas committed")
-        if landed:
+        if landed.writes:
             with translated(), of_side(self.databases[Side.LOCAL]):
-                keys = [write.key for write in landed]
-                whole = len(landed) == len(plan.pushes)
-                record_landed(self.databases[Side.LOCAL], plan.batch_id, keys, position, whole)
+                keys = [write.key for write in landed.writes]
+                whole = len(keys) == len(plan.pushes)
+                record_landed(self.databases[Side.LOCAL], plan.batch_id, keys, landed.position, whole)
             self.at("push recorded")
 
     def _write_to_atlas(
         self, batch_id: str, writes: list[DocumentWrite], work: Work, read_all: bool
-    ) -> tuple[list[DocumentWrite], int]:
-        """Returns what was written, and a position not before it. A new document need not be read again: its
-        unique `_id` refuses it if another one was inserted meanwhile."""
+    ) -> Landed:
         if not writes:
-            return [], 0
-        atlas = self.databases[Side.ATLAS]
-        collection = writes[0].key.collection
-        self._ensure_exists(Side.ATLAS, collection, any(write.after is not None for write in writes))
-        with transaction(atlas) as session:
-            trusted = set() if read_all else {write.key for write in writes if write.is_guarded}
-            keys = [write.key for write in writes if write.key not in trusted]
-            there = read_documents(atlas[collection], keys, session, 2 * work.max_bytes)
-            self.at("atlas read again")
-            unmoved = [w for w in writes if w.key in trusted or there.get(w.key) == w.before]
-            if unmoved:
-                facts = [(write.key, fact_of_push(work, write.key, self.device)) for write in unmoved]
-                insert_marker(atlas, batch_id, self.device, session, facts)
-                write_documents(atlas[collection], unmoved, session, work.exchanged)
-                self.at("atlas written")
-        return unmoved, read_position(session)
+            return Landed()
+        needed = any(write.after is not None for write in writes)
+        self._ensure_exists(Side.ATLAS, writes[0].key.collection, needed)
+        return write_to_atlas(
+            self.databases[Side.ATLAS], self.device, batch_id, writes, work, read_all, self.at
+        )
 
     def _ensure_exists(self, side: Side, collection: str, needed: bool) -> None:
         if needed and (side, collection) not in self._known:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from syncapp.core.collection_rule import OnLeave
 from syncapp.core.decide import Decision, Observation, decide
 from syncapp.core.policy import Policy, policy_for
+from syncapp.core.projection import Projection
 from syncapp.core.resolve import decision_of, resolve, strategy_for
+from syncapp.core.sight import Sight
 from syncapp.core.strategy import Conflict, Verdict
-from syncapp.core.values import Batch, DocumentKey, Side, WorkItem
+from syncapp.core.values import ABSENT, Batch, DocumentKey, Ending, Outcome, Side, WorkItem
 from syncapp.engine.atlas_view import AtlasView
 from syncapp.engine.plan import Plan
 from syncapp.engine.rulings import Question
@@ -25,14 +28,19 @@ def decide_all(
     documents: Mapping[DocumentKey, bytes],
     policy: Policy,
     plan: Plan,
+    former: Callable[[str], Projection | None],
 ) -> None:
-    """Put into the plan what is to be done about each of these keys. `documents`: the local ones."""
-    content = policy.projection.content
+    """Put into the plan what is to be done about each of these keys. `documents`: the local ones. `former`: as
+    `Sight` has it."""
+    sight = Sight(policy, former)
     for key, item in items.items():
         state = view.settled.get(key, view.states[key])
         rules = policy_for(state, policy)
         versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
-        contents = {side: content(version) for side, version in versions.items()}
+        foreign = key in view.foreign
+        contents, state = sight.of(state, versions, foreign)
+        if foreign and policy.rule.on_leave is OnLeave.DROP:
+            plan.foreign.add(key)
         seen = Observation(contents, state, plan.read_at)
         if plan.bases is not None and plan.bases.twice(key, state, *contents.values()):
             seen = seen._replace(twice=True)
@@ -40,12 +48,20 @@ def decide_all(
         if verdict is None:
             read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to
             decision = decide(seen, item, read_to, rules, batch.hurry)
+            if plan.filtered and key not in view.settled and _is_nothing(decision, seen):
+                plan.outcomes[key] = Outcome(key, Ending.DONE)  # nothing is kept about what is not here
+                continue
             if decision is not Decision.CONFLICT:
                 plan.add(item, seen, decision, versions, rules)
                 continue
             verdict = _resolve(item, seen, versions, rules, plan)
         if verdict is not None:
             plan.add(item, seen, decision_of(verdict, rules), versions, rules, verdict)
+
+
+def _is_nothing(decision: Decision, seen: Observation) -> bool:
+    found = {*seen.contents.values(), seen.state.local, seen.state.atlas}
+    return decision is Decision.EQUAL and found == {ABSENT}
 
 
 def _ruled(work: Work, key: DocumentKey, seen: Observation) -> Verdict | None:
@@ -61,6 +77,7 @@ def _resolve(
     conflict = Conflict(seen.contents, item.facts, policy, collection=item.key.collection)
     base = plan.bases.of(item.key, seen.state) if plan.bases is not None else None
     if strategy_for(conflict, based=base is not None).needs_documents:
-        plan.questions[item.key] = Question(seen, conflict._replace(documents=versions), base)
+        bare = {side: policy.projection.bare(version) for side, version in versions.items()}
+        plan.questions[item.key] = Question(seen, conflict._replace(documents=bare), base)
         return None
     return resolve(conflict)

@@ -13,6 +13,7 @@ from syncapp.core.policy import Policy
 from syncapp.core.projection import WHOLE, Projection
 from syncapp.core.strategy import Verdict
 from syncapp.core.values import (
+    ABSENT,
     BOTH,
     DocumentKey,
     Ending,
@@ -57,6 +58,10 @@ class Plan:
     leaving: set[DocumentKey] = field(default_factory=set)  # pushes whose time is not known yet
     read_at: Mapping[Side, int] = field(default_factory=dict)  # positions of the reads behind the decisions
     projection: Projection = WHOLE
+    filtered: bool = False  # only documents that match are here
+    foreign: set[DocumentKey] = field(
+        default_factory=set
+    )  # those of Atlas's that do not, and are not brought here
     bases: Bases | None = None  # for a strategy that merges
 
     def add(
@@ -74,10 +79,11 @@ class Plan:
         if decision in WAITS_FOR:
             self._wait(item, seen, decision)
             return
+        dropped = key in self.foreign and SOURCES.get(decision) is Side.ATLAS
         merged = verdict.document if verdict is not None else None
         if decision is Decision.MERGED:
             decision = self._as_the_contents_say(merged, local, atlas)
-        if refused := refused_by_rule(key, decision, versions, policy, merged):
+        if not dropped and (refused := refused_by_rule(key, decision, versions, policy, merged)):
             self.outcomes[key] = refused  # nothing is written, not even its state
             return
         seen_at = seen.read_at[Side.ATLAS]
@@ -86,18 +92,21 @@ class Plan:
             self._record(open_conflict or record_id(self.batch_id, key), item, versions, policy, verdict)
         if decision is Decision.MERGED:
             # A rebase: local holds the merged version, agreed on is Atlas's, and what is left is an ordinary push
-            self.pulls.append(self._write(key, {**versions, Side.ATLAS: merged}, Side.LOCAL))
-            self.pushes.append(self._write(key, {**versions, Side.LOCAL: merged}, Side.ATLAS))
+            # Here too if Atlas's version does not match the filter: what leaves by an edit goes up first
+            self.pulls.append(self._write(key, versions[Side.LOCAL], merged))
+            self.pushes.append(self._write(key, versions[Side.ATLAS], merged))
             intent = Intent(self.batch_id, self.projection.content(merged), now_ms())
             after = state.next(atlas, atlas, intent, seen_at=seen_at)
         elif decision in (Decision.PULL, Decision.ATLAS_WINS):
-            write = self._write(key, versions, Side.LOCAL)
+            coming = None if key in self.foreign else versions[Side.ATLAS]
+            write = self._write(key, versions[Side.LOCAL], coming)
             self.pulls.append(write)
             self.outcomes[key] = transferred(write, Side.LOCAL, item)
-            after = state.next(atlas, atlas, seen_at=seen_at)
+            agreed = (ABSENT, ABSENT) if key in self.foreign else (atlas, atlas)
+            after = state.next(*agreed, seen_at=seen_at)
         elif decision in (Decision.PUSH, Decision.LOCAL_WINS):
             # A conflict that local wins agrees on Atlas's content, which makes it an ordinary push
-            self.pushes.append(self._write(key, versions, Side.ATLAS))
+            self.pushes.append(self._write(key, versions[Side.ATLAS], versions[Side.LOCAL]))
             agreed = (atlas, atlas) if decision is Decision.LOCAL_WINS else (state.local, state.atlas)
             after = state.next(*agreed, Intent(self.batch_id, local, now_ms()), seen_at=seen_at)
         else:
@@ -110,8 +119,9 @@ class Plan:
             after = state.next(*agreed, prefer=prefer, seen_at=seen_at)
         self.states[key] = after
         if self.bases is not None:
-            documents = {seen.contents[side]: versions[side] for side in Side}
-            self.bases.follow(key, after, documents | {self.projection.content(merged): merged})
+            content, bare = self.projection.content, self.projection.bare
+            documents = {content(one): bare(one) for one in (*versions.values(), merged)}
+            self.bases.follow(key, after, documents)
 
     def _as_the_contents_say(self, merged: bytes | None, local: bytes, atlas: bytes) -> Decision:
         """What is to be done where both sides shall hold this version: it may be that of one of them, or of both."""
@@ -146,9 +156,8 @@ class Plan:
         )
         self.conflicts.append(record)
 
-    def _write(self, key: DocumentKey, versions: Mapping[Side, bytes | None], target: Side) -> DocumentWrite:
-        there = versions[target]
-        return DocumentWrite(key, there, self.projection.carried(versions[target.other], there))
+    def _write(self, key: DocumentKey, there: bytes | None, coming: bytes | None) -> DocumentWrite:
+        return DocumentWrite(key, there, self.projection.carried(coming, there))
 
     def unwritten(self, write: DocumentWrite, target: Side) -> Seen:
         """What is known of a decided document that its target refused."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from syncapp.core.collection_rule import NOTHING
 from syncapp.core.projection import WHOLE, Projection
 from syncapp.core.values import DocumentKey, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.engine.rulings import Ruling
@@ -19,8 +21,14 @@ class Work:
     max_bytes: int  # of documents, or the batch is split
     gathered: bool = False  # from the batch
     projection: Projection = WHOLE
+    filter: Mapping[str, Any] = field(
+        default_factory=lambda: NOTHING
+    )  # a match expression; empty: there is none
     keeps_bases: bool = False  # the collection's strategy merges
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
+    pushed: dict[DocumentKey, Outcome] = field(
+        default_factory=dict
+    )  # what left the filter by it: to be dropped
     in_conflict: dict[DocumentKey, str] = field(default_factory=dict)  # and why who won
     merged: dict[DocumentKey, str] = field(default_factory=dict)  # and how
     rulings: dict[DocumentKey, Ruling] = field(default_factory=dict)  # of conflicts that were judged outside
@@ -63,6 +71,9 @@ class Work:
         """The outcomes of all keys. `left_over`: of those that have none."""
         for key in self.items:
             self.outcomes.setdefault(key, Outcome(key, left_over))
+        for key, pushed in self.pushed.items():
+            if self.outcomes[key].ending is Ending.DONE:
+                self.outcomes[key] = pushed
         for key, because in self.in_conflict.items():
             self.outcomes[key] = self.outcomes[key]._replace(conflict=True, because=because)
         for key, because in self.merged.items():

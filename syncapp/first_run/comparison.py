@@ -23,10 +23,11 @@ from syncapp.mongo.transaction import transaction
 from syncapp.rules.rules import Rules
 from syncapp.store import first_run as first_run_record
 from syncapp.store import states as state
-from syncapp.store.backfill import keep_exclusions, note_backfill
+from syncapp.store.backfill import keep_scope, note_backfill
 from syncapp.store.dirty import mark_dirty
 from syncapp.store.first_run import Report, State
 from syncapp.store.halts import end_all
+from syncapp.store.projections import keep_projection
 from syncapp.store.tokens import save_token
 
 log = structlog.get_logger(__name__)
@@ -67,7 +68,7 @@ def attempt(
         walk.go_on(databases, rules, _page_by_page(local, rules, COPY_ALL), progress)
     if walk.record.owed:
         note_backfill(local)
-    keep_exclusions(local, rules.exclusions)
+    keep_scope(local, rules.scope, BOTH)
     for side in BOTH:
         save_token(local, side, walk.record.points[side])
     # Records of a dropped earlier database: everything has just been compared
@@ -84,6 +85,7 @@ def _page_by_page(local: Database[Any], rules: Rules, choice: InitialChoice | No
     """The action per page: agree on equal documents, and apply the choice if there is one."""
 
     def carry_out(name: str, page: list[compare.Compared]) -> bool:
+        keep_projection(local, rules.policy(name).projection)
         compare.agree_on_equal(local, page)
         if choice is None:
             return False
@@ -104,7 +106,7 @@ def _carry_out(
         if one.state.counter:
             dirty.append(one.key)  # it was equal or left before, and has changed since
         elif _leaves(one, choice):
-            left.append((one.key, one.state, one.state.next(one.local, one.atlas)))
+            left.append((one.key, one.state, one.agreed_on.next(one.local, one.atlas)))
         elif policy.stays(Side.ATLAS) and _may_pull(one, choice, excluded):
             owed |= not excluded  # a re-included collection is compared anyway
         else:

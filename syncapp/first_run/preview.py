@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo.database import Database
 
 from syncapp.compare.differences import by_key, shared_collections
-from syncapp.compare.ranges import Range, read_range
+from syncapp.compare.ranges import Range, all_ranges
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.projection import WHOLE
 from syncapp.core.values import BOTH, Side
@@ -32,7 +32,7 @@ def preview(databases: Mapping[Side, Database[Any]], exclusions: Exclusions, sec
     sizes = {name: _size(databases, name) for name in shared_collections(*(databases[side] for side in BOTH))}
     for name in sorted(sizes, key=lambda name: (sizes[name], name)):
         counts = found.report.collections[name] = Counts()
-        for page in _pages(databases, name):
+        for page in all_ranges(databases[Side.LOCAL], databases[Side.ATLAS], name):
             if time.monotonic() > deadline:
                 found.cut_short[name] = sizes[name]
                 break
@@ -43,14 +43,6 @@ def preview(databases: Mapping[Side, Database[Any]], exclusions: Exclusions, sec
 
 def _size(databases: Mapping[Side, Database[Any]], name: str) -> int:
     return max(database[name].estimated_document_count() for database in databases.values())
-
-
-def _pages(databases: Mapping[Side, Database[Any]], name: str) -> Iterator[Range]:
-    found = read_range(databases[Side.LOCAL], databases[Side.ATLAS], name, None)
-    yield found
-    while found.next is not None:
-        found = read_range(databases[Side.LOCAL], databases[Side.ATLAS], name, found.next)
-        yield found
 
 
 def _count(name: str, page: Range, counts: Counts) -> None:

@@ -48,8 +48,9 @@ class Walk:
                 self._save(local)
                 raise
             name = record.names[record.at]
-            found = read_range(local, atlas, name, record.start)
-            page = compare.compare_range(local, name, found, rules.policy(name).projection)
+            policy = rules.policy(name)
+            found = read_range(local, atlas, name, record.start, expression=policy.rule.filter)
+            page = compare.compare_range(local, name, found, policy)
             # Repeated after a crash before it is saved, which is harmless
             record.owed |= carry_out(name, page)
             counts = self.report.collections.setdefault(name, Counts())

@@ -1,4 +1,4 @@
-"""What the active listener tells of itself: figures for Django's database, and for other devices' operators."""
+"""What the active listener tells of itself: figures for Django's database."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from syncapp.core.clock import now_ms
 from syncapp.core.values import Side
 from syncapp.listener import status
 from syncapp.listener.clock_watch import ClockWatch
 from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.headroom import Headroom
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.refused import Refused
 from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.samples import Samples
 from syncapp.listener.stream_reader import StreamStatus
 from syncapp.store.lease import Lease
 
@@ -34,18 +35,20 @@ class Books:
     clock: ClockWatch
     safeguards: Safeguards
     refused: Refused
+    headroom: Headroom
     dispatcher: Dispatcher
     streams: Callable[[], Mapping[Side, StreamStatus]]
     waiting_for: str = ""  # why the streams are not read yet
     started_at: dt.datetime = field(default_factory=_now)
+    _samples: Samples = field(default_factory=Samples)
     _publisher: status.Publisher = field(init=False)
 
     def __post_init__(self) -> None:
         self._publisher = status.Publisher(self.device)
 
-    def keep(self) -> None:
+    def keep(self, *, at_last: bool = False) -> None:
         """Raises DatabaseError: then nothing is lost, and it is repeated later."""
-        figures = self._figures()
+        figures = self.figures()
         counted = self.metrics.take()
         try:
             counted.flush()
@@ -53,19 +56,22 @@ class Books:
             self.metrics.merge(counted)
             raise
         self._publisher.publish(figures, self.streams())
+        self._look(figures)
+        if at_last:
+            self._samples.write()
 
-    def about(self) -> dict[str, Any]:
-        """The information about this device for other devices' operators, stored in Atlas."""
-        figures = self._figures()
-        return {
-            "host": self.lease.who,
-            "pending": figures.queue_size,
-            "pullLagMs": figures.pull_lag_ms,
-            "pushLagMs": figures.push_lag_ms,
-            "clockOffsetMs": figures.clock_offset_ms,
-        }
+    def _look(self, figures: status.ListenerFigures) -> None:
+        """A lag that nobody can know is at least the time since the stream was lost."""
+        now = _now()
+        known = {Side.ATLAS: figures.pull_lag_ms, Side.LOCAL: figures.push_lag_ms}
+        lags = {}
+        for side, stream in self.streams().items():
+            if stream.state != "stopped":
+                blind = 0 if stream.state == "connected" else round(1000 * (now.timestamp() - stream.since))
+                lags[side] = max(known[side], blind)
+        self._samples.look(now, figures.queue_size, lags)
 
-    def _figures(self) -> status.ListenerFigures:
+    def figures(self) -> status.ListenerFigures:
         now = self.clock.to_atlas_time(now_ms())
         queue = self.dirty.figures()
         lags = {side: 0 if oldest is None else max(0, now - oldest) for side, oldest in queue.oldest.items()}
@@ -85,6 +91,7 @@ class Books:
             loops=self.safeguards.loops,
             loop_at=self.safeguards.loop_at,
             refused=self.refused.found,
+            headroom={side.value: one.as_document() for side, one in self.headroom.found.items()},
             stuck=[one.as_document() for one in self.dispatcher.stuck.of(self.dirty, time.time())],
             stops=self.dispatcher.watch.stops(),
         )

@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 import structlog
-from redis import RedisError
 
 from syncapp.apply.messages import Report
 from syncapp.apply.queues import QUEUES
-from syncapp.apply.reports import ReportReader
+from syncapp.apply.reports import BrokerAway, ReportReader
 from syncapp.conf.broker import refuses_login
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.values import BOTH, Batch, Side
+from syncapp.listener import journey
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys, Load, Settled
@@ -29,6 +29,7 @@ from syncapp.store.halts import stopped_sides
 
 log = structlog.get_logger(__name__)
 TASKS_PER_WORKER = 4  # queued, running or not reporting, at most
+TASKS_NAMED = 20  # in a line of the log
 LEAST_SHARE = 100  # batches below this are not split among idle workers
 # How many times SYNC_REPORT_TIMEOUT a task may take at most. If tasks are queued for longer than the timeout, each
 # would be superseded before its turn, and nothing would ever be done
@@ -89,7 +90,9 @@ class Dispatcher:
         batch = self._next_batch(load, rules, [reader for reader in readers if reader.is_alive()], now)
         if batch is None:
             self._dirty.wait(load.version, self._intervals.idle)
-        elif not self._try_to_send(batch):
+        elif self._try_to_send(batch):
+            journey.handed_out(batch)
+        else:
             self._dirty.give_up([batch.task_id])
             time.sleep(self._intervals.broker)
 
@@ -104,6 +107,7 @@ class Dispatcher:
                 log.warning(
                     "Cannot enqueue: the broker is unavailable",
                     event_name="broker_down",
+                    task=batch.task_id,
                     error=describe(error),
                 )
             return False
@@ -113,7 +117,7 @@ class Dispatcher:
 
     def ask_workers(self, sides: Iterable[Side]) -> None:
         """Send an empty batch to workers that have not reported for long: they answer if they are up. Raises
-        RedisError."""
+        BrokerAway."""
         for side in self.watch.to_ask(sides):
             if self._reports.count_waiting(QUEUES[side]):
                 self.watch.sent(side)  # a live worker answers that
@@ -128,7 +132,7 @@ class Dispatcher:
     def _next_batch(self, load: Load, rules: Rules, readers: list[Reading], now: float) -> Batch | None:
         full = load.keys >= self._settings.sync_max_dirty_keys
         limit = self._limit(load, rules, readers, full)
-        task_id = uuid.uuid4().hex
+        task_id = self._dirty.new_task_id()
         taken = self._dirty.take(task_id, limit, now) if limit else None
         if taken is None:
             return None
@@ -167,11 +171,11 @@ class Dispatcher:
     def take_reports(self, wait_ms: int = 1_000) -> int:
         """Wait for reports and process them. Returns the number of pending pulls without an event.
 
-        Raises RedisError if the broker is down.
+        Raises BrokerAway if the broker is down.
         """
         try:
             arrived = self._reports.read(wait_ms)
-        except RedisError as error:
+        except BrokerAway as error:
             self._broker_down = True
             self.watch.broker_failed("read", _why(error))
             time.sleep(self._intervals.broker)
@@ -190,6 +194,7 @@ class Dispatcher:
 
     def _note(self, report: Report, end: Settled) -> None:
         keys = end.keys
+        journey.reported(report, superseded=not keys)
         self._safeguards.moved([keys[place] for place in report.moved if keys])
         collection = keys[0].collection if keys else ""
         self.stuck.heard(report, collection, time.time())
@@ -213,7 +218,12 @@ class Dispatcher:
         self._reports.come_back()
         self._broker_down = False
         given_up = self._dirty.give_up(self._dirty.task_ids())
-        log.warning("The broker is available again", event_name="broker_back", keys_asked_again=given_up.keys)
+        log.warning(
+            "The broker is available again",
+            event_name="broker_back",
+            keys_asked_again=given_up.keys,
+            tasks=given_up.task_ids[:TASKS_NAMED],
+        )
         self._tell_workers(given_up.task_ids)
 
     def give_up_overdue(self) -> None:
@@ -223,21 +233,29 @@ class Dispatcher:
         given_up = self._dirty.give_up(late, self._begun(late), silent_since=before)
         if given_up.task_ids:
             self._patience = min(MOST_PATIENCE, 2 * self._patience)
-            log.warning("Tasks timed out, keys re-queued", event_name="tasks_overdue", keys=given_up.keys)
+            log.warning(
+                "Tasks timed out, keys re-queued",
+                event_name="tasks_overdue",
+                keys=given_up.keys,
+                tasks=given_up.task_ids[:TASKS_NAMED],
+            )
             self._tell_workers(given_up.task_ids)
 
     def _begun(self, overdue: Collection[str]) -> Collection[str]:
         try:
             return self._reports.begun(overdue) if overdue else ()
-        except RedisError:
+        except BrokerAway:
             return ()
+
+    def close(self) -> None:
+        self._reports.close()
 
     def _tell_workers(self, given_up: list[str]) -> None:
         """Tasks that were not lost, but are queued or retried, must not pile up in the broker."""
         try:
             if given_up:
                 self._reports.give_up(given_up)
-        except RedisError as error:
+        except BrokerAway as error:
             # Then they are done twice, which is harmless
             log.warning(
                 "Superseded tasks not announced to the workers",

@@ -44,6 +44,8 @@ class EventReader:
     remembers: Callable[[Iterable[str]], set[str]]  # which batch ids this database has recorded as its own
     # Position → milliseconds of events without a time of their own; may omit any
     times_of: Callable[[Iterable[bytes]], Mapping[int, int]] = lambda events: {}
+    # Was this task given up, or handed out by another listener? Of filtered collections only
+    superseded: Callable[[str], bool] = lambda task: False
     transaction: bytes | None = None  # the newest event's
     _marker: Marker | None = None  # its first write
     _is_echo: bool = False
@@ -95,8 +97,8 @@ class EventReader:
     def _echoes(self, markers: Iterable[RawBSONDocument]) -> set[str]:
         """Which of these batches are our own."""
         if self.side is Side.LOCAL:
-            # All of this database's own stream was written by it
-            return {marker["_id"] for marker in markers}
+            # All of this database's own stream was written by it. What a superseded task wrote is looked at again
+            return {one["_id"] for one in markers if not self.superseded(one.get("task", ""))}
         ours = [marker["_id"] for marker in markers if marker["origin"] == self.device]
         return self.remembers(ours) if ours else set()
 
@@ -116,7 +118,8 @@ class EventReader:
                 return Pulse(nonce_of(decoded["fullDocument"]))
             plain = decode(decoded)
         key = document_key(plain.collection, plain.id_bson)
-        return Change(key, self._fact(key, plain))
+        again = self._marker is not None and self._marker.task
+        return Change(key, None if again else self._fact(key, plain))
 
     def _structural(self, event: RawBSONDocument) -> Structural:
         to = event["to"].get("coll", "") if "to" in event else ""

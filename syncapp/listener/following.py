@@ -50,8 +50,7 @@ class Following:
     def begin(self, rules: Rules) -> None:
         """Open the streams under these rules. Raises SyncError or PyMongoError."""
         self.rules = rules
-        if rules.enabled:
-            start_points.request_backfill(self._databases, rules.exclusions)
+        start_points.request_backfill(self._databases, rules.scope, rules.enabled)
         points = start_points.start_points(self._databases, rules.exclusions, rules.enabled)
         self._readers.start(points, rules.exclusions)
 
@@ -91,6 +90,7 @@ class Following:
             self._stop_pulling()
         filtered = self._readers.filter(rules.exclusions, self._wait)
         if not rules.enabled:
+            start_points.request_backfill(self._databases, rules.scope, enabled=False)
             return
         if not filtered:
             # Events hidden by the old filter until then would be neither compared nor read

@@ -22,8 +22,17 @@ class Intervals:
     runs: float = 2.0  # at comparison runs
     mirror: float = 2.0  # at what Django's database is to show
     catch_up: float = 5.0  # at what it missed while it was down
-    heartbeat: float = 5.0
+    heartbeat: float = 5.0  # at both counters; they are raised if anything was transferred since then
+    heartbeat_idle: float = 10.0  # between two beats otherwise, of a device alone on its Atlas
+    heartbeat_idle_most: float = 60.0  # the same among many devices
+    # Between two beats of all devices on one Atlas together, on average: of idle ones, until each beats as rarely as above;
+    # and in any case
+    heartbeat_fleet_idle: float = 1.0
+    heartbeat_fleet: float = 0.25
+    waiting: float = 5.0  # at what waits for operators, for other devices' operators
+    devices: float = 30.0  # at what the other devices report
     clock: float = 15.0  # at the servers' clocks
+    oplogs: float = 300.0  # at how far the oplogs reach back
     refusals: float = 60.0  # at collections that cannot be synchronised
     structural: float = 1.0  # at drops and renames, and between two attempts to judge one
     # Tokens and lease
@@ -57,6 +66,7 @@ class Intervals:
     clock_jump: float = 3600.0  # how long a jump of a clock is shown
     # Beginning and end
     stand_by: float = 1.0
+    stand_by_note: float = 15.0  # how often a listener that stands by says so
     # Whatever CHANGE_STREAM_RECONNECT_INTERVAL says; to try takes up to 5 s more
     start_again: float = 25.0
     start_again_misconfigured: float = 10.0  # a person is just fixing it
@@ -68,7 +78,7 @@ class Intervals:
         """The factor for slow polling intervals."""
         looks = (
             "books", "overdue", "workers", "reports", "rules", "all_rules", "halts", "runs", "mirror", "catch_up",
-            "heartbeat", "clock", "lease_share", "lease_least", "idle_token", "idle_fetch", "idle", "ask",
+            "heartbeat", "heartbeat_idle", "heartbeat_idle_most", "waiting", "devices", "clock", "lease_share", "lease_least", "idle_token", "idle_fetch", "idle", "ask",
         )  # fmt: skip
         return replace(self, **{name: times * getattr(self, name) for name in looks})
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,7 @@ from syncapp.store.format import NewerFormat, check_format
 from syncapp.store.instance import instance_id
 from syncapp.store.lease import Lease, LeaseLost
 from syncapp.store.prepare import prepare
+from syncapp.store.stand_by import note_stand_by
 
 log = structlog.get_logger(__name__)
 _EXPECTED = (SyncError, PyMongoError, DatabaseError)
@@ -54,6 +56,7 @@ class Listener:
         self._failures = 0
         self._stopping = threading.Event()
         self._standing_by = False
+        self._noted_at = float("-inf")
 
     def stop(self) -> None:
         """Ask `run` to end: it saves what is safe, and releases the lease."""
@@ -133,6 +136,9 @@ class Listener:
             log.info("Another listener is active; standing by", event_name="stand_by", holder=lease.holder())
         self._standing_by = True
         self._has_begun()
+        if time.monotonic() - self._noted_at >= self._intervals.stand_by_note:
+            note_stand_by(self._databases[Side.LOCAL], _process())
+            self._noted_at = time.monotonic()
         self._stopping.wait(self._intervals.stand_by)
 
     def _prepare(self, lease: Lease) -> tuple[str, Rules]:

@@ -14,10 +14,12 @@ from django.db.models import F
 
 from syncapp.apply.messages import Report
 from syncapp.core.changes import Change, Found
+from syncapp.core.one_line import one_line
+from syncapp.core.scratch import is_scratch
 from syncapp.core.values import Side
-from syncapp.models import MetricMinute, ProcessingTime
+from syncapp.models import CollectionMetric, MetricMinute, ProcessingTime
 from syncapp.models.choices import Direction
-from syncapp.models.metrics import TIME_BOUNDS_MS
+from syncapp.models.metrics import MOST_COLLECTIONS, OTHER, TIME_BOUNDS_MS
 
 DIRECTIONS = {
     Side.LOCAL: Direction.ATLAS_TO_LOCAL,
@@ -32,6 +34,7 @@ _COLUMNS = {
     "skipped": "skipped",
 }
 _CONFLICTS = ("conflicts", "merged")  # of changes that are counted by what became of them, too
+LONGEST_NAME = 255  # of a collection, as the server takes it
 _SUCCESSES = frozenset({"inserts", "updates", "replaces", "deletes"})
 
 
@@ -41,6 +44,7 @@ class MetricsBuffer:
     their own."""
 
     counts: Counter[tuple[Side, str]] = field(default_factory=Counter)
+    by_collection: Counter[tuple[Side, str, str]] = field(default_factory=Counter)
     times: Counter[tuple[Side, int]] = field(default_factory=Counter)
     milliseconds: Counter[Side] = field(default_factory=Counter)
     last_event: dict[Side, int] = field(default_factory=dict)
@@ -65,6 +69,7 @@ class MetricsBuffer:
             side, column = Side(target), _COLUMNS[what]
             self.counts[side, column] += number
             self.counts[side, "processed"] += number
+            self.by_collection[side, report.collection, column] += number
             if column in _SUCCESSES:
                 self.counts[side, "succeeded"] += number
             bound = TIME_BOUNDS_MS[bisect.bisect_left(TIME_BOUNDS_MS, each_ms)]
@@ -82,14 +87,18 @@ class MetricsBuffer:
     def take(self) -> MetricsBuffer:
         """Everything that was counted; it counts from zero again."""
         with self._lock:
-            taken = MetricsBuffer(self.counts, self.times, self.milliseconds, self.last_event)
-            self.counts, self.times, self.milliseconds, self.last_event = Counter(), Counter(), Counter(), {}
+            taken = MetricsBuffer(
+                self.counts, self.by_collection, self.times, self.milliseconds, self.last_event
+            )
+            self.counts, self.by_collection = Counter(), Counter()
+            self.times, self.milliseconds, self.last_event = Counter(), Counter(), {}
         return taken
 
     def merge(self, other: MetricsBuffer) -> None:
         """Merge back what could not be written."""
         with self._lock:
             self.counts.update(other.counts)
+            self.by_collection.update(other.by_collection)
             self.times.update(other.times)
             self.milliseconds.update(other.milliseconds)
             for target, time_ms in other.last_event.items():
@@ -108,6 +117,18 @@ class MetricsBuffer:
                     minute=minute, direction=DIRECTIONS[side], upper_ms=bound
                 )
                 ProcessingTime.objects.filter(pk=row.pk).update(count=F("count") + number)
+            self._add_collections()
+
+    def _add_collections(self) -> None:
+        named = set(CollectionMetric.objects.order_by().values_list("collection", flat=True).distinct())
+        sums: dict[tuple[Side, str], Counter[str]] = {}
+        for (side, collection, column), number in self.by_collection.items():
+            name = _label(collection, named)
+            sums.setdefault((side, name), Counter())[column] += number
+        for (side, name), columns in sums.items():
+            row, _ = CollectionMetric.objects.get_or_create(direction=DIRECTIONS[side], collection=name)
+            changes = {column: F(column) + number for column, number in columns.items()}
+            CollectionMetric.objects.filter(pk=row.pk).update(**changes)
 
     def _add_counts(self, side: Side, direction: Direction, minute: dt.datetime) -> None:
         mine = {column: number for (where, column), number in self.counts.items() if where is side}
@@ -120,3 +141,14 @@ class MetricsBuffer:
         if newest is not None:
             changes["last_event_at"] = dt.datetime.fromtimestamp(newest / 1000, dt.UTC)
         MetricMinute.objects.filter(pk=row.pk).update(**changes)
+
+
+def _label(collection: str, named: set[str]) -> str:
+    """A name of its own for the first of them: a database may have any number of collections. `named` is added to."""
+    name = one_line(collection)
+    if not collection or is_scratch(collection) or len(name) > LONGEST_NAME:
+        return OTHER
+    if name not in named and len(named) >= MOST_COLLECTIONS:
+        return OTHER
+    named.add(name)
+    return name

@@ -11,14 +11,17 @@ from pymongo.database import Database
 
 from syncapp.apply import reports
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.scope import Scope
 from syncapp.core.values import Batch, Side
 from syncapp.listener.beginning import Beginning
 from syncapp.listener.books import Books
 from syncapp.listener.catching_up import catch_up
 from syncapp.listener.clock_watch import ClockWatch
+from syncapp.listener.device_report import ReportMaker
 from syncapp.listener.dispatcher import Dispatcher
+from syncapp.listener.fleet import Fleet
 from syncapp.listener.following import Following
+from syncapp.listener.headroom import Headroom
 from syncapp.listener.intake import Intake
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.metrics import MetricsBuffer
@@ -51,6 +54,9 @@ class Parts:
     refused: Refused
     runs: Runs
     books: Books
+    report: ReportMaker
+    headroom: Headroom
+    fleet: Fleet
     catch_up: Callable[[], None]
     lease_seconds: float  # between two renewals
 
@@ -70,21 +76,28 @@ def assemble(
     end = SessionEnd(local, dirty.wake)
     clock = ClockWatch(databases, settings.sync_clock_warning, intervals)
     refused = Refused(databases, intervals)
-    safeguards = Safeguards(settings, databases, device, lambda: books.about(), intervals)
+
+    def scope() -> Scope:
+        return following.rules.scope if following.rules else Scope()
+
+    safeguards = Safeguards(settings, databases, device, lambda: reports_of.report(), intervals, scope)
     tokens = Tokens(lease, device, dirty, intervals)
     intake = Intake(dirty, safeguards, metrics, settings.sync_max_dirty_keys, end.history_lost)
-    readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals)
-    reader = reports.ReportReader(
-        reports.connect(settings.celery_broker_url), reports.stream_name(device, lease.epoch)
-    )
+    readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals, dirty.superseded)
+    reader = reports.connect(settings.celery_broker_url).reader(reports.stream_name(device, lease.epoch))
     dispatcher = Dispatcher(
         settings, dirty, metrics, send, reader, safeguards, intervals, refused=refused.met
     )
     following = Following(databases, load_rules, readers, tokens, dispatcher.follow, intervals, end.wait)
-    books = Books(device, lease, dirty, metrics, clock, safeguards, refused, dispatcher, readers.statuses)
+    headroom = Headroom(databases, intervals)
+    books = Books(
+        device, lease, dirty, metrics, clock, safeguards, refused, headroom, dispatcher, readers.statuses
+    )
 
-    def exclusions() -> Exclusions:
-        return following.rules.exclusions if following.rules else Exclusions()
+    def rules_version() -> int | None:
+        return following.rules.version if following.rules else None
+
+    reports_of = ReportMaker(databases, device, books, headroom, readers.statuses, rules_version, intervals)
 
     return Parts(
         intervals=intervals,
@@ -98,7 +111,7 @@ def assemble(
         readers=readers,
         following=following,
         dispatcher=dispatcher,
-        structural=StructuralChanges(dirty, safeguards.judge, exclusions, intervals, end.wait),
+        structural=StructuralChanges(dirty, safeguards.judge, intervals, end.wait),
         refused=refused,
         runs=Runs(
             local,
@@ -107,6 +120,9 @@ def assemble(
             lambda: readers.sides,
         ),
         books=books,
+        report=reports_of,
+        headroom=headroom,
+        fleet=Fleet(databases[Side.ATLAS], intervals),
         catch_up=partial(catch_up, local, device),
         lease_seconds=intervals.renewal(settings.sync_lease_duration / 1000),
     )

@@ -22,7 +22,8 @@ LOCAL_FETCH = 300  # events; with a hundred the overhead of a fetch counts three
 
 
 class Readers:
-    """`sink` receives what the streams deliver; `to_atlas_time` corrects local times."""
+    """`sink` receives what the streams deliver; `to_atlas_time` corrects local times; `superseded`: as `EventReader` has
+    it."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Readers:
         sink: Sink,
         to_atlas_time: Callable[[int], int],
         intervals: Intervals,
+        superseded: Callable[[str], bool],
     ) -> None:
         self._settings = settings
         self._databases = databases
@@ -49,6 +51,7 @@ class Readers:
                 to_atlas_time,
                 lambda ids: origin.remembered(local, ids),
                 OplogTimes(databases[side]),
+                superseded,
             )
             for side in BOTH
         }

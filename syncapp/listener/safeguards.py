@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from pymongo.database import Database
@@ -17,17 +17,20 @@ from syncapp.compare.gone import count_documents
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.changes import Change, Found, Pulse
 from syncapp.core.clock import now_ms
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.scope import Scope
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
+from syncapp.listener.beats import Beats
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.structural_queue import Pending
 from syncapp.mongo.errors import SyncError, TransientError, translate
 from syncapp.safety.ages import Move
 from syncapp.safety.answers import carry_out
+from syncapp.safety.elsewhere import deleted_elsewhere
 from syncapp.safety.loop_guard import LoopGuard
 from syncapp.safety.mass_deletes import Count, Limit, Loss, MassDeletes
 from syncapp.safety.structural import Judge
 from syncapp.store.answered import Answered, is_answered, load_answered
+from syncapp.store.devices import DeviceReport, count_devices
 from syncapp.store.halts import DETAILS, Answer, Halt, Kind, load_halts, raise_halt, samples_of
 from syncapp.store.heartbeat import Heartbeat
 from syncapp.store.rejected import note_emptied
@@ -41,22 +44,39 @@ class Halted(SyncError):
     """All transfers of the device are halted: the listener restarts, and waits."""
 
 
+class _Travels(NamedTuple):
+    """What of a side's changes of a collection is transferred: nothing else empties the other side."""
+
+    collection: str
+    versions: bool = True
+    deletes: bool = True
+
+    @classmethod
+    def of(cls, scope: Scope, side: Side, collection: str) -> _Travels:
+        return cls(collection, scope.carries(side, collection), scope.carries_deletes(side, collection))
+
+
 class Safeguards:
     def __init__(
         self,
         settings: SyncSettings,
         databases: dict[Side, Database[Any]],
         device: str,
-        about: Callable[[], Mapping[str, Any]],
+        report: Callable[[], DeviceReport],
         intervals: Intervals,
+        scope: Callable[[], Scope] = Scope,
     ) -> None:
+        """`scope`: what the current rules let travel."""
         self.halts: tuple[Halt, ...] = ()
         self.loops = 0
         self.loop_at = 0.0  # seconds since 1970; 0: never
-        self.heartbeat = Heartbeat(databases[Side.LOCAL], databases[Side.ATLAS], device, about)
+        local, atlas = databases[Side.LOCAL], databases[Side.ATLAS]
+        self.heartbeat = Heartbeat(local, atlas, device, lambda: self._beats.document())
+        self._beats = Beats(self.heartbeat, report, partial(count_devices, atlas), intervals)
         self._loading = threading.Lock()
         self._halts_looked_at, self._at_rest = float("-inf"), False
         self._intervals = intervals
+        self._scope = scope
         self._databases = databases
         self.device = device
         self._limit = Limit(
@@ -96,8 +116,8 @@ class Safeguards:
         return True
 
     def beat(self) -> None:
-        """Raise the heartbeat. Raises Halted, or PyMongoError."""
-        kind = self.heartbeat.beat()
+        """Look at the heartbeat, and raise it if it is time. Raises Halted, or PyMongoError."""
+        kind = self._beats.beat()
         if kind is not None:
             self._halt_device(kind)
             raise Halted(DETAILS[kind])
@@ -105,7 +125,7 @@ class Safeguards:
     def _look(self) -> None:
         self._load_halts()
         if not any(halt.whole_device for halt in self.halts):
-            kind = self.heartbeat.beat()
+            kind = self._beats.beat()
             if kind is not None:
                 self._halt_device(kind)
 
@@ -157,10 +177,19 @@ class Safeguards:
         counts: dict[tuple[str, int], Count] = {}
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
         name, second, count, mask = "", 0, Count(), 0
+        scope, travels = self._scope(), _Travels("")
+        local = self._databases[Side.LOCAL]
+        elsewhere = deleted_elsewhere(local, scope, changes) if side is Side.ATLAS else ()
         for change in changes:
             if isinstance(change, Change):
                 fact = change.fact
                 if fact is None or fact.operation not in _COMES_OR_GOES:
+                    continue
+                if change.key.collection != travels.collection:
+                    travels = _Travels.of(scope, side, change.key.collection)
+                if not (travels.deletes if fact.operation is Operation.DELETE else travels.versions):
+                    continue
+                if elsewhere and change.key in elsewhere:
                     continue
                 if self._answered and fact.operation is Operation.DELETE and self._is_answered(side, change):
                     continue
@@ -189,9 +218,9 @@ class Safeguards:
         position = change.fact.position if change.fact else 0
         return is_answered(self._answered, side, change.key.collection, position)
 
-    def judge(self, pending: Pending, exclusions: Exclusions) -> None:
+    def judge(self, pending: Pending) -> None:
         """A drop or a rename whose collections have nothing in flight. Raises PyMongoError: then it stays pending."""
-        judge = Judge(self._databases, self._limit, self._answered, exclusions, self._marker_keep_hours)
+        judge = Judge(self._databases, self._limit, self._answered, self._scope(), self._marker_keep_hours)
         try:
             judge.judge(pending.side, pending.change)
         except PyMongoError as raised:
@@ -220,7 +249,10 @@ class Safeguards:
 
     def _halt_deletes(self, side: Side, changes: Sequence[Found], name: str, lost: int, new: int) -> bool:
         """False: the loss is below the limits."""
-        loss = Loss(lost, count_documents(self._databases[side], name), new)
+        # With a filter Atlas holds others' documents too
+        filtered = side is Side.ATLAS and self._scope().filters(name)
+        left = count_documents(self._databases[side.other if filtered else side], name)
+        loss = Loss(lost, max(0, left - lost) if filtered else left, new)
         if not self._deletes.exceeds(loss):
             return False
         place = "the local database" if side is Side.LOCAL else "Atlas"
@@ -249,15 +281,19 @@ class Safeguards:
 
     # Loops
 
-    def changed(self, changes: Iterable[Found]) -> None:
+    def changed(self, changes: Sequence[Found]) -> None:
         """These changes were read."""
+        if any(not isinstance(change, Pulse) for change in changes):
+            self._beats.stir()
         with self._guarding:
             for change in changes:
                 if isinstance(change, Change):
                     self._guard.changed(change.key, change.fact)
 
-    def moved(self, keys: Iterable[DocumentKey]) -> None:
+    def moved(self, keys: Sequence[DocumentKey]) -> None:
         """These keys were transferred."""
+        if keys:
+            self._beats.stir()
         with self._guarding:
             looping = [key for key in keys if self._guard.moved(key)]
         for key in looping:

@@ -74,6 +74,8 @@ class Session:
             self._periodic("book-keeping", every.books, parts.books.keep),
             self._periodic("mirrors", every.mirror, self._mirror),
             self._periodic("catching up", every.catch_up, parts.catch_up),
+            self._periodic("what waits", every.waiting, parts.report.look),
+            self._periodic("report", every.devices, parts.report.tell_while_waiting),
         ]
 
     def _others(self) -> list[Periodic]:
@@ -89,6 +91,8 @@ class Session:
             self._periodic("halts", every.halts, self._look_at_halts),
             self._periodic("structural changes", 0.0, parts.structural.judge_next),
             self._periodic("heartbeat", every.heartbeat, parts.safeguards.beat),
+            self._periodic("oplogs", every.books, parts.headroom.look_later),
+            self._periodic("devices", every.books, parts.fleet.copy_later),
         ]
 
     def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
@@ -119,6 +123,7 @@ class Session:
         self._end.come()
         parts.refused.stop()
         parts.readers.join_all(parts.intervals.join)
+        parts.dispatcher.close()
         if not lost:
             if not isinstance(self._end.error, HistoryLost):  # its token was deleted and must stay deleted
                 try_to(partial(parts.tokens.keep, at_last=True))
@@ -132,8 +137,9 @@ class Session:
         parts.safeguards.look_at_halts(busy=parts.dirty.figures().size > 0)
 
     def _write_last(self) -> None:
-        self._parts.books.keep()
+        self._parts.books.keep(at_last=True)
         self._mirror()
+        self._parts.report.stopped()
 
 
 def _start(threads: Iterable[Periodic]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from bson import json_util
 
 from syncapp.core.values import Side
+from syncapp.listener import marks
 from syncapp.listener.stream_reader import StreamStatus
 from syncapp.listener.work_watch import Stop
 from syncapp.models import Instance, ResumeToken
@@ -36,6 +37,7 @@ class ListenerFigures:
     stops: list[Stop] = field(default_factory=list)  # of broker and workers
     refused: Mapping[str, str] = field(default_factory=dict)  # collections that cannot be synchronised → why
     stuck: list[dict[str, Any]] = field(default_factory=list)  # changes that cannot be transferred
+    headroom: Mapping[str, Any] = field(default_factory=dict)  # side → how long it may be away
 
 
 class Publisher:
@@ -54,9 +56,16 @@ class Publisher:
             ours = rows.filter(epoch=figures.epoch, holder=figures.holder)
             if ours.update(**seen):
                 return
+        self._mark(values)
         if not rows.update(**values, **seen):
             Instance.objects.update_or_create(instance_id=self._device, defaults={**values, **seen})
         self._written = values
+
+    def _mark(self, values: Mapping[str, Any]) -> None:
+        if not self._written:
+            marks.note_start(values["started_at"], values["holder"])
+        if values["halts"] != self._written.get("halts"):
+            marks.note_halts(values["halts"])
 
 
 def _values(figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> dict[str, Any]:
@@ -76,6 +85,7 @@ def _values(figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> d
         "waiting_for": figures.waiting_for,
         "refused": dict(figures.refused),
         "stuck": figures.stuck,
+        "headroom": dict(figures.headroom),
         "stops": _stops(figures, streams),
         "clock_warning": figures.clock_warning,
         "halts": figures.halts,

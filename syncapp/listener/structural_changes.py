@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from syncapp.core.exclusions import Exclusions
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.queue.structural_queue import Pending
@@ -14,15 +13,13 @@ class StructuralChanges:
     def __init__(
         self,
         dirty: DirtyKeys,
-        judge: Callable[[Pending, Exclusions], None],
-        exclusions: Callable[[], Exclusions],
+        judge: Callable[[Pending], None],
         intervals: Intervals,
         wait: Callable[[float], bool],
     ) -> None:
-        """The current `exclusions`; `wait(seconds)` is True if the session is over."""
+        """`wait(seconds)` is True if the session is over."""
         self._dirty = dirty
         self._judge = judge
-        self._exclusions = exclusions
         self._intervals = intervals
         self._wait = wait
 
@@ -32,7 +29,7 @@ class StructuralChanges:
         if pending is None:
             return
         try:
-            self._judge(pending, self._exclusions())
+            self._judge(pending)
         except Exception:
             self._wait(self._intervals.structural)  # its transfers are blocked until then
             raise

@@ -44,7 +44,7 @@ class Periodic(threading.Thread):
                     log.warning(
                         "Background job failed, will be retried",
                         event_name="periodic_failed",
-                        task=self.name,
+                        job=self.name,
                         error=text,
                     )
                 last = text

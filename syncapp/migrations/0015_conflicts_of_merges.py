@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("syncapp", "0011_collection_rules"),
+        ("syncapp", "0014_metrics_history"),
     ]
 
     operations = [

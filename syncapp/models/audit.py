@@ -1,6 +1,7 @@
 """Who changed what at run time, and when."""
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 
@@ -10,8 +11,14 @@ class AuditEntry(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     # Of a command: the operating-system user
     typed_by = models.CharField(max_length=150, blank=True)
+    # Of a request: the client's address, and the API token if one was used
+    address = models.CharField(max_length=45, blank=True, default="")
+    token = models.CharField(max_length=130, blank=True, default="")
     action = models.CharField(max_length=100)
     detail = models.TextField(blank=True)
+    # What changed, as JSON; empty: there was, or is, nothing
+    before = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)
+    after = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)
 
     class Meta:
         ordering = ["-at", "-id"]

@@ -15,6 +15,8 @@ class CollectionRule(models.Model):
 
     class Meta:
         ordering = ["priority", "pattern"]
+        # Not "view_…": whoever looks at sync is given all permissions of that name
+        permissions = [("see_masked", "Can see the fields that collection rules mask")]
 
     def __str__(self) -> str:
         return self.pattern

@@ -47,7 +47,11 @@ class Conflict(models.Model):
 
     class Meta:
         ordering = ["-at", "-id"]
-        permissions = [("operate_sync", "Can toggle sync, edit exclusions and restore documents")]
+        permissions = [
+            ("operate_sync", "Can toggle sync, edit exclusions and restore documents"),
+            ("see_bodies", "Can see the documents of conflicts and rejected changes"),
+            ("administer_sync", "Can see and revoke everybody's API tokens"),
+        ]
         indexes = [
             models.Index(fields=["-at"]),  # the list, and the number in the last hour
             models.Index(fields=["collection", "-at"]),  # the list of one collection

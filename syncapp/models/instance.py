@@ -34,6 +34,8 @@ class Instance(models.Model):
     refused = models.JSONField(default=dict, blank=True)  # collections that cannot be synced → why
     # Changes that cannot be transferred (syncapp/listener/stuck.py): [{side, collection, since, error, still}]
     stuck = models.JSONField(default=list, blank=True)
+    # How long each side may be away (syncapp/listener/headroom.py): side → {at, seconds, how, sure, windowSeconds}
+    headroom = models.JSONField(default=dict, blank=True)
     # Ages of a heartbeat when its event was read, in milliseconds; empty: none was read yet
     local_heartbeat_ms = models.FloatField(null=True)
     atlas_heartbeat_ms = models.FloatField(null=True)
@@ -45,7 +47,8 @@ class Instance(models.Model):
     stops = models.JSONField(default=dict, blank=True)
 
     class Meta:
-        verbose_name = "device"
+        verbose_name = "listener"
+        verbose_name_plural = "this device"
 
     def __str__(self) -> str:
         return self.instance_id

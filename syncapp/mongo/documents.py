@@ -69,7 +69,7 @@ def read_documents(
     found: dict[DocumentKey, bytes] = {}
     by_id = {key.id_bson: key for key in keys}
     size = 0
-    for ids in _portions(list(by_id)):
+    for ids in id_portions(list(by_id)):
         query = RawBSONDocument(ids_filter(ids))
         with closing(read_commands.find(collection, query, session, first or len(ids) + 1)) as portions:
             for documents in portions:
@@ -84,7 +84,8 @@ def read_documents(
     return found
 
 
-def _portions(ids: list[bytes]) -> Iterable[list[bytes]]:
+def id_portions(ids: list[bytes]) -> Iterable[list[bytes]]:
+    """Parts that fit into one query."""
     portion: list[bytes] = []
     size = 0
     for one in ids:
@@ -128,7 +129,7 @@ def write_documents(
             replaces[write.key] = {"q": query, "u": [{"$replaceWith": change}], "upsert": there is None}
         else:
             replaces[write.key] = write_commands.statement(write.key.id_bson, after)
-    for ids in _portions([key.id_bson for key in deletes]):
+    for ids in id_portions([key.id_bson for key in deletes]):
         write_commands.delete(collection, RawBSONDocument(ids_filter(ids)), session)
     with _refusals_of(replaces):
         write_commands.update(collection, [*replaces.values()], session)

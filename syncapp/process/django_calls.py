@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillWorking
 from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -44,7 +46,8 @@ class DjangoCalls:
             raise DatabaseAway(self._why)
         future: Future[T] = Future()
         self._current = future
-        self._calls.put((act, future))
+        # Log lines of the act belong to the caller's task
+        self._calls.put((partial(copy_context().run, act), future))
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="Django's database", daemon=True)
             self._thread.start()

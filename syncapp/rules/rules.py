@@ -15,7 +15,9 @@ from syncapp.conf.settings import get_settings
 from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.own_fields import projection_of
 from syncapp.core.policy import BY_RULE, FIRST_RUN, LAST_WRITE_WINS, Policy, Resolvers, Travel
+from syncapp.core.scope import Scope
 from syncapp.core.strategies import callable
 from syncapp.core.values import Side, UnknownTime
 from syncapp.rules import stored
@@ -50,8 +52,9 @@ class Rules:
             unknown_time=self._unknown_time(rule),
             timestamp_field=rule.timestamp_field or (self.initial.timestamp_field if self.initial else ""),
             unknown_why=FIRST_RUN if self.initial else BY_RULE,
-            check=self.validation.check_for(collection),
+            check=self._validation(rule).check_for(collection),
             rule=rule,
+            projection=projection_of(rule.own_fields),
             fallback=self.strategy if self.strategy != callable.NAME else LAST_WRITE_WINS,
             resolvers=self.resolvers,
         )
@@ -69,6 +72,16 @@ class Rules:
         if all(rule.urgency is Urgency.NORMAL for rule in self.collections.rules):
             return None
         return cache(lambda collection: self.collections.for_collection(collection).urgency)
+
+    def _validation(self, rule: CollectionRule) -> ValidationRules:
+        """The validation rules, and what the collection's rule says beside them."""
+        if not rule.validation:
+            return self.validation
+        return self.validation.with_rule(rule.pattern, rule.validation)
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.exclusions, self.collections)
 
     def halted(self, collection: str) -> frozenset[Side]:
         return stopped_sides(self.halts, collection)

@@ -5,6 +5,7 @@ what the environment says of them at a start; and the audit log of every change.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import Any
 
 import structlog
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 Actor = AbstractBaseUser | AnonymousUser | None
 # During a command typed by an operator: the operating-system user. Empty: the product itself acts
 TYPED_BY: ContextVar[str] = ContextVar("typed_by", default="")
+# During a request: the client's IP address
+FROM_ADDRESS: ContextVar[str] = ContextVar("from_address", default="")
 
 
 def get_switches() -> SyncSwitches:
@@ -34,9 +37,18 @@ def switches_version() -> int:
     return SyncSwitches.objects.filter(id=1).values_list("version", flat=True).first() or 0
 
 
-def audit(user: Actor, action: str, detail: str = "") -> None:
-    typed_by = "" if user is not None else TYPED_BY.get()
-    AuditEntry.objects.create(user=user, typed_by=typed_by, action=action, detail=detail)  # type: ignore[misc]
+def audit(user: Actor, action: str, detail: str = "", before: Any = None, after: Any = None) -> None:
+    """`before`, `after`: what changed, as JSON has it; None: there was, or is, nothing. No secrets in either."""
+    AuditEntry.objects.create(
+        user=user,  # type: ignore[misc]
+        typed_by="" if user is not None else TYPED_BY.get(),
+        address=FROM_ADDRESS.get(),
+        token=getattr(user, "token_name", ""),
+        action=action,
+        detail=detail,
+        before=before,
+        after=after,
+    )
 
 
 @transaction.atomic
@@ -51,7 +63,13 @@ def apply_environment(settings: SyncSettings) -> SyncSwitches:
         undecided = () if ExcludedCollection.objects.exists() else ("BIDIRECTIONAL_EXCLUDED_COLLECTIONS",)
         changed = [name for name in changed if name in settings.given or name in undecided]
     for name in changed:
-        audit(None, "environment changed", f"{name}: {last.shown(name)} → {now.shown(name)}")
+        values = last.shown(name), now.shown(name)
+        audit(
+            None,
+            "environment changed",
+            f"{name}: {values[0]} → {values[1]}",
+            *({name: one} for one in values),
+        )
     if "BIDIRECTIONAL_SYNC_ENABLED" in changed:
         switches.enabled = settings.bidirectional_sync_enabled
     if "CONFLICT_RESOLUTION_STRATEGY" in changed:

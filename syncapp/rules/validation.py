@@ -24,6 +24,9 @@ class ValidationRules:
     def of(cls, rules: Iterable[tuple[str, Mapping[str, Any]]]) -> ValidationRules:
         return cls(tuple(sorted((pattern, json.dumps(schema)) for pattern, schema in rules)))
 
+    def with_rule(self, pattern: str, schema: Mapping[str, Any]) -> ValidationRules:
+        return ValidationRules((*self.rules, (pattern, json.dumps(schema))))
+
     def check_for(self, collection: str) -> Check | None:
         """A check that returns why a document of this collection must not be written. None: no rule applies."""
         checks = [

@@ -2,6 +2,9 @@
 an event of their own. They are never applied on the other side as such: sync is halted if documents that both
 sides had agreed on are gone and the other side still holds them.
 
+What a side's applications remove where its deletes are not transferred stays removed there: no question, but a comparison,
+which notes that the sides differ.
+
 A rename onto an existing name replaces its content ($out ends so): it is compared and synchronised like any change, and
 halted only where more documents would be deleted than the breaker allows (mass_deletes.py).
 """
@@ -17,7 +20,8 @@ from pymongo.database import Database
 from syncapp.compare.gone import Gone, count_documents, count_gone
 from syncapp.core.changes import UNREADABLE, Structural
 from syncapp.core.clock import now_ms
-from syncapp.core.exclusions import Exclusions, is_reserved
+from syncapp.core.exclusions import is_reserved
+from syncapp.core.scope import Scope
 from syncapp.core.values import Side
 from syncapp.rules.refusals import is_usable
 from syncapp.safety.mass_deletes import Limit
@@ -27,6 +31,7 @@ from syncapp.store.halts import SAMPLES, Kind, end_kind, raise_halt, samples_of
 
 log = structlog.get_logger(__name__)
 REPLACED, UNREAD = "a collection was renamed or replaced", "a change event could not be read"
+STAYS = "a collection was dropped or renamed where its deletes are not transferred"
 WORDS = {"drop": "was dropped", "rename": "was renamed"}
 
 
@@ -37,7 +42,7 @@ class Judge:
     databases: dict[Side, Database[Any]]
     limit: Limit
     answered: Answered
-    exclusions: Exclusions
+    scope: Scope
     marker_keep_hours: int
 
     def judge(self, side: Side, change: Structural) -> None:
@@ -64,13 +69,15 @@ class Judge:
             self._raise(side, name, detail, {"operation": change.operation, "renamedTo": change.renamed_to})
 
     def _is_synced(self, side: Side, name: str) -> bool:
-        excluded = side is Side.ATLAS and self.exclusions.excludes(name)
-        return bool(name) and not excluded and not is_reserved(name) and is_usable(name)
+        return bool(name) and self.scope.carries(side, name) and not is_reserved(name) and is_usable(name)
 
     def _judge_emptied(self, side: Side, change: Structural) -> None:
         name = change.collection
         gone = self._gone(side, name, change, 0)
         if not gone.number:
+            return
+        if not self.scope.carries_deletes(side, name):
+            runs.compare_collections(self.databases[Side.LOCAL], STAYS, [name])
             return
         left = count_documents(self.databases[side.other], name)
         to = f" to {change.renamed_to}" if change.renamed_to else ""
@@ -91,7 +98,8 @@ class Judge:
         name = change.renamed_to
         there = count_documents(self.databases[side.other], name)
         allowed = max(self.limit.number, int(self.limit.share * there))
-        gone = self._gone(side, name, change, allowed) if there > allowed else Gone()
+        travel = self.scope.carries_deletes(side, name)
+        gone = self._gone(side, name, change, allowed) if travel and there > allowed else Gone()
         if gone.number <= allowed:
             return False
         detail = (

@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, Programmi
 from kombu.exceptions import OperationalError as BrokerError
 from pymongo.errors import PyMongoError
 
+from syncapp.conf.settings import get_settings
 from syncapp.mongo.errors import SyncError
 from syncapp.services.errors import Unreachable
 
@@ -27,7 +28,7 @@ def what_is_away(error: BaseException) -> str | None:
     if isinstance(error, PyMongoError | SyncError):
         return "A required MongoDB is unreachable or refuses access: see `manage.py sync_doctor`"
     if isinstance(error, redis.RedisError | BrokerError):
-        return "Redis cannot be reached"
+        return f"The broker ({get_settings().broker_kind}) cannot be reached"
     return _of_django(error)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from syncapp.backup.restore import Dump, Restored, open_dump, restore
 from syncapp.conf.settings import SettingsError, get_settings
 from syncapp.core.masking import mask_passwords
 from syncapp.core.values import Side
+from syncapp.core.version import VERSION
 from syncapp.mongo.connect import connect
 from syncapp.mongo.error_text import describe
 from syncapp.mongo.errors import ConnectionDown, translate
@@ -45,7 +45,7 @@ def back_up(
             folder,
             only=only,
             compress=compress,
-            product_version=_version(),
+            product_version=VERSION,
             say=say,
         )
 
@@ -105,10 +105,3 @@ def _refuse_while_active(local: Database[Any]) -> None:
             f"the listener {holder} is active: stop it first (its lease ends within"
             " SYNC_LEASE_DURATION if it was killed); --force overrides this"
         )
-
-
-def _version() -> str:
-    try:
-        return version("isthmus")
-    except PackageNotFoundError:  # run from the source folder, not installed
-        return ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict
@@ -37,6 +37,8 @@ def chosen(query: dict[str, Any]) -> QuerySet[Conflict]:
     """Those that match all filters, newest first, without their documents."""
     found = Conflict.objects.defer(*BODIES)
     found = found.filter(**{LOOKUPS[name]: value for name, value in query.items() if name in LOOKUPS})
+    if "device" in query:
+        found = found.filter(Q(local_origin=query["device"]) | Q(atlas_origin=query["device"]))
     if "restored" in query:
         found = found.filter(restored_at__isnull=not query["restored"])
     if "waiting" in query:

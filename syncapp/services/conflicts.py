@@ -145,7 +145,9 @@ def _mark(
     conflict: Conflict, among: QuerySet[Conflict], user: Actor, action: str, said: str, **values: Any
 ) -> None:
     """Once: a concurrent caller has marked it, and is in the audit log."""
+    before = {name: getattr(conflict, name) for name in values}
     with transaction.atomic():
         if among.filter(pk=conflict.pk).update(**values):
-            audit(user, action, f"{conflict.collection} {conflict.document_id}: {said}")
+            detail = f"{conflict.collection} {conflict.document_id}: {said}"
+            audit(user, action, detail, before, values)
     conflict.refresh_from_db(fields=list(values))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from bson.errors import BSONError
 
 from syncapp.core.content import decode_for_people, document_key, id_of
-from syncapp.core.extended_json import NoId, extended_json, id_from
+from syncapp.core.extended_json import NoId, extended_json
+from syncapp.core.typed_ids import typed_id
 from syncapp.core.values import BOTH, DocumentKey, Side
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.transaction import transaction, translated
@@ -31,11 +32,11 @@ class Document:
 
 
 def id_of_address(document_id: str, exact: str = "") -> bytes:
-    """BSON of {_id: …}, as an address carries it: canonical extended JSON, or, where that cannot hold it, `exact`: BSON in
-    base64 for addresses. Raises WrongInput."""
+    """BSON of {_id: …}, as an address carries it: extended JSON, or as a person types it; or, where that cannot hold it,
+    `exact`: BSON in base64 for addresses. Raises WrongInput."""
     if not exact:
         try:
-            return id_from(document_id)
+            return typed_id(document_id)
         except NoId as error:
             raise WrongInput(str(error), "id") from error
     try:

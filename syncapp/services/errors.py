@@ -44,6 +44,12 @@ class NotPossible(ServiceError):
     code = "not_possible"
 
 
+class KeyReused(ServiceError):
+    """The Idempotency-Key was sent before, with another request."""
+
+    code = "idempotency_key_reused"
+
+
 class Unreachable(ServiceError):
     """A required service is unavailable; retry later. The detail says which."""
 

@@ -19,7 +19,7 @@ def exclude(pattern: str, user: Actor = None) -> ExcludedCollection:
     check(pattern)
     entry, made = ExcludedCollection.objects.get_or_create(pattern=pattern)
     if made:
-        audit(user, "exclude collection", pattern)
+        audit(user, "exclude collection", pattern, after={"pattern": pattern})
         raise_version()
     return entry
 
@@ -30,5 +30,5 @@ def include(pattern: str, user: Actor = None) -> None:
     deleted, _ = ExcludedCollection.objects.filter(pattern=pattern).delete()
     if not deleted:
         raise NotFound(f"{pattern} is not among the excluded patterns", "pattern")
-    audit(user, "include collection", pattern)
+    audit(user, "include collection", pattern, before={"pattern": pattern})
     raise_version()

@@ -47,7 +47,7 @@ def choose(choice: InitialChoice, user: Actor = None) -> FirstRun:
             state = first_run_record.load(local).state
             kind, text = REFUSALS.get(state, CHANGED)
             raise kind(text)
-        audit(user, "first run", str(choice))
+        audit(user, "first run", str(choice), after=choice.as_document())
         raise_version()
         return first_run_record.load(local)
 

@@ -35,6 +35,6 @@ def answer(halt_id: str, answer: str, user: Actor = None) -> Halt:
         answered = answer_halt(local, halt.id, Answer(answer), by)
         if answered is None:
             raise Overtaken("Somebody else has just answered it")
-    audit(user, "answer halt", f"{one_line(halt.id)}: {answer}")
+    audit(user, "answer halt", f"{one_line(halt.id)}: {answer}", {"answer": None}, {"answer": answer})
     raise_version()  # listener and workers read halts together with the rules
     return answered

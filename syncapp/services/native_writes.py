@@ -3,16 +3,21 @@ sync transfers it like any native change."""
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from typing import Any
 
 from pymongo.database import Database
 
+from syncapp.core.collection_rule import CollectionRules
+from syncapp.core.own_fields import projection_of
+from syncapp.core.projection import Projection
 from syncapp.core.values import DocumentKey, Side
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import ConnectionDown, TransientError
 from syncapp.mongo.transaction import transaction, translated
+from syncapp.rules import stored
 from syncapp.services.databases import database, refused_by
 from syncapp.services.errors import Overtaken
 
@@ -30,7 +35,7 @@ CHANGED_MEANWHILE = (
 def write_natively(
     side: Side, process: str, key: DocumentKey, version: bytes | None, *, only_over: object = ANYTHING
 ) -> None:
-    """Write a version; None: delete the document. `only_over`: the expected current version (raw BSON or None).
+    """Write a version, but for the fields that each side keeps for itself; None: delete the document. `only_over`: the expected current version (raw BSON or None).
 
     Raises Overtaken, NotPossible or Unreachable; nothing was written then.
     """
@@ -39,10 +44,11 @@ def write_natively(
 
 
 def _try_to_write(target: Database[Any], key: DocumentKey, version: bytes | None, only_over: object) -> None:
+    projection = _projection_of(key.collection)
     for attempt in range(ATTEMPTS):
         try:
             with translated():
-                _write(target, key, version, only_over)
+                _write(target, key, version, only_over, projection)
             return
         except TransientError as error:
             if isinstance(error, ConnectionDown) or attempt == ATTEMPTS - 1:
@@ -50,12 +56,20 @@ def _try_to_write(target: Database[Any], key: DocumentKey, version: bytes | None
         time.sleep(min(LONGEST_SECONDS, 0.01 * 2**attempt) * random.uniform(0.5, 1.0))
 
 
-def _write(target: Database[Any], key: DocumentKey, version: bytes | None, only_over: object) -> None:
+def _projection_of(collection: str) -> Projection:
+    rules = CollectionRules.of(map(json.loads, stored.read().collection_rules))
+    return projection_of(rules.for_collection(collection).own_fields)
+
+
+def _write(
+    target: Database[Any], key: DocumentKey, version: bytes | None, only_over: object, projection: Projection
+) -> None:
     if version is not None:
         ensure_collection(target, key.collection)
     with transaction(target) as session:
         there = read_documents(target[key.collection], [key], session, MAX_BYTES).get(key)
         if only_over is not ANYTHING and there != only_over:
             raise Overtaken(CHANGED_MEANWHILE)
+        version = projection.carried(version, there)
         if there != version:
             write_documents(target[key.collection], [DocumentWrite(key, there, version)], session)

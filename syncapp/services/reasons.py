@@ -11,6 +11,7 @@ from syncapp.core.exclusions import Exclusions
 from syncapp.core.extended_json import beyond
 from syncapp.models import Conflict, ExcludedCollection, Instance, RejectedChange
 from syncapp.rules.switches import get_switches
+from syncapp.services.masked import Masks
 
 # Collection, `_id` as canonical extended JSON, and what `beyond` says of that (core/extended_json.py)
 Key = tuple[str, str, str]
@@ -47,6 +48,7 @@ def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
     """Why each of these documents differs; causes that an operator can act on come first. Raises DatabaseError."""
     names, ids = {key[0] for key in keys}, {key[1] for key in keys}
     found = {key: _of_collection(key[0]) for key in keys}
+    masks = Masks(None)  # samples are shown to all
     for waiting in Conflict.objects.filter(
         winner=Conflict.Winner.OPEN, resolved_at=None, collection__in=names, document_id__in=ids
     ).only("collection", "document_id", "document_id_raw"):
@@ -54,7 +56,8 @@ def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
     for refused in RejectedChange.objects.filter(collection__in=names, document_id__in=ids).only(
         "collection", "document_id", "document_id_raw", "reason"
     ):
-        found |= _if_wanted(found, refused, Code.REJECTED, refused.reason)
+        text = masks.reason(refused.collection, refused.reason)
+        found |= _if_wanted(found, refused, Code.REJECTED, text)
     return found
 
 

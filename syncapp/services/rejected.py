@@ -48,7 +48,7 @@ def retry(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
     count = _mark(rows, "rejected change: manual retry")
     if not count:
         raise NotPossible("These changes belong to another device: retry them there")
-    audit(user, "retry rejected changes", summary)
+    audit(user, "retry rejected changes", summary, after={"retried": count})
     return count
 
 
@@ -63,7 +63,7 @@ def discard(rows: QuerySet[RejectedChange], user: Actor = None) -> int:
     for start in range(0, len(ids), PAGE):
         deleted, _ = RejectedChange.objects.filter(pk__in=ids[start : start + PAGE]).delete()
         count += deleted
-    audit(user, "discard rejected changes", summary)
+    audit(user, "discard rejected changes", summary, before={"discarded": count})
     return count
 
 

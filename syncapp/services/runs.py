@@ -25,6 +25,12 @@ from syncapp.store.run_list import find_runs, newest_runs
 PROCESS = "comparison runs"
 WHY = {Kind.RESYNC: "requested", Kind.VERIFY: "requested", Kind.REPAIR: "requested"}
 MOST_COLLECTIONS = 1_000
+# Before and after, for the audit log
+CHANGES = {
+    "pause": ({"paused": False}, {"paused": True}),
+    "resume": ({"paused": True}, {"paused": False}),
+    "cancel": ({"cancelled": False}, {"cancelled": True}),
+}
 COLLECTIONS = f"a list of at most {MOST_COLLECTIONS} names of collections that are synchronised"
 
 
@@ -38,7 +44,8 @@ def start(kind: Kind, collections: Iterable[str] = (), user: Actor = None) -> Ru
             if unknown:
                 raise wrong_value("collections", sorted(unknown), COLLECTIONS)
         run = _load(local, runs.request(local, kind=kind, why=WHY[kind], collections=wanted, owes=False))
-        audit(user, f"start {kind}", ", ".join(wanted) or "all collections")
+        after = {"run": run.id, "collections": wanted}
+        audit(user, f"start {kind}", ", ".join(wanted) or "all collections", after=after)
         _mirror(local, run)
         return run
 
@@ -131,7 +138,7 @@ def as_document(run: Run) -> dict[str, Any]:
 
 def _changed(local: Database[Any], run_id: str, what: str, user: Actor) -> Run:
     run = _load(local, run_id)
-    audit(user, f"{what} {run.kind}", run_id)
+    audit(user, f"{what} {run.kind}", run_id, *CHANGES[what])
     _mirror(local, run)
     return run
 

@@ -40,7 +40,7 @@ def start(
     with local_database(PROCESS) as local:
         if not record.reserve(local, one, State.WAITING):
             raise Overtaken(already_running(record.load(local)))
-        audit(user, ACTION, ", ".join(parts))
+        audit(user, ACTION, ", ".join(parts), after={"parts": list(parts), "seconds": seconds, "rate": rate})
         _spawn(one.run)
         found = record.load(local)
     if found is None:

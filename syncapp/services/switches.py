@@ -23,7 +23,8 @@ def change_switches(user: Actor = None, **values: Any) -> SyncSwitches:
     changed = {name: value for name, value in values.items() if getattr(switches, name) != value}
     if changed:
         for name, value in changed.items():
-            audit(user, f"set {name}", f"{name}: {getattr(switches, name)} → {value}")
+            before = getattr(switches, name)
+            audit(user, f"set {name}", f"{name}: {before} → {value}", {name: before}, {name: value})
             setattr(switches, name, value)
         switches.version += 1
         switches.save()

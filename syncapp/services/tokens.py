@@ -62,7 +62,7 @@ def clear(sides: Iterable[Side] = BOTH, user: Actor = None) -> list[Side]:
     if cleared:
         names = [side.value for side in cleared]
         ResumeToken.objects.filter(instance_id=device, side__in=names).delete()
-        audit(user, "clear resume token", ", ".join(names))
+        audit(user, "clear resume token", ", ".join(names), before={"sides": names})
     return cleared
 
 

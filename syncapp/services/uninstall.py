@@ -16,7 +16,7 @@ from syncapp.models import Instance, ResumeToken
 from syncapp.mongo.listing import list_collections
 from syncapp.rules.switches import audit
 from syncapp.services.errors import NotPossible
-from syncapp.store.heartbeat import registered, unregister
+from syncapp.store.devices import is_known, registered, unregister
 from syncapp.store.instance import known_instance_id
 from syncapp.store.lease import active_listener
 from syncapp.store.names import DEVICES, METADATA, OWN
@@ -36,6 +36,15 @@ class Kept:
     def is_nothing(self) -> bool:
         return not (self.registered or any(self.counts.values()))
 
+    def as_document(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        return {
+            "device": self.device,
+            **{side.value: counts for side, counts in self.counts.items()},
+            "registered": self.registered,
+            "otherDevices": list(self.others),
+        }
+
 
 def what_is_kept(databases: dict[Side, Database[Any]]) -> Kept:
     """Raises NotPossible while a listener is active, which would make everything again, or PyMongoError."""
@@ -45,10 +54,9 @@ def what_is_kept(databases: dict[Side, Database[Any]]) -> Kept:
             f"Nothing was removed: the listener {holder} is active: stop sync first (its lease ends within SYNC_LEASE_DURATION if it was killed)"
         )
     device = known_instance_id(local)
-    devices = registered(atlas)
-    others = tuple(sorted(one for one in devices if one != device))
+    others = tuple(sorted(one for one in registered(atlas) if one != device))
     counts = {Side.LOCAL: _counts(local), Side.ATLAS: {} if others else _counts(atlas)}
-    return Kept(device, counts, device in devices, others)
+    return Kept(device, counts, is_known(atlas, device), others)
 
 
 def remove(databases: dict[Side, Database[Any]], kept: Kept) -> Iterator[str]:
@@ -72,7 +80,7 @@ def left(databases: dict[Side, Database[Any]], kept: Kept) -> list[str]:
     """What could not be removed. Raises PyMongoError."""
     now = what_is_kept(databases)
     found = [f"{_NAMES[side]}: {name}" for side, names in now.counts.items() for name in names]
-    if kept.device in registered(databases[Side.ATLAS]):
+    if is_known(databases[Side.ATLAS], kept.device):
         found.append(f"{_NAMES[Side.ATLAS]}: device {kept.device} in {DEVICES}")
     return found
 

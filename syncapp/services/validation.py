@@ -34,10 +34,12 @@ def set_rule(pattern: str, schema: object, user: Actor = None) -> ValidationRule
     if rule is not None and json.dumps(rule.schema) == json.dumps(wanted):
         return rule
     patterns.check(pattern)
+    before = {"pattern": pattern, "schema": rule.schema} if rule is not None else None
     rule = rule or ValidationRule(pattern=pattern)
     rule.schema = wanted
     rule.save()
-    audit(user, "set validation rule", f"{pattern}: {json.dumps(wanted, ensure_ascii=False)}")
+    detail = f"{pattern}: {json.dumps(wanted, ensure_ascii=False)}"
+    audit(user, "set validation rule", detail, before, {"pattern": pattern, "schema": wanted})
     raise_version()
     return rule
 
@@ -45,8 +47,9 @@ def set_rule(pattern: str, schema: object, user: Actor = None) -> ValidationRule
 @transaction.atomic
 def remove_rule(pattern: str, user: Actor = None) -> None:
     """Raises NotFound."""
-    deleted, _ = ValidationRule.objects.filter(pattern=pattern).delete()
-    if not deleted:
+    rule = ValidationRule.objects.select_for_update().filter(pattern=pattern).first()
+    if rule is None:
         raise NotFound(f"There is no validation rule for {pattern}", "pattern")
-    audit(user, "remove validation rule", pattern)
+    rule.delete()
+    audit(user, "remove validation rule", pattern, before={"pattern": pattern, "schema": rule.schema})
     raise_version()

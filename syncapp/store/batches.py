@@ -1,7 +1,8 @@
 """Who made a change: the batch markers that sync writes first in each
 transaction that writes documents, so that its own writes and other devices' are told from native ones.
 
-A marker: {_id: batch id, origin: instance id, at: date, c: collection, docs: [{k: {_id}, t: date, o: origin}]}.
+A marker: {_id: batch id, origin: instance id, at: date, c: collection, docs: [{k: {_id}, t: date, o: origin}], task: task id}.
+`task` is in local ones of filtered collections: a task that was superseded may bring a document that has left since.
 `t` and `o` are of the transferred native change; without `o` it was made on the device itself. With `s: true`
 its time has a resolution of one second. Workers write them, in `_sync_batches` of the database that the batch writes to;
 a marker that keeps a lost push out for ever has `cancelled: true` instead of `c` and `docs`, and one of a batch of which
@@ -52,6 +53,7 @@ def insert_marker(
     origin: str,
     session: ClientSession,
     facts: Iterable[tuple[DocumentKey, Fact | None]] = (),
+    task: str = "",
 ) -> None:
     """Write a batch's marker. Raises DuplicateKeyError if its intents were resolved by another task.
 
@@ -70,6 +72,7 @@ def insert_marker(
             entry += _TO_THE_SECOND
         entries.append(b"\x03%d\0" % place + wrap(entry))
     head = {"_id": batch_id, "origin": origin, "at": dt.datetime.now(dt.UTC), "c": collection}
+    head |= {"task": task} if task else {}
     marker = wrap(elements_of(head) + b"\x04docs\0" + wrap(b"".join(entries)))
     database[BATCHES].insert_one(RawBSONDocument(marker), session=session)
 
@@ -122,6 +125,7 @@ class Marker:
     batch_id: str
     origin: str
     changes: Mapping[DocumentKey, Made]
+    task: str = ""
 
     @staticmethod
     def is_one(raw: RawBSONDocument) -> bool:
@@ -140,7 +144,7 @@ class Marker:
                 entry.get("o", origin),
                 not entry.get("s", False),
             )
-        return cls(raw["_id"], origin, changes)
+        return cls(raw["_id"], origin, changes, raw.get("task", ""))
 
 
 def remembered(local: Database[Any], batch_ids: Iterable[str]) -> set[str]:
@@ -150,6 +154,26 @@ def remembered(local: Database[Any], batch_ids: Iterable[str]) -> set[str]:
     writes again.
     """
     return {one["_id"] for one in local[BATCHES].find({"_id": {"$in": list(batch_ids)}}, {"_id": 1})}
+
+
+class Pushed(NamedTuple):
+    """One push of a document to Atlas: when it was written, by which device, and what it transferred."""
+
+    at: dt.datetime
+    device: str
+    made: Made
+
+
+def pushes_of(atlas: Database[Any], key: DocumentKey, limit: int, max_ms: int) -> list[Pushed]:
+    """The last pushes of this document by any device, the newest first, as far as markers are kept. Reads markers one by one:
+    raises ExecutionTimeout after `max_ms`."""
+    # Embedded documents are equal byte for byte: that is how the marker holds the key
+    query = {"c": key.collection, "docs.k": RawBSONDocument(key.id_bson)}
+    options = atlas.codec_options.with_options(document_class=RawBSONDocument)
+    raw = atlas[BATCHES].with_options(codec_options=options)
+    found = raw.find(query).sort("at", -1).limit(limit).max_time_ms(max_ms)
+    markers = [(one["at"], Marker.decode(one)) for one in found]
+    return [Pushed(at, marker.origin, marker.changes[key]) for at, marker in markers]
 
 
 def ensure_indexes(database: Database[Any], keep_hours: int) -> None:

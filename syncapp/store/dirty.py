@@ -38,6 +38,12 @@ def mark_dirty(local: Database[Any], keys: Iterable[DocumentKey], why: str) -> i
     return len(operations)
 
 
+def queued_since(local: Database[Any], key: DocumentKey) -> tuple[dt.datetime, str] | None:
+    """When and why this key was last queued. None: it was not, or long ago."""
+    found = local[DIRTY].find_one({"_id": key_hash(key)}, {"at": 1, "why": 1})
+    return (found["at"].replace(tzinfo=dt.UTC), found["why"]) if found else None
+
+
 def wanted_key(record: Mapping[str, Any]) -> DocumentKey:
     """The key that this record, decoded with raw subdocuments, queues."""
     return document_key(record["c"], record["key"].raw)

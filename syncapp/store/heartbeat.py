@@ -1,7 +1,7 @@
 """The heartbeat that shows when a database has gone back in time: a counter that a device raises in its
-document in Atlas's `_sync_devices` ({_id: instance id, counter, nonce, at, and what is shown of the device}) and, the
+document in Atlas's `_sync_devices` ({_id: instance id, counter, nonce, and the device's report: `store/devices.py`) and, the
 same, in the local `_sync_metadata` ({_id: "heartbeat", last: {counter, nonce}, coming: {counter, nonce} or null}). The
-listener writes both.
+listener writes both, and says when (`listener/beats.py`).
 
 Atlas's lower than ours: Atlas was restored from a backup. Ours lower than Atlas's: the local database was.
 Raised by another listener: two databases use one instance id. Each beat has a nonce, to distinguish equal counters
@@ -10,7 +10,6 @@ of two copies. The latency from a beat to its event on the stream is the end-to-
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 import uuid
 from collections import OrderedDict
@@ -25,6 +24,7 @@ from pymongo.errors import DuplicateKeyError
 from syncapp.core.values import Side
 from syncapp.mongo.transaction import session_of
 from syncapp.store.batches import insert_cancelled, new_batch_id
+from syncapp.store.devices import name_and_time
 from syncapp.store.halts import Kind
 from syncapp.store.names import DEVICES, HEARTBEAT, METADATA
 
@@ -75,16 +75,6 @@ def read_there(atlas: Database[Any], device: str, session: ClientSession | None 
     return _beat(atlas[DEVICES].find_one({"_id": device}, {"counter": 1, "nonce": 1}, session=session))
 
 
-def registered(atlas: Database[Any]) -> list[str]:
-    """The instance ids of all devices of this Atlas database. Raises PyMongoError."""
-    return [str(one["_id"]) for one in atlas[DEVICES].find({}, {"_id": 1})]
-
-
-def unregister(atlas: Database[Any], device: str) -> None:
-    """Raises PyMongoError."""
-    atlas[DEVICES].delete_one({"_id": device})
-
-
 def nonce_of(record: Mapping[str, Any]) -> str:
     """Of a device's document in Atlas, or of the local record."""
     last = record.get("last")
@@ -126,7 +116,7 @@ def forget(local: Database[Any], session: Any = None) -> None:
 
 
 class Heartbeat:
-    """`about`: further fields of Atlas's document: version, lag, pending, conflicts."""
+    """`about`: the device's report, which Atlas's document holds too."""
 
     def __init__(
         self,
@@ -144,6 +134,15 @@ class Heartbeat:
         self._seen: Beat | None = None
         self._sent: OrderedDict[tuple[Side, str], float] = OrderedDict()
         self.ages_ms: dict[Side, float] = {}  # of the last beat of each side that was read from its stream
+
+    @property
+    def seen(self) -> Beat | None:
+        """The last one that was raised here, on both sides."""
+        return self._seen
+
+    def check(self) -> Kind | None:
+        """Read both counters, and write nothing. Returns a detected problem. Raises PyMongoError."""
+        return look(self._local, self._atlas, self._device, self._seen)[0]
 
     def beat(self) -> Kind | None:
         """Check both counters and raise them. Returns a detected problem: then nothing
@@ -177,7 +176,8 @@ class Heartbeat:
         return self._local[METADATA].update_one(known, {"$set": document}).matched_count == 1
 
     def _raise(self, there: Beat | None, new: Beat) -> bool:
-        document = {"_id": self._device, **_document(new), "at": dt.datetime.now(dt.UTC), **self._about()}
+        name, now = name_and_time(self._atlas, self._device)
+        document = {"_id": self._device, **_document(new), **self._about(), "at": now}
         self._await(Side.ATLAS, new)
         if there is None:
             try:
@@ -185,8 +185,14 @@ class Heartbeat:
             except DuplicateKeyError:
                 return False
             return True
-        known = {"_id": self._device, **_document(there)}
-        return self._atlas[DEVICES].replace_one(known, document).matched_count == 1
+        # A replacement, since only its event contains the nonce; an operator may give another name at this moment
+        known = {
+            "_id": self._device,
+            **_document(there),
+            "name": {"$exists": False} if name is None else name,
+        }
+        named = document if name is None else {**document, "name": name}
+        return self._atlas[DEVICES].replace_one(known, named).matched_count == 1
 
     def _confirm(self, new: Beat) -> None:
         self._await(Side.LOCAL, new)

@@ -31,6 +31,13 @@ def known_instance_id(local: Database[Any]) -> str:
     return str(found.get("instanceId", ""))
 
 
+def device_since(local: Database[Any]) -> dt.datetime | None:
+    """When the database became a device. Raises PyMongoError."""
+    found = local[METADATA].find_one({"_id": INSTANCE}) or {}
+    since: dt.datetime | None = found.get("createdAt")
+    return since
+
+
 def become_new(local: Database[Any], session: ClientSession) -> None:
     """Become a new device. Raises PyMongoError."""
     new = {"instanceId": str(uuid.uuid4()), "createdAt": dt.datetime.now(dt.UTC)}

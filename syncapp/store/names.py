@@ -31,12 +31,19 @@ FORMAT = "format"
 HEARTBEAT = "heartbeat"
 INSTANCE = "instance"
 LEASE = "lease"
+OPLOGS = "oplogs"
 OWED = "owed"
 REFUSED = "refused"
 REJECTED_BEHIND = "kept-behind"
 REJECTED_EMPTIED = "kept-emptied"
 RULES = "rules"
 SELFTEST = "selftest"
+STAND_BY = "stand-by"
+
+
+def projection_name(projection: str) -> str:
+    """The `_id` of what a projection leaves out, in METADATA."""
+    return f"projection:{projection}"
 
 
 def token_id(side: Side) -> str:

@@ -2,7 +2,8 @@
 
 {_id: 16 bytes that stand for the key, c: collection, key: {_id}, h: hash of both sides' agreed content
 (or l and a, where they differ by agreement), n: counter, p: who is preferred, i: {b: batch id, h: hash, at: ms}, gone: date,
-q: the position on Atlas at which its content was read or written}.
+q: the position on Atlas at which its content was read or written, f: the projection that the hashes were made under, none: the
+whole document}.
 `gone` is there when the document is agreed to be absent; a TTL index removes such states later. An intent of a batch
 that is noted as acknowledged (landings.py) no longer counts: its content is agreed on.
 """
@@ -27,7 +28,7 @@ from syncapp.store.landings import landed_batches
 from syncapp.store.names import STATE
 
 KEEP_GONE_SECONDS = 14 * 86_400
-_FIELDS = frozenset(("h", "l", "a", "n", "p", "i", "gone", "q"))
+_FIELDS = frozenset(("h", "l", "a", "n", "p", "i", "gone", "q", "f"))
 _ID_OF_HASH = b"\x05_id\0" + HASH_BYTES.to_bytes(4, "little") + b"\0"  # the element, up to its 16 bytes
 _WITHOUT_KEY = {"c": 0, "key": 0}  # an `_id` of any type stays on the server
 
@@ -116,6 +117,7 @@ def _decode(found: dict[str, Any]) -> SyncState:
         counter=found["n"],
         prefer=UnknownTime(found["p"]) if "p" in found else None,
         seen_at=found.get("q", 0),
+        projection=found.get("f", ""),
     )
 
 
@@ -130,6 +132,8 @@ def _encode(state: SyncState) -> dict[str, Any]:
         fields["p"] = state.prefer.value
     if state.seen_at:
         fields["q"] = state.seen_at
+    if state.projection:
+        fields["f"] = state.projection
     if state.intent:
         fields["i"] = {"b": state.intent.batch_id, "h": state.intent.content, "at": state.intent.at}
     elif state.local == state.atlas == ABSENT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any, NoReturn
 
 import structlog
@@ -13,6 +14,7 @@ from celery.exceptions import Ignore
 from celery.signals import task_failure
 from celery.worker import state
 from pymongo.errors import PyMongoError
+from structlog.contextvars import bound_contextvars
 
 from syncapp.apply.messages import decode_batch
 from syncapp.apply.reporter import Reporter, get_reporter
@@ -25,7 +27,7 @@ log = structlog.get_logger(__name__)
 FOREIGN_RETRIES = 60  # of a task of another device, until a worker of that device gets it
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
 STOPPED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP")  # by an operator, a deployment, a system shutdown
-FOREIGN = "Task of another device received: each device needs its own broker database (CELERY_BROKER_URL)"
+FOREIGN = "Task of another device received: each device needs a broker database or virtual host of its own (CELERY_BROKER_URL)"
 
 
 @shared_task(
@@ -35,19 +37,24 @@ FOREIGN = "Task of another device received: each device needs its own broker dat
 def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
     batch = decode_batch(message)
+    with bound_contextvars(task=batch.task_id):  # every line of this batch, whoever writes it
+        _apply(self, batch)
+
+
+def _apply(task: Task[Any, Any], batch: Batch) -> None:
     try:
         worker = get_worker(batch.device)
     except (SyncError, PyMongoError) as raised:
-        _again(self, batch, raised)  # it could not connect to its databases
+        _again(task, batch, raised)  # it could not connect to its databases
     if batch.device and batch.device != worker.device:
-        _pass_on(self, batch)
+        _pass_on(task, batch)
         return
     if not batch.items:
         get_reporter().alive(batch)  # a ping of the listener
         return
-    error = worker.attempt(batch, self.request.retries)
+    error = worker.attempt(batch, task.request.retries)
     if error is not None:
-        _again(self, batch, error)
+        _again(task, batch, error)
 
 
 def _again(task: Task[Any, Any], batch: Batch, error: Exception) -> NoReturn:
@@ -55,7 +62,6 @@ def _again(task: Task[Any, Any], batch: Batch, error: Exception) -> NoReturn:
     log.warning(
         "Retry attempt",
         event_name="retry",
-        task=batch.task_id,
         attempt=task.request.retries + 1,
         in_seconds=round(seconds, 1),
         error=describe(error),
@@ -79,7 +85,8 @@ def tell_of_lost_process(exception: BaseException, args: Sequence[Any], **rest: 
         return
     why = f"the worker's process ended ({text.partition(' Job:')[0]})"
     log.error("Worker process lost", event_name="process_lost", task=batch.task_id, error=why)
-    Reporter().lost(batch, why)
+    with closing(Reporter()) as reporter:
+        reporter.lost(batch, why)
 
 
 def _pass_on(task: Task[Any, Any], batch: Batch) -> None:

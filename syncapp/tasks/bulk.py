@@ -12,6 +12,7 @@ from celery.signals import task_failure
 from celery.worker import state
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
+from structlog.contextvars import bound_contextvars
 
 from syncapp.listener.runs import TASK
 from syncapp.mongo.error_text import describe
@@ -34,18 +35,23 @@ def compare_slice(run_id: str, number: int) -> None:
 
     Failures are not retried here: the listener resends a slice that was not done in time.
     """
+    with bound_contextvars(run=run_id):
+        pause = _work(run_id, number)
+    if pause is not None:
+        compare_slice.apply_async(args=(run_id, number + 1), countdown=pause, queue=QUEUE, retry=False)
+
+
+def _work(run_id: str, number: int) -> float | None:
+    """The seconds until the next slice is due. None: there is none to send."""
     try:
-        pause = get_comparer().work(run_id, number)
+        return get_comparer().work(run_id, number)
     except (SyncError, PyMongoError, DatabaseError) as raised:
         log.warning(
             "Comparison slice failed, will be retried",
             event_name="comparison_waits",
-            run=run_id,
             error=describe(raised),
         )
-        return
-    if pause is not None:
-        compare_slice.apply_async(args=(run_id, number + 1), countdown=pause, queue=QUEUE, retry=False)
+        return None
 
 
 @task_failure.connect(sender=compare_slice)

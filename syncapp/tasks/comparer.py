@@ -64,7 +64,6 @@ class Comparer:
             log.error(
                 "Document left out of a comparison",
                 event_name="left_out",
-                run=saved.id,
                 why=saved.error,
             )
         if saved.open:
@@ -104,7 +103,6 @@ def _log_end(run: Run) -> None:
             reason=run.why,
             documents=run.different,
             compared=run.counts["documents"],
-            run=run.id,
         )
     else:
         say = log.warning if run.different else log.info
@@ -114,7 +112,6 @@ def _log_end(run: Run) -> None:
             differences=run.different,
             compared=run.counts["documents"],
             marked=run.counts["marked"],
-            run=run.id,
         )
 
 

@@ -28,7 +28,7 @@ def _waits(what: str) -> Iterator[None]:
         yield
     except (Unreachable, Error) as error:
         log.warning(
-            "Skipped until the next run", event_name="maintenance_waits", task=what, error=describe(error)
+            "Skipped until the next run", event_name="maintenance_waits", job=what, error=describe(error)
         )
 
 
@@ -36,14 +36,20 @@ def _waits(what: str) -> Iterator[None]:
 def prune() -> None:
     from monitoring.alerts.operations import prune as prune_alerts
     from monitoring.folding import fold_old_minutes
+    from syncapp.services.keeping import prune as prune_records
 
-    minutes = times = 0
+    rows = 0
+    removed: dict[str, int] = {}
     with _waits("rolling up metrics"):
-        minutes, times = fold_old_minutes()
+        rows = fold_old_minutes()
     with _waits("pruning alerts"):
         prune_alerts()
-    if minutes or times:
-        log.info("Old metrics rolled up", event_name="metrics_folded", minutes=minutes, times=times)
+    with _waits("pruning records"):
+        removed = prune_records()
+    if removed:
+        log.info("Old records removed", event_name="records_pruned", counts=removed)
+    if rows:
+        log.info("Old metrics rolled up", event_name="metrics_folded", rows=rows)
 
 
 @shared_task(name="syncapp.maintenance.evaluate_alerts", soft_time_limit=30, time_limit=45)

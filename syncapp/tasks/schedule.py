@@ -18,7 +18,7 @@ from syncapp.tasks import maintenance
 VARIABLE = "ORIGIN_TRACKING_CLEANUP_INTERVAL"
 HOUR = "SYNC_VERIFY_HOUR"
 BY_DEFAULT = " (default)"
-EVALUATE_MS = 5_000
+EVALUATE_MS = 10_000
 # Earlier names of the tasks → today's
 RENAMED = {
     "Fold and prune old metrics": "Roll up and prune old metrics",

@@ -13,6 +13,7 @@ from monitoring.alerts.channel_operations import add as add_channel
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
 from syncapp.rules.switches import audit, get_switches
+from syncapp.services import collection_rules
 from syncapp.services.exclusions import exclude
 from syncapp.services.validation import set_rule
 from tests.api.conftest import change_settings  # noqa: F401  (the same fixture)
@@ -27,7 +28,9 @@ def everything(db: None) -> None:
     get_switches()
     exclude("temp_*")
     set_rule("bills", {"required": ["total"]})
+    collection_rules.set_rule({"pattern": "orders", "maskedFields": ["status"], "urgency": "first"})
     rows.device()
+    rows.fleet_device()
     rows.token()
     rows.rejected(other_id="5", other_document='{"_id": 5}')
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=5)

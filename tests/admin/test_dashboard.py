@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
@@ -83,6 +83,9 @@ def test_the_live_figures_have_a_rate_for_each_minute(reader: Client) -> None:
 def test_the_latest_conflicts_are_compared_and_huge_ones_left_out(reader: Client) -> None:
     rows.conflict({"_id": 1, "a": 1}, {"_id": 1, "a": 2})
     rows.conflict({"_id": 2, "a": "x" * 30_000}, None, ago=dt.timedelta(minutes=1))
+    hidden = reader.get("/monitoring/live").json()["conflicts"]
+    assert [one["fields"] for one in hidden] == [None, None], "documents are for whoever may see them"
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="see_bodies"))
     first, second = reader.get("/monitoring/live").json()["conflicts"]
     assert [(f["name"], f["differs"]) for f in first["fields"]] == [("_id", False), ("a", True)]
     assert second["fields"] is None
@@ -94,7 +97,7 @@ def test_the_number_of_queries_does_not_grow_with_rows(reader: Client, django_as
     for n in range(40):
         rows.minute(Direction.LOCAL_TO_ATLAS, dt.timedelta(minutes=n), succeeded=n)
         rows.conflict({"_id": n}, None)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         reader.get("/monitoring/live")
 
 
@@ -114,3 +117,38 @@ def test_a_first_run_that_waits_is_not_called_live(superuser: Client) -> None:
     Instance.objects.update(halts=[rows.halt(Kind.ATLAS_RESTORED)])
     live = superuser.get(reverse("live")).json()
     assert (live["notStarted"], live["firstRun"]) == (True, False), "it waits for an answer to the halt"
+
+
+def test_the_update_brings_the_end_of_the_history(reader: Client) -> None:
+    rows.device(queue_size=3)
+    whole = reader.get("/monitoring/history?span=day").json()
+    live = reader.get("/monitoring/live?span=day").json()
+    assert live["history"]["at"] == whole["at"][-2:]
+    assert "history" not in reader.get("/monitoring/live").json()
+
+
+@pytest.mark.parametrize("address", ["/monitoring/live", "/monitoring/history"])
+def test_a_span_that_does_not_exist_is_refused(reader: Client, address: str) -> None:
+    answer = reader.get(f"{address}?span=year")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        400,
+        'span is "year"; allowed: hour, day, week',
+    )
+
+
+def test_an_update_with_history_is_a_bounded_number_of_queries(
+    reader: Client, django_assert_max_num_queries
+) -> None:
+    change_switches(enabled=True)
+    rows.device()
+    for n in range(40):
+        rows.minute(Direction.LOCAL_TO_ATLAS, dt.timedelta(minutes=n), succeeded=n)
+    with django_assert_max_num_queries(30):
+        reader.get("/monitoring/live?span=week")
+
+
+def test_firing_alerts_are_counted(reader: Client) -> None:
+    rows.alert()
+    rows.alert(code="lag", about="", severity="warning", state="acknowledged")
+    rows.alert(code="clock", about="", severity="warning", state="pending")
+    assert reader.get("/monitoring/live").json()["alerts"] == {"warning": 1, "critical": 1}

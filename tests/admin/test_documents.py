@@ -86,7 +86,7 @@ def test_a_document_of_any_id_can_be_opened_where_it_is_named(
         reverse("admin:syncapp_halts"),
     ):
         page = superuser.get(address).content.decode()
-        links = re.findall(r'href="([^"]*/document/[^"]*)"', page)
+        links = re.findall(r'href="([^"]*/document/\?[^"]*)"', page)
         assert len(links) == 2
         assert page.count(refusal) == ("comparisonrun" in address), "of the other one nothing is known"
         first, second = (superuser.get(html.unescape(link)).content.decode() for link in links)
@@ -105,9 +105,25 @@ def test_bytes_that_are_no_id_are_named(superuser: Client, local: Database[Any],
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", '{"$oid": 1}', '{"$numberDecimal": "x"}', "[" * 10_000, '{"$date": {"$numberLong": "x"}}'],
+    ["{", '{"$oid": 1}', '{"$numberDecimal": "x"}', "[" * 10_000, '{"$date": {"$numberLong": "x"}}'],
 )
 def test_an_id_that_is_none_is_named(superuser: Client, local: Database[Any], text: str) -> None:
     page = superuser.get(reverse("admin:syncapp_document"), {"collection": "orders", "id": text})
     assert page.status_code == 200
     assert "is not an _id in extended JSON" in page.content.decode()
+
+
+def test_a_document_is_looked_up_and_explained(
+    superuser: Client, local: Database[Any], atlas_db: Database[Any]
+) -> None:
+    for database in (local, atlas_db):
+        database["orders"].insert_one({"_id": "A-1", "v": 1})
+    where = reverse("admin:syncapp_document")
+    empty = superuser.get(where).content.decode()
+    assert "Nothing is written" in empty
+    assert "History" not in empty
+    page = superuser.get(where, {"collection": "orders", "id": "A-1"}).content.decode()
+    assert "Both sides hold the same." in page
+    assert "is recorded" in page
+    half = superuser.get(where, {"collection": "orders", "id": ""}).content.decode()
+    assert "Give both" in half

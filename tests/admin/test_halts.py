@@ -107,7 +107,7 @@ def test_the_dashboard_leads_there(superuser: Client) -> None:
 
 
 def test_the_sidebar_marks_one_page_as_the_open_one(superuser: Client) -> None:
-    for address, title in ((PAGE, "Halts"), (reverse("admin:syncapp_instance_changelist"), "Devices")):
+    for address, title in ((PAGE, "Halts"), (reverse("admin:syncapp_instance_changelist"), "This device")):
         groups = superuser.get(address).context["sidebar_navigation"]
         active = [item["title"] for group in groups for item in group["items"] if item["active"]]
         assert active == [title]

@@ -17,7 +17,6 @@ PLACES = [
     "admin:index",
     "admin:syncapp_halts",
     "admin:syncapp_first_run",
-    "admin:syncapp_document",
 ]
 
 

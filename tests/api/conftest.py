@@ -41,7 +41,7 @@ def reader(db: None) -> APIClient:
 @pytest.fixture
 def operator_user(db: None) -> User:
     user = User.objects.create_user("operator", password="secret")
-    user.user_permissions.add(Permission.objects.get(codename="operate_sync"))
+    user.user_permissions.set(Permission.objects.filter(codename__in=("operate_sync", "see_bodies")))
     return user
 
 
@@ -56,13 +56,14 @@ def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
     from monitoring import dashboard, facts, flower
     from monitoring.alerts import channel_operations, configured, events, outbox
     from syncapp.admin import navigation
-    from syncapp.api import permissions
-    from syncapp.services import databases
+    from syncapp.api import permissions, throttles
+    from syncapp.services import client, databases, logins
 
     def change(**values: object) -> None:
         changed = dataclasses.replace(conf.get_settings(), **values)  # type: ignore[arg-type]
         alerts = (channel_operations, configured, events, outbox)
-        for module in (dashboard, databases, facts, flower, navigation, permissions, *alerts):
+        limits = (client, logins, throttles)
+        for module in (dashboard, databases, facts, flower, navigation, permissions, *alerts, *limits):
             monkeypatch.setattr(module, "get_settings", lambda: changed)
 
     return change

@@ -107,10 +107,9 @@ def test_a_wrong_password_gets_no_token_and_one_line(anybody: APIClient, operato
 
 def test_guessing_passwords_is_slowed_down(anybody: APIClient) -> None:
     codes = [
-        anybody.post("/api/token/", {"username": "a", "password": str(n)}).status_code for n in range(31)
+        anybody.post("/api/token/", {"username": "a", "password": str(n)}).status_code for n in range(11)
     ]
-    assert codes[:30] == [400] * 30
-    assert codes[30] == 429
+    assert codes == [400] * 10 + [429]
 
 
 def test_a_wrong_token_is_refused(anybody: APIClient) -> None:

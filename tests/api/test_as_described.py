@@ -18,7 +18,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from monitoring.alerts.channel_operations import add
-from syncapp.api import doctor
+from syncapp.api import authentication, doctor
 from syncapp.api.token import TokenThrottle
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
@@ -45,13 +45,16 @@ def server(
     change_settings(
         mongodb_uri=local_server.uri(local_db.name),
         mongodb_atlas_uri=atlas_server.uri(atlas_db.name),
+        sync_api_rate=0,
+        sync_login_attempts=100_000,
         celery_broker_url=redis_server.url.removesuffix("/0") + "/15",
     )
     monkeypatch.setattr(doctor, "get_settings", databases.get_settings)
     monkeypatch.setattr(selftest, "_spawn", lambda run: None)
     # A connection for each request: this server takes what it did not read of a body for the next request
     monkeypatch.setattr(WSGIRequestHandler, "protocol_version", "HTTP/1.0")
-    monkeypatch.setattr(TokenThrottle, "rate", "10000/s")
+    monkeypatch.setattr(TokenThrottle, "most", lambda self: 0)
+    monkeypatch.setattr(authentication, "MOST_WRONG", 1_000_000)
     local_db["orders"].insert_one({"_id": 1})
     atlas_db["bills"].insert_one({"_id": 1})
     rows.conflict({"_id": 1}, {"_id": 1, "x": 1}, pk=1)
@@ -95,15 +98,15 @@ def answers(description: Any, method: str, address: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("method", "address", "statuses"),
     [
-        ("get", f"{ROOT}/metrics", "200 400 401 415 503"),
-        ("post", f"{ROOT}/toggle", "200 400 401 403 415 503"),
-        ("get", f"{ROOT}/conflicts/{{id}}", "200 400 401 404 415 503"),
-        ("post", f"{ROOT}/conflicts/{{id}}/restore", "200 400 401 403 404 409 415 503"),
-        ("post", f"{ROOT}/halts/answer", "200 400 401 403 404 409 415 503"),
-        ("delete", f"{ROOT}/exclusions", "204 400 401 403 404 415 503"),
-        ("delete", f"{ROOT}/resume-token", "200 400 401 403 415 503"),
+        ("get", f"{ROOT}/metrics", "200 400 401 415 429 503"),
+        ("post", f"{ROOT}/toggle", "200 400 401 403 415 429 503"),
+        ("get", f"{ROOT}/conflicts/{{id}}", "200 400 401 404 415 429 503"),
+        ("post", f"{ROOT}/conflicts/{{id}}/restore", "200 400 401 403 404 409 415 422 429 503"),
+        ("post", f"{ROOT}/halts/answer", "200 400 401 403 404 409 415 429 503"),
+        ("delete", f"{ROOT}/exclusions", "204 400 401 403 404 415 429 503"),
+        ("delete", f"{ROOT}/resume-token", "200 400 401 403 415 429 503"),
         ("post", "/api/token/", "200 400 415 429 503"),
-        ("get", "/monitoring/dashboard", "200 401 503"),
+        ("get", "/monitoring/dashboard", "200 401 429 503"),
     ],
 )
 def test_refusals_are_described_with_their_body(

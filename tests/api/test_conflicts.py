@@ -15,7 +15,7 @@ from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.models import AuditEntry, Conflict
+from syncapp.models import AuditEntry, CollectionRule, Conflict
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 from tests.support.versions import ODD_NAMES
@@ -86,13 +86,25 @@ def test_times_filter(reader: APIClient) -> None:
         assert row["documentId"] == {"$numberInt": key}
 
 
-def test_one_has_both_versions_in_full(reader: APIClient) -> None:
+def test_one_has_both_versions_in_full(operator: APIClient, reader: APIClient) -> None:
     one = rows.conflict({"_id": 1, "n": Int64(5)}, None, winner="local")
-    body = reader.get(f"{ROOT}/conflicts/{one.pk}").json()
+    body = operator.get(f"{ROOT}/conflicts/{one.pk}").json()
+    assert body["bodiesHidden"] is False
     assert body["localDocument"] == {"_id": {"$numberInt": "1"}, "n": {"$numberLong": "5"}}
     assert body["atlasDocument"] is None
     assert (body["winner"], body["loser"]) == ("local", "atlas")
     assert reader.get(f"{ROOT}/conflicts/{one.pk + 1}").status_code == 404
+
+
+def test_whoever_may_not_see_documents_is_told_so(reader: APIClient) -> None:
+    one = rows.conflict({"_id": 1, "name": "Ms Secret"}, {"_id": 1, "name": "Mr Secret"})
+    answer = reader.get(f"{ROOT}/conflicts/{one.pk}")
+    assert {name: answer.json()[name] for name in ("bodiesHidden", "localDocument", "atlasDocument")} == {
+        "bodiesHidden": True,
+        "localDocument": None,
+        "atlasDocument": None,
+    }
+    assert "Secret" not in answer.content.decode()
 
 
 def test_the_reason_is_in_the_list_and_empty_for_what_an_earlier_version_recorded(reader: APIClient) -> None:
@@ -208,3 +220,11 @@ def test_a_mongodb_that_nobody_named_is_said(operator: APIClient) -> None:
     answer = restore(operator, rows.conflict({"_id": 1}, None))
     assert answer.status_code == 503
     assert "MONGODB_URI is not set" in answer.json()["detail"]
+
+
+def test_a_restored_version_leaves_own_fields_as_they_are(operator: APIClient, here: Database[Any]) -> None:
+    CollectionRule.objects.create(pattern="orders", document={"pattern": "orders", "ownFields": ["mine"]})
+    here["orders"].insert_one({"_id": 1, "x": 1, "mine": "here"})
+    conflict = rows.conflict({"_id": 1, "x": 1}, {"_id": 1, "x": 2, "mine": "there"}, winner="local")
+    assert restore(operator, conflict).status_code == 200
+    assert here["orders"].find_one() == {"_id": 1, "x": 2, "mine": "here"}

@@ -53,7 +53,7 @@ def reply(client: APIClient, halt: str, answer: str) -> Any:
 
 
 def test_where_nothing_is_halted_the_list_is_empty(kept: Database[Any], reader: APIClient) -> None:
-    assert reader.get(f"{ROOT}/halts").json() == {"results": []}
+    assert reader.get(f"{ROOT}/halts").json() == {"count": 0, "next": None, "previous": None, "results": []}
     assert command() == (0, "Nothing is halted.\n")
     assert command("--json") == (0, "[]\n")
 

@@ -81,10 +81,14 @@ def test_a_wrong_filter_is_named(reader: APIClient, query: dict[str, str], line:
     assert (answer.status_code, answer.json()["detail"]) == (400, line)
 
 
-def test_one_has_its_document_and_the_one_that_holds_its_value(reader: APIClient) -> None:
+def test_one_has_its_document_and_the_one_that_holds_its_value(
+    operator: APIClient, reader: APIClient
+) -> None:
     held = {"other_id": '"guest 7"', "other_document": '{"_id": "guest 7"}', "attempts": 3}
     row = rows.rejected(**held)
-    body = reader.get(f"{ADDRESS}/{row.pk}").json()
+    hidden = reader.get(f"{ADDRESS}/{row.pk}").json()
+    assert (hidden["bodiesHidden"], hidden["document"], hidden["otherDocument"]) == (True, None, None)
+    body = operator.get(f"{ADDRESS}/{row.pk}").json()
     assert (body["heldBy"], body["otherDocument"], body["attempts"]) == ("guest 7", {"_id": "guest 7"}, 3)
     assert body["document"]["number"] == {"$numberInt": "7"}
     assert body["retriedAt"] is None

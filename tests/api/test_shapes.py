@@ -146,10 +146,11 @@ def test_the_schema_describes_every_address_without_a_warning(anybody: APIClient
     assert described == {
         "health", "metrics", "conflicts", "conflicts/{id}", "conflicts/{id}/restore", "conflicts/{id}/resolve", "toggle", "pause",
         "initial", "exclusions", "resume-token", "rejected", "rejected/{id}", "rejected/{id}/retry",
-        "rejected/{id}/discard", "rejected/retry", "rejected/discard", "rules/validation", "devices", "halts", "halts/answer", "doctor",
+        "rejected/{id}/discard", "rejected/retry", "rejected/discard", "rules/validation", "devices", "devices/{device}", "halts", "halts/answer", "doctor",
         "runs", "runs/{run_id}", "runs/{run_id}/pause", "runs/{run_id}/resume", "runs/{run_id}/cancel", "resync", "verify", "compared", "definitions",
         "selftest", "alerts", "alerts/{id}", "alerts/{id}/acknowledge", "alerts/{id}/silence", "alerts/rules", "alerts/rules/{code}",
-        "alerts/channels", "alerts/channels/{name}", "alerts/channels/{name}/test",
+        "alerts/channels", "alerts/channels/{name}", "alerts/channels/{name}/test", "audit", "metrics/minutes", "strategy",
+        "document",
     }  # fmt: skip
     assert {"/api/token/", "/api/health", "/monitoring/dashboard"} <= set(schema["paths"])
 

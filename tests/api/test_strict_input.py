@@ -73,7 +73,8 @@ def test_what_is_not_declared_is_400_and_changes_nothing(
     before = state()
     for body, kind in BODIES:
         answer = operator.generic(method.upper(), address, body.encode("latin-1"), content_type=kind)
-        assert answer.status_code == 400, (body[:50], kind, answer.content)
+        assert answer.status_code in (400, 415), (body[:50], kind, answer.content)
+        assert answer.status_code == 400 or kind == FORM, "415 is for what only takes JSON"
         line = answer.json()["detail"]
         assert line
         assert len(line) < 600
@@ -134,15 +135,21 @@ def test_a_misspelt_side_does_not_clear_both_tokens(operator: APIClient, known: 
     assert ResumeToken.objects.exists()
 
 
-LISTS = {
-    "conflicts": ("collection", "winner", "restored", "waiting", "since", "until", "page", "page_size"),
-    "rejected": ("collection", "direction", "code", "reason", "page", "page_size"),
-    "runs": ("kind", "state", "page", "page_size"),
+FILTERS = {
+    "conflicts": ("collection", "winner", "device", "restored", "waiting", "since", "until"),
+    "rejected": ("collection", "direction", "code", "reason"),
+    "runs": ("kind", "state"),
+    "alerts": ("state", "code"),
+    "metrics/minutes": ("direction", "since", "until"),
     "exclusions": (),
     "rules/validation": (),
     "devices": (),
     "resume-token": (),
+    "compared": (),
+    "alerts/rules": (),
+    "alerts/channels": (),
 }
+LISTS = {address: (*names, "page", "page_size", "ordering") for address, names in FILTERS.items()}
 
 
 @pytest.mark.parametrize("address", LISTS)

@@ -32,7 +32,7 @@ def test_a_rule_is_set_replaced_and_removed(operator: APIClient, operator_user: 
     assert (body["count"], body["results"][0]["schema"]) == (1, {"required": ["shop"]})
     assert operator.delete(ADDRESS, {"pattern": "order*"}, format="json").status_code == 204
     assert operator.delete(f"{ADDRESS}?pattern=order*").status_code == 404
-    assert operator.get(ADDRESS).json() == {"count": 0, "results": []}
+    assert operator.get(ADDRESS).json() == {"count": 0, "next": None, "previous": None, "results": []}
     entries = AuditEntry.objects.filter(user=operator_user).order_by("id")
     assert [entry.action for entry in entries] == ["set validation rule"] * 2 + ["remove validation rule"]
 

@@ -15,9 +15,11 @@ from tests.benchmarks.devices import fleet
 from tests.benchmarks.distance import distance
 from tests.benchmarks.drain import tell
 from tests.benchmarks.first_run import first_run
+from tests.benchmarks.heartbeats import heartbeats
 from tests.benchmarks.idle import idle
 from tests.benchmarks.latency import latencies
 from tests.benchmarks.options import GROUPS, Options, read_options
+from tests.benchmarks.pages import pages
 from tests.benchmarks.profile import profile
 from tests.benchmarks.publish import publish
 from tests.benchmarks.results import Results, machine
@@ -110,6 +112,10 @@ def _streams(group: str, servers: World, options: Options, results: Results) -> 
     results.streams += streams(servers, options.streams, options.stream_seconds)
 
 
+def _heartbeats(group: str, servers: World, options: Options, results: Results) -> None:
+    results.heartbeats += heartbeats(servers, options.beating, 2 * options.stream_seconds)
+
+
 def _first_run(group: str, servers: World, options: Options, results: Results) -> None:
     results.first_runs.append(first_run(servers, options.documents))
 
@@ -129,6 +135,11 @@ def _unique(group: str, servers: World, options: Options, results: Results) -> N
         results.moves.append(refused(servers, source, options.refused))
 
 
+def _pages(group: str, servers: World, options: Options, results: Results) -> None:
+    for source in options.sources:
+        results.looked += pages(servers, source, list(options.page_rates), options.rate_seconds)
+
+
 def _profile(group: str, servers: World, options: Options, results: Results) -> None:
     for source in options.sources:
         results.parts += profile(servers, source, options.changes)
@@ -142,8 +153,10 @@ MEASURES: dict[str, Measure] = {
     "distance": _distance,
     "devices": _devices,
     "streams": _streams,
+    "heartbeats": _heartbeats,
     "first-run": _first_run,
     "idle": _idle,
+    "pages": _pages,
     "profile": _profile,
     "steps": _steps,
     "unique": _unique,

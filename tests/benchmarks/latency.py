@@ -56,8 +56,13 @@ def worked_ms(log: str, collection: str) -> float:
     return percentile(sorted(float(taken) for taken in re.findall(pattern, log)), 50)
 
 
-def measure(source: Documents, target: Documents, rate: float, seconds: float) -> list[float]:
-    """Milliseconds from just before each insert to when the other side's stream shows it, sorted."""
+def measure(
+    source: Documents, target: Documents, rate: float, seconds: float, at_once: int = 1
+) -> list[float]:
+    """Milliseconds from just before each insert to when the other side's stream shows it, sorted.
+
+    `at_once`: documents of one insert, where a command for each would be too slow.
+    """
     source.insert_one({"_id": "warm up"})
     deadline = time.monotonic() + PATIENCE_SECONDS
     while target.find_one() is None:
@@ -67,7 +72,7 @@ def measure(source: Documents, target: Documents, rate: float, seconds: float) -
     sent: dict[int, float] = {}
     shown: dict[int, float] = {}
     with target.watch([{"$project": {"documentKey": 1}}], max_await_time_ms=MAX_AWAIT_MS) as stream:
-        writer = threading.Thread(target=_write, args=(source, rate, count, sent), daemon=True)
+        writer = threading.Thread(target=_write, args=(source, rate, count, at_once, sent), daemon=True)
         writer.start()
         deadline = time.monotonic() + seconds + PATIENCE_SECONDS
         while len(shown) < count:
@@ -79,14 +84,15 @@ def measure(source: Documents, target: Documents, rate: float, seconds: float) -
     return sorted((shown[number] - sent[number]) * 1000 for number in sent)
 
 
-def _write(documents: Documents, rate: float, count: int, sent: dict[int, float]) -> None:
+def _write(documents: Documents, rate: float, count: int, at_once: int, sent: dict[int, float]) -> None:
     """At an even pace. One that the server cannot follow is made up for, and shows."""
     text = "x" * (SMALL - 60)
     started = time.monotonic()
     try:
-        for number in range(count):
-            time.sleep(max(0.0, started + number / rate - time.monotonic()))
-            sent[number] = time.monotonic()
-            documents.insert_one({"_id": number, "v": 1, "text": text})
+        for first in range(0, count, at_once):
+            numbers = range(first, min(count, first + at_once))
+            time.sleep(max(0.0, started + first / rate - time.monotonic()))
+            sent.update(dict.fromkeys(numbers, time.monotonic()))
+            documents.insert_many([{"_id": number, "v": 1, "text": text} for number in numbers])
     except PyMongoError:
         pass  # the reader misses the rest, and says how much

@@ -21,9 +21,11 @@ GROUPS = {
     "distance": "drains and latency with 20 and 100 ms to Atlas",
     "devices": "1, 3 and 6 devices on one Atlas",
     "streams": "what the change streams of many devices cost Atlas, and the arithmetic for 10, 100 and 1,000",
+    "heartbeats": "what the heartbeats of 1, 20 and 60 idle devices cost Atlas beside their streams, and what they would if each look raised them",
     "first-run": "the first run of a device, and sync_verify",
     "idle": "CPU and memory of every process while nobody writes, in both profiles",
     "unique": "documents that exchange values of a unique index, or want one that is taken, and how long others wait",
+    "pages": "latency without and with an open live page and 100 requests a second on the API",
     "profile": "what the listener and the workers spend their time on (py-spy; needs the right to look at processes)",
     "steps": "what each step of a transfer costs servers and engine",
 }
@@ -46,10 +48,12 @@ class Options:
     devices: tuple[int, ...]
     streams: tuple[int, ...]
     stream_seconds: float
+    beating: tuple[int, ...]  # devices
     round_trips: tuple[int, ...]  # beside none
     moved: tuple[int, ...]  # documents that exchange unique values
     refused: int  # whose unique value is taken
     profiles: tuple[str, ...]
+    page_rates: tuple[float, ...]
     publish: bool
 
 
@@ -97,10 +101,12 @@ def read_options(arguments: Sequence[str]) -> Options:
         workers=(1, 2) if quick else (1, 2, 4),
         devices=(1, 3) if quick else (1, 3, 6),
         streams=(20,) if quick else (20, 100),
+        beating=(1, 20) if quick else (1, 20, 60),
         stream_seconds=5.0 if quick else 10.0,
         round_trips=(100,) if quick else (20, 100),
         moved=(1_000,) if quick else (2_000, 5_000, 10_000),
         refused=1_000 if quick else 4_000,
         profiles=tuple(given.profiles.split(",")),
+        page_rates=(200.0,) if quick else (500.0, 5_000.0),
         publish=given.publish,
     )

@@ -50,6 +50,7 @@ def together(measured: Sequence[Results]) -> Results:
         results.parts += one.parts
         results.moves += one.moves
         results.streams += one.streams
+        results.looked += one.looked
     return results
 
 

@@ -13,8 +13,10 @@ from typing import Any
 from tests.benchmarks.devices import Fleet
 from tests.benchmarks.drain import Drain
 from tests.benchmarks.first_run import FirstRun
+from tests.benchmarks.heartbeats import Heartbeats
 from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency
+from tests.benchmarks.pages import Looked
 from tests.benchmarks.profile import Part
 from tests.benchmarks.steps import Step
 from tests.benchmarks.streams import Streams
@@ -34,6 +36,8 @@ class Results:
     parts: list[Part] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     streams: list[Streams] = field(default_factory=list)
+    heartbeats: list[Heartbeats] = field(default_factory=list)
+    looked: list[Looked] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +58,8 @@ class Results:
             [Part(**one) for one in found.get("parts", ())],
             [Move(**one) for one in found.get("moves", ())],
             [Streams(**one) for one in found.get("streams", ())],
+            [Heartbeats(**one) for one in found.get("heartbeats", ())],
+            [Looked(**one) for one in found.get("looked", ())],
         )
 
 

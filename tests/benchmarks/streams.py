@@ -14,6 +14,7 @@ from pymongo.database import Database
 
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
+from syncapp.listener.beats import spacing_s
 from syncapp.listener.intervals import USUAL
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.connect import connect
@@ -42,9 +43,10 @@ class Streams:
 
     def cores(self, devices: int, writes: float, *, together: bool = False) -> float:
         """Of Atlas, for so many devices and writes a second of all of them together, each of which is pushed alone: the
-        document and its batch marker are two events for every stream. Events come one by one, which is the most that they
-        can cost; or `together`, as in a backlog, which is the least."""
-        beats = devices / USUAL.heartbeat
+        document and its batch marker are two events for every stream. Events come one by one, and each device has something to
+        beat for, which is the most that they can cost; or `together`, as in a backlog, and devices are idle, which is the least."""
+        busy_s, idle_s = spacing_s(devices, USUAL)
+        beats = devices / (idle_s if together else max(USUAL.heartbeat, busy_s))
         event, beat = (self.backlog, self.backlog) if together else (self.alone, self.foreign)
         per_stream = self.idle + 2 * writes * event + beats * beat
         return devices * per_stream / 1e6
@@ -120,26 +122,28 @@ def _spent(world: World, count: int, seconds: float) -> _Spent:
     options = "&maxPoolSize=1000"
     database = connect(world.atlas.uri(name) + options, "streams")
     database["orders"].insert_one({"_id": "first"})
-    with _reading(database, count) as readers:
-        quiet = _cpu(world, lambda: time.sleep(seconds))
-        alone = _cpu(world, lambda: _steadily(seconds, lambda n: database["orders"].insert_one({"_id": n})))
+    with reading(database, count) as readers:
+        quiet = atlas_cpu(world, lambda: time.sleep(seconds))
+        alone = atlas_cpu(
+            world, lambda: _steadily(seconds, lambda n: database["orders"].insert_one({"_id": n}))
+        )
         beat = {"counter": 1, "nonce": "n", "shown": {"lag": 1, "queue": 0, "name": "another device"}}
         write = lambda n: database[DEVICES].replace_one({"_id": "other"}, {**beat, "counter": n}, upsert=True)  # noqa: E731
-        foreign = _cpu(world, lambda: _steadily(seconds, write))
+        foreign = atlas_cpu(world, lambda: _steadily(seconds, write))
         before = min(readers.seen, default=0)
 
         def backlog() -> None:
             insert(database["bills"], BACKLOG)
             readers.wait_for(before + BACKLOG)
 
-        many = _cpu(world, backlog)
+        many = atlas_cpu(world, backlog)
     database.client.close()
     world.drop(name)
     return _Spent(quiet, alone, many, foreign)
 
 
 @contextmanager
-def _reading(database: Database[Any], count: int) -> Iterator[_Readers]:
+def reading(database: Database[Any], count: int) -> Iterator[_Readers]:
     readers = _Readers(database, count)
     try:
         time.sleep(1.0)
@@ -148,7 +152,7 @@ def _reading(database: Database[Any], count: int) -> Iterator[_Readers]:
         readers.close()
 
 
-def _cpu(world: World, act: Callable[[], object]) -> float:
+def atlas_cpu(world: World, act: Callable[[], object]) -> float:
     """Seconds of CPU that Atlas spends meanwhile, and until what it still has to send is sent."""
     assert world.atlas.process is not None
     before = cpu_seconds(world.atlas.process.pid)

@@ -54,7 +54,8 @@ def times(value: float | None) -> str:
 def all_tables(results: Results) -> list[Table]:
     makers: list[Callable[[Results], Table]] = [
         drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
-        stream_table, growth_table, first_run_table, idle_table, memory_table, unique_table, part_table, step_table,
+        stream_table, heartbeat_table, growth_table, first_run_table, idle_table, memory_table, unique_table, page_table,
+        part_table, step_table,
     ]  # fmt: skip
     return [table for table in (make(results) for make in makers) if table.rows]
 
@@ -150,6 +151,33 @@ def latency_table(results: Results) -> Table:
     return Table("Latency", head, rows)
 
 
+def page_table(results: Results) -> Table:
+    """Without and with somebody who looks."""
+    points = ("p50", "p95", "p99", "requests", "request_p95", "web", "failed")
+    found = {
+        point: medians(
+            ((one.source, one.rate, one.looked_at), float(getattr(one, point))) for one in results.looked
+        )
+        for point in points
+    }
+    rows = []
+    for source, rate in dict.fromkeys((one.source, one.rate) for one in results.looked):
+        without, with_ = (source, rate, False), (source, rate, True)
+        rows.append((
+            f"{ARROWS[source]}, {rate:,.0f} writes/s",
+            *(" / ".join(number(found[point].get(key), 1) for point in points[:3]) for key in (without, with_)),
+            times(ratio(found["p50"].get(with_), found["p50"].get(without))),
+            times(ratio(found["p99"].get(with_), found["p99"].get(without))),
+            number(found["requests"].get(with_)),
+            number(found["request_p95"].get(with_)),
+            f"{number(found['web'].get(with_))} %",
+            number(found["failed"].get(with_)),
+        ))  # fmt: skip
+    head = ("milliseconds", "alone: p50 / p95 / p99", "looked at: p50 / p95 / p99", "p50", "p99", "requests/s",
+            "their p95", "web process, of one core", "failed")  # fmt: skip
+    return Table("Latency while 100 requests a second and an open live page are answered", head, rows)
+
+
 def worker_table(results: Results) -> Table:
     grown = [one for one in results.drains if one.contender == PRODUCT and one.workers]
     rates = medians(((one.workload, one.source, one.workers), one.per_second) for one in grown)
@@ -214,6 +242,25 @@ def stream_table(results: Results) -> Table:
         "streams", "one stream, a second", "an event alone", "an event of a backlog", "another device's heartbeat",
     )  # fmt: skip
     return Table("Streams on Atlas, µs of its CPU (events: for each stream)", head, rows)
+
+
+def heartbeat_table(results: Results) -> Table:
+    rows = []
+    for count in sorted({one.devices for one in results.heartbeats}):
+        several = [one for one in results.heartbeats if one.devices == count]
+        share = 1 / several[0].seconds
+        cells = (
+            median(one.quiet for one in several),
+            median(one.each_look for one in several),
+            median(one.each_look_beats * share for one in several),
+            median(one.now for one in several),
+            median(one.now_beats * share for one in several),
+        )
+        rows.append((number(count), *(number(cell, 2) for cell in cells)))
+    head = (
+        "idle devices", "their streams", "+ a beat at each look", "beats a second", "+ beats as they are", "beats a second",
+    )  # fmt: skip
+    return Table("Heartbeats of idle devices, % of one core of Atlas", head, rows)
 
 
 def growth_table(results: Results) -> Table:

@@ -29,6 +29,8 @@ FLAGS = [
     "--disable-sync",
 ]
 
+POLICY = "Content Security Policy"  # in what the browser says of what it has refused
+
 ROWS = """
 from datetime import timedelta
 from django.contrib.auth.models import Permission, User
@@ -130,6 +132,7 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if POLICY in said.text else None)
     page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.on("request", lambda r: None if r.url.startswith(("data:", site.address)) else wrong.append(r.url))
     yield page

@@ -21,7 +21,7 @@ from syncapp.store import first_run as first_run_record
 from syncapp.store.first_run import Counts, Report, State
 from syncapp.store.halts import Kind, raise_halt, samples_of
 from syncapp.store.names import HALTS, INSTANCE, METADATA, RUNS
-from tests.browser.conftest import Site, serve
+from tests.browser.conftest import POLICY, Site, serve
 from tests.support.rows import DEVICE
 
 LONG = "an unusually_long_name_without_any_place_to_break_it " * 4
@@ -45,7 +45,7 @@ rows.run("done", documents=10, different=1, samples=[
 """
 PLACES = [
     "", "syncapp/instance/halts/", "syncapp/conflict/", "syncapp/rejectedchange/", "syncapp/syncswitches/",
-    "syncapp/excludedcollection/", "syncapp/validationrule/", "syncapp/validationrule/add/", "syncapp/comparisonrun/",
+    "syncapp/collectionrule/", "syncapp/collectionrule/add/", "syncapp/excludedcollection/", "syncapp/validationrule/", "syncapp/validationrule/add/", "syncapp/comparisonrun/",
     "syncapp/instance/", "syncapp/resumetoken/", "syncapp/metricminute/", "syncapp/auditentry/",
 ]  # fmt: skip
 COVERED = """() => {
@@ -68,6 +68,7 @@ class Operator:
 
     def __post_init__(self) -> None:
         self.page.on("pageerror", lambda error: self.wrong.append(f"{self.page.url}: {error.stack}"))
+        self.page.on("console", lambda said: self.wrong.append(said.text) if POLICY in said.text else None)
         self.page.on(
             "response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None
         )
@@ -227,6 +228,22 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     operator.button("Exclude")
     expect(page.locator("#result_list")).to_contain_text("temp_*")
     assert operator.clicks <= (3 if phone else 2), "an exclusion"
+
+    operator.start()
+    operator.menu("Collection rules")
+    operator.click(page.locator("a[href$='/collectionrule/add/']").first)
+    page.get_by_label("Pattern").fill("orders")
+    page.get_by_label("Filter").fill('{"state": {"$gtt": 1}}')
+    operator.button("Preview")
+    expect(page.locator(".isthmus-errors")).to_contain_text("unknown operator: $gtt")
+    page.get_by_label("Filter").fill('{"state": "closed"}')
+    page.get_by_label("Numbers").fill("stock = sum")
+    operator.button("Preview")
+    expect(page.locator("#rule-preview")).to_contain_text("1 in conflict")
+    operator.button("Save")
+    expect(page.locator("#result_list")).to_contain_text("numbers: stock sum")
+    expect(page.locator(".isthmus-beside")).to_contain_text("Excluded: not pulled from Atlas")
+    assert operator.clicks <= (6 if phone else 5), "a rule, twice previewed"
 
     operator.start()
     operator.link("First run: see the results")

@@ -17,6 +17,7 @@ from syncapp.listener.status import ListenerFigures, Publisher
 from syncapp.listener.stream_reader import StreamStatus
 from syncapp.models import Instance
 from syncapp.mongo.connect import CODEC
+from syncapp.store.devices import DeviceReport
 from syncapp.store.halts import Kind, raise_halt
 from syncapp.store.names import HALTS
 
@@ -66,7 +67,7 @@ def test_halts_are_read_at_rest_only_if_there_are_some(
 ) -> None:
     local = local_db.client.get_database(local_db.name, codec_options=CODEC)
     databases = {Side.LOCAL: local, Side.ATLAS: atlas_db}
-    guards = Safeguards(get_settings(), databases, "device", dict, USUAL)
+    guards = Safeguards(get_settings(), databases, "device", DeviceReport, USUAL)
     for _ in range(2):
         guards.look_at_halts(busy=False)
     raise_halt(local, Kind.MASS_DELETE, "1 delete", side=Side.LOCAL, collection="a")

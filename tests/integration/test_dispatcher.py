@@ -22,6 +22,7 @@ from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
+from syncapp.store.devices import DeviceReport
 from tests.support.dirty import bring, key
 
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
@@ -38,8 +39,8 @@ class Listener:
         self.client = reports.connect(url)
         self.dirty = DirtyKeys()
         self.sent: list[Batch] = []
-        guards = Safeguards(settings, {Side.LOCAL: local, Side.ATLAS: atlas}, "device", dict, USUAL)
-        reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
+        guards = Safeguards(settings, {Side.LOCAL: local, Side.ATLAS: atlas}, "device", DeviceReport, USUAL)
+        reader = self.client.reader(f"test:{local.name}:reports")
         self.dispatcher = Dispatcher(
             settings,
             self.dirty,
@@ -60,14 +61,14 @@ class Listener:
 
     def report(self, batch: Batch, outcome: Outcome, rules: int = 0, worker: str = "") -> None:
         report = replace(Report.of(batch, [outcome], 1.0, rules), worker=worker)
-        reports.send(self.client, batch.reply_to, report)
+        self.client.send(batch.reply_to, report)
         self.dispatcher.take_reports()
 
     def is_given_up(self, batch: Batch, seconds: float) -> bool:
         """Is it after so long without a sign of life?"""
         self.dirty._map.tasks.alive(batch.task_id, time.monotonic() - seconds)
         self.dispatcher.give_up_overdue()
-        return not reports.begin(self.client, batch.reply_to, batch.task_id, "a worker")
+        return not self.client.begin(batch.reply_to, batch.task_id, "a worker")
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_what_must_come_together_is_handed_out_as_one_with_whom_it_waits_for(lis
     seen = Seen(dict.fromkeys(BOTH, bytes(16)), read_at, 1)
     outcomes = [Outcome(item.key, Ending.GATHER, seen=seen) for item in batch.items[:2]]
     outcomes += [Outcome(batch.items[2].key, Ending.DONE), Outcome(other, Ending.GATHER, seen=seen)]
-    reports.send(listener.client, batch.reply_to, Report.of(batch, outcomes, 1.0))
+    listener.client.send(batch.reply_to, Report.of(batch, outcomes, 1.0))
     listener.dispatcher.take_reports()
     assert listener.hand_out() is None, "they wait for the streams"
     for side in BOTH:

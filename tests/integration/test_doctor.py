@@ -111,7 +111,7 @@ def test_dead_servers_cost_a_line_each_and_the_others_are_looked_at(make_device:
     assert time.monotonic() - started < 60  # 5 s for each that is dead, however many checks need it
     assert code == 2
     assert "Atlas cannot be reached" in of(findings, "connections", "failed")
-    assert "broker cannot be reached" in of(findings, "broker", "failed")
+    assert "broker (Redis) cannot be reached" in of(findings, "broker", "failed")
     assert "The local MongoDB allows us to read" in of(findings, "privileges", "ok")
     assert sum(finding["level"] == "failed" for finding in findings) == 2
     assert "verysecret" not in json.dumps(findings)
@@ -279,7 +279,7 @@ def test_a_login_of_the_broker_that_may_not_ask_for_its_memory(
             assert code == 0, findings
             assert "answers" in of(findings, "broker", "ok")
             code, _, findings = doctor(device, CELERY_BROKER_URL=f"redis://till:wrong@{host}")
-            assert "The broker refuses the login" in of(findings, "broker", "failed")
+            assert "The broker (Redis) refuses the login" in of(findings, "broker", "failed")
         finally:
             client.acl_deluser("till")
 

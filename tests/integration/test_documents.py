@@ -217,6 +217,59 @@ def stopped(device: Device, stop: bool) -> Iterator[None]:
         device.wait_for_line(name, " ready." if name == "worker" else "Instance ID", 60)
 
 
+# The lines of the older program's guide, with this product's address and folder; and what each must answer
+AUTHORISED = '-H "Authorization: Token $TOKEN"'
+API = "http://localhost:5000/api/sync/bidirectional"
+OLD_LINES = {
+    f"curl -s {API}/health | jq '.health' | grep -q 'healthy' && echo fine || echo not": r"^(fine|not)$",
+    f"HEALTH=$(curl -s {API}/health); STATUS=$(echo $HEALTH | jq -r '.health'); echo $STATUS": r"^(healthy|degraded)$",
+    f"curl -s {AUTHORISED} {API}/metrics | jq '.atlasToLocal.avgProcessTime'": r"^[\d.]+$",
+    f"curl -s {AUTHORISED} {API}/metrics | jq '.atlasToLocal.failed'": r"^\d+$",
+    f"curl -s {AUTHORISED} {API}/conflicts | jq '.totalConflicts'": r"^\d+$",
+    'grep "Atlas change applied successfully" .sync/logs/app.log | tail -n 1': r"Change applied successfully",
+    'grep "Sync operation" .sync/logs/app.log | tail -n 1': r"event_name=pushed",
+    'grep "Instance ID" .sync/logs/app.log | tail -n 1': r"instance_id=[0-9a-f-]{36}",
+    'grep -c "Conflict detected" .sync/logs/app.log': r"^\d+$",
+    'grep -c "Retry attempt" .sync/logs/app.log': r"^\d+$",
+    'grep -c "Sync loop detected" .sync/logs/app.log': r"^0$",
+    "python manage.py sync_health; echo status $?": r"^SYNC (OK|WARNING) - .* \| lag=[\s\S]*^status [01]$",
+}
+
+
+def test_the_lines_of_the_older_guide_answer(shared: Reader) -> None:
+    device = shared.device
+    device.local["orders"].insert_one({"_id": "up"})
+    device.atlas["orders"].insert_one({"_id": "down"})
+    device.wait_until_equal(30)
+    healthy = "python manage.py sync_health"
+    eventually(
+        lambda: "SYNC OK" in shared.types(healthy), "what pages before had rejected is old", 60, every=1
+    )
+    for line, answer in OLD_LINES.items():
+        written = shared.types(line)
+        assert re.search(answer, written, re.M), f"{line}\n{written}"
+
+
+def test_the_lines_of_a_change_are_found_by_one_id(shared: Reader) -> None:
+    """From its event in the listener to the write in a worker, and to the report."""
+    device = shared.device
+    device.local["orders"].insert_one({"_id": "one"})
+    device.wait_until_equal(30)
+    app_log = device.home / "logs" / "app.log"
+    written = [line for line in app_log.read_text().splitlines() if "Sync operation" in line]
+    task = re.search(r"task=([0-9a-f]{32})", written[-1])
+    assert task
+    eventually(
+        lambda: "Batch reported" in shared.shell.run(f"grep -a {task[1]} {app_log}"), "it is reported", 10
+    )
+    lines = shared.shell.run(f"grep -a {task[1]} {app_log}").splitlines()
+    names = [found[1] for line in lines if (found := re.search(r"event_name=(\w+)", line))]
+    assert sorted(names) == ["batch_reported", "batch_sent", "pushed"]
+
+
+# Page by page
+
+
 @pytest.mark.parametrize("page", sorted({block.page for block in RUN}))
 def test_what_a_page_tells_one_to_type_works(page: str, request: pytest.FixtureRequest) -> None:
     reader: Reader = request.getfixturevalue(

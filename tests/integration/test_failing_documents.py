@@ -33,6 +33,7 @@ from syncapp.mongo.errors import ConnectionDown, Misconfigured, TransientError
 from syncapp.rules.rules import Rules
 from syncapp.rules.switches import get_switches
 from syncapp.services.switches import change_switches
+from syncapp.store.devices import DeviceReport
 from syncapp.store.instance import instance_id
 from syncapp.store.prepare import prepare
 from tests.support.dirty import bring, key
@@ -55,8 +56,8 @@ class Line:
         self.dirty = DirtyKeys()
         self.sent: list[Batch] = []
         self.client = reports.connect(settings.celery_broker_url)
-        guards = Safeguards(settings, self.databases, device, dict, USUAL)
-        reader = reports.ReportReader(self.client, f"test:{local.name}:reports")
+        guards = Safeguards(settings, self.databases, device, DeviceReport, USUAL)
+        reader = self.client.reader(f"test:{local.name}:reports")
         self.dispatcher = Dispatcher(
             settings,
             self.dirty,
@@ -136,7 +137,7 @@ def line(
     one.client.close()
     for database in one.worker._processor.databases.values():
         database.client.close()
-    reporter.get_reporter()._redis.close()
+    reporter.get_reporter().close()
     worker.get_worker.cache_clear()
     reporter.get_reporter.cache_clear()
 

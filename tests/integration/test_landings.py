@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from syncapp.compare import treatments
 from syncapp.core.content import content_hash, document_key, key_hash
-from syncapp.core.projection import WHOLE
+from syncapp.core.policy import Policy
 from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
 from syncapp.mongo.transaction import transaction
 from syncapp.store import landings
@@ -158,7 +158,7 @@ def test_a_treatment_unlearns_what_was_noted(
     push(local_db, keys)
     record_landed(local_db, "b1", keys, SEEN_AT, whole=True)
     atlas_db["shop"].insert_many([{"_id": number, "changed": True} for number in range(MANY)])
-    treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, UnknownTime.ATLAS, "shop", keys, WHOLE)
+    treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, UnknownTime.ATLAS, "shop", keys, Policy())
     for state in read_states(local_db, keys).values():
         assert state == SyncState(UNKNOWN, UNKNOWN, None, 2, UnknownTime.ATLAS)
 

@@ -23,6 +23,7 @@ from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
 from syncapp.safety.loop_guard import LIMIT
+from syncapp.store.devices import DeviceReport
 
 KEY = document_key("orders", bson.encode({"_id": 1}))
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
@@ -32,16 +33,16 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
     local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], redis_server: Redis
 ) -> None:
     settings = load({"CELERY_BROKER_URL": redis_server.url})
-    guards = Safeguards(settings, {Side.LOCAL: local_db, Side.ATLAS: atlas_db}, "device", dict, USUAL)
+    guards = Safeguards(settings, {Side.LOCAL: local_db, Side.ATLAS: atlas_db}, "device", DeviceReport, USUAL)
     client = reports.connect(redis_server.url)
     dirty, metrics = DirtyKeys(), MetricsBuffer()
     intake = Intake(dirty, guards, metrics, 100, pytest.fail)
 
     def work(batch: Batch) -> None:
         outcomes = [Outcome(item.key, Ending.DONE, transfer=Side.LOCAL) for item in batch.items]
-        reports.send(client, batch.reply_to, Report.of(batch, outcomes, 1.0))
+        client.send(batch.reply_to, Report.of(batch, outcomes, 1.0))
 
-    stream = reports.ReportReader(client, f"test:{local_db.name}:reports")
+    stream = client.reader(f"test:{local_db.name}:reports")
     dispatcher = Dispatcher(settings, dirty, metrics, work, stream, guards, USUAL)
     with capture_logs() as lines:
         for position in range(LIMIT + 3):
@@ -52,5 +53,4 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
     assert [line["event"] for line in lines if line["log_level"] == "error"] == ["Sync loop detected"]
     assert guards.loops == 1
     assert guards.loop_at > 0
-    client.delete(stream.stream)
     client.close()

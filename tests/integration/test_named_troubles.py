@@ -177,7 +177,7 @@ def test_what_stops_later_is_named_too(troubled: Troubled, redis_server: Redis) 
     device.wait_until_ready()
     broker = "The broker (Redis) is unreachable since "
     troubled.broker.cut()
-    troubled.is_named("broker dead", broker, "The broker cannot be reached", troubled.broker.heal)
+    troubled.is_named("broker dead", broker, "The broker (Redis) cannot be reached", troubled.broker.heal)
     troubled.moves()
 
     with redis.Redis.from_url(redis_server.url) as client:
@@ -191,7 +191,7 @@ def test_what_stops_later_is_named_too(troubled: Troubled, redis_server: Redis) 
 
             try:
                 reconnect("secret")
-                doctor = "The broker refuses the login"
+                doctor = "The broker (Redis) refuses the login"
                 troubled.is_named("wrong Redis password", broker, doctor, lambda: reconnect(""))
             finally:
                 known.config_set("requirepass", "")

@@ -11,7 +11,8 @@ import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from pymongo.database import Database
 
-from syncapp.compare.ranges import read_range
+from syncapp.compare import ranges as ranges_module
+from syncapp.compare.ranges import Page, read_range
 from syncapp.core.projection import WHOLE
 from tests.support.raw import EXACT, raw
 
@@ -64,6 +65,23 @@ def test_a_range_ends_sooner_where_atlas_holds_more(local_db: Database[Any], atl
         if (start := found.next) is None:
             break
     assert sizes == [(1, 100), *[(0, 100)] * 9, (1, 1)]
+
+
+def test_a_range_ends_sooner_where_documents_are_inserted_meanwhile(
+    local_db: Database[Any], atlas_db: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_db["shop"].insert_many([{"_id": float(number)} for number in (0, 100, 200)])
+    atlas_db["shop"].insert_many([{"_id": float(number)} for number in range(10)])
+    reads = ranges_module._read_page
+
+    def read(database: Database[Any], name: str, start: Any, end: Any, *rest: Any, **options: Any) -> Page:
+        if database is local_db and end is not None and not local_db["shop"].count_documents({"new": True}):
+            local_db["shop"].insert_many([{"_id": number / 10, "new": True} for number in range(1, 7)])
+        return reads(database, name, start, end, *rest, **options)
+
+    monkeypatch.setattr(ranges_module, "_read_page", read)
+    here, there, _ = ranges(local_db, atlas_db, page=4)
+    assert (here, there) == (stored(local_db), stored(atlas_db))
 
 
 def test_documents_of_16_mb_come_one_at_a_time(local_db: Database[Any], atlas_db: Database[Any]) -> None:

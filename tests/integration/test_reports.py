@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from syncapp.apply import reports
-from syncapp.apply.messages import Report
+from syncapp.apply.messages import Report, encode_report
 from syncapp.apply.reports import ReportReader
+from syncapp.apply.reports.by_redis import RedisReader, RedisReports
 from syncapp.core.values import Side
 from syncapp.embedded.redis import Redis
 
@@ -27,10 +27,10 @@ def read(reader: ReportReader) -> list[str]:
 
 def test_reports_that_were_read_are_not_read_again_when_the_broker_is_back(client: redis.Redis) -> None:
     stream = uuid.uuid4().hex
-    reader = ReportReader(client, stream)
-    reports.send(client, stream, Report("a", Side.LOCAL))
+    sender, reader = RedisReports(client), RedisReader(client, stream)
+    sender.send(stream, Report("a", Side.LOCAL))
     assert read(reader) == ["a"]
-    reports.send(client, stream, Report("b", Side.LOCAL))
+    sender.send(stream, Report("b", Side.LOCAL))
     reader.come_back()
     assert read(reader) == ["b"], "counted twice, figures would not add up"
     reader.come_back()
@@ -41,10 +41,10 @@ def test_a_broker_that_comes_back_empty_and_with_an_earlier_clock_is_read_from_i
     client: redis.Redis,
 ) -> None:
     stream = uuid.uuid4().hex
-    reader = ReportReader(client, stream)
-    reports.send(client, stream, Report("a", Side.LOCAL))
+    sender, reader = RedisReports(client), RedisReader(client, stream)
+    sender.send(stream, Report("a", Side.LOCAL))
     assert read(reader) == ["a"]
     client.delete(stream)
-    client.xadd(stream, {"report": reports.encode_report(Report("b", Side.LOCAL))}, id="5-1")
+    client.xadd(stream, {"report": encode_report(Report("b", Side.LOCAL))}, id="5-1")
     reader.come_back()
     assert read(reader) == ["b"]

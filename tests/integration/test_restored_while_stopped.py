@@ -10,7 +10,7 @@ from syncapp.backup.backup import back_up
 from syncapp.backup.restore import open_dump, restore
 from syncapp.core.values import Side
 from syncapp.store.halts import Answer, Kind, answer_halt, load_halts
-from syncapp.store.heartbeat import read_kept
+from syncapp.store.heartbeat import Beat, read_kept
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
@@ -27,8 +27,8 @@ def answer(device: Device, kind: Kind, what: Answer) -> None:
     eventually(lambda: not load_halts(device.local), "the answer is carried out", timeout=60)
 
 
-def wait_for_beat(device: Device) -> None:
-    before = read_kept(device.local).last
+def wait_for_beat(device: Device, before: Beat | None) -> None:
+    """What was transferred is followed by one."""
     eventually(lambda: read_kept(device.local).last not in (before, None), "a heartbeat", timeout=20)
 
 
@@ -42,7 +42,8 @@ def test_a_restore_that_drops_asks_once_and_takes_what_atlas_holds(
         device.local[name].insert_many([{"_id": n, "v": 1} for n in range(600)])
     device.start()
     device.wait_until_settled()
-    wait_for_beat(device)
+    wait_for_beat(device, None)
+    before = read_kept(device.local).last
     back_up({Side.LOCAL: device.local}, tmp_path / "backup")
     # What happens after the backup: changes, and deletes that an operator has said to be meant
     device.local["bills"].update_many({"_id": {"$lt": 50}}, {"$set": {"v": 2}})
@@ -50,7 +51,7 @@ def test_a_restore_that_drops_asks_once_and_takes_what_atlas_holds(
     device.local["guests"].delete_many({"_id": {"$gte": 100}})
     answer(device, Kind.MASS_DELETE, Answer.GO_ON)
     device.wait_until_settled()
-    wait_for_beat(device)
+    wait_for_beat(device, before)
     newest = contents(device.atlas)
     device.stop()
 

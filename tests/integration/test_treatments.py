@@ -12,7 +12,7 @@ from pymongo.database import Database
 from syncapp.compare import treatments
 from syncapp.compare.differences import Compared
 from syncapp.core.content import content_hash, document_key
-from syncapp.core.projection import WHOLE
+from syncapp.core.policy import Policy
 from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
 from syncapp.mongo.errors import TransientError
 from syncapp.mongo.transaction import transaction
@@ -25,7 +25,8 @@ KEY = document_key("shop", bson.encode({"_id": 1}))
 
 
 def compared(local: bytes, atlas: bytes, *pair: bytes, counter: int = 3) -> Compared:
-    return Compared(KEY, local, atlas, SyncState(*pair, counter=counter) if pair else SyncState())
+    state = SyncState(*pair, counter=counter) if pair else SyncState()
+    return Compared(KEY, local, atlas, state, state)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def differing(local_db: Database[Any], atlas_db: Database[Any]) -> list[Document
 def test_a_pair_is_replaced_its_counter_raised_and_an_open_push_stays(
     local_db: Database[Any], atlas_db: Database[Any], differing: list[DocumentKey]
 ) -> None:
-    treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, UnknownTime.ATLAS, "shop", differing, WHOLE)
+    treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, UnknownTime.ATLAS, "shop", differing, Policy())
     for number, state in enumerate(read_states(local_db, differing).values()):
         intent = Intent("batch", A, 0) if number == 2 else None
         assert state == SyncState(UNKNOWN, UNKNOWN, intent, 6, UnknownTime.ATLAS)
@@ -100,7 +101,7 @@ def test_a_decision_in_between_is_noticed_and_the_key_looked_at_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Meddling(monkeypatch, local_db, 3)
-    treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, None, "shop", differing, WHOLE)
+    treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, None, "shop", differing, Policy())
     assert {state.local for state in read_states(local_db, differing).values()} == {UNKNOWN}
 
 
@@ -112,4 +113,4 @@ def test_a_key_that_never_stands_still_stops_the_slice(
 ) -> None:
     Meddling(monkeypatch, local_db, 1_000)
     with pytest.raises(TransientError):
-        treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, None, "shop", differing, WHOLE)
+        treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, None, "shop", differing, Policy())

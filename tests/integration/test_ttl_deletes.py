@@ -18,6 +18,7 @@ from syncapp.listener.intervals import USUAL
 from syncapp.listener.safeguards import Safeguards
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.connect import connect
+from syncapp.store.devices import DeviceReport
 from syncapp.store.halts import Kind, load_halts
 from syncapp.store.stream import pipeline
 from tests.support.eventually import eventually
@@ -46,7 +47,7 @@ class Watched:
 
     def __init__(self, local: Database[Any], atlas: Database[Any]) -> None:
         self._safeguards = Safeguards(
-            get_settings(), {Side.LOCAL: local, Side.ATLAS: atlas}, "device", dict, USUAL
+            get_settings(), {Side.LOCAL: local, Side.ATLAS: atlas}, "device", DeviceReport, USUAL
         )
         self._stream = ChangeStream.open(atlas, pipeline(Side.ATLAS, Exclusions()), 300, None)
         self._events = EventReader(Side.ATLAS, "device", int, lambda ids: set())

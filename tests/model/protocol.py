@@ -34,6 +34,14 @@ class Safety(StrEnum):
     EVENT_READ = "Atlas is read from no earlier than its last event of the key"
     NEVER_BACK = "Atlas is read from no earlier than what was agreed on was seen there"
     CERTAIN = "what no event of Atlas explains is read from the primary for certain"
+    DELETE_AGREED = "a delete that is not transferred is agreed on as it is met"
+    WHAT_IS_THERE = (
+        "of a document that changed here Atlas's true version counts, whether it matches the filter or not"
+    )
+    GOES_UP_FIRST = "a document that leaves by a change here is dropped here once Atlas has it"
+    LOOKED_AT_AGAIN = (
+        "what a superseded task brought is looked at again: nothing is stored about what is not here"
+    )
     STILL_THOSE = (
         "a verdict that was made outside of the transaction counts for the contents that it was made on"
     )
@@ -61,6 +69,15 @@ def reconcile(world: World, device: Device, task: Task) -> Steps:
             continue
         if now.intent and Safety.SETTLED_FIRST in without:
             settled = replace(now, intent=None)
+        if device.keeps_deletes and local is None and Safety.DELETE_AGREED not in without:
+            settled = replace(settled, local=None)
+        foreign = atlas is not None and not device.holds(atlas)
+        if foreign and local == atlas:
+            settled = replace(settled, local=local, atlas=atlas)
+        if foreign and (local == settled.local or Safety.WHAT_IS_THERE in without):
+            atlas = None  # as this device sees it
+        if device.wants is not None and now.intent is None and _is_nothing(local, atlas, settled):
+            return None  # nothing is stored about it
         read = Read({LOCAL: local, ATLAS: atlas}, {LOCAL: there.position, ATLAS: atlas_at})
         if verdict and not verdict.counts(read, settled, without):
             verdict = None
@@ -80,6 +97,10 @@ def reconcile(world: World, device: Device, task: Task) -> Steps:
         except WriteConflict:
             world.stats["write conflict"] += 1
             yield
+
+
+def _is_nothing(local: Content, atlas: Content, state: State) -> bool:
+    return local is atlas is state.local is state.atlas is None
 
 
 class Verdict(NamedTuple):
@@ -177,9 +198,11 @@ def _act(
         if conflict:
             world.lost(key, local, atlas)
         yield
-        return (yield from _push(world, device, task, read, batch))
-    there.write(("doc", key), atlas, Event(key, None, device.name, "pull"))
-    there.write(("state", key), state.next(atlas, atlas, read.at[ATLAS]))
+        landed = yield from _push(world, device, task, read, batch)
+        return landed and (device.holds(local) or Safety.GOES_UP_FIRST in without)
+    brought = atlas if device.holds(atlas) else None
+    there.write(("doc", key), brought, Event(key, None, device.name, ("pull", task.id)))
+    there.write(("state", key), state.next(brought, brought, read.at[ATLAS]))
     there.commit()
     if conflict:
         world.lost(key, atlas, local)
@@ -210,6 +233,7 @@ def _push(
     there.commit()
     position = world.atlas.position
     world.stats["push"] += 1
+    world.stats["pushed a delete that stays"] += content is None and device.keeps_deletes
     if world.fault():
         raise Crash
     yield

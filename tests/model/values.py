@@ -62,6 +62,7 @@ class Task:
     facts: dict[str, Fact]
     seen: Seen | None
     read_to: dict[str, int]
+    id: int = 0
 
 
 class Crash(Exception):

@@ -49,6 +49,7 @@ class Listener:
     position: dict[str, int]
     dirty: dict[int, Work] = field(default_factory=dict)
     busy: dict[int, tuple[int, Work]] = field(default_factory=dict)  # key → (task id, work)
+    trusted: set[int] = field(default_factory=set)  # tasks that it handed out, and did not give up
 
     def watermark(self, side: str, without: frozenset[Safety]) -> int:
         works = [*self.dirty.values(), *(work for _, work in self.busy.values())]
@@ -69,10 +70,16 @@ class Listener:
 @dataclass
 class Device:
     name: str
+    keeps_deletes: bool = False  # those that its applications make
+    wants: int | None = None  # its filter: even contents, or odd ones; None: all
     store: Store = field(default_factory=Store)
     saved: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))  # resume tokens
     listener: Listener = field(default_factory=lambda: Listener(dict.fromkeys(SIDES, 0)))
     tasks: dict[int, tuple[int, Steps]] = field(default_factory=dict)  # task id → key, what is left of it
+
+    def holds(self, content: Content) -> bool:
+        """May this content be here?"""
+        return content is None or self.wants is None or content % 2 == self.wants
 
     def state(self, key: int, reader: Store | Transaction | None = None) -> State:
         """As it is read: an open push of which a note says that it landed has."""
@@ -138,7 +145,13 @@ def read_event(world: World, device: Device, side: str) -> None:
     position = listener.position[side]
     event = log[position]
     listener.position[side] = position + 1
-    if event.batch == "pull" or (event.batch and device.store.get(("batch", event.batch))):
+    if isinstance(event.batch, tuple) and event.batch[0] == "pull":
+        if device.wants is None or event.batch[1] in listener.trusted:
+            return
+        if Safety.LOOKED_AT_AGAIN not in world.without:
+            listener.dirty.setdefault(event.key, Work()).note(side, position, None, world.without)
+        return
+    if event.batch and device.store.get(("batch", event.batch)):
         return  # an echo of a write that this database remembers as its own
     fact = Fact(position + 1, event.time, event.origin) if event.time is not None else None
     listener.dirty.setdefault(event.key, Work()).note(side, position, fact, world.without)
@@ -150,7 +163,8 @@ def hand_out(world: World, device: Device) -> None:
     work = listener.dirty.pop(key)
     task_id = world.new_id()
     listener.busy[key] = (task_id, work)
-    task = Task(key, dict(work.facts), work.seen, dict(listener.position))
+    listener.trusted.add(task_id)
+    task = Task(key, dict(work.facts), work.seen, dict(listener.position), task_id)
     device.tasks[task_id] = key, reconcile(world, device, task)
 
 
@@ -184,6 +198,7 @@ def give_up_on_task(world: World, device: Device) -> None:
     """The listener takes a task for lost and asks again; the task may be alive all the same."""
     key = world.rng.choice(list(device.listener.busy))
     task_id, work = device.listener.busy.pop(key)
+    device.listener.trusted.discard(task_id)
     world.stats["given up, alive" if task_id in device.tasks else "given up"] += 1
     device.listener.put_back(key, work)
 
@@ -229,11 +244,17 @@ def run(
     keys: int = 2,
     writes: int = 40,
     chances: Chances | None = None,
+    keeps_deletes: bool = False,
+    filters: bool = False,
 ) -> World:
-    """One schedule, until nothing is left to do. Raises AssertionError if it has no end."""
+    """One schedule, until nothing is left to do. `keeps_deletes`: of the first device.
+    `filters`: the first two devices hold even contents only, and odd ones. Raises AssertionError if it has no end."""
     rng = random.Random(seed)
     chances = chances or Chances()
-    world = World(rng, [Device(f"d{number}") for number in range(devices)], chances, without)
+    all_devices = [Device(f"d{number}", keeps_deletes and not number) for number in range(devices)]
+    for wants, device in enumerate(all_devices[:2] if filters else ()):
+        device.wants = wants
+    world = World(rng, all_devices, chances, without)
     for _ in range(MOST_STEPS):
         choices = list(_choices(world, keys, writes))
         if not choices:
@@ -268,13 +289,23 @@ def _choices(
             yield world.chances.faults, ask_to_look, (device, keys)
 
 
+def _differs(world: World, device: Device, key: int) -> bool:
+    here, there, state = device.store.get(("doc", key)), world.atlas.get(key), device.state(key)
+    if not device.holds(there):
+        return here is not None
+    by_rule = device.keeps_deletes and here is None and (state.local, state.atlas) == (None, there)
+    return bool(here != there and not by_rule)
+
+
 def faults_found(world: World, keys: int = 2) -> list[str]:
     """What must not be: sides that differ, a version that is gone without a trace, an older version that won."""
     found = []
     for key in range(keys):
         held = [world.atlas.get(key), *(device.store.get(("doc", key)) for device in world.devices)]
-        if len(set(held)) > 1:
+        if any(_differs(world, device, key) for device in world.devices):
             found.append(f"key {key} differs: {held}")
+    if world.stats["pushed a delete that stays"]:
+        found.append("a delete that stays was transferred")
     kept = {world.atlas.get(key) for key in range(keys)} | world.replaced
     kept |= {loser for _, _, loser in world.conflicts}
     found += [f"{content} is lost" for content in world.written if content not in kept]

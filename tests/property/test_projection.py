@@ -105,14 +105,14 @@ def test_comparing_and_verifying_see_what_sync_sees(sides: Sides) -> None:
     found = read_range(local, atlas, "shop", None)
     assert found.equal(OWN)
     assert not found.equal(WHOLE)
-    assert compare_unequal(local, "shop", found, OWN) == []
-    assert len(compare_unequal(local, "shop", found, WHOLE)) == 1
+    assert compare_unequal(local, "shop", found, Policy(projection=OWN)) == []
+    assert len(compare_unequal(local, "shop", found, Policy())) == 1
     for compared in (
-        compare_range(local, "shop", found, OWN),
-        compare_keys(local, atlas, "shop", [KEY], OWN),
+        compare_range(local, "shop", found, Policy(projection=OWN)),
+        compare_keys(local, atlas, "shop", [KEY], Policy(projection=OWN)),
     ):
         assert [one.agreed for one in compared] == [True]
     sides.change(Side.ATLAS, v=3)
     found = read_range(local, atlas, "shop", None)
     assert not found.equal(OWN)
-    assert [one.agreed for one in compare_unequal(local, "shop", found, OWN)] == [False]
+    assert [one.agreed for one in compare_unequal(local, "shop", found, Policy(projection=OWN))] == [False]

@@ -10,8 +10,8 @@ from bson import json_util
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from syncapp.core.exclusions import Exclusions
 from syncapp.core.policy import Policy
+from syncapp.core.scope import Scope
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.change_stream import token_position
 from syncapp.safety.mass_deletes import Limit
@@ -56,7 +56,7 @@ def judge_due(device: Device) -> bool:
     if pending is None:
         return False
     databases = {side: device.database(side) for side in BOTH}
-    Judge(databases, Limit(), {}, Exclusions(), KEEP_HOURS).judge(pending.side, pending.change)
+    Judge(databases, Limit(), {}, Scope(), KEEP_HOURS).judge(pending.side, pending.change)
     device.dirty.end_structural(pending)
     return True
 
@@ -179,7 +179,7 @@ def test_a_drop_that_is_older_than_an_answer_belongs_to_it(world: World, later: 
     assert pending.change.fact is not None
     databases = {side: device.database(side) for side in BOTH}
     answered = {(Side.LOCAL, world.collection): pending.change.fact.position - later}
-    Judge(databases, Limit(), answered, Exclusions(), KEEP_HOURS).judge(pending.side, pending.change)
+    Judge(databases, Limit(), answered, Scope(), KEEP_HOURS).judge(pending.side, pending.change)
     halts = load_halts(device.local)
     assert [halt.collection for halt in halts] == ([world.collection] if later else [])
     assert all([json_util.loads(one) for one in halt.samples] == [KEY] for halt in halts), (

@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,9 @@ import playwright
 from syncapp.embedded.binaries import ServerMissing, find_mongod, find_redis
 from syncapp.embedded.libraries import runnable_here
 from tests.support.postgres import find_postgres
+from tests.support.rabbitmq import find_rabbitmq
+
+SYSTEMD = Path("/etc/systemd/system")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,14 @@ POSTGRES = Part(
         "PostgreSQL's server was not found: install it (on Debian: apt-get install postgresql)",
     ),
 )
+RABBIT = Part(
+    "RabbitMQ",
+    "rabbitmq-server",
+    lambda: _why_not_found(
+        find_rabbitmq(),
+        "RabbitMQ's server was not found: install it (on Debian: apt-get install rabbitmq-server)",
+    ),
+)
 # What the documents tell one to type
 CURL, JQ = (
     Part(
@@ -82,7 +94,16 @@ CURL, JQ = (
     )
     for name in ("curl", "jq")
 )
-PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, CURL, JQ)
+PROMTOOL = Part(
+    "promtool",
+    "prometheus",
+    lambda: _why_not_found(
+        shutil.which("promtool"), "promtool was not found: install it (on Debian: apt-get install prometheus)"
+    ),
+)
+# Their packages start a service, which no test needs and which takes its port
+SERVICES = ("prometheus", "rabbitmq-server")
+PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, RABBIT, CURL, JQ, PROMTOOL)
 
 
 def install_packages(names: list[str]) -> None:
@@ -98,10 +119,28 @@ def install_packages(names: list[str]) -> None:
             print(f"apt-get {' '.join(command)} failed:\n{done.stdout[-2_000:]}", file=sys.stderr)
 
 
+@contextmanager
+def without_services() -> Iterator[None]:
+    """A masked service is not started by its package's installation."""
+    masked = [
+        path
+        for name in SERVICES
+        if SYSTEMD.is_dir() and not os.path.lexists(path := SYSTEMD / f"{name}.service")
+    ]
+    for path in masked:
+        path.symlink_to("/dev/null")
+    try:
+        yield
+    finally:
+        for path in masked:
+            path.unlink(missing_ok=True)
+
+
 def main() -> None:
     missing = [part.package for part in PARTS if part.package and part.why_missing()]
     if missing and os.getuid() == 0 and shutil.which("apt-get"):
-        install_packages(missing)
+        with without_services():
+            install_packages(missing)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from syncapp.core.content import content_hash, document_key, key_hash
 from syncapp.core.values import Side
 from syncapp.models import (
     Alert,
+    CollectionMetric,
     ComparisonRun,
     Conflict,
+    Device,
     Instance,
     MetricMinute,
     ProcessingTime,
@@ -27,6 +29,7 @@ from syncapp.store.conflicts import open_record_id
 from syncapp.store.halts import Answer, Halt, Kind, halt_id
 
 DEVICE = "3f1c6a52-8a0b-4b52-9d5e-0c2f9b7f6a11"
+HEADROOM = {"seconds": 273_600.0, "how": "measured", "sure": True, "windowSeconds": 90_000.0}
 
 
 def extended(value: Any) -> str:
@@ -48,9 +51,17 @@ def device(**values: Any) -> Instance:
             "atlas_stream_since": now,
             "local_heartbeat_ms": 12.5,
             "atlas_heartbeat_ms": 40.0,
+            "headroom": {side: {**HEADROOM, "at": now.timestamp()} for side in ("local", "atlas")},
             **values,
         }
     )
+
+
+def fleet_device(**values: Any) -> Device:
+    """What a device of this Atlas reported a moment ago."""
+    now = timezone.now()
+    given = {"instance_id": DEVICE, "seen_at": now, "copied_at": now, "within_s": 15.0, "version": "0.1.0"}
+    return Device.objects.create(**{**given, **values})
 
 
 def halt(kind: Kind = Kind.MASS_DELETE, answer: str = "") -> dict[str, Any]:
@@ -98,6 +109,10 @@ def processing_times(
     start = (timezone.now() - ago).replace(second=0, microsecond=0)
     for upper_ms, count in counts.items():
         ProcessingTime.objects.create(minute=start, direction=direction, upper_ms=upper_ms, count=count)
+
+
+def collection(name: str, direction: Direction = Direction.ATLAS_TO_LOCAL, **counts: int) -> CollectionMetric:
+    return CollectionMetric.objects.create(direction=direction, collection=name, **counts)
 
 
 def conflict(

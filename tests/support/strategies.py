@@ -14,7 +14,7 @@ from bson.raw_bson import RawBSONDocument
 from syncapp.core import strategies
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Side
-from syncapp.engine import change_processor
+from syncapp.engine import change_processor, pushing
 
 NAME = "greater-v"
 
@@ -57,5 +57,6 @@ def offer_greater_v(monkeypatch: pytest.MonkeyPatch) -> Asked:
         finally:
             asked.open.count -= 1
 
-    monkeypatch.setattr(change_processor, "transaction", watched)
+    for module in (change_processor, pushing):
+        monkeypatch.setattr(module, "transaction", watched)
     return asked

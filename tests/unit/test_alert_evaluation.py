@@ -292,7 +292,7 @@ def test_what_is_long_over_is_forgotten(machine: Machine, device: Instance) -> N
     stream(device, "connected")
     machine.passes(5)
     assert operations.prune() == 0
-    Alert.objects.update(resolved_at=timezone.now() - operations.KEEP - dt.timedelta(days=1))
+    Alert.objects.update(resolved_at=timezone.now() - dt.timedelta(days=90) - dt.timedelta(days=1))
     assert operations.prune() > 0
     assert not Alert.objects.exists()
     assert not messages()

@@ -149,7 +149,7 @@ RULES = [
     ),
     (
         Policy(travel=BOTH_WAYS | {L: Travel.NEVER}), "last-write-wins",
-        f"one-way (nothing is pushed): {THERE} over {AND_HERE}",
+        f"one-way (by the collection's rule nothing is pushed): {THERE} over {AND_HERE}",
     ),
 ]  # fmt: skip
 

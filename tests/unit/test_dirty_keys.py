@@ -81,6 +81,8 @@ METHODS: dict[str, Callable[[DirtyKeys], object]] = {
     "forget": lambda dirty: dirty.forget(A),
     "look": lambda dirty: dirty.look(0.0, 1.0),
     "wait": lambda dirty: dirty.wait(-1, 0.0),
+    "new_task_id": lambda dirty: dirty.new_task_id(),
+    "superseded": lambda dirty: dirty.superseded("t"),
     "take": lambda dirty: dirty.take("u", 1, 0.0),
     "finish": lambda dirty: dirty.finish([Report("t", L, (Ending.DONE,))], 0.0),
     "task_ids": lambda dirty: dirty.task_ids(),
@@ -334,6 +336,28 @@ def test_what_newer_rules_did_not_allow_waits_until_they_hold(told: int, parked:
     if parked:
         dirty.follow(7)
         take(dirty, "u")
+
+
+def test_what_older_rules_transferred_is_looked_at_again() -> None:
+    """By newer ones it may not belong there, and their comparison may have passed it."""
+    dirty = DirtyKeys()
+    dirty.follow(7)
+    bring(dirty, A, key(1), token="1")
+    dirty.finish([done(take(dirty), "t", rules_version=6, moved=frozenset({0}))])
+    dirty.finish([done(take(dirty, "u"), "u", rules_version=7, moved=frozenset({0}))])
+    assert dirty.take("v", 1, 0.0) is None
+
+
+def test_a_task_is_superseded_once_it_is_given_up_or_of_another_listener() -> None:
+    dirty = DirtyKeys()
+    bring(dirty, A, key(1))
+    task = dirty.new_task_id()
+    take(dirty, task)
+    assert not dirty.superseded(task)
+    dirty.give_up([task])
+    assert dirty.superseded(task)
+    assert DirtyKeys().superseded(dirty.new_task_id())
+    assert not dirty.superseded("")
 
 
 def test_numbers_of_batches_are_not_used_again_when_a_side_is_given_up() -> None:

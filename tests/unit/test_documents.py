@@ -31,7 +31,7 @@ COMMAND = re.compile(r"manage\.py (?P<line>[a-z_]+[^`\n#]*)")
 VAGUE = re.compile(
     r"[…|\[\]]|\b(FOLDER|NAME|COLLECTION|ID)\b"
 )  # a sentence shows the form, not a line to paste
-OF_DJANGO = {"migrate", "help"}
+OF_DJANGO = {"migrate", "help", "check"}
 SENT = re.compile(r"-d '(?P<body>\{.*?\})'")
 ASKED = re.compile(r"http://localhost:\d+(?P<path>/[^\s'\"`?)]*)")
 PHRASES = re.compile(r'grep -\w+ "([^"]+)"')

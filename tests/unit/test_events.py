@@ -45,6 +45,18 @@ def test_a_transaction_that_begins_with_a_remembered_marker_is_an_echo() -> None
     assert len(reader(Side.ATLAS).read(events)) == 1, "forgotten: it is somebody's change"
 
 
+@pytest.mark.parametrize("task", ["late", "known", ""])
+def test_what_a_superseded_task_wrote_here_is_looked_at_again(task: str) -> None:
+    named = {"task": task} if task else {}
+    own = event("_sync_batches", "b1", marker("b1", DEVICE, c="", docs=[], **named), transaction=7)
+    events = [own, event("orders", 1, transaction=7), event("orders", 2)]
+    here = EventReader(Side.LOCAL, DEVICE, int, lambda ids: set(), superseded=lambda one: one == "late")
+    *again, native = here.read(events)
+    assert again == ([Change(key_of(1), None)] if task == "late" else []), "and is no application's"
+    assert isinstance(native, Change)
+    assert native.fact is not None
+
+
 KEYS = [
     1,
     Int64(1),

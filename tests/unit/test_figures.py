@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db.models import Sum
 from django.utils import timezone
 
 from monitoring import figures
@@ -116,13 +117,18 @@ def test_folding_keeps_every_total() -> None:
         for n in range(2):
             minutes = MetricMinute.objects.count()
             rows.minute(PULL, ago(days=days, minutes=minutes), succeeded=5, failed=n, skipped=1)
-    rows.processing_times(PULL, {10: 5}, ago(days=9))
-    rows.processing_times(PULL, {10: 5})
-    before = figures.totals()
+    for days in (0, 3, 9, 11):
+        for minutes in (0, 1):
+            rows.processing_times(PULL, {10: 5, 50: 1}, ago(days=days, minutes=minutes))
+    times = ProcessingTime.objects.order_by("upper_ms").values_list("upper_ms").annotate(Sum("count"))
+    before, times_before = figures.totals(), list(times)
     fold_old_minutes()
     assert figures.totals() == before
     assert MetricMinute.objects.count() < 10
-    assert ProcessingTime.objects.count() == 1
+    assert list(times.all()) == times_before == [(10, 40), (50, 8)]
+    assert ProcessingTime.objects.count() <= 10, (
+        "this minute's, one or two hours', and one row a bound for all before"
+    )
     left = MetricMinute.objects.count()
-    assert fold_old_minutes() == (0, 0), "folding twice changes nothing"
+    assert fold_old_minutes() == 0, "folding twice changes nothing"
     assert (MetricMinute.objects.count(), figures.totals()) == (left, before)

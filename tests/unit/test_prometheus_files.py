@@ -40,7 +40,9 @@ def expressions(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", [ALERTS, DASHBOARD])
 def test_every_metric_that_is_named_is_exported_with_those_labels(path: Path) -> None:
     rows.device()
+    rows.fleet_device()
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=1)
+    rows.collection("orders", updates=1)
     known = exported()
     named = [
         (name, set(re.findall(r"(\w+)=", labels)))
@@ -55,6 +57,7 @@ def test_every_metric_that_is_named_is_exported_with_those_labels(path: Path) ->
 
 @pytest.mark.django_db
 def test_every_metric_is_shown_in_the_dashboard() -> None:
+    rows.device()
     rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=1)
     shown = set(re.findall(r"isthmus_\w+", " ".join(expressions(DASHBOARD))))
     assert set(exported()) - shown == set()
@@ -70,7 +73,29 @@ def test_it_can_be_scraped_before_anything_ever_ran() -> None:
 @pytest.mark.django_db
 def test_labels_are_bounded() -> None:
     rows.device()
+    rows.fleet_device()
     for n in range(20):
         rows.conflict({"_id": n}, None, collection=f"collection{n}")
     labels = set().union(*exported().values())
-    assert labels == {"direction", "outcome", "operation", "quantile", "side", "status", "winner"}
+    assert labels == {
+        "code", "device", "direction", "le", "operation", "outcome", "percentile", "severity", "side", "status",
+        "version", "winner",
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_every_metric_is_described_by_its_answer_and_by_the_documents() -> None:
+    rows.device()
+    rows.fleet_device()
+    text = exposition().decode()
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
+    helps = dict(re.findall(r"^# HELP (\w+) (.+)$", text, re.M))
+    assert types.keys() == helps.keys()
+    page = (BASE_DIR / "docs" / "monitoring.md").read_text()
+    described = re.findall(r"^\| `(isthmus_\w+)` \| (\w+) \|(.*?)\| .+ \|$", page, re.M)
+    assert {name: kind for name, kind, _ in described} == types
+    rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=1)
+    rows.collection("orders", updates=1)
+    for name, kind, labels in described:
+        sample = f"{name}_count" if kind == "histogram" else name
+        assert set(re.findall(r"\w+", labels)) == exported()[sample], name

@@ -18,12 +18,27 @@ from rest_framework.test import APIClient
 from syncapp.admin import validation as admin_validation
 from syncapp.admin.first_run import ChoiceForm
 from syncapp.services import errors, first_run, halts, runs
-from syncapp.services.errors import NotFound, NotPossible, Overtaken, ServiceError, Unreachable, WrongInput
+from syncapp.services.errors import (
+    KeyReused,
+    NotFound,
+    NotPossible,
+    Overtaken,
+    ServiceError,
+    Unreachable,
+    WrongInput,
+)
 from syncapp.store.first_run import Counts
 from tests.api.conftest import ROOT
 
 SYNCAPP = Path(errors.__file__).parents[1]
-STATUSES = {WrongInput: 400, NotFound: 404, Overtaken: 409, NotPossible: 409, Unreachable: 503}
+STATUSES = {
+    WrongInput: 400,
+    NotFound: 404,
+    Overtaken: 409,
+    NotPossible: 409,
+    KeyReused: 422,
+    Unreachable: 503,
+}
 KINDS = ServiceError.__subclasses__()
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=[kind.code for kind in KINDS])
 LINE = "Not with <this> one"

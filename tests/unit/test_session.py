@@ -64,7 +64,7 @@ class Recorder:
     def parts(self) -> Parts:
         names = (
             "dirty", "lease", "tokens", "clock", "safeguards", "beginning", "dispatcher", "structural", "refused",
-            "runs", "books",
+            "runs", "books", "report", "headroom", "fleet",
         )  # fmt: skip
         named = {name: self.part(name) for name in names}
         return cast(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo.errors import AutoReconnect
 
+from syncapp.conf.log_files import SharedRotatingFileHandler
+from syncapp.conf.logs import configuration, formatter
+from syncapp.conf.settings import load
 from syncapp.core.changes import UNREADABLE, Change, ChangeBatch, Structural
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
@@ -188,3 +194,24 @@ def test_nothing_is_read_while_there_is_no_room() -> None:
         assert sink.keys == []
         sink.full = False
         eventually(lambda: sink.keys == [key(1)], "it is read", 5)
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_error_log_has_what_an_operators_grep_looks_for(form: str, tmp_path: Path) -> None:
+    handler = SharedRotatingFileHandler(tmp_path / "error.log")
+    handler.setLevel(configuration(load({"SYNC_HOME": str(tmp_path)}))["handlers"]["error"]["level"])
+    handler.setFormatter(formatter(form))
+    logging.getLogger().addHandler(handler)
+    source = FakeSource(*orders(1), errors={0: [ConnectionDown("away")] * 10_000})
+    try:
+        with reading(source, Sink()) as reader:
+            eventually(lambda: reader.status.failures >= 5, "it fails", 5)
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    lines = (tmp_path / "error.log").read_text().splitlines()
+    assert all("ERROR" in line and "Change Stream connection failed" in line for line in lines)
+    attempts = [found[1] for line in lines if (found := re.search(r"attempt\W+(\d+)", line))]
+    assert attempts[:3] == ["1", "3", "4"], (
+        "the beginning, and all from CHANGE_STREAM_MAX_RECONNECT_ATTEMPTS on"
+    )

@@ -15,12 +15,18 @@ log = structlog.get_logger(__name__)
 def send(options: Options, messages: Sequence[Message]) -> None:
     for message in messages:
         body = message.body
+        fires, ends = message.kind == "firing", message.kind == "resolved"
         say = log.info
-        if message.kind == "firing":
+        if fires:
             say = log.error if body["severity"] == "critical" else log.warning
         facts = {name: body[name] for name in ("severity", "since", "todo") if name in body}
         text = f"Alert {message.kind}: {body['code']}: {body['message']}"
-        say(text, event_name=f"alert_{message.kind}", code=body["code"], **facts)
+        say(
+            text,
+            event_name="alert_firing" if fires else "alert_resolved" if ends else "alert_test",
+            code=body["code"],
+            **facts,
+        )
 
 
 def _environment(settings: SyncSettings) -> Options:

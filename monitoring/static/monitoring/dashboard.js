@@ -17,7 +17,6 @@
     const node = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) {
       if (name === "class") node.className = value;
-      else if (name === "style") node.style.cssText = value;
       else node.setAttribute(name, value);
     }
     node.append(...children.filter((child) => child !== null && child !== undefined));
@@ -56,6 +55,10 @@
     const lines = data.reasons.map((reason) => el("li", { class: `is-${reason.status}` },
       reason.link ? el("a", { href: reason.link }, ...withCode(reason.text).childNodes, el("i", {}, " →")) : withCode(reason.text),
       el("a", { class: "ist-runbook", href: reason.runbook }, "What to do")));
+    // Of other devices: without effect on this one's health
+    for (const notice of data.notices) {
+      lines.push(el("li", {}, el("a", { href: notice.link }, el("span", {}, notice.text), el("i", {}, " →")), el("a", { class: "ist-runbook", href: notice.runbook }, "What to do")));
+    }
     if (data.lastError) lines.push(el("li", { class: "is-degraded" }, el("span", {}, data.lastError)));
     if (!data.enabled && !data.paused && !data.notStarted) {
       lines.push(el("li", {}, withCode(root.dataset.operate
@@ -120,15 +123,20 @@
   function direction_(key, direction, data) {
     let box = part("directions").querySelector(`[data-key="${key}"]`);
     if (!box) {
-      box = el("section", { class: "ist-direction", "data-key": key, style: `--series: var(--${key === "atlasToLocal" ? "pull" : "push"})` },
+      box = el("section", { class: "ist-direction", "data-key": key },
         el("header", {}, el("h3", {}, NAMES[key]), el("span", { class: "ist-rate" })),
         el("div", { class: "ist-chart", role: "img", "aria-label": `Changes a second, ${NAMES[key]}, last 30 minutes` }), el("dl", { class: "ist-facts" }));
       part("directions").append(box);
-      charts[key] = new IsthmusChart(box.querySelector(".ist-chart"));
+      const tone = key === "atlasToLocal" ? "tone-pull" : "tone-push";
+      charts[key] = new IsthmusChart(box.querySelector(".ist-chart"), { kind: "area", series: [{ name: NAMES[key], tone }], unit: "/s" });
     }
     const off = data.paused || (key === "atlasToLocal" && !data.enabled);
     box.classList.toggle("ist-off", off);
-    charts[key].draw(direction.minutes);
+    charts[key].draw({
+      at: direction.minutes.map((minute) => Date.parse(minute.at) / 1000),
+      values: [direction.minutes.map((minute) => minute.rate)],
+      dots: direction.minutes.filter((minute) => minute.failed).map((minute) => Date.parse(minute.at) / 1000),
+    });
     const rate = direction.minutes.at(-1).rate;
     box.querySelector(".ist-rate").replaceChildren(off ? el("small", {}, "off") : number(rate), off ? "" : el("small", {}, " changes/s"));
     facts(box.querySelector(".ist-facts"), [
@@ -157,9 +165,19 @@
       ["Conflicts, last hour", data.conflictRate ? el("a", { href: root.dataset.conflicts }, number(data.conflictRate)) : "0", data.waiting ? `${number(data.waiting)} need manual resolution` : data.strategy, level("conflictRate")],
       ["Error rate, last hour", `${data.errorRate.toFixed(1)} %`, `${number(data.errors.failed)} of ${number(data.errors.processed)} changes`, level("errorRate")],
       ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "to retry or discard"],
+      ["Alerts firing", firing(data.alerts), data.alerts.critical ? `${number(data.alerts.critical)} critical` : data.alerts.warning ? "none critical" : "all quiet", data.alerts.critical ? "bad" : data.alerts.warning ? "warn" : ""],
     ];
+    for (const [side, name] of [["local", "Local oplog lasts for"], ["atlas", "Atlas's oplog lasts for"]]) {
+      const found = data.headroom[side];
+      const tone = { critical: "bad", degraded: "warn" }[data.headroomLevels[side]] || "";
+      cards.push([name, el("span", { title: found ? found.text : "" }, found ? found.short : "–"), found ? "a device may be offline for so long" : "not measured yet", tone]);
+    }
     part("cards").replaceChildren(...cards.map(([name, value, note, tone]) =>
       el("dl", { class: "ist-card" }, el("dt", {}, name), el("dd", { class: tone || "" }, value), note ? el("small", {}, note) : null)));
+  }
+
+  function firing(alerts) {
+    return el("a", { href: root.dataset.alerts }, number(alerts.critical + alerts.warning));
   }
 
   let conflictsShown = "";
@@ -220,12 +238,14 @@
   async function refresh() {
     clearTimeout(timer);
     try {
-      const answer = await fetch(root.dataset.live, { headers: { Accept: "application/json" } });
+      const answer = await fetch(`${root.dataset.live}?span=${history.span}`, { headers: { Accept: "application/json" } });
       if (answer.status === 401 || answer.status === 403) return window.location.reload();
       if (!answer.ok) throw new Error(String(answer.status));
       failing = false;
       received = Date.now();
-      show(await answer.json());
+      const data = await answer.json();
+      show(data);
+      history.follow(data.history);
     } catch {
       failing = true;
       part("dot").className = "ist-dot";
@@ -241,6 +261,7 @@
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
   setInterval(tick, 1000);
   show(latest);
+  const history = new IsthmusHistory(root, el);
   tick();
   timer = setTimeout(refresh, EVERY_MS);
 })();

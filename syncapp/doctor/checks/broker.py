@@ -1,4 +1,4 @@
-"""Is Redis reachable, also for Celery, does it evict keys, and does another device use it?"""
+"""Is the broker reachable, also for Celery? Does Redis evict keys, and does another device use it?"""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import redis
+from amqp.exceptions import AMQPError
 from celery import current_app
 from kombu import Connection
 from kombu.exceptions import KombuError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from syncapp.conf.broker import Broker, broker_of, refuses_login
+from syncapp.conf.broker import Broker, Kind, broker_of, refuses_login
 from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.error_text import shorten
 
@@ -21,11 +22,16 @@ REPORTS = "isthmus:*:reports"
 LONGEST_IDLE_S = 600  # workers of a running device report more often
 MOST_KEYS = 20_000  # scanned for other devices, at most
 ADVICE = "Changes wait in MongoDB's oplogs meanwhile"
+_UNREACHABLE = {
+    Kind.REDIS: "Is Redis running, and is CELERY_BROKER_URL right?",
+    Kind.SENTINEL: "Do the Sentinels run, and do they know a master of this name (redis-cli -p 26379 sentinel masters)?",
+    Kind.RABBITMQ: "Is RabbitMQ running without an alarm (rabbitmq-diagnostics check_local_alarms), and is"
+    " CELERY_BROKER_URL right?",
+}
 
 
 def judge(policy: str, used: int, limit: int) -> Iterator[Finding]:
     """`limit`: Redis's maxmemory in bytes; 0: unlimited."""
-    yield Finding(Level.OK, "The broker (Redis) answers")
     if limit and used > 0.9 * limit:
         yield Finding(
             Level.WARNING,
@@ -40,18 +46,20 @@ def judge(policy: str, used: int, limit: int) -> Iterator[Finding]:
         )
 
 
-def judge_error(text: str) -> Finding:
+def judge_error(text: str, kind: Kind = Kind.REDIS) -> Finding:
     if refuses_login(text):
         what, todo = "refuses the login", "Check user and password (percent-encoded) in CELERY_BROKER_URL"
     elif "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
         what = "cannot be reached by TLS"
         todo = (
             "Name the file of the CA that signed its certificate in CELERY_BROKER_URL:"
-            " rediss://…?ssl_ca_certs=/path/ca.pem"
+            f" {'amqps' if kind is Kind.RABBITMQ else 'rediss'}://…?ssl_ca_certs=/path/ca.pem"
         )
+    elif "vhost" in text:
+        what, todo = "has no such virtual host", "Make it: rabbitmqctl add_vhost NAME, and set_permissions."
     else:
-        what, todo = "cannot be reached", "Is Redis running, and is CELERY_BROKER_URL right?"
-    return Finding(Level.FAILED, f"The broker {what}: {text}", f"{todo} {ADVICE}")
+        what, todo = "cannot be reached", _UNREACHABLE[kind]
+    return Finding(Level.FAILED, f"The broker ({kind}) {what}: {text}", f"{todo} {ADVICE}")
 
 
 def judge_devices(devices: Collection[str], mine: str) -> Iterator[Finding]:
@@ -69,27 +77,39 @@ def look(setup: Setup) -> Iterator[Finding]:
     if not setup.settings.celery_broker_url:
         return  # reported by the check of the settings
     broker = broker_of(setup.settings.celery_broker_url)
-    client = broker.client(SECONDS, SECONDS, retry=Retry(NoBackoff(), 0))
     try:
-        with client:
-            client.ping()
-            _ask_as_celery(broker)
-            yield from judge(*_memory(client))
-            yield from judge_devices(_devices(client), _this_device())
-    except (redis.RedisError, KombuError, OSError, ValueError) as error:
-        yield judge_error(shorten(str(error)))
+        _ask_as_celery(broker)
+        yield Finding(Level.OK, f"The broker ({broker.kind}) answers")
+        if broker.kind is not Kind.RABBITMQ:
+            yield from _look_at_redis(broker)
+    except (redis.RedisError, AMQPError, KombuError, OSError, ValueError) as error:
+        yield judge_error(shorten(str(error)), broker.kind)
+
+
+def _look_at_redis(broker: Broker) -> Iterator[Finding]:
+    with broker.client(SECONDS, SECONDS, retry=Retry(NoBackoff(), 0)) as client:
+        yield from judge(*_memory(client))
+        yield from judge_devices(_devices(client), _this_device())
 
 
 def celery_connection(broker: Broker) -> Connection:
     """As used for tasks."""
-    return current_app.connection_for_write(url=broker.url, ssl=dict(broker.tls) or None)
+    return current_app.connection_for_write(
+        url=broker.url, ssl=dict(broker.tls) or None, transport_options=dict(broker.options)
+    )
 
 
 def _ask_as_celery(broker: Broker) -> None:
     """Raises what Celery raises."""
     with celery_connection(broker) as connection:
         connection.ensure_connection(max_retries=0, timeout=SECONDS)
-        connection.default_channel.client.ping()  # type: ignore[attr-defined]
+        channel: Any = connection.default_channel
+        if broker.kind is Kind.RABBITMQ:
+            # It is confirmed: with an alarm RabbitMQ takes logins and no messages
+            queue = channel.queue_declare(exclusive=True, auto_delete=True).queue
+            channel.basic_publish(channel.prepare_message(b""), routing_key=queue)
+        else:
+            channel.client.ping()
 
 
 def _memory(client: redis.Redis) -> tuple[str, int, int]:
@@ -103,7 +123,7 @@ def _memory(client: redis.Redis) -> tuple[str, int, int]:
 
 def _devices(client: redis.Redis) -> set[str]:
     """The devices that use this broker, by their recently written report streams."""
-    from syncapp.apply.reports import KEEP_SECONDS
+    from syncapp.apply.reports.values import KEEP_SECONDS
 
     found = set()
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import redis
+from amqp.exceptions import AMQPError
 from celery import current_app
 from kombu.exceptions import KombuError
 
@@ -42,7 +43,7 @@ def look(setup: Setup) -> Iterator[Finding]:
             connection.ensure_connection(max_retries=0, timeout=SECONDS)
             asked = current_app.control.inspect(timeout=SECONDS, connection=connection)
             answers: Mapping[str, Any] = asked.active_queues() or {}
-    except (redis.RedisError, KombuError, OSError):
+    except (redis.RedisError, AMQPError, KombuError, OSError):
         return  # reported by the check of the broker
     queues = {worker: {queue["name"] for queue in found} for worker, found in answers.items()}
     yield from judge(queues, _listener_runs())

@@ -7,6 +7,8 @@ A fetched batch, a task, a bunch of reports is one step, never one event or one 
 from __future__ import annotations
 
 import threading
+import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -70,6 +72,9 @@ class QueueFigures(NamedTuple):
     oldest: dict[Side, int | None]
 
 
+MOST_GIVEN_UP = 20_000  # tasks that are remembered to have been given up
+
+
 class DirtyKeys:
     """`now` is of one clock, whichever, in seconds."""
 
@@ -80,6 +85,8 @@ class DirtyKeys:
         self._map = KeyMap(intervals)
         self._version = 0
         self._rules_version = 0
+        self._session = uuid.uuid4().hex[:8]  # how the ids of its tasks begin
+        self._given_up: deque[str] = deque(maxlen=MOST_GIVEN_UP)
 
     def _wake(self) -> None:
         self._version += 1
@@ -134,6 +141,15 @@ class DirtyKeys:
             if self._version == version:
                 self._changed.wait(seconds)
 
+    def new_task_id(self) -> str:
+        with self._changed:
+            return self._session + uuid.uuid4().hex[8:]
+
+    def superseded(self, task_id: str) -> bool:
+        """Was it given up, or handed out by another listener? It may still write. Empty: no task."""
+        with self._changed:
+            return bool(task_id) and (not task_id.startswith(self._session) or task_id in self._given_up)
+
     def take(self, task_id: str, limit: int, now: float) -> Handed | None:
         """Up to `limit` ready keys of one collection, for one task. Groups take turns."""
         with self._changed:
@@ -185,6 +201,7 @@ class DirtyKeys:
             silent = set(self._map.tasks.overdue(silent_since))
             given_up = [task_id for task_id in task_ids if task_id in silent]
             count = self._map.give_up(given_up, begun)
+            self._given_up += given_up
             if given_up:
                 self._wake()
         return GivenUp(given_up, count)

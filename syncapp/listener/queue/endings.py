@@ -12,11 +12,13 @@ _BY_RULES = (Ending.DONE, Ending.OWED)
 
 def under_rules(report: Report, version: int) -> Sequence[Ending]:
     """That nothing was to be done, or that a pull was not allowed, holds for the rules that said so. A worker may
-    have older ones than the listener, or newer ones, which may even be gone before the listener sees them."""
+    have older ones than the listener, or newer ones, which may even be gone before the listener sees them. What older ones
+    transferred may not belong there any more, after the comparison that newer ones asked for has passed it."""
     if report.rules_version == version:
         return report.endings
-    other = Ending.LATER if report.rules_version > version else Ending.AGAIN
+    if report.rules_version < version:
+        return [Ending.AGAIN if ending in _BY_RULES else ending for ending in report.endings]
     return [
-        other if ending in _BY_RULES and place not in report.moved else ending
+        Ending.LATER if ending in _BY_RULES and place not in report.moved else ending
         for place, ending in enumerate(report.endings)
     ]

@@ -154,7 +154,9 @@ class Command(SyncCommand):
 
     def remove(self, options: dict[str, Any]) -> None:
         channel_operations.remove(options["name"])
-        if not options["json"]:
+        if options["json"]:
+            self.stdout.write(json.dumps({"removed": options["name"]}))
+        else:
             self.stdout.write(f"{options['name']} is removed, with what waited for it")
 
     def _said(self, channel: AlertChannel, options: dict[str, Any]) -> None:
@@ -171,8 +173,7 @@ def _alert(alert: Alert) -> str:
 
 def _rule(rule: Rule) -> str:
     one = rule.as_document()
-    bounds = [f"from {one['threshold']:g}"] if one["threshold"] is not None else []
-    bounds += [f"critical above {one['critical']:g}"] if one["critical"] is not None else []
+    bounds = rule.default.bounds.said(rule.threshold, rule.critical) if rule.default.bounds else []
     text = f"{', '.join(bounds)} {one['unit']}" if bounds else ""
     state = "on " if one["enabled"] else "off"
     mark = "*" if one["changed"] else " "

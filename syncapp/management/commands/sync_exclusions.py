@@ -42,7 +42,9 @@ class Command(SyncCommand):
             self.say([matches(pattern)], options["json"])
         else:
             include(pattern)
-            if not options["json"]:
+            if options["json"]:
+                self.stdout.write(json.dumps({"removed": pattern}))
+            else:
                 self.stdout.write(f"{pattern} is no longer excluded: what Atlas holds of it is pulled")
 
     def say(self, found: list[Matches], as_json: bool) -> None:

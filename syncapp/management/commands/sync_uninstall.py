@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
@@ -19,16 +20,25 @@ class Command(SyncCommand):
     help = f"Remove sync's own data ({PREFIX}* collections) from both databases. Documents are not changed."
     examples = {
         "": "show what would be removed, and ask",
+        "--json": "for scripts: what would be removed; removes nothing",
         "--yes": "without asking",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help="for scripts; without --yes it only shows what would be removed",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with database(Side.LOCAL, "uninstall") as local, database(Side.ATLAS, "uninstall") as atlas:
             databases = {Side.LOCAL: local, Side.ATLAS: atlas}
             kept = what_is_kept(databases)
+            if options["json"]:
+                self.as_json(kept, databases, options["yes"])
+                return
             if kept.is_nothing:
                 self.stdout.write("Sync keeps nothing in either database")
                 return
@@ -41,6 +51,14 @@ class Command(SyncCommand):
         if found:
             sys.exit(1)
         self.stdout.write("Checked: nothing of sync's is left on either side")
+
+    def as_json(self, kept: Kept, databases: dict[Side, Any], yes: bool) -> None:
+        steps = list(remove(databases, kept)) if yes and not kept.is_nothing else []
+        found = left(databases, kept) if steps else []
+        document = {**kept.as_document(), "removed": steps, "left": found}
+        self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
+        if found:
+            sys.exit(1)
 
     def agree(self, kept: Kept, databases: dict[Side, Any], yes: bool) -> None:
         """Show what will be removed, and ask. Raises CommandError if the answer is no."""

@@ -1,0 +1,165 @@
+"""Collection rules: set one, list them, say which one a collection gets, and exchange all of them as one file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers, status
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from syncapp.api.fields import CollectionName
+from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
+from syncapp.api.rule_parts import CollectionRuleBody, CollectionRuleIn, Part
+from syncapp.api.views import SyncView
+from syncapp.core.collection_rule import CollectionRule
+from syncapp.core.rule_words import words_of
+from syncapp.models import CollectionRule as Row
+from syncapp.services import collection_rules
+from syncapp.services.patterns import matches
+from syncapp.services.rule_lookup import beside, look_up
+
+TAGS = ["collection rules"]
+
+
+class CollectionRuleOut(CollectionRuleBody):
+    effects = serializers.ListField(child=serializers.CharField(), help_text="What it does, in a few words")
+    createdAt = serializers.DateTimeField()
+    changedAt = serializers.DateTimeField()
+
+
+class RuleSetOut(CollectionRuleOut):
+    matches = MatchesOut()
+
+
+class BesideOut(serializers.Serializer):
+    kind = serializers.CharField(help_text="excludedcollection, validationrule")
+    pattern = serializers.CharField()
+    effect = serializers.CharField()
+
+
+class RulesOut(serializers.Serializer):
+    count = serializers.IntegerField()
+    results = CollectionRuleOut(
+        many=True, help_text="In the order in which they are asked: the first match counts"
+    )
+    beside = BesideOut(many=True, help_text="Exclusions and validation rules: all that match apply")
+
+
+class RuleForQuery(serializers.Serializer):
+    collection = CollectionName()
+
+
+class RuleForOut(serializers.Serializer):
+    collection = serializers.CharField()
+    rule = CollectionRuleBody(allow_null=True, help_text="null: none matches")
+    because = serializers.CharField()
+    later = serializers.ListField(
+        child=serializers.CharField(), help_text="Patterns that match too, and do not count"
+    )
+    exclusions = serializers.ListField(child=serializers.CharField(), help_text="Those that match")
+    validationRules = serializers.ListField(child=serializers.CharField(), help_text="Those that match")
+    strategy = serializers.CharField()
+    strategyFrom = serializers.ChoiceField(choices=("rule", "general"))
+    halts = serializers.ListField(child=serializers.CharField())
+    effects = serializers.ListField(child=serializers.CharField())
+
+
+class PartChangeOut(serializers.Serializer):
+    part = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class ChangeOut(serializers.Serializer):
+    pattern = serializers.CharField()
+    what = serializers.ChoiceField(choices=("added", "changed", "removed", "unchanged"))
+    parts = PartChangeOut(many=True)
+
+
+class ImportedOut(serializers.Serializer):
+    rules = ChangeOut(many=True)
+
+
+@extend_schema_field({"type": "integer", "enum": [collection_rules.FORMAT]})
+class Format(Part):
+    pass
+
+
+@extend_schema_field(CollectionRuleIn(many=True))
+class RuleList(Part):
+    pass
+
+
+class RuleFile(serializers.Serializer):
+    format = Format()
+    rules = RuleList(help_text="In the order in which they are asked")
+
+
+class RuleFileOut(serializers.Serializer):
+    format = serializers.IntegerField()
+    rules = CollectionRuleBody(many=True)
+
+
+def shown(row: Row) -> dict[str, Any]:
+    rule = CollectionRule.of(row.document)
+    times = {"createdAt": row.created_at, "changedAt": row.changed_at}
+    return {**rule.as_document(), "effects": words_of(rule), **times}
+
+
+@extend_schema_view(
+    get=extend_schema(responses=RulesOut, tags=TAGS),
+    put=extend_schema(request=CollectionRuleIn, responses=RuleSetOut, tags=TAGS),
+    delete=extend_schema(parameters=[PatternQuery], responses={204: None}, tags=TAGS),
+)
+class CollectionRules(SyncView):
+    """One rule per pattern; parts that are not given get their defaults."""
+
+    parser_classes = [JSONParser]
+    takes = {"PUT": CollectionRuleIn, "DELETE": PatternGiven}
+    asks = {"DELETE": PatternGiven}
+    refusals = {"DELETE": (404,)}
+
+    def get(self, request: Request) -> Response:
+        rules = [shown(row) for row in collection_rules.rows()]
+        return Response(RulesOut({"count": len(rules), "results": rules, "beside": beside()}).data)
+
+    def put(self, request: Request) -> Response:
+        row = collection_rules.set_rule(self.wanted, request.user)
+        return Response(RuleSetOut({**shown(row), "matches": matches(row.pattern).as_document()}).data)
+
+    def delete(self, request: Request) -> Response:
+        collection_rules.delete_rule(the_pattern(self), request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+@extend_schema_view(get=extend_schema(parameters=[RuleForQuery], responses=RuleForOut, tags=TAGS))
+class RuleFor(SyncView):
+    """Which rule a collection gets, and why; and what else applies to it."""
+
+    asks = {"GET": RuleForQuery}
+
+    def get(self, request: Request) -> Response:
+        return Response(look_up(self.asked["collection"]).as_document())
+
+
+@extend_schema_view(get=extend_schema(responses=RuleFileOut, tags=TAGS))
+class RuleExport(SyncView):
+    """All rules as one file for a fleet."""
+
+    def get(self, request: Request) -> Response:
+        return Response(collection_rules.export_rules())
+
+
+@extend_schema_view(post=extend_schema(request=RuleFile, responses=ImportedOut, tags=TAGS))
+class RuleImport(SyncView):
+    """Replaces all rules by those of a file: all of them, or, if one is wrong, none."""
+
+    parser_classes = [JSONParser]
+    takes = {"POST": RuleFile}
+
+    def post(self, request: Request) -> Response:
+        found = collection_rules.import_rules(self.wanted, request.user)
+        return Response({"rules": [change.as_document() for change in found]})

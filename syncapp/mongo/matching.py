@@ -1,0 +1,57 @@
+"""Which documents match a filter: the server says it, in the snapshot in which the documents are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReadPreference
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from syncapp.core.content import document_key, ids_filter
+from syncapp.core.match_expressions import read_filter
+from syncapp.core.values import DocumentKey
+from syncapp.mongo.documents import id_portions
+from syncapp.mongo.read_commands import portions
+
+
+def matching(
+    database: Database[Any],
+    collection: str,
+    keys: Iterable[DocumentKey],
+    expression: Mapping[str, Any],
+    session: ClientSession,
+) -> frozenset[DocumentKey]:
+    """Those of the keys whose documents match this expression, given as extended JSON. Raises PyMongoError."""
+    wanted = RawBSONDocument(bson.encode(read_filter(expression)))
+    found: set[DocumentKey] = set()
+    for ids in id_portions([key.id_bson for key in keys]):
+        command: dict[str, Any] = {
+            "find": collection,
+            "filter": {"$and": [RawBSONDocument(ids_filter(ids)), wanted]},
+            "projection": {"_id": 1},
+            "batchSize": len(ids) + 1,
+        }
+        if not session.in_transaction:
+            command["readConcern"] = {"level": "majority"}
+        with closing(portions(database, command, session)) as replies:
+            found.update(document_key(collection, one) for documents in replies for one in documents)
+    return frozenset(found)
+
+
+@contextmanager
+def snapshot(session: ClientSession) -> Iterator[None]:
+    """Reads within are of one moment, which a majority has, and not from before what a causal session has seen."""
+    session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"), ReadPreference.PRIMARY)
+    try:
+        yield
+    except BaseException:
+        session.abort_transaction()
+        raise
+    session.commit_transaction()

@@ -1,0 +1,137 @@
+"""Which rules apply to a collection, and why: its collection rule, exclusions, validation rules, the strategy, halts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from syncapp.core import strategies
+from syncapp.core.collection_rule import NO_RULE, CollectionRule, Direction
+from syncapp.core.exclusions import Exclusions, is_reserved
+from syncapp.core.rule_words import words_of
+from syncapp.core.values import Side
+from syncapp.models import ExcludedCollection, Instance, ValidationRule
+from syncapp.services import collection_rules, switches
+
+EXCLUDED = "Excluded: not pulled from Atlas, still pushed"
+VALIDATED = "Validation rule: what it does not allow is rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`rule`: NO_RULE if none matches. `later`: further matches, which do not count."""
+
+    collection: str
+    rule: CollectionRule
+    later: tuple[CollectionRule, ...]
+    exclusions: tuple[str, ...]
+    validation: tuple[str, ...]  # patterns
+    strategy: str
+    enabled: bool
+    paused: bool
+    halts: tuple[str, ...]
+    refused: str  # why it is not synchronised at all; empty: it is
+
+    @property
+    def matched(self) -> bool:
+        return self.rule is not NO_RULE
+
+    @property
+    def because(self) -> str:
+        """Why it gets this rule."""
+        if not self.matched:
+            return "No collection rule matches it"
+        first = f"{self.rule.pattern} matches it, with priority {self.rule.priority}"
+        if not self.later:
+            return f"{first}; no other rule does"
+        others = ", ".join(f"{one.pattern} ({one.priority})" for one in self.later)
+        count = "does" if len(self.later) == 1 else "do"
+        return f"{first}, and is asked before {others}, which {count} not count"
+
+    @property
+    def effects(self) -> list[str]:
+        """What applies, in plain sentences."""
+        return list(self._effects())
+
+    def as_document(self) -> dict[str, Any]:
+        """As API and `--json` show it."""
+        return {
+            "collection": self.collection,
+            "rule": self.rule.as_document() if self.matched else None,
+            "because": self.because,
+            "later": [one.pattern for one in self.later],
+            "exclusions": list(self.exclusions),
+            "validationRules": list(self.validation),
+            "strategy": self.rule.strategy or self.strategy,
+            "strategyFrom": "rule" if self.rule.strategy else "general",
+            "halts": list(self.halts),
+            "effects": self.effects,
+        }
+
+    def _effects(self) -> Iterator[str]:
+        if self.refused:
+            yield f"Not synchronised: {self.refused}"
+        yield from (f"Halted: {one}" for one in self.halts)
+        if self.paused:
+            yield "Sync is paused: nothing is transferred until it is resumed"
+        yield from (f"{EXCLUDED} (by {one})" for one in self.exclusions)
+        if not self.enabled and not self.exclusions and self.rule.direction.carries(Side.ATLAS):
+            yield "Bidirectional sync is disabled: changes on Atlas wait"
+        yield f"By the rule: {'; '.join(words_of(self.rule))}"
+        if self.rule.direction is not Direction.NONE:
+            source = "the rule's strategy" if self.rule.strategy else "the general strategy"
+            yield f"Conflicts: {_about(self.rule.strategy or self.strategy)} ({source})"
+        yield from (f"{VALIDATED} (by {one})" for one in self.validation)
+
+
+def look_up(collection: str) -> Found:
+    """Raises DatabaseError."""
+    found, general = collection_rules.current(), switches.show()
+    matching = [rule for rule in found.rules if rule.matches(collection)]
+    return Found(
+        collection=collection,
+        rule=matching[0] if matching else NO_RULE,
+        later=tuple(matching[1:]),
+        exclusions=_that_match(collection, ExcludedCollection),
+        validation=_that_match(collection, ValidationRule),
+        strategy=general.strategy,
+        enabled=general.enabled,
+        paused=general.paused,
+        halts=tuple(_halts(collection)),
+        refused=_refused(collection),
+    )
+
+
+def beside() -> list[dict[str, str]]:
+    """Exclusions and validation rules, as they are listed with the collection rules."""
+    kinds = ((ExcludedCollection, EXCLUDED), (ValidationRule, VALIDATED))
+    return [
+        {"kind": model._meta.model_name or "", "pattern": pattern, "effect": effect}
+        for model, effect in kinds
+        for pattern in model.objects.order_by("pattern").values_list("pattern", flat=True)
+    ]
+
+
+def _that_match(collection: str, model: type[ExcludedCollection] | type[ValidationRule]) -> tuple[str, ...]:
+    patterns = model.objects.order_by("pattern").values_list("pattern", flat=True)
+    return tuple(one for one in patterns if Exclusions.of([one]).excludes(collection))
+
+
+def _halts(collection: str) -> Iterator[str]:
+    for halts in Instance.objects.values_list("halts", flat=True):
+        for halt in halts:
+            if halt["collection"] in ("", collection):
+                yield str(halt["detail"])
+
+
+def _refused(collection: str) -> str:
+    if is_reserved(collection):
+        return "it belongs to sync or to the server"
+    reasons = [refused.get(collection) for refused in Instance.objects.values_list("refused", flat=True)]
+    return str(next(filter(None, reasons), ""))
+
+
+def _about(strategy: str) -> str:
+    found = strategies.ALL.get(strategy)
+    return f"{strategy}, {found.about}" if found else strategy

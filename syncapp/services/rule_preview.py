@@ -1,0 +1,238 @@
+"""What changed collection rules will do, before they are changed: counts by collection, by reading alone. API, command and
+admin call it."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pymongo.errors import OperationFailure
+
+from syncapp.compare.differences import shared_collections
+from syncapp.compare.rule_fate import Fate
+from syncapp.compare.rule_preview import Outlook, look_ahead
+from syncapp.core import strategies
+from syncapp.core.collection_rule import CollectionRule, CollectionRules
+from syncapp.core.rule_words import changes
+from syncapp.core.values import BOTH, Side
+from syncapp.first_run.effect import documents
+from syncapp.mongo.errors import ConnectionDown, SyncError
+from syncapp.rules import stored
+from syncapp.rules.rules import Rules, rules_of
+from syncapp.services.collection_rules import PROCESS, Change, changes_to, checked, one, read_file
+from syncapp.services.databases import database
+from syncapp.services.errors import NotPossible
+
+SECONDS = 5.0
+MOST_COLLECTIONS = 50  # that are read, and shown
+# Parts that say what becomes of documents; the others move none
+MOVING = frozenset({"direction", "filter", "onLeave", "deletes", "ownFields", "validation"})
+TEXTS = {
+    Fate.COME: "{} come from Atlas",
+    Fate.GO: "{} go to Atlas",
+    Fate.DROPPED: "{} dropped here, not on Atlas: no match",
+    Fate.KEPT: "{} stay here without a match",
+    Fate.DELETED_HERE: "{} deleted here",
+    Fate.DELETED_THERE: "{} deleted on Atlas",
+    Fate.CONFLICT: "{} in conflict",
+    Fate.DIFFERS: "{} differ between the sides, and stay so",
+    Fate.OWN: "{} differ now in own fields",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """On one collection: the parts of its rule that change, and what follows. `outlook` None: no document moves."""
+
+    collection: str
+    before: CollectionRule
+    after: CollectionRule
+    general: str  # strategy
+    excluded: bool
+    outlook: Outlook | None = None
+
+    @property
+    def moves(self) -> bool:
+        """May documents move?"""
+        return bool(MOVING & changes(self.before, self.after).keys())
+
+    @property
+    def sentences(self) -> list[str]:
+        return list(self._sentences())
+
+    def as_document(self) -> dict[str, Any]:
+        """As API and `--json` show it."""
+        parts = changes(self.before, self.after)
+        found = self.outlook or Outlook(self.collection)
+        return {
+            "collection": self.collection,
+            "parts": [{"part": name, "before": old, "after": new} for name, (old, new) in parts.items()],
+            "moves": self.moves,
+            "whole": found.whole,
+            "read": {side.value: found.read[side] for side in BOTH},
+            "compared": found.compared,
+            "matching": {side.value: found.matching.get(side) for side in BOTH},
+            "documents": {fate.value: found.fates[fate] for fate in Fate},
+            "refused": {side.value: found.refused[side] for side in BOTH},
+            "effects": self.sentences,
+        }
+
+    def _sentences(self) -> Iterator[str]:
+        found = self.outlook
+        if found is None:
+            yield "No document moves"
+        else:
+            yield self._how_much(found)
+            yield from (TEXTS[fate].format(f"{found.fates[fate]:,}") for fate in Fate if found.fates[fate])
+            for side, word in ((Side.LOCAL, "here"), (Side.ATLAS, "on Atlas")):
+                if found.refused[side]:
+                    yield f"{found.refused[side]:,} {word} would be refused by the validation"
+            if not found.fates and not found.refused and not found.problem:
+                yield "Nothing is written"
+            if found.problem:
+                yield found.problem
+        yield from self._remarks()
+
+    @staticmethod
+    def _how_much(found: Outlook) -> str:
+        total = " and ".join(
+            f"{word} {'an unknown number' if number is None else f'{number:,}'}"
+            for word, number in (
+                ("here", found.matching.get(Side.LOCAL)),
+                ("on Atlas", found.matching.get(Side.ATLAS)),
+            )
+        )
+        compared = f"{documents(found.compared)} compared"
+        if found.whole:
+            return f"{compared}, all there are"
+        return f"A sample: {compared}, the first by _id; {total} match the filter"
+
+    def _remarks(self) -> Iterator[str]:
+        parts = changes(self.before, self.after)
+        strategy = self.after.strategy or self.general
+        if {"numbers", "arrays"} & parts.keys() and strategy != "field-merge":
+            yield f"numbers and arrays count with the strategy field-merge only; here it is {strategy}"
+        if "ownFields" in parts:
+            old, new = self.before.own_fields, self.after.own_fields
+            if added := [name for name in new if name not in old]:
+                yield f"{', '.join(added)}: each side keeps the value that it has"
+            if removed := [name for name in old if name not in new]:
+                yield f"{', '.join(removed)}: compared again; where the sides differ, {_who_wins(strategy)}"
+        if self.excluded and self.after.direction.carries(Side.ATLAS):
+            yield "The collection is excluded: nothing comes from Atlas, whatever its rule says"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`changes`: of the rules; `effects`: on collections; `left`: further collections that were not looked at."""
+
+    changes: list[Change]
+    effects: list[Effect]
+    left: int
+    enabled: bool
+
+    @property
+    def whole(self) -> bool:
+        return not self.left and all(
+            effect.outlook is None or effect.outlook.whole for effect in self.effects
+        )
+
+    @property
+    def total(self) -> Counter[Fate]:
+        return sum((effect.outlook.fates for effect in self.effects if effect.outlook), Counter())
+
+    @property
+    def remarks(self) -> list[str]:
+        found = []
+        if not self.effects:
+            found.append("No collection's rule changes now")
+        if self.left:
+            found.append(f"{self.left:,} further collections were not looked at")
+        if not self.enabled and self.total[Fate.COME]:
+            found.append("Bidirectional sync is disabled: what comes from Atlas waits until it is enabled")
+        return found
+
+    def as_document(self) -> dict[str, Any]:
+        """As API and `--json` show it."""
+        return {
+            "rules": [change.as_document() for change in self.changes],
+            "collections": [effect.as_document() for effect in self.effects],
+            "collectionsLeft": self.left,
+            "whole": self.whole,
+            "documents": {fate.value: self.total[fate] for fate in Fate},
+            "remarks": self.remarks,
+        }
+
+
+def preview_rule(given: object, seconds: float | None = SECONDS) -> Preview:
+    """Of setting this rule. `seconds`: read for so long; None: everything. Raises WrongInput, NotPossible or Unreachable."""
+    document = checked(given)
+    return _preview([document], {document["pattern"]}, seconds)
+
+
+def preview_delete(pattern: str, seconds: float | None = SECONDS) -> Preview:
+    """Of removing the rule of this pattern. Raises NotFound, NotPossible or Unreachable."""
+    return _preview([], {one(pattern).pattern}, seconds)
+
+
+def preview_import(given: object, seconds: float | None = SECONDS) -> Preview:
+    """Of importing this file. Raises WrongInput, NotPossible or Unreachable."""
+    return _preview(read_file(given), None, seconds)
+
+
+def _preview(wanted: list[dict[str, Any]], replaced: set[str] | None, seconds: float | None) -> Preview:
+    """`replaced`: the patterns that `wanted` stands for; None: all."""
+    deadline = time.monotonic() + (math.inf if seconds is None else seconds)
+    found = stored.read()
+    before = map(CollectionRule.of, map(json.loads, found.collection_rules))
+    kept = [] if replaced is None else [rule for rule in before if rule.pattern not in replaced]
+    after = [rule.as_document() for rule in kept] + wanted
+    with database(Side.LOCAL, PROCESS) as local, database(Side.ATLAS, PROCESS) as atlas:
+        rules = rules_of(local, found)
+        changed = replace(rules, collections=CollectionRules.of(after))
+        try:
+            effects, left = _look({Side.LOCAL: local, Side.ATLAS: atlas}, rules, changed, deadline)
+        except ConnectionDown:
+            raise
+        except (OperationFailure, SyncError) as error:
+            raise NotPossible(f"The documents cannot be read: {error}") from error
+    told = [change for change in changes_to(after) if change.what != "unchanged"]
+    return Preview(told, effects, left, rules.enabled)
+
+
+def _look(
+    databases: Mapping[Side, Any], rules: Rules, changed: Rules, deadline: float
+) -> tuple[list[Effect], int]:
+    """On the collections whose rule changes, small ones first, so that many are read to their end; and how many were
+    left."""
+    effects = [
+        Effect(name, old, new, rules.strategy, rules.exclusions.excludes(name))
+        for name in shared_collections(databases[Side.LOCAL], databases[Side.ATLAS])
+        if changes(
+            old := rules.collections.for_collection(name), new := changed.collections.for_collection(name)
+        )
+    ]
+    shown = effects[:MOST_COLLECTIONS]
+    sizes = {
+        one.collection: max(databases[side][one.collection].estimated_document_count() for side in BOTH)
+        for one in shown
+        if one.moves
+    }
+    found = [one for one in shown if not one.moves]
+    for name in sorted(sizes, key=lambda name: (sizes[name], name)):
+        if time.monotonic() > deadline and len(found) > len(shown) - len(sizes):
+            break  # one at least is read
+        effect = next(one for one in shown if one.collection == name)
+        outlook = look_ahead(databases, name, rules.policy(name), changed.policy(name), deadline)
+        found.append(replace(effect, outlook=outlook))
+    return sorted(found, key=lambda one: one.collection), len(effects) - len(found)
+
+
+def _who_wins(strategy: str) -> str:
+    found = strategies.ALL.get(strategy)
+    return f"the strategy decides: {strategy}" + (f" ({found.about})" if found else "")

@@ -1,0 +1,174 @@
+"""Explaining a document: what is agreed, what comes next, its history; and that nothing is written for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bson
+import pytest
+from pymongo.database import Database
+from rest_framework.test import APIClient
+
+from syncapp.core.content import document_key
+from syncapp.core.policy import Policy
+from syncapp.core.values import Batch, Fact, Side, WorkItem
+from syncapp.embedded.mongod import Mongod
+from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.models import SyncSwitches
+from syncapp.rules.switches import get_switches
+from syncapp.store.dirty import mark_dirty
+from tests.api.conftest import ROOT, Change
+from tests.support import rows
+
+pytestmark = pytest.mark.django_db
+DEVICE = "device-1"
+FAR = dict.fromkeys(Side, 1 << 63)
+KEY = document_key("orders", bson.encode({"_id": "A-1"}))
+
+
+class Crash(Exception):
+    """The worker ends here."""
+
+
+@pytest.fixture
+def both(
+    local_db: Database[Any], local_server: Mongod, atlas_db: Database[Any], atlas_server: Mongod,
+    change_settings: Change,
+) -> dict[str, Database[Any]]:  # fmt: skip
+    local_db["_sync_metadata"].insert_one({"_id": "instance", "instanceId": DEVICE})
+    change_settings(
+        mongodb_uri=local_server.uri(local_db.name), mongodb_atlas_uri=atlas_server.uri(atlas_db.name)
+    )
+    return {"local": local_db, "atlas": atlas_db}
+
+
+def put(both: dict[str, Database[Any]], **versions: str) -> None:
+    for side, text in versions.items():
+        both[side]["orders"].replace_one({"_id": "A-1"}, {"v": text}, upsert=True)
+
+
+def set_enabled(enabled: bool) -> None:
+    get_switches()
+    SyncSwitches.objects.update(enabled=enabled)
+
+
+def work(both: dict[str, Database[Any]], crash_at: str = "", facts: dict[Side, Fact] | None = None) -> None:
+    def at(point: str) -> None:
+        if point == crash_at:
+            raise Crash
+
+    batch = Batch("task", Side.LOCAL, "orders", (WorkItem(KEY, facts or {}),), FAR)
+    processor = ChangeProcessor(both["local"], both["atlas"], DEVICE, at=at, interrupts=(Crash,))
+    try:
+        processor.process(batch, Policy())
+    except Crash:
+        pass
+
+
+def everything(both: dict[str, Database[Any]]) -> dict[str, list[bytes]]:
+    """All that either database holds, byte for byte."""
+    raw = bson.codec_options.CodecOptions(document_class=bson.raw_bson.RawBSONDocument)
+    return {
+        f"{side} {name}": [one.raw for one in database[name].with_options(raw).find().sort("_id", 1)]
+        for side, database in both.items()
+        for name in sorted(database.list_collection_names())
+    }
+
+
+def explained(client: APIClient, both: dict[str, Database[Any]], document_id: str = "A-1") -> dict[str, Any]:
+    before = everything(both)
+    answer = client.get(f"{ROOT}/explain", {"collection": "orders", "id": document_id})
+    assert answer.status_code == 200, answer.content
+    assert everything(both) == before
+    return dict(answer.json())
+
+
+def test_a_document_that_was_pushed_and_agreed_on(reader: APIClient, both: dict[str, Database[Any]]) -> None:
+    put(both, local="one")
+    work(both, facts={Side.LOCAL: Fact(1, 1_700_000_000_000, DEVICE)})
+    told = explained(reader, both)
+    assert told["equal"]
+    assert told["decision"] == "equal"
+    assert told["reason"] is None
+    assert told["local"] == told["atlas"]
+    assert told["local"]["hash"] == told["agreed"]["local"]
+    assert [event["what"] for event in told["history"]] == ["pushed"]
+    assert (
+        told["history"][0]["text"] == "this device brought the change of 2023-11-14 22:13:20.000 UTC to Atlas"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "decision", "state"),
+    [
+        ({"local": "two"}, "push", "The local version has changed since both sides were last agreed on."),
+        ({"atlas": "two"}, "pull", "Atlas's version has changed since both sides were last agreed on."),
+        (
+            {"local": "two", "atlas": "three"},
+            "conflict",
+            "Both versions have changed since they were last agreed on.",
+        ),
+    ],
+)
+def test_what_comes_next_is_what_a_task_would_decide(
+    reader: APIClient, both: dict[str, Database[Any]], changes: dict[str, str], decision: str, state: str
+) -> None:
+    set_enabled(True)
+    put(both, local="one")
+    work(both)
+    put(both, **changes)
+    told = explained(reader, both)
+    assert (told["decision"], told["state"], told["equal"]) == (decision, state, False)
+    assert told["reason"]["code"] == "pending"
+
+
+def test_a_pull_waits_while_sync_is_disabled(reader: APIClient, both: dict[str, Database[Any]]) -> None:
+    set_enabled(False)
+    put(both, local="one")
+    work(both)
+    put(both, atlas="two")
+    told = explained(reader, both)
+    assert told["decision"] == "owed"
+    assert told["next"].endswith("as soon as bidirectional sync is enabled.")
+
+
+@pytest.mark.parametrize(("crash_at", "applied"), [("local committed", False), ("atlas committed", True)])
+def test_a_push_whose_outcome_is_not_recorded_is_left_open(
+    reader: APIClient, both: dict[str, Database[Any]], crash_at: str, applied: bool
+) -> None:
+    put(both, local="one")
+    work(both, crash_at)
+    told = explained(reader, both)
+    assert told["openPush"]["applied"] is applied
+    assert told["equal"] is applied
+    assert ("is repeated" in told["next"]) is not applied
+    work(both)
+    assert explained(reader, both)["equal"]
+
+
+def test_the_history_has_conflicts_rejections_and_what_is_queued(
+    reader: APIClient, both: dict[str, Database[Any]]
+) -> None:
+    put(both, local="one", atlas="two")
+    rows.conflict({"_id": "A-1", "v": "one"}, {"_id": "A-1", "v": "two"}, because="because")
+    rows.rejected(key="A-1", reason="too long")
+    mark_dirty(both["local"], [KEY], "manual retry")
+    told = explained(reader, both)
+    texts = {event["what"]: event["text"] for event in told["history"]}
+    assert texts.keys() == {"conflict", "rejected", "queued"}
+    assert texts["conflict"].endswith("because")
+    assert "too long" in texts["rejected"]
+    assert told["reason"] == {"code": "rejected", "text": "too long"}
+    assert told["state"].startswith("Sync has not decided anything about this document yet.")
+
+
+def test_a_document_that_is_nowhere_and_an_id_that_is_none(
+    reader: APIClient, both: dict[str, Database[Any]]
+) -> None:
+    assert (
+        explained(reader, both, "ObjectId('65a1b2c3d4e5f60718293a4b')")["state"]
+        == "Neither side has this document."
+    )
+    wrong = reader.get(f"{ROOT}/explain", {"collection": "orders", "id": "ObjectId('1')"})
+    assert wrong.status_code == 400
+    assert wrong.json()["field"] == "id"

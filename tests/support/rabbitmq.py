@@ -1,0 +1,115 @@
+"""A real RabbitMQ in a folder of its own, from Debian's package: with its own epmd, node name, ports and data.
+
+with started(RabbitMQ(folder), mortal=True) as server:
+    url = server.uri(0)              # a CELERY_BROKER_URL: each device has a virtual host of its own
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from amqp.exceptions import AMQPError
+from kombu import Connection
+
+from syncapp.embedded.ports import free_port
+from syncapp.embedded.server import Server
+from syncapp.embedded.tether import tethered
+
+READY_TIMEOUT = 60.0  # seconds
+VIRTUAL_HOSTS = 3
+PASSWORD = "p@ss:word/%"  # what has to be quoted in a URI
+QUOTED = "p%40ss%3Aword%2F%25"
+SETTINGS = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+load_definitions = {folder}/definitions.json
+log.console = true
+log.console.level = warning
+log.file = false
+disk_free_limit.absolute = 50MB
+"""
+
+
+def find_rabbitmq() -> str | None:
+    """The server's script. Debian's on PATH becomes another user; this is what it calls."""
+    packaged = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+    return packaged if Path(packaged).exists() else shutil.which("rabbitmq-server")
+
+
+class RabbitMQ(Server):
+    """Bound to 127.0.0.1 only."""
+
+    name = "rabbitmq"
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        super().__init__(folder, port)
+        self._names, self._distribution = free_port(), free_port()
+        self._epmd: subprocess.Popen[bytes] | None = None
+
+    def uri(self, number: int, password: str = QUOTED) -> str:
+        return f"amqp://isthmus:{password}@127.0.0.1:{self.port}/v{number}"
+
+    def command(self) -> list[str]:
+        environment = {
+            "HOME": self.folder,  # Erlang's cookie
+            "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the server, instead of waiting for it
+            "ERL_EPMD_PORT": self._names,
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"isthmus{self.port}@localhost",
+            "RABBITMQ_CONFIG_FILE": self.folder / "rabbitmq.conf",
+            "RABBITMQ_GENERATED_CONFIG_DIR": self.folder / "config",
+            "RABBITMQ_MNESIA_BASE": self.folder / "data",
+            "RABBITMQ_LOG_BASE": self.folder,
+            "RABBITMQ_PID_FILE": self.folder / "pid",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": self.folder / "plugins",
+            "RABBITMQ_DIST_PORT": self._distribution,
+            # Two schedulers: it would have one for each processor, which wait busily
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none",
+        }
+        found = find_rabbitmq()
+        assert found is not None, "RabbitMQ was not found (on Debian: apt-get install rabbitmq-server)"
+        return ["env", *(f"{name}={value}" for name, value in environment.items()), found]
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "rabbitmq.conf").write_text(SETTINGS.format(port=self.port, folder=self.folder))
+        (self.folder / "definitions.json").write_text(json.dumps(_definitions()))
+        if self._epmd is None:
+            names = ["epmd", "-port", str(self._names), "-address", "127.0.0.1"]
+            self._epmd = subprocess.Popen(tethered(names), stdin=subprocess.DEVNULL)
+        super().start()
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT
+        while not self._answers():
+            self.check_alive(deadline)
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            with Connection(self.uri(VIRTUAL_HOSTS - 1), connect_timeout=2) as connection:
+                connection.connect()
+        except (OSError, AMQPError):
+            return False
+        return True
+
+    def end(self) -> None:
+        """With the program that knows its name."""
+        self.kill()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
+            self._epmd = None
+
+
+def _definitions() -> dict[str, object]:
+    names = [f"v{number}" for number in range(VIRTUAL_HOSTS)]
+    everything = {"user": "isthmus", "configure": ".*", "write": ".*", "read": ".*"}
+    return {
+        "users": [{"name": "isthmus", "password": PASSWORD, "tags": ""}],
+        "vhosts": [{"name": name} for name in names],
+        "permissions": [{"vhost": name, **everything} for name in names],
+    }

@@ -1,0 +1,36 @@
+"""What a process loads by what it is."""
+
+import subprocess
+import sys
+
+import pytest
+from django.core.management import get_commands
+
+from syncapp.conf.settings import BASE_DIR
+from syncproject.program import WITHOUT_PAGES, program
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["manage.py", "sync_listen"], "sync_listen"),
+        (["/opt/a folder/manage.py", "sync_exclusions", "add", "worker"], "sync_exclusions"),
+        (["manage.py"], ""),
+        (["/venv/celery/__main__.py", "-A", "syncproject", "worker", "-Q", "maintenance"], "worker"),
+        (["/venv/celery/__main__.py", "-A", "syncproject", "beat"], "beat"),
+        (["/venv/bin/gunicorn", "syncproject.wsgi"], ""),
+        ([], ""),
+    ],
+)
+def test_the_program_is_read_from_the_command_line(words: list[str], expected: str) -> None:
+    assert program(words) == expected
+
+
+def test_commands_without_pages_exist_and_load_none() -> None:
+    assert get_commands().keys() >= WITHOUT_PAGES
+    code = (
+        "import sys, django; sys.argv = ['manage.py', 'sync_toggle', 'on']; django.setup(); "
+        "import syncapp.management.commands.sync_toggle; "
+        "sys.exit('unfold' in sys.modules or 'rest_framework' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, stdout=subprocess.DEVNULL, check=True)
