@@ -30,7 +30,6 @@ from syncapp.services.masked import Masks
 from syncapp.services.roles import may_see_bodies
 
 SIDES = {"local": "Local", "atlas": "Atlas"}
-SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
 FEW = 5  # refusals that are shown
 DECIDE = "syncapp_conflict_decide"
@@ -75,7 +74,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
         bodies = may_see_bodies(request.user)
-        decides = obj is None or not _decisions(obj) or self.has_operate_permission(request)
+        decides = obj is None or not conflict_decision.offered(obj) or self.has_operate_permission(request)
         versions = ("versions", "as_json") if bodies else ("hidden",)
         sets[0] = (None, {"fields": ("headline", *(("decisions",) if decides else ()), *versions)})
         if bodies and obj is not None and obj.loser and obj.restored_at is None:
@@ -148,7 +147,10 @@ class ConflictAdmin(ReadOnlyAdmin):
     def decisions(self, conflict: Conflict) -> SafeString:
         return render_to_string(
             "syncapp/conflict_decisions.html",
-            {"decisions": _decisions(conflict), "settled": _settled(conflict)},
+            {
+                "decisions": conflict_decision.offered(conflict),
+                "settled": conflict_decision.settled(conflict),
+            },
         )
 
     @display(description="Because")
@@ -277,35 +279,6 @@ class ConflictAdmin(ReadOnlyAdmin):
             return False
         open_ones = Conflict.objects.filter(winner=Conflict.Winner.OPEN, resolved_at=None)
         return not object_id or open_ones.filter(pk=object_id).exists()
-
-
-def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
-    """The possible actions, each with the address of its dialog."""
-
-    def decision(name: str, title: str, text: str, first: bool = False) -> dict[str, Any]:
-        address = reverse(f"admin:syncapp_conflict_{name}", args=[conflict.pk])
-        return {"address": address, "title": title, "text": text, "first": first}
-
-    if conflict.waits:
-        return [
-            decision("take_local", "Take local", "The local version is written to Atlas.", first=True),
-            decision("take_atlas", "Take Atlas", "Atlas's version is written to the local MongoDB."),
-            decision("decide", "Choose fields", "A value for each field, or a document of your own.")
-            | {"page": True},
-        ]
-    if conflict.loser and conflict.restored_at is None:
-        side = SIDE_WORDS[conflict.loser]
-        text = f"The {side} version lost. It is written to the local MongoDB as a new change."
-        return [decision("restore_loser", f"Restore the {side} version", text, first=True)]
-    return []
-
-
-def _settled(conflict: Conflict) -> str:
-    if conflict.winner == Conflict.Winner.MERGED:
-        return f"{conflict.resolved_by or 'A person'} wrote a version of both at {conflict.resolved_at:%Y-%m-%d %H:%M:%S} UTC."
-    if conflict.restored_at:
-        return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
-    return "Resolved automatically: both sides became equal."
 
 
 def _tag(conflict: Conflict, side: str) -> str:

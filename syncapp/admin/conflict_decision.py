@@ -1,4 +1,4 @@
-"""The page on which a person decides a conflict field by field, or writes the document that both sides shall hold."""
+"""What a person can do about a conflict; and the page on which one is decided field by field, or by a document that he writes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,39 @@ from syncapp.services.masked import Masks
 from syncapp.services.resolution import Choice, differing, seen_hashes
 
 CHANGE = "admin:syncapp_conflict_change"
+
+
+SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
+
+
+def offered(conflict: Conflict) -> list[dict[str, Any]]:
+    """The possible actions, each with the address of its dialog."""
+
+    def decision(name: str, title: str, text: str, first: bool = False) -> dict[str, Any]:
+        address = reverse(f"admin:syncapp_conflict_{name}", args=[conflict.pk])
+        return {"address": address, "title": title, "text": text, "first": first}
+
+    if conflict.waits:
+        return [
+            decision("take_local", "Take local", "The local version is written to Atlas.", first=True),
+            decision("take_atlas", "Take Atlas", "Atlas's version is written to the local MongoDB."),
+            decision("decide", "Choose fields", "A value for each field, or a document of your own.")
+            | {"page": True},
+        ]
+    if conflict.loser and conflict.restored_at is None:
+        side = SIDE_WORDS[conflict.loser]
+        text = f"The {side} version lost. It is written to the local MongoDB as a new change."
+        return [decision("restore_loser", f"Restore the {side} version", text, first=True)]
+    return []
+
+
+def settled(conflict: Conflict) -> str:
+    """What became of one that offers no action."""
+    if conflict.winner == Conflict.Winner.MERGED:
+        return f"{conflict.resolved_by or 'A person'} wrote a version of both at {conflict.resolved_at:%Y-%m-%d %H:%M:%S} UTC."
+    if conflict.restored_at:
+        return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
+    return "Resolved automatically: both sides became equal."
 
 
 def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
