@@ -110,7 +110,8 @@ def _write(
         if there != versions[Side.LOCAL]:
             raise Overtaken(CHANGED_MEANWHILE)
         write_documents(local[key.collection], [DocumentWrite(key, there, document)], session)
-        write_states(local, [(key, state, state.next(on_atlas, on_atlas))], session)
+        after = state.next(on_atlas, on_atlas)._replace(projection=policy.projection.id)
+        write_states(local, [(key, state, after)], session)
 
 
 def _written(document: Mapping[str, Any], key: DocumentKey) -> bytes:
