@@ -11,17 +11,17 @@ from syncapp.core import strategies
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.content import content_hash
 from syncapp.core.extended_json import extended_json
-from syncapp.core.merge_numbers import RULES as NUMBERS
 from syncapp.core.policy import BOTH_WAYS, Policy
 from syncapp.core.resolve import instead, resolve
 from syncapp.core.strategy import Conflict as Question
 from syncapp.core.strategy import Verdict
 from syncapp.core.values import Fact, Side
 from syncapp.models import Conflict
+from syncapp.rules.rule_check import faults
 from syncapp.rules.rules import Rules, load_rules
 from syncapp.services.conflicts import PROCESS, versions_of
 from syncapp.services.databases import local_database
-from syncapp.services.errors import wrong_value
+from syncapp.services.errors import WrongInput
 from syncapp.services.resolution import differing, fields_of
 
 MOST = 100  # conflicts of one trial
@@ -49,17 +49,14 @@ class Trial:
 
 def checked_rule(wanted: dict[str, Any]) -> CollectionRule:
     """As a rule of a collection has it: strategy, numbers, arrays, resolver, timestampField. Raises WrongInput."""
-    names = [one.name for one in strategies.offered()]
-    if wanted.get("strategy") not in names:
-        raise wrong_value("strategy", wanted.get("strategy"), ", ".join(names))
-    for name, how in wanted.get("numbers", {}).items():
-        if how not in NUMBERS:
-            raise wrong_value(f"numbers.{name}", how, ", ".join(NUMBERS))
-    for name, how in wanted.get("arrays", {}).items():
-        by_key = isinstance(how, dict) and list(how) == ["key"] and isinstance(how["key"], str)
-        if how not in ("replace", "union") and not by_key:
-            raise wrong_value(f"arrays.{name}", how, 'replace, union, {"key": field of the elements}')
-    return CollectionRule.of({**wanted, "pattern": "*"})
+    given = {**wanted, "pattern": "*"}
+    if not given.get("strategy"):
+        raise WrongInput(
+            f"strategy is missing; allowed: {', '.join(one.name for one in strategies.offered())}", "strategy"
+        )
+    for name, text in faults(given).items():
+        raise WrongInput(text, name)
+    return CollectionRule.of(given)
 
 
 def try_strategy(found: QuerySet[Conflict], rule: CollectionRule) -> list[Trial]:
