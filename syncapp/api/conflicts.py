@@ -32,7 +32,7 @@ ORDERS = {"at": "at", "collection": "collection", "winner": "winner", "strategy"
 
 class ConflictFilter(serializers.Serializer):
     collection = CollectionName(required=False)
-    winner = Choice(choices=Conflict.Winner.values, required=False)
+    winner = Choice(choices=Conflict.Winner.choices, required=False)
     restored = Boolean(required=False)
     waiting = Boolean(required=False, help_text="true: those that need manual resolution")
     since = Moment(required=False)
