@@ -176,7 +176,9 @@ def _minutes(now: datetime) -> dict[str, list[dict[str, Any]]]:
 
 def _latest_conflicts(with_bodies: bool) -> list[Any]:
     """Without the bodies of those that are too long to be rendered every two seconds."""
-    bodies = ("local_document", "atlas_document", "local_raw", "atlas_raw", "document_id_raw")
+    bodies = (
+        "local_document", "atlas_document", "base_document", "local_raw", "atlas_raw", "base_raw", "document_id_raw",
+    )  # fmt: skip
     rows: list[Any] = list(
         Conflict.objects.defer(*bodies).annotate(size=Length("local_document") + Length("atlas_document"))[
             :CONFLICTS_SHOWN
@@ -201,6 +203,7 @@ def _conflict(row: Any) -> dict[str, Any]:
         "documentId": row.document_id,
         "at": row.at.isoformat(),
         "winner": row.winner,
+        "merged": row.merged or row.winner == Conflict.Winner.MERGED,
         "waits": row.waits,
         "strategy": row.strategy,
         "oneWay": row.one_way,

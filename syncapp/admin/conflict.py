@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -17,20 +17,22 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from syncapp.admin import conflict_statistics
+from syncapp.admin import conflict_decision, conflict_statistics
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.plain_ids import plain_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
+from syncapp.services.conflict_selection import restore_all
 from syncapp.services.conflicts import BODIES, resolve, restore, version_now
 from syncapp.services.masked import Masks
 from syncapp.services.roles import may_see_bodies
 
 SIDES = {"local": "Local", "atlas": "Atlas"}
-SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
+FEW = 5  # refusals that are shown
+DECIDE = "syncapp_conflict_decide"
 
 
 def exact(moment: dt.datetime | None) -> str:
@@ -49,6 +51,7 @@ class ConflictAdmin(ReadOnlyAdmin):
         *("collection", "local_origin", "atlas_origin"),
     )
     search_fields = ("collection", "document_id")
+    actions = ("restore_selected",)
     actions_detail = in_page = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
         (None, {"fields": ("headline", "decisions", "versions", "as_json")}),
@@ -71,7 +74,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
         bodies = may_see_bodies(request.user)
-        decides = obj is None or not _decisions(obj) or self.has_operate_permission(request)
+        decides = obj is None or not conflict_decision.offered(obj) or self.has_operate_permission(request)
         versions = ("versions", "as_json") if bodies else ("hidden",)
         sets[0] = (None, {"fields": ("headline", *(("decisions",) if decides else ()), *versions)})
         if bodies and obj is not None and obj.loser and obj.restored_at is None:
@@ -88,12 +91,24 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.now_view)
+        decide = self.admin_site.admin_view(self.decide_view)
         figures = self.admin_site.admin_view(conflict_statistics.page)
         return [
             path("<int:object_id>/now/", view, name=NOW),
+            path("<int:object_id>/decide/", decide, name=DECIDE),
             path("statistics/", figures, name=conflict_statistics.NAME),
             *super().get_urls(),
         ]
+
+    def decide_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Field by field, or by a document of one's own."""
+        conflict = get_object_or_404(Conflict, pk=object_id)
+        if not self.has_operate_permission(request) or not may_see_bodies(request.user):
+            raise PermissionDenied
+        if not conflict.waits:
+            messages.info(request, "This conflict is already resolved.")
+            return HttpResponseRedirect(reverse("admin:syncapp_conflict_change", args=[object_id]))
+        return conflict_decision.decide(request, conflict)
 
     @display(description="When", ordering="at")
     def when(self, conflict: Conflict) -> str:
@@ -106,9 +121,11 @@ class ConflictAdmin(ReadOnlyAdmin):
     @display(
         description="Winner",
         ordering="winner",
-        label={"Local": "info", "Atlas": "success", "Needs manual resolution": "danger"},
+        label={"Local": "info", "Atlas": "success", "Merged": "info", "Needs manual resolution": "danger"},
     )
     def who_won(self, conflict: Conflict) -> str:
+        if conflict.merged:
+            return "Merged"
         over = conflict.winner == Conflict.Winner.OPEN and not conflict.waits
         return "Resolved automatically" if over else conflict.get_winner_display()
 
@@ -130,7 +147,10 @@ class ConflictAdmin(ReadOnlyAdmin):
     def decisions(self, conflict: Conflict) -> SafeString:
         return render_to_string(
             "syncapp/conflict_decisions.html",
-            {"decisions": _decisions(conflict), "settled": _settled(conflict)},
+            {
+                "decisions": conflict_decision.offered(conflict),
+                "settled": conflict_decision.settled(conflict),
+            },
         )
 
     @display(description="Because")
@@ -180,6 +200,16 @@ class ConflictAdmin(ReadOnlyAdmin):
             context |= side_by_side(there, coming, [{"title": "Now"}, {"title": "After a restore"}])
             context["same"] = versions[0] == versions[1]
         return render(request, "syncapp/conflict_now.html", context)
+
+    @admin.action(description="Restore the losing versions", permissions=["operate"])
+    def restore_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
+        with as_message(request):
+            done = restore_all(queryset, request.user)
+            messages.success(request, f"{done.restored:,} versions were restored as new local changes.")
+            for pk, reason in done.refused[:FEW]:
+                messages.error(request, f"Conflict {pk} was not restored: {reason}")
+            if done.left:
+                messages.warning(request, f"{done.left:,} are left: select them again.")
 
     @action(
         description="Restore the loser",
@@ -249,31 +279,6 @@ class ConflictAdmin(ReadOnlyAdmin):
             return False
         open_ones = Conflict.objects.filter(winner=Conflict.Winner.OPEN, resolved_at=None)
         return not object_id or open_ones.filter(pk=object_id).exists()
-
-
-def _decisions(conflict: Conflict) -> list[dict[str, Any]]:
-    """The possible actions, each with the address of its dialog."""
-
-    def decision(name: str, title: str, text: str, first: bool = False) -> dict[str, Any]:
-        address = reverse(f"admin:syncapp_conflict_{name}", args=[conflict.pk])
-        return {"address": address, "title": title, "text": text, "first": first}
-
-    if conflict.waits:
-        return [
-            decision("take_local", "Take local", "The local version is written to Atlas.", first=True),
-            decision("take_atlas", "Take Atlas", "Atlas's version is written to the local MongoDB."),
-        ]
-    if conflict.loser and conflict.restored_at is None:
-        side = SIDE_WORDS[conflict.loser]
-        text = f"The {side} version lost. It is written to the local MongoDB as a new change."
-        return [decision("restore_loser", f"Restore the {side} version", text, first=True)]
-    return []
-
-
-def _settled(conflict: Conflict) -> str:
-    if conflict.restored_at:
-        return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
-    return "Resolved automatically: both sides became equal."
 
 
 def _tag(conflict: Conflict, side: str) -> str:

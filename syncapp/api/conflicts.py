@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -19,19 +18,21 @@ from syncapp.api.once import once_a_key
 from syncapp.api.paging import PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.core.values import Side
-from syncapp.mirror.waiting import waiting
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
 from syncapp.services import conflicts
+from syncapp.services.conflict_selection import chosen
+from syncapp.services.errors import wrong_value
 from syncapp.services.masked import Masks
+from syncapp.services.resolution import Choice as Decision
+from syncapp.services.resolution import seen_hashes
 
 ORDERS = {"at": "at", "collection": "collection", "winner": "winner", "strategy": "strategy"}
 
 
-class ConflictQuery(PageQuery):
-    ordering = ordering(ORDERS)
+class ConflictFilter(serializers.Serializer):
     collection = CollectionName(required=False)
-    winner = Choice(choices=Conflict.Winner.values, required=False)
+    winner = Choice(choices=Conflict.Winner.choices, required=False)
     restored = Boolean(required=False)
     waiting = Boolean(required=False, help_text="true: those that need manual resolution")
     since = Moment(required=False)
@@ -42,6 +43,10 @@ class ConflictQuery(PageQuery):
         required=False,
         help_text="Whose change one of the versions is",
     )
+
+
+class ConflictQuery(ConflictFilter, PageQuery):
+    ordering = ordering(ORDERS)
 
 
 class ConflictHead(serializers.ModelSerializer):
@@ -61,6 +66,10 @@ class ConflictHead(serializers.ModelSerializer):
     oneWay = serializers.BooleanField(source="one_way", help_text="Local won because nothing is pulled")
     localTime = serializers.DateTimeField(source="local_time", allow_null=True)
     atlasTime = serializers.DateTimeField(source="atlas_time", allow_null=True)
+    restoredBy = serializers.CharField(
+        source="restored_by", help_text="User, or operating-system user of a command"
+    )
+    resolvedBy = serializers.CharField(source="resolved_by", help_text="The same. Empty: resolved by itself")
     localOrigin = serializers.CharField(source="local_origin")
     atlasOrigin = serializers.CharField(source="atlas_origin")
     restoredAt = serializers.DateTimeField(source="restored_at", allow_null=True)
@@ -73,7 +82,7 @@ class ConflictHead(serializers.ModelSerializer):
         fields: tuple[str, ...] = (
             "id", "collection", "documentId", "at", "strategy", "because", "winner", "loser", "merged", "contestedFields", "oneWay",
             "localTime", "atlasTime", "localOrigin", "atlasOrigin", "restoredAt",
-            "resolvedAt",
+            "restoredBy", "resolvedAt", "resolvedBy",
         )  # fmt: skip
 
     def get_documentId(self, conflict: Conflict) -> Any:
@@ -88,9 +97,29 @@ class ConflictDetail(WithBodies, ConflictHead):
     baseDocument = serializers.SerializerMethodField(
         help_text="What both were made from, as canonical extended JSON; null: not kept"
     )
+    localHash = serializers.SerializerMethodField(
+        help_text="Names this version when the conflict is resolved"
+    )
+    atlasHash = serializers.SerializerMethodField(
+        help_text="Names this version when the conflict is resolved"
+    )
 
     class Meta(ConflictHead.Meta):
-        fields = (*ConflictHead.Meta.fields, "bodiesHidden", "localDocument", "atlasDocument", "baseDocument")
+        fields = (
+            *ConflictHead.Meta.fields,
+            "bodiesHidden",
+            "localDocument",
+            "atlasDocument",
+            "baseDocument",
+            "localHash",
+            "atlasHash",
+        )
+
+    def get_localHash(self, conflict: Conflict) -> str:
+        return seen_hashes(conflicts.versions_of(conflict))[Side.LOCAL]
+
+    def get_atlasHash(self, conflict: Conflict) -> str:
+        return seen_hashes(conflicts.versions_of(conflict))[Side.ATLAS]
 
     def get_baseDocument(self, conflict: Conflict) -> Any:
         return self.body(conflict.base_document)
@@ -109,20 +138,6 @@ class ConflictPage(ConflictTotalsOut):
     results = ConflictHead(many=True)
 
 
-def filtered(query: dict[str, Any]) -> QuerySet[Conflict]:
-    found = Conflict.objects.defer(*conflicts.BODIES)
-    lookups = {"collection": "collection", "winner": "winner", "since": "at__gte", "until": "at__lte"}
-    found = found.filter(**{lookups[name]: value for name, value in query.items() if name in lookups})
-    if "device" in query:
-        found = found.filter(Q(local_origin=query["device"]) | Q(atlas_origin=query["device"]))
-    if "restored" in query:
-        found = found.filter(restored_at__isnull=not query["restored"])
-    if "waiting" in query:
-        those = waiting().values("pk")
-        found = found.filter(pk__in=those) if query["waiting"] else found.exclude(pk__in=those)
-    return found
-
-
 @extend_schema_view(
     get=extend_schema(
         operation_id="list_conflicts",
@@ -137,7 +152,7 @@ class ConflictList(SyncView):
     asks = {"GET": ConflictQuery}
 
     def get(self, request: Request) -> Response:
-        return Response({**conflict_totals(), **page_of(self, filtered(self.asked), ConflictHead, ORDERS)})
+        return Response({**conflict_totals(), **page_of(self, chosen(self.asked), ConflictHead, ORDERS)})
 
 
 @extend_schema_view(get=extend_schema(responses=ConflictDetail, tags=["conflicts"]))
@@ -162,19 +177,51 @@ class ConflictRestore(SyncView):
         return Response(ConflictHead(conflict).data)
 
 
+class SeenIn(serializers.Serializer):
+    local = serializers.RegexField(r"\A[0-9a-fA-F]{32}\Z", help_text="localHash of the conflict")
+    atlas = serializers.RegexField(r"\A[0-9a-fA-F]{32}\Z", help_text="atlasHash of the conflict")
+
+
 class ResolveIn(serializers.Serializer):
-    winner = Choice(choices=SideChoices.choices, help_text="Whose version wins")
+    """One of `winner`, `document` and `fields`."""
+
+    winner = Choice(choices=SideChoices.choices, required=False, help_text="Whose version wins")
+    document = serializers.DictField(
+        required=False, help_text="What both sides become, in extended JSON, with the same _id or without one"
+    )
+    fields_ = serializers.DictField(required=False)
+    seen = SeenIn(required=False, help_text="Refused (409) if the conflict's versions are others")
+
+    def get_fields(self) -> dict[str, Any]:
+        found = super().get_fields()
+        found["fields"] = found.pop("fields_")
+        return found
+
+
+def choice_of(wanted: dict[str, Any]) -> Decision:
+    """Raises WrongInput."""
+    fields: dict[str, Side] | None = None
+    if "fields" in wanted:
+        fields = {}
+        for name, side in wanted["fields"].items():
+            if side not in set(Side):
+                raise wrong_value(f"fields.{name}", side, "local or atlas")
+            fields[name] = Side(side)
+    winner = Side(wanted["winner"]) if "winner" in wanted else None
+    return Decision(winner, wanted.get("document"), fields)
 
 
 @extend_schema_view(post=extend_schema(request=ResolveIn, responses=ConflictHead, tags=["conflicts"]))
 class ConflictResolve(SyncView):
-    """Resolves a conflict manually: that side's version is written to the other side."""
+    """Resolves a conflict manually: a side's version is written to the other side, or a third one to both. Refused if a side
+    holds another version than the conflict has by now."""
 
     takes = {"POST": ResolveIn}
     refusals = {"POST": (409,)}
 
     @once_a_key
     def post(self, request: Request, pk: int) -> Response:
-        winner = Side(self.wanted["winner"])
-        conflict = conflicts.resolve(get_object_or_404(Conflict, pk=pk), winner, request.user)
+        choice = choice_of(self.wanted)
+        seen = {Side(side): text for side, text in self.wanted.get("seen", {}).items()}
+        conflict = conflicts.resolve(get_object_or_404(Conflict, pk=pk), choice, request.user, seen)
         return Response(ConflictHead(conflict).data)

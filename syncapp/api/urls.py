@@ -17,6 +17,7 @@ from syncapp.api.explain import Explain
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
+from syncapp.api.many_conflicts import ConflictsRestore, ConflictsTry
 from syncapp.api.metrics import SyncMetrics
 from syncapp.api.records import Audit, Minutes
 from syncapp.api.rejected import (
@@ -43,6 +44,8 @@ sync = [
     path("selftest", SelftestView.as_view(), name="sync-selftest"),
     path("metrics", SyncMetrics.as_view(), name="sync-metrics"),
     path("conflicts", ConflictList.as_view(), name="sync-conflicts"),
+    path("conflicts/restore", ConflictsRestore.as_view(), name="sync-conflicts-restore"),
+    path("conflicts/try", ConflictsTry.as_view(), name="sync-conflicts-try"),
     path("conflicts/statistics", ConflictStatistics.as_view(), name="sync-conflict-statistics"),
     path("conflicts/<int:pk>", ConflictOne.as_view(), name="sync-conflict"),
     path("conflicts/<int:pk>/restore", ConflictRestore.as_view(), name="sync-restore"),

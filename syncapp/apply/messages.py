@@ -146,9 +146,7 @@ class Report:
     endings: tuple[Ending, ...] = ()  # of the batch's keys, in their order
     seen: dict[int, Seen] = field(default_factory=dict)  # place in the batch → what was read
     moved: frozenset[int] = frozenset()  # places of the keys that were transferred
-    counts: dict[str, int] = field(
-        default_factory=dict
-    )  # e.g. "local insert": 3, "conflicts": 1, "merged": 2
+    counts: dict[str, int] = field(default_factory=dict)  # e.g. "local insert": 3, "conflicts": 1
     took_ms: float = 0.0
     silent_ms: int = 0  # no further report before this time has passed (delay before a retry)
     rules_version: int = 0  # by which it was decided

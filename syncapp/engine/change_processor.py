@@ -154,19 +154,7 @@ class ChangeProcessor:
                 first, longest = BACKOFF_SECONDS
                 self.sleep(min(longest, first * 2**attempt) * random.uniform(0.5, 1.5))
             work.next_round()
-        for key in work.items:
-            work.outcomes.setdefault(key, Outcome(key, left_over))
-        for key, pushed in work.pushed.items():
-            if work.outcomes[key].ending is Ending.DONE:
-                work.outcomes[key] = pushed
-        for key, because in work.in_conflict.items():
-            work.outcomes[key] = work.outcomes[key]._replace(conflict=True, because=because)
-        for key, because in work.merged.items():
-            work.outcomes[key] = work.outcomes[key]._replace(merged=True, because=because)
-        for key in work.wanted:
-            if work.outcomes[key].ending is Ending.WAIT:
-                work.outcomes[key] = work.outcomes[key]._replace(ending=Ending.GATHER)
-        return list(work.outcomes.values())
+        return work.end(left_over)
 
     def _round(self, batch: Batch, work: Work, policy: Policy) -> None:
         """Process every key once. Keys without an outcome have to be processed again."""

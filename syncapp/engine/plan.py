@@ -89,9 +89,7 @@ class Plan:
         seen_at = seen.read_at[Side.ATLAS]
         open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
         if verdict is not None and decision in RECORDED:
-            self._record(
-                open_conflict or record_id(self.batch_id, key), seen, item, versions, policy, verdict
-            )
+            self._record(open_conflict or record_id(self.batch_id, key), item, versions, policy, verdict)
         if decision is Decision.MERGED:
             # A rebase: local holds the merged version, agreed on is Atlas's, and what is left is an ordinary push
             # Here too if Atlas's version does not match the filter: what leaves by an edit goes up first
@@ -141,7 +139,6 @@ class Plan:
     def _record(
         self,
         name: str,
-        seen: Observation,
         item: WorkItem,
         versions: dict[Side, bytes | None],
         policy: Policy,

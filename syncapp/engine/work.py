@@ -67,6 +67,22 @@ class Work:
                     document=document,
                 )
 
+    def end(self, left_over: Ending) -> list[Outcome]:
+        """The outcomes of all keys. `left_over`: of those that have none."""
+        for key in self.items:
+            self.outcomes.setdefault(key, Outcome(key, left_over))
+        for key, pushed in self.pushed.items():
+            if self.outcomes[key].ending is Ending.DONE:
+                self.outcomes[key] = pushed
+        for key, because in self.in_conflict.items():
+            self.outcomes[key] = self.outcomes[key]._replace(conflict=True, because=because)
+        for key, because in self.merged.items():
+            self.outcomes[key] = self.outcomes[key]._replace(merged=True, because=because)
+        for key in self.wanted:
+            if self.outcomes[key].ending is Ending.WAIT:
+                self.outcomes[key] = self.outcomes[key]._replace(ending=Ending.GATHER)
+        return list(self.outcomes.values())
+
     def take_in(self, partner: WorkItem) -> None:
         """Include this one from the next round on: it was not read in this one."""
         self.partners.add(partner.key)

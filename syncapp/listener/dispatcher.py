@@ -81,7 +81,7 @@ class Dispatcher:
     def follow(self, rules: Rules) -> None:
         """New rules: what was not allowed may be allowed now."""
         self._rules_version = rules.version
-        self._dirty.follow(rules.version)
+        self._dirty.follow(rules.version, rules.urgency)
 
     def hand_out(self, rules: Rules, readers: Iterable[Reading]) -> None:
         """Send one batch if one is due; otherwise wait until something changes."""

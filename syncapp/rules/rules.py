@@ -4,13 +4,15 @@ database, and the choice of the first run from the local `_sync_metadata`."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from pymongo.database import Database
 
 from syncapp.conf.settings import get_settings
-from syncapp.core.collection_rule import CollectionRule, CollectionRules
+from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.own_fields import projection_of
@@ -63,6 +65,13 @@ class Rules:
         if rule.timestamp_field:
             return UnknownTime.NEWEST
         return UnknownTime(self.initial.differing) if self.initial else None
+
+    @property
+    def urgency(self) -> Callable[[str], Urgency] | None:
+        """Of a collection. None: no rule has one."""
+        if all(rule.urgency is Urgency.NORMAL for rule in self.collections.rules):
+            return None
+        return cache(lambda collection: self.collections.for_collection(collection).urgency)
 
     def _validation(self, rule: CollectionRule) -> ValidationRules:
         """The validation rules, and what the collection's rule says beside them."""

@@ -8,6 +8,8 @@ live sync carries like any other. The conflict is marked, and the act is in the 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
@@ -21,12 +23,14 @@ from syncapp.core.values import DocumentKey, Side
 from syncapp.mirror.conflicts import copy_conflicts
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
-from syncapp.rules.switches import Actor, audit
+from syncapp.rules.switches import TYPED_BY, Actor, audit
 from syncapp.services.databases import local_database
 from syncapp.services.documents import read_now
 from syncapp.services.errors import NotPossible, Overtaken
 from syncapp.services.native_writes import CHANGED_MEANWHILE, write_natively
+from syncapp.services.resolution import Choice, Versions, check_seen, document_of, write_merged
 from syncapp.store import conflicts
+from syncapp.store.bases import forget_bases
 from syncapp.store.instance import instance_id
 
 PROCESS = "conflicts"
@@ -44,11 +48,19 @@ def restore(conflict: Conflict, user: Actor = None) -> Conflict:
         )
     if not conflict.loser:
         raise NotPossible("This conflict is not resolved yet: neither version has lost")
-    write_natively(Side.LOCAL, PROCESS, _key(conflict), _versions(conflict)[Side(conflict.loser)])
+    write_natively(Side.LOCAL, PROCESS, _key(conflict), versions_of(conflict)[Side(conflict.loser)])
     # Written first, marked second: after a crash in between the same bytes are restored once more, which is
     # no change. The other way round the version would count as restored and be missing.
     unmarked = Conflict.objects.filter(restored_at=None)
-    _mark(conflict, unmarked, user, "restore", f"the {conflict.loser} version", restored_at=timezone.now())
+    _mark(
+        conflict,
+        unmarked,
+        user,
+        "restore",
+        f"the {conflict.loser} version",
+        restored_at=timezone.now(),
+        restored_by=_name(user),
+    )
     return conflict
 
 
@@ -62,23 +74,47 @@ def version_now(conflict: Conflict) -> tuple[str, str]:
     return extended_json(there), coming
 
 
-def resolve(conflict: Conflict, winner: Side, user: Actor = None) -> Conflict:
-    """Decide one that waits: this side's version is written to the other side, so that sync finds both sides equal and
-    agrees. Raises Overtaken, NotPossible or Unreachable.
+def resolve(
+    conflict: Conflict,
+    choice: Choice | Side,
+    user: Actor = None,
+    seen: Mapping[Side, str] = MappingProxyType({}),
+) -> Conflict:
+    """Decide one that waits: a side's version is written to the other side, so that sync finds both sides equal and agrees;
+    or a third one here, which sync pushes. Raises WrongInput, Overtaken, NotPossible or Unreachable.
 
-    Only if both sides still hold the recorded versions: no newer edit is overwritten.
+    Only if both sides still hold the recorded versions: no newer edit is overwritten. `seen`: hashes of the versions that
+    were decided about (resolution.py), if they must be these.
     """
     if not conflict.waits:
         raise Overtaken("This conflict is already resolved")
-    key, versions, target = _key(conflict), _versions(conflict), winner.other
-    if read_now(winner, PROCESS, key) != versions[winner]:
-        raise Overtaken(CHANGED_MEANWHILE)
-    write_natively(target, PROCESS, key, versions[winner], only_over=versions[target])
+    key, versions = _key(conflict), versions_of(conflict)
+    check_seen(versions, seen)
+    winner = choice if isinstance(choice, Side) else choice.winner
+    if isinstance(choice, Choice) and winner is None:
+        document = document_of(choice, versions, key)
+        winner = next((side for side in Side if versions[side] == document), None)
+        if winner is None:
+            write_merged(key, versions, document, PROCESS)
+    if winner is not None:
+        _take(key, versions, winner)
     # Written first, marked second: after a crash in between sync finds both sides equal, and resolves it
     waiting = Conflict.objects.filter(winner=Conflict.Winner.OPEN)
-    said = f"the {winner} version was chosen"
-    _mark(conflict, waiting, user, "resolve conflict", said, winner=winner.value, resolved_at=timezone.now())
+    said = f"the {winner} version was chosen" if winner else "a version of both was written"
+    _mark(
+        conflict, waiting, user, "resolve conflict", said, winner=winner or Conflict.Winner.MERGED,
+        resolved_at=timezone.now(), resolved_by=_name(user),
+    )  # fmt: skip
     return conflict
+
+
+def _take(key: DocumentKey, versions: Versions, winner: Side) -> None:
+    target = winner.other
+    if read_now(winner, PROCESS, key) != versions[winner]:
+        raise Overtaken(CHANGED_MEANWHILE)
+    with local_database(PROCESS) as local:
+        forget_bases(local, [key])  # or a sum would take it for the same change of both sides
+    write_natively(target, PROCESS, key, versions[winner], only_over=versions[target])
 
 
 def copy_left_conflicts() -> int:
@@ -95,10 +131,14 @@ def _key(conflict: Conflict) -> DocumentKey:
     return document_key(conflict.collection, bytes(conflict.document_id_raw))
 
 
-def _versions(conflict: Conflict) -> dict[Side, bytes | None]:
+def versions_of(conflict: Conflict) -> dict[Side, bytes | None]:
     """Raw BSON of both. None: the document was absent on that side."""
     kept = {Side.LOCAL: conflict.local_raw, Side.ATLAS: conflict.atlas_raw}
     return {side: None if raw is None else bytes(raw) for side, raw in kept.items()}
+
+
+def _name(user: Actor) -> str:
+    return user.get_username() if user is not None else TYPED_BY.get()
 
 
 def _mark(

@@ -13,12 +13,13 @@ from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from syncapp.apply.worker import LOGGED_REASONS, Worker
-from syncapp.core.content import document_key
+from syncapp.core.content import content_hash, document_key
 from syncapp.core.strategy import Verdict
 from syncapp.core.values import Batch, Ending, Outcome, Side, WorkItem
 from syncapp.mirror.conflicts import copy_conflicts
 from syncapp.models import Conflict
 from syncapp.mongo.transaction import transaction
+from syncapp.services import conflicts
 from syncapp.store.conflicts import new_record, record_id, write_records
 from syncapp.store.names import CONFLICTS
 from tests.support import rows
@@ -73,3 +74,41 @@ def test_the_log_says_why() -> None:
     (line,) = (one for one in lines if one["event"] == "Conflict detected")
     assert line["documents"] == LOGGED_REASONS + 1
     assert line["because"] == [f"reason {number}" for number in range(1, LOGGED_REASONS + 1)]
+
+
+MENU = {"_id": 1, "name": "soup", "price": 1}, {"_id": 1, "name": "stew"}
+
+
+def test_a_page_offers_a_value_for_each_field(superuser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = rows.conflict(*MENU, winner="open")
+    address = reverse("admin:syncapp_conflict_decide", args=[one.pk])
+    assert address in superuser.get(reverse("admin:syncapp_conflict_change", args=[one.pk])).content.decode()
+    page = superuser.get(address).content.decode()
+    assert page.count('type="radio"') == 4
+    seen = {
+        f"seen_{side}": content_hash(bson.encode(version)).hex()
+        for side, version in zip(Side, MENU, strict=True)
+    }
+    for name, value in seen.items():
+        assert f'name="{name}" value="{value}"' in page
+    written: list[bytes] = []
+    monkeypatch.setattr(
+        conflicts, "write_merged", lambda key, versions, document, process: written.append(document)
+    )
+    missing = superuser.post(address, seen | {"how": "fields", "field_0": "atlas"}).content.decode()
+    assert "Choose a value for price" in missing
+    assert 'name="field_0" value="atlas" checked' in missing, "what was chosen stays"
+    assert "not JSON" in superuser.post(address, seen | {"how": "document", "document": "{"}).content.decode()
+    old = superuser.post(address, seen | {"seen_atlas": "0" * 32, "how": "document", "document": "{}"})
+    assert "not those that you saw" in old.content.decode()
+    done = superuser.post(address, seen | {"how": "fields", "field_0": "atlas", "field_1": "local"})
+    assert done.status_code == 302
+    assert written == [bson.encode({"_id": 1, "name": "stew", "price": 1})]
+    one.refresh_from_db()
+    assert (one.winner, one.resolved_by) == ("merged", "root")
+    assert superuser.get(address).status_code == 302, "it is resolved"
+
+
+def test_who_may_not_operate_may_not_decide(viewer: Client) -> None:
+    one = rows.conflict(*MENU, winner="open")
+    assert viewer.get(reverse("admin:syncapp_conflict_decide", args=[one.pk])).status_code == 403

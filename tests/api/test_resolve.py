@@ -13,8 +13,14 @@ from django.utils import timezone
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
+from syncapp.core.collection_rule import CollectionRule
+from syncapp.core.content import content_hash, document_key
+from syncapp.core.policy import Policy
+from syncapp.core.values import BOTH, Batch, Fact, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
-from syncapp.models import AuditEntry, Conflict
+from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.models import AuditEntry, Conflict, ValidationRule
+from syncapp.store.prepare import prepare
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 from tests.support.raw import RAW
@@ -167,3 +173,147 @@ def test_those_that_wait_are_counted_and_listed(reader: APIClient) -> None:
     assert (body["totalConflicts"], body["waiting"], body["atlasWins"]) == (3, 1, 1)
     assert [(row["documentId"]["$numberInt"], row["loser"]) for row in body["results"]] == [("1", "")]
     assert reader.get(f"{ROOT}/conflicts", {"waiting": "false"}).json()["count"] == 2
+
+
+# Field by field, or a document of one's own
+
+MENU = (
+    {"_id": 1, "name": "soup", "price": 1, "same": [1]},
+    {"_id": 1, "name": "stew", "same": [1], "new": Int64(2)},
+)
+BY_FIELD = {"name": "atlas", "price": "local", "new": "atlas"}
+
+
+def post(client: APIClient, conflict: Conflict, **body: Any) -> Any:
+    return client.post(f"{ROOT}/conflicts/{conflict.pk}/resolve", body, format="json")
+
+
+def pushed(both: Both) -> list[bytes | None]:
+    """What sync makes of what it finds: the listener hands the key out."""
+    processor = ChangeProcessor(both.local, both.atlas, rows.DEVICE)
+    key = document_key("orders", bson.encode({"_id": 1}))
+    fact = Fact(1, 1, rows.DEVICE)
+    batch = Batch(
+        "task", Side.LOCAL, "orders", (WorkItem(key, {Side.LOCAL: fact}),), dict.fromkeys(BOTH, 1 << 63)
+    )
+    processor.process(batch, Policy("manual"))
+    return both.raw()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"fields": BY_FIELD}, {"_id": 1, "name": "stew", "price": 1, "same": [1], "new": Int64(2)}),
+        ({"fields": BY_FIELD | {"new": "local"}}, {"_id": 1, "name": "stew", "price": 1, "same": [1]}),
+        (
+            {"document": {"name": "mine", "n": {"$numberLong": "3"}}},
+            {"_id": 1, "name": "mine", "n": Int64(3)},
+        ),
+        ({"document": {"n": 1, "_id": 1.0}}, {"_id": 1, "n": 1}),
+    ],
+)
+def test_a_third_version_is_written_here_and_pushed(
+    operator: APIClient, operator_user: User, both: Both, body: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    prepare(both.local, both.atlas, 24)
+    both.put(*MENU)
+    one = rows.conflict(*MENU, winner="open")
+    answer = post(operator, one, **body)
+    assert answer.status_code == 200, answer.json()
+    found = answer.json()
+    assert (found["winner"], found["loser"], found["resolvedBy"]) == ("merged", "", operator_user.username)
+    assert both.raw() == [bson.encode(expected), bson.encode(MENU[1])]
+    assert pushed(both) == [bson.encode(expected)] * 2
+
+
+def test_the_choice_of_one_side_in_all_fields_is_that_version(operator: APIClient, both: Both) -> None:
+    both.put(*MENU)
+    one = rows.conflict(*MENU, winner="open")
+    assert post(operator, one, fields=dict.fromkeys(BY_FIELD, "local")).json()["winner"] == "local"
+    assert both.raw() == [bson.encode(MENU[0])] * 2
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+@pytest.mark.parametrize("body", [{"fields": BY_FIELD}, {"document": {"a": 1}}])
+def test_nor_is_a_newer_edit_overwritten_by_a_third_version(
+    operator: APIClient, both: Both, changed: int, body: Any
+) -> None:
+    versions = list(MENU)
+    versions[changed] = {"_id": 1, "newer": True}
+    both.put(*versions)
+    before = both.raw()
+    refused = post(operator, rows.conflict(*MENU, winner="open"), **body)
+    assert (refused.status_code, "The document has changed" in refused.json()["detail"]) == (409, True)
+    assert both.raw() == before
+    assert not both.local["_sync_state"].count_documents({})
+
+
+def test_the_versions_that_a_person_saw_are_named(operator: APIClient, both: Both) -> None:
+    both.put(*MENU)
+    one = rows.conflict(*MENU, winner="open")
+    shown = operator.get(f"{ROOT}/conflicts/{one.pk}").json()
+    seen = {"local": shown["localHash"], "atlas": shown["atlasHash"]}
+    assert seen["local"] == content_hash(bson.encode(MENU[0])).hex()
+    refused = post(operator, one, winner="local", seen=seen | {"atlas": "0" * 32})
+    assert (refused.status_code, "not those that you saw" in refused.json()["detail"]) == (409, True)
+    assert post(operator, one, winner="local", seen=seen).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "winner is missing; allowed: local, atlas"),
+        ({"winner": "local", "document": {}}, "Give one of winner, document and fields"),
+        ({"fields": {"name": "atlas"}}, "fields has no choice for 'price', in which both versions differ"),
+        (
+            {"fields": BY_FIELD | {"same": "atlas"}},
+            'fields is "same"; allowed: fields that differ: name, price, new',
+        ),
+        ({"fields": BY_FIELD | {"name": "mine"}}, 'fields.name is "mine"; allowed: local or atlas'),
+        ({"document": {"_id": 2}}, "allowed: a document with the same _id, or without one"),
+        ({"document": {"n": {"$numberLong": "x"}}}, "document cannot be stored: "),
+        ({"document": [1]}, "document"),
+        ({"winner": "local", "seen": {"local": "x", "atlas": "0" * 32}}, "local"),
+    ],
+)
+def test_a_wrong_choice_is_refused(operator: APIClient, both: Both, body: Any, said: str) -> None:
+    both.put(*MENU)
+    refused = post(operator, rows.conflict(*MENU, winner="open"), **body)
+    assert refused.status_code == 400, refused.json()
+    assert said in refused.json()["detail"]
+    assert both.raw() == [bson.encode(one) for one in MENU]
+
+
+def test_of_a_document_that_one_side_deleted_there_are_no_fields_to_choose(
+    operator: APIClient, both: Both
+) -> None:
+    prepare(both.local, both.atlas, 24)
+    both.put(MENU[0], None)
+    one = rows.conflict(MENU[0], None, winner="open")
+    assert (
+        "One side has deleted the document" in post(operator, one, fields={"name": "local"}).json()["detail"]
+    )
+    assert post(operator, one, document={"name": "mine"}).status_code == 200
+    assert pushed(both) == [bson.encode({"_id": 1, "name": "mine"})] * 2
+
+
+def test_a_validation_rule_is_asked_first(operator: APIClient, both: Both) -> None:
+    both.put(*MENU)
+    ValidationRule.objects.create(pattern="orders", schema={"required": ["total"]})
+    refused = post(operator, rows.conflict(*MENU, winner="open"), document={"a": 1})
+    assert (refused.status_code, "total is missing" in refused.json()["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize("winner", ["local", "atlas"])
+def test_a_sum_does_not_take_the_choice_for_two_changes(operator: APIClient, both: Both, winner: str) -> None:
+    prepare(both.local, both.atlas, 24)
+    both.put({"_id": 1, "n": 10}, {"_id": 1, "n": 10})
+    rule = CollectionRule(strategy="field-merge", numbers={"n": "sum"})
+    key = document_key("orders", bson.encode({"_id": 1}))
+    batch = Batch("task", Side.LOCAL, "orders", (WorkItem(key),), dict.fromkeys(BOTH, 1 << 63))
+    ChangeProcessor(both.local, both.atlas, rows.DEVICE).process(batch, Policy("field-merge", rule=rule))
+    versions = {"_id": 1, "n": 9}, {"_id": 1, "n": 8}
+    both.put(*versions)
+    assert resolve(operator, rows.conflict(*versions, winner="open"), winner).status_code == 200
+    ChangeProcessor(both.local, both.atlas, rows.DEVICE).process(batch, Policy("field-merge", rule=rule))
+    assert both.raw() == [bson.encode({"_id": 1, "n": 9 if winner == "local" else 8})] * 2

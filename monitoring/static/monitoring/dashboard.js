@@ -194,7 +194,7 @@
   }
 
   function conflict(row, open) {
-    const won = { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Needs manual resolution" : "Resolved automatically");
+    const won = row.merged ? "Merged" : { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Needs manual resolution" : "Resolved automatically");
     const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("a", { href: row.url }, plainId(row.documentId)),
       el("span", { class: `ist-tag ${row.winner === "open" && !row.waits ? "" : row.winner}` }, row.restored ? `${won}, loser restored` : won));
     const body = el("div", { class: "ist-versions" });

@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from syncapp.apply.messages import Report
 from syncapp.core.changes import JUDGED, Change, ChangeBatch, Structural
+from syncapp.core.collection_rule import Urgency
 from syncapp.core.content import document_key
 from syncapp.core.values import BOTH, DocumentKey, Side, WorkItem
 from syncapp.listener.intervals import USUAL, Intervals
@@ -210,10 +211,12 @@ class DirtyKeys:
         with self._changed:
             self._changed.wait_for(lambda: not self._map.tasks, seconds)
 
-    def follow(self, rules_version: int) -> None:
-        """Rules of this version are in force: what was not allowed may be allowed now."""
+    def follow(self, rules_version: int, urgency: Callable[[str], Urgency] | None = None) -> None:
+        """Rules of this version are in force: what was not allowed may be allowed now, and other collections may go first
+        (None: all are alike)."""
         with self._changed:
             self._rules_version = rules_version
+            self._map.follow(urgency)
             self._map.unpark()
             self._wake()
 

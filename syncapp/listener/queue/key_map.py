@@ -5,11 +5,12 @@ a time. Plain data: it knows no threads, no clock and no database. `DirtyKeys` g
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from syncapp.core.changes import Structural
+from syncapp.core.collection_rule import Urgency
 from syncapp.core.values import BOTH, DocumentKey, Ending, Fact, Seen, Side, WorkItem
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.ready_keys import ReadyKeys
@@ -173,6 +174,10 @@ class KeyMap:
                 self._put_back(key, work)
                 count += 1
         return count
+
+    def follow(self, urgency: Callable[[str], Urgency] | None) -> None:
+        """New rules: which collections go first. None: all are alike."""
+        self._ready.follow(urgency)
 
     def unpark(self) -> None:
         """The rules have changed: what was not allowed may be allowed now."""

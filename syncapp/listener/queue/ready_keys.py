@@ -1,16 +1,20 @@
-"""The dirty keys that are ready for dispatch, in groups per side and collection, served round-robin."""
+"""The dirty keys that are ready for dispatch, in groups per side and collection, served round-robin; more urgent collections
+first, if a rule says so, and of OTHERS batches one of the less urgent: nobody starves."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from syncapp.core.collection_rule import Urgency
 from syncapp.core.values import DocumentKey, Side
 from syncapp.engine.cutting import ID_BYTES
 from syncapp.listener.queue.work import Work
 
 GATHERED_KEYS = 20_000  # in one batch, of a collection in which unique values move between documents
+OTHERS = 8  # batches, of which one is not of the most urgent collections that wait
+LEVELS = tuple(Urgency)  # the most urgent first
 
 
 @dataclass(slots=True)
@@ -23,7 +27,13 @@ class ReadyKeys:
     def __init__(self) -> None:
         self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
         self.blocked: frozenset[str] = frozenset()  # collections that must not be dispatched
+        self._urgency: Callable[[str], Urgency] | None = None  # None: all are alike
+        self._turns = dict.fromkeys(LEVELS, 0)  # batches that went before less urgent ones
         self.gathered: set[str] = set()  # collections whose keys are dispatched together, one batch at a time
+
+    def follow(self, urgency: Callable[[str], Urgency] | None) -> None:
+        """New rules; `urgency`: of a collection. None: all are alike."""
+        self._urgency = urgency
 
     def fullest(self, held: Container[str] = ()) -> int:
         """The number of keys in the largest group that may go out. `held`: collections that are left out."""
@@ -60,7 +70,8 @@ class ReadyKeys:
         """Up to `limit` keys of the group whose turn it is, all of as many tries, and no more than fit in a task. Of
         a collection in `gathered` many more, and of both sides' groups, so that all that is ready comes together: True.
         Of those in `held` none."""
-        for place in [place for place in self._groups if place[1] not in self.blocked]:
+        places = [place for place in self._groups if place[1] not in self.blocked]
+        for place in places if self._urgency is None else self._by_urgency(places, held, self._urgency):
             side, collection = place
             if not self._groups[place].ready:
                 del self._groups[place]
@@ -69,6 +80,21 @@ class ReadyKeys:
                     return side, collection, self._take_together(side, collection, works), True
                 return side, collection, self._take_of(place, limit, works), False
         return None
+
+    def _by_urgency(
+        self, places: list[tuple[Side, str]], held: Container[str], urgency: Callable[[str], Urgency]
+    ) -> list[tuple[Side, str]]:
+        """Those whose turn it is come first, then the others: each level leaves one of OTHERS batches to those below it."""
+        levels = {place: urgency(place[1]) for place in places}
+        waiting = {levels[place] for place in places if self._groups[place].ready and place[1] not in held}
+        order = [level for level in LEVELS if level in waiting]
+        for level in order[:-1]:
+            self._turns[level] += 1
+            if self._turns[level] % OTHERS:
+                break
+            order = [one for one in order if one is not level] + [level]
+        ranks = {level: rank for rank, level in enumerate(order)}
+        return sorted(places, key=lambda place: ranks.get(levels[place], len(ranks)))
 
     def _take_together(
         self, side: Side, collection: str, works: Mapping[DocumentKey, Work]

@@ -1,0 +1,110 @@
+"""What a person can do about a conflict; and the page on which one is decided field by field, or by a document that he writes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from monitoring.versions import compare
+from syncapp.admin.refusals import as_problem
+from syncapp.core.values import BOTH, Side
+from syncapp.models import Conflict
+from syncapp.services.conflicts import resolve, versions_of
+from syncapp.services.errors import WrongInput
+from syncapp.services.masked import Masks
+from syncapp.services.resolution import Choice, differing, seen_hashes
+
+CHANGE = "admin:syncapp_conflict_change"
+
+
+SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
+
+
+def offered(conflict: Conflict) -> list[dict[str, Any]]:
+    """The possible actions, each with the address of its dialog."""
+
+    def decision(name: str, title: str, text: str, first: bool = False) -> dict[str, Any]:
+        address = reverse(f"admin:syncapp_conflict_{name}", args=[conflict.pk])
+        return {"address": address, "title": title, "text": text, "first": first}
+
+    if conflict.waits:
+        return [
+            decision("take_local", "Take local", "The local version is written to Atlas.", first=True),
+            decision("take_atlas", "Take Atlas", "Atlas's version is written to the local MongoDB."),
+            decision("decide", "Choose fields", "A value for each field, or a document of your own.")
+            | {"page": True},
+        ]
+    if conflict.loser and conflict.restored_at is None:
+        side = SIDE_WORDS[conflict.loser]
+        text = f"The {side} version lost. It is written to the local MongoDB as a new change."
+        return [decision("restore_loser", f"Restore the {side} version", text, first=True)]
+    return []
+
+
+def settled(conflict: Conflict) -> str:
+    """What became of one that offers no action."""
+    if conflict.winner == Conflict.Winner.MERGED:
+        return f"{conflict.resolved_by or 'A person'} wrote a version of both at {conflict.resolved_at:%Y-%m-%d %H:%M:%S} UTC."
+    if conflict.restored_at:
+        return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
+    return "Resolved automatically: both sides became equal."
+
+
+def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
+    """The caller has checked the permission."""
+    versions = versions_of(conflict)
+    names = differing(versions)
+    context: dict[str, Any] = {}
+    if request.method == "POST":
+        with as_problem(context):
+            seen = {side: request.POST.get(f"seen_{side}", "") for side in BOTH}
+            resolve(conflict, _choice(request, names), request.user, seen)
+            messages.success(
+                request, "The conflict is resolved; the chosen version is on its way to both sides."
+            )
+            return HttpResponseRedirect(reverse(CHANGE, args=[conflict.pk]))
+    masks = Masks(request.user)
+    local, atlas = (
+        masks.document(conflict.collection, text)
+        for text in (conflict.local_document, conflict.atlas_document)
+    )
+    pairs = {pair.name: pair for pair in compare(local, atlas)}
+    chosen = {place: request.POST.get(f"field_{place}", "") for place in range(len(names))}
+    context |= {
+        **admin.site.each_context(request),
+        "title": f"Resolve {conflict}",
+        "conflict": conflict,
+        "rows": [(place, pairs[name], chosen[place]) for place, name in enumerate(names) if name in pairs],
+        "whole": all(versions.values()),
+        # What is masked cannot be written
+        "may_write": (local, atlas) == (conflict.local_document, conflict.atlas_document),
+        "seen": {str(side): text for side, text in seen_hashes(versions).items()},
+        "text": request.POST.get("document") or _pretty(local or atlas),
+        "back": reverse(CHANGE, args=[conflict.pk]),
+    }
+    return render(request, "syncapp/conflict_decide.html", context)
+
+
+def _choice(request: HttpRequest, names: list[str]) -> Choice:
+    """Raises WrongInput."""
+    if request.POST.get("how") == "document":
+        try:
+            document = json.loads(request.POST.get("document", ""))
+        except ValueError as error:
+            raise WrongInput(f"The document is not JSON: {error}", "document") from None
+        if not isinstance(document, dict):
+            raise WrongInput("The document is a JSON object, in braces", "document")
+        return Choice(document=document)
+    answers = {name: request.POST.get(f"field_{place}", "") for place, name in enumerate(names)}
+    if missing := [name for name, side in answers.items() if side not in set(Side)]:
+        raise WrongInput(f"Choose a value for {missing[0]}", "fields")
+    return Choice(fields={name: Side(side) for name, side in answers.items()})
+
+
+def _pretty(canonical: str) -> str:
+    return json.dumps(json.loads(canonical), indent=2, ensure_ascii=False)
