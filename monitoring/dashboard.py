@@ -54,7 +54,7 @@ def _short(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def live_figures(bodies: bool) -> dict[str, Any]:
+def live_figures(bodies: bool = False) -> dict[str, Any]:
     """`bodies`: with the documents of the latest conflicts."""
     snapshot = take_snapshot()
     now, instance, switches, facts = snapshot.at, snapshot.instance, snapshot.switches, snapshot.facts
