@@ -43,6 +43,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     list_display_links = ("when", "document")
     list_filter = ("at", "winner", "strategy", "one_way", ("restored_at", admin.EmptyFieldListFilter))
     search_fields = ("collection", "document_id")
+    unsearchable = BODIES
     actions_detail = in_page = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
         (None, {"fields": ("headline", "decisions", "versions", "as_json")}),
