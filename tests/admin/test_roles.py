@@ -64,8 +64,8 @@ def test_a_refused_page_names_the_permission_and_the_group(everything: None) -> 
     for address, permission, group in (
         (reverse("admin:syncapp_conflict_changelist"), "syncapp.view_conflict", "the group Viewers has"),
         (reverse("admin:syncapp_halts"), "syncapp.view_instance", "the group Viewers has"),
-        (reverse("admin:auth_user_changelist"), "auth.view_user", "no group of sync has"),
-        (reverse("admin:auth_user_add"), "auth.add_user", "no group of sync has"),
+        (reverse("admin:auth_user_changelist"), "auth.view_user", "the group Administrators has"),
+        (reverse("admin:auth_user_add"), "auth.add_user", "the group Administrators has"),
     ):
         refused = stranger.get(address)
         assert refused.status_code == 403
