@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
@@ -116,3 +119,16 @@ def test_users_that_are_added_to_a_group_may_log_in_too(db: None) -> None:
     Group.objects.get(name=roles.OPERATORS).user_set.add(user)
     user.refresh_from_db()
     assert user.is_staff
+
+
+def test_an_upgrade_keeps_what_operators_have_seen(db: None) -> None:
+    """Before this permission everybody who operated sync saw the documents of conflicts."""
+    operate = Permission.objects.get(codename="operate_sync")
+    user, group = User.objects.create_user("olga"), Group.objects.create(name="Night shift")
+    user.user_permissions.add(operate)
+    group.permissions.add(operate)
+    Permission.objects.filter(codename="see_bodies").delete()
+    migration = import_module("syncapp.migrations.0013_api_tokens_and_roles")
+    migration.keep_what_operators_see(apps, None)
+    assert User.objects.get(username="olga").has_perm(roles.SEE_BODIES)
+    assert group.permissions.filter(codename="see_bodies").exists()
