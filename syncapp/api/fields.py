@@ -160,7 +160,7 @@ class Whole(Named, serializers.IntegerField):
         digits = self.from_text and isinstance(data, str) and data.isascii() and data.isdigit()
         if not (plain or digits):
             raise serializers.ValidationError(self.allowed)
-        return int(super().to_internal_value(int(data)))
+        return int(super().to_internal_value(int(data) if isinstance(data, float) else data))
 
 
 class Number(Named, serializers.FloatField):
