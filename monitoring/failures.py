@@ -12,15 +12,16 @@ from django.utils.html import format_html
 
 from syncapp.services.away import what_is_away
 from syncapp.services.errors import NotFound, Unreachable, WrongInput
-from syncapp.services.roles import OPERATE, OPERATORS, SEE_BODIES, VIEWERS, may_see, may_see_bodies
+from syncapp.services.roles import OPERATE, ROLES, SEE_BODIES, allows, may_see, may_see_bodies
 
 log = structlog.get_logger(__name__)
 FAILED = "Internal error. See the log (app.log in SYNC_HOME/logs)"
 BAD_REQUEST = "The request is refused: too many fields, too large, or not well-formed"
 NOT_FOUND = "There is nothing at {path}"
-FORBIDDEN = "Your login, {name}, may not do this: it needs the permission {permission}, which {whose}"
-OF_GROUP = "the group {group} has. An administrator can add you to it"
-OF_NOBODY = "no group of sync has. Superusers have it, and can give it"
+FORBIDDEN = (
+    "Your login, {name}, may not do this: it needs the permission {permission}, which the group {group} has. "
+    "An administrator can add you to it"
+)
 # What stands beside an error's text, for programs: of services' errors their own, of others by the status
 CODES = {
     400: WrongInput.code,
@@ -105,16 +106,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
     name = request.user.get_username() if request.user.is_authenticated else "nobody"
     permission = _needed(request)
-    group = (
-        OPERATORS
-        if permission in (OPERATE, SEE_BODIES)
-        else VIEWERS
-        if permission.startswith("syncapp.view_")
-        else ""
-    )
-    whose = OF_GROUP.format(group=group) if group else OF_NOBODY
+    group = next(role for role in ROLES if allows(role, permission))
     return answer(
-        request, 403, "Not allowed", FORBIDDEN.format(name=name, permission=permission, whose=whose)
+        request, 403, "Not allowed", FORBIDDEN.format(name=name, permission=permission, group=group)
     )
 
 

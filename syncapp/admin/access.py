@@ -9,7 +9,19 @@ from django.http import HttpRequest
 from syncapp.services.roles import may_operate, may_see
 
 
-class SeenByOperators:
+class Unsearchable:
+    """For a ModelAdmin, before the others. By a filter in the address (`?key__startswith=a`), which Django allows for each field,
+    somebody could guess, letter by letter, what the page does not show."""
+
+    unsearchable: tuple[str, ...] = ()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        if lookup.partition("__")[0] in self.unsearchable:
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]
+
+
+class SeenByOperators(Unsearchable):
     """For a ModelAdmin, before the others. `permissions=["operate"]` lets an action be for operators."""
 
     opts: Any

@@ -87,6 +87,7 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
     list_display = ("name", "kind", "on", "takes", "last_sent_at", "last_error")
     actions_detail = ("send_test",)
     search_fields = ("name",)
+    unsearchable = ("options",)
 
     def get_fieldsets(self, request: HttpRequest, obj: AlertChannel | None = None) -> list:
         names = self._options(obj)

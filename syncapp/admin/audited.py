@@ -3,6 +3,7 @@ before and after. Django's own log, which calls these methods, is not shown."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -44,10 +45,14 @@ class Audited:
 
 def _values(form: ModelForm) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of the fields that were changed: before and after. Of a password only that it was."""
-    before, after = {}, {}
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
     for name in form.changed_data:
-        old, new = form.initial.get(name), form.cleaned_data.get(name)
-        before[name], after[name] = ("***", "***") if HIDDEN in name else (_plain(old), _plain(new))
+        old, new = _plain(form.initial.get(name)), _plain(form.cleaned_data.get(name))
+        if HIDDEN in name:
+            before[name] = after[name] = "***"
+        elif old != new:  # a time that the form has cut to seconds has not changed
+            before[name], after[name] = old, new
     return before, after
 
 
@@ -55,6 +60,8 @@ def _plain(value: Any) -> Any:
     """As JSON has it."""
     if isinstance(value, QuerySet | list | tuple | set):
         return sorted(str(_plain(one)) for one in value)
+    if isinstance(value, dt.datetime):
+        return value.replace(microsecond=0).isoformat()
     if isinstance(value, Model):
         return str(value)
     return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -52,6 +52,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     )
     search_fields = ("collection", "document_id")
     actions = ("restore_selected",)
+    unsearchable = BODIES
     actions_detail = in_page = ("take_local", "take_atlas", "restore_loser")
     fieldsets = (
         (None, {"fields": ("headline", "decisions", "versions", "as_json")}),

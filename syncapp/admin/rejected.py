@@ -49,6 +49,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
     list_display_links = ("last_at", "document_key")
     list_filter = ("direction", "code", "collection")
     search_fields = ("collection", "document_id", "reason")
+    unsearchable = rejected.BODIES
     actions = ("retry_selected", "discard_selected")
     actions_detail = in_page = ("retry_one", "discard_one")
     readonly_fields = ("headline", "decisions", "version", "hidden", "other", "holder")

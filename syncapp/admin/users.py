@@ -15,6 +15,7 @@ from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from syncapp.admin.access import Unsearchable
 from syncapp.admin.audited import Audited
 
 for model in (User, Group, TokenProxy):
@@ -61,9 +62,10 @@ TokenProxy.__str__ = lambda token: f"token of {token.user}"  # type: ignore[meth
 
 
 @admin.register(TokenProxy)
-class TokenAdmin(Audited, DrfTokenAdmin, ModelAdmin):
+class TokenAdmin(Unsearchable, Audited, DrfTokenAdmin, ModelAdmin):
     """It shows no keys: whoever may open it could otherwise act as anybody."""
 
+    unsearchable = ("key",)
     empty_text = "No API tokens of the older kind: those of a role are under API tokens."
 
     def has_add_permission(self, request: HttpRequest) -> bool:

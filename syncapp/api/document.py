@@ -35,8 +35,8 @@ class WhyOut(serializers.Serializer):
 
 class DocumentOut(serializers.Serializer):
     equal = serializers.BooleanField(help_text="Byte for byte")
-    local = serializers.JSONField(allow_null=True, help_text="Canonical extended JSON; null: absent")
-    atlas = serializers.JSONField(allow_null=True, help_text="Canonical extended JSON; null: absent")
+    local = serializers.JSONField(help_text="Canonical extended JSON; null: absent")
+    atlas = serializers.JSONField(help_text="Canonical extended JSON; null: absent")
     reason = WhyOut(allow_null=True, help_text="Why the sides differ; null: they do not")
 
 

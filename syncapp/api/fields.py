@@ -143,6 +143,10 @@ class CollectionName(Name):
         super().__init__("the name of a collection", **{"max_length": 255, **options})
 
 
+def _is_whole(data: Any) -> bool:
+    return isinstance(data, float) and data.is_integer()
+
+
 class Whole(Named, serializers.IntegerField):
     """A whole number described by `allowed`."""
 
@@ -151,11 +155,12 @@ class Whole(Named, serializers.IntegerField):
         self.allowed = allowed
 
     def to_internal_value(self, data: Any) -> int:
-        plain = isinstance(data, int) and not isinstance(data, bool)
+        # In JSON, 8.0 is a whole number too
+        plain = (isinstance(data, int) and not isinstance(data, bool)) or _is_whole(data)
         digits = self.from_text and isinstance(data, str) and data.isascii() and data.isdigit()
         if not (plain or digits):
             raise serializers.ValidationError(self.allowed)
-        return int(super().to_internal_value(data))
+        return int(super().to_internal_value(int(data) if isinstance(data, float) else data))
 
 
 class Number(Named, serializers.FloatField):

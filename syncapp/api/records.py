@@ -46,10 +46,8 @@ class AuditOut(serializers.ModelSerializer):
     typedBy = serializers.CharField(source="typed_by", help_text="Of a command: the operating-system user")
     token = serializers.CharField(help_text="The API token, if one of a role was used")
     address = serializers.CharField(help_text="The client's; empty: no request")
-    before = serializers.JSONField(
-        allow_null=True, help_text="null: there was nothing, or an earlier version wrote it"
-    )
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField(help_text="null: there was nothing, or an earlier version wrote it")
+    after = serializers.JSONField(help_text="null: there is nothing any more")
 
     class Meta:
         model = AuditEntry

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
@@ -64,8 +67,8 @@ def test_a_refused_page_names_the_permission_and_the_group(everything: None) -> 
     for address, permission, group in (
         (reverse("admin:syncapp_conflict_changelist"), "syncapp.view_conflict", "the group Viewers has"),
         (reverse("admin:syncapp_halts"), "syncapp.view_instance", "the group Viewers has"),
-        (reverse("admin:auth_user_changelist"), "auth.view_user", "no group of sync has"),
-        (reverse("admin:auth_user_add"), "auth.add_user", "no group of sync has"),
+        (reverse("admin:auth_user_changelist"), "auth.view_user", "the group Administrators has"),
+        (reverse("admin:auth_user_add"), "auth.add_user", "the group Administrators has"),
     ):
         refused = stranger.get(address)
         assert refused.status_code == 403
@@ -116,3 +119,16 @@ def test_users_that_are_added_to_a_group_may_log_in_too(db: None) -> None:
     Group.objects.get(name=roles.OPERATORS).user_set.add(user)
     user.refresh_from_db()
     assert user.is_staff
+
+
+def test_an_upgrade_keeps_what_operators_have_seen(db: None) -> None:
+    """Before this permission everybody who operated sync saw the documents of conflicts."""
+    operate = Permission.objects.get(codename="operate_sync")
+    user, group = User.objects.create_user("olga"), Group.objects.create(name="Night shift")
+    user.user_permissions.add(operate)
+    group.permissions.add(operate)
+    Permission.objects.filter(codename="see_bodies").delete()
+    migration = import_module("syncapp.migrations.0013_api_tokens_and_roles")
+    migration.keep_what_operators_see(apps, None)
+    assert User.objects.get(username="olga").has_perm(roles.SEE_BODIES)
+    assert group.permissions.filter(codename="see_bodies").exists()

@@ -39,7 +39,7 @@ from syncapp.services.switches import change_switches
 from tests.support import rows
 User.objects.create_superuser("admin", "admin@example.com", "secret")
 viewer = User.objects.create_user("viewer", password="secret", is_staff=True)
-viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+viewer.user_permissions.set(Permission.objects.filter(codename__regex="^(view_|see_bodies)"))
 change_switches(enabled=True)
 rows.device(queue_size=7)
 for n in range(20):

@@ -27,17 +27,10 @@ pytestmark = pytest.mark.slow
 MARK = "tr0ubad0r"
 ROOT = "/api/sync/bidirectional"
 READ = [
-    *(f"{ROOT}/{name}" for name in ("health", "doctor", "initial", "alerts/channels", "audit", "nothing")),
+    *(f"{ROOT}/{name}" for name in ("health", "doctor", "alerts/channels", "audit", "nothing")),
     "/monitoring/live", "/metrics", "/readyz", "/api/tokens", "/api/schema/",
 ]  # fmt: skip
-PAGES = [
-    "",
-    "syncapp/instance/halts/",
-    "syncapp/alertchannel/",
-    "syncapp/auditentry/",
-    "syncapp/instance/",
-    "nothing/",
-]
+PAGES = ["", "syncapp/instance/halts/", "syncapp/alertchannel/", "nothing/"]
 
 
 def secret(name: str) -> str:
