@@ -91,6 +91,14 @@ def test_with_django_away_commands_say_it_in_one_line(walked: Found) -> None:
     assert mine["sync_status"]["status"] == 2
     assert mine["sync_status"]["text"].startswith("critical  Django's database cannot be reached")
     assert json.loads(mine["sync_status --json"]["text"])["health"] == "critical"
+    assert mine["sync_health"]["status"] == 2
+    assert mine["sync_health"]["text"].startswith("SYNC CRITICAL - Django's database cannot be reached")
+
+
+def test_with_redis_away_the_check_for_nagios_says_so(walked: Found) -> None:
+    found = of(walked, "redis")["sync_health"]
+    assert found["status"] == 2, "no listener runs here"
+    assert "The broker (Redis) does not answer" in found["text"]
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,14 @@ def test_a_check_that_cannot_be_made_is_unknown(tmp_path: Path, settings: dict[s
     assert (done.returncode, done.stdout.startswith(said)) == (3, True)
 
 
+def test_what_nobody_expected_is_unknown(at_work: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise KeyError("what")
+
+    monkeypatch.setattr(sync_health, "take_snapshot", fail)
+    assert health() == (3, "SYNC UNKNOWN - KeyError: 'what'")
+
+
 def test_wrong_use_is_unknown_too(capsys: pytest.CaptureFixture[str]) -> None:
     command = load_command_class("syncapp", "sync_health")
     command._called_from_command_line = True  # type: ignore[attr-defined]

@@ -15,6 +15,8 @@ from tests.support.postgres import Postgres
 
 CHOICE = (
     "tests/unit/test_figures.py",
+    "tests/unit/test_history.py",
+    "tests/unit/test_prometheus_files.py",
     "tests/unit/test_metrics_buffer.py",
     "tests/property/test_metrics_add_up.py",
     "tests/api/test_conflicts.py",

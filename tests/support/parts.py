@@ -121,7 +121,7 @@ def install_packages(names: list[str]) -> None:
 
 @contextmanager
 def without_services() -> Iterator[None]:
-    """A masked service is not started by its package's installation."""
+    """A masked service is not started by its package's installation; afterwards it is as one that nobody has enabled."""
     masked = [
         path
         for name in SERVICES
@@ -134,6 +134,10 @@ def without_services() -> Iterator[None]:
     finally:
         for path in masked:
             path.unlink(missing_ok=True)
+            if shutil.which("systemctl"):
+                subprocess.run(
+                    ["systemctl", "--quiet", "disable", path.name], stderr=subprocess.DEVNULL, check=False
+                )
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 COMMANDS = {
     "sync_status": [[], ["--json"]],
+    "sync_health": [[]],
     "sync_toggle": [["show"], ["on"]],
     "sync_exclusions": [[], ["add", "temp_*"]],
     "sync_rejected": [[], ["retry", "--all"], ["discard", "--all"]],

@@ -81,6 +81,8 @@ class Command(SyncCommand):
             if what == NOT_SET_UP:
                 return unknown(what)
             why = f"{what} ({describe(error)}): sync status unknown"
+        except Exception as error:  # a traceback would end with 1, which means a warning
+            return unknown(f"{type(error).__name__}: {describe(error)}")
         more = [f"The broker (Redis) does not answer: {broker_error}"] if broker_error else []
         return away(why, more)
 

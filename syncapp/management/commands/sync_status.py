@@ -66,7 +66,9 @@ class Command(SyncCommand):
                 time.sleep(EVERY_SECONDS)
                 status = self.show_once(options["json"], indent, again=True)
         except KeyboardInterrupt:
-            sys.exit(0)  # the way to end --watch
+            if not options["watch"]:
+                raise
+            sys.exit(0)  # the way to end it
         sys.exit(status.exit_code)
 
     def show_once(self, as_json: bool, indent: int | None, again: bool = False) -> Status:
