@@ -11,7 +11,7 @@ from django.utils import timezone
 from pymongo.database import Database
 
 from monitoring.facts import take_snapshot
-from syncapp.compare import second_look
+from syncapp.compare import second_look, slices
 from syncapp.compare.slices import Pace, Slice
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.policy import LAST_WRITE_WINS
@@ -81,6 +81,17 @@ def work(
         runs.save_progress(local, run, part.progress, pause)
     mirror_runs(local, rows.DEVICE)
     return run
+
+
+@pytest.mark.parametrize("slower", [0, 1], ids=["local", "Atlas"])
+def test_in_sync_as_of_is_the_time_of_the_slower_server(
+    sides: tuple[Database[Any], Database[Any]], slower: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, late = (dt.datetime(2026, 1, 1, hour, tzinfo=dt.UTC) for hour in (1, 2))
+    behind = sides[slower].name
+    monkeypatch.setattr(slices, "majority_time", lambda database: early if database.name == behind else late)
+    run_id, _ = request_part(30)
+    assert {one["since"] for one in work(sides, run_id).results} == {early}
 
 
 def test_several_nights_cover_everything_and_say_up_to_when_it_is_in_sync(
