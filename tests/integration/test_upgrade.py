@@ -45,13 +45,11 @@ def forget_what_layout_2_added(device: Device) -> None:
     device.local["_sync_metadata"].delete_one({"_id": "format"})
 
 
-@pytest.fixture(params=[1, 2], ids=["layout 1", "layout 2"])
-def device(request: pytest.FixtureRequest, make_device: MakeDevice) -> Device:
+@pytest.fixture
+def device(make_device: MakeDevice) -> Device:
     device = make_device(DATABASE_URL="")
     fill(device.local, device.atlas)
     write_django_database(device.home / "isthmus.sqlite3")
-    if request.param == 1:
-        forget_what_layout_2_added(device)
     return device
 
 
@@ -64,7 +62,8 @@ def runs(device: Device) -> list[str]:
     return sorted(one["_id"] for one in device.local["_sync_runs"].find())
 
 
-def test_a_newer_version_goes_on_where_the_older_one_stopped(device: Device) -> None:
+def take_over(device: Device) -> None:
+    """The newer version goes on where the older one stopped."""
     before = runs(device)
     keep_place(device)
     write_backlog(device.local, device.atlas)
@@ -78,6 +77,16 @@ def test_a_newer_version_goes_on_where_the_older_one_stopped(device: Device) -> 
     assert device.local["fresh"].count_documents({}) == 400
     assert runs(device) == before, "nothing had to be compared"
     assert device.local["_sync_metadata"].find_one({"_id": "format"}) == {"_id": "format", "version": VERSION}
+
+
+def test_what_layout_1_left_is_taken_over(device: Device) -> None:
+    forget_what_layout_2_added(device)
+    take_over(device)
+
+
+def test_what_layout_2_left_is_taken_over_and_finished(device: Device) -> None:
+    before = runs(device)
+    take_over(device)
     assert device.local["purged"].count_documents({}) == 30, "it is halted still"
     assert count(device, "conflict", "winner = 'open' AND resolved_at IS NULL") == 2
     assert count(device, "conflict", "winner <> 'open'") == 4
