@@ -12,6 +12,8 @@ _FOUND = ["differing", "documents", "compared_at", "run_id"]
 
 def keep_results(device: str, run: Run) -> None:
     """Raises DatabaseError."""
+    # The database that this one was before (an uninstall, a copy that became a device) has no more comparisons
+    ComparedCollection.objects.exclude(instance_id=device).delete()
     results = [one for one in results_of(run) if len(one.collection) <= LONGEST_NAME]
     whole = [one for one in results if one.over]
     _write(device, run, [one for one in whole if one.in_sync_as_of], [*_FOUND, "as_of"])

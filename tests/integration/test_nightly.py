@@ -11,7 +11,7 @@ from django.utils import timezone
 from pymongo.database import Database
 
 from monitoring.facts import take_snapshot
-from syncapp.compare import second_look
+from syncapp.compare import second_look, slices
 from syncapp.compare.slices import Pace, Slice
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.policy import LAST_WRITE_WINS
@@ -81,6 +81,42 @@ def work(
         runs.save_progress(local, run, part.progress, pause)
     mirror_runs(local, rows.DEVICE)
     return run
+
+
+def test_what_a_former_device_found_is_forgotten(sides: tuple[Database[Any], Database[Any]]) -> None:
+    now = timezone.now()
+    ComparedCollection.objects.create(
+        instance_id="former", collection="a", differing=40, documents=100, compared_at=now, run_id="1"
+    )
+    assert take_snapshot().facts.safety.differing == 40
+    run_id, _ = request_part(30)
+    work(sides, run_id)
+    assert take_snapshot().facts.safety.differing == 0
+    assert ComparedCollection.objects.count() == 3
+
+
+def test_no_marks_are_written_while_much_is_pending(sides: tuple[Database[Any], Database[Any]]) -> None:
+    local, atlas = sides
+    atlas["a"].update_one({"_id": 1}, {"$set": {"v": 1}})
+    run_id = runs.request(local, kind=Kind.RESYNC, why="test")
+    run = runs.load(local, run_id)
+    assert run is not None
+    busy, calm = (Slice(local, atlas, run, RULES.policy) for _ in range(2))
+    assert busy.work(Pace(pending=101, most_pending=100)) == 1.0
+    assert local["_sync_dirty"].count_documents({}) == 0
+    calm.work(Pace(pending=100, most_pending=100))
+    assert local["_sync_dirty"].count_documents({}) > 0
+
+
+@pytest.mark.parametrize("slower", [0, 1], ids=["local", "Atlas"])
+def test_in_sync_as_of_is_the_time_of_the_slower_server(
+    sides: tuple[Database[Any], Database[Any]], slower: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, late = (dt.datetime(2026, 1, 1, hour, tzinfo=dt.UTC) for hour in (1, 2))
+    behind = sides[slower].name
+    monkeypatch.setattr(slices, "majority_time", lambda database: early if database.name == behind else late)
+    run_id, _ = request_part(30)
+    assert {one["since"] for one in work(sides, run_id).results} == {early}
 
 
 def test_several_nights_cover_everything_and_say_up_to_when_it_is_in_sync(

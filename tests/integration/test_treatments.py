@@ -10,7 +10,7 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.compare import treatments
-from syncapp.compare.differences import Compared
+from syncapp.compare.differences import Compared, agree_on_equal
 from syncapp.core.content import content_hash, document_key
 from syncapp.core.policy import Policy
 from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
@@ -114,3 +114,16 @@ def test_a_key_that_never_stands_still_stops_the_slice(
     Meddling(monkeypatch, local_db, 1_000)
     with pytest.raises(TransientError):
         treatments.treat(local_db, atlas_db, Treatment.UNKNOWN, None, "shop", differing, Policy())
+
+
+@pytest.mark.parametrize("intent", [None, Intent("batch", A, 1)], ids=["none", "open"])
+def test_equal_documents_are_agreed_on_unless_a_push_is_open(
+    local_db: Database[Any], intent: Intent | None
+) -> None:
+    """Only its marker on Atlas shows whether that push was applied: its state must stay as it is."""
+    one = Compared(KEY, A, A, SyncState(B, B, intent, 3))
+    with transaction(local_db) as session:
+        write_states(local_db, [(KEY, SyncState(), one.state)], session)
+    agree_on_equal(local_db, [one])
+    state = read_states(local_db, [KEY])[KEY]
+    assert (state.local, state.intent) == ((B, intent) if intent else (A, None))
