@@ -150,7 +150,7 @@ def test_the_schema_describes_every_address_without_a_warning(anybody: APIClient
         "runs", "runs/{run_id}", "runs/{run_id}/pause", "runs/{run_id}/resume", "runs/{run_id}/cancel", "resync", "verify", "compared", "definitions",
         "selftest", "alerts", "alerts/{id}", "alerts/{id}/acknowledge", "alerts/{id}/silence", "alerts/rules", "alerts/rules/{code}",
         "alerts/channels", "alerts/channels/{name}", "alerts/channels/{name}/test", "audit", "metrics/minutes", "strategy",
-        "document", "explain", "conflicts/statistics", "rules", "rules/for", "rules/check", "rules/preview", "rules/import", "rules/export",
+        "document", "explain", "conflicts/statistics", "conflicts/restore", "conflicts/try", "rules", "rules/for", "rules/check", "rules/preview", "rules/import", "rules/export",
     }  # fmt: skip
     assert {"/api/token/", "/api/health", "/monitoring/dashboard"} <= set(schema["paths"])
 
