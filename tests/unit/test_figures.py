@@ -126,7 +126,9 @@ def test_folding_keeps_every_total() -> None:
     assert figures.totals() == before
     assert MetricMinute.objects.count() < 10
     assert list(times.all()) == times_before == [(10, 40), (50, 8)]
-    assert ProcessingTime.objects.count() <= 10, "this minute's, one or two hours', and one row a bound for all before"
+    assert ProcessingTime.objects.count() <= 10, (
+        "this minute's, one or two hours', and one row a bound for all before"
+    )
     left = MetricMinute.objects.count()
     assert fold_old_minutes() == 0, "folding twice changes nothing"
     assert (MetricMinute.objects.count(), figures.totals()) == (left, before)
