@@ -21,13 +21,11 @@ class Work:
     max_bytes: int  # of documents, or the batch is split
     gathered: bool = False  # from the batch
     projection: Projection = WHOLE
-    filter: Mapping[str, Any] = field(
-        default_factory=lambda: NOTHING
-    )  # a match expression; empty: there is none
+    # A match expression, from the policy; empty: there is none
+    filter: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
-    pushed: dict[DocumentKey, Outcome] = field(
-        default_factory=dict
-    )  # what left the filter by it: to be dropped
+    # What a push brought out of the filter, and has to be dropped
+    pushed: dict[DocumentKey, Outcome] = field(default_factory=dict)
     in_conflict: dict[DocumentKey, str] = field(default_factory=dict)  # and why who won
     rulings: dict[DocumentKey, Ruling] = field(default_factory=dict)  # of conflicts that were judged outside
     exchanged: set[DocumentKey] = field(default_factory=set)  # documents that exchange unique values
