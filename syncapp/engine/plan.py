@@ -59,9 +59,8 @@ class Plan:
     read_at: Mapping[Side, int] = field(default_factory=dict)  # positions of the reads behind the decisions
     projection: Projection = WHOLE
     filtered: bool = False  # only documents that match are here
-    foreign: set[DocumentKey] = field(
-        default_factory=set
-    )  # those of Atlas's that do not, and are not brought here
+    # Those of Atlas's that do not, and are not brought here
+    foreign: set[DocumentKey] = field(default_factory=set)
     bases: Bases | None = None  # for a strategy that merges
 
     def add(

@@ -21,14 +21,12 @@ class Work:
     max_bytes: int  # of documents, or the batch is split
     gathered: bool = False  # from the batch
     projection: Projection = WHOLE
-    filter: Mapping[str, Any] = field(
-        default_factory=lambda: NOTHING
-    )  # a match expression; empty: there is none
+    # A match expression, from the policy; empty: there is none
+    filter: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     keeps_bases: bool = False  # the collection's strategy merges
     outcomes: dict[DocumentKey, Outcome] = field(default_factory=dict)
-    pushed: dict[DocumentKey, Outcome] = field(
-        default_factory=dict
-    )  # what left the filter by it: to be dropped
+    # What a push brought out of the filter, and has to be dropped
+    pushed: dict[DocumentKey, Outcome] = field(default_factory=dict)
     in_conflict: dict[DocumentKey, str] = field(default_factory=dict)  # and why who won
     merged: dict[DocumentKey, str] = field(default_factory=dict)  # and how
     rulings: dict[DocumentKey, Ruling] = field(default_factory=dict)  # of conflicts that were judged outside
