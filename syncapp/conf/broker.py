@@ -24,6 +24,7 @@ SENTINEL_FORM = "sentinel://host:port;host:port/N?master_name=NAME, where N is t
 RABBITMQ_FORM = "amqp://user:password@host:port/VHOST or amqps://…"
 SENTINEL_OPTIONS = ("master_name", "sentinel_username", "sentinel_password")
 SENTINEL_PORT = 26379
+_HOST = re.compile(r"(\[[^\]]+\]|[^:\[\]]+)(:\d{1,5})?")
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 HEARTBEAT_SECONDS = 10  # RabbitMQ's: twice this without a sign of life, and a connection is dead
 
@@ -114,7 +115,7 @@ def _sentinel(address: str, options: Mapping[str, str]) -> Broker:
     for name in options:
         if name not in SENTINEL_OPTIONS:
             raise WrongValue(f"the options {', '.join(SENTINEL_OPTIONS)}; there is none {name!r}")
-    if not options.get("master_name"):
+    if not options.get("master_name") or not all(map(_HOST.fullmatch, _hosts(address))):
         raise WrongValue(SENTINEL_FORM)
     login, at, rest = address.partition("://")[2].rpartition("@")
     database = rest.partition("/")[2] or "0"

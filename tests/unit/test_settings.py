@@ -41,6 +41,8 @@ WRONG = [
     ("CELERY_BROKER_URL", "amqp://localhost/a/b", "amqp://user:password@host:port/VHOST"),
     ("CELERY_BROKER_URL", "amqp://localhost/a?ssl_cert_reqs=none", "an address that starts with amqps://"),
     ("CELERY_BROKER_URL", "sentinel://a:26379;b:26379/0", "?master_name=NAME"),
+    ("CELERY_BROKER_URL", "sentinel://a:b/0?master_name=m", "sentinel://host:port;host:port/N"),
+    ("CELERY_BROKER_URL", "sentinel://a;;b/0?master_name=m", "sentinel://host:port;host:port/N"),
     ("CELERY_BROKER_URL", "sentinel://a/x?master_name=m", "N is the number of a database"),
     ("CELERY_BROKER_URL", "sentinel://a/0?ssl_cert_reqs=none", "there is none 'ssl_cert_reqs'"),
     ("CELERY_BROKER_URL", "redis://localhost:6379/0/9", "number of a database"),
