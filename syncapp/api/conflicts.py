@@ -204,7 +204,7 @@ def choice_of(wanted: dict[str, Any]) -> Decision:
     if "fields" in wanted:
         fields = {}
         for name, side in wanted["fields"].items():
-            if side not in set(Side):
+            if side not in list(Side):
                 raise wrong_value(f"fields.{name}", side, "local or atlas")
             fields[name] = Side(side)
     winner = Side(wanted["winner"]) if "winner" in wanted else None

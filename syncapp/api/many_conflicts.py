@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from monitoring.versions import parsed
 from syncapp.api.conflicts import ConflictFilter
-from syncapp.api.fields import Yes
+from syncapp.api.fields import Text, Yes
 from syncapp.api.rejected import MOST_IDS, Ids
 from syncapp.api.views import SyncView
 from syncapp.services.conflict_selection import chosen, restore_all
@@ -65,11 +65,11 @@ class TrialIn(ConflictFilter):
     """A strategy as a collection's rule has it, and filters."""
 
     ids = Ids(required=False, min_length=1, max_length=MOST_IDS)
-    strategy = serializers.CharField()
-    numbers = serializers.DictField(child=serializers.CharField(), required=False)
+    strategy = Text("the name of a strategy", max_length=50)
+    numbers = serializers.DictField(child=Text("last, min, max or sum", max_length=10), required=False)
     arrays = serializers.DictField(required=False)
-    resolver = serializers.CharField(required=False, max_length=300)
-    timestampField = serializers.CharField(required=False, max_length=200)
+    resolver = Text("the dotted path of a Python callable", required=False, max_length=300)
+    timestampField = Text("the path of a field", required=False, max_length=200)
 
 
 class TrialOut(serializers.Serializer):
