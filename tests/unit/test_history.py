@@ -100,8 +100,8 @@ def test_the_tail_is_the_end_of_the_whole(span: str) -> None:
 
 
 def test_two_listeners_of_one_minute_add_up() -> None:
-    seen(NOON, 5, 5)
     seen(NOON, 8)
+    seen(NOON, 5, 5)
     row = StateMinute.objects.get()
     assert (row.samples, row.queue_sum, row.queue_highest) == (3, 18, 8)
     assert sum(LagTime.objects.filter(direction=PUSH).values_list("count", flat=True)) == 3
@@ -120,6 +120,7 @@ def test_folding_keeps_what_a_week_shows() -> None:
     for hours in (1, 60, 100):
         counted(ago(hours=hours), succeeded=3_600)
         seen(ago(hours=hours), 4, 6, pull_ms=30)
+        seen(ago(hours=hours, minutes=-1), 9, pull_ms=30)
     counted(ago(days=9), succeeded=7)
     seen(ago(days=9), 5, pull_ms=30)
     before = history("week", NOON, None)
