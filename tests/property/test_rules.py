@@ -294,6 +294,9 @@ def test_what_becomes_own_is_no_change(world: World, before: list[str]) -> None:
     world.settle()
     collection.update_many({}, {"$set": {"mine": 1, "more": 1}})
     world.settle()
+    if before:
+        world.atlas[world.collection].update_many({}, {"$set": {"mine": 2}})
+        world.settle()
     moved = device.pulls, device.pushes
     change(world, rules_of(ownFields=["mine", "more"]))
     collection.update_one({"_id": 1}, {"$set": {"more": 2}})
