@@ -27,6 +27,11 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except (
+        BrokenPipeError
+    ):  # whoever reads it, such as head, has seen enough; so that the interpreter's last flush is silent
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Exception as error:
         line = _what_is_away(error)
         if line is None:

@@ -34,3 +34,11 @@ def test_commands_without_pages_exist_and_load_none() -> None:
         "sys.exit('unfold' in sys.modules or 'rest_framework' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, stdout=subprocess.DEVNULL, check=True)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """As `| head` does. The reader has ended before anything is written."""
+    run = subprocess.run(
+        f"'{sys.executable}' manage.py help | true", shell=True, cwd=BASE_DIR, capture_output=True, text=True
+    )
+    assert run.stderr == ""
