@@ -8,24 +8,11 @@ from pathlib import Path
 # Of Celery. Flower shows what others know of the tasks
 CELERY = frozenset({"worker", "beat", "flower"})
 # Commands of operators that show no page, store no schedule and change no tables: they start in half the time
-WITHOUT_PAGES = frozenset(
-    f"sync_{name}"
-    for name in (
-        *(
-            "alerts",
-            "backup",
-            "doctor",
-            "exclusions",
-            "halts",
-            "initial",
-            "listen",
-            "rejected",
-            "restore",
-            "resync",
-        ),
-        *("runs", "status", "toggle", "token", "verify"),
-    )
-)
+WITHOUT_PAGES = frozenset({
+    "sync_alerts", "sync_backup", "sync_conflicts", "sync_devices", "sync_doctor", "sync_exclusions", "sync_explain",
+    "sync_halts", "sync_health", "sync_initial", "sync_listen", "sync_rejected", "sync_restore", "sync_resync", "sync_rules",
+    "sync_runs", "sync_status", "sync_toggle", "sync_token", "sync_verify",
+})  # fmt: skip
 
 
 def program(words: Sequence[str]) -> str:
