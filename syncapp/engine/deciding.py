@@ -77,7 +77,6 @@ def _resolve(
     conflict = Conflict(seen.contents, item.facts, policy, collection=item.key.collection)
     base = plan.bases.of(item.key, seen.state) if plan.bases is not None else None
     if strategy_for(conflict, based=base is not None).needs_documents:
-        bare = {side: policy.projection.bare(version) for side, version in versions.items()}
-        plan.questions[item.key] = Question(seen, conflict._replace(documents=bare), base)
+        plan.questions[item.key] = Question(seen, conflict._replace(documents=versions), base)
         return None
     return resolve(conflict)
