@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.urls import reverse
+from django.urls import get_script_prefix
 
 from syncapp.core.durations import duration
 from syncapp.core.one_line import one_line
@@ -40,6 +40,15 @@ class Page(StrEnum):
     FLEET = "admin:syncapp_device_changelist"
     METRICS = "admin:syncapp_metricminute_changelist"
 
+    @property
+    def path(self) -> str:
+        """Written out: a program without pages cannot look it up."""
+        name = self.removeprefix("admin:syncapp_")
+        place = _BELOW_DEVICE.get(name) or name.removesuffix("_changelist")
+        return f"{get_script_prefix()}admin/syncapp/{place}/"
+
+
+_BELOW_DEVICE = {"halts": "instance/halts", "first_run": "instance/first-run"}
 
 RUNBOOKS = "/docs/runbooks/"
 
@@ -97,7 +106,7 @@ class Reason:
 
     def as_document(self) -> dict[str, str | None]:
         """For API and live page. `link`: a path."""
-        link = reverse(self.page) if self.page else None
+        link = self.page.path if self.page else None
         return {
             "status": str(self.status),
             "code": str(self.code),

@@ -43,7 +43,7 @@ class DeviceAdmin(ReadOnlyAdmin):
     empty_text = "No device has reported to Atlas yet."
     list_before_template = "syncapp/devices_before.html"
     list_display = (
-        "shown_name", "state", "seen", "worst", "waiting", "lag", "to_do", "lasts", "version", "standing_by",
+        "shown_name", "state", "seen", "worst", "waiting", "lag", "to_do", "lasts", "version",
     )  # fmt: skip
     list_display_links = ("shown_name",)
     search_fields = ("name", "instance_id", "host")

@@ -63,7 +63,7 @@ def test_it_shows_follows_and_switches(page: Page, site: Site) -> None:
 
 def test_whoever_may_only_look_has_no_buttons_and_admin_pages_open(page: Page, site: Site) -> None:
     log_in(page, "viewer")
-    expect(page.locator(".ist-cards .ist-card")).to_have_count(7)
+    expect(page.locator(".ist-cards .ist-card")).to_have_count(9)
     expect(page.locator(".ist-actions button")).to_have_count(0)
     page.get_by_role("link", name="All conflicts").click()
     page.get_by_role("link", name="1", exact=True).click()
