@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+from contextlib import suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
@@ -25,6 +26,9 @@ class SharedRotatingFileHandler(WatchedFileHandler):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.max_bytes, self.kept = path, max_bytes, kept
         super().__init__(filename, encoding="utf-8", delay=True)
+        if not path.exists():
+            with suppress(OSError):  # a line will say it
+                path.touch()  # whoever greps for errors finds an empty file, not an error of grep's
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

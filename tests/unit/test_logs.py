@@ -111,3 +111,9 @@ def test_only_so_many_old_files_are_kept(tmp_path: Path) -> None:
         handler.emit(record(f"line number {number}"))
     handler.close()
     assert {file.name for file in tmp_path.glob("app.log*")} == {"app.log", "app.log.1", "app.log.2"}
+
+
+def test_a_file_without_lines_is_there(tmp_path: Path) -> None:
+    """What greps for errors finds none, and no missing file."""
+    SharedRotatingFileHandler(tmp_path / "logs" / "error.log")
+    assert (tmp_path / "logs" / "error.log").read_text() == ""
