@@ -121,7 +121,8 @@ def test_equal_documents_are_agreed_on_unless_a_push_is_open(
     local_db: Database[Any], intent: Intent | None
 ) -> None:
     """Only its marker on Atlas shows whether that push was applied: its state must stay as it is."""
-    one = Compared(KEY, A, A, SyncState(B, B, intent, 3))
+    state = SyncState(B, B, intent, 3)
+    one = Compared(KEY, A, A, state, state)
     with transaction(local_db) as session:
         write_states(local_db, [(KEY, SyncState(), one.state)], session)
     agree_on_equal(local_db, [one])
