@@ -11,14 +11,11 @@ _BY_RULES = (Ending.DONE, Ending.OWED)
 
 
 def under_rules(report: Report, version: int) -> Sequence[Ending]:
-    """That nothing was to be done, or that a pull was not allowed, holds for the rules that said so. A worker may
-    have older ones than the listener, or newer ones, which may even be gone before the listener sees them. What older ones
-    transferred may not belong there any more, after the comparison that newer ones asked for has passed it."""
+    """What became of a document holds for the rules that said so. A worker may have older ones than the listener, or newer
+    ones, which may even be gone before the listener sees them: then nothing asks for a comparison of what they brought or
+    dropped. What older ones transferred may not belong there any more, after the comparison that newer ones asked for has
+    passed it."""
     if report.rules_version == version:
         return report.endings
-    if report.rules_version < version:
-        return [Ending.AGAIN if ending in _BY_RULES else ending for ending in report.endings]
-    return [
-        Ending.LATER if ending in _BY_RULES and place not in report.moved else ending
-        for place, ending in enumerate(report.endings)
-    ]
+    again = Ending.AGAIN if report.rules_version < version else Ending.LATER
+    return [again if ending in _BY_RULES else ending for ending in report.endings]
