@@ -47,7 +47,7 @@ _common: dict[str, Any] = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
 settings.register_profile("fast", max_examples=8, **_common)
-settings.register_profile("ci", max_examples=50, **_common)
+settings.register_profile("ci", max_examples=40, **_common)
 settings.register_profile("long", max_examples=2_000, **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -32,7 +32,7 @@ def test_html_in_names_and_documents_is_text_on_every_page(page: Page, site: Sit
     page.fill("#id_username", "admin")
     page.fill("#id_password", "secret")
     page.click("button[type=submit]")
-    expect(page.locator(".ist-card")).to_have_count(6)
+    expect(page.locator(".ist-card")).to_have_count(9)
     for place in (
         "", "syncapp/conflict/", f"syncapp/conflict/{conflict}/change/", "syncapp/rejectedchange/",
         f"syncapp/rejectedchange/{rejected}/change/", "syncapp/comparisonrun/", f"syncapp/comparisonrun/{run}/change/",

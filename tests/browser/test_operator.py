@@ -76,7 +76,7 @@ class Operator:
     def start(self) -> None:
         """Back on the dashboard, with nothing clicked yet."""
         self.page.goto("/admin/")
-        expect(self.page.locator(".ist-card")).to_have_count(6)
+        expect(self.page.locator(".ist-card")).to_have_count(9)
         self.clicks = 0
 
     def click(self, what: Locator) -> None:

@@ -13,8 +13,7 @@ from syncapp.compare.differences import compare_keys
 from syncapp.compare.second_look import LOOKS, MOVES, Looked, look_again, suspect
 from syncapp.core.content import document_key
 from syncapp.core.exclusions import Exclusions
-from syncapp.core.policy import LAST_WRITE_WINS
-from syncapp.core.projection import WHOLE
+from syncapp.core.policy import LAST_WRITE_WINS, Policy
 from syncapp.rules.rules import Rules
 
 KEY = document_key("shop", bson.encode({"_id": 1}))
@@ -27,7 +26,7 @@ class Suspects:
     def __init__(self, local: Database[Any], atlas: Database[Any]) -> None:
         self.local, self.atlas, self.version = local, atlas, 0
         self.write("atlas")
-        (one,) = compare_keys(local, atlas, "shop", [KEY], WHOLE)
+        (one,) = compare_keys(local, atlas, "shop", [KEY], Policy())
         self.left = [suspect(one)]
 
     def write(self, *sides: str) -> None:

@@ -8,5 +8,5 @@ from hypothesis import settings
 
 
 def share_of_examples(share: float) -> Any:
-    """A decorator. CI tries 50 examples at a share of 1, the long profile 2,000."""
+    """A decorator. CI tries 40 examples at a share of 1, the long profile 2,000."""
     return settings(max_examples=max(5, round(settings().max_examples * share)))
