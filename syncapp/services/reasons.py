@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from syncapp.core.collection_rule import Direction
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.extended_json import beyond
+from syncapp.core.rule_words import DIRECTIONS
 from syncapp.models import Conflict, ExcludedCollection, Instance, RejectedChange
 from syncapp.rules.switches import get_switches
+from syncapp.services import collection_rules
 from syncapp.services.masked import Masks
 
 # Collection, `_id` as canonical extended JSON, and what `beyond` says of that (core/extended_json.py)
@@ -86,6 +89,9 @@ def _of_collection(name: str) -> Reason:
         return Reason(Code.PAUSED, "Sync is paused")
     if Exclusions.of(ExcludedCollection.objects.values_list("pattern", flat=True)).excludes(name):
         return Reason(Code.INTENDED, "The collection is excluded: it is not pulled from Atlas")
+    rule = collection_rules.current().for_collection(name)
+    if rule.direction is not Direction.BOTH:
+        return Reason(Code.INTENDED, f"By the collection rule {rule.pattern}: {DIRECTIONS[rule.direction]}")
     if not switches.enabled:
         return Reason(Code.INTENDED, "Bidirectional sync is disabled: nothing is pulled from Atlas")
     return Reason(

