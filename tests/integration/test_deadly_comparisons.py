@@ -11,7 +11,7 @@ import pytest
 
 from syncapp.store.run import PAGE
 from tests.integration.conftest import MakeDevice
-from tests.support.deadly import COMPARED
+from tests.support.deadly_ids import COMPARED
 from tests.support.device import Device
 from tests.support.eventually import eventually
 from tests.support.processes import manage

@@ -12,7 +12,7 @@ import pytest
 
 from syncapp.listener.dispatcher import MOST_PATIENCE
 from tests.integration.conftest import MakeDevice, Workshop, mortal_workshop
-from tests.support.deadly import CHILD, GROUP
+from tests.support.deadly_ids import CHILD, GROUP
 from tests.support.device import Device
 from tests.support.eventually import eventually
 

@@ -13,9 +13,8 @@ import bson
 from syncapp.compare import differences as compare
 from syncapp.compare import ranges
 from syncapp.engine import deciding
+from tests.support.deadly_ids import CHILD, COMPARED, GROUP
 
-CHILD, GROUP = "ends its process", "ends the whole worker"
-COMPARED = "ends the process that compares it"
 _decide = deciding.decide
 _portions, _read_documents = ranges.portions, compare.read_documents
 
