@@ -31,6 +31,7 @@ from tests.support.rabbitmq import RabbitMQ
 from tests.support.relay import Relay
 from tests.support.trial import Trial
 
+pytestmark = pytest.mark.timeout(600)  # the server's start counts as the first test's
 WRITES = int(os.environ.get("SYNC_TEST_BROKER_WRITES", "2000")) // 2
 REPORTS, TASKS = 0, 1  # virtual hosts
 NAMED = "The broker (RabbitMQ) is unreachable"
