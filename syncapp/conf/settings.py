@@ -123,7 +123,7 @@ class SyncSettings:
     sync_apply_batch_bytes: int = setting("4194304", integer(1_000_000, 64_000_000), "Bytes of documents written by one transaction, at most (one document may be larger).", advanced=True)
     sync_apply_max_attempts: int = setting("8", integer(1, 1_000), "Attempts after which a failing document is set aside as a rejected change. A lost connection does not count.", advanced=True)
     sync_resolver_ms: int = setting("5000", integer(10, 60_000), "Milliseconds that such a function may take for one conflict. Then the general strategy decides.", advanced=True)
-    sync_max_dirty_keys: int = setting("20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead (backpressure).", advanced=True)
+    sync_max_dirty_keys: int = setting("20000", integer(1_000, 10_000_000), "Keys that the listener holds in memory before it stops reading ahead (backpressure). Of collections that go first by a rule up to a quarter more is read past the rest.", advanced=True)
     sync_report_timeout: int = setting("30000", integer(1_000, 3_600_000), "Milliseconds without a report after which a task counts as lost and its keys are re-queued. Doubled each time until a task ends, up to 32-fold.", advanced=True)
     sync_compare_rate: int = setting("0", integer(0, 10_000_000), "Documents per second that a comparison of both sides reads, at most. 0: limited only by live sync.", advanced=True)
     sync_clock_warning: int = setting("2000", integer(1, 86_400_000), "Milliseconds by which the clocks of the two servers may differ, or jump, without a warning.", advanced=True)

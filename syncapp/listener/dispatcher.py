@@ -44,6 +44,9 @@ class Reading(Protocol):
     @property
     def lag_seconds(self) -> float: ...
 
+    @property
+    def first_lag_seconds(self) -> float: ...
+
     def is_alive(self) -> bool: ...
 
 
@@ -131,9 +134,11 @@ class Dispatcher:
 
     def _next_batch(self, load: Load, rules: Rules, readers: list[Reading], now: float) -> Batch | None:
         full = load.keys >= self._settings.sync_max_dirty_keys
-        limit = self._limit(load, rules, readers, full)
+        reads_on = not full and self._reads_on(load, readers)
+        first_only = reads_on and self._first_are_known(load, readers)
+        limit = 0 if reads_on and not first_only else self._limit(load, rules, first_only)
         task_id = self._dirty.new_task_id()
-        taken = self._dirty.take(task_id, limit, now) if limit else None
+        taken = self._dirty.take(task_id, limit, now, first_only) if limit else None
         if taken is None:
             return None
         return Batch(
@@ -142,7 +147,7 @@ class Dispatcher:
             taken.collection,
             tuple(taken.items),
             taken.read_to,
-            hurry=full,
+            hurry=full or first_only,
             gathered=taken.gathered,
             halted=stopped_sides(self._safeguards.halts, taken.collection),
             rules_version=rules.version,
@@ -150,23 +155,35 @@ class Dispatcher:
             reply_to=self._reports.stream,
         )
 
-    def _limit(self, load: Load, rules: Rules, readers: list[Reading], full: bool) -> int:
+    def _reads_on(self, load: Load, readers: list[Reading]) -> bool:
+        """Is more read before anything is dispatched?"""
+        if not any(reader.more for reader in readers):
+            return False
+        if any(reader.lag_seconds > self._intervals.lag for reader in readers):
+            return True  # facts known this early are mostly outdated: the key would have to wait
+        return load.fullest < self._settings.sync_apply_batch_size  # larger batches cost less
+
+    def _first_are_known(self, load: Load, readers: list[Reading]) -> bool:
+        """May what goes first be dispatched meanwhile? It has been read past the backlog."""
+        return load.first > 0 and all(reader.first_lag_seconds <= self._intervals.lag for reader in readers)
+
+    def _limit(self, load: Load, rules: Rules, first_only: bool) -> int:
         """How many keys may be dispatched in one batch now; 0: none."""
         limit = self._settings.sync_apply_batch_size
         workers = max(self._settings.sync_apply_workers, self.watch.count_workers())
-        if rules.paused or load.tasks >= TASKS_PER_WORKER * workers:
+        most = TASKS_PER_WORKER * workers
+        if load.first:
+            most += workers  # what waits for a server that is away may hold all the others
+        if rules.paused or load.tasks >= most:
             return 0
-        if not full and any(reader.more for reader in readers):
-            if any(reader.lag_seconds > self._intervals.lag for reader in readers):
-                return 0  # facts known this early are mostly outdated: the key would have to wait
-            if load.fullest < limit:
-                return 0  # more is coming, and larger batches cost less
+        ready = load.first if first_only else load.fullest
         idle = workers - load.at_work
         if idle > 0:
-            return min(limit, max(LEAST_SHARE, math.ceil(load.fullest / idle)))
-        # Every worker is busy: what waits here comes together in one batch. One more for each may wait; of what
-        # waits for longer too little is known when its turn comes
-        return 0 if load.fullest < limit or idle <= -workers else limit
+            return min(limit, max(LEAST_SHARE, math.ceil(ready / idle)))
+        # Every worker is busy: what waits here comes together in one batch, but for what goes first. One more for each may
+        # wait; of what waits for longer too little is known when its turn comes
+        together = not first_only and load.fullest < limit
+        return 0 if together or idle <= -workers else limit
 
     def take_reports(self, wait_ms: int = 1_000) -> int:
         """Wait for reports and process them. Returns the number of pending pulls without an event.

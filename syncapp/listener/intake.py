@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 
-from syncapp.core.changes import ChangeBatch
-from syncapp.core.values import Side
+from syncapp.core.changes import ChangeBatch, Found
+from syncapp.core.values import BOTH, Side
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.mongo.errors import HistoryLost
+
+AHEAD_SHARE = 4  # so many times as much may come of a stream as is read ahead of it
 
 
 class Intake:
@@ -29,15 +32,30 @@ class Intake:
         self._metrics = metrics
         self._most_keys = most_keys
         self._history_lost = history_lost
+        self._receiving = {side: threading.Lock() for side in BOTH}  # a change that comes twice counts once
 
     def receive(self, side: Side, batch: ChangeBatch) -> None:
-        self._safeguards.look_at(side, batch.changes)  # first: what is halted must not be handed out
-        self._safeguards.changed(batch.changes)
-        self._metrics.saw(side.other, batch.changes)
-        self._dirty.take_in(side, batch)
+        with self._receiving[side]:
+            self._look_at(side, self._dirty.unknown(side, batch.changes))
+            self._dirty.take_in(side, batch)
+
+    def receive_ahead(self, side: Side, batch: ChangeBatch) -> None:
+        """What was read past a backlog (`express.py`)."""
+        with self._receiving[side]:
+            batch = self._dirty.ahead(side, batch)
+            self._look_at(side, batch.changes)
+            self._dirty.take_ahead(side, batch)
+
+    def _look_at(self, side: Side, changes: Sequence[Found]) -> None:
+        self._safeguards.look_at(side, changes)  # first: what is halted must not be handed out
+        self._safeguards.changed(changes)
+        self._metrics.saw(side.other, changes)
 
     def room(self) -> bool:
-        return self._dirty.active < self._most_keys
+        return self._dirty.room(self._most_keys, self._most_keys // AHEAD_SHARE)[0]
+
+    def room_ahead(self) -> bool:
+        return self._dirty.room(self._most_keys, self._most_keys // AHEAD_SHARE)[1]
 
     def somebody_waits(self, side: Side) -> bool:
         return self._dirty.waiting > 0

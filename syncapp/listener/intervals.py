@@ -44,6 +44,7 @@ class Intervals:
     busy_fetch: float = 0.01  # the same while a key waits for the stream to be read past a position
     room: float = 0.02  # between two checks whether more may be read
     far_fetch: float = 0.02  # a fetch that takes longer goes a long way: it can bring more at the same price
+    overtake: float = 0.3  # a stream that is behind for so long is overtaken by what goes first
     filter: float = 10.0  # time limit for the streams to apply changed exclusions
     soon: float = 0.5  # the longest first wait before a lost stream, or the listener, is tried again
     reconnect: float = 25.0  # the longest one; what is back must be noticed within half a minute

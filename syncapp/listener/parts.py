@@ -80,10 +80,15 @@ def assemble(
     def scope() -> Scope:
         return following.rules.scope if following.rules else Scope()
 
+    def first() -> tuple[str, ...]:
+        return following.rules.first if following.rules else ()
+
     safeguards = Safeguards(settings, databases, device, lambda: reports_of.report(), intervals, scope)
     tokens = Tokens(lease, device, dirty, intervals)
     intake = Intake(dirty, safeguards, metrics, settings.sync_max_dirty_keys, end.history_lost)
-    readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals, dirty.superseded)
+    readers = Readers(
+        settings, databases, device, intake, clock.to_atlas_time, intervals, dirty.superseded, first
+    )
     reader = reports.connect(settings.celery_broker_url).reader(reports.stream_name(device, lease.epoch))
     dispatcher = Dispatcher(
         settings, dirty, metrics, send, reader, safeguards, intervals, refused=refused.met

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from pymongo.database import Database
@@ -11,9 +12,11 @@ from pymongo.database import Database
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Side
-from syncapp.listener.events import EventReader
+from syncapp.listener.events import EventReader, Place
+from syncapp.listener.express import AheadSink, BothSink, Express
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.sources.mongodb import MongoSource
+from syncapp.listener.sources.source import Position
 from syncapp.listener.stream_reader import Sink, StreamReader, StreamStatus
 from syncapp.mongo.oplog_times import OplogTimes
 from syncapp.store import batches as origin
@@ -23,17 +26,18 @@ LOCAL_FETCH = 300  # events; with a hundred the overhead of a fetch counts three
 
 class Readers:
     """`sink` receives what the streams deliver; `to_atlas_time` corrects local times; `superseded`: as `EventReader` has
-    it."""
+    it; `first`: patterns of collections that go first, by the rules in force."""
 
     def __init__(
         self,
         settings: SyncSettings,
         databases: dict[Side, Database[Any]],
         device: str,
-        sink: Sink,
+        sink: BothSink,
         to_atlas_time: Callable[[int], int],
         intervals: Intervals,
         superseded: Callable[[str], bool],
+        first: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._settings = settings
         self._databases = databases
@@ -43,37 +47,59 @@ class Readers:
         self._readers: dict[Side, StreamReader] = {}
         self._never = StreamStatus("stopped", since=time.time())
         local = databases[Side.LOCAL]
-        # They outlive the streams
-        self._events = {
-            side: EventReader(
-                side,
-                device,
-                to_atlas_time,
-                lambda ids: origin.remembered(local, ids),
-                OplogTimes(databases[side]),
-                superseded,
+        self._first = first
+
+        def events_of(side: Side) -> EventReader:
+            times = OplogTimes(databases[side])
+            return EventReader(
+                side, device, to_atlas_time, lambda ids: origin.remembered(local, ids), times, superseded
             )
-            for side in BOTH
-        }
+
+        self._events_of = events_of
+        self._events = {side: events_of(side) for side in BOTH}  # they outlive the streams
 
     def start(self, points: Mapping[Side, dict[str, Any]], exclusions: Exclusions) -> None:
         """Start reading each of these sides at its token, unless it is being read."""
-        settings = self._settings
         for side, token in points.items():
             if side in self._readers:
                 continue
-            batch_size = LOCAL_FETCH if side is Side.LOCAL else settings.atlas_change_stream_batch_size
-            self._readers[side] = reader = StreamReader(
-                MongoSource(side, self._databases[side], self._device, batch_size),
-                self._events[side],
-                self._sink,
-                token=token,
-                exclusions=exclusions,
-                interval_ms=settings.change_stream_reconnect_interval,
-                max_attempts=settings.change_stream_max_reconnect_attempts,
-                intervals=self._intervals,
-            )
-            reader.start()
+            express = Express(partial(self._ahead, side), self._first, self._intervals.overtake)
+            events, sink = self._events[side], self._sink
+            self._readers[side] = self._reader(side, token, exclusions, events, sink, overtaking=express)
+            self._readers[side].start()
+
+    def _ahead(
+        self, side: Side, position: Position, place: Place, exclusions: Exclusions, first: tuple[str, ...]
+    ) -> StreamReader:
+        """Of collections that go first, past the backlog of their side."""
+        events = self._events_of(side)
+        events.go_back(place)
+        sink, opened = AheadSink(self._sink), "Change Stream of what goes first started"
+        return self._reader(side, position.token, exclusions, events, sink, first, opened=opened)
+
+    def _reader(
+        self,
+        side: Side,
+        token: Mapping[str, Any],
+        exclusions: Exclusions,
+        events: EventReader,
+        sink: Sink,
+        first: tuple[str, ...] = (),
+        **others: Any,
+    ) -> StreamReader:
+        settings = self._settings
+        batch_size = LOCAL_FETCH if side is Side.LOCAL else settings.atlas_change_stream_batch_size
+        return StreamReader(
+            MongoSource(side, self._databases[side], self._device, batch_size, first),
+            events,
+            sink,
+            token=token,
+            exclusions=exclusions,
+            interval_ms=settings.change_stream_reconnect_interval,
+            max_attempts=settings.change_stream_max_reconnect_attempts,
+            intervals=self._intervals,
+            **others,
+        )
 
     @property
     def sides(self) -> tuple[Side, ...]:

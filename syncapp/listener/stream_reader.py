@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from syncapp.core.changes import UNREADABLE, ChangeBatch, Fetched, Structural
 from syncapp.core.exclusions import Exclusions, is_reserved
 from syncapp.core.values import Side
-from syncapp.listener.events import EventReader
+from syncapp.listener.events import EventReader, Place
 from syncapp.listener.fetch_ahead import FetchAhead
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.reconnect import wait_seconds
@@ -44,6 +44,19 @@ class Sink(Protocol):
 
     def history_lost(self, side: Side, error: HistoryLost) -> None:
         """The stream cannot be resumed."""
+
+
+class Overtaking(Protocol):
+    """Reads what goes first past a backlog (`express.py`)."""
+
+    @property
+    def lag_seconds(self) -> float: ...
+
+    def look(self, behind: bool, position: Position, place: Place, exclusions: Exclusions) -> None:
+        """Called between two fetches. `behind`: there is more than may be read now, or than was read."""
+
+    def end(self) -> None:
+        """Raises nothing."""
 
 
 @dataclass(slots=True)
@@ -75,8 +88,11 @@ class StreamReader(threading.Thread):
         interval_ms: int,
         max_attempts: int,
         intervals: Intervals,
+        overtaking: Overtaking | None = None,
+        opened: str = "Change Stream started successfully",
     ) -> None:
-        """`interval_ms`, `max_attempts`: as the settings of a stream's reconnection have them."""
+        """`interval_ms`, `max_attempts`: as the settings of a stream's reconnection have them. `opened`: how the log says
+        that it is open."""
         super().__init__(name=f"{source.side} stream", daemon=True)
         self.side = source.side
         self.status = StreamStatus(since=time.time())
@@ -96,6 +112,8 @@ class StreamReader(threading.Thread):
         self._reopen = threading.Event()
         self._open_with: Exclusions | None = None
         self._oversized = Oversized(source)
+        self._overtaking = overtaking
+        self._opened = opened
 
     def stop(self) -> None:
         self._stopping.set()
@@ -105,6 +123,12 @@ class StreamReader(threading.Thread):
         """The lag of the last read event behind the server's clock, while there is more. Not only behind the newest
         operation: dispatched keys are read later, after sync itself has written."""
         return time.monotonic() - self._read_until if self.more else 0.0
+
+    @property
+    def first_lag_seconds(self) -> float:
+        """The same of collections that go first."""
+        lag = self.lag_seconds
+        return min(lag, self._overtaking.lag_seconds) if lag and self._overtaking else lag
 
     def change_exclusions(self, exclusions: Exclusions) -> None:
         """Continue with another filter, at the stream's current position."""
@@ -116,6 +140,13 @@ class StreamReader(threading.Thread):
         return self._open_with == exclusions
 
     def run(self) -> None:
+        try:
+            self._read()
+        finally:
+            if self._overtaking:
+                self._overtaking.end()
+
+    def _read(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._read_stream()
@@ -141,14 +172,14 @@ class StreamReader(threading.Thread):
         stream = self._source.open(self._position, exclusions, without_large=self._oversized.leaves_out)
         self._open_with = exclusions
         log.info(
-            f"{self.side.capitalize()} Change Stream started successfully",
+            f"{self.side.capitalize()} {self._opened}",
             event_name="stream_started",
             side=str(self.side),
         )
         ahead = FetchAhead(stream, self._busy_wait_ms, self._intervals.far_fetch, *AHEAD_TIMES[self.side])
         try:
             while not self._stopping.is_set() and not self._reopen.is_set():
-                self._read_on(stream, ahead)
+                self._read_on(stream, ahead, exclusions)
         except Exception as error:
             # Reported first: closing a frozen server's stream takes as long again as the detection
             self.status.change("disconnected", says_what_fails(self.side, error))
@@ -157,8 +188,12 @@ class StreamReader(threading.Thread):
             ahead.end()
             stream.close()
 
-    def _read_on(self, stream: OpenStream, ahead: FetchAhead) -> None:
-        if not self._sink.room():
+    def _read_on(self, stream: OpenStream, ahead: FetchAhead, exclusions: Exclusions) -> None:
+        room = self._sink.room()
+        if self._overtaking:
+            behind = self.more or not room
+            self._overtaking.look(behind, self._position, self._events.place, exclusions)
+        if not room:
             self._stopping.wait(self._intervals.room)  # backpressure: the stream itself is the queue
         elif ahead.active:
             self._take(ahead.next())

@@ -51,16 +51,19 @@ class ChangeStream:
         batch_size: int,
         token: Mapping[str, Any] | None,
         after_invalidate: bool = False,
+        narrower: bool = False,
     ) -> Self:
         """Open a stream after `token`, or from now on if there is none. The token may come from another pipeline:
-        see `_start_by_time`."""
+        see `_start_by_time`. `narrower`: it does, and this one's filter lets little through: the server would look for the token's event
+        to the end of the oplog."""
         stream = cls(database, batch_size)
         stream._stages = stages
         stream._after = None if after_invalidate else token
         start = {} if token is None else {"startAfter" if after_invalidate else "resumeAfter": dict(token)}
         try:
             try:
-                stream._first = stream._started(start)
+                if not (narrower and stream._start_by_time()):
+                    stream._first = stream._started(start)
             except HistoryLost:
                 if not stream._start_by_time():
                     raise

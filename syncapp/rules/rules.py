@@ -80,6 +80,11 @@ class Rules:
         return self.validation.with_rule(rule.pattern, rule.validation)
 
     @property
+    def first(self) -> tuple[str, ...]:
+        """Patterns of collections that go first; a rule before theirs may say otherwise of some."""
+        return tuple(rule.pattern for rule in self.collections.rules if rule.urgency is Urgency.FIRST)
+
+    @property
     def scope(self) -> Scope:
         return Scope(self.exclusions, self.collections)
 

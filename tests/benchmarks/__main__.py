@@ -10,7 +10,7 @@ from types import FrameType
 
 from syncapp.conf.settings import BASE_DIR
 from syncapp.core.values import Side
-from tests.benchmarks.contenders import CEILING, LIMIT, NAIVE, PRODUCT
+from tests.benchmarks.contenders import CEILING, LIMIT, NAIVE, PRODUCT, SMALL
 from tests.benchmarks.devices import fleet
 from tests.benchmarks.distance import distance
 from tests.benchmarks.drain import tell
@@ -27,6 +27,7 @@ from tests.benchmarks.steps import steps
 from tests.benchmarks.streams import streams
 from tests.benchmarks.tables import all_tables
 from tests.benchmarks.unique import moves, refused
+from tests.benchmarks.urgency import urgency
 from tests.benchmarks.workloads import STORIES
 from tests.benchmarks.world import World, world
 
@@ -135,6 +136,12 @@ def _unique(group: str, servers: World, options: Options, results: Results) -> N
         results.moves.append(refused(servers, source, options.refused))
 
 
+def _urgency(group: str, servers: World, options: Options, results: Results) -> None:
+    for source in options.sources:
+        for name in (one for one in options.peers if one in (PRODUCT, SMALL)):
+            results.urgent += urgency(name, servers, source, options.waiting)
+
+
 def _pages(group: str, servers: World, options: Options, results: Results) -> None:
     for source in options.sources:
         results.looked += pages(servers, source, list(options.page_rates), options.rate_seconds)
@@ -160,6 +167,7 @@ MEASURES: dict[str, Measure] = {
     "profile": _profile,
     "steps": _steps,
     "unique": _unique,
+    "urgency": _urgency,
 }
 
 

@@ -25,6 +25,7 @@ GROUPS = {
     "first-run": "the first run of a device, and sync_verify",
     "idle": "CPU and memory of every process while nobody writes, in both profiles",
     "unique": "documents that exchange values of a unique index, or want one that is taken, and how long others wait",
+    "urgency": "payments that go first, made while 200,000 changes of a collection that goes last wait",
     "pages": "latency without and with an open live page and 100 requests a second on the API",
     "profile": "what the listener and the workers spend their time on (py-spy; needs the right to look at processes)",
     "steps": "what each step of a transfer costs servers and engine",
@@ -52,6 +53,7 @@ class Options:
     round_trips: tuple[int, ...]  # beside none
     moved: tuple[int, ...]  # documents that exchange unique values
     refused: int  # whose unique value is taken
+    waiting: int  # changes that go last
     profiles: tuple[str, ...]
     page_rates: tuple[float, ...]
     publish: bool
@@ -106,6 +108,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         round_trips=(100,) if quick else (20, 100),
         moved=(1_000,) if quick else (2_000, 5_000, 10_000),
         refused=1_000 if quick else 4_000,
+        waiting=40_000 if quick else 200_000,
         profiles=tuple(given.profiles.split(",")),
         page_rates=(200.0,) if quick else (500.0, 5_000.0),
         publish=given.publish,

@@ -21,6 +21,7 @@ from tests.benchmarks.profile import Part
 from tests.benchmarks.steps import Step
 from tests.benchmarks.streams import Streams
 from tests.benchmarks.unique import Move
+from tests.benchmarks.urgency import Urgent
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Results:
     streams: list[Streams] = field(default_factory=list)
     heartbeats: list[Heartbeats] = field(default_factory=list)
     looked: list[Looked] = field(default_factory=list)
+    urgent: list[Urgent] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +62,7 @@ class Results:
             [Streams(**one) for one in found.get("streams", ())],
             [Heartbeats(**one) for one in found.get("heartbeats", ())],
             [Looked(**one) for one in found.get("looked", ())],
+            [Urgent(**one) for one in found.get("urgent", ())],
         )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
+from syncapp.core.values import Side
 from tests.benchmarks.figures import median_of_maps, medians, ratio
 from tests.benchmarks.results import Results
 from tests.benchmarks.steps import LARGE_BATCH, LARGE_DOCUMENTS, SINGLE
 from tests.benchmarks.streams import Streams
+from tests.benchmarks.urgency import Urgent
 
 PRODUCT, LIMIT, CEILING, NAIVE = "product", "limit", "ceiling", "naive"
 WRITES = (1, 10, 100)  # a second, of all devices together
@@ -54,7 +56,7 @@ def times(value: float | None) -> str:
 def all_tables(results: Results) -> list[Table]:
     makers: list[Callable[[Results], Table]] = [
         drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
-        stream_table, heartbeat_table, growth_table, first_run_table, idle_table, memory_table, unique_table, page_table,
+        stream_table, heartbeat_table, growth_table, first_run_table, idle_table, memory_table, unique_table, urgency_table, page_table,
         part_table, step_table,
     ]  # fmt: skip
     return [table for table in (make(results) for make in makers) if table.rows]
@@ -344,6 +346,34 @@ def unique_table(results: Results) -> Table:
         "longest wait of another collection, s",
     )
     return Table("Unique values that move", head, rows)
+
+
+def urgency_table(results: Results) -> Table:
+    """Medians of all runs; of the worst the worst."""
+    runs: dict[tuple[str, ...], list[Urgent]] = {}
+    for one in results.urgent:
+        behind = f"{one.waiting:,} {ARROWS[one.source]} ({one.contender})"
+        runs.setdefault((f"{ARROWS[str(Side(one.target).other)]}, behind {behind}",), []).append(one)
+    rows = [
+        (
+            *what,
+            *(number(median(getattr(one, name) for one in found)) for name in ("p50", "p95")),
+            *(number(max(getattr(one, name) for one in found)) for name in ("most", "away")),
+            number(median(one.rest for one in found)),
+            number(max(one.memory_mb for one in found)),
+        )
+        for what, found in runs.items()
+    ]
+    head = (
+        "payments",
+        "p50, ms",
+        "p95",
+        "worst",
+        "worst of those made while away",
+        "the rest, s",
+        "listener, MB",
+    )
+    return Table("What goes first past a backlog of what goes last", head, rows)
 
 
 def part_table(results: Results) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from pymongo.database import Database
@@ -13,10 +13,12 @@ from pymongo.database import Database
 from syncapp.apply import reports
 from syncapp.apply.messages import Report
 from syncapp.conf.settings import load
+from syncapp.core.changes import Change, ChangeBatch
+from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
 from syncapp.core.exclusions import Exclusions
-from syncapp.core.values import BOTH, Batch, Ending, Outcome, Seen, Side
+from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Seen, Side
 from syncapp.embedded.redis import Redis
-from syncapp.listener.dispatcher import MOST_PATIENCE, Dispatcher
+from syncapp.listener.dispatcher import MOST_PATIENCE, Dispatcher, Reading
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
@@ -54,9 +56,9 @@ class Listener:
     def change(self, count: int = 1) -> None:
         bring(self.dirty, Side.ATLAS, *map(key, range(count)))
 
-    def hand_out(self) -> Batch | None:
+    def hand_out(self, *readers: Reading) -> Batch | None:
         count = len(self.sent)
-        self.dispatcher.hand_out(RULES, [])
+        self.dispatcher.hand_out(RULES, readers)
         return self.sent[-1] if len(self.sent) > count else None
 
     def report(self, batch: Batch, outcome: Outcome, rules: int = 0, worker: str = "") -> None:
@@ -126,6 +128,33 @@ def test_several_workers_are_all_kept_busy(listener: Listener, monkeypatch: pyte
     while listener.hand_out():
         pass
     assert len(listener.sent) == 2 * 2, "one of them has gone"
+
+
+@dataclass
+class Behind:
+    """A reader of a stream that has more, whose newest event is from long ago."""
+
+    first_lag_seconds: float
+    lag_seconds: float = 60.0
+    more: bool = True
+
+    def is_alive(self) -> bool:
+        return True
+
+
+def test_what_goes_first_is_handed_out_while_the_rest_is_still_read(listener: Listener) -> None:
+    first = CollectionRule("payments", urgency=Urgency.FIRST)
+    listener.dispatcher.follow(replace(RULES, collections=CollectionRules((first,))))
+    listener.change(3_000)
+    assert listener.hand_out(Behind(0.0)) is None, "facts known so early are mostly outdated"
+    change = Change(key(1, "payments"), Fact(7, 7, "device"))
+    listener.dirty.take_ahead(Side.LOCAL, ChangeBatch([change], {}, 7))
+    assert listener.hand_out(Behind(60.0)) is None, "so are these: the stream of their own is behind too"
+    batch = listener.hand_out(Behind(0.0))
+    assert batch is not None
+    assert [item.key for item in batch.items] == [change.key]
+    assert batch.hurry, "its stream will not come there for long"
+    assert listener.hand_out(Behind(0.0)) is None
 
 
 def test_tasks_may_take_longer_when_they_were_given_up_before_their_turn(listener: Listener) -> None:

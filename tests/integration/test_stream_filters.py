@@ -86,6 +86,23 @@ def test_a_stream_goes_on_behind_an_event_that_its_new_filter_hides(
     stream.close()
 
 
+@pytest.mark.parametrize("patterns", [("shop", "shops"), ("shop*", "none")])
+def test_what_goes_first_is_read_alone_from_any_place_of_the_sides_own_stream(
+    database: Database[Any], patterns: tuple[str, ...]
+) -> None:
+    token = token_after(database, NOTHING, "busy")
+    for name in ("busy", "shop", "_sync_state", "shops"):
+        database[name].insert_one({"_id": f"of {name}"})
+    with transaction(database) as session:
+        for name in ("_sync_batches", "shop", "busy"):
+            database[name].insert_one({"_id": f"together, {name}"}, session=session)
+    first = pipeline(Side.ATLAS, Exclusions.of(["shops"]), "old id", patterns)
+    stream = ChangeStream.open(database, first, 100, token, narrower=True)
+    database["shop"].insert_one({"_id": "last"})
+    assert read(stream, 4) == ["of shop", "together, _sync_batches", "together, shop", "last"]
+    stream.close()
+
+
 def test_nothing_of_the_last_transaction_comes_twice(database: Database[Any]) -> None:
     database.create_collection("shop")
     database.create_collection("busy")

@@ -33,9 +33,11 @@ from tests.benchmarks.tables import (
     step_table,
     stream_table,
     unique_table,
+    urgency_table,
     worker_table,
 )
 from tests.benchmarks.unique import Move
+from tests.benchmarks.urgency import Urgent
 
 
 def drain(contender: str, changes: int, seconds: float, **more: int | bool) -> Drain:
@@ -282,6 +284,16 @@ def test_runs_of_several_commands_are_put_together() -> None:
     assert (len(results.drains), len(results.idles)) == (2, 1)
     (row,) = drain_table(results).rows
     assert row[1] == "0.80 ×"
+
+
+def test_of_what_goes_first_the_worst_of_all_runs_is_shown() -> None:
+    urgent = [
+        Urgent("product", "local", 200_000, "atlas", away, 5.0, 10 * away, 20 * away, 30.0, 100.0)
+        for away in (30.0, 10.0, 20.0)
+    ]
+    (row,) = urgency_table(Results(urgent=urgent)).rows
+    assert row[1:] == ("5", "200", "600", "30", "30", "100")
+    assert row[0].startswith("local → Atlas, behind 200,000")
 
 
 def test_of_unique_values_the_longest_wait_of_all_runs_is_shown() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from syncapp.apply.messages import Report
-from syncapp.core.changes import ChangeBatch, Structural
+from syncapp.core.changes import Change, ChangeBatch, Structural
 from syncapp.core.values import BOTH, DocumentKey, Ending, Fact, Seen, Side
 from syncapp.listener.queue.dirty_keys import DirtyKeys, Handed
 from syncapp.listener.queue.structural_queue import Pending
@@ -78,6 +78,9 @@ PENDING = Pending(L, DROP, 1)
 METHODS: dict[str, Callable[[DirtyKeys], object]] = {
     "wake": lambda dirty: dirty.wake(),
     "take_in": lambda dirty: bring(dirty, L, key(3), read_to=3),
+    "ahead": lambda dirty: dirty.ahead(L, ChangeBatch([], {}, 3)),
+    "take_ahead": lambda dirty: dirty.take_ahead(L, ChangeBatch([Change(key(3), None)], {}, 3)),
+    "unknown": lambda dirty: dirty.unknown(L, []),
     "forget": lambda dirty: dirty.forget(A),
     "look": lambda dirty: dirty.look(0.0, 1.0),
     "wait": lambda dirty: dirty.wait(-1, 0.0),
@@ -98,7 +101,7 @@ METHODS: dict[str, Callable[[DirtyKeys], object]] = {
     "figures": lambda dirty: dirty.figures(),
     "size": lambda dirty: dirty.size,
     "waiting": lambda dirty: dirty.waiting,
-    "active": lambda dirty: dirty.active,
+    "room": lambda dirty: dirty.room(1, 1),
 }
 
 
@@ -237,7 +240,7 @@ def test_threads_at_once_lose_nothing_and_hand_out_no_key_twice(seed: int) -> No
         run_all([*acts, look_on], errors)
     assert ended == {side: {one: max(found) for one, found in brought[side].items()} for side in BOTH}
     assert dirty.safe() == ({side: {"_data": str(BATCHES)} for side in BOTH}, True)
-    assert (dirty.size, dirty.waiting, dirty.active, dirty.task_ids()) == (0, 0, 0, [])
+    assert (dirty.size, dirty.waiting, dirty.task_ids()) == (0, 0, [])
 
 
 # Who waits is woken

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any, cast
 
 import bson
 import pytest
 
-from syncapp.core.changes import Change, ChangeBatch
+from syncapp.apply.messages import Report
+from syncapp.core.changes import Change, ChangeBatch, Found, Structural
 from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
 from syncapp.core.content import document_key
 from syncapp.core.exclusions import Exclusions
-from syncapp.core.values import BOTH, Fact, Side
+from syncapp.core.values import BOTH, Ending, Fact, Seen, Side
+from syncapp.listener.express import Express
+from syncapp.listener.intake import Intake
+from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
+from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.sources.source import Position
+from syncapp.listener.stream_reader import StreamReader
 from syncapp.rules.rules import Rules
+from tests.support.dirty import key
 
 LIMIT = 100
+L, A = Side.LOCAL, Side.ATLAS
 
 
 def rules(**urgencies: str) -> Rules:
@@ -92,3 +102,172 @@ def test_what_must_not_go_leaves_its_turn_to_others(dirty: DirtyKeys) -> None:
     changed(dirty, "a", 10, [Side.LOCAL], start=2_000)
     dirty._map._ready.gathered.add("a")
     assert handed_out(dirty, 2) == ["b", "b"]
+
+
+# Past a backlog: what goes first is read by a stream of its own, and once more by the side's own
+
+
+class Guards:
+    """Safeguards that note what they are shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[Found] = []
+
+    def look_at(self, side: Side, changes: Any) -> None:
+        self.shown += changes
+
+    def changed(self, changes: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def guards() -> Guards:
+    return Guards()
+
+
+@pytest.fixture
+def intake(dirty: DirtyKeys, guards: Guards) -> Intake:
+    dirty.follow(0, rules(payments="first", analytics="last").urgency)
+    return Intake(dirty, cast(Safeguards, guards), MetricsBuffer(), 8, pytest.fail)
+
+
+def change(number: int, position: int, name: str = "payments") -> Change:
+    return Change(key(number, name), Fact(position, position, "device"))
+
+
+def batch(read_to: int, *changes: Found) -> ChangeBatch:
+    return ChangeBatch(list(changes), {"_data": str(read_to)}, read_to)
+
+
+def finish(dirty: DirtyKeys, ending: Ending = Ending.DONE, first_only: bool = False) -> dict[Side, Fact]:
+    """One task. Returns the facts of its only key."""
+    handed = dirty.take("t", LIMIT, 0.0, first_only)
+    assert handed is not None
+    dirty.finish([Report("t", handed.side, (ending,))])
+    (item,) = handed.items
+    return dict(item.facts)
+
+
+def saved(dirty: DirtyKeys) -> str | None:
+    token = dirty.safe().tokens[L]
+    return token["_data"] if token else None
+
+
+def test_what_is_read_ahead_goes_out_and_the_token_stays_where_the_stream_is(
+    intake: Intake, dirty: DirtyKeys
+) -> None:
+    intake.receive(L, batch(5, change(1, 5, "analytics")))
+    intake.receive_ahead(L, batch(900, change(1, 900)))
+    assert finish(dirty, first_only=True) == {L: change(1, 900).fact}
+    assert dirty.take("t", LIMIT, 0.0, True) is None, "the others wait"
+    assert saved(dirty) is None
+    finish(dirty)
+    assert saved(dirty) == "5"
+    intake.receive(L, batch(950, change(1, 900)))
+    assert saved(dirty) == "5", "whatever came of it before, the stream's own change is looked at"
+    finish(dirty)
+    assert saved(dirty) == "950"
+
+
+def test_a_key_that_was_read_ahead_and_is_not_done_holds_the_token_when_the_stream_brings_it(
+    intake: Intake, dirty: DirtyKeys
+) -> None:
+    intake.receive_ahead(L, batch(9, change(1, 9)))
+    intake.receive(L, batch(5, change(1, 5)))
+    assert saved(dirty) is None
+    assert finish(dirty) == {L: change(1, 9).fact}, "the newer change counts, whichever came first"
+    assert saved(dirty) == "5"
+
+
+def test_a_key_in_work_that_comes_back_holds_what_came_meanwhile(intake: Intake, dirty: DirtyKeys) -> None:
+    intake.receive_ahead(L, batch(9, change(1, 9)))
+    handed = dirty.take("t", LIMIT, 0.0)
+    assert handed is not None
+    intake.receive(L, batch(5, change(1, 5)))
+    seen = Seen(dict.fromkeys(BOTH, bytes(16)), dict.fromkeys(BOTH, 4), 1)
+    dirty.finish([Report("t", L, (Ending.WAIT,), {0: seen})])
+    intake.receive(A, batch(5))
+    assert saved(dirty) is None
+    assert finish(dirty) == {L: change(1, 9).fact}
+    assert saved(dirty) == "5"
+
+
+def test_what_comes_twice_is_counted_once_and_only_what_goes_first_is_read_ahead(
+    intake: Intake, dirty: DirtyKeys, guards: Guards
+) -> None:
+    first = [change(1, 7), change(2, 8)]
+    intake.receive_ahead(L, batch(8, *first, change(3, 8, "analytics")))
+    assert guards.shown == first
+    assert dirty.size == 2
+    last, newer = change(3, 8, "analytics"), change(2, 9)
+    intake.receive(L, batch(9, *first, last, newer))
+    assert guards.shown == [*first, last, newer]
+    intake.receive_ahead(L, batch(10, newer, change(4, 10)))
+    assert guards.shown == [*first, last, newer, change(4, 10)], "nor ahead what the stream has brought"
+
+
+def test_after_a_drop_nothing_of_it_goes_out_before_the_stream_has_come_there(
+    intake: Intake, dirty: DirtyKeys
+) -> None:
+    drop = Structural("drop", "payments", fact=Fact(8, 8, "device"))
+    intake.receive_ahead(L, batch(9, change(1, 7), drop, change(2, 9)))
+    assert dirty.take("t", LIMIT, 0.0) is None
+    intake.receive(L, batch(7, change(1, 7)))
+    assert dirty.take("t", LIMIT, 0.0) is None
+    intake.receive(L, batch(9, drop))
+    pending = dirty.structural_due()
+    assert pending is not None
+    assert dirty.take("t", LIMIT, 0.0) is None, "now it is judged"
+    dirty.end_structural(pending)
+    assert dirty.take("t", LIMIT, 0.0) is not None
+
+
+def test_what_is_read_ahead_has_room_of_its_own(intake: Intake, dirty: DirtyKeys) -> None:
+    intake.receive(L, batch(1, *(change(n, 1, "analytics") for n in range(8))))
+    assert (intake.room(), intake.room_ahead()) == (False, True)
+    intake.receive_ahead(L, batch(9, change(1, 8), change(2, 9)))
+    assert (intake.room(), intake.room_ahead()) == (False, False)
+    dirty.take("t", 2, 0.0, True)
+    assert (intake.room(), intake.room_ahead()) == (False, True)
+    dirty.take("u", 4, 0.0)
+    dirty.finish([Report("u", L, (Ending.DONE,) * 4)])
+    assert (intake.room(), intake.room_ahead()) == (True, True), "the others are not kept waiting for it"
+
+
+class Ahead:
+    """A reader that only says where it began."""
+
+    def __init__(self, *began: Any) -> None:
+        self.began, self.running, self.lag_seconds = began, False, 0.0
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self) -> None:
+        self.running = False
+
+
+def test_a_stream_is_overtaken_while_it_is_behind_for_long_and_rules_want_it() -> None:
+    made: list[Ahead] = []
+    now = [100.0]
+    first: list[tuple[str, ...]] = [()]
+
+    def make(*began: Any) -> StreamReader:
+        made.append(Ahead(*began))
+        return cast(StreamReader, made[-1])
+
+    express = Express(make, lambda: first[0], 1.0, lambda: now[0])
+
+    def look(behind: bool, seconds: float, *excluded: str) -> list[bool]:
+        now[0] += seconds
+        express.look(behind, Position({"n": now[0]}), (None, None, False), Exclusions.of(excluded))
+        return [one.running for one in made]
+
+    assert look(True, 9) == look(True, 9) == [], "no rule wants it"
+    first[0] = ("payments",)
+    assert look(True, 9) == look(True, 0.9) == [], "not for so long yet"
+    assert look(True, 0.1) == look(True, 50) == [True]
+    assert made[0].began == (Position({"n": 128.0}), (None, None, False), Exclusions(), ("payments",))
+    assert look(True, 1, "logs") == [False, True], "other rules: from where the stream is now"
+    assert look(False, 1) == [False, False]
+    assert look(True, 0) == [False, False]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from syncapp.apply.messages import Report
-from syncapp.core.changes import JUDGED, Change, ChangeBatch, Structural
+from syncapp.core.changes import JUDGED, Change, ChangeBatch, Found, Structural
 from syncapp.core.collection_rule import Urgency
 from syncapp.core.content import document_key
 from syncapp.core.values import BOTH, DocumentKey, Side, WorkItem
@@ -29,6 +29,7 @@ class Load(NamedTuple):
 
     version: int
     keys: int  # without those that wait for a stream
+    first: int  # ready ones of collections that go first
     fullest: int  # keys in the largest group that could go out as one batch
     tasks: int
     at_work: int  # tasks that have spoken of late
@@ -117,6 +118,25 @@ class DirtyKeys:
             if batch.changes or found.size:  # at rest there is nothing to look at
                 self._wake()
 
+    def ahead(self, side: Side, batch: ChangeBatch) -> ChangeBatch:
+        """Of a batch that was read past a backlog: what may go first, and is not known yet."""
+        with self._changed:
+            return self._map.overtaking.ahead(side, batch, self._map.read_to[side])
+
+    def take_ahead(self, side: Side, batch: ChangeBatch) -> None:
+        """Its keys are dirty, and hold back no token: the stream itself brings all of it once more."""
+        with self._changed:
+            for change in batch.changes:
+                if isinstance(change, Change):
+                    self._map.mark(change.key, side, change.fact, ahead=True)
+            self._map.overtaking.take_in(side, batch)
+            self._wake()
+
+    def unknown(self, side: Side, changes: Sequence[Found]) -> Sequence[Found]:
+        """Of what a stream brings: all but what was taken in ahead of it."""
+        with self._changed:
+            return self._map.overtaking.unknown(side, changes)
+
     def forget(self, side: Side) -> None:
         """A side is not read any more: drop what its stream brought. Its saved token stays before all of it, so that
         it is read again later."""
@@ -133,7 +153,8 @@ class DirtyKeys:
             found.due(now)
             at_work = found.tasks.at_work(now - busy_seconds, now)
             keys = found.size - found.waiting
-            return Load(self._version, keys, found.fullest(), len(found.tasks), at_work)
+            first = found.first_ready()
+            return Load(self._version, keys, first, found.fullest(), len(found.tasks), at_work)
 
     def wait(self, version: int, seconds: float) -> None:
         """Until something may have changed since `look` said this version, so long at most."""
@@ -150,10 +171,11 @@ class DirtyKeys:
         with self._changed:
             return bool(task_id) and (not task_id.startswith(self._session) or task_id in self._given_up)
 
-    def take(self, task_id: str, limit: int, now: float) -> Handed | None:
-        """Up to `limit` ready keys of one collection, for one task. Groups take turns."""
+    def take(self, task_id: str, limit: int, now: float, first_only: bool = False) -> Handed | None:
+        """Up to `limit` ready keys of one collection, for one task. Groups take turns. `first_only`: of those that go
+        first."""
         with self._changed:
-            taken = self._map.take(task_id, limit, now)
+            taken = self._map.take(task_id, limit, now, first_only)
             return None if taken is None else Handed(*taken, dict(self._map.read_to))
 
     # Results
@@ -271,8 +293,9 @@ class DirtyKeys:
         with self._changed:
             return self._map.waiting
 
-    @property
-    def active(self) -> int:
-        """Like `size`, without keys that wait for a stream."""
+    def room(self, most: int, ahead: int) -> tuple[bool, bool]:
+        """May a stream bring more, and may more be read ahead of it? `most`: keys that are dirty and do not wait for a
+        stream; `ahead`: of those that go first, and may come on top."""
         with self._changed:
-            return self._map.size - self._map.waiting
+            keys, first = self._map.size - self._map.waiting, self._map.first_ready()
+            return keys < most + min(first, ahead), first < ahead and keys < most + 2 * ahead

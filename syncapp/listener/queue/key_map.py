@@ -7,29 +7,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from syncapp.core.changes import Structural
 from syncapp.core.collection_rule import Urgency
-from syncapp.core.values import BOTH, DocumentKey, Ending, Fact, Seen, Side, WorkItem
+from syncapp.core.values import BOTH, DocumentKey, Ending, Fact, Seen, Side
 from syncapp.listener.intervals import Intervals
+from syncapp.listener.queue.overtaking import Overtaking
 from syncapp.listener.queue.ready_keys import ReadyKeys
 from syncapp.listener.queue.structural_queue import Pending, StructuralQueue
 from syncapp.listener.queue.tasks import TasksOut
 from syncapp.listener.queue.waiting_keys import WaitingKeys
 from syncapp.listener.queue.watermark import Watermark
-from syncapp.listener.queue.work import Brought, Task, Work
+from syncapp.listener.queue.work import Brought, Taken, Task, Work
 
 _OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
-
-
-class Taken(NamedTuple):
-    """Keys for one task. `gathered`: all that was ready in the collection."""
-
-    side: Side
-    collection: str
-    items: list[WorkItem]
-    gathered: bool
 
 
 class KeyMap:
@@ -42,12 +33,13 @@ class KeyMap:
         self.answered = 0  # pings that the workers answered
         self._dirty: dict[DocumentKey, Work] = {}
         self._ready = ReadyKeys()
+        self.overtaking = Overtaking(self._ready)
         self._waiting = WaitingKeys()
 
     # From the streams
 
-    def mark(self, key: DocumentKey, side: Side, fact: Fact | None = None) -> None:
-        """A change of the key was read, in the newest batch of `side`'s watermark."""
+    def mark(self, key: DocumentKey, side: Side, fact: Fact | None = None, *, ahead: bool = False) -> None:
+        """A change of the key was read, in the newest batch of `side`'s watermark; `ahead` of it: it holds nothing back."""
         work = self._dirty.get(key)
         if work is None:
             work = self._dirty[key] = Work(side)
@@ -58,9 +50,11 @@ class KeyMap:
             self._ready.add(key, work)
         brought = work.of(side)
         if brought is None:
-            work.put(side, Brought(self.watermarks[side].hold_newest(), fact))
-        elif fact is not None:
-            brought.fact = fact
+            work.put(side, Brought(0 if ahead else self.watermarks[side].hold_newest(), fact))
+        else:
+            brought.changed(fact)
+            if not (brought.held or ahead):
+                brought.held = self.watermarks[side].hold_newest()
 
     def change_structure(self, side: Side, change: Structural) -> None:
         """A drop or a rename was read. Every key of its collections that is pending or in flight is processed again
@@ -87,6 +81,7 @@ class KeyMap:
         for key, work in self._waiting.passed(side, position):
             if self._dirty.get(key) is work:
                 self._wait_or_ready(key, work)
+        self.overtaking.passed(side, position)
 
     # Dispatch
 
@@ -100,9 +95,14 @@ class KeyMap:
         """The number of keys in the largest group that could be one batch."""
         return self._ready.fullest(self.tasks.held(self._ready.gathered))
 
-    def take(self, task_id: str, limit: int, now: float) -> Taken | None:
+    def first_ready(self) -> int:
+        """Ready keys of collections that go first."""
+        return self._ready.first_ready()
+
+    def take(self, task_id: str, limit: int, now: float, first_only: bool = False) -> Taken | None:
         """Up to `limit` ready keys of one collection, for one task. Groups take turns."""
-        found = self._ready.take(limit, self._dirty, self.tasks.held(self._ready.gathered))
+        held = self.tasks.held(self._ready.gathered)
+        found = self._ready.take(limit, self._dirty, held, first_only)
         if found is None:
             return None
         side, collection, chosen, gathered = found
@@ -199,6 +199,7 @@ class KeyMap:
         self.watermarks[side] = Watermark(self.watermarks[side].newest)
         self.structural.forget(side)
         self._ready.blocked = self.structural.collections
+        self.overtaking.forget(side)
 
     # Figures
 
@@ -279,8 +280,7 @@ class KeyMap:
                 if before is None:
                     work.put(side, after)
                 elif after is not None:
-                    self.watermarks[side].release(after.held)  # the older one holds more
-                    before.fact = after.fact or before.fact
+                    self.watermarks[side].release(before.join(after))
         self._dirty[key] = work
         if until is None:
             self._wait_or_ready(key, work)

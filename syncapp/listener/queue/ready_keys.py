@@ -26,7 +26,9 @@ class _Group:
 class ReadyKeys:
     def __init__(self) -> None:
         self._groups: OrderedDict[tuple[Side, str], _Group] = OrderedDict()
-        self.blocked: frozenset[str] = frozenset()  # collections that must not be dispatched
+        # Collections that must not be dispatched: until a drop or a rename is judged, and until it is read
+        self.blocked: frozenset[str] = frozenset()
+        self.barred: frozenset[str] = frozenset()
         self._urgency: Callable[[str], Urgency] | None = None  # None: all are alike
         self._turns = dict.fromkeys(LEVELS, 0)  # batches that went before less urgent ones
         self.gathered: set[str] = set()  # collections whose keys are dispatched together, one batch at a time
@@ -35,9 +37,24 @@ class ReadyKeys:
         """New rules; `urgency`: of a collection. None: all are alike."""
         self._urgency = urgency
 
+    def goes_first(self, collection: str) -> bool:
+        """Does a rule say so?"""
+        return self._urgency is not None and self._urgency(collection) is Urgency.FIRST
+
+    def first_ready(self) -> int:
+        """The number of ready keys of collections that go first."""
+        if self._urgency is None:
+            return 0
+        return sum(group.ready for place, group in self._groups.items() if self._may_go(place[1], True))
+
+    def _may_go(self, collection: str, first_only: bool) -> bool:
+        if collection in self.blocked or collection in self.barred:
+            return False
+        return not first_only or self.goes_first(collection)
+
     def fullest(self, held: Container[str] = ()) -> int:
         """The number of keys in the largest group that may go out. `held`: collections that are left out."""
-        blocked = self.blocked
+        blocked = self.blocked | self.barred
         return max(
             (
                 group.ready
@@ -65,12 +82,16 @@ class ReadyKeys:
             self._groups[work.side, key.collection].ready -= 1  # its entry in the queue is skipped later
 
     def take(
-        self, limit: int, works: Mapping[DocumentKey, Work], held: Container[str] = ()
+        self,
+        limit: int,
+        works: Mapping[DocumentKey, Work],
+        held: Container[str] = (),
+        first_only: bool = False,
     ) -> tuple[Side, str, list[DocumentKey], bool] | None:
         """Up to `limit` keys of the group whose turn it is, all of as many tries, and no more than fit in a task. Of
         a collection in `gathered` many more, and of both sides' groups, so that all that is ready comes together: True.
-        Of those in `held` none."""
-        places = [place for place in self._groups if place[1] not in self.blocked]
+        Of those in `held` none. `first_only`: of collections that go first."""
+        places = [place for place in self._groups if self._may_go(place[1], first_only)]
         for place in places if self._urgency is None else self._by_urgency(places, held, self._urgency):
             side, collection = place
             if not self._groups[place].ready:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from syncapp.core.values import DocumentKey, Fact, Seen, Side, WorkItem
 
@@ -12,8 +13,21 @@ from syncapp.core.values import DocumentKey, Fact, Seen, Side, WorkItem
 class Brought:
     """What one side's stream delivered for a key."""
 
-    held: int  # the oldest fetched batch that it holds back
+    held: int  # the oldest fetched batch that it holds back; 0: none
     fact: Fact | None  # the last change
+
+    def changed(self, fact: Fact | None) -> None:
+        """What is read past a backlog is newer than what the stream brings after it."""
+        if fact is not None and (self.fact is None or fact.position >= self.fact.position):
+            self.fact = fact
+
+    def join(self, newer: Brought) -> int:
+        """Both are of the same key. Returns the batch that need not be held back any more: the older one holds more."""
+        self.changed(newer.fact)
+        if self.held:
+            return newer.held
+        self.held = newer.held
+        return 0
 
 
 @dataclass(slots=True)
@@ -80,6 +94,15 @@ class Work:
     def count_loss(self, alone: bool, mark: int) -> None:
         self.lost = self.lost or Losses()
         self.lost.count(alone, mark)
+
+
+class Taken(NamedTuple):
+    """Keys for one task. `gathered`: all that was ready in the collection."""
+
+    side: Side
+    collection: str
+    items: list[WorkItem]
+    gathered: bool
 
 
 @dataclass(slots=True)

@@ -15,21 +15,29 @@ from syncapp.store.stream import pipeline
 
 
 class MongoSource:
-    def __init__(self, side: Side, database: Database[Any], device: str, batch_size: int) -> None:
-        """`device`: whose heartbeats are wanted too. `batch_size`: events that a fetch brings."""
+    def __init__(
+        self, side: Side, database: Database[Any], device: str, batch_size: int, first: tuple[str, ...] = ()
+    ) -> None:
+        """`device`: whose heartbeats are wanted too. `batch_size`: events that a fetch brings. `first`: see `pipeline`."""
         self.side = side
         self._database = database
         self._device = device
         self._batch_size = batch_size
+        self._first = first
 
     def open(
         self, position: Position, exclusions: Exclusions, *, without_large: bool = False
     ) -> ChangeStream:
-        stages = pipeline(self.side, exclusions, self._device)
+        stages = pipeline(self.side, exclusions, self._device, self._first)
         if without_large:
             stages.insert(0, WITHOUT_LARGE_KEYS)
         return ChangeStream.open(
-            self._database, stages, self._batch_size, position.token, position.after_invalidate
+            self._database,
+            stages,
+            self._batch_size,
+            position.token,
+            position.after_invalidate,
+            bool(self._first),
         )
 
     def answers(self) -> bool:
