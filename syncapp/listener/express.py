@@ -76,7 +76,9 @@ class Express:
             return float("inf")
         return reader.lag_seconds
 
-    def look(self, behind: bool, position: Position, place: Place, exclusions: Exclusions) -> None:
+    def look(
+        self, behind: bool, lag_seconds: float, position: Position, place: Place, exclusions: Exclusions
+    ) -> None:
         """Between two fetches of the side's own stream, which has been handed on up to this position."""
         first = self._first() if behind else ()
         if self._reads != (first, exclusions):
@@ -85,7 +87,7 @@ class Express:
             self._since = None
             return
         self._since = self._clock() if self._since is None else self._since
-        if self._reader is None and self._clock() - self._since >= self._seconds:
+        if self._reader is None and max(lag_seconds, self._clock() - self._since) >= self._seconds:
             self._reads = first, exclusions
             self._reader = self._make(position, place, exclusions, first)
             self._reader.start()

@@ -52,7 +52,9 @@ class Overtaking(Protocol):
     @property
     def lag_seconds(self) -> float: ...
 
-    def look(self, behind: bool, position: Position, place: Place, exclusions: Exclusions) -> None:
+    def look(
+        self, behind: bool, lag_seconds: float, position: Position, place: Place, exclusions: Exclusions
+    ) -> None:
         """Called between two fetches. `behind`: there is more than may be read now, or than was read."""
 
     def end(self) -> None:
@@ -191,8 +193,8 @@ class StreamReader(threading.Thread):
     def _read_on(self, stream: OpenStream, ahead: FetchAhead, exclusions: Exclusions) -> None:
         room = self._sink.room()
         if self._overtaking:
-            behind = self.more or not room
-            self._overtaking.look(behind, self._position, self._events.place, exclusions)
+            behind, place = self.more or not room, self._events.place
+            self._overtaking.look(behind, self.lag_seconds, self._position, place, exclusions)
         if not room:
             self._stopping.wait(self._intervals.room)  # backpressure: the stream itself is the queue
         elif ahead.active:

@@ -30,22 +30,31 @@ _PROJECTION = {
 _OF_ANY = ["invalidate", "dropDatabase", "rename"]  # whatever the collection
 
 
-def _only(patterns: tuple[str, ...]) -> dict[str, Any]:
-    """What is wanted of a backlog of which little is: all but these costs half as much."""
+def _only(patterns: tuple[str, ...], database: str) -> dict[str, Any]:
+    """What is wanted of a backlog of which little is. The server finds names in the oplog's own entries if `ns` is compared as a
+    whole: a third of the price of all events. Patterns cost two thirds."""
     names = [one for one in patterns if not {"*", "?"} & set(one)]
-    globs = Exclusions.of(set(patterns) - set(names))
-    some = {"$regexMatch": {"input": {"$ifNull": ["$ns.coll", ""]}, "regex": globs.regex}}
-    of_any = {"$in": ["$operationType", _OF_ANY]}
-    return {"$or": [{"$in": ["$ns.coll", [*names, BATCHES]]}, of_any, *([some] if globs.patterns else ())]}
+    wanted: list[dict[str, Any]] = [
+        {"ns": {"$in": [{"db": database, "coll": name} for name in (*names, BATCHES)]}},
+        {"operationType": {"$in": _OF_ANY}},
+    ]
+    if globs := set(patterns) - set(names):
+        name = {"$ifNull": ["$ns.coll", ""]}
+        wanted.append({"$expr": {"$regexMatch": {"input": name, "regex": Exclusions.of(globs).regex}}})
+    return {"$or": wanted}
 
 
 def pipeline(
-    side: Side, exclusions: Exclusions, device: str = "", first: tuple[str, ...] = ()
+    side: Side,
+    exclusions: Exclusions,
+    device: str = "",
+    first: tuple[str, ...] = (),
+    database: str = "",
 ) -> list[dict[str, Any]]:
     """The filter for a side's events. Events of excluded collections are not fetched from Atlas; local ones are pushed.
 
-    `device`: whose heartbeats are wanted too. `first`: of the users' collections only those with these patterns, and
-    neither heartbeats nor keys to process again.
+    `device`: whose heartbeats are wanted too. `first`: of the users' collections only those with these patterns, in the
+    database of this name, and neither heartbeats nor keys to process again.
     """
     own = [BATCHES, DIRTY] if side is Side.LOCAL and not first else [BATCHES]
     users: list[dict[str, Any]] = [{"c": {"$not": {"$regex": RESERVED.pattern}}}]
@@ -67,7 +76,7 @@ def pipeline(
     # every oplog entry, which cost three times as much as all the rest. Only the collection that
     # sync writes most justifies a separate stage, with $expr, which is not rewritten
     return [
-        {"$match": {"$expr": _only(first) if first else {"$ne": ["$ns.coll", STATE]}}},
+        {"$match": _only(first, database) if first else {"$expr": {"$ne": ["$ns.coll", STATE]}}},
         {"$project": _PROJECTION},
         {"$match": {"$or": wanted}},
     ]

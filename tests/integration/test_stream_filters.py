@@ -96,7 +96,7 @@ def test_what_goes_first_is_read_alone_from_any_place_of_the_sides_own_stream(
     with transaction(database) as session:
         for name in ("_sync_batches", "shop", "busy"):
             database[name].insert_one({"_id": f"together, {name}"}, session=session)
-    first = pipeline(Side.ATLAS, Exclusions.of(["shops"]), "old id", patterns)
+    first = pipeline(Side.ATLAS, Exclusions.of(["shops"]), "old id", patterns, database.name)
     stream = ChangeStream.open(database, first, 100, token, narrower=True)
     database["shop"].insert_one({"_id": "last"})
     assert read(stream, 4) == ["of shop", "together, _sync_batches", "together, shop", "last"]

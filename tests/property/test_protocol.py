@@ -36,6 +36,7 @@ class Schedule:
         self.world = world
         self.policy = policy
         self.rng = random.Random(seed)
+        self.overtakes = self.rng.random() < 0.3  # the collection goes first, and is read past a backlog
         landings.FEW = self.rng.choice((0, 0, 1, KEYS))  # some pushes are noted to have landed, some written
 
     def run(self, writes: int) -> None:
@@ -63,6 +64,12 @@ class Schedule:
                 lambda: landings.fold(device.local, 60, lambda _: None),
             ),
         ]
+        if self.overtakes:
+            side, name = rng.choice((Side.LOCAL, Side.ATLAS)), self.world.collection
+            acts += [
+                (1.0, f"{device.name} reads {side} ahead", lambda: device.read_ahead(side, name)),
+                (0.2, f"{device.name} reads {side} ahead no more", lambda: device.fall_back(side)),
+            ]
         if device.dirty.look(0.0, 0.0).fullest:
             limit = rng.randint(1, KEYS)
             acts.append((3, f"{device.name} hands out", lambda: device.hand_out(self.policy, limit)))

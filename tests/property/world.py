@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from syncapp.apply.messages import Report, decode_report, encode_report
 from syncapp.core.changes import Change, ChangeBatch
+from syncapp.core.collection_rule import Urgency
 from syncapp.core.content import split_documents
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.policy import Policy
@@ -61,6 +62,8 @@ class Device:
     exclusions: Exclusions = field(default_factory=Exclusions)
     clock_offset: int = 0  # milliseconds: Atlas's clock minus the device's
     read_to: dict[Side, int] = field(default_factory=dict)
+    position: dict[Side, dict[str, Any]] = field(default_factory=dict)  # of each stream
+    ahead: dict[Side, tuple[ChangeStream, EventReader]] = field(default_factory=dict)  # past a backlog
     changes: list[tuple[Side, Change]] = field(default_factory=list)  # all that its streams brought
     rules: Policy | Rules | None = None  # instead of the world's
     ended: list[tuple[Batch, list[Outcome]]] = field(default_factory=list)
@@ -76,19 +79,44 @@ class Device:
             stages = pipeline(side, self.exclusions)
             stream = ChangeStream.open(self.database(side), stages, FETCH, self.saved.get(side))
             self.saved.setdefault(side, stream.start_token)
-            self.streams[side] = stream
-            self.events[side] = EventReader(
-                side,
-                self.instance_id,
-                lambda time: time + self.clock_offset,
-                lambda ids: origin.remembered(self.local, ids),
-                OplogTimes(self.database(side)),
-                lambda task: self.dirty.superseded(task),
-            )
+            self.streams[side], self.position[side] = stream, self.saved[side]
+            self.events[side] = self._events_of(side)
+
+    def _events_of(self, side: Side) -> EventReader:
+        return EventReader(
+            side,
+            self.instance_id,
+            lambda time: time + self.clock_offset,
+            lambda ids: origin.remembered(self.local, ids),
+            OplogTimes(self.database(side)),
+            lambda task: self.dirty.superseded(task),
+        )
 
     def close(self) -> None:
         for stream in self.streams.values():
             stream.close()
+        for side in list(self.ahead):
+            self.fall_back(side)
+
+    def read_ahead(self, side: Side, collection: str) -> None:
+        """One fetch of a stream of this collection alone, which goes first, from where the side's own stream was."""
+        if side not in self.ahead:
+            self.dirty.follow(0, lambda name: Urgency.FIRST)
+            name = self.database(side).name
+            stages = pipeline(side, self.exclusions, first=(collection,), database=name)
+            place = self.events[side].place
+            stream = ChangeStream.open(self.database(side), stages, FETCH, self.position[side], narrower=True)
+            self.ahead[side] = stream, self._events_of(side)
+            self.ahead[side][1].go_back(place)
+        stream, reader = self.ahead[side]
+        fetched = stream.fetch(1)
+        batch = ChangeBatch(reader.read(fetched.events), fetched.token, fetched.read_to)
+        self.dirty.take_ahead(side, self.dirty.ahead(side, batch))
+
+    def fall_back(self, side: Side) -> None:
+        """That stream ends."""
+        if side in self.ahead:
+            self.ahead.pop(side)[0].close()
 
     def read(self, side: Side, wait_ms: int = 1) -> int:
         """One fetch of a stream. Returns how many events it brought."""
@@ -101,7 +129,7 @@ class Device:
         self.dirty.take_in(
             side, ChangeBatch(changes, fetched.token, fetched.read_to, continues, in_transaction)
         )
-        self.read_to[side] = fetched.read_to
+        self.read_to[side], self.position[side] = fetched.read_to, fetched.token
         return len(fetched.events)
 
     def hand_out(self, policy: Policy | Rules, limit: int) -> bool:

@@ -258,9 +258,9 @@ def test_a_stream_is_overtaken_while_it_is_behind_for_long_and_rules_want_it() -
 
     express = Express(make, lambda: first[0], 1.0, lambda: now[0])
 
-    def look(behind: bool, seconds: float, *excluded: str) -> list[bool]:
+    def look(behind: bool, seconds: float, *excluded: str, lag: float = 0.0) -> list[bool]:
         now[0] += seconds
-        express.look(behind, Position({"n": now[0]}), (None, None, False), Exclusions.of(excluded))
+        express.look(behind, lag, Position({"n": now[0]}), (None, None, False), Exclusions.of(excluded))
         return [one.running for one in made]
 
     assert look(True, 9) == look(True, 9) == [], "no rule wants it"
@@ -271,3 +271,4 @@ def test_a_stream_is_overtaken_while_it_is_behind_for_long_and_rules_want_it() -
     assert look(True, 1, "logs") == [False, True], "other rules: from where the stream is now"
     assert look(False, 1) == [False, False]
     assert look(True, 0) == [False, False]
+    assert look(True, 0, lag=1.0) == [False, False, True], "it is known to be behind"

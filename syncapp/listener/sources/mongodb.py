@@ -28,7 +28,8 @@ class MongoSource:
     def open(
         self, position: Position, exclusions: Exclusions, *, without_large: bool = False
     ) -> ChangeStream:
-        stages = pipeline(self.side, exclusions, self._device, self._first)
+        name = self._database.name
+        stages = pipeline(self.side, exclusions, self._device, self._first, name)
         if without_large:
             stages.insert(0, WITHOUT_LARGE_KEYS)
         return ChangeStream.open(
