@@ -69,12 +69,29 @@ class Sink:
         return [change.key for change in self.changes if isinstance(change, Change)]
 
 
+class Overtaking:
+    """Notes where the stream stood when it was behind."""
+
+    lag_seconds = 2.0
+
+    def __init__(self) -> None:
+        self.behind: list[int] = []
+        self.ended = False
+
+    def look(self, behind: bool, lag_seconds: float, position: Position, place: Any, exclusions: Any) -> None:
+        if behind:
+            self.behind.append(position.token["n"])
+
+    def end(self) -> None:
+        self.ended = True
+
+
 @contextmanager
-def reading(source: FakeSource, sink: Sink) -> Iterator[StreamReader]:
+def reading(source: FakeSource, sink: Sink, overtaking: Overtaking | None = None) -> Iterator[StreamReader]:
     events = EventReader(Side.ATLAS, "device", lambda time: time, lambda ids: set())
     reader = StreamReader(
         source, events, sink, token={"n": 0}, exclusions=Exclusions(), interval_ms=1, max_attempts=3,
-        intervals=AT_ONCE,
+        intervals=AT_ONCE, overtaking=overtaking,
     )  # fmt: skip
     reader.start()
     try:
@@ -194,6 +211,25 @@ def test_nothing_is_read_while_there_is_no_room() -> None:
         assert sink.keys == []
         sink.full = False
         eventually(lambda: sink.keys == [key(1)], "it is read", 5)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_who_reads_past_a_backlog_is_told_where_the_stream_stands_and_ends_with_it(lost: bool) -> None:
+    errors: dict[int, list[Exception]] = {2: [HistoryLost("gone")]} if lost else {}
+    source, sink, overtaking = FakeSource(*orders(1, 2), errors=errors), Sink(), Overtaking()
+    with reading(source, sink, overtaking) as reader:
+        eventually(lambda: len(sink.keys) == 2, "it is read", 5)
+        assert overtaking.behind == []
+        if lost:
+            eventually(lambda: not reader.is_alive(), "it ends", 5)
+        else:
+            assert reader.first_lag_seconds == 0.0
+            sink.full = True
+            eventually(lambda: overtaking.behind, "it is behind", 5)
+            reader.more, reader._read_until = True, 0.0
+            assert reader.first_lag_seconds == overtaking.lag_seconds < reader.lag_seconds
+    assert set(overtaking.behind) <= {2}
+    assert overtaking.ended
 
 
 @pytest.mark.parametrize("form", ["plain", "json"])
