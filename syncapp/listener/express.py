@@ -87,7 +87,8 @@ class Express:
             self._since = None
             return
         self._since = self._clock() if self._since is None else self._since
-        if self._reader is None and max(lag_seconds, self._clock() - self._since) >= self._seconds:
+        known = lag_seconds - 1  # it is counted in whole seconds
+        if self._reader is None and max(known, self._clock() - self._since) >= self._seconds:
             self._reads = first, exclusions
             self._reader = self._make(position, place, exclusions, first)
             self._reader.start()

@@ -271,4 +271,5 @@ def test_a_stream_is_overtaken_while_it_is_behind_for_long_and_rules_want_it() -
     assert look(True, 1, "logs") == [False, True], "other rules: from where the stream is now"
     assert look(False, 1) == [False, False]
     assert look(True, 0) == [False, False]
-    assert look(True, 0, lag=1.0) == [False, False, True], "it is known to be behind"
+    assert look(True, 0, lag=1.9) == [False, False]
+    assert look(True, 0, lag=2.0) == [False, False, True], "it is known to be behind"
