@@ -74,7 +74,8 @@ class Readers:
         """Of collections that go first, past the backlog of their side."""
         events = self._events_of(side)
         events.go_back(place)
-        sink, opened = AheadSink(self._sink), "Change Stream of what goes first started"
+        opened = f"{side.capitalize()} Change Stream of what goes first started"
+        sink = AheadSink(self._sink)
         return self._reader(side, position.token, exclusions, events, sink, first, opened=opened)
 
     def _reader(

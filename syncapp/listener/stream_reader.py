@@ -91,10 +91,10 @@ class StreamReader(threading.Thread):
         max_attempts: int,
         intervals: Intervals,
         overtaking: Overtaking | None = None,
-        opened: str = "Change Stream started successfully",
+        opened: str = "",
     ) -> None:
         """`interval_ms`, `max_attempts`: as the settings of a stream's reconnection have them. `opened`: how the log says
-        that it is open."""
+        that it is open, if not as of a side's own stream."""
         super().__init__(name=f"{source.side} stream", daemon=True)
         self.side = source.side
         self.status = StreamStatus(since=time.time())
@@ -174,7 +174,7 @@ class StreamReader(threading.Thread):
         stream = self._source.open(self._position, exclusions, without_large=self._oversized.leaves_out)
         self._open_with = exclusions
         log.info(
-            f"{self.side.capitalize()} {self._opened}",
+            self._opened or f"{self.side.capitalize()} Change Stream started successfully",
             event_name="stream_started",
             side=str(self.side),
         )
