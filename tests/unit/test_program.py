@@ -15,6 +15,8 @@ from syncproject.program import WITHOUT_PAGES, program
     [
         (["manage.py", "sync_listen"], "sync_listen"),
         (["/opt/a folder/manage.py", "sync_exclusions", "add", "worker"], "sync_exclusions"),
+        (["/venv/lib/django/__main__.py", "sync_listen"], "sync_listen"),
+        (["/venv/bin/django-admin", "sync_status"], "sync_status"),
         (["manage.py"], ""),
         (["/venv/celery/__main__.py", "-A", "syncproject", "worker", "-Q", "maintenance"], "worker"),
         (["/venv/celery/__main__.py", "-A", "syncproject", "beat"], "beat"),
