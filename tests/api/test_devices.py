@@ -20,7 +20,6 @@ from monitoring.facts import take_snapshot
 from monitoring.health import Status
 from monitoring.limits import DEFAULT
 from monitoring.prometheus import exposition
-from syncapp.mirror.devices import copy_devices
 from syncapp.models import Alert, AuditEntry, Device
 from syncapp.services import devices as service
 from syncapp.services.errors import WrongInput
@@ -272,7 +271,8 @@ def test_two_copies_at_once_forget_nobody(atlas: Database[Any], monkeypatch: pyt
         return found
 
     monkeypatch.setattr(devices, "load_devices", meanwhile)
-    copy_devices(atlas)
+    forget_copies()
+    assert service.refresh() == ""
     assert set(Device.objects.values_list("instance_id", flat=True)) == {"there", "new"}
 
 

@@ -226,7 +226,8 @@ def test_exit_codes_are_those_of_monitoring_plugins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (172_800, "2 days")]
+    ("seconds", "text"),
+    [(-0.004, "0 s"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (172_800, "2 days")],
 )
 def test_lengths_of_time_can_be_read(seconds: float, text: str) -> None:
     assert duration(seconds) == text
