@@ -34,7 +34,7 @@ class Figure:
     critical: float | None = None
 
     def __str__(self) -> str:
-        bounds = [f"{one:g}" if one is not None else "" for one in (self.warning, self.critical)]
+        bounds = [f"{one:.10g}" if one is not None else "" for one in (self.warning, self.critical)]
         return f"{self.name}={self.value:.10g}{self.unit};{';'.join(bounds)};0"
 
     def as_document(self) -> dict[str, Any]:

@@ -68,6 +68,9 @@ class DeviceReport:
         found = {name: document.get(stored) for name, stored in _STORED.items()}
         known: dict[str, Any] = {name: value for name, value in found.items() if _fits(name, value)}
         known["stand_by"] = tuple(map(str, known.get("stand_by", ())))
+        known["headroom_s"] = {
+            side: seconds for side, seconds in known.get("headroom_s", {}).items() if _is_number(seconds)
+        }
         return cls(**known)
 
 
@@ -88,7 +91,13 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _fits(name: str, value: Any) -> bool:
-    return isinstance(value, _KINDS.get(name, (int,))) and not isinstance(value, bool)
+    kinds = _KINDS.get(name, (int,))
+    return _is_number(value) if float in kinds else isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    """A finite one: a column takes no other."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _plain(value: Any) -> Any:

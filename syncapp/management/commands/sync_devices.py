@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
+from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
 from monitoring import fleet
@@ -91,9 +92,10 @@ class Command(SyncCommand):
             console.print("No device has reported yet.")
             return
         lines = [HEAD, *(_cells(row, found.own, now) for row in found.devices)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        # As a terminal shows them: letters of some writings are two columns wide
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
         for cells in lines:
-            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            padded = (set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=True))
             console.print("  ".join(padded).rstrip(), markup=False)
         console.print()
         for row in found.devices:
