@@ -141,6 +141,7 @@ class Worker:
         """Give the task up: the listener re-queues its keys, after a delay. Possible document errors count, and
         come back in smaller batches, until the failing document is isolated and set aside."""
         self._batch = batch
+        self._refusals.doubt(batch.collection)
         cause = cause_of(error)
         alone = len(batch.items) == 1
         # None of these is a document error, and a single slow document may only wait for a server
