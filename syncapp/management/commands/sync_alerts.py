@@ -31,7 +31,7 @@ class Command(SyncCommand):
     )
     examples = {
         "": "what fires, and what fired last",
-        "ack 12": "somebody looks after it",
+        "ack 12": "somebody is working on it: it is sent again only if it gets worse",
         "silence 12 --minutes 60": "send nothing for an hour",
         "rules": "all rules",
         "rule change-stream --for 30": "fire after 30 s",
