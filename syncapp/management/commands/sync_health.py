@@ -71,10 +71,10 @@ class Command(SyncCommand):
         sys.exit(int(found.state))
 
     def look(self, seconds: float) -> Check:
-        broker_away = _broker_away(min(BROKER_SECONDS, seconds))
+        away_broker = broker_away(min(BROKER_SECONDS, seconds))
         try:
             with _at_most(seconds):
-                return check_of(take_snapshot(), broker_away)
+                return check_of(take_snapshot(), away_broker)
         except TookTooLong:
             why = f"Django's database has not answered for {seconds:g} s: sync status unknown"
         except (DatabaseError, InterfaceError) as error:
@@ -84,10 +84,10 @@ class Command(SyncCommand):
             why = f"{what} ({describe(error)}): sync status unknown"
         except Exception as error:  # a traceback would end with 1, which means a warning
             return unknown(f"{type(error).__name__}: {describe(error)}")
-        return away(why, [broker_away] if broker_away else [])
+        return away(why, [away_broker] if away_broker else [])
 
 
-def _broker_away(seconds: float) -> str:
+def broker_away(seconds: float) -> str:
     """That the broker does not answer, and why; empty: it does, or none is set."""
     url = get_settings().celery_broker_url
     if not url:
