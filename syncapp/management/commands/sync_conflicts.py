@@ -27,9 +27,7 @@ LISTED = 100
 
 
 class Command(SyncCommand):
-    help = (
-        "List conflicts with the reason; restore losing versions, resolve those that need it, or try a strategy."
-    )
+    help = "List conflicts with the reason; restore losing versions, resolve those that need it, or try a strategy."
     examples = {
         "": "the newest conflicts, and why which version won",
         "show --id 12": "one, with both versions",
