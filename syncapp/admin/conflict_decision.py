@@ -49,7 +49,7 @@ def offered(conflict: Conflict) -> list[dict[str, Any]]:
 def settled(conflict: Conflict) -> str:
     """What became of one that offers no action."""
     if conflict.winner == Conflict.Winner.MERGED:
-        return f"{conflict.resolved_by or 'A person'} wrote a version of both at {conflict.resolved_at:%Y-%m-%d %H:%M:%S} UTC."
+        return f"{conflict.resolved_by or 'An operator'} wrote a merged version at {conflict.resolved_at:%Y-%m-%d %H:%M:%S} UTC."
     if conflict.restored_at:
         return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
     return "Resolved automatically: both sides became equal."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.exclusions import Exclusions
@@ -37,6 +38,18 @@ class Scope:
     def filters(self, collection: str) -> bool:
         """Are documents of it on this device only if they match?"""
         return bool(self.rules.for_collection(collection).filter)
+
+
+class Carried(NamedTuple):
+    """What of a side's changes of a collection is transferred: nothing else empties the other side."""
+
+    collection: str
+    versions: bool = True
+    deletes: bool = True
+
+    @classmethod
+    def of(cls, scope: Scope, side: Side, collection: str) -> Carried:
+        return cls(collection, scope.carries(side, collection), scope.carries_deletes(side, collection))
 
 
 def _compared(rule: CollectionRule) -> tuple[object, ...]:

@@ -100,7 +100,7 @@ def resolve(
         _take(key, versions, winner)
     # Written first, marked second: after a crash in between sync finds both sides equal, and resolves it
     waiting = Conflict.objects.filter(winner=Conflict.Winner.OPEN)
-    said = f"the {winner} version was chosen" if winner else "a version of both was written"
+    said = f"the {winner} version was chosen" if winner else "a merged version was written"
     _mark(
         conflict, waiting, user, "resolve conflict", said, winner=winner or Conflict.Winner.MERGED,
         resolved_at=timezone.now(), resolved_by=_name(user),

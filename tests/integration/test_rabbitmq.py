@@ -24,6 +24,7 @@ from syncapp.conf.settings import load
 from syncapp.core.values import Side
 from syncapp.doctor.checks import broker
 from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.management.commands import sync_health
 from tests.integration.conftest import MakeDevice
 from tests.support.certificates import make_authority
 from tests.support.eventually import eventually
@@ -104,6 +105,12 @@ def test_the_doctor_names_what_is_wrong(server: RabbitMQ) -> None:
         (found,) = said(url)
         assert found.level is Level.FAILED
         assert text in found.text
+
+
+def test_sync_health_asks_it_too(server: RabbitMQ, monkeypatch: pytest.MonkeyPatch) -> None:
+    for url, told in ((server.uri(TASKS), False), (server.uri(99), True)):
+        monkeypatch.setattr(sync_health, "get_settings", lambda url=url: load({"CELERY_BROKER_URL": url}))
+        assert ("The broker (RabbitMQ) does not answer" in sync_health.broker_away(3)) is told
 
 
 def test_its_certificate_is_verified(server: RabbitMQ, tmp_path: Path) -> None:

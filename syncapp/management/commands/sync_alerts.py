@@ -26,20 +26,21 @@ ONE = ("ack", "silence", "unsilence", "rule", "test", "enable", "disable", "remo
 
 class Command(SyncCommand):
     help = (
-        "List alerts; acknowledge (ack) or silence one; show and change the rules; list, test, add and remove channels. "
+        "List alerts; acknowledge (ack) or silence one; show and change the rules; list, test, add, disable, enable and remove channels. "
         "Exit status of the list: 0 nothing fires, 1 a warning, 2 something critical."
     )
     examples = {
         "": "what fires, and what fired last",
-        "ack 12": "somebody looks after it",
+        "ack 12": "somebody is working on it: it is sent again only if it gets worse",
         "silence 12 --minutes 60": "send nothing for an hour",
         "rules": "all rules",
         "rule change-stream --for 30": "fire after 30 s",
         "rule conflicts --threshold 10 --critical 50": "other thresholds, also of health",
-        "rule lag --off": "no alert of this kind; --default: as it was",
+        "rule lag --off": "no alert of this kind; --default: as without a change",
         "channels": "where alerts are sent",
         "add team slack --option url=https://example.com/hook": "one more channel",
         "test team": "send a test",
+        "disable team": "send nothing there; enable: send again",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -57,7 +58,7 @@ class Command(SyncCommand):
         switch = parser.add_mutually_exclusive_group()
         switch.add_argument("--on", action="store_const", const=True, dest="enabled", help="with rule")
         switch.add_argument("--off", action="store_const", const=False, dest="enabled", help="with rule")
-        switch.add_argument("--default", action="store_true", help="with rule: as it was")
+        switch.add_argument("--default", action="store_true", help="with rule: as without a change")
         parser.add_argument("--option", action="append", default=[], metavar="NAME=TEXT", help="with add")
         parser.add_argument(
             "--event", action="append", default=[], metavar="KIND", help="with add, for a webhook"

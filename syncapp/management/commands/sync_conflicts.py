@@ -27,15 +27,13 @@ LISTED = 100
 
 
 class Command(SyncCommand):
-    help = (
-        "List conflicts with the reason; restore losers, resolve those that wait, or try a strategy on them."
-    )
+    help = "List conflicts with the reason; restore losing versions, resolve those that need it, or try a strategy."
     examples = {
-        "": "the newest conflicts and why who won",
+        "": "the newest conflicts, and why which version won",
         "show --id 12": "one, with both versions",
         "restore --id 12": "write the losing version as a new local change",
         "restore --collection orders --since 2026-03-01T12:00 --until 2026-03-01T13:00": "all of an hour",
-        "resolve --id 12 --winner atlas": "decide one that waits",
+        "resolve --id 12 --winner atlas": "decide one that needs manual resolution",
         """resolve --id 12 --fields '{"price": "local", "name": "atlas"}'""": "field by field",
         "try --strategy field-merge --collection orders": "what would have been decided; nothing is written",
     }
