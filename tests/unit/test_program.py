@@ -38,6 +38,20 @@ def test_commands_without_pages_exist_and_load_none() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, stdout=subprocess.DEVNULL, check=True)
 
 
+@pytest.mark.parametrize(
+    "load",
+    [
+        "sys.argv = ['manage.py', 'sync_listen']; django.setup(); import syncapp.management.commands.sync_listen",
+        "sys.argv = ['celery', 'worker']; import syncproject; syncproject.celery_app.loader.import_default_modules()",
+        "import syncproject.wsgi; django.urls.get_resolver().url_patterns",
+    ],
+)
+def test_what_runs_all_the_time_loads_no_rich(load: str) -> None:
+    """5 MB in each."""
+    code = f"import sys, django, django.urls; {load}; sys.exit('rich' in sys.modules or 'structlog' not in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, stdout=subprocess.DEVNULL, check=True)
+
+
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     """As `| head` does. The reader has ended before anything is written."""
     run = subprocess.run(
