@@ -194,7 +194,7 @@ class ChangeProcessor:
         """The target refuses this one document: reject it, or process it again with others."""
         self.at("refused")
         with translated():
-            take_out(self.databases, work, plan, error, target, writes)
+            take_out(self.databases, work, plan, error, target, writes, lambda: self.at("probing"))
 
     def _read(
         self, collection: Collection[Any], work: Work, keys: Iterable[DocumentKey], session: ClientSession
