@@ -62,7 +62,7 @@ class ConflictAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     ("local_origin", "atlas_origin"),
-                    ("instance_id", "record_id"),
+                    "instance_id",
                     ("restored_at", "resolved_at"),
                 )
             },
@@ -88,7 +88,10 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
-        return found and Masks(request.user).fields(found, "local_document", "atlas_document")
+        masks = Masks(request.user)
+        return found and masks.becauses(
+            masks.fields(found, "local_document", "atlas_document", "base_document")
+        )
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.now_view)
@@ -179,7 +182,9 @@ class ConflictAdmin(ReadOnlyAdmin):
     @display(description="Extended JSON")
     def as_json(self, conflict: Conflict) -> SafeString:
         documents = {"Local": conflict.local_document, "Atlas": conflict.atlas_document}
-        return extended_json(documents)
+        # What both were made from is kept for some strategies only
+        base = {"Base": conflict.base_document} if conflict.base_document else {}
+        return extended_json(base | documents)
 
     @display(description="Local MongoDB")
     def now(self, conflict: Conflict) -> SafeString:

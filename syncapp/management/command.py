@@ -27,7 +27,7 @@ class SyncCommand(BaseCommand):
 
     examples: ClassVar[Mapping[str, str]]
     by_hand: ClassVar[bool] = True  # typed by an operator; otherwise run by the product itself
-    refused: ClassVar[int] = 1  # the exit status if a service refuses
+    refused: ClassVar[int] = 1  # the exit status of an error
 
     def execute(self, *args: Any, **options: Any) -> Any:
         token = TYPED_BY.set(_os_user() if self.by_hand else "")
@@ -35,6 +35,9 @@ class SyncCommand(BaseCommand):
             return super().execute(*args, **options)
         except ServiceError as error:
             raise CommandError(error.detail, returncode=self.refused) from None
+        except CommandError as error:
+            error.returncode = self.refused if error.returncode == 1 else error.returncode
+            raise
         finally:
             TYPED_BY.reset(token)
 

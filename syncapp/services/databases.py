@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import InvalidName, PyMongoError
 
 from syncapp.conf.settings import get_settings
 from syncapp.core.values import Side
 from syncapp.mongo.error_text import NAMES, says_what_fails
 from syncapp.mongo.errors import ConnectionDown, SyncError
 from syncapp.mongo.sides import connect_side
-from syncapp.services.errors import NotPossible, Unreachable
+from syncapp.services.errors import NotPossible, Unreachable, WrongInput
 
 SOCKET_TIMEOUT_MS = 20_000  # an operator waits for the answer
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
@@ -28,7 +28,7 @@ def local_database(process: str) -> AbstractContextManager[Database[Any]]:
 
 @contextmanager
 def database(side: Side, process: str, timeout_ms: int = SOCKET_TIMEOUT_MS) -> Iterator[Database[Any]]:
-    """Raises Unreachable, also for a PyMongoError or ConnectionDown within."""
+    """Raises Unreachable, also for a PyMongoError or ConnectionDown within; WrongInput for a name that no collection has."""
     uri = uri_of(side)
     if not uri:
         raise Unreachable(f"{NAMES[side]} is not configured: {VARIABLES[side]} is not set")
@@ -38,6 +38,8 @@ def database(side: Side, process: str, timeout_ms: int = SOCKET_TIMEOUT_MS) -> I
         # Here, not at the first use: within the other side's block the error would name the other side
         found.client.admin.command("ping")
         yield found
+    except InvalidName as error:
+        raise WrongInput(f"collection cannot be this name: {error}", "collection") from error
     except (ConnectionDown, PyMongoError) as error:
         raise Unreachable(says_what_fails(side, error)) from error
     finally:

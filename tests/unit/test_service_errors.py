@@ -20,6 +20,7 @@ from syncapp.admin.first_run import ChoiceForm
 from syncapp.services import errors, first_run, halts, runs
 from syncapp.services.errors import (
     KeyReused,
+    NotAllowed,
     NotFound,
     NotPossible,
     Overtaken,
@@ -33,6 +34,7 @@ from tests.api.conftest import ROOT
 SYNCAPP = Path(errors.__file__).parents[1]
 STATUSES = {
     WrongInput: 400,
+    NotAllowed: 403,
     NotFound: 404,
     Overtaken: 409,
     NotPossible: 409,

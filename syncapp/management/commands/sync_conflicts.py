@@ -15,6 +15,7 @@ from syncapp.core.one_line import one_line
 from syncapp.core.strategies import offered
 from syncapp.core.values import Side
 from syncapp.management.command import SyncCommand
+from syncapp.management.rule_options import read_json
 from syncapp.models import Conflict
 from syncapp.services.conflict_selection import Restored, chosen, restore_all
 from syncapp.services.conflicts import resolve, versions_of
@@ -61,6 +62,8 @@ class Command(SyncCommand):
         parser.add_argument("--json", action="store_true", help="for scripts")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["collection"] == "":
+            raise CommandError("--collection is empty: name a collection, or leave it out")
         getattr(self, f"_{options['what']}")(options)
 
     def _list(self, options: Mapping[str, Any]) -> None:
@@ -104,7 +107,7 @@ class Command(SyncCommand):
 
     def _resolve(self, options: Mapping[str, Any]) -> None:
         winner, fields = options["winner"], json_of(options, "fields")
-        if winner not in (None, *Side) or any(side not in set(Side) for side in (fields or {}).values()):
+        if winner not in (None, *Side) or any(side not in list(Side) for side in (fields or {}).values()):
             raise CommandError("Whose version or value is named by local or atlas")
         sides = None if fields is None else {name: Side(side) for name, side in fields.items()}
         choice = Choice(Side(winner) if winner else None, json_of(options, "document"), sides)
@@ -163,10 +166,7 @@ def one_of(options: Mapping[str, Any]) -> Conflict:
 def json_of(options: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     if options[name] is None:
         return None
-    try:
-        found = json.loads(options[name])
-    except ValueError as error:
-        raise CommandError(f"--{name} is not JSON: {error}") from None
+    found = read_json(options[name], f"--{name}")
     if not isinstance(found, dict):
         raise CommandError(f"--{name} is a JSON object, in braces")
     return found

@@ -1,0 +1,17 @@
+"""A form's field for JSON, which refuses what is nested too deeply like anything else that it cannot read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+
+class JsonField(forms.JSONField):
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise forms.ValidationError(
+                self.error_messages["invalid"], code="invalid", params={"value": "…"}
+            ) from None
