@@ -53,7 +53,9 @@ class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
 class OfPattern(ChangedByOperators, ModelAdmin):
     """Rows of a pattern of collections, changed by a service alone."""
 
-    pattern_help = "A collection's name or a glob pattern such as order_*: * stands for any characters, ? for one."
+    pattern_help = (
+        "A collection's name or a glob pattern such as order_*: * stands for any characters, ? for one."
+    )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)

@@ -19,8 +19,10 @@ from unfold.decorators import action, display
 
 from syncapp.admin import conflict_decision, conflict_statistics
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
+from syncapp.admin.document import link_to
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
+from syncapp.core.extended_json import beyond
 from syncapp.core.plain_ids import plain_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
@@ -33,6 +35,7 @@ SIDES = {"local": "Local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
 FEW = 5  # refusals that are shown
 DECIDE = "syncapp_conflict_decide"
+LOOK_UP = "This document as it is now on both sides, and its history"
 
 
 def exact(moment: dt.datetime | None) -> str:
@@ -69,14 +72,15 @@ class ConflictAdmin(ReadOnlyAdmin):
         ),
     )
     readonly_fields = (
-        "hidden", "headline", "decisions", "versions", "as_json", "now", "why", "changed_here", "changed_there",
+        "hidden", "headline", "decisions", "versions", "as_json", "look_up", "now", "why", "changed_here",
+        "changed_there",
     )  # fmt: skip
 
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
         bodies = may_see_bodies(request.user)
         decides = obj is None or not conflict_decision.offered(obj) or self.has_operate_permission(request)
-        versions = ("versions", "as_json") if bodies else ("hidden",)
+        versions = ("versions", "as_json", "look_up") if bodies else ("hidden",)
         sets[0] = (None, {"fields": ("headline", *(("decisions",) if decides else ()), *versions)})
         if bodies and obj is not None and obj.loser and obj.restored_at is None:
             sets.insert(1, ("Effect of a restore", {"fields": ("now",)}))
@@ -185,6 +189,11 @@ class ConflictAdmin(ReadOnlyAdmin):
         # What both were made from is kept for some strategies only
         base = {"Base": conflict.base_document} if conflict.base_document else {}
         return extended_json(base | documents)
+
+    @display(description="Look up a document")
+    def look_up(self, conflict: Conflict) -> SafeString:
+        exact = beyond(conflict.document_id, bytes(conflict.document_id_raw))
+        return link_to(conflict.collection, conflict.document_id, exact, LOOK_UP)
 
     @display(description="Local MongoDB")
     def now(self, conflict: Conflict) -> SafeString:

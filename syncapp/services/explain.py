@@ -185,7 +185,9 @@ def _conflicts(key: DocumentKey) -> Iterator[Event]:
             if row.winner == Conflict.Winner.OPEN
             else f"the {row.winner} version won"
         )
-        yield Event(row.at, "conflict", f"conflict {row.pk}: {won}; {one_line(masks.because(row) or row.strategy)}")
+        yield Event(
+            row.at, "conflict", f"conflict {row.pk}: {won}; {one_line(masks.because(row) or row.strategy)}"
+        )
         if row.resolved_at:
             yield Event(row.resolved_at, "resolved", f"conflict {row.pk} was resolved: {won}")
         if row.restored_at:

@@ -114,7 +114,7 @@ def test_a_command_ends_with_the_line_and_an_exit_status(
 ) -> None:
     refuse(halts, "show", kind)
     refuse(runs, "start", kind)
-    for name, status in (("sync_halts", 1), ("sync_verify", 2), ("sync_resync", 2)):
+    for name, status in (("sync_halts", 2), ("sync_verify", 2), ("sync_resync", 2)):
         with pytest.raises(CommandError) as refused:
             call_command(name)
         assert (str(refused.value), refused.value.returncode) == (LINE, status)
