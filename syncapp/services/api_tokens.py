@@ -20,7 +20,7 @@ from django.utils import timezone
 from syncapp.models import ApiToken
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.errors import NotAllowed, NotFound, NotPossible, WrongInput, wrong_value
-from syncapp.services.roles import ROLES, highest_role, may_administer
+from syncapp.services.roles import ADMINISTRATORS, ROLES, highest_role, may_administer
 
 PREFIX = "isthmus_"  # by this a key is told from one of the older kind, and found by scanners of secrets
 HINT = len(PREFIX) + 4
@@ -125,7 +125,7 @@ def revoke(token_id: str, user: Any = None) -> Listed:
     if found.revoked_at:
         return found
     by = getattr(user, "token_role", None)
-    if by is not None and (not found.role or ROLES.index(found.role) > ROLES.index(by)):
+    if by is not None and ROLES.index(found.role or ADMINISTRATORS) > ROLES.index(by):
         raise NotAllowed(f"A token of the role {by} cannot revoke one that may do more", "id")
     if token_id.startswith(OLDER):
         _older().filter(user_id=int(token_id.removeprefix(OLDER))).delete()

@@ -49,7 +49,9 @@ def test_rules_are_set_by_options_listed_shown_and_deleted() -> None:
     )
     assert json.loads(command("show", "temp_1", "--json"))["exclusions"] == ["temp_*"]
     assert command("delete", "orders") == "The rule orders is removed"
-    assert AuditEntry.objects.filter(action__contains="collection rule").exclude(typed_by="").count() == 4
+    command("set", "orders", "--urgency", "last")
+    assert json.loads(command("delete", "orders", "--json")) == {"removed": "orders"}
+    assert AuditEntry.objects.filter(action__contains="collection rule").exclude(typed_by="").count() == 6
 
 
 def test_a_preview_changes_nothing(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from monitoring.limits import DEFAULT
 from monitoring.prometheus import exposition
 from syncapp.models import Alert, AuditEntry, Device
 from syncapp.services import devices as service
-from syncapp.services.errors import WrongInput
+from syncapp.services.errors import NotFound, WrongInput
 from syncapp.services.switches import change_switches
 from syncapp.store import devices
 from syncapp.store.devices import DeviceReport
@@ -272,6 +272,13 @@ def test_the_command_lists_renames_and_retires(atlas: Database[Any]) -> None:
     for wrong in (("retire",), ("rename", "0a2c"), ("list", "0a2c")):
         with pytest.raises(CommandError, match="takes"):
             run(*wrong)
+
+
+def test_an_empty_word_names_no_device() -> None:
+    """Not the only one without a name: `retire "$NAME"`."""
+    rows.fleet_device()
+    with pytest.raises(NotFound):
+        service.find("")
 
 
 @pytest.mark.parametrize("name", ["a\nb", "x" * 101])

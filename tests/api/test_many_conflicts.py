@@ -19,6 +19,8 @@ from rest_framework.test import APIClient
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, Conflict
+from syncapp.services import conflicts
+from syncapp.services.errors import NotPossible
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 
@@ -105,6 +107,9 @@ def test_the_command_restores_lists_and_shows(here: Database[Any], lost: list[Co
         ["show"],
         ["show", "--id", "999999"],
         ["resolve", "--id", "1", "--fields", "["],
+        ["resolve", "--id", "1", "--fields", '{"a": []}'],
+        ["resolve", "--id", "1", "--document", '{"a": ' + "[" * 100_000],
+        ["restore", "--collection", ""],
     ):
         with pytest.raises(CommandError):
             command(*wrong)
@@ -126,6 +131,8 @@ def test_the_command_resolves_field_by_field(
     found = command("resolve", "--id", str(one.pk), "--fields", '{"a": "local", "b": "atlas"}')
     assert found["winner"] == "merged"
     assert here["orders"].find_one() == {"_id": 1, "a": 1, "b": 2}
+    with pytest.raises(NotPossible, match="neither has lost"):
+        conflicts.restore(Conflict.objects.get())
 
 
 def test_the_page_restores_a_selection(
