@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,13 @@ from syncapp.services.errors import ServiceError
 
 class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Django's order of options; the lines of the examples are not wrapped."""
+
+
+def row_id(text: str) -> int:
+    """Of an option: a row's id, as a list shows it. Raises ArgumentTypeError."""
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text[:30]!r} is no id: see the list")
+    return int(text)
 
 
 class SyncCommand(BaseCommand):

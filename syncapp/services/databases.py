@@ -28,7 +28,7 @@ def local_database(process: str) -> AbstractContextManager[Database[Any]]:
 
 @contextmanager
 def database(side: Side, process: str, timeout_ms: int = SOCKET_TIMEOUT_MS) -> Iterator[Database[Any]]:
-    """Raises Unreachable, also for a PyMongoError or ConnectionDown within; WrongInput for a name that no collection has."""
+    """Raises Unreachable, also for a PyMongoError or ConnectionDown within."""
     uri = uri_of(side)
     if not uri:
         raise Unreachable(f"{NAMES[side]} is not configured: {VARIABLES[side]} is not set")
@@ -38,8 +38,6 @@ def database(side: Side, process: str, timeout_ms: int = SOCKET_TIMEOUT_MS) -> I
         # Here, not at the first use: within the other side's block the error would name the other side
         found.client.admin.command("ping")
         yield found
-    except InvalidName as error:
-        raise WrongInput(f"collection cannot be this name: {error}", "collection") from error
     except (ConnectionDown, PyMongoError) as error:
         raise Unreachable(says_what_fails(side, error)) from error
     finally:
@@ -49,13 +47,15 @@ def database(side: Side, process: str, timeout_ms: int = SOCKET_TIMEOUT_MS) -> I
 
 @contextmanager
 def refused_by(side: Side, what: str) -> Iterator[None]:
-    """What this side's server refuses within is NotPossible, with its reason; `what`: says what it does not do. A
-    connection that is lost passes as it is."""
+    """What this side's server refuses within is NotPossible, with its reason; `what`: says what it does not do. A name that no
+    collection can have is WrongInput. A connection that is lost passes as it is."""
     try:
         yield
     except ConnectionDown:
         raise
     except SyncError as error:
+        if isinstance(error.__cause__, InvalidName):
+            raise WrongInput(f"collection: {error}", "collection") from error
         raise NotPossible(f"{NAMES[side]} {what}: {error}") from error
 
 

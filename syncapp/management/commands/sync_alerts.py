@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from monitoring.alerts.rules import Rule, current_rules
 from syncapp.api.alert_channels import ChannelOut
 from syncapp.api.alerts import MOST_MINUTES, AlertOut
 from syncapp.core.one_line import one_line
-from syncapp.management.command import SyncCommand
+from syncapp.management.command import SyncCommand, row_id
 from syncapp.models import Alert, AlertChannel
 from syncapp.services.errors import wrong_value
 
@@ -100,9 +101,10 @@ class Command(SyncCommand):
             raise SystemExit(2 if Alert.Severity.CRITICAL in firing else 1)
 
     def alert(self, options: dict[str, Any]) -> None:
-        if not options["name"].isdecimal():
-            raise CommandError(f"{options['name']!r} is no id of an alert: see the list")
-        number, what = int(options["name"]), options["what"]
+        try:
+            number, what = row_id(options["name"]), options["what"]
+        except ArgumentTypeError as error:
+            raise CommandError(str(error)) from None
         if (what == "silence") != (options["minutes"] is not None):
             raise CommandError("silence takes --minutes; the others do not")
         if what == "silence":

@@ -11,10 +11,11 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
+from syncapp.api.conflicts import ConflictHead
 from syncapp.core.one_line import one_line
 from syncapp.core.strategies import offered
 from syncapp.core.values import Side
-from syncapp.management.command import SyncCommand
+from syncapp.management.command import SyncCommand, row_id
 from syncapp.management.rule_options import read_json
 from syncapp.models import Conflict
 from syncapp.services.conflict_selection import Restored, chosen, restore_all
@@ -43,7 +44,7 @@ class Command(SyncCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", nargs="?", default="list", choices=WHATS)
-        parser.add_argument("--id", type=int, action="append", metavar="N", help="as the list shows it")
+        parser.add_argument("--id", type=row_id, action="append", metavar="N", help="as the list shows it")
         parser.add_argument("--collection", help="those of this collection")
         parser.add_argument(
             "--winner", choices=Conflict.Winner.values, help="a filter; of resolve: whose version wins"
@@ -179,21 +180,8 @@ def line(row: Conflict) -> str:
 
 
 def head(row: Conflict) -> dict[str, Any]:
-    return {
-        "id": row.pk,
-        "collection": row.collection,
-        "documentId": json.loads(row.document_id),
-        "at": row.at.isoformat(),
-        "strategy": row.strategy,
-        "because": row.because,
-        "winner": row.winner,
-        "merged": row.merged,
-        "contestedFields": row.fields,
-        "restoredAt": row.restored_at.isoformat() if row.restored_at else None,
-        "restoredBy": row.restored_by,
-        "resolvedAt": row.resolved_at.isoformat() if row.resolved_at else None,
-        "resolvedBy": row.resolved_by,
-    }
+    """As the API has it."""
+    return dict(ConflictHead(row).data)
 
 
 def trial_document(one: Trial) -> dict[str, Any]:
