@@ -31,7 +31,7 @@ def _unmasked(
 ) -> Iterator[tuple[CollectionRule, str, CollectionRule | None]]:
     """A rule, a field that it masks, and the one, or none, that would count for some of its collections and does not."""
     old = {rule.pattern: rule for rule in before.rules}
-    for rule in before.rules:
+    for rule in filter(lambda rule: rule.masked_fields, before.rules):
         for other in _instead_of(rule, old, after):
             for path in rule.masked_fields:
                 if other is None or not any(is_inside(path, one) for one in other.masked_fields):
