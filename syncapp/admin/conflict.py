@@ -92,10 +92,7 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
-        masks = Masks(request.user)
-        return found and masks.becauses(
-            masks.fields(found, "local_document", "atlas_document", "base_document")
-        )
+        return found and Masks(request.user).conflict(found)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.now_view)
@@ -185,10 +182,9 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     @display(description="Extended JSON")
     def as_json(self, conflict: Conflict) -> SafeString:
-        documents = {"Local": conflict.local_document, "Atlas": conflict.atlas_document}
         # What both were made from is kept for some strategies only
         base = {"Base": conflict.base_document} if conflict.base_document else {}
-        return extended_json(base | documents)
+        return extended_json({**base, "Local": conflict.local_document, "Atlas": conflict.atlas_document})
 
     @display(description="Look up a document")
     def look_up(self, conflict: Conflict) -> SafeString:

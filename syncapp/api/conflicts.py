@@ -163,8 +163,7 @@ class ConflictOne(SyncView):
 
     def get(self, request: Request, pk: int) -> Response:
         row = get_object_or_404(Conflict, pk=pk)
-        masks = Masks(request.user)
-        shown = masks.becauses(masks.fields(row, "local_document", "atlas_document", "base_document"))
+        shown = Masks(request.user).conflict(row)
         return Response(ConflictDetail(shown, context={"request": request}).data)
 
 

@@ -85,6 +85,10 @@ class Masks:
         row.because = self.because(row)
         return row
 
+    def conflict(self, row: Any) -> Any:
+        """The same with its documents."""
+        return self.becauses(self.fields(row, "local_document", "atlas_document", "base_document"))
+
     @property
     def sees_all(self) -> bool:
         """Nothing is masked, in any collection."""

@@ -23,7 +23,6 @@ from syncapp.services import collection_rules, conflicts, explain, roles
 from syncapp.services.errors import NotPossible
 from syncapp.services.masked import Masks
 from syncapp.services.reasons import reasons_of
-from syncapp.services.unmasking import meet
 from tests.admin.test_collection_rules import FORM
 from tests.api.conftest import ROOT, Change, client_of
 from tests.support import rows
@@ -286,17 +285,6 @@ def test_who_may_not_see_masked_fields_does_not_remove_their_rule(kept: None, op
 )
 def test_other_rules_are_changed_as_before(kept: None, operator: User, rule: dict[str, Any]) -> None:
     assert client_of(operator).put(f"{ROOT}/rules", rule, format="json").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "both"),
-    [
-        ("a*", "*b", True), ("a*", "b*", False), ("a?", "a", False), ("a?", "a*", True), ("*", "x", True),
-        ("*a*", "b?c", True), ("*a*", "bc", False), ("orders", "order", False), ("*" * 100 + "a", "*" * 100 + "b", False),
-    ],
-)  # fmt: skip
-def test_two_patterns_meet_where_a_name_matches_both(one: str, other: str, both: bool) -> None:
-    assert meet(one, other) is meet(other, one) is both
 
 
 def test_paths_reach_into_arrays() -> None:
