@@ -189,7 +189,8 @@ class ConflictAdmin(ReadOnlyAdmin):
     @display(description="Look up a document")
     def look_up(self, conflict: Conflict) -> SafeString:
         exact = beyond(conflict.document_id, bytes(conflict.document_id_raw))
-        return link_to(conflict.collection, conflict.document_id, exact, LOOK_UP)
+        link = link_to(conflict.collection, conflict.document_id, exact, LOOK_UP)
+        return format_html('<span class="isthmus-page">{}</span>', link)
 
     @display(description="Local MongoDB")
     def now(self, conflict: Conflict) -> SafeString:
