@@ -49,7 +49,7 @@ def find(asked: str) -> str:
     rows = list(Device.objects.all())
     for fits in (
         [row for row in rows if row.instance_id == asked],
-        [row for row in rows if row.name == asked],
+        [row for row in rows if asked and row.name == asked],
         [row for row in rows if asked and row.instance_id.startswith(asked)],
     ):
         if len(fits) == 1:

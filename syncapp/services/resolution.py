@@ -27,6 +27,7 @@ from syncapp.rules.rules import load_rules
 from syncapp.services.databases import local_database, refused_by
 from syncapp.services.documents import MAX_BYTES, read_now
 from syncapp.services.errors import NotPossible, Overtaken, WrongInput, wrong_value
+from syncapp.services.fingerprints import fingerprint
 from syncapp.services.native_writes import ATTEMPTS, CHANGED_MEANWHILE, LONGEST_SECONDS
 from syncapp.store.states import read_states, write_states
 
@@ -52,7 +53,7 @@ class Choice:
 
 def seen_hashes(versions: Versions) -> dict[Side, str]:
     """What names the versions that a person sees: hexadecimal hashes; of an absent document, zeros."""
-    return {side: content_hash(versions[side]).hex() for side in BOTH}
+    return {side: fingerprint(content_hash(versions[side])) for side in BOTH}
 
 
 def check_seen(versions: Versions, seen: Mapping[Side, str]) -> None:

@@ -22,7 +22,7 @@ from monitoring.limits import DEFAULT
 from monitoring.prometheus import exposition
 from syncapp.models import Alert, AuditEntry, Device
 from syncapp.services import devices as service
-from syncapp.services.errors import WrongInput
+from syncapp.services.errors import NotFound, WrongInput
 from syncapp.services.switches import change_switches
 from syncapp.store import devices
 from syncapp.store.devices import DeviceReport
@@ -322,6 +322,13 @@ def test_columns_stand_below_each_other_whatever_a_device_is_called(atlas: Datab
     first, second = [line for line in out.getvalue().splitlines() if " s ago" in line]
     assert "レジ [bold] (0a1b)" in first + second
     assert len({cell_len(line.partition(" s ago")[0]) for line in (first, second)}) == 1
+
+
+def test_an_empty_word_names_no_device() -> None:
+    """Not the only one without a name: `retire "$NAME"`."""
+    rows.fleet_device()
+    with pytest.raises(NotFound):
+        service.find("")
 
 
 @pytest.mark.parametrize("name", ["a\nb", "x" * 101])

@@ -37,6 +37,7 @@ COLOURS = {str(Status.DEGRADED): "yellow", str(Status.CRITICAL): "red"}
 
 class Command(SyncCommand):
     help = "All devices of this Atlas database, the one with the most trouble first. Exit status of the list: 0, 1, 2 by the worst."
+    refused = 2  # 1 means something else
     examples = {
         "": "what each device reported, and how old that is",
         "rename 3f2c 'Till 3'": "a name for a device, given by the beginning of its id",
