@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
@@ -40,4 +41,4 @@ class Scope:
 
 
 def _compared(rule: CollectionRule) -> tuple[object, ...]:
-    return set(rule.own_fields), dict(rule.filter), rule.on_leave if rule.filter else None
+    return set(rule.own_fields), json.dumps(dict(rule.filter)), rule.on_leave if rule.filter else None
