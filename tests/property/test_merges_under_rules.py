@@ -51,6 +51,16 @@ def test_what_leaves_the_filter_here_keeps_atlas_s_edit_and_goes(
     assert here == []
 
 
+@pytest.mark.parametrize(("edit", "price"), [({"price": 3}, 5), ({"shop": "b"}, 1)])
+def test_equal_changes_count_twice_where_they_make_it_leave(
+    databases: Databases, exact_times: None, edit: dict[str, Any], price: int
+) -> None:
+    rule = {"filter": {"shop": "a", "price": 1}, "numbers": {"price": "sum"}}
+    here, there = both_edited(databases, rule, edit, edit)
+    assert there == [{"_id": 1, "shop": "a", "name": "tea", **edit, "price": price}]
+    assert here == []
+
+
 def test_own_fields_are_not_merged(databases: Databases, exact_times: None) -> None:
     edits: tuple[dict[str, Any], ...] = ({"price": 2, "mine": 1}, {"name": "rum", "mine": 2})
     here, there = both_edited(databases, {"ownFields": ["mine"]}, *edits)
