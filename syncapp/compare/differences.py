@@ -148,13 +148,13 @@ def _compared(
 
 
 def agree_on_equal(local: Database[Any], page: Iterable[Compared]) -> None:
-    """Write the states of equal documents that are not agreed on yet."""
+    """Write the states of equal documents about which nothing was decided yet. What was agreed on before is the workers'
+    affair: only they know whether a push is open, or both sides made a change that counts twice."""
     fresh = [
         (one.key, one.state, one.agreed_on.next(one.local, one.atlas))
         for one in page
-        if one.local == one.atlas and (one.state.local, one.state.atlas) != (one.local, one.atlas)
-        and one.state.intent is None
-    ]  # fmt: skip
+        if one.local == one.atlas and not one.state.counter
+    ]
     if fresh:
         with transaction(local) as session:
             write_states(local, fresh, session)
