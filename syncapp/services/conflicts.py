@@ -48,7 +48,9 @@ def restore(conflict: Conflict, user: Actor = None) -> Conflict:
         )
     if not conflict.loser:
         raise NotPossible("This conflict is not resolved yet: neither version has lost")
-    write_natively(Side.LOCAL, PROCESS, _key(conflict), versions_of(conflict)[Side(conflict.loser)])
+    loser = Side(conflict.loser)
+    version = versions_of(conflict)[loser]
+    write_natively(Side.LOCAL, PROCESS, _key(conflict), version, of_here=loser is Side.LOCAL)
     # Written first, marked second: after a crash in between the same bytes are restored once more, which is
     # no change. The other way round the version would count as restored and be missing.
     unmarked = Conflict.objects.filter(restored_at=None)
