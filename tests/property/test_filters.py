@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
+from syncapp.core.values import Side
 from syncapp.store import landings
 from syncapp.store.conflicts import read_uncopied
 from tests.property.examples import share_of_examples
@@ -201,6 +202,26 @@ def test_another_filter_brings_and_drops(world: World) -> None:
     compare(world)
     assert held(world, LOCAL) == held(world, ATLAS)
     assert read_uncopied(world.devices[0].local) == []
+
+
+def test_what_a_task_from_before_the_filter_brings_after_it_was_given_up_goes(world: World) -> None:
+    """Nobody listens to its report, and nothing is stored about what is not here: no counter stops it."""
+    (device,) = world.devices
+    change(world, NO_RULES)
+    write(world, ATLAS, 1, "b")
+    while not device.hand_out(world.policy, 10):
+        device.read(Side.ATLAS)
+    _, late = device.tasks.pop()
+    while late.step() != "atlas read":
+        pass
+    device.dirty.give_up(device.dirty.task_ids())
+    change(world, rules_of(**A))
+    compare(world)
+    assert held(world, LOCAL) == {}
+    late.finish()
+    world.settle()
+    assert held(world, LOCAL) == {}
+    check_rest(world)
 
 
 def test_the_filter_is_the_servers(world: World) -> None:
