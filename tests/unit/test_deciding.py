@@ -8,7 +8,7 @@ import pytest
 from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.content import content_hash, document_key
 from syncapp.core.policy import Policy
-from syncapp.core.values import BOTH, Batch, Ending, Intent, Side, SyncState, WorkItem
+from syncapp.core.values import BOTH, FOREIGN, Batch, Ending, Intent, Side, SyncState, WorkItem
 from syncapp.engine.atlas_view import AtlasView
 from syncapp.engine.bases import Bases
 from syncapp.engine.deciding import decide_all
@@ -56,3 +56,14 @@ def test_a_push_of_ours_that_was_applied_is_one_change() -> None:
 
 def test_a_push_of_ours_that_never_came_there_explains_nothing() -> None:
     assert list(decided(PUSHED, PUSHED._replace(intent=None)).questions) == [KEY]
+
+
+def test_a_copy_that_stays_keeps_its_base_and_an_unchanged_one_counts_nothing() -> None:
+    """Atlas's does not match the filter any more: what both last held alike is the copy as it was then."""
+    before = content_hash(BEFORE)
+    bases = Bases({KEY: {before: 0}}, counts_twice=True)
+    stays = SyncState(before, FOREIGN, counter=2)
+    assert bases.of(KEY, stays) == before
+    assert not bases.twice(KEY, stays, before, before), "Atlas's has come back to it"
+    bases.follow(KEY, stays, {})
+    assert dict(bases.changes[0].wanted) == {before: None}, "only if it is there already"
