@@ -12,13 +12,14 @@ from bson import SON
 from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from syncapp.core.values import Side
 from syncapp.store import landings
 from syncapp.store.conflicts import read_uncopied
 from tests.property.examples import share_of_examples
 from tests.property.test_protocol import WRITES, Schedule
-from tests.property.test_rules import NO_RULES, change, check_intended, compare, rules_of
+from tests.property.test_rules import NO_RULES, change, check_intended, compare, compared, rules_of
 from tests.property.world import Device, World
 
 Databases = tuple[Database[Any], Database[Any]]
@@ -238,6 +239,16 @@ def test_the_filter_is_the_servers(world: World) -> None:
     world.settle()
     found = world.database(LOCAL)[world.collection].find({}, {"_id": 1}).sort("_id", 1)
     assert [one["_id"] for one in found] == [1, 2]
+
+
+def test_a_document_over_which_the_filter_fails_blocks_no_comparison(world: World) -> None:
+    change(world, rules_of(filter={"$expr": {"$lt": [{"$divide": [10, "$n"]}, 5]}}))
+    documents = [{"_id": key, "v": key, "n": n} for key, n in enumerate((5, 0, 1, 0, 4), start=1)]
+    world.atlas[world.collection].insert_many(documents)
+    assert sorted(bson.decode(one.key.id_bson)["_id"] for one in compared(world)) == [1, 2, 4, 5]
+    change(world, rules_of(filter={"$expr": {"$noSuchOperator": 1}}))
+    with pytest.raises(OperationFailure):
+        compared(world)
 
 
 @pytest.mark.timeout(3600)
