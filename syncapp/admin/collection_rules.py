@@ -114,7 +114,7 @@ class CollectionRuleAdmin(OfPattern):
 
     @display(description="As JSON")
     def as_json(self, row: CollectionRule) -> SafeString:
-        return block(row.document)
+        return block(Value.of(row.document).as_document())
 
     @display(description="Matches now")
     def now(self, row: CollectionRule) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -53,4 +54,4 @@ class Carried(NamedTuple):
 
 
 def _compared(rule: CollectionRule) -> tuple[object, ...]:
-    return set(rule.own_fields), dict(rule.filter), rule.on_leave if rule.filter else None
+    return set(rule.own_fields), json.dumps(dict(rule.filter)), rule.on_leave if rule.filter else None

@@ -98,7 +98,7 @@ def set_rule(given: object, user: Actor = None) -> Row:
     document = checked(given)
     with transaction.atomic():
         row = Row.objects.select_for_update().filter(pattern=document["pattern"]).first()
-        if row is not None and row.document == document:
+        if row is not None and CollectionRule.of(row.document) == CollectionRule.of(document):
             return row
         _refuse(refused_rule(document, user))
         return _write(_change(row, document), user)
@@ -247,7 +247,7 @@ def _write(change: Change, user: Actor) -> Row:
     if change.after is None:
         row.delete()
     else:
-        row.priority, row.document = change.after.priority, change.after.as_document()
+        row.priority, row.document = change.after.priority, change.after.as_stored()
         row.save()
     before, after = (rule and rule.as_document() for rule in (change.before, change.after))
     action = "remove collection rule" if after is None else "set collection rule"

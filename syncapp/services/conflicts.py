@@ -56,8 +56,10 @@ def restore(conflict: Conflict, user: Actor = None) -> Conflict:
         raise NotPossible("A person has written a version of both: neither has lost")
     if not conflict.loser:
         raise NotPossible("This conflict is not resolved yet: neither version has lost")
+    loser = Side(conflict.loser)
+    version = versions_of(conflict)[loser]
     with _said_to(user, conflict):
-        write_natively(Side.LOCAL, PROCESS, _key(conflict), versions_of(conflict)[Side(conflict.loser)])
+        write_natively(Side.LOCAL, PROCESS, _key(conflict), version, of_here=loser is Side.LOCAL)
     # Written first, marked second: after a crash in between the same bytes are restored once more, which is
     # no change. The other way round the version would count as restored and be missing.
     unmarked = Conflict.objects.filter(restored_at=None)

@@ -158,7 +158,12 @@ class Command(SyncCommand):
 
     def _said(self, row: Row, options: dict[str, Any]) -> None:
         if options["json"]:
-            self.say({**row.document, "matches": matches(row.pattern).as_document()})
+            self.say(
+                {
+                    **CollectionRule.of(row.document).as_document(),
+                    "matches": matches(row.pattern).as_document(),
+                }
+            )
         else:
             self.stdout.write(f"{_line(CollectionRule.of(row.document))}\n{matches(row.pattern)}")
 
