@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from django.db import DatabaseError
 
 from syncapp.listener.intervals import USUAL, Intervals
 from syncapp.listener.parts import Parts
@@ -117,6 +118,15 @@ def test_a_stop_lets_tasks_report_saves_the_tokens_and_then_gives_the_lease_back
     assert kept[-1] > order[2], "once more, at last"
     assert "dispatcher.hand_out" not in recorder.calls[order[0] :]
     eventually(lambda: "books.keep" in recorder.calls[order[-1] :], "figures are written at last", 5)
+    assert "dispatcher.close" not in recorder.calls[: order[-1]], "a broker that hangs must not hold the lease"
+
+
+def test_what_is_told_at_last_does_not_wait_for_what_is_away() -> None:
+    """Django's database is: the other devices' operators are still told that this one was stopped."""
+    recorder = Recorder(**{"books.keep": DatabaseError("away")})
+    stopped(recorder)
+    for name in ("report.stopped", "dispatcher.close"):
+        eventually(lambda name=name: name in recorder.calls, name, 5)
 
 
 def test_a_lease_that_is_lost_stops_dispatch_and_saves_nothing_more() -> None:
