@@ -15,6 +15,7 @@ from syncapp.apply.queues import QUEUES
 from syncapp.apply.reports import BrokerAway, ReportReader
 from syncapp.conf.broker import refuses_login
 from syncapp.conf.settings import SyncSettings
+from syncapp.core.clock import steady_s
 from syncapp.core.values import BOTH, Batch, Side
 from syncapp.listener import journey
 from syncapp.listener.intervals import Intervals
@@ -197,7 +198,7 @@ class Dispatcher:
         journey.reported(report, superseded=not keys)
         self._safeguards.moved([keys[place] for place in report.moved if keys])
         collection = keys[0].collection if keys else ""
-        self.stuck.heard(report, collection, time.time())
+        self.stuck.heard(report, collection, steady_s())
         if keys and report.refused:
             self._refused(collection)
         if keys and report.endings:
