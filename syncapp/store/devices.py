@@ -69,7 +69,8 @@ class DeviceReport:
         known: dict[str, Any] = {name: value for name, value in found.items() if _fits(name, value)}
         known["stand_by"] = tuple(map(str, known.get("stand_by", ())))
         lasts = known.get("headroom_s", {})
-        known["headroom_s"] = {side.value: lasts[side.value] for side in Side if _is_number(lasts.get(side.value))}
+        sides = [side.value for side in Side if _is_number(lasts.get(side.value))]
+        known["headroom_s"] = {side: lasts[side] for side in sides}
         return cls(**known)
 
 
