@@ -10,6 +10,6 @@ except SettingsError as error:  # here, since Celery and gunicorn would show a t
     print(error, file=sys.stderr)
     raise SystemExit(2) from None
 
-from syncproject.celery import app as celery_app  # noqa: E402
+from syncproject.celery import app as celery_app
 
 __all__ = ["celery_app"]

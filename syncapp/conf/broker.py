@@ -129,7 +129,7 @@ def _sentinel(address: str, options: Mapping[str, str]) -> Broker:
 def _check_form(address: str, path: str, form: str, several: bool = False) -> None:
     """`several`: hosts are allowed."""
     hosts = _hosts(address)
-    right = re.fullmatch(rf"[^?]*://[^/?]+(/{path})?", address) and all(map(_is_host, hosts))
+    right = re.fullmatch(rf"[a-z]+://[^/?]+(/{path})?", address) and all(map(_is_host, hosts))
     if not right or (len(hosts) > 1 and not several):
         raise WrongValue(form)
 

@@ -15,7 +15,7 @@ class Intervals:
     workers: float = 2.0  # at whether workers should be asked
     reports: float = 3.0  # at whether the session is over, while no report comes
     rules: float = 1.0  # at the version of the rules
-    all_rules: float = 15.0  # at all rules; a change of their version, which every change raises, is seen at once
+    all_rules: float = 15.0  # at all rules; a change of their version is seen at once
     halts: float = 1.0  # at whether an operator has answered
     halts_at_rest: float = 10.0  # the same while nothing is halted, and nothing moves
     first_run: float = 2.0  # at whether the operator has chosen

@@ -130,8 +130,8 @@ class Session:
             parts.lease.give_back()
         _start_each([parts.dispatcher.close])  # nobody waits for the broker
         until = time.monotonic() + parts.intervals.last
-        for thread in _start_each(self._last_acts()):
-            thread.join(max(0.0, until - time.monotonic()))
+        for last in _start_each(self._last_acts()):
+            last.join(max(0.0, until - time.monotonic()))
 
     def _look_at_halts(self) -> None:
         parts = self._parts

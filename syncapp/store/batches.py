@@ -29,7 +29,6 @@ from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact
 from syncapp.store.names import BATCHES
 
 _MILLISECONDS = struct.Struct("<q")
-_YEARS_1_TO_9999 = range(-62_135_596_800_000, 253_402_300_800_000)
 _TO_THE_SECOND = b"\x08s\0\x01"
 
 
@@ -141,16 +140,11 @@ class Marker:
         for entry in raw.get("docs", ()):
             time = entry.get("t")
             changes[document_key(raw["c"], entry["k"].raw)] = Made(
-                None if time is None else _of_a_calendar(int(DatetimeMS(time))),
+                None if time is None else int(DatetimeMS(time)),
                 entry.get("o", origin),
                 not entry.get("s", False),
             )
         return cls(raw["_id"], origin, changes, raw.get("task", ""))
-
-
-def _of_a_calendar(milliseconds: int) -> int | None:
-    """Anybody may write to Atlas. A time that no record and no log line can show is unknown."""
-    return milliseconds if milliseconds in _YEARS_1_TO_9999 else None
 
 
 def remembered(local: Database[Any], batch_ids: Iterable[str]) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Binary, DatetimeMS, Int64, ObjectId
+from bson import Binary, Int64, ObjectId
 from bson.raw_bson import RawBSONDocument
 
 from syncapp.core.changes import UNREADABLE, Change, Structural
@@ -104,14 +104,6 @@ def test_the_marker_of_a_batch_names_documents_of_a_sharded_collection_by_their_
         [own, event("orders", None, None, 7, document_key={"shop": 1, "_id": 5})]
     )
     assert getattr(change, "fact").origin == "another"  # noqa: B009
-
-
-def test_a_time_that_no_calendar_has_is_unknown() -> None:
-    """The listener shows it in its log: it must not end over what somebody wrote to Atlas."""
-    docs = [{"k": {"_id": 5}, "t": DatetimeMS(-(10**15))}]
-    own = event("_sync_batches", "b1", marker("b1", "another", c="orders", docs=docs), 7)
-    (change,) = reader(Side.ATLAS).read([own, event("orders", 5, transaction=7)])
-    assert getattr(change, "fact").time is None  # noqa: B009
 
 
 def test_an_event_whose_document_key_has_no_id_has_its_collection_compared() -> None:

@@ -35,7 +35,9 @@ def test_what_must_be_encoded_is_said_in_one_line_without_the_password(name: str
     assert len(line.splitlines()) == 1
 
 
-@pytest.mark.parametrize("form", ["redis://:{}@h:6379/0", "sentinel://:{}@a;b/0?master_name=m", "amqp://u:{}@h/v"])
+@pytest.mark.parametrize(
+    "form", ["redis://:{}@h:6379/0", "sentinel://:{}@a;b/0?master_name=m", "amqp://u:{}@h/v"]
+)
 def test_a_semicolon_which_celery_takes_for_the_end_of_an_address_must_be_encoded(form: str) -> None:
     with pytest.raises(SettingsError, match="; as %3B"):
         load({"CELERY_BROKER_URL": form.format("a;b")})

@@ -118,7 +118,9 @@ def test_a_stop_lets_tasks_report_saves_the_tokens_and_then_gives_the_lease_back
     assert kept[-1] > order[2], "once more, at last"
     assert "dispatcher.hand_out" not in recorder.calls[order[0] :]
     eventually(lambda: "books.keep" in recorder.calls[order[-1] :], "figures are written at last", 5)
-    assert "dispatcher.close" not in recorder.calls[: order[-1]], "a broker that hangs must not hold the lease"
+    assert "dispatcher.close" not in recorder.calls[: order[-1]], (
+        "a broker that hangs must not hold the lease"
+    )
 
 
 def test_what_is_told_at_last_does_not_wait_for_what_is_away() -> None:

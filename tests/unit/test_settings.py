@@ -46,6 +46,7 @@ WRONG = [
     ("CELERY_BROKER_URL", "redis://localhost:65536/0", "redis://host:port/N"),
     ("CELERY_BROKER_URL", "redis://localhost:one/0", "redis://host:port/N"),
     ("CELERY_BROKER_URL", "redis://[::1/0", "redis://host:port/N"),
+    ("CELERY_BROKER_URL", "sentinel://a:26379;redis://b/0?master_name=m", "sentinel://host:port;host:port/N"),
     ("CELERY_BROKER_URL", "sentinel://a:99999/0?master_name=m", "sentinel://host:port;host:port/N"),
     ("CELERY_BROKER_URL", "amqp://localhost/a?ssl_cert_reqs=none", "an address that starts with amqps://"),
     ("CELERY_BROKER_URL", "sentinel://a:26379;b:26379/0", "?master_name=NAME"),

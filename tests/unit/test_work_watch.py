@@ -64,7 +64,8 @@ def test_a_clock_that_is_set_back_hides_no_missing_worker(monkeypatch: pytest.Mo
     before = time.time()
     monkeypatch.setattr(time, "time", lambda: before - 3_600)
     assert one.to_ask(BOTH) == list(BOTH)
-    one.sent(Side.LOCAL)
+    for side in BOTH:
+        one.sent(side)
     (stop,) = one.stops()
     assert stop.since == pytest.approx(before - 3_600, abs=60), "as the clock shows it now"
 
