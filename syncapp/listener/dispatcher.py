@@ -131,6 +131,8 @@ class Dispatcher:
         return Batch(uuid.uuid4().hex, side, "", (), nothing, device=device, reply_to=reply_to)
 
     def _next_batch(self, load: Load, rules: Rules, readers: list[Reading], now: float) -> Batch | None:
+        if not load.keys:
+            return None
         full = load.keys >= self._settings.sync_max_dirty_keys
         limit = self._limit(load, rules, readers, full)
         task_id = self._dirty.new_task_id()
