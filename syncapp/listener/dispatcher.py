@@ -31,6 +31,7 @@ from syncapp.store.halts import stopped_sides
 log = structlog.get_logger(__name__)
 TASKS_PER_WORKER = 4  # queued, running or not reporting, at most
 TASKS_NAMED = 20  # in a line of the log
+BACK_MS = 10  # whether a broker is back is not known before a look has ended
 LEAST_SHARE = 100  # batches below this are not split among idle workers
 # How many times SYNC_REPORT_TIMEOUT a task may take at most. If tasks are queued for longer than the timeout, each
 # would be superseded before its turn, and nothing would ever be done
@@ -176,6 +177,8 @@ class Dispatcher:
 
         Raises BrokerAway if the broker is down.
         """
+        if self._broker_down:
+            wait_ms = min(wait_ms, BACK_MS)
         try:
             arrived = self._reports.read(wait_ms)
         except BrokerAway as error:
