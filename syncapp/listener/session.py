@@ -75,7 +75,7 @@ class Session:
             self._periodic("book-keeping", every.books, parts.books.keep),
             self._periodic("mirrors", every.mirror, self._mirror),
             self._periodic("catching up", every.catch_up, parts.catch_up),
-            self._periodic("what waits", every.waiting, parts.report.look),
+            self._periodic("what waits", every.waiting, parts.report.look, at_once=True),
             self._periodic("report", every.devices, parts.report.tell_while_waiting),
         ]
 
@@ -96,8 +96,10 @@ class Session:
             self._periodic("devices", every.books, parts.fleet.copy_later),
         ]
 
-    def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
-        return Periodic(name, seconds, act, self._end.is_fatal)
+    def _periodic(
+        self, name: str, seconds: float, act: Callable[[], None], at_once: bool = False
+    ) -> Periodic:
+        return Periodic(name, seconds, act, self._end.is_fatal, at_once)
 
     def _mirror(self) -> None:
         self._parts.tokens.mirror()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -159,6 +160,19 @@ def test_what_only_another_session_can_go_on_from_ends_this_one(
         recorder.run()
     stopped_at, given_back = recorder.first("readers.join_all", "lease.give_back")
     assert ("tokens.keep" in recorder.calls[stopped_at:given_back]) is saves
+
+
+def test_what_waits_is_looked_at_when_a_session_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rarely afterwards: the first report must not say for long that it is unknown."""
+    monkeypatch.setattr(sys.modules[__name__], "SHORT", replace(SHORT, waiting=3_600.0))
+    recorder, stopping = Recorder(), threading.Event()
+    thread = threading.Thread(target=recorder.run, args=(stopping,), daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: "report.look" in recorder.calls, "it looks", 5)
+    finally:
+        stopping.set()
+        thread.join(10)
 
 
 def test_what_passes_is_tried_again() -> None:
