@@ -68,9 +68,9 @@ class DeviceReport:
         found = {name: document.get(stored) for name, stored in _STORED.items()}
         known: dict[str, Any] = {name: value for name, value in found.items() if _fits(name, value)}
         known["stand_by"] = tuple(map(str, known.get("stand_by", ())))
-        known["headroom_s"] = {
-            side: seconds for side, seconds in known.get("headroom_s", {}).items() if _is_number(seconds)
-        }
+        lasts = known.get("headroom_s", {})
+        sides = [side.value for side in Side if _is_number(lasts.get(side.value))]
+        known["headroom_s"] = {side: lasts[side] for side in sides}
         return cls(**known)
 
 
@@ -92,7 +92,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 def _fits(name: str, value: Any) -> bool:
     kinds = _KINDS.get(name, (int,))
-    return _is_number(value) if float in kinds else isinstance(value, kinds) and not isinstance(value, bool)
+    return _is_number(value) and isinstance(value, kinds) if int in kinds else isinstance(value, kinds)
 
 
 def _is_number(value: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 from django.utils import timezone
 
 from monitoring.alerts import elapsed, operations, watchdog
@@ -317,6 +318,21 @@ def test_beat_whose_evaluations_fail_is_as_good_as_silent(
             evaluate(by_beat=True)
     assert AlertWatch.objects.get().beat_at == long_ago
     assert watchdog.look(), "the web process looks itself"
+
+
+def test_the_web_process_looks_rarely_while_beat_works(
+    machine: Machine, device: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = watchdog.Watchdog()
+    assert one.watch() == watchdog.AT_REST_SECONDS
+    AlertWatch.objects.update(beat_at=timezone.now() - dt.timedelta(seconds=70))
+    assert one.watch() == watchdog.EVERY_SECONDS
+
+    def broken() -> bool:
+        raise DatabaseError("away")
+
+    monkeypatch.setattr(watchdog, "look", broken)
+    assert one.watch() == watchdog.EVERY_SECONDS
 
 
 def test_beat_that_never_ran_is_noticed_too(machine: Machine) -> None:

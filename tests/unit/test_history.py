@@ -26,7 +26,7 @@ from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.samples import Samples
 from syncapp.models import AuditEntry, CollectionMetric, Instance, LagTime, Mark, MetricMinute, StateMinute
 from syncapp.models.choices import Direction
-from syncapp.models.metrics import MOST_COLLECTIONS, OTHER
+from syncapp.models.metrics import MOST_COLLECTIONS, OTHER, UNBOUNDED
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +153,12 @@ def test_two_listeners_of_one_minute_add_up() -> None:
     row = StateMinute.objects.get()
     assert (row.samples, row.queue_sum, row.queue_highest) == (3, 18, 8)
     assert sum(LagTime.objects.filter(direction=PUSH).values_list("count", flat=True)) == 3
+
+
+def test_a_lag_of_months_is_counted_too() -> None:
+    """A device, or Atlas, was away for longer than the last bound says: nothing more would be recorded until it is back."""
+    seen(NOON, 1, pull_ms=90 * 86_400_000)
+    assert LagTime.objects.get(direction=PULL).upper_ms == UNBOUNDED
 
 
 def test_a_minute_is_written_when_it_is_over() -> None:
