@@ -34,7 +34,7 @@ class Figure:
     critical: float | None = None
 
     def __str__(self) -> str:
-        bounds = [f"{one:g}" if one is not None else "" for one in (self.warning, self.critical)]
+        bounds = [f"{one:.10g}" if one is not None else "" for one in (self.warning, self.critical)]
         return f"{self.name}={self.value:.10g}{self.unit};{';'.join(bounds)};0"
 
     def as_document(self) -> dict[str, Any]:
@@ -69,12 +69,12 @@ class Check:
         }
 
 
-def check_of(snapshot: Snapshot, broker_error: str = "") -> Check:
-    """`broker_error`: why Redis does not answer this process; empty: it does. A listener that is at work says the same,
+def check_of(snapshot: Snapshot, broker_away: str = "") -> Check:
+    """`broker_away`: that the broker does not answer this process; empty: it does. A listener that is at work says the same,
     and for how long; this is for when there is none."""
     health = snapshot.health
     known = any(reason.code is Code.BROKER for reason in health.reasons)
-    more = [f"The broker (Redis) does not answer: {broker_error}"] if broker_error and not known else []
+    more = [broker_away] if broker_away and not known else []
     state = State(health.status.exit_code)
     if more and state is State.OK:
         state = State.WARNING

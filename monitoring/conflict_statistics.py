@@ -38,7 +38,8 @@ class Span(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A number of conflicts by who won. `waiting`: nobody yet, or the sides became equal by themselves."""
+    """A number of conflicts by who won. `waiting`: nobody yet, a person who took something of both, or the sides became equal by
+    themselves."""
 
     local: int = 0
     atlas: int = 0
@@ -127,7 +128,8 @@ def _most(found: dict[tuple[Any, ...], dict[str, int]]) -> Iterable[tuple[tuple[
 
 def _tally(winners: dict[str, int]) -> Tally:
     kinds = Conflict.Winner
-    return Tally(winners.get(kinds.LOCAL, 0), winners.get(kinds.ATLAS, 0), winners.get(kinds.OPEN, 0))
+    by_person = winners.get(kinds.OPEN, 0) + winners.get(kinds.MERGED, 0)
+    return Tally(winners.get(kinds.LOCAL, 0), winners.get(kinds.ATLAS, 0), by_person)
 
 
 def _hour(moment: dt.datetime) -> dt.datetime:

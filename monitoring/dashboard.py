@@ -12,9 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring import figures
+from monitoring.alerts.rules import current_rules, limits_of
 from monitoring.facts import TEN_MINUTES, Snapshot, take_snapshot
-from monitoring.health import conflict_level, error_level
 from monitoring.history import history
+from monitoring.levels import conflict_level, error_level, lag_level
+from monitoring.limits import Thresholds
 from monitoring.marks import marks
 from monitoring.versions import compare
 from syncapp.conf.settings import get_settings
@@ -63,7 +65,12 @@ def history_figures(span: str, user: Any) -> dict[str, Any]:
     """All of a span, for the charts; the live figures go on from there."""
     now = timezone.now()
     found = history(span, now, figures.device())
-    return {**found, "marks": _marks(found, user)}
+    return {**found, "bounds": _bounds(limits_of(current_rules())), "marks": _marks(found, user)}
+
+
+def _bounds(limits: Thresholds) -> dict[str, float]:
+    """Of headroom, in seconds."""
+    return {"warning": limits.headroom_warning_s, "critical": limits.headroom_critical_s}
 
 
 def _marks(found: dict[str, Any], user: Any) -> list[dict[str, Any]]:
@@ -77,7 +84,7 @@ def live_figures(user: Any = None, span: str = "") -> dict[str, Any]:
     found = _live(snapshot, user is not None and may_see_bodies(user))
     if span:
         tail = history(span, snapshot.at, snapshot.instance, tail=True)
-        found["history"] = {**tail, "marks": _marks(tail, user)}
+        found["history"] = {**tail, "bounds": _bounds(snapshot.limits), "marks": _marks(tail, user)}
     return found
 
 
@@ -145,7 +152,8 @@ def _directions(
             "skipped": ever[which].skipped,
             "lastHour": hour[which].succeeded,
             "p95Ms": round(times[which][0], 1),
-            "lagMs": figures.lag_ms(snapshot.instance, which, snapshot.at),
+            "lagMs": (lag_ms := figures.lag_ms(snapshot.instance, which, snapshot.at)),
+            "lagLevel": str(lag_level(lag_ms or 0, snapshot.limits)),
             "lastEventAt": last.isoformat() if (last := ever[which].last_event_at) else None,
             "minutes": minutes[which],
         }

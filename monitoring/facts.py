@@ -115,7 +115,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches, lim
     if instance is None:
         return Facts(silent_s=None, start=start, **common)  # type: ignore[arg-type]
     return Facts(
-        silent_s=(now - instance.seen_at).total_seconds() if instance.seen_at else None,
+        silent_s=figures.passed_s(instance.seen_at, now) if instance.seen_at else None,
         local_stream=_stream(
             now,
             instance.local_stream,
@@ -144,7 +144,7 @@ def gather(now: datetime, instance: Instance | None, switches: SyncSwitches, lim
 def _beat_silent_s(now: datetime) -> float | None:
     watch = AlertWatch.objects.filter(id=1).values_list("beat_at", "awaited_since").first()
     times = [at for at in watch or () if at is not None]
-    return max(0.0, (now - max(times)).total_seconds()) if times else None
+    return max(0.0, figures.passed_s(max(times), now)) if times else None
 
 
 def _safety(now: datetime, instance: Instance) -> SafetyFacts:
@@ -218,7 +218,9 @@ def slow_seconds(now: datetime, limits: Thresholds = DEFAULT) -> dict[str, float
     changes: Counter[str] = Counter()
     over: set[str] = set()
     rows = (
-        MetricMinute.objects.filter(minute__gt=now - timedelta(minutes=15), processed__gt=0)
+        MetricMinute.objects.filter(
+            minute__range=figures.window(now - timedelta(minutes=14)), processed__gt=0
+        )
         .order_by("-minute")
         .values_list("direction", "minute", "processed", F("time_ms") / F("processed"))
     )

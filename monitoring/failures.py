@@ -42,7 +42,7 @@ PAGES = {
     "syncapp_first_run_progress": "syncapp.instance",
 }
 # Those that require another permission
-BODIES = ("syncapp_document", "syncapp_conflict_now")
+BODIES = ("syncapp_document", "syncapp_conflict_now", "syncapp_conflict_decide")
 ACTS = {"add": "add", "changelist": "view", "delete": "delete"}
 STALE = (
     "The form has expired, or was opened before a login in another tab; nothing was done. "

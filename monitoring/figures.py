@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.utils import timezone
 
 from monitoring.percentiles import percentile
 from syncapp.core.policy import BY_AN_ANSWER
@@ -21,8 +22,10 @@ from syncapp.models.choices import Direction
 
 HOUR = timedelta(hours=1)
 SILENT = timedelta(seconds=15)  # a working listener reports each second
+AHEAD_S = 300.0  # that the clocks of two computers may be apart
 UNREAD = (Instance.Stream.CONNECTING, Instance.Stream.DISCONNECTED)
 COUNTERS = ("processed", "succeeded", "failed", "skipped", "inserts", "updates", "replaces", "deletes")
+SUMS = (*COUNTERS, "conflicts", "time_ms")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class DirectionTotals:
     updates: int = 0
     replaces: int = 0
     deletes: int = 0
+    conflicts: int = 0
     time_ms: float = 0.0
     last_event_at: datetime | None = None
 
@@ -63,12 +67,17 @@ class ConflictTotals:
 def totals(since: datetime | None = None) -> dict[Direction, DirectionTotals]:
     rows = MetricMinute.objects.order_by()
     if since is not None:
-        # A row covers a whole minute: the one in which the window begins is included
-        rows = rows.filter(minute__gte=since.replace(second=0, microsecond=0))
-    sums = {name: Sum(name) for name in (*COUNTERS, "time_ms")}
+        rows = rows.filter(minute__range=window(since))
+    sums = {name: Sum(name) for name in SUMS}
     found = rows.values("direction").annotate(last_event_at=Max("last_event_at"), **sums)
     by_direction = {row["direction"]: row for row in found}
     return {direction: _totals(by_direction.get(direction, {})) for direction in Direction}
+
+
+def window(since: datetime) -> tuple[datetime, datetime]:
+    """Up to now. A row covers a whole minute: the one in which it begins is included. What lies further ahead was written before the
+    clock was set back."""
+    return since.replace(second=0, microsecond=0), timezone.now() + timedelta(seconds=AHEAD_S)
 
 
 def _totals(row: Mapping[str, Any]) -> DirectionTotals:
@@ -77,7 +86,7 @@ def _totals(row: Mapping[str, Any]) -> DirectionTotals:
 
 def together(parts: dict[Direction, DirectionTotals]) -> DirectionTotals:
     """Both directions as one."""
-    sums = {name: sum(getattr(part, name) for part in parts.values()) for name in (*COUNTERS, "time_ms")}
+    sums = {name: sum(getattr(part, name) for part in parts.values()) for name in SUMS}
     times = [part.last_event_at for part in parts.values() if part.last_event_at]
     return DirectionTotals(**sums, last_event_at=max(times, default=None))
 
@@ -85,7 +94,7 @@ def together(parts: dict[Direction, DirectionTotals]) -> DirectionTotals:
 def percentiles(since: datetime, *shares: float) -> dict[Direction, tuple[float, ...]]:
     """Quantiles of the processing times since then, in milliseconds."""
     rows = (
-        ProcessingTime.objects.filter(minute__gte=since.replace(second=0, microsecond=0))
+        ProcessingTime.objects.filter(minute__range=window(since))
         .order_by()
         .values_list("direction", "upper_ms")
         .annotate(Sum("count"))
@@ -153,6 +162,12 @@ def device() -> Instance | None:
     return Instance.objects.order_by(F("seen_at").desc(nulls_last=True), "-id").first()
 
 
+def is_read(instance: Instance, direction: Direction) -> bool:
+    """Whether changes of this direction are to be transferred: its stream is not stopped on purpose."""
+    pull = direction == Direction.ATLAS_TO_LOCAL
+    return (instance.atlas_stream if pull else instance.local_stream) != Instance.Stream.STOPPED
+
+
 def lag_ms(instance: Instance | None, direction: Direction, now: datetime) -> int | None:
     """Age of the oldest change that may not have arrived yet. None: no listener has reported yet.
 
@@ -180,6 +195,13 @@ def sync_lag_ms(instance: Instance | None, enabled: bool, now: datetime) -> int 
     directions = list(Direction) if enabled else [Direction.LOCAL_TO_ATLAS]
     lags = [lag for which in directions if (lag := lag_ms(instance, which, now)) is not None]
     return max(lags, default=None)
+
+
+def passed_s(moment: datetime, now: datetime) -> float:
+    """Seconds since then. What lies far ahead was written before the clock was set back: how long ago nobody knows, and until the
+    clock has come there again it must not count as just now."""
+    seconds = (now - moment).total_seconds()
+    return -seconds if seconds < -AHEAD_S else seconds
 
 
 def rate_now(now: datetime, before: int, current: int) -> float:

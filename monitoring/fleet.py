@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.db.models import F
 from django.utils import timezone
 
 from monitoring import figures, headroom
@@ -148,7 +149,9 @@ def _short(row: Device, limits: Thresholds) -> Iterator[Trouble]:
 def notices(instance: Instance | None, limits: Thresholds) -> tuple[Reason, ...]:
     """Other devices that have not been seen for long, for alerts. They say nothing about this device's health."""
     own = instance.instance_id if instance else ""
-    return tuple(_not_seen(Device.objects.exclude(instance_id=own), limits))
+    # Only these are read, of a fleet that may be large
+    long_ago = F("copied_at") - timedelta(seconds=limits.device_unseen_s)
+    return tuple(_not_seen(Device.objects.exclude(instance_id=own).filter(seen_at__lt=long_ago), limits))
 
 
 def _not_seen(rows: Iterable[Device], limits: Thresholds) -> Iterator[Reason]:

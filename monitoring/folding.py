@@ -52,12 +52,18 @@ TABLES = (
 
 def fold_old_minutes(now: datetime | None = None) -> int:
     """Returns by how many rows the tables have become smaller."""
-    now, keep = now or timezone.now(), timedelta(days=get_settings().sync_keep_metrics_days)
-    hours, days = _midnight(now - min(KEEP_MINUTES, keep)), _midnight(now - keep)
+    now = now or timezone.now()
+    days = rolled_up_before(now)
+    hours = max(days, _midnight(now - KEEP_MINUTES))
     with transaction.atomic():
         saved = sum(_fold(table, hours, days) for table in TABLES)
         Mark.objects.filter(at__lt=days).exclude(kind=Mark.Kind.VERSION).delete()
     return saved
+
+
+def rolled_up_before(now: datetime) -> datetime:
+    """What is older is kept by the day, or as a total."""
+    return _midnight(now - timedelta(days=get_settings().sync_keep_metrics_days))
 
 
 def _midnight(moment: datetime) -> datetime:

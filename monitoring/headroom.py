@@ -57,10 +57,13 @@ class HeadroomFacts:
             return "more than a year"
         return f"{WORDS.get(self.how, '')}{long_duration(self.seconds)}"
 
-    def level(self, limits: Thresholds) -> Status:
+    @property
+    def counts(self) -> bool:
         """An old figure says nothing about now, nor does one of a few minutes."""
-        known = self.seconds is not None and self.sure and self.age_s <= OLD_S
-        return level(self.seconds, limits) if known and self.seconds is not None else Status.HEALTHY
+        return self.seconds is not None and self.sure and self.age_s <= OLD_S
+
+    def level(self, limits: Thresholds) -> Status:
+        return level(self.seconds, limits) if self.counts and self.seconds is not None else Status.HEALTHY
 
     def as_document(self) -> dict[str, Any]:
         """For API, `--json` and live page."""

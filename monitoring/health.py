@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from monitoring import headroom, safety, stuck
+from monitoring.levels import conflict_level, error_level, lag_level
 from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import SafetyFacts
 from monitoring.stuck import StuckFacts
-from monitoring.values import Code, Page, Reason, Status, clock, duration
+from monitoring.values import Code, Page, Reason, Status, clock, counted, duration
 
 __all__ = ["Status", "Thresholds", "assess", "duration"]
 DISABLED_MESSAGE = "Bidirectional sync is disabled"
@@ -182,18 +183,19 @@ def _is_silent(facts: Facts, limits: Thresholds) -> bool:
 
 
 def _not_begun(start: StartFacts, limits: Thresholds, now: datetime) -> Reason:
-    critical = (now - start.first_seen).total_seconds() > limits.blocked_critical_s
+    lasts_s = (now - start.first_seen).total_seconds()
     when = f"next attempt in {start.next_in_s:.0f} s" if start.next_in_s >= 1 else "trying now"
     bound = f"critical after {duration(limits.blocked_critical_s)}"
     said = start.text.removesuffix(".")
-    text = f"Sync cannot start. {said}, first seen {clock(start.first_seen)} ({bound}), {when}"
-    return Reason(Status.CRITICAL if critical else Status.DEGRADED, Code.CANNOT_START, text)
+    text = f"Sync cannot start. {said}, first seen {clock(start.first_seen, lasts_s)} ({bound}), {when}"
+    status = Status.CRITICAL if lasts_s > limits.blocked_critical_s else Status.DEGRADED
+    return Reason(status, Code.CANNOT_START, text)
 
 
 def _stop(stop: StopFacts, broker: str, limits: Thresholds) -> Reason:
     lasting = f"(critical after {duration(limits.blocked_critical_s)})"
     if stop.kind == "broker":
-        text = f"The broker ({broker}) is unreachable since {clock(stop.since)} {lasting}: {stop.text}"
+        text = f"The broker ({broker}) is unreachable since {clock(stop.since, stop.since_s)} {lasting}: {stop.text}"
     else:
         queue = f" for the queue {stop.text}" if stop.text else ""
         silent = f"No worker has reported for {duration(stop.since_s)} {lasting}"
@@ -246,14 +248,14 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
         level = conflict_level(facts.conflicts_last_hour, limits)
         if level != Status.HEALTHY:
             text = (
-                f"{facts.conflicts_last_hour:,} conflicts in the last hour "
+                f"{counted(facts.conflicts_last_hour, 'conflict')} in the last hour "
                 f"(fewer than {limits.conflicts_warning} are normal, critical above {limits.conflicts_critical})"
             )
             reasons.append(Reason(level, Code.CONFLICTS, text, Page.CONFLICTS))
         if facts.resolver_failures:
             text = (
-                f"A resolver has failed for {facts.resolver_failures:,} conflicts in the last hour, which the general "
-                "strategy has decided: each of them says why"
+                f"A resolver has failed for {counted(facts.resolver_failures, 'conflict')} in the last hour: the general "
+                "strategy has decided, and the record of each says why"
             )
             reasons.append(Reason(Status.DEGRADED, Code.RESOLVER, text, Page.CONFLICTS))
     return reasons
@@ -278,30 +280,12 @@ def _direction(name: str, about: str, facts: DirectionFacts, limits: Thresholds)
         text = (
             f"{name}: {facts.error_share * 100:.1f} % of the last hour's changes were rejected, "
             f"{facts.failed:,} of {facts.processed:,} (normal below "
-            f"{limits.error_share_warning * 100:.0f} %, critical above {limits.error_share_critical * 100:.0f} % "
+            f"{100 * limits.error_share_warning:.4g} %, critical above {100 * limits.error_share_critical:.4g} % "
             f"if they are {limits.errors_critical_from} or more)"
         )
         reasons.append(Reason(level, Code.REJECTED, text, Page.REJECTED, about))
-    if facts.lag_ms >= limits.lag_warning_ms:
+    if lag_level(facts.lag_ms, limits) != Status.HEALTHY:
         bound = f"normal below {duration(limits.lag_warning_ms / 1000)}"
         text = f"{name}: lag is {duration(facts.lag_ms / 1000)} ({bound})"
         reasons.append(Reason(Status.DEGRADED, Code.LAG, text, Page.METRICS, about))
     return reasons
-
-
-def error_level(facts: DirectionFacts, limits: Thresholds = DEFAULT) -> Status:
-    """A few rejected changes degrade health; only a share of many is critical."""
-    found = _level(facts.error_share, limits.error_share_warning, limits.error_share_critical)
-    few = facts.failed < limits.errors_critical_from
-    return Status.DEGRADED if found == Status.CRITICAL and few else found
-
-
-def conflict_level(number: int, limits: Thresholds = DEFAULT) -> Status:
-    return _level(number, limits.conflicts_warning, limits.conflicts_critical)
-
-
-def _level(value: float, warning: float, critical: float) -> Status:
-    """Critical above its threshold, degraded from its threshold on: `< 5 | 5–20 | > 20`."""
-    if value > critical:
-        return Status.CRITICAL
-    return Status.DEGRADED if value >= warning else Status.HEALTHY

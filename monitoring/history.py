@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from monitoring import figures
+from monitoring import figures, headroom_history
+from monitoring.folding import rolled_up_before
 from monitoring.percentiles import percentile
 from syncapp.models import Instance, LagTime, MetricMinute, StateMinute
 from syncapp.models.choices import Direction
@@ -40,23 +41,30 @@ def history(name: str, now: datetime, instance: Instance | None, *, tail: bool =
     """`tail`: only the last points, for a page that has the others."""
     span = SPANS[name]
     starts = span.starts(now, TAIL + 1 if tail else span.points + 1)
-    counts = _counts(span, starts[0])
-    states, lags = _states(span, starts[0]), _lags(span, starts[0])
+    # What was rolled up into days would be a whole day's in one point
+    since = max(_since(starts[0]), rolled_up_before(now))
+    counts = _counts(span, since)
+    states, lags = _states(span, since), _lags(span, since)
     seen = instance if instance and _reports(instance, now) else None
     # The first point is only there for the rate of the second
     series = {
         "at": starts[1:],
-        "throughput": {which: _rates(span, starts, counts[which], states, now) for which in Direction},
+        "throughput": {
+            which: _rates(span, starts, counts[which], states, now, known=seen is not None)
+            for which in Direction
+        },
         "conflicts": _sums(starts[1:], counts, "conflicts", states),
         "rejected": _sums(starts[1:], counts, "failed", states),
         "pending": _pending(starts[1:], states, seen),
         "lag": {which: _quantiles(starts[1:], lags[which], seen, which, now) for which in Direction},
+        "headroom": headroom_history.series(starts[1:], span.step, states, instance, seen, now),
     }
     return {"span": name, "step": span.step, **series}
 
 
 def _reports(instance: Instance, now: datetime) -> bool:
-    return instance.seen_at is not None and now - instance.seen_at < figures.SILENT
+    silent_s = figures.SILENT.total_seconds()
+    return instance.seen_at is not None and figures.passed_s(instance.seen_at, now) < silent_s
 
 
 def _since(start: int) -> datetime:
@@ -66,10 +74,10 @@ def _since(start: int) -> datetime:
 Counts = dict[str, dict[int, dict[str, int]]]
 
 
-def _counts(span: Span, start: int) -> Counts:
+def _counts(span: Span, since: datetime) -> Counts:
     """By direction and point."""
     found: Counts = {which: defaultdict(lambda: dict.fromkeys(("succeeded", "failed", "conflicts"), 0)) for which in Direction}  # fmt: skip
-    rows = MetricMinute.objects.filter(minute__gte=_since(start)).order_by()
+    rows = MetricMinute.objects.filter(minute__gte=since).order_by()
     for minute, direction, succeeded, failed, conflicts in rows.values_list(
         "minute", "direction", "succeeded", "failed", "conflicts"
     ):
@@ -84,10 +92,10 @@ def _point(span: Span, moment: datetime) -> int:
     return int(moment.timestamp()) // span.step * span.step
 
 
-def _states(span: Span, start: int) -> dict[int, tuple[int, int, int]]:
+def _states(span: Span, since: datetime) -> dict[int, tuple[int, int, int]]:
     """By point: samples, sum and highest of the queue."""
     found: dict[int, tuple[int, int, int]] = {}
-    rows = StateMinute.objects.filter(minute__gte=_since(start)).order_by()
+    rows = StateMinute.objects.filter(minute__gte=since).order_by()
     for minute, samples, total, highest in rows.values_list(
         "minute", "samples", "queue_sum", "queue_highest"
     ):
@@ -96,10 +104,10 @@ def _states(span: Span, start: int) -> dict[int, tuple[int, int, int]]:
     return found
 
 
-def _lags(span: Span, start: int) -> dict[str, dict[int, dict[int, int]]]:
+def _lags(span: Span, since: datetime) -> dict[str, dict[int, dict[int, int]]]:
     """By direction and point the histogram."""
     found: dict[str, dict[int, dict[int, int]]] = {which: {} for which in Direction}
-    rows = LagTime.objects.filter(minute__gte=_since(start)).order_by()
+    rows = LagTime.objects.filter(minute__gte=since).order_by()
     for minute, direction, upper_ms, count in rows.values_list("minute", "direction", "upper_ms", "count"):
         histogram = found[direction].setdefault(_point(span, minute), {})
         histogram[upper_ms] = histogram.get(upper_ms, 0) + count
@@ -112,17 +120,19 @@ def _rates(
     counts: Mapping[int, Mapping[str, int]],
     states: Mapping[int, Any],
     now: datetime,
+    *,
+    known: bool,
 ) -> list[float | None]:
     """Changes a second. The last point is the rate of the last `step` seconds: one that has just begun would look like a
-    standstill."""
+    standstill. `known`: a listener reports now; without one nothing is a standstill."""
     numbers = [counts[start]["succeeded"] if start in counts else 0 for start in starts]
     rates: list[float | None] = [
         round(number / span.step, 3) if start in counts or start in states else None
         for start, number in zip(starts[1:-1], numbers[1:-1], strict=True)
     ]
     share = (now.timestamp() - starts[-1]) / span.step
-    rates.append(round((numbers[-2] * (1 - share) + numbers[-1]) / span.step, 3))
-    return rates
+    last = round((numbers[-2] * (1 - share) + numbers[-1]) / span.step, 3)
+    return [*rates, last if known or starts[-1] in counts or starts[-1] in states else None]
 
 
 def _sums(starts: Iterable[int], counts: Counts, column: str, states: Mapping[int, Any]) -> list[int | None]:
@@ -157,9 +167,10 @@ def _quantiles(
     which: Direction,
     now: datetime,
 ) -> dict[str, list[float | None]]:
-    """Seconds."""
+    """Seconds. A stream that is stopped on purpose has no lag."""
     found: dict[str, list[float | None]] = {}
-    current = figures.lag_ms(instance, which, now) if instance is not None else None
+    is_read = instance is not None and figures.is_read(instance, which)
+    current = figures.lag_ms(instance, which, now) if is_read else None
     for name, share in SHARES.items():
         found[name] = [_seconds(points.get(start), share) for start in starts]
         if found[name][-1] is None and current is not None:

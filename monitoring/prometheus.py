@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -26,7 +27,7 @@ from monitoring.values import Code
 from syncapp.core.version import VERSION
 from syncapp.models import Alert, Device, RejectedChange
 
-MOST_DEVICES = 100
+MOST_DEVICES, NOT_SEEN = 100, timedelta(minutes=15)
 
 
 class SyncCollector(Collector):
@@ -51,13 +52,15 @@ class SyncCollector(Collector):
 
 
 def _conflicts(snapshot: Snapshot) -> Iterator[Metric]:
-    # Of one-way sync's overwritten versions only the latest is kept: a number that may shrink is no counter
     found = figures.conflict_totals(snapshot.at, one_way_too=False)
-    conflicts = CounterMetricFamily("isthmus_conflicts", "Conflicts by winner", labels=["winner"])
-    conflicts.add_metric(["local"], found.local_wins)
-    conflicts.add_metric(["atlas"], found.atlas_wins)
-    conflicts.add_metric(["merged"], found.merged)
-    yield conflicts
+    # Records are removed after their time, and may be opened again: a number that may shrink is no counter
+    recorded = GaugeMetricFamily(
+        "isthmus_conflicts_recorded", "Recorded conflicts of two-way sync by winner", labels=["winner"]
+    )
+    recorded.add_metric(["local"], found.local_wins)
+    recorded.add_metric(["atlas"], found.atlas_wins)
+    recorded.add_metric(["merged"], found.merged)
+    yield recorded
     yield GaugeMetricFamily(
         "isthmus_conflicts_last_hour",
         "Conflicts of two-way sync in the last hour",
@@ -159,7 +162,8 @@ def _headroom(snapshot: Snapshot) -> Iterator[Metric]:
         labels=["side"],
     )
     for one in snapshot.facts.headroom:
-        if one.seconds is not None:
+        # As health judges it: an alert must not fire for a young oplog, nor for a figure of yesterday
+        if one.seconds is not None and one.counts:
             found.add_metric([one.side], one.seconds)
     yield found
 
@@ -186,16 +190,18 @@ def _alerts() -> Metric:
 
 
 def _last_reports() -> Metric:
-    """Of a bounded number of devices."""
+    """Of a bounded number of devices: at first those that are not seen, and always the same others."""
     family = GaugeMetricFamily(
         "isthmus_device_last_report_timestamp_seconds",
         "Time of a device's last report that is known here",
         labels=["device"],
     )
-    rows = Device.objects.exclude(seen_at=None).order_by("-seen_at")[:MOST_DEVICES]
-    for device, seen_at in rows.values_list("instance_id", "seen_at"):
-        if seen_at is not None:
-            family.add_metric([device], seen_at.timestamp())
+    rows = Device.objects.exclude(seen_at=None).values_list("instance_id", "seen_at", "copied_at")
+    known = [
+        (copied_at - seen_at < NOT_SEEN, device, seen_at) for device, seen_at, copied_at in rows if seen_at
+    ]
+    for _, device, seen_at in sorted(known)[:MOST_DEVICES]:
+        family.add_metric([device], seen_at.timestamp())
     return family
 
 

@@ -49,6 +49,9 @@ def flow(snapshot: Snapshot) -> Iterator[Metric]:
 
 def _counters(totals: dict[Direction, figures.DirectionTotals]) -> Iterator[Metric]:
     changes = CounterMetricFamily("isthmus_changes", "Processed changes", labels=["direction", "outcome"])
+    conflicts = CounterMetricFamily(
+        "isthmus_conflicts", "Changes in conflict, those of one-way sync too", labels=["direction"]
+    )
     operations = CounterMetricFamily(
         "isthmus_operations", "Written changes", labels=["direction", "operation"]
     )
@@ -57,7 +60,8 @@ def _counters(totals: dict[Direction, figures.DirectionTotals]) -> Iterator[Metr
             changes.add_metric([which, outcome], getattr(counters, outcome))
         for operation, column in OPERATIONS.items():
             operations.add_metric([which, operation], getattr(counters, column))
-    yield from (changes, operations)
+        conflicts.add_metric([which], counters.conflicts)
+    yield from (changes, operations, conflicts)
 
 
 def _collections() -> Metric:
@@ -85,7 +89,9 @@ def _histogram(
         for bound in bounds:
             so_far += counts.get((which, bound), 0)
             buckets.append(("+Inf" if bound == UNBOUNDED else str(bound / 1000), so_far))
-        family.add_metric([which], buckets, sums_ms[which] / 1000)
+        # In whole milliseconds: the last digits of a sum depend on how its rows were rolled up, and a counter that falls by one of
+        # them looks as if it had started anew
+        family.add_metric([which], buckets, round(sums_ms[which]) / 1000)
     return family
 
 

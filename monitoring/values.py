@@ -12,7 +12,7 @@ from syncapp.core.durations import duration
 from syncapp.core.one_line import one_line
 
 __all__ = ["duration"]
-MINUTE, HOUR = 60.0, 3600.0
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
 
 class Status(StrEnum):
@@ -117,5 +117,11 @@ class Reason:
         }
 
 
-def clock(moment: datetime) -> str:
-    return f"{moment:%H:%M:%S} UTC"
+def clock(moment: datetime, ago_s: float) -> str:
+    """With the day, if it is a day ago or longer."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if ago_s >= DAY else f"{moment:%H:%M:%S} UTC"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 conflict`, `1,200 conflicts`."""
+    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -18,6 +18,11 @@ WITHOUT_PAGES = frozenset({
 def program(words: Sequence[str]) -> str:
     """The command of manage.py or of Celery in these words of a command line. Empty: something else, such as a web server
     or a test, which loads everything."""
-    if words and Path(words[0]).name == "manage.py":
+    if words and _manages(Path(words[0])):
         return words[1] if len(words) > 1 else ""
     return next((word for word in words[1:] if word in CELERY), "")
+
+
+def _manages(script: Path) -> bool:
+    """Also `python -m django`, whose script is django/__main__.py."""
+    return script.name in {"manage.py", "django-admin"} or script.parts[-2:] == ("django", "__main__.py")

@@ -37,6 +37,7 @@ from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import started
 
 PARTS_TEST = "test_needed_parts.py"
+LONG = 300  # seconds: a file that begins at once, since it lasts as long as half of all others together
 FOLDERS = ("unit", "model", "api", "admin", "property", "chaos", "fuzz", "integration", "browser")
 
 # Examples differ at every run; a failing one is printed with the line that repeats it
@@ -47,7 +48,7 @@ _common: dict[str, Any] = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
 settings.register_profile("fast", max_examples=8, **_common)
-settings.register_profile("ci", max_examples=40, **_common)
+settings.register_profile("ci", max_examples=30, **_common)
 settings.register_profile("long", max_examples=2_000, **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
@@ -68,15 +69,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cheap folders first: what is broken is seen early. In each the longest files first, and those that are new:
-    at the end no process waits for one."""
+    """Cheap folders first: what is broken is seen early. In each the longest files first, and those that are new: at the end
+    no process waits for one. For the same reason the very long ones, which mostly wait, begin beside the cheap ones."""
     seconds = durations.read()
 
     def place(item: pytest.Item) -> tuple[int, float]:
         path = item.path.relative_to(durations.BASE)
         folder = path.parts[1]
         known = FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
-        return known, -seconds.get(path.as_posix(), float("inf"))
+        lasts = seconds.get(path.as_posix())
+        return -1 if (lasts or 0) >= LONG else known, float("-inf") if lasts is None else -lasts
 
     items.sort(key=place)
     _skip_without_servers(items)

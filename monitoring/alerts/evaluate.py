@@ -25,8 +25,19 @@ Key = tuple[str, str]
 def evaluate(*, by_beat: bool) -> bool:
     """Whether it counted. `by_beat`: otherwise a web process does it, because beat is silent. Raises DatabaseError."""
     watch = AlertWatch.objects.get_or_create(id=1)[0]
-    if by_beat:
-        AlertWatch.objects.filter(id=1).update(beat_at=timezone.now())
+    if not by_beat:
+        return _evaluated(watch)
+    # At first: it must not find itself silent
+    AlertWatch.objects.filter(id=1).update(beat_at=timezone.now())
+    try:
+        return _evaluated(watch)
+    except Exception:
+        # Beat is there, and nobody is told of anything: as good as silent
+        AlertWatch.objects.filter(id=1).update(beat_at=watch.beat_at)
+        raise
+
+
+def _evaluated(watch: AlertWatch) -> bool:
     keep_environment()
     snapshot, rules, mark = take_snapshot(), current_rules(), elapsed.mark()
     passed_s = elapsed.elapsed_s(watch.clock, mark, watch.evaluated_at, snapshot.at)
@@ -54,7 +65,7 @@ def _changed(snapshot: Snapshot, rules: Rules, passed_s: float) -> list[tuple[Al
         told += _still_wrong(alert, reason, rule, seconds, snapshot.at)
     for alert in alerts.values():
         if not _is_unknown(alert, snapshot, rules):
-            told += _over(alert, snapshot.at)
+            told += _over(alert, rules, passed_s, snapshot.at)
     return told
 
 
@@ -102,30 +113,35 @@ def _still_wrong(
     return [(alert, notice)] if notice else []
 
 
-def _over(alert: Alert, now: datetime) -> list[tuple[Alert, Notice]]:
+def _over(alert: Alert, rules: Rules, seconds: float, now: datetime) -> list[tuple[Alert, Notice]]:
     if alert.state == Alert.State.PENDING and not alert.told:
         alert.delete()  # it never became one
         return []
-    life, notice = end(_life(alert))
+    rule = next((rule for code, rule in rules.items() if code == alert.code and rule.enabled), None)
+    life, notice = end(_life(alert), rule.default.settles_s if rule else 0.0, seconds)
     _set(alert, life)
-    alert.resolved_at = now
+    alert.resolved_at = now if life.state == Alert.State.RESOLVED else None
     alert.save()
     return [(alert, notice)] if notice else []
 
 
 def _life(alert: Alert) -> Life:
+    """What is kept in `lasted_s` is, once it was told, for how long it has been right."""
     told = Alert.Severity(alert.told) if alert.told else None
+    lasted_s, calm_s = (0.0, alert.lasted_s) if told else (alert.lasted_s, 0.0)
     return Life(
-        Alert.State(alert.state), Alert.Severity(alert.severity), alert.lasted_s, told, alert.silenced_until
+        Alert.State(alert.state), Alert.Severity(alert.severity), lasted_s, told, alert.silenced_until, calm_s
     )
 
 
 def _set(alert: Alert, life: Life) -> None:
-    alert.state, alert.severity, alert.lasted_s = life.state, life.severity, life.lasted_s
+    alert.state, alert.severity = life.state, life.severity
+    alert.lasted_s = life.calm_s if life.told else life.lasted_s
     alert.told, alert.silenced_until = life.told or "", life.silenced_until
 
 
 def _shown(alert: Alert) -> tuple[object, ...]:
-    """What is worth a write. Once it has fired nobody asks how long it lasted."""
-    lasted_s = alert.lasted_s if not alert.told else 0.0
-    return alert.state, alert.severity, alert.told, alert.message, alert.page, lasted_s, alert.silenced_until
+    """What is worth a write."""
+    return (
+        alert.state, alert.severity, alert.told, alert.message, alert.page, alert.lasted_s, alert.silenced_until,
+    )  # fmt: skip

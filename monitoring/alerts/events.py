@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from monitoring.alerts import outbox
 from monitoring.values import Code
@@ -89,7 +90,7 @@ def _halts(cursor: Any) -> Reading:
     found = [
         Event(
             f"{halt['id']} {halt['at']}",
-            timezone.now(),
+            parse_datetime(str(halt["at"])) or timezone.now(),
             f"Halted: {halt['detail']}",
             "/admin/syncapp/instance/halts/",
             {"halt": halt["id"], "kind": halt["kind"], "collection": halt["collection"]},

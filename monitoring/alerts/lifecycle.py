@@ -23,13 +23,15 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True)
 class Life:
-    """`told`: the severity that channels know; None: they were told nothing. `lasted_s`: until it fires."""
+    """`told`: the severity that channels know; None: they were told nothing. `lasted_s`: until it fires. `calm_s`: for how long it
+    has not been wrong, though it was told and does not count as over yet."""
 
     state: Alert.State
     severity: Alert.Severity
     lasted_s: float = 0.0
     told: Alert.Severity | None = None
     silenced_until: datetime | None = None
+    calm_s: float = 0.0
 
 
 def begin(severity: Alert.Severity, now: datetime, silenced_until: datetime | None = None) -> Life:
@@ -43,7 +45,7 @@ def go_on(
     life: Life, severity: Alert.Severity, for_s: float, elapsed_s: float, now: datetime
 ) -> tuple[Life, Notice | None]:
     """It is still wrong, `elapsed_s` later."""
-    life = replace(life, severity=severity, lasted_s=life.lasted_s + elapsed_s)
+    life = replace(life, severity=severity, lasted_s=life.lasted_s + elapsed_s, calm_s=0.0)
     if life.state == State.SILENCED:
         if life.silenced_until is not None and now < life.silenced_until:
             return life, None
@@ -57,6 +59,10 @@ def _fire(life: Life) -> tuple[Life, Notice]:
     return replace(life, state=State.FIRING, told=life.severity), Notice.FIRING
 
 
-def end(life: Life) -> tuple[Life, Notice | None]:
-    """It is no longer wrong, or its rule was switched off."""
+def end(life: Life, settles_s: float = 0.0, elapsed_s: float = 0.0) -> tuple[Life, Notice | None]:
+    """It is no longer wrong, `elapsed_s` later, or its rule was switched off. `settles_s`: what was told must be right for so long
+    before it is over: a figure beside its bound would be told of again and again."""
+    life = replace(life, calm_s=life.calm_s + elapsed_s)
+    if life.told and life.calm_s < settles_s:
+        return life, None
     return replace(life, state=State.RESOLVED), Notice.RESOLVED if life.told else None

@@ -129,7 +129,7 @@ def check_rule(row: AlertRule) -> None:
             raise wrong_value(name, value, f"nothing: the rule {default.code} has none")
         if not bounds.lowest <= value <= HIGHEST:
             raise wrong_value(
-                name, value, f"a number from {bounds.lowest:g} to {HIGHEST:.0f} ({bounds.unit})"
+                name, value, f"a number from {bounds.lowest:.10g} to {HIGHEST:.0f} ({bounds.unit})"
             )
         if isinstance(getattr(DEFAULT, field), int) and value != int(value):
             raise wrong_value(name, value, f"a whole number ({bounds.unit})")
@@ -137,7 +137,7 @@ def check_rule(row: AlertRule) -> None:
         return
     if bounds.worse(row.critical, row.threshold) != row.critical:
         beyond = "less" if bounds.falling else "more"
-        raise wrong_value("critical", row.critical, f"the threshold or {beyond} ({row.threshold:g})")
+        raise wrong_value("critical", row.critical, f"the threshold or {beyond} ({row.threshold:.10g})")
 
 
 def _said(rule: Rule) -> str:

@@ -17,7 +17,8 @@ from syncapp.mongo.error_text import describe
 from syncapp.process.django_calls import drop_broken_connections
 
 log = structlog.get_logger(__name__)
-EVERY_SECONDS = 5.0
+EVERY_SECONDS = 5.0  # in place of beat
+AT_REST_SECONDS = 15.0  # while beat works
 
 
 class Watchdog(threading.Thread):
@@ -28,13 +29,18 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         while True:
             close_old_connections()
-            try:
-                look()
-                self._said = ""
-            except Exception as error:
-                drop_broken_connections(error)
-                self._say(f"{type(error).__name__}: {describe(error)}")
-            threading.Event().wait(EVERY_SECONDS)
+            threading.Event().wait(self.watch())
+
+    def watch(self) -> float:
+        """One round; the seconds until the next."""
+        try:
+            mine = look()
+        except Exception as error:
+            drop_broken_connections(error)
+            self._say(f"{type(error).__name__}: {describe(error)}")
+            return EVERY_SECONDS
+        self._said = ""
+        return EVERY_SECONDS if mine else AT_REST_SECONDS
 
     def _say(self, text: str) -> None:
         if text != self._said:

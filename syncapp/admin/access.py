@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
+from django.urls import URLPattern
 
 from syncapp.services.roles import may_operate, may_see
 
@@ -21,7 +25,31 @@ class Unsearchable:
         return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]
 
 
-class SeenByOperators(Unsearchable):
+class WithRows:
+    """For a ModelAdmin, before the others. Actions on one row are for ids that a row may have: others are not found."""
+
+    _get_base_actions_detail: Callable[[], list[Any]]
+
+    def get_urls(self) -> list[URLPattern]:
+        found: list[URLPattern] = super().get_urls()  # type: ignore[misc]
+        names = {action.action_name for action in self._get_base_actions_detail()}
+        for one in found:
+            if one.name in names:
+                one.callback = _of_a_row(one.callback)
+        return found
+
+
+def _of_a_row(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def asked(request: HttpRequest, object_id: str, **more: Any) -> Any:
+        if not re.fullmatch("[0-9]{1,18}", object_id):
+            raise Http404
+        return view(request, object_id=object_id, **more)
+
+    return asked
+
+
+class SeenByOperators(WithRows, Unsearchable):
     """For a ModelAdmin, before the others. `permissions=["operate"]` lets an action be for operators."""
 
     opts: Any

@@ -58,10 +58,12 @@ class AlertRuleAdmin(SeenByOperators, ModelAdmin):
         default = rule_of(DEFAULTS[Code(obj.code)]) if obj and obj.code in list(Code) else None
         if default:
             unit = default.as_document()["unit"]
+            falling = default.default.bounds is not None and default.default.bounds.falling
+            first, second = ("Below this", "Below this") if falling else ("From here on", "Above this")
             texts = {
                 "for_seconds": f"Seconds that it must last before it fires. Empty: {default.for_s:g}.",
-                "threshold": f"From here on health is degraded ({unit}). Empty: {default.threshold or 0:g}.",
-                "critical": f"Above this health is critical ({unit}). Empty: {default.critical or 0:g}.",
+                "threshold": f"{first} health is degraded ({unit}). Empty: {default.threshold or 0:.10g}.",
+                "critical": f"{second} health is critical ({unit}). Empty: {default.critical or 0:.10g}.",
             }
             for name, text in texts.items():
                 if field := form.base_fields.get(name):
@@ -80,7 +82,9 @@ class AlertRuleAdmin(SeenByOperators, ModelAdmin):
     @display(description="Threshold, critical")
     def bounds(self, row: AlertRule) -> str:
         found = rule(row)
-        values = [f"{one:g}" for one in (found.threshold, found.critical) if one is not None] if found else []
+        values = (
+            [f"{one:.10g}" for one in (found.threshold, found.critical) if one is not None] if found else []
+        )
         return f"{', '.join(values)} {found.as_document()['unit']}" if found and values else "–"
 
     @display(description="Means")

@@ -114,7 +114,7 @@ class AlertAdmin(ReadOnlyAdmin):
         permissions=["operate"],
         dialog={
             "title": "Acknowledge the alert?",
-            "description": "It is told again only if it gets worse.",
+            "description": "It is sent again only if it gets worse.",
             "form_class": None,
             "form_submit_text": "Acknowledge",
         },

@@ -19,6 +19,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from syncapp.admin.access import WithRows
 from syncapp.admin.base import redirect_to
 from syncapp.admin.refusals import as_message
 from syncapp.models import ApiToken
@@ -57,7 +58,7 @@ class TokenForm(forms.ModelForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
+class ApiTokenAdmin(WithRows, ModelAdmin):
     form = TokenForm
     empty_text = "No API tokens yet. Add one here, or POST user name, password and role to /api/token/."
     list_display = (

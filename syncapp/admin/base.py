@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -14,7 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from monitoring.shown_values import shown
-from syncapp.admin.access import SeenByOperators
+from syncapp.admin.access import ChangedByOperators, SeenByOperators
 from syncapp.services.patterns import matches
 
 BODIES_HIDDEN = "Your login may not see documents: it needs the permission syncapp.see_bodies, which the group Operators has."
@@ -47,6 +48,24 @@ class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class OfPattern(ChangedByOperators, ModelAdmin):
+    """Rows of a pattern of collections, changed by a service alone."""
+
+    pattern_help = (
+        "A collection's name or a glob pattern such as order_*: * stands for any characters, ? for one."
+    )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if field := form.base_fields.get("pattern"):
+            field.help_text = self.pattern_help
+        return form
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
 
 
 def redirect_to(page: str, *arguments: object) -> HttpResponse:

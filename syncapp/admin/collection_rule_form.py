@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from syncapp.admin.json_field import JsonField
 from syncapp.admin.refusals import as_invalid
 from syncapp.core import strategies
 from syncapp.core.collection_rule import DELETES, CollectionRule, OnLeave, Urgency
@@ -22,7 +23,7 @@ from syncapp.core.rule_words import DIRECTIONS
 from syncapp.models import CollectionRule as Row
 from syncapp.rules.rule_check import HIGHEST_PRIORITY, NUMBERS
 from syncapp.services import switches
-from syncapp.services.collection_rules import faults_of
+from syncapp.services.collection_rules import faults_of, refused_rule
 
 LEAVES = {OnLeave.DROP: "is dropped here; it stays on Atlas", OnLeave.KEEP: "stays here"}
 URGENCIES = {Urgency.FIRST: "first", Urgency.NORMAL: "normal", Urgency.LAST: "last"}
@@ -69,7 +70,7 @@ class PairsField(LinesField):
         return name, {"key": how[len(KEY) :].strip()} if how.startswith(KEY) else how
 
 
-class ObjectField(forms.JSONField):
+class ObjectField(JsonField):
     """A JSON object; an empty field is an empty one."""
 
     def __init__(self, text: str, example: str) -> None:
@@ -104,6 +105,8 @@ def _switch(label: str, text: str = "") -> forms.BooleanField:
 
 class RuleForm(forms.ModelForm):
     """A valid one has the rule in `rule`, as the service takes it."""
+
+    user: Any = None  # set by the page
 
     priority = forms.IntegerField(
         widget=UnfoldAdminIntegerFieldWidget,
@@ -180,6 +183,8 @@ class RuleForm(forms.ModelForm):
                 found = faults_of(self.rule)
             for name, line in found.items():
                 self.add_error(self._field(name), line)
+            if not found and (why := refused_rule(self.rule, self.user)):
+                self.add_error("maskedFields", why)
         return given
 
     def _field(self, name: str) -> str | None:

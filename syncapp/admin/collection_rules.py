@@ -15,11 +15,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from syncapp.admin.access import ChangedByOperators
-from syncapp.admin.base import block, say_matches
+from syncapp.admin.base import OfPattern, block, say_matches
 from syncapp.admin.collection_rule_form import RuleForm
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.validation_check import errors_of, fragment
@@ -61,7 +59,7 @@ PARTS = (
 
 
 @admin.register(CollectionRule)
-class CollectionRuleAdmin(ChangedByOperators, ModelAdmin):
+class CollectionRuleAdmin(OfPattern):
     form = RuleForm
     empty_text = "No collection rules: the general settings apply to all collections."
     list_before_template = "syncapp/rules_before.html"
@@ -91,8 +89,7 @@ class CollectionRuleAdmin(ChangedByOperators, ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
-        if field := form.base_fields.get("pattern"):
-            field.help_text = "A collection's name or a glob pattern such as order_*: * stands for any characters, ? for one."
+        form.user = request.user  # a class of this request
         return form
 
     def get_urls(self) -> list[URLPattern]:
@@ -117,7 +114,7 @@ class CollectionRuleAdmin(ChangedByOperators, ModelAdmin):
 
     @display(description="As JSON")
     def as_json(self, row: CollectionRule) -> SafeString:
-        return block(row.document)
+        return block(Value.of(row.document).as_document())
 
     @display(description="Matches now")
     def now(self, row: CollectionRule) -> SafeString:
@@ -173,9 +170,9 @@ class CollectionRuleAdmin(ChangedByOperators, ModelAdmin):
         with as_message(request):
             collection_rules.delete_rule(obj.pattern, request.user)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CollectionRule]) -> None:
-        for row in queryset:
-            self.delete_model(request, row)
+    def has_delete_permission(self, request: HttpRequest, obj: CollectionRule | None = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and not (obj and collection_rules.refused_removal(obj.pattern, request.user))
 
     def _seen(self, request: HttpRequest, object_id: int) -> CollectionRule:
         row = get_object_or_404(CollectionRule, pk=object_id)

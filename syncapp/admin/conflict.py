@@ -19,8 +19,10 @@ from unfold.decorators import action, display
 
 from syncapp.admin import conflict_decision, conflict_statistics
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
+from syncapp.admin.document import link_to
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
+from syncapp.core.extended_json import beyond
 from syncapp.core.plain_ids import plain_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
@@ -33,6 +35,7 @@ SIDES = {"local": "Local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
 FEW = 5  # refusals that are shown
 DECIDE = "syncapp_conflict_decide"
+LOOK_UP = "This document as it is now on both sides, and its history"
 
 
 def exact(moment: dt.datetime | None) -> str:
@@ -62,21 +65,22 @@ class ConflictAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     ("local_origin", "atlas_origin"),
-                    ("instance_id", "record_id"),
+                    "instance_id",
                     ("restored_at", "resolved_at"),
                 )
             },
         ),
     )
     readonly_fields = (
-        "hidden", "headline", "decisions", "versions", "as_json", "now", "why", "changed_here", "changed_there",
+        "hidden", "headline", "decisions", "versions", "as_json", "look_up", "now", "why", "changed_here",
+        "changed_there",
     )  # fmt: skip
 
     def get_fieldsets(self, request: HttpRequest, obj: Conflict | None = None) -> Any:
         sets = list(super().get_fieldsets(request, obj))
         bodies = may_see_bodies(request.user)
         decides = obj is None or not conflict_decision.offered(obj) or self.has_operate_permission(request)
-        versions = ("versions", "as_json") if bodies else ("hidden",)
+        versions = ("versions", "as_json", "look_up") if bodies else ("hidden",)
         sets[0] = (None, {"fields": ("headline", *(("decisions",) if decides else ()), *versions)})
         if bodies and obj is not None and obj.loser and obj.restored_at is None:
             sets.insert(1, ("Effect of a restore", {"fields": ("now",)}))
@@ -88,7 +92,7 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
-        return found and Masks(request.user).fields(found, "local_document", "atlas_document")
+        return found and Masks(request.user).conflict(found)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.now_view)
@@ -178,8 +182,15 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     @display(description="Extended JSON")
     def as_json(self, conflict: Conflict) -> SafeString:
-        documents = {"Local": conflict.local_document, "Atlas": conflict.atlas_document}
-        return extended_json(documents)
+        # What both were made from is kept for some strategies only
+        base = {"Base": conflict.base_document} if conflict.base_document else {}
+        return extended_json({**base, "Local": conflict.local_document, "Atlas": conflict.atlas_document})
+
+    @display(description="Look up a document")
+    def look_up(self, conflict: Conflict) -> SafeString:
+        exact = beyond(conflict.document_id, bytes(conflict.document_id_raw))
+        link = link_to(conflict.collection, conflict.document_id, exact, LOOK_UP)
+        return format_html('<span class="isthmus-page">{}</span>', link)
 
     @display(description="Local MongoDB")
     def now(self, conflict: Conflict) -> SafeString:

@@ -14,7 +14,7 @@ from monitoring.versions import compare
 from syncapp.admin.refusals import as_problem
 from syncapp.core.values import BOTH, Side
 from syncapp.models import Conflict
-from syncapp.services.conflicts import resolve, versions_of
+from syncapp.services.conflicts import may_write, resolve, versions_of
 from syncapp.services.errors import WrongInput
 from syncapp.services.masked import Masks
 from syncapp.services.resolution import Choice, differing, seen_hashes
@@ -49,7 +49,7 @@ def offered(conflict: Conflict) -> list[dict[str, Any]]:
 def settled(conflict: Conflict) -> str:
     """What became of one that offers no action."""
     if conflict.winner == Conflict.Winner.MERGED:
-        return f"{conflict.resolved_by or 'A person'} wrote a version of both at {conflict.resolved_at:%Y-%m-%d %H:%M:%S} UTC."
+        return f"{conflict.resolved_by or 'An operator'} wrote a merged version at {conflict.resolved_at:%Y-%m-%d %H:%M:%S} UTC."
     if conflict.restored_at:
         return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
     return "Resolved automatically: both sides became equal."
@@ -79,10 +79,11 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
         **admin.site.each_context(request),
         "title": f"Resolve {conflict}",
         "conflict": conflict,
+        "because": masks.because(conflict),
         "rows": [(place, pairs[name], chosen[place]) for place, name in enumerate(names) if name in pairs],
         "whole": all(versions.values()),
         # What is masked cannot be written
-        "may_write": (local, atlas) == (conflict.local_document, conflict.atlas_document),
+        "may_write": may_write(conflict, request.user),
         "seen": {str(side): text for side, text in seen_hashes(versions).items()},
         "text": request.POST.get("document") or _pretty(local or atlas),
         "back": reverse(CHANGE, args=[conflict.pk]),
@@ -95,7 +96,7 @@ def _choice(request: HttpRequest, names: list[str]) -> Choice:
     if request.POST.get("how") == "document":
         try:
             document = json.loads(request.POST.get("document", ""))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise WrongInput(f"The document is not JSON: {error}", "document") from None
         if not isinstance(document, dict):
             raise WrongInput("The document is a JSON object, in braces", "document")

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -169,7 +170,7 @@ class DeviceAdmin(ReadOnlyAdmin):
         },
     )
     def rename(self, request: HttpRequest, form: NameForm, object_id: int) -> HttpResponse:
-        device = Device.objects.get(pk=object_id)
+        device = get_object_or_404(Device, pk=object_id)
         with as_message(request):
             name = service.rename(device.instance_id, form.cleaned_data["name"], request.user)
             messages.success(request, f"It is called {name}." if name else "It has no name now.")
@@ -188,7 +189,7 @@ class DeviceAdmin(ReadOnlyAdmin):
         },
     )
     def retire(self, request: HttpRequest, form: forms.Form, object_id: int) -> HttpResponse:
-        device = Device.objects.get(pk=object_id)
+        device = get_object_or_404(Device, pk=object_id)
         with as_message(request):
             service.retire(device.instance_id, request.user)
             messages.success(request, f"{device} is retired.")

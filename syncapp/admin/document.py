@@ -31,9 +31,9 @@ LONGEST_ADDRESS = 8_000  # characters: the web server takes lines of 8,190 (guni
 PAGES = {Code.REJECTED: "syncapp_rejectedchange_change", Code.MANUAL: "syncapp_conflict_change"}
 
 
-def link_to(collection: str, document_id: str, exact: str = "") -> SafeString:
-    """A link to the page of a document; `document_id` in canonical extended JSON, `exact`: what `beyond` says of it. Only
-    its text if the `_id` is too long for an address."""
+def link_to(collection: str, document_id: str, exact: str = "", text: str = "") -> SafeString:
+    """A link to the page of a document; `document_id` in canonical extended JSON, `exact`: what `beyond` says of it. `text`:
+    instead of the `_id`, which is there without a link if it is too long for an address."""
     address = "" if exact else _address(collection, id=document_id)
     try:
         id_bson = b64decode(exact) or id_from(document_id)
@@ -42,7 +42,7 @@ def link_to(collection: str, document_id: str, exact: str = "") -> SafeString:
         pass
     if not address:
         return format_html("{}", plain_id(document_id))
-    return format_html('<a href="{}">{}</a>', address, plain_id(document_id))
+    return format_html('<a href="{}">{}</a>', address, text or plain_id(document_id))
 
 
 def _address(collection: str, **by: str) -> str:

@@ -8,17 +8,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from syncapp.admin.access import ChangedByOperators
-from syncapp.admin.base import say_matches
+from syncapp.admin.base import OfPattern, say_matches
+from syncapp.admin.json_field import JsonField
 from syncapp.admin.refusals import as_invalid, as_message
 from syncapp.admin.validation_check import errors_of, fragment
 from syncapp.core.plain_ids import shorter
@@ -32,7 +30,7 @@ EXAMPLE = """{
 }"""
 
 
-class SchemaField(forms.JSONField):
+class SchemaField(JsonField):
     """JSON of a validation rule, formatted for editing."""
 
     def prepare_value(self, value: Any) -> Any:
@@ -57,7 +55,7 @@ class RuleForm(forms.ModelForm):
 
 
 @admin.register(ValidationRule)
-class ValidationRuleAdmin(ChangedByOperators, ModelAdmin):
+class ValidationRuleAdmin(OfPattern):
     form = RuleForm
     change_form_after_template = "syncapp/validation_check_button.html"
     empty_text = "No validation rules: documents are checked by the other side's server only."
@@ -68,12 +66,6 @@ class ValidationRuleAdmin(ChangedByOperators, ModelAdmin):
     @display(description="Schema")
     def summary(self, rule: ValidationRule) -> str:
         return shorter(json.dumps(rule.schema, ensure_ascii=False), 100)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
-        if field := form.base_fields.get("pattern"):
-            field.help_text = "A collection's name or a glob pattern such as order_*: * stands for any characters, ? for one."
-        return form
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.check_view))
@@ -105,7 +97,3 @@ class ValidationRuleAdmin(ChangedByOperators, ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: ValidationRule) -> None:
         with as_message(request):
             remove_rule(obj.pattern, request.user)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ValidationRule]) -> None:
-        for rule in queryset:
-            self.delete_model(request, rule)

@@ -161,7 +161,7 @@ class AlertOne(SyncView):
 
 @extend_schema_view(post=extend_schema(request=None, responses=AlertOut, tags=["alerts"]))
 class AlertAcknowledge(SyncView):
-    """Says that somebody looks after it. It is told again only if it gets worse. Idempotent."""
+    """Says that somebody is working on it. It is sent again only if it gets worse. Idempotent."""
 
     refusals = {"POST": (409,)}
 

@@ -152,7 +152,9 @@ class ConflictList(SyncView):
     asks = {"GET": ConflictQuery}
 
     def get(self, request: Request) -> Response:
-        return Response({**conflict_totals(), **page_of(self, chosen(self.asked), ConflictHead, ORDERS)})
+        masks = Masks(request.user)
+        page = page_of(self, chosen(self.asked), ConflictHead, ORDERS, masks.becauses)
+        return Response({**conflict_totals(), **page})
 
 
 @extend_schema_view(get=extend_schema(responses=ConflictDetail, tags=["conflicts"]))
@@ -161,7 +163,7 @@ class ConflictOne(SyncView):
 
     def get(self, request: Request, pk: int) -> Response:
         row = get_object_or_404(Conflict, pk=pk)
-        shown = Masks(request.user).fields(row, "local_document", "atlas_document", "base_document")
+        shown = Masks(request.user).conflict(row)
         return Response(ConflictDetail(shown, context={"request": request}).data)
 
 
@@ -174,7 +176,7 @@ class ConflictRestore(SyncView):
     @once_a_key
     def post(self, request: Request, pk: int) -> Response:
         conflict = conflicts.restore(get_object_or_404(Conflict, pk=pk), request.user)
-        return Response(ConflictHead(conflict).data)
+        return Response(ConflictHead(Masks(request.user).becauses(conflict)).data)
 
 
 class SeenIn(serializers.Serializer):
@@ -224,4 +226,4 @@ class ConflictResolve(SyncView):
         choice = choice_of(self.wanted)
         seen = {Side(side): text for side, text in self.wanted.get("seen", {}).items()}
         conflict = conflicts.resolve(get_object_or_404(Conflict, pk=pk), choice, request.user, seen)
-        return Response(ConflictHead(conflict).data)
+        return Response(ConflictHead(Masks(request.user).becauses(conflict)).data)

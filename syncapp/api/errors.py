@@ -15,6 +15,7 @@ from monitoring.failures import CODES
 from syncapp.services.away import what_is_away
 from syncapp.services.errors import (
     KeyReused,
+    NotAllowed,
     NotFound,
     NotPossible,
     Overtaken,
@@ -26,6 +27,7 @@ from syncapp.services.errors import (
 log = structlog.get_logger(__name__)
 STATUSES: Mapping[type[ServiceError], int] = {
     WrongInput: 400,
+    NotAllowed: 403,
     NotFound: 404,
     Overtaken: 409,
     NotPossible: 409,

@@ -85,6 +85,7 @@ class Explain(SyncView):
     """Whether both sides of a document are equal, what sync would do next, and the document's history. Nothing is written."""
 
     asks = {"GET": ExplainQuery}
+    refusals = {"GET": (409,)}
 
     def get(self, request: Request) -> Response:
         try:

@@ -14,6 +14,7 @@ from syncapp.api.conflicts import ConflictFilter
 from syncapp.api.fields import Text, Yes
 from syncapp.api.rejected import MOST_IDS, Ids
 from syncapp.api.views import SyncView
+from syncapp.core.strategies.callable import FAILED
 from syncapp.services.conflict_selection import chosen, restore_all
 from syncapp.services.masked import Masks
 from syncapp.services.roles import may_see_bodies
@@ -111,16 +112,16 @@ class ConflictsTry(SyncView):
         rule = {name: self.wanted[name] for name in RULE if name in self.wanted}
         trials = try_strategy(chosen(self.wanted), checked_rule(rule))
         masks, bodies = Masks(request.user), may_see_bodies(request.user)
-        return Response({"results": [shown(one, masks if bodies else None) for one in trials]})
+        return Response({"results": [shown(one, masks, bodies=bodies) for one in trials]})
 
 
 RULE = ("strategy", "numbers", "arrays", "resolver", "timestampField")
 
 
-def shown(trial: Trial, masks: Masks | None) -> dict[str, Any]:
-    """`masks`: None: the login may not see documents."""
+def shown(trial: Trial, masks: Masks, *, bodies: bool) -> dict[str, Any]:
+    """`bodies`: may the login see documents."""
     conflict = trial.conflict
-    document = masks.document(conflict.collection, trial.document) if masks else ""
+    document = masks.document(conflict.collection, trial.document) if bodies else ""
     return {
         "id": conflict.pk,
         "collection": conflict.collection,
@@ -129,8 +130,8 @@ def shown(trial: Trial, masks: Masks | None) -> dict[str, Any]:
         "decided": trial.decided,
         "differs": trial.differs,
         "strategy": trial.strategy,
-        "because": trial.because,
+        "because": masks.failure(conflict.collection, trial.strategy, trial.because),
         "fields": trial.fields,
         "document": parsed(document),
-        "error": trial.error,
+        "error": masks.failure(conflict.collection, FAILED, trial.error),
     }

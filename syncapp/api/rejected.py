@@ -124,7 +124,9 @@ class RejectedList(SyncView):
     def get(self, request: Request) -> Response:
         filters = {name: value for name, value in self.asked.items() if name in RejectedFilter().fields}
         masks = Masks(request.user)
-        return Response(page_of(self, rejected.chosen(**filters), RejectedHead, ORDERS, masks.reasons))
+        return Response(
+            page_of(self, rejected.chosen(**filters, masks=masks), RejectedHead, ORDERS, masks.reasons)
+        )
 
 
 @extend_schema_view(get=extend_schema(responses=RejectedDetail, tags=["rejected changes"]))
@@ -138,7 +140,8 @@ class RejectedOne(SyncView):
 
 
 def act(service: Callable[..., int], request: Request, **wanted: Any) -> Response:
-    return Response({"count": service(rejected.chosen(**wanted), request.user)})
+    rows = rejected.chosen(**wanted, masks=Masks(request.user))
+    return Response({"count": service(rows, request.user)})
 
 
 def of_one(service: Callable[..., int], request: Request, pk: int) -> Response:

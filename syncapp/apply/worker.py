@@ -44,7 +44,7 @@ from syncapp.store.halts import load_halts, stopped_sides
 from syncapp.store.instance import instance_id
 
 log = structlog.get_logger(__name__)
-ALIVE_SECONDS = 5.0
+ALIVE_SECONDS = 5.0  # between signs of life; more often where a task is given up sooner
 DATABASE_RETRIES = 3  # while Django's database does not answer, before the keys are re-queued
 COMPLAIN_SECONDS = 30.0
 RECORDED_AT_ONCE = 50  # rejected changes
@@ -88,6 +88,7 @@ class Worker:
         self._complained_at = float("-inf")
         self._batch: Batch | None = None
         self._spoke_at = 0.0
+        self._silence = min(ALIVE_SECONDS, settings.sync_report_timeout / 4_000)  # seconds
 
     def attempt(self, batch: Batch, retries: int = 0) -> Exception | None:
         """Process a batch, and re-queue what fails, so that it occupies no worker and no queue slot during its
@@ -141,6 +142,7 @@ class Worker:
         """Give the task up: the listener re-queues its keys, after a delay. Possible document errors count, and
         come back in smaller batches, until the failing document is isolated and set aside."""
         self._batch = batch
+        self._refusals.doubt(batch.collection)
         cause = cause_of(error)
         alone = len(batch.items) == 1
         # None of these is a document error, and a single slow document may only wait for a server
@@ -206,8 +208,9 @@ class Worker:
         """
         try:
             for act in acts:
+                self._show_life()
                 while self._django.call(act):
-                    pass
+                    self._show_life()
         except DatabaseError as error:
             if time.monotonic() - self._complained_at > COMPLAIN_SECONDS:
                 self._complained_at = time.monotonic()
@@ -266,7 +269,7 @@ class Worker:
             self._check_time_travel()
 
     def _show_life(self) -> None:
-        if self._batch is not None and time.monotonic() - self._spoke_at > ALIVE_SECONDS:
+        if self._batch is not None and time.monotonic() - self._spoke_at > self._silence:
             self._send(Report(self._batch.task_id, self._batch.side))
 
     def _send(self, report: Report) -> None:

@@ -6,7 +6,7 @@ sync continues meanwhile: no document is written here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from syncapp.core.sight import Sight
 from syncapp.core.values import ABSENT, DocumentKey, Side, SyncState
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.listing import list_collections
-from syncapp.mongo.matching import matching
+from syncapp.mongo.matching import foreign
 from syncapp.mongo.transaction import session_of, transaction
 from syncapp.rules.refusals import refusals
 from syncapp.store.projections import load_projection
@@ -111,19 +111,10 @@ def compare_keys(
         for database in (local, atlas):
             with session_of(database, causal=True) as session:
                 versions.append(read_documents(database[name], some, session, 1 << 62))
-        foreign = _foreign(atlas, name, versions[1], policy)
-        found += _compared(local, versions[0], versions[1], states, policy, foreign)
+        expression = policy.rule.filter
+        away = foreign(atlas, name, versions[1], expression) if expression else frozenset()
+        found += _compared(local, versions[0], versions[1], states, policy, away)
     return found
-
-
-def _foreign(
-    atlas: Database[Any], name: str, keys: Collection[DocumentKey], policy: Policy
-) -> frozenset[DocumentKey]:
-    """Those that do not match the collection's filter, of documents of Atlas."""
-    if not policy.rule.filter or not keys:
-        return frozenset()
-    with session_of(atlas) as session:
-        return frozenset(set(keys) - matching(atlas, name, keys, policy.rule.filter, session))
 
 
 def by_key(name: str, documents: Iterable[bytes]) -> dict[DocumentKey, bytes]:
@@ -136,25 +127,26 @@ def _compared(
     there: Mapping[DocumentKey, bytes],
     states: Mapping[DocumentKey, SyncState],
     policy: Policy,
-    foreign: frozenset[DocumentKey] = frozenset(),
+    away: frozenset[DocumentKey] = frozenset(),
 ) -> list[Compared]:
+    """`away`: Atlas's documents that do not match the filter."""
     sight, found = Sight(policy, partial(load_projection, local)), []
     for key, state in states.items():
-        seen = sight.of(state, {Side.LOCAL: here.get(key), Side.ATLAS: there.get(key)}, key in foreign)
-        if key in foreign and {*seen.contents.values(), state.local, state.atlas} == {ABSENT}:
+        seen = sight.of(state, {Side.LOCAL: here.get(key), Side.ATLAS: there.get(key)}, key in away)
+        if key in away and {*seen.contents.values(), state.local, state.atlas} == {ABSENT}:
             continue  # it is not on this device
         found.append(Compared(key, seen.contents[Side.LOCAL], seen.contents[Side.ATLAS], state, seen.state))
     return found
 
 
 def agree_on_equal(local: Database[Any], page: Iterable[Compared]) -> None:
-    """Write the states of equal documents that are not agreed on yet."""
+    """Write the states of equal documents about which nothing was decided yet. What was agreed on before is the workers'
+    affair: only they know whether a push is open, or both sides made a change that counts twice."""
     fresh = [
         (one.key, one.state, one.agreed_on.next(one.local, one.atlas))
         for one in page
-        if one.local == one.atlas and (one.state.local, one.state.atlas) != (one.local, one.atlas)
-        and one.state.intent is None
-    ]  # fmt: skip
+        if one.local == one.atlas and not one.state.counter
+    ]
     if fresh:
         with transaction(local) as session:
             write_states(local, fresh, session)

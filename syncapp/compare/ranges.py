@@ -6,7 +6,7 @@ A range starts at an `_id` (inclusive) and ends before another. The server order
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from syncapp.core.collection_rule import NOTHING
 from syncapp.core.content import document_key, id_of
 from syncapp.core.projection import Projection
 from syncapp.core.values import DocumentKey
-from syncapp.mongo.matching import matching
+from syncapp.mongo.matching import foreign
 from syncapp.mongo.read_commands import RAW, portions
 from syncapp.mongo.transaction import session_of
 from syncapp.store.run import PAGE
@@ -83,16 +83,8 @@ def read_range(
         # Documents were inserted meanwhile: shorten it further
         end = here.next
         there = read_page(atlas, name, start, end, page, max_bytes)
-    foreign = _foreign(atlas, name, there.documents, expression) if expression else frozenset()
-    return Range(here.documents, there.documents, end, foreign)
-
-
-def _foreign(
-    atlas: Database[Any], name: str, documents: Iterable[bytes], expression: Mapping[str, Any]
-) -> frozenset[DocumentKey]:
-    keys = {document_key(name, id_of(one)) for one in documents}
-    with session_of(atlas) as session:
-        return frozenset(keys - matching(atlas, name, keys, expression, session))
+    keys = (document_key(name, id_of(one)) for one in there.documents) if expression else ()
+    return Range(here.documents, there.documents, end, foreign(atlas, name, keys, expression))
 
 
 def all_ranges(local: Database[Any], atlas: Database[Any], name: str) -> Iterator[Range]:

@@ -24,7 +24,8 @@ SENTINEL_FORM = "sentinel://host:port;host:port/N?master_name=NAME, where N is t
 RABBITMQ_FORM = "amqp://user:password@host:port/VHOST or amqps://…"
 SENTINEL_OPTIONS = ("master_name", "sentinel_username", "sentinel_password")
 SENTINEL_PORT = 26379
-_HOST = re.compile(r"(\[[^\]]+\]|[^:\[\]]+)(:\d{1,5})?")
+_HOST = re.compile(r"(?:\[[^\s\[\]]+\]|[^\s:,#\[\]]+)(?::([0-9]{0,5}))?")
+HIGHEST_PORT = 65_535
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 HEARTBEAT_SECONDS = 10  # RabbitMQ's: twice this without a sign of life, and a connection is dead
 
@@ -82,7 +83,7 @@ def refuses_login(text: str) -> bool:
 def broker_of(text: str) -> Broker:
     """The broker that CELERY_BROKER_URL names. Raises WrongValue."""
     url(*SCHEMES)(text)
-    check_login(text, "/?#")
+    check_login(text, "/?#;")  # Celery takes what follows a ; for another address
     address, _, query = text.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     scheme = address.partition("://")[0]
@@ -102,7 +103,7 @@ def broker_url(text: str) -> str:
 
 
 def _rabbitmq(address: str, options: Mapping[str, str]) -> Broker:
-    _check_form(address, r"/?[^/]*", RABBITMQ_FORM)
+    _check_form(address, r"/?[^/;]*", RABBITMQ_FORM)
     tls = for_rabbitmq(_tls(address, options, "amqps"), _hosts(address)[0])
     # A task that RabbitMQ does not confirm was not sent: it would be noticed only when its report is overdue
     limits = {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS, "confirm_publish": True}
@@ -111,11 +112,11 @@ def _rabbitmq(address: str, options: Mapping[str, str]) -> Broker:
 
 def _sentinel(address: str, options: Mapping[str, str]) -> Broker:
     """Celery takes one whole URL per Sentinel, and the login and the database of whichever it is at."""
-    _check_form(address, r"\d*", SENTINEL_FORM)
+    _check_form(address, r"\d*", SENTINEL_FORM, several=True)
     for name in options:
         if name not in SENTINEL_OPTIONS:
             raise WrongValue(f"the options {', '.join(SENTINEL_OPTIONS)}; there is none {name!r}")
-    if not options.get("master_name") or not all(map(_HOST.fullmatch, _hosts(address))):
+    if not options.get("master_name"):
         raise WrongValue(SENTINEL_FORM)
     login, at, rest = address.partition("://")[2].rpartition("@")
     database = rest.partition("/")[2] or "0"
@@ -125,14 +126,22 @@ def _sentinel(address: str, options: Mapping[str, str]) -> Broker:
     return Broker(";".join(urls), {}, Kind.SENTINEL, more)
 
 
-def _check_form(address: str, path: str, form: str) -> None:
-    if not re.fullmatch(rf"[^?]*://[^/?]+(/{path})?", address):
+def _check_form(address: str, path: str, form: str, several: bool = False) -> None:
+    """`several`: hosts are allowed."""
+    hosts = _hosts(address)
+    right = re.fullmatch(rf"[a-z]+://[^/?]+(/{path})?", address) and all(map(_is_host, hosts))
+    if not right or (len(hosts) > 1 and not several):
         raise WrongValue(form)
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    return found is not None and int(found[1] or 0) <= HIGHEST_PORT
 
 
 def _hosts(address: str) -> list[str]:
     """With their ports."""
-    return address.partition("://")[2].rpartition("@")[2].partition("/")[0].split(";")
+    return address.partition("://")[2].partition("/")[0].rpartition("@")[2].split(";")
 
 
 def _tls(address: str, options: Mapping[str, str], scheme: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import environ
 
 from syncapp.conf.types import WrongValue, url
 
-ENCODED = ", ".join(f"{letter} as {quote(letter, safe='')}" for letter in "@:/?#%")
+ENCODED = ", ".join(f"{letter} as {quote(letter, safe='')}" for letter in "@:/?#%;")
 ALLOWED = f"a user and a password that are percent-encoded ({ENCODED})"
 _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 

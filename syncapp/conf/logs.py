@@ -8,15 +8,17 @@ URLs are masked in the final text, tracebacks included.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import structlog
 from celery.signals import setup_logging
-from structlog.types import EventDict, Processor, WrappedLogger
 
+from syncapp.conf.plain_structlog import structlog
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.masking import mask_passwords
 from syncapp.core.one_line import one_line, several_lines
+
+if TYPE_CHECKING:
+    from structlog.types import EventDict, Processor, WrappedLogger
 
 
 def level_in_capitals(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:

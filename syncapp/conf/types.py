@@ -21,7 +21,8 @@ def integer(low: int, high: int) -> Callable[[str], int]:
     allowed = f"a whole number from {low} to {high}"
 
     def parse(text: str) -> int:
-        if not re.fullmatch(r"[+-]?\d+", text) or not low <= int(text) <= high:
+        # Python refuses to read numbers of thousands of digits
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not low <= int(text) <= high:
             raise WrongValue(allowed)
         return int(text)
 

@@ -21,6 +21,20 @@ if sys.platform == "linux":
     monotonic_clock = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
+_BEGINNING = time.time() - time.monotonic()
+
+
+def steady_s() -> float:
+    """Seconds since 1970 by this computer's clock as it was when the process began: for how long something lasts, since
+    it does not jump."""
+    return _BEGINNING + time.monotonic()
+
+
+def as_shown(steady: float) -> float:
+    """A moment of `steady_s` by the clock as it is now, which may have been set meanwhile."""
+    return steady + round(time.time() - steady_s())
+
+
 def now_ms() -> int:
     """Milliseconds since 1970 by this computer's clock."""
     return time.time_ns() // 1_000_000

@@ -3,6 +3,7 @@ API, the command, and the engine."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -46,7 +47,10 @@ class Urgency(Word):
 
 @dataclass(frozen=True, slots=True)
 class CollectionRule:
-    """What a part leaves empty is as if there were no rule. Field paths are dotted (`customer.phone`)."""
+    """What a part leaves empty is as if there were no rule. Field paths are dotted (`customer.phone`).
+
+    Two are equal if their JSON is: in a filter 1 is not true, and an embedded document is equal to one in its order only.
+    """
 
     pattern: str = "*"
     priority: int = 100  # the lowest number is asked first
@@ -69,7 +73,7 @@ class CollectionRule:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> CollectionRule:
         """From its stored form, which was checked before it was stored."""
-        deletes = document.get("deletes", {})
+        deletes, filtered = document.get("deletes", {}), document.get("filter", NOTHING)
         return cls(
             pattern=document["pattern"],
             priority=document.get("priority", cls().priority),
@@ -79,7 +83,7 @@ class CollectionRule:
             arrays=document.get("arrays", NOTHING),
             resolver=document.get("resolver", ""),
             timestamp_field=document.get("timestampField", ""),
-            filter=document.get("filter", NOTHING),
+            filter=json.loads(filtered) if isinstance(filtered, str) else filtered,
             on_leave=OnLeave(document.get("onLeave", OnLeave.DROP)),
             deletes={side: deletes.get(name, True) for name, side in DELETES.items()},
             own_fields=tuple(document.get("ownFields", ())),
@@ -107,6 +111,20 @@ class CollectionRule:
             "urgency": self.urgency.value,
             "validation": dict(self.validation),
         }
+
+    def as_stored(self) -> dict[str, Any]:
+        """As databases keep it. The filter is a text: PostgreSQL puts the fields of JSON in an order of its own, and the server
+        compares an embedded document with its order."""
+        document = self.as_document()
+        return {**document, "filter": json.dumps(document["filter"])} if self.filter else document
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CollectionRule):
+            return NotImplemented
+        return self is other or json.dumps(self.as_document()) == json.dumps(other.as_document())
+
+    def __hash__(self) -> int:
+        return hash(self.pattern)
 
     def matches(self, collection: str) -> bool:
         return _matcher(self.pattern).excludes(collection)

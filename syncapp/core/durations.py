@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """42 s, 7 min, 3 h, 2 days."""
+    """42 s, 7 min, 3 h, 2 days. Less than nothing is 0 s: two clocks, or a report that came meanwhile."""
+    seconds = max(0.0, seconds)
     for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -13,6 +14,7 @@ def duration(seconds: float) -> str:
 
 def long_duration(seconds: float) -> str:
     """3 d 4 h, 5 h 12 min, 7 min, 42 s: what one plans with."""
+    seconds = max(0.0, seconds)
     for unit, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60)):
         if seconds >= size:
             whole, rest = divmod(int(seconds), size)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-HOUR, DAY = 3_600.0, 86_400.0
+HOUR, DAY, WEEK = 3_600.0, 86_400.0, 604_800.0
 FULL = 0.9  # the server truncates in large pieces, so that the oplog is never completely full
 LONGEST_S = 365 * DAY  # an oplog that nobody writes to would last for centuries
 MEAN_UNTIL_S = (
@@ -67,7 +67,8 @@ def forecast(samples: Sequence[OplogSample]) -> Forecast:
         rates.append(newest.used / newest.window_s)
     rate, most = max(rates), newest.most or 1
     if rate <= 0:
-        seconds, how = newest.window_s, How.AT_LEAST
+        # Nothing was written since the last entry: it reaches from its first one up to now
+        seconds, how = max(newest.window_s, newest.at - newest.first), How.AT_LEAST
     else:
         seconds, how = most / rate, How.MEASURED
     seconds = min(LONGEST_S, max(seconds, newest.retention_s))
@@ -99,3 +100,26 @@ def thin(samples: Sequence[OplogSample]) -> list[OplogSample]:
         elif 0 <= age_s <= DAY:
             kept.setdefault(one.at // HOUR, one)
     return sorted(kept.values(), key=lambda one: one.at)
+
+
+# What was forecast: the start of a slot (seconds since 1970), and the lowest forecast in it, in seconds
+Past = tuple[tuple[int, int], ...]
+# Up to which age the slots of the past are how long
+SLOTS_S = ((HOUR, 900), (DAY, 3_600), (WEEK, 21_600))
+
+
+def slot_s(age_s: float) -> int:
+    """How long a slot of this age is; 0: it is no longer kept."""
+    return next((length for oldest, length in SLOTS_S if age_s <= oldest), 0)
+
+
+def remember(past: Past, at: float, seconds: float) -> Past:
+    """With this forecast; what is older is kept in longer slots, up to a week. Of a clock that was set back, what is ahead of it is
+    forgotten."""
+    lowest: dict[int, int] = {}
+    for start, found in (*past, (int(at), int(seconds))):
+        length = slot_s(at - start) if start <= at else 0
+        if length:
+            slot = start // length * length
+            lowest[slot] = min(found, lowest.get(slot, found))
+    return tuple(sorted(lowest.items()))

@@ -4,7 +4,7 @@ same of a document each time, or needs an index or a program of the server, cann
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bson import json_util
@@ -28,6 +28,7 @@ _REFUSED = {
     "$rand": _CHANCE,
     "$meta": "documents have none when they are read by their _id",
 }
+_COMBINE = ("$and", "$or", "$nor")
 _REFUSED_VARIABLES = {
     "$$NOW": _LATER,
     "$$CLUSTER_TIME": _LATER,
@@ -44,7 +45,7 @@ def read_filter(given: Mapping[str, Any]) -> dict[str, Any]:
     """The expression with BSON values. Raises WrongFilter."""
     try:
         text = json.dumps(dict(given), allow_nan=False)
-        read = json_util.loads(text, json_options=_VALUES)
+        read = json.loads(text, object_pairs_hook=_value)
     except Exception as error:  # any of a value that only looks like extended JSON
         raise WrongFilter(f"it is not valid extended JSON: {error}") from None
     if not isinstance(read, dict):
@@ -54,10 +55,42 @@ def read_filter(given: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
+def _value(pairs: list[tuple[str, Any]]) -> Any:
+    """An object: a BSON value, or as it is. Beside `$regex` there may be other operators, which json_util leaves out."""
+    given = dict(pairs)
+    if "$regex" in given and not given.keys() <= {"$regex", "$options"}:
+        return given
+    return json_util.object_hook(given, _VALUES)
+
+
 def check_filter(given: Mapping[str, Any]) -> None:
     """All that can be told without a server. Raises WrongFilter."""
     read_filter(given)
     _check(given)
+
+
+def asked(expression: Any) -> Iterator[str]:
+    """The paths of the fields that it asks about, as far as it names them."""
+    if isinstance(expression, list):
+        for part in expression:
+            yield from asked(part)
+    elif isinstance(expression, Mapping):
+        for name, part in expression.items():
+            if not name.startswith("$"):
+                yield name
+            elif name == "$expr":
+                yield from _variables(part)
+            elif name in _COMBINE:
+                yield from asked(part)
+
+
+def _variables(expression: Any) -> Iterator[str]:
+    if isinstance(expression, Mapping | list):
+        for part in expression.values() if isinstance(expression, Mapping) else expression:
+            yield from _variables(part)
+    elif isinstance(expression, str) and expression.startswith("$"):
+        # `$shop`, or `$$ROOT.shop`
+        yield expression[1:] if not expression.startswith("$$") else expression.partition(".")[2]
 
 
 def _check(value: Any) -> None:

@@ -20,6 +20,7 @@ LARGEST = 16 * 1024 * 1024  # bytes of a document
 Element = tuple[int, bytes]  # BSON type and value
 One = TypeVar("One")
 Three = tuple[Element | None, Element | None, Element | None]  # base, local, Atlas's; None: absent
+Keyed = dict[bytes, Element] | None  # elements of an array by their keys; None: they cannot be told apart
 
 
 class Merged(NamedTuple):
@@ -83,7 +84,7 @@ class _Merge:
             before = base[1] if base and base[0] == DOCUMENT else wrap(b"") if known else None
             return DOCUMENT, self.documents(path, before, local[1], atlas[1])
         elif kinds == {ARRAY}:
-            combined = self._arrays(path, base, local, atlas)
+            combined = self._arrays(path, three, known=known)
         elif is_number(local) and is_number(atlas):
             combined = combine(
                 self.rule.numbers.get(path, "last"), base, *self._in_order(local, atlas), known=known
@@ -92,14 +93,15 @@ class _Merge:
             return combined or local
         return self._contest(path, local, atlas)
 
-    def _arrays(self, path: str, base: Element | None, local: Element, atlas: Element) -> Element | None:
-        """None: it is replaced as a whole."""
+    def _arrays(self, path: str, three: Three, *, known: bool) -> Element | None:
+        """Both sides have one. None: it is replaced as a whole."""
         rule = self.rule.arrays.get(path, "replace")
-        before = base if base and base[0] == ARRAY else None
-        if rule == "union":
+        before, local, atlas = (one if one and one[0] == ARRAY else None for one in three)
+        if rule == "union" and local and atlas:
             return ARRAY, _array(self._union(before, local, atlas))
         if isinstance(rule, Mapping):
-            return self._by_key(path, str(rule["key"]).encode(), before, local, atlas)
+            elements = [_by_key(one, str(rule["key"])) for one in (before, local, atlas)]
+            return self._by_key(path, *elements, known=known)
         return None
 
     def _union(self, base: Element | None, local: Element, atlas: Element) -> Iterable[Element]:
@@ -109,17 +111,18 @@ class _Merge:
         kept = [one for one in first if one in second or one not in before]
         return [*kept, *(one for one in second if one not in first and one not in before)]
 
-    def _by_key(
-        self, path: str, key: bytes, base: Element | None, local: Element, atlas: Element
-    ) -> Element | None:
-        """Elements with the same key are merged as documents. None: one has no key, or two have the same."""
-        before, here, there = (_by_key(one, key) for one in (base, local, atlas))
-        if here is None or there is None:
+    def _by_key(self, path: str, base: Keyed, local: Keyed, atlas: Keyed, *, known: bool) -> Element | None:
+        """Elements with the same key are merged as documents. None: one has no key, or two have the same.
+
+        Where the base has no such elements to tell, those of both sides are merged without one.
+        """
+        if local is None or atlas is None:
             return None
         merged = []
-        for name in dict.fromkeys(name for one in self._in_order(here, there) for name in one):
-            three = ((before or {}).get(name), here.get(name), there.get(name))
-            kept = self._field(path, three, known=True)
+        for name in dict.fromkeys(name for one in self._in_order(local, atlas) for name in one):
+            three = ((base or {}).get(name), local.get(name), atlas.get(name))
+            alone = None in three[1:]
+            kept = self._field(path, three, known=alone or (known and base is not None))
             if kept is not None:
                 merged.append(kept)
         return ARRAY, _array(merged)
@@ -141,13 +144,20 @@ def _elements(array: Element | None) -> list[Element]:
     return [(kind, value) for kind, _, value in elements(array[1])] if array else []
 
 
-def _by_key(array: Element | None, key: bytes) -> dict[bytes, Element] | None:
-    """By what the server takes for the same value of the key."""
+def _by_key(array: Element | None, key: str) -> Keyed:
+    """By what the server takes for the same value of the key, a dotted path."""
     found: dict[bytes, Element] = {}
     for one in _elements(array):
-        named = _fields(one[1]).get(key) if one[0] == DOCUMENT else None
+        named = _at(one, key.encode().split(b"."))
         if named is None or found.setdefault(canonical(*named), one) is not one:
             return None
+    return found
+
+
+def _at(element: Element, path: Iterable[bytes]) -> Element | None:
+    found: Element | None = element
+    for name in path:
+        found = _fields(found[1]).get(name) if found and found[0] == DOCUMENT else None
     return found
 
 

@@ -132,6 +132,7 @@ def _alarm(seconds: float) -> Iterator[None]:
     except _Late:
         raise TimeoutError(_late(seconds)) from None
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # once more: it may have rung just before it was ended
         signal.signal(signal.SIGALRM, before)
 
 

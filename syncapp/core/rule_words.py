@@ -28,7 +28,11 @@ def words_of(rule: CollectionRule) -> list[str]:
 def changes(before: CollectionRule, after: CollectionRule) -> dict[str, tuple[Any, Any]]:
     """The parts that differ, as JSON values: what they were, and what they are."""
     old, new = before.as_document(), after.as_document()
-    return {name: (old[name], new[name]) for name in new if name != "pattern" and old[name] != new[name]}
+    return {
+        name: (old[name], new[name])
+        for name in new
+        if name != "pattern" and _json(old[name]) != _json(new[name])
+    }
 
 
 def change_text(before: CollectionRule | None, after: CollectionRule | None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.exclusions import Exclusions
@@ -39,5 +41,17 @@ class Scope:
         return bool(self.rules.for_collection(collection).filter)
 
 
+class Carried(NamedTuple):
+    """What of a side's changes of a collection is transferred: nothing else empties the other side."""
+
+    collection: str
+    versions: bool = True
+    deletes: bool = True
+
+    @classmethod
+    def of(cls, scope: Scope, side: Side, collection: str) -> Carried:
+        return cls(collection, scope.carries(side, collection), scope.carries_deletes(side, collection))
+
+
 def _compared(rule: CollectionRule) -> tuple[object, ...]:
-    return set(rule.own_fields), dict(rule.filter), rule.on_leave if rule.filter else None
+    return set(rule.own_fields), json.dumps(dict(rule.filter)), rule.on_leave if rule.filter else None

@@ -38,15 +38,23 @@ class Sight:
 
     def of(self, state: SyncState, versions: Versions, foreign: bool = False) -> Seen:
         """`foreign`: Atlas holds the document, and it does not match the filter."""
+        return self.filtered(self.whole(state, versions, foreign), foreign)
+
+    def whole(self, state: SyncState, versions: Versions, foreign: bool = False) -> Seen:
+        """Before the filter: Atlas's document counts as what it is."""
         content = self._content
         contents = {_LOCAL: content(versions[_LOCAL]), _ATLAS: content(versions[_ATLAS])}
         if state.projection != self._projection:
-            state = self._anew(state, versions, contents)
+            state = self._anew(state, versions, contents, foreign)
         if self._keeps_deletes:
             state = self._agree_on_deletes(state, contents)
-        if foreign or state.atlas == FOREIGN:
-            return self._without_foreign(state, contents, foreign)
         return Seen(contents, state)
+
+    def filtered(self, seen: Seen, foreign: bool) -> Seen:
+        """What `whole` has seen, under the filter."""
+        if foreign or seen.state.atlas == FOREIGN:
+            return self._without_foreign(seen.state, seen.contents, foreign)
+        return seen
 
     def _without_foreign(self, state: SyncState, contents: Mapping[Side, bytes], foreign: bool) -> Seen:
         """A document that does not match is not on this device. One that has changed here counts as what it is, so that no
@@ -60,24 +68,35 @@ class Sight:
             return Seen({**contents, Side.ATLAS: FOREIGN}, state._replace(atlas=FOREIGN))
         return Seen({**contents, Side.ATLAS: ABSENT} if foreign else contents, state)
 
-    def _anew(self, state: SyncState, versions: Versions, contents: Mapping[Side, bytes]) -> SyncState:
+    def _anew(
+        self, state: SyncState, versions: Versions, contents: Mapping[Side, bytes], foreign: bool
+    ) -> SyncState:
         """The state under the projection that holds now. A side that is unchanged under the former one, and holds nothing
         that counts only now, is unchanged; of any other it is unknown what was agreed on, so that nothing of it is
-        overwritten without a record."""
+        overwritten without a record.
+
+        Where the sides have agreed that only one of them has the document, and still do, what it holds is no matter.
+        """
         former = self._former(state.projection)
+        is_away = {
+            Side.LOCAL: state.local == ABSENT == contents[Side.LOCAL],
+            Side.ATLAS: (foreign and state.atlas == FOREIGN)
+            or (contents[Side.ATLAS] == ABSENT and state.atlas in (ABSENT, FOREIGN)),
+        }
         local, atlas = (
-            self._agreed(agreed, former, versions[side], contents[side])
+            self._agreed(agreed, former, versions[side], contents[side], alone=is_away[side.other])
             for side, agreed in ((Side.LOCAL, state.local), (Side.ATLAS, state.atlas))
         )
         return state._replace(local=local, atlas=atlas, projection=self._projection)
 
     def _agreed(
-        self, agreed: bytes, former: Projection | None, version: bytes | None, content: bytes
+        self, agreed: bytes, former: Projection | None, version: bytes | None, content: bytes, *, alone: bool
     ) -> bytes:
         if agreed in OF_ANY_PROJECTION:
             return agreed
-        unchanged = former is not None and former.content(version) == agreed
-        return content if unchanged and former and self._content(former.bare(version)) == content else UNKNOWN
+        if former is None or former.content(version) != agreed:
+            return UNKNOWN
+        return content if alone or self._content(former.bare(version)) == content else UNKNOWN
 
     def _agree_on_deletes(self, state: SyncState, contents: Mapping[Side, bytes]) -> SyncState:
         """A delete that is not transferred is agreed on as it is met: it is no change of its side any more. So nothing

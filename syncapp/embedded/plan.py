@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from urllib.parse import quote
 
 from syncapp.conf.settings import SettingsError, SyncSettings, kept_secret
 from syncapp.embedded.mongod import mongod_command, mongod_uri
-from syncapp.embedded.ports import free_port, is_free
+from syncapp.embedded.ports import free_port, is_free, why_not_free
 from syncapp.embedded.redis import redis_command, redis_url
 
 DATABASE = "shop"
@@ -40,10 +41,7 @@ def make_plan(settings: SyncSettings, environment: Mapping[str, str]) -> Plan:
         raise SettingsError(
             f"{missing} is not set; set both MONGODB_URI and MONGODB_ATLAS_URI, or neither for the demo"
         )
-    if not is_free(settings.port, settings.sync_web_bind):
-        raise SettingsError(
-            f"PORT is {settings.port}, where another program listens already: stop it, or set another PORT"
-        )
+    _check_address(settings)
     ports = Ports(settings.home / "ports.json", settings.port)
     is_demo = not settings.mongodb_uri
     servers: list[EmbeddedServer] = []
@@ -64,6 +62,23 @@ def make_plan(settings: SyncSettings, environment: Mapping[str, str]) -> Plan:
         added |= _flower(settings, ports.of("flower"))
     ports.keep()
     return Plan(tuple(servers), added, is_demo)
+
+
+def _check_address(settings: SyncSettings) -> None:
+    """Of the web process. Raises `SettingsError`."""
+    port, host = settings.port, settings.sync_web_bind
+    error = why_not_free(port, host)
+    if error is None:
+        return
+    if error.errno == errno.EADDRINUSE:
+        raise SettingsError(
+            f"PORT is {port}, where another program listens already: stop it, or set another PORT"
+        )
+    if error.errno == errno.EACCES:
+        raise SettingsError(f"PORT is {port}, which this user may not listen on: take one above 1023")
+    raise SettingsError(
+        f"SYNC_WEB_BIND is {host!r}; allowed: an IPv4 address of this machine, 127.0.0.1 or 0.0.0.0 (all) for instance"
+    )
 
 
 def _flower(settings: SyncSettings, port: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, SyncState
+from syncapp.core.values import ABSENT, FOREIGN, UNKNOWN, DocumentKey, SyncState
 from syncapp.store.bases import BaseChange, Kept
 
 NO_DOCUMENT = frozenset({ABSENT, UNKNOWN})
@@ -20,13 +20,12 @@ class Bases:
 
     def of(self, key: DocumentKey, state: SyncState) -> bytes | None:
         """The content of the base in force. None: it is not kept, or the sides have agreed to differ."""
-        agreed = state.local
-        known = agreed == state.atlas and agreed in self.kept.get(key, ())
-        return agreed if known else None
+        agreed = _agreed(state)
+        return agreed if agreed in self.kept.get(key, ()) else None
 
     def twice(self, key: DocumentKey, state: SyncState, local: bytes, atlas: bytes) -> bool:
         """Did both sides make the same change? What a push of ours explains is agreed on: its outcome is settled first."""
-        if not self.counts_twice or local != atlas or local in (ABSENT, state.atlas):
+        if not self.counts_twice or local != atlas or local in (ABSENT, state.local, state.atlas):
             return False
         return self.of(key, state) is not None
 
@@ -36,6 +35,14 @@ class Bases:
         if after.intent:
             wanted.add(after.intent.content)
         documents = {content: versions.get(content) for content in wanted - NO_DOCUMENT}
+        if after.atlas == FOREIGN:
+            documents[after.local] = None  # it stays the base, if it was
         kept = self.kept.get(key, {})
         if kept or documents:
             self.changes.append(BaseChange(key, kept, documents))
+
+
+def _agreed(state: SyncState) -> bytes | None:
+    """What both sides last held alike. None: nothing. Of a copy that stays, since Atlas's does not match the filter any more,
+    it is what it was when that left."""
+    return state.local if state.atlas in (state.local, FOREIGN) else None

@@ -194,7 +194,7 @@ class ChangeProcessor:
         """The target refuses this one document: reject it, or process it again with others."""
         self.at("refused")
         with translated():
-            take_out(self.databases, work, plan, error, target, writes)
+            take_out(self.databases, work, plan, error, target, writes, lambda: self.at("probing"))
 
     def _read(
         self, collection: Collection[Any], work: Work, keys: Iterable[DocumentKey], session: ClientSession
@@ -232,8 +232,7 @@ class ChangeProcessor:
         session: ClientSession,
     ) -> None:
         if plan.pulls or plan.pushes:
-            task = batch.task_id if work.filter else ""
-            insert_marker(local, plan.batch_id, self.device, session, task=task)
+            insert_marker(local, plan.batch_id, self.device, session, task=batch.task_id)
         write_documents(local[batch.collection], plan.pulls, session, work.exchanged)
         plan.count_once(write_records(local, plan.conflicts, session))
         write_states(local, [(key, view.states[key], after) for key, after in plan.states.items()], session)

@@ -38,12 +38,13 @@ def decide_all(
         rules = policy_for(state, policy)
         versions = {Side.LOCAL: documents.get(key), Side.ATLAS: view.documents.get(key)}
         foreign = key in view.foreign
-        contents, state = sight.of(state, versions, foreign)
+        whole = sight.whole(state, versions, foreign)
+        # A change that counts twice is one, also if it makes the document leave: it goes up first
+        twice = plan.bases is not None and plan.bases.twice(key, whole.state, *whole.contents.values())
+        contents, state = whole if twice else sight.filtered(whole, foreign)
         if foreign and policy.rule.on_leave is OnLeave.DROP:
             plan.foreign.add(key)
-        seen = Observation(contents, state, plan.read_at)
-        if plan.bases is not None and plan.bases.twice(key, state, *contents.values()):
-            seen = seen._replace(twice=True)
+        seen = Observation(contents, state, plan.read_at, twice)
         verdict = _ruled(work, key, seen) if work.rulings else None
         if verdict is None:
             read_to = known_of(item, batch.read_to) if key in work.partners else batch.read_to

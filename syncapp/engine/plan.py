@@ -111,7 +111,9 @@ class Plan:
         else:
             ending = Ending.OWED if decision is Decision.OWED else Ending.DONE
             held = decision in (Decision.HALTED, Decision.MANUAL)
-            self.outcomes[key] = Outcome(key, ending, open_conflict=open_conflict, held=held)
+            if not (decision is Decision.EQUAL and key in self.foreign and local != ABSENT):
+                # Else both sides made it leave: the next round drops it
+                self.outcomes[key] = Outcome(key, ending, open_conflict=open_conflict, held=held)
             # The counter is raised even without a change: an older decision must not be written later
             agreed = (local, local) if decision is Decision.EQUAL else (state.local, state.atlas)
             prefer = None if decision is Decision.EQUAL else state.prefer

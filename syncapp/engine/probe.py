@@ -3,7 +3,7 @@ transaction. Repeating a whole batch for each refused one would take quadratic t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pymongo.collection import Collection
@@ -13,12 +13,16 @@ from syncapp.mongo.errors import DocumentRefused
 from syncapp.mongo.transaction import aborted_transaction
 
 
-def find_refused(collection: Collection[Any], writes: Sequence[DocumentWrite]) -> list[DocumentRefused]:
-    """The error of each document that is refused even alone. Raises PyMongoError."""
+def find_refused(
+    collection: Collection[Any], writes: Sequence[DocumentWrite], tried: Callable[[], None]
+) -> list[DocumentRefused]:
+    """The error of each document that is refused even alone. `tried` is called before each attempt, of which there may be
+    thousands. Raises PyMongoError."""
     refused: list[DocumentRefused] = []
     left = list(writes)
     size = 1  # grows while there are no errors
     while left:
+        tried()
         try:
             with aborted_transaction(collection.database) as session:
                 write_documents(collection, left[:size], session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pymongo.database import Database
@@ -26,9 +26,10 @@ def take_out(
     error: DocumentRefused,
     target: Side,
     writes: Sequence[DocumentWrite],
+    tried: Callable[[], None],
 ) -> None:
-    """`writes`: all writes, of which the target refused this one. Afterwards it has an outcome, is processed again in
-    the next round, or will be written together with others. Raises PyMongoError."""
+    """`writes`: all writes, of which the target refused this one; `tried`: see `find_refused`. Afterwards it has an outcome, is
+    processed again in the next round, or will be written together with others. Raises PyMongoError."""
     by_key = {write.key: write for write in writes}
     if error.is_taken and _untangled(databases, work, plan, error, target, by_key):
         return
@@ -37,7 +38,7 @@ def take_out(
     if work.refusals == PROBE_AFTER:
         left = work.left().keys() - work.exchanged
         rest = [write for write in writes if write.key in left]
-        for one in find_refused(databases[target][error.key.collection], rest):
+        for one in find_refused(databases[target][error.key.collection], rest, tried):
             if not one.is_taken:  # the holder of its value may be about to change
                 _reject(work, one, target, by_key)
 

@@ -87,6 +87,8 @@ def _page_by_page(local: Database[Any], rules: Rules, choice: InitialChoice | No
     def carry_out(name: str, page: list[compare.Compared]) -> bool:
         keep_projection(local, rules.policy(name).projection)
         compare.agree_on_equal(local, page)
+        alike = [one.key for one in page if one.state.counter and one.local == one.atlas and not one.settled]
+        mark_dirty(local, alike, WHY)
         if choice is None:
             return False
         return _carry_out(local, page, choice, rules.policy(name))

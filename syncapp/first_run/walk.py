@@ -3,9 +3,11 @@ continues where the last one was, with the same start points of the streams."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from pymongo.database import Database
@@ -76,10 +78,12 @@ class Walk:
 
 def basis(rules: Rules, choice: InitialChoice | None) -> dict[str, Any]:
     """What a walk depends on: one with another basis cannot be continued."""
+    collection_rules = json.dumps([rule.as_document() for rule in rules.collections.rules])
     return {
         "choice": str(choice or ""),
         "enabled": rules.enabled,
         "exclusions": sorted(rules.exclusions.patterns),
+        "rules": blake2b(collection_rules.encode(), digest_size=16).hexdigest(),
     }
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from syncapp.core.clock import now_ms
+from syncapp.core.clock import now_ms, steady_s
 from syncapp.core.values import Side
 from syncapp.listener import status
 from syncapp.listener.clock_watch import ClockWatch
@@ -92,6 +91,6 @@ class Books:
             loop_at=self.safeguards.loop_at,
             refused=self.refused.found,
             headroom={side.value: one.as_document() for side, one in self.headroom.found.items()},
-            stuck=[one.as_document() for one in self.dispatcher.stuck.of(self.dirty, time.time())],
+            stuck=[one.as_document() for one in self.dispatcher.stuck.of(self.dirty, steady_s())],
             stops=self.dispatcher.watch.stops(),
         )

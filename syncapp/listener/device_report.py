@@ -86,7 +86,7 @@ class ReportMaker:
             atlas_stream=streams[Side.ATLAS].state,
             clock_offset_ms=figures.clock_offset_ms,
             rules_version=self._rules_version(),
-            headroom_s=headroom_of((side, one.seconds) for side, one in self._headroom.found.items()),
+            headroom_s=headroom_of((side, one.sure_s) for side, one in self._headroom.found.items()),
             stand_by=self._stand_by,
             waiting_for=figures.waiting_for,
         )

@@ -15,6 +15,7 @@ from syncapp.apply.queues import QUEUES
 from syncapp.apply.reports import BrokerAway, ReportReader
 from syncapp.conf.broker import refuses_login
 from syncapp.conf.settings import SyncSettings
+from syncapp.core.clock import steady_s
 from syncapp.core.values import BOTH, Batch, Side
 from syncapp.listener import journey
 from syncapp.listener.intervals import Intervals
@@ -30,6 +31,7 @@ from syncapp.store.halts import stopped_sides
 log = structlog.get_logger(__name__)
 TASKS_PER_WORKER = 4  # queued, running or not reporting, at most
 TASKS_NAMED = 20  # in a line of the log
+BACK_MS = 10  # whether a broker is back is not known before a look has ended
 LEAST_SHARE = 100  # batches below this are not split among idle workers
 # How many times SYNC_REPORT_TIMEOUT a task may take at most. If tasks are queued for longer than the timeout, each
 # would be superseded before its turn, and nothing would ever be done
@@ -133,6 +135,8 @@ class Dispatcher:
         return Batch(uuid.uuid4().hex, side, "", (), nothing, device=device, reply_to=reply_to)
 
     def _next_batch(self, load: Load, rules: Rules, readers: list[Reading], now: float) -> Batch | None:
+        if not load.keys:
+            return None
         full = load.keys >= self._settings.sync_max_dirty_keys
         reads_on = not full and self._reads_on(load, readers)
         first_only = reads_on and self._first_are_known(load, readers)
@@ -190,6 +194,8 @@ class Dispatcher:
 
         Raises BrokerAway if the broker is down.
         """
+        if self._broker_down:
+            wait_ms = min(wait_ms, BACK_MS)
         try:
             arrived = self._reports.read(wait_ms)
         except BrokerAway as error:
@@ -214,7 +220,7 @@ class Dispatcher:
         journey.reported(report, superseded=not keys)
         self._safeguards.moved([keys[place] for place in report.moved if keys])
         collection = keys[0].collection if keys else ""
-        self.stuck.heard(report, collection, time.time())
+        self.stuck.heard(report, collection, steady_s())
         if keys and report.refused:
             self._refused(collection)
         if keys and report.endings:

@@ -44,7 +44,7 @@ class EventReader:
     remembers: Callable[[Iterable[str]], set[str]]  # which batch ids this database has recorded as its own
     # Position → milliseconds of events without a time of their own; may omit any
     times_of: Callable[[Iterable[bytes]], Mapping[int, int]] = lambda events: {}
-    # Was this task given up, or handed out by another listener? Of filtered collections only
+    # Was this task given up, or handed out by another listener? Only asked for while there are filters
     superseded: Callable[[str], bool] = lambda task: False
     transaction: bytes | None = None  # the newest event's
     _marker: Marker | None = None  # its first write

@@ -63,8 +63,7 @@ class Following:
         """Read the rules, and apply them if they changed. Raises SyncError, PyMongoError or DatabaseError:
         then all of it is repeated; each step is idempotent."""
         now = time.monotonic()
-        recent = now - self._loaded_at < self._intervals.all_rules
-        if recent and not self._again and self.rules and switches_version() == self.rules.version:
+        if self._are_current(now):
             return
         rules = self._load()
         self._loaded_at = now
@@ -84,6 +83,17 @@ class Following:
             self.rules, self._again = before, True
             raise
         self._changed(rules)
+
+    def _are_current(self, now: float) -> bool:
+        """Were the rules read a moment ago, and is their version still in force? Raises DatabaseError: then what was read
+        may be the copy, and all is read again as soon as that database answers."""
+        if self._again or self.rules is None or now - self._loaded_at >= self._intervals.all_rules:
+            return False
+        try:
+            return switches_version() == self.rules.version
+        except Exception:
+            self._loaded_at = float("-inf")
+            raise
 
     def _follow(self, rules: Rules) -> None:
         if not rules.enabled:

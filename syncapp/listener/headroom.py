@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.headroom import HOUR, Forecast, How, OplogSample, forecast, thin
+from syncapp.core.headroom import HOUR, Forecast, How, Past, forecast, remember, thin
 from syncapp.core.values import Side
 from syncapp.listener.intervals import Intervals
 from syncapp.mongo.oplog_window import oldest_reachable_s, read_window
@@ -23,14 +23,20 @@ AGES_S = tuple(hours * HOUR for hours in (0.25, 0.5, 1, 2, 3, 6, 12, 18, 24, 36,
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`at`: seconds since 1970 by this computer's clock. `forecast`: None: it cannot be told yet."""
+    """`at`: seconds since 1970 by this computer's clock. `forecast`: None: it cannot be told yet. `past`: those of a week."""
 
     at: float
     forecast: Forecast | None
+    past: Past = ()
 
     @property
     def seconds(self) -> float | None:
         return self.forecast.seconds if self.forecast else None
+
+    @property
+    def sure_s(self) -> float | None:
+        """The same if enough is known to judge it: other devices do."""
+        return self.forecast.seconds if self.forecast and self.forecast.sure else None
 
     def as_document(self) -> dict[str, Any]:
         """As the mirror in Django has it."""
@@ -41,6 +47,7 @@ class Measured:
             "how": str(one.how) if one else str(How.ESTIMATED),
             "sure": bool(one and one.sure),
             "windowSeconds": one.window_s if one else None,
+            "past": [list(point) for point in self.past],
         }
 
 
@@ -55,7 +62,7 @@ class Headroom:
         self._databases = databases
         self._intervals = intervals
         self._clock = clock
-        self._samples: dict[Side, list[OplogSample]] = {}
+        self._kept = record.Oplogs()
         self._looked_at = float("-inf")
 
     def look_later(self) -> None:
@@ -67,22 +74,35 @@ class Headroom:
     def look(self) -> None:
         """Raises PyMongoError if a side cannot be asked: then its last figure stays, with its time."""
         local = self._databases[Side.LOCAL]
-        if not self._samples:
-            self._samples = record.load(local)
-        for side, database in self._databases.items():
-            with of_side(database):
-                self._measure(side, database)
-        record.save(local, self._samples)
+        if not self._kept.samples:
+            self._kept = record.load(local)
+            self.found = {side: self._remembered(side) for side, known in self._kept.samples.items() if known}
+        self._measure(Side.LOCAL)
+        try:
+            self._measure(Side.ATLAS)
+        finally:
+            record.save(local, self._kept)
 
-    def _measure(self, side: Side, database: Database[Any]) -> None:
+    def _remembered(self, side: Side) -> Measured:
+        """What the last session knew: it started again while this side is away, which is when it matters."""
+        samples = self._kept.samples[side]
+        return Measured(samples[-1].at, forecast(samples), self._kept.past[side])
+
+    def _measure(self, side: Side) -> None:
+        with of_side(self._databases[side]):
+            found = self._forecast(side, self._databases[side])
+        now = self._clock()
+        if found is not None:
+            self._kept.past[side] = remember(self._kept.past[side], now, found.seconds)
+        self.found = {**self.found, side: Measured(now, found, self._kept.past[side])}
+
+    def _forecast(self, side: Side, database: Database[Any]) -> Forecast | None:
         sample = read_window(database)
         if sample is None:
-            self._samples[side] = []
-            found = self._estimated(database)
-        else:
-            self._samples[side] = thin([*self._samples[side], sample])
-            found = forecast(self._samples[side])
-        self.found = {**self.found, side: Measured(self._clock(), found)}
+            self._kept.samples[side] = []
+            return self._estimated(database)
+        self._kept.samples[side] = thin([*self._kept.samples[side], sample])
+        return forecast(self._kept.samples[side])
 
     def _estimated(self, database: Database[Any]) -> Forecast | None:
         """No further back than this database is a device: before, nothing says whether the oplog was full."""

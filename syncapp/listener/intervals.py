@@ -13,9 +13,9 @@ class Intervals:
     books: float = 1.0  # at figures, for Django's database
     overdue: float = 1.0  # at tasks that do not report
     workers: float = 2.0  # at whether workers should be asked
-    reports: float = 1.0  # at the end of the session, while no report comes
+    reports: float = 3.0  # at whether the session is over, while no report comes
     rules: float = 1.0  # at the version of the rules
-    all_rules: float = 5.0  # at all rules; a change of their version is seen at once
+    all_rules: float = 15.0  # at all rules; a change of their version is seen at once
     halts: float = 1.0  # at whether an operator has answered
     halts_at_rest: float = 10.0  # the same while nothing is halted, and nothing moves
     first_run: float = 2.0  # at whether the operator has chosen
@@ -29,7 +29,7 @@ class Intervals:
     # and in any case
     heartbeat_fleet_idle: float = 1.0
     heartbeat_fleet: float = 0.25
-    waiting: float = 5.0  # at what waits for operators, for other devices' operators
+    waiting: float = 15.0  # at what waits for operators, for other devices' operators
     devices: float = 30.0  # at what the other devices report
     clock: float = 15.0  # at the servers' clocks
     oplogs: float = 300.0  # at how far the oplogs reach back

@@ -83,12 +83,13 @@ def assemble(
     def first() -> tuple[str, ...]:
         return following.rules.first if following.rules else ()
 
+    def superseded(task: str) -> bool:
+        return scope().has_filters and dirty.superseded(task)
+
     safeguards = Safeguards(settings, databases, device, lambda: reports_of.report(), intervals, scope)
     tokens = Tokens(lease, device, dirty, intervals)
     intake = Intake(dirty, safeguards, metrics, settings.sync_max_dirty_keys, end.history_lost)
-    readers = Readers(
-        settings, databases, device, intake, clock.to_atlas_time, intervals, dirty.superseded, first
-    )
+    readers = Readers(settings, databases, device, intake, clock.to_atlas_time, intervals, superseded, first)
     reader = reports.connect(settings.celery_broker_url).reader(reports.stream_name(device, lease.epoch))
     dispatcher = Dispatcher(
         settings, dirty, metrics, send, reader, safeguards, intervals, refused=refused.met

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from pymongo.database import Database
@@ -17,7 +17,7 @@ from syncapp.compare.gone import count_documents
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.changes import Change, Found, Pulse
 from syncapp.core.clock import now_ms
-from syncapp.core.scope import Scope
+from syncapp.core.scope import Carried, Scope
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
 from syncapp.listener.beats import Beats
 from syncapp.listener.intervals import Intervals
@@ -42,18 +42,6 @@ HOW_TO_ANSWER = "answer with `manage.py sync_halts` or in the admin"
 
 class Halted(SyncError):
     """All transfers of the device are halted: the listener restarts, and waits."""
-
-
-class _Travels(NamedTuple):
-    """What of a side's changes of a collection is transferred: nothing else empties the other side."""
-
-    collection: str
-    versions: bool = True
-    deletes: bool = True
-
-    @classmethod
-    def of(cls, scope: Scope, side: Side, collection: str) -> _Travels:
-        return cls(collection, scope.carries(side, collection), scope.carries_deletes(side, collection))
 
 
 class Safeguards:
@@ -177,7 +165,7 @@ class Safeguards:
         counts: dict[tuple[str, int], Count] = {}
         native = self.device if side is Side.LOCAL else ATLAS_ORIGIN
         name, second, count, mask = "", 0, Count(), 0
-        scope, travels = self._scope(), _Travels("")
+        scope, travels = self._scope(), Carried("")
         local = self._databases[Side.LOCAL]
         elsewhere = deleted_elsewhere(local, scope, changes) if side is Side.ATLAS else ()
         for change in changes:
@@ -186,7 +174,7 @@ class Safeguards:
                 if fact is None or fact.operation not in _COMES_OR_GOES:
                     continue
                 if change.key.collection != travels.collection:
-                    travels = _Travels.of(scope, side, change.key.collection)
+                    travels = Carried.of(scope, side, change.key.collection)
                 if not (travels.deletes if fact.operation is Operation.DELETE else travels.versions):
                     continue
                 if elsewhere and change.key in elsewhere:

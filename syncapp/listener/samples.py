@@ -44,7 +44,7 @@ class Samples:
         self.queue_highest = max(self.queue_highest, queue)
         for side, lag_ms in lags_ms.items():
             self.lag_sums[side] += lag_ms
-            self.lags[side, LAG_BOUNDS_MS[bisect.bisect_left(LAG_BOUNDS_MS, lag_ms)]] += 1
+            self.lags[side, _bound(lag_ms)] += 1
 
     @transaction.atomic
     def _add(self, minute: dt.datetime) -> None:
@@ -67,3 +67,8 @@ class Samples:
         self.minute, self.count, self.queue_sum, self.queue_highest = None, 0, 0, 0
         self.lag_sums.clear()
         self.lags.clear()
+
+
+def _bound(lag_ms: int) -> int:
+    """Any lag has one: a device may have been away for more weeks than the last bound has."""
+    return LAG_BOUNDS_MS[bisect.bisect_left(LAG_BOUNDS_MS, lag_ms, hi=len(LAG_BOUNDS_MS) - 1)]

@@ -8,6 +8,7 @@ tasks; others process reports, renew the lease, save the tokens, and update Djan
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -74,7 +75,7 @@ class Session:
             self._periodic("book-keeping", every.books, parts.books.keep),
             self._periodic("mirrors", every.mirror, self._mirror),
             self._periodic("catching up", every.catch_up, parts.catch_up),
-            self._periodic("what waits", every.waiting, parts.report.look),
+            self._periodic("what waits", every.waiting, parts.report.look, at_once=True),
             self._periodic("report", every.devices, parts.report.tell_while_waiting),
         ]
 
@@ -95,8 +96,10 @@ class Session:
             self._periodic("devices", every.books, parts.fleet.copy_later),
         ]
 
-    def _periodic(self, name: str, seconds: float, act: Callable[[], None]) -> Periodic:
-        return Periodic(name, seconds, act, self._end.is_fatal)
+    def _periodic(
+        self, name: str, seconds: float, act: Callable[[], None], at_once: bool = False
+    ) -> Periodic:
+        return Periodic(name, seconds, act, self._end.is_fatal, at_once)
 
     def _mirror(self) -> None:
         self._parts.tokens.mirror()
@@ -123,24 +126,33 @@ class Session:
         self._end.come()
         parts.refused.stop()
         parts.readers.join_all(parts.intervals.join)
-        parts.dispatcher.close()
         if not lost:
             if not isinstance(self._end.error, HistoryLost):  # its token was deleted and must stay deleted
                 try_to(partial(parts.tokens.keep, at_last=True))
             parts.lease.give_back()
-        last = threading.Thread(target=try_to, args=(self._write_last,), daemon=True)
-        last.start()
-        last.join(parts.intervals.last)
+        _start_each([parts.dispatcher.close])  # nobody waits for the broker
+        until = time.monotonic() + parts.intervals.last
+        for last in _start_each(self._last_acts()):
+            last.join(max(0.0, until - time.monotonic()))
 
     def _look_at_halts(self) -> None:
         parts = self._parts
-        parts.safeguards.look_at_halts(busy=parts.dirty.figures().size > 0)
+        parts.safeguards.look_at_halts(busy=parts.dirty.size > 0)
 
-    def _write_last(self) -> None:
-        self._parts.books.keep(at_last=True)
-        self._mirror()
+    def _last_acts(self) -> list[Callable[[], object]]:
+        """Of several databases, each of which may be away, or hang."""
+        parts = self._parts
+        acts: list[Callable[[], object]] = [partial(parts.books.keep, at_last=True), self._mirror]
         if not isinstance(self._end.error, LeaseLost):
-            self._parts.report.stopped()
+            acts.append(parts.report.stopped)
+        return acts
+
+
+def _start_each(acts: Iterable[Callable[[], object]]) -> list[threading.Thread]:
+    threads = [threading.Thread(target=try_to, args=(act,), daemon=True) for act in acts]
+    for thread in threads:
+        thread.start()
+    return threads
 
 
 def _start(threads: Iterable[Periodic]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from syncapp.apply.messages import Report
+from syncapp.core.clock import as_shown
 from syncapp.core.values import BOTH, Side
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.dirty_keys import DirtyKeys
@@ -37,7 +38,7 @@ class _Failing:
 
 
 class StuckChanges:
-    """`now`: seconds since 1970. It guards itself."""
+    """`now`: of `steady_s`. It guards itself."""
 
     def __init__(self, intervals: Intervals) -> None:
         self._intervals = intervals
@@ -76,7 +77,8 @@ class StuckChanges:
                 place = (side, key.collection if key else "")
                 known = found.get(place, Stuck(*place, since))
                 found[place] = replace(known, since=min(since, known.since), still=True)
-        return sorted(found.values(), key=lambda one: one.since)[:MOST]
+        oldest = sorted(found.values(), key=lambda one: one.since)[:MOST]
+        return [replace(one, since=as_shown(one.since)) for one in oldest]
 
     def _watch(self, side: Side, number: int | None, now: float) -> tuple[float, int]:
         """Since when the oldest unfinished batch is unchanged, and its number."""

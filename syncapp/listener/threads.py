@@ -17,21 +17,28 @@ class Periodic(threading.Thread):
     """Calls `act` every `seconds` until it is stopped. A persistent error is logged once."""
 
     def __init__(
-        self, name: str, seconds: float, act: Callable[[], None], fatal: Callable[[Exception], bool]
+        self,
+        name: str,
+        seconds: float,
+        act: Callable[[], None],
+        fatal: Callable[[Exception], bool],
+        at_once: bool = False,
     ) -> None:
-        """`fatal(error)`: True ends the thread (the listener has been notified)."""
+        """`fatal(error)`: True ends the thread (the listener has been notified). `at_once`: the first time too."""
         super().__init__(name=name, daemon=True)
         self._seconds = seconds
         self._act = act
         self._fatal = fatal
+        self._first = 0.0 if at_once else seconds
         self._stopping = threading.Event()
 
     def stop(self) -> None:
         self._stopping.set()
 
     def run(self) -> None:
-        last = ""
-        while not self._stopping.wait(self._seconds):
+        last, seconds = "", self._first
+        while not self._stopping.wait(seconds):
+            seconds = self._seconds
             try:
                 self._act()
                 last = ""

@@ -7,12 +7,12 @@ then, by an empty batch: nobody would notice otherwise that they are gone before
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncapp.apply.messages import Report
 from syncapp.apply.queues import QUEUES
+from syncapp.core.clock import as_shown, steady_s
 from syncapp.core.values import BOTH, Side
 from syncapp.listener.intervals import Intervals
 
@@ -27,8 +27,8 @@ class Stop:
 
 
 class WorkWatch:
-    def __init__(self, intervals: Intervals, clock: Callable[[], float] = time.time) -> None:
-        """`clock`: seconds since 1970."""
+    def __init__(self, intervals: Intervals, clock: Callable[[], float] = steady_s) -> None:
+        """`clock`: seconds since 1970. If it could be set back, workers that are gone would not be missed."""
         self._intervals = intervals
         self._clock = clock
         self._lock = threading.Lock()
@@ -84,7 +84,8 @@ class WorkWatch:
     def stops(self) -> list[Stop]:
         with self._lock:
             broker = sorted(self._broker.values(), key=lambda stop: stop.since)[:1]
-            return [*broker, *self._silent(self._clock())]
+            found = [*broker, *self._silent(self._clock())]
+        return [replace(stop, since=as_shown(stop.since)) for stop in found]
 
     def _silent(self, now: float) -> Iterator[Stop]:
         if self._broker:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -22,12 +23,19 @@ class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Django's order of options; the lines of the examples are not wrapped."""
 
 
+def row_id(text: str) -> int:
+    """Of an option: a row's id, as a list shows it. Raises ArgumentTypeError."""
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text[:30]!r} is no id: see the list")
+    return int(text)
+
+
 class SyncCommand(BaseCommand):
     """`examples`: arguments after the command's name, and their effect."""
 
     examples: ClassVar[Mapping[str, str]]
     by_hand: ClassVar[bool] = True  # typed by an operator; otherwise run by the product itself
-    refused: ClassVar[int] = 1  # the exit status if a service refuses
+    refused: ClassVar[int] = 1  # the exit status of an error
 
     def execute(self, *args: Any, **options: Any) -> Any:
         token = TYPED_BY.set(_os_user() if self.by_hand else "")
@@ -35,6 +43,9 @@ class SyncCommand(BaseCommand):
             return super().execute(*args, **options)
         except ServiceError as error:
             raise CommandError(error.detail, returncode=self.refused) from None
+        except CommandError as error:
+            error.returncode = self.refused if error.returncode == 1 else error.returncode
+            raise
         finally:
             TYPED_BY.reset(token)
 

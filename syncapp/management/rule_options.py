@@ -85,7 +85,9 @@ def _parts(options: dict[str, Any]) -> dict[str, Any]:
     """The parts that the options name."""
     found = {part: options[name] for name, part in PLAIN.items() if options[name] is not None}
     found |= {
-        name: read_json(options[name], f"--{name}") for name in ("filter", "validation") if options[name]
+        name: read_json(options[name], f"--{name}")
+        for name in ("filter", "validation")
+        if options[name] is not None
     }
     if options["numbers"]:
         found["numbers"] = dict(_pair(one, "--number") for one in options["numbers"])

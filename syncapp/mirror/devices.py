@@ -16,17 +16,26 @@ _COPIED = tuple(one.name for one in fields(DeviceReport) if one.name not in ("at
 _FIELDS = ("name", "seen_at", "stopped_at", "copied_at", *_COPIED)
 LONGEST = {"version": 100, "host": 300, "local_stream": 20, "atlas_stream": 20, "name": 100}
 LARGEST = 2**31 - 1  # of a column
+IDS_A_QUERY = 500
 
 
 def copy_devices(atlas: Database[Any]) -> int:
     """Returns how many there are. Raises PyMongoError or DatabaseError."""
+    # Before they are read: one that another process copies meanwhile is not taken for one that is gone
+    known = set(Device.objects.values_list("instance_id", flat=True))
     found, there, here = devices.load_devices(atlas), server_time(atlas), dt.datetime.now(dt.UTC)
     rows = [_row(one, here, here - there) for one in found if len(one.id) <= 100]
     Device.objects.bulk_create(
         rows, batch_size=500, update_conflicts=True, unique_fields=["instance_id"], update_fields=_FIELDS
     )
-    Device.objects.filter(copied_at__lt=here).delete()  # they were retired
+    _forget(sorted(known - {row.instance_id for row in rows}))
     return len(found)
+
+
+def _forget(retired: list[str]) -> None:
+    """Not by the time of their copies: other processes copy too, by other computers' clocks, and clocks are set back."""
+    for start in range(0, len(retired), IDS_A_QUERY):
+        Device.objects.filter(instance_id__in=retired[start : start + IDS_A_QUERY]).delete()
 
 
 def _row(device: devices.Device, copied_at: dt.datetime, behind: dt.timedelta) -> Device:

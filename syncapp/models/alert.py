@@ -28,7 +28,8 @@ class Alert(models.Model):
     message = models.TextField()
     page = models.CharField(max_length=60, blank=True)  # where one acts, as a URL's name; empty: nowhere
     since = models.DateTimeField()
-    lasted_s = models.FloatField(default=0)  # by a clock that does not jump, up to its firing
+    # By a clock that does not jump: up to its firing; after that for how long it has been right, though it is not over yet
+    lasted_s = models.FloatField(default=0)
     fired_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)

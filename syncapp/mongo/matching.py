@@ -11,6 +11,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -18,7 +19,11 @@ from syncapp.core.content import document_key, ids_filter
 from syncapp.core.match_expressions import read_filter
 from syncapp.core.values import DocumentKey
 from syncapp.mongo.documents import id_portions
+from syncapp.mongo.errors import SyncError, translate
 from syncapp.mongo.read_commands import portions
+from syncapp.mongo.transaction import session_of
+
+_NOBODY = document_key("", bson.encode({"_id": "no document"}))
 
 
 def matching(
@@ -43,6 +48,50 @@ def matching(
         with closing(portions(database, command, session)) as replies:
             found.update(document_key(collection, one) for documents in replies for one in documents)
     return frozenset(found)
+
+
+def foreign(
+    database: Database[Any], collection: str, keys: Iterable[DocumentKey], expression: Mapping[str, Any]
+) -> frozenset[DocumentKey]:
+    """Those of the keys, of documents that are there, which do not match. One over which the expression fails (a division by
+    zero) counts as one that does: whoever processes it meets the error, and it blocks no other. Raises PyMongoError."""
+    known = list(keys)
+    if not known:
+        return frozenset()
+    with session_of(database) as session:
+        try:
+            return frozenset(known) - matching(database, collection, known, expression, session)
+        except OperationFailure as error:
+            if not _is_of_a_document(error):
+                raise
+        matching(database, collection, [_NOBODY], expression, session)  # raises if it is refused as a whole
+        return frozenset(known).difference(_one_by_one(database, collection, known, expression, session))
+
+
+def _one_by_one(
+    database: Database[Any],
+    collection: str,
+    keys: list[DocumentKey],
+    expression: Mapping[str, Any],
+    session: ClientSession,
+) -> Iterator[DocumentKey]:
+    """Those that match, or over which it fails."""
+    middle = len(keys) // 2
+    for some in (keys[:middle], keys[middle:]):
+        try:
+            yield from matching(database, collection, some, expression, session)
+        except OperationFailure as error:
+            if not _is_of_a_document(error):
+                raise
+            if len(some) == 1:
+                yield from some
+            else:
+                yield from _one_by_one(database, collection, some, expression, session)
+
+
+def _is_of_a_document(error: OperationFailure) -> bool:
+    """May it be? Not what concerns the server, or passes."""
+    return type(translate(error)) is SyncError
 
 
 @contextmanager

@@ -105,3 +105,7 @@ class RefusalCheck:
         if not answer and None not in infos:
             self._allowed_at[name] = now
         return answer
+
+    def doubt(self, name: str) -> None:
+        """What was done to its documents failed: it may have become another kind of collection since it was checked."""
+        self._allowed_at.pop(name, None)

@@ -12,7 +12,7 @@ from typing import Any
 
 from syncapp.core import field_paths, patterns, strategies
 from syncapp.core.collection_rule import DELETES, CollectionRule, Direction, OnLeave, Urgency
-from syncapp.core.match_expressions import WrongFilter, check_filter
+from syncapp.core.match_expressions import WrongFilter, asked, check_filter
 from syncapp.core.strategies.callable import NAME as CALLABLE
 from syncapp.core.values import Word
 from syncapp.rules.schema_check import WrongSchema, new_rule
@@ -193,6 +193,14 @@ def _together(given: Mapping[str, Any]) -> Faults:
         yield "resolver", f"resolver is missing: the strategy {CALLABLE} asks it"
     if resolver and strategy != CALLABLE:
         yield "resolver", f"resolver is only asked by the strategy {CALLABLE}; allowed here: an empty text"
+    own = [str(one) for one in given.get("ownFields", ())]
+    for path in asked(given.get("filter", {})):
+        if any(field_paths.is_inside(path, one) for one in own):
+            yield (
+                "filter",
+                f"filter asks about {_shown(path)}, which is in ownFields and never goes to Atlas; allowed: other fields",
+            )
+            return
 
 
 CHECKS: Mapping[str, Check] = {

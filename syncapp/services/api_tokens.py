@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from syncapp.models import ApiToken
 from syncapp.rules.switches import Actor, audit
-from syncapp.services.errors import NotFound, NotPossible, WrongInput, wrong_value
-from syncapp.services.roles import ROLES, highest_role, may_administer
+from syncapp.services.errors import NotAllowed, NotFound, NotPossible, WrongInput, wrong_value
+from syncapp.services.roles import ADMINISTRATORS, ROLES, highest_role, may_administer
 
 PREFIX = "isthmus_"  # by this a key is told from one of the older kind, and found by scanners of secrets
 HINT = len(PREFIX) + 4
@@ -118,12 +118,15 @@ def listed(user: Any = None) -> list[Listed]:
 
 @transaction.atomic
 def revoke(token_id: str, user: Any = None) -> Listed:
-    """At once, and for good. Idempotent for one that is kept. Raises NotFound."""
+    """At once, and for good. Idempotent for one that is kept. Raises NotFound or NotAllowed."""
     found = next((one for one in listed(user) if one.id == token_id), None)
     if found is None:
         raise NotFound(f"There is no token with the id {token_id!r} that you may see", "id")
     if found.revoked_at:
         return found
+    by = getattr(user, "token_role", None)
+    if by is not None and ROLES.index(found.role or ADMINISTRATORS) > ROLES.index(by):
+        raise NotAllowed(f"A token of the role {by} cannot revoke one that may do more", "id")
     if token_id.startswith(OLDER):
         _older().filter(user_id=int(token_id.removeprefix(OLDER))).delete()
     elif not ApiToken.objects.filter(pk=int(token_id), revoked_at=None).update(revoked_at=timezone.now()):

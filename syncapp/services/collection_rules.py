@@ -26,7 +26,8 @@ from syncapp.models import CollectionRule as Row
 from syncapp.rules.rule_check import complete, faults
 from syncapp.rules.switches import Actor, audit, raise_version
 from syncapp.services.databases import local_database
-from syncapp.services.errors import NotFound, WrongInput, shown
+from syncapp.services.errors import NotAllowed, NotFound, WrongInput, shown
+from syncapp.services.unmasking import refusal
 from syncapp.store.names import METADATA
 
 PROCESS = "collection rules"
@@ -93,19 +94,32 @@ def one(pattern: str) -> Row:
 
 def set_rule(given: object, user: Actor = None) -> Row:
     """Replace the rule of this pattern, or add it; parts that are not given get their defaults. An unchanged rule is not
-    written. Raises WrongInput or Unreachable."""
+    written. Raises WrongInput, NotAllowed or Unreachable."""
     document = checked(given)
     with transaction.atomic():
         row = Row.objects.select_for_update().filter(pattern=document["pattern"]).first()
-        if row is not None and row.document == document:
+        if row is not None and CollectionRule.of(row.document) == CollectionRule.of(document):
             return row
+        _refuse(refused_rule(document, user))
         return _write(_change(row, document), user)
 
 
 def delete_rule(pattern: str, user: Actor = None) -> None:
-    """Raises NotFound."""
+    """Raises NotFound or NotAllowed."""
     with transaction.atomic():
-        _write(_change(one(pattern), None), user)
+        row = one(pattern)
+        _refuse(refused_removal(pattern, user))
+        _write(_change(row, None), user)
+
+
+def refused_rule(document: Mapping[str, Any], user: Actor) -> str:
+    """Why this person may not set this rule, which has no faults; empty: he may."""
+    return refusal(*_with(CollectionRule.of(document).pattern, [document]), user)
+
+
+def refused_removal(pattern: str, user: Actor) -> str:
+    """The same of removing one."""
+    return refusal(*_with(pattern, []), user)
 
 
 def export_rules() -> dict[str, Any]:
@@ -140,10 +154,12 @@ def changes_to(wanted: list[dict[str, Any]]) -> list[Change]:
 
 
 def import_rules(given: object, user: Actor = None) -> list[Change]:
-    """Replace all rules by those of an exported file: all of them, or none. Raises WrongInput or Unreachable."""
+    """Replace all rules by those of an exported file: all of them, or none. Raises WrongInput, NotAllowed or
+    Unreachable."""
     wanted = read_file(given)
     with transaction.atomic():
         list(Row.objects.select_for_update())
+        _refuse(refusal(current(), CollectionRules.of(wanted), user))
         found = changes_to(wanted)
         for change in found:
             if change.what != "unchanged":
@@ -206,6 +222,19 @@ def _refusal(local: Database[Any], wanted: Mapping[str, Any]) -> str:
     return ""
 
 
+def _refuse(why: str) -> None:
+    """Raises NotAllowed if there is a reason."""
+    if why:
+        raise NotAllowed(why, "maskedFields")
+
+
+def _with(pattern: str, instead: Sequence[Mapping[str, Any]]) -> tuple[CollectionRules, CollectionRules]:
+    """The rules, and what they are with others instead of the one of this pattern."""
+    before = current()
+    kept = [rule.as_document() for rule in before.rules if rule.pattern != pattern]
+    return before, CollectionRules.of([*kept, *instead])
+
+
 def _change(row: Row | None, document: Mapping[str, Any] | None) -> Change:
     before = None if row is None else CollectionRule.of(row.document)
     after = None if document is None else CollectionRule.of(document)
@@ -218,7 +247,7 @@ def _write(change: Change, user: Actor) -> Row:
     if change.after is None:
         row.delete()
     else:
-        row.priority, row.document = change.after.priority, change.after.as_document()
+        row.priority, row.document = change.after.priority, change.after.as_stored()
         row.save()
     before, after = (rule and rule.as_document() for rule in (change.before, change.after))
     action = "remove collection rule" if after is None else "set collection rule"

@@ -8,7 +8,8 @@ live sync carries like any other. The conflict is marked, and the act is in the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -26,7 +27,8 @@ from syncapp.models.choices import SideChoices
 from syncapp.rules.switches import TYPED_BY, Actor, audit
 from syncapp.services.databases import local_database
 from syncapp.services.documents import read_now
-from syncapp.services.errors import NotPossible, Overtaken
+from syncapp.services.errors import NotAllowed, NotPossible, Overtaken
+from syncapp.services.masked import Masks
 from syncapp.services.native_writes import CHANGED_MEANWHILE, write_natively
 from syncapp.services.resolution import Choice, Versions, check_seen, document_of, write_merged
 from syncapp.store import conflicts
@@ -34,6 +36,10 @@ from syncapp.store.bases import forget_bases
 from syncapp.store.instance import instance_id
 
 PROCESS = "conflicts"
+MASKED = (
+    "document cannot be written by your login, which does not see the masked fields of this conflict: it needs the permission "
+    "syncapp.see_masked. Choose a winner, or fields"
+)
 # Two documents of up to 16 MB each: a list shows neither
 BODIES = (
     "local_document", "atlas_document", "base_document", "local_raw", "atlas_raw", "base_raw", "document_id_raw",
@@ -46,9 +52,14 @@ def restore(conflict: Conflict, user: Actor = None) -> Conflict:
         raise Overtaken(
             f"This version has already been restored, at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC"
         )
+    if conflict.winner == Conflict.Winner.MERGED:
+        raise NotPossible("A person has written a version of both: neither has lost")
     if not conflict.loser:
         raise NotPossible("This conflict is not resolved yet: neither version has lost")
-    write_natively(Side.LOCAL, PROCESS, _key(conflict), versions_of(conflict)[Side(conflict.loser)])
+    loser = Side(conflict.loser)
+    version = versions_of(conflict)[loser]
+    with _said_to(user, conflict):
+        write_natively(Side.LOCAL, PROCESS, _key(conflict), version, of_here=loser is Side.LOCAL)
     # Written first, marked second: after a crash in between the same bytes are restored once more, which is
     # no change. The other way round the version would count as restored and be missing.
     unmarked = Conflict.objects.filter(restored_at=None)
@@ -81,7 +92,7 @@ def resolve(
     seen: Mapping[Side, str] = MappingProxyType({}),
 ) -> Conflict:
     """Decide one that waits: a side's version is written to the other side, so that sync finds both sides equal and agrees;
-    or a third one here, which sync pushes. Raises WrongInput, Overtaken, NotPossible or Unreachable.
+    or a third one here, which sync pushes. Raises WrongInput, NotAllowed, Overtaken, NotPossible or Unreachable.
 
     Only if both sides still hold the recorded versions: no newer edit is overwritten. `seen`: hashes of the versions that
     were decided about (resolution.py), if they must be these.
@@ -90,22 +101,50 @@ def resolve(
         raise Overtaken("This conflict is already resolved")
     key, versions = _key(conflict), versions_of(conflict)
     check_seen(versions, seen)
-    winner = choice if isinstance(choice, Side) else choice.winner
-    if isinstance(choice, Choice) and winner is None:
+    choice = Choice(choice) if isinstance(choice, Side) else choice
+    if choice.document is not None and not may_write(conflict, user):
+        raise NotAllowed(MASKED, "document")
+    with _said_to(user, conflict):
+        winner = _write(choice, key, versions)
+    # Written first, marked second: after a crash in between sync finds both sides equal, and resolves it
+    waiting = Conflict.objects.filter(winner=Conflict.Winner.OPEN)
+    said = f"the {winner} version was chosen" if winner else "a merged version was written"
+    _mark(
+        conflict, waiting, user, "resolve conflict", said, winner=winner or Conflict.Winner.MERGED,
+        resolved_at=timezone.now(), resolved_by=_name(user),
+    )  # fmt: skip
+    return conflict
+
+
+def may_write(conflict: Conflict, user: Actor) -> bool:
+    """May this person decide by a document of his own? Not where he does not see all of it: he would write the masks."""
+    if user is None:
+        return True
+    return not Masks(user).hides(conflict.collection, conflict.local_document, conflict.atlas_document)
+
+
+@contextmanager
+def _said_to(user: Actor, conflict: Conflict) -> Iterator[None]:
+    """What a server or a rule refuses may quote a masked field."""
+    try:
+        yield
+    except NotPossible as error:
+        if user is None:  # a command
+            raise
+        raise NotPossible(Masks(user).reason(conflict.collection, error.detail), error.field) from error
+
+
+def _write(choice: Choice, key: DocumentKey, versions: Versions) -> Side | None:
+    """Returns whose version was written. None: neither's."""
+    winner = choice.winner
+    if winner is None:
         document = document_of(choice, versions, key)
         winner = next((side for side in Side if versions[side] == document), None)
         if winner is None:
             write_merged(key, versions, document, PROCESS)
     if winner is not None:
         _take(key, versions, winner)
-    # Written first, marked second: after a crash in between sync finds both sides equal, and resolves it
-    waiting = Conflict.objects.filter(winner=Conflict.Winner.OPEN)
-    said = f"the {winner} version was chosen" if winner else "a version of both was written"
-    _mark(
-        conflict, waiting, user, "resolve conflict", said, winner=winner or Conflict.Winner.MERGED,
-        resolved_at=timezone.now(), resolved_by=_name(user),
-    )  # fmt: skip
-    return conflict
+    return winner
 
 
 def _take(key: DocumentKey, versions: Versions, winner: Side) -> None:

@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import InvalidName, PyMongoError
 
 from syncapp.conf.settings import get_settings
 from syncapp.core.values import Side
 from syncapp.mongo.error_text import NAMES, says_what_fails
 from syncapp.mongo.errors import ConnectionDown, SyncError
 from syncapp.mongo.sides import connect_side
-from syncapp.services.errors import NotPossible, Unreachable
+from syncapp.services.errors import NotPossible, Unreachable, WrongInput
 
 SOCKET_TIMEOUT_MS = 20_000  # an operator waits for the answer
 VARIABLES = {Side.LOCAL: "MONGODB_URI", Side.ATLAS: "MONGODB_ATLAS_URI"}
@@ -47,13 +47,15 @@ def database(side: Side, process: str, timeout_ms: int = SOCKET_TIMEOUT_MS) -> I
 
 @contextmanager
 def refused_by(side: Side, what: str) -> Iterator[None]:
-    """What this side's server refuses within is NotPossible, with its reason; `what`: says what it does not do. A
-    connection that is lost passes as it is."""
+    """What this side's server refuses within is NotPossible, with its reason; `what`: says what it does not do. A name that no
+    collection can have is WrongInput. A connection that is lost passes as it is."""
     try:
         yield
     except ConnectionDown:
         raise
     except SyncError as error:
+        if isinstance(error.__cause__, InvalidName):
+            raise WrongInput(f"collection: {error}", "collection") from error
         raise NotPossible(f"{NAMES[side]} {what}: {error}") from error
 
 

@@ -26,6 +26,12 @@ class WrongInput(ServiceError):
     code = "wrong_input"
 
 
+class NotAllowed(ServiceError):
+    """The login may do the act, but not with this input. The detail says which permission is missing."""
+
+    code = "permission_denied"
+
+
 class NotFound(ServiceError):
     """Not found."""
 

@@ -22,6 +22,7 @@ from syncapp.engine.examine import Examined, examine
 from syncapp.models import Conflict, RejectedChange
 from syncapp.rules.rules import load_rules
 from syncapp.services.databases import database, refused_by
+from syncapp.services.fingerprints import fingerprint
 from syncapp.services.masked import Masks
 from syncapp.services.reasons import Reason, reasons_of
 from syncapp.store.batches import Pushed, pushes_of
@@ -175,15 +176,18 @@ def _pushed(push: Pushed, device: str) -> Event:
 
 def _conflicts(key: DocumentKey) -> Iterator[Event]:
     rows = Conflict.objects.filter(collection=key.collection, document_id_raw=key.id_bson).only(
-        "id", "at", "winner", "because", "strategy", "restored_at", "resolved_at"
+        "id", "at", "collection", "winner", "because", "strategy", "restored_at", "resolved_at"
     )
+    masks = Masks(None)  # all that may look at documents read it
     for row in rows[:NEWEST]:
         won = (
             "it needs manual resolution"
             if row.winner == Conflict.Winner.OPEN
             else f"the {row.winner} version won"
         )
-        yield Event(row.at, "conflict", f"conflict {row.pk}: {won}; {one_line(row.because or row.strategy)}")
+        yield Event(
+            row.at, "conflict", f"conflict {row.pk}: {won}; {one_line(masks.because(row) or row.strategy)}"
+        )
         if row.resolved_at:
             yield Event(row.resolved_at, "resolved", f"conflict {row.pk} was resolved: {won}")
         if row.restored_at:
@@ -231,7 +235,7 @@ def _hash(content: bytes) -> str | None:
     """None: absent. The same for both sides means: the same content."""
     if content == UNKNOWN:
         return "unknown"
-    return None if content == ABSENT else content.hex()
+    return None if content == ABSENT else fingerprint(content)
 
 
 def _at(milliseconds: int) -> dt.datetime:

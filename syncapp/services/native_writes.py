@@ -33,22 +33,32 @@ CHANGED_MEANWHILE = (
 
 
 def write_natively(
-    side: Side, process: str, key: DocumentKey, version: bytes | None, *, only_over: object = ANYTHING
+    side: Side,
+    process: str,
+    key: DocumentKey,
+    version: bytes | None,
+    *,
+    only_over: object = ANYTHING,
+    of_here: bool = False,
 ) -> None:
-    """Write a version, but for the fields that each side keeps for itself; None: delete the document. `only_over`: the expected current version (raw BSON or None).
+    """Write a version, but for the fields that each side keeps for itself; None: delete the document. `only_over`: the
+    expected current version (raw BSON or None). `of_here`: it was this side's, so that if the document is gone they come
+    back with it.
 
     Raises Overtaken, NotPossible or Unreachable; nothing was written then.
     """
     with database(side, process) as target, refused_by(side, "refuses the version"):
-        _try_to_write(target, key, version, only_over)
+        _try_to_write(target, key, version, only_over, of_here)
 
 
-def _try_to_write(target: Database[Any], key: DocumentKey, version: bytes | None, only_over: object) -> None:
+def _try_to_write(
+    target: Database[Any], key: DocumentKey, version: bytes | None, only_over: object, of_here: bool
+) -> None:
     projection = _projection_of(key.collection)
     for attempt in range(ATTEMPTS):
         try:
             with translated():
-                _write(target, key, version, only_over, projection)
+                _write(target, key, version, only_over, projection, of_here)
             return
         except TransientError as error:
             if isinstance(error, ConnectionDown) or attempt == ATTEMPTS - 1:
@@ -62,7 +72,12 @@ def _projection_of(collection: str) -> Projection:
 
 
 def _write(
-    target: Database[Any], key: DocumentKey, version: bytes | None, only_over: object, projection: Projection
+    target: Database[Any],
+    key: DocumentKey,
+    version: bytes | None,
+    only_over: object,
+    projection: Projection,
+    of_here: bool,
 ) -> None:
     if version is not None:
         ensure_collection(target, key.collection)
@@ -70,6 +85,7 @@ def _write(
         there = read_documents(target[key.collection], [key], session, MAX_BYTES).get(key)
         if only_over is not ANYTHING and there != only_over:
             raise Overtaken(CHANGED_MEANWHILE)
-        version = projection.carried(version, there)
+        if there is not None or not of_here:
+            version = projection.carried(version, there)
         if there != version:
             write_documents(target[key.collection], [DocumentWrite(key, there, version)], session)

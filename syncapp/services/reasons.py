@@ -50,7 +50,8 @@ def key_of(sample: Mapping[str, Any]) -> Key:
 def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
     """Why each of these documents differs; causes that an operator can act on come first. Raises DatabaseError."""
     names, ids = {key[0] for key in keys}, {key[1] for key in keys}
-    found = {key: _of_collection(key[0]) for key in keys}
+    general = {name: _of_collection(name) for name in names}
+    found = {key: general[key[0]] for key in keys}
     masks = Masks(None)  # samples are shown to all
     for waiting in Conflict.objects.filter(
         winner=Conflict.Winner.OPEN, resolved_at=None, collection__in=names, document_id__in=ids

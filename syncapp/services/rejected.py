@@ -18,6 +18,7 @@ from syncapp.models import RejectedChange
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.databases import local_database
 from syncapp.services.errors import NotPossible, Overtaken
+from syncapp.services.masked import Masks
 from syncapp.store.dirty import mark_dirty
 from syncapp.store.instance import instance_id
 
@@ -30,12 +31,17 @@ LONGEST = dt.timedelta(days=1)
 BODIES = ("document", "document_raw", "other_document")
 
 
-def chosen(ids: Iterable[int] | None = None, reason: str = "", **fields: Any) -> QuerySet[RejectedChange]:
-    """The rows that match all of this. `reason`: a part of it; `fields`: collection, direction, code."""
+def chosen(
+    ids: Iterable[int] | None = None, reason: str = "", masks: Masks | None = None, **fields: Any
+) -> QuerySet[RejectedChange]:
+    """The rows that match all of this. `reason`: a part of it, as it is shown under `masks`; `fields`: collection, direction,
+    code."""
     found = RejectedChange.objects.defer(*BODIES).filter(**fields)
     if ids is not None:
         found = found.filter(pk__in=list(ids))
-    return found.filter(reason__icontains=reason) if reason else found
+    if not reason:
+        return found
+    return masks.searched(found, reason) if masks else found.filter(reason__icontains=reason)
 
 
 def retry(rows: QuerySet[RejectedChange], user: Actor = None) -> int:

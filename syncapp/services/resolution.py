@@ -27,7 +27,9 @@ from syncapp.rules.rules import load_rules
 from syncapp.services.databases import local_database, refused_by
 from syncapp.services.documents import MAX_BYTES, read_now
 from syncapp.services.errors import NotPossible, Overtaken, WrongInput, wrong_value
+from syncapp.services.fingerprints import fingerprint
 from syncapp.services.native_writes import ATTEMPTS, CHANGED_MEANWHILE, LONGEST_SECONDS
+from syncapp.store.projections import keep_projection
 from syncapp.store.states import read_states, write_states
 
 Versions = Mapping[Side, bytes | None]
@@ -52,7 +54,7 @@ class Choice:
 
 def seen_hashes(versions: Versions) -> dict[Side, str]:
     """What names the versions that a person sees: hexadecimal hashes; of an absent document, zeros."""
-    return {side: content_hash(versions[side]).hex() for side in BOTH}
+    return {side: fingerprint(content_hash(versions[side])) for side in BOTH}
 
 
 def check_seen(versions: Versions, seen: Mapping[Side, str]) -> None:
@@ -84,6 +86,8 @@ def write_merged(key: DocumentKey, versions: Versions, document: bytes, process:
         policy = load_rules(local).policy(key.collection)
         if policy.check is not None and (reason := policy.check(document)):
             raise NotPossible(f"A validation rule does not allow this version: {reason}")
+        with translated():
+            keep_projection(local, policy.projection)
         for attempt in range(ATTEMPTS):
             try:
                 with translated():

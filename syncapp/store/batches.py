@@ -2,7 +2,8 @@
 transaction that writes documents, so that its own writes and other devices' are told from native ones.
 
 A marker: {_id: batch id, origin: instance id, at: date, c: collection, docs: [{k: {_id}, t: date, o: origin}], task: task id}.
-`task` is in local ones of filtered collections: a task that was superseded may bring a document that has left since.
+`task` is in local ones: a task that was superseded may bring a document that has left its filter since, also one that began
+before there was a filter.
 `t` and `o` are of the transferred native change; without `o` it was made on the device itself. With `s: true`
 its time has a resolution of one second. Workers write them, in `_sync_batches` of the database that the batch writes to;
 a marker that keeps a lost push out for ever has `cancelled: true` instead of `c` and `docs`, and one of a batch of which

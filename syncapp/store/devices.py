@@ -68,6 +68,9 @@ class DeviceReport:
         found = {name: document.get(stored) for name, stored in _STORED.items()}
         known: dict[str, Any] = {name: value for name, value in found.items() if _fits(name, value)}
         known["stand_by"] = tuple(map(str, known.get("stand_by", ())))
+        lasts = known.get("headroom_s", {})
+        sides = [side.value for side in Side if _is_number(lasts.get(side.value))]
+        known["headroom_s"] = {side: lasts[side] for side in sides}
         return cls(**known)
 
 
@@ -88,7 +91,13 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _fits(name: str, value: Any) -> bool:
-    return isinstance(value, _KINDS.get(name, (int,))) and not isinstance(value, bool)
+    kinds = _KINDS.get(name, (int,))
+    return _is_number(value) and isinstance(value, kinds) if int in kinds else isinstance(value, kinds)
+
+
+def _is_number(value: Any) -> bool:
+    """A finite one: a column takes no other."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _plain(value: Any) -> Any:

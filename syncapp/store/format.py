@@ -14,8 +14,8 @@ from syncapp.mongo.errors import Misconfigured
 from syncapp.store.names import FORMAT, METADATA
 
 # 1: before it was kept. 2: a state keeps the position at which its content was seen (`q`), a landed batch its own.
-# 3: comparison runs may be paused
-VERSION = 3
+# 3: comparison runs may be paused. 4: a state names the projection of its hashes (`f`), and bases are kept
+VERSION = 4
 
 
 class NewerFormat(Misconfigured):

@@ -106,7 +106,7 @@ def sweep_bases() -> None:
     with _waits("removing bases"):
         count = sweep()
     if count:
-        log.info("Bases of collections that merge no more removed", event_name="bases_removed", count=count)
+        log.info("Bases of collections that no longer merge removed", event_name="bases_removed", count=count)
 
 
 @shared_task(name=BEAT_TASK, soft_time_limit=20, time_limit=30)

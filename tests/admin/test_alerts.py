@@ -77,7 +77,12 @@ def test_every_rule_is_listed_and_one_is_changed(superuser: Client, alert: Alert
     assert all(f">{code}<" in text for code in Code)
     row = AlertRule.objects.get(code="conflicts")
     change = page("alertrule_change", row.pk)
-    assert "Empty: 20" in superuser.get(change).content.decode()
+    assert (
+        "Above this health is critical (conflicts an hour). Empty: 20"
+        in superuser.get(change).content.decode()
+    )
+    lasts = page("alertrule_change", AlertRule.objects.get(code="oplog-headroom").pk)
+    assert "Below this health is degraded (h). Empty: 12" in superuser.get(lasts).content.decode()
     body = {"enabled": "on", "for_seconds": "7", "threshold": "", "critical": ""}
     assert superuser.post(change, body).status_code == 302
     assert current_rules()[Code.CONFLICTS].for_s == 7

@@ -114,6 +114,18 @@ def test_both_versions_stand_side_by_side_as_text(superuser: Client, lost: Confl
     assert "Restore the local version" in page
 
 
+def test_its_page_leads_to_the_document_as_it_is_now_and_shows_the_base(
+    superuser: Client, viewer: Client, lost: Conflict
+) -> None:
+    Conflict.objects.update(base_document='{"_id": 1, "status": "ordered"}')
+    page = reverse("admin:syncapp_conflict_change", args=[lost.pk])
+    there = f"{reverse('admin:syncapp_document')}?collection=orders&amp;id="
+    shown = superuser.get(page).content.decode()
+    assert (there in shown, "ordered" in shown) == (True, True)
+    shown = viewer.get(page).content.decode()
+    assert (there in shown, "ordered" in shown) == (False, False), "it needs the permission to see documents"
+
+
 def test_what_is_there_now_stands_beside_what_a_restore_would_bring(
     superuser: Client, lost: Conflict, local_db: Database[Any], local_server: Mongod, change_settings: Change
 ) -> None:

@@ -20,6 +20,7 @@ from syncapp.mirror.conflicts import copy_conflicts
 from syncapp.models import Conflict
 from syncapp.mongo.transaction import transaction
 from syncapp.services import conflicts
+from syncapp.services.fingerprints import fingerprint
 from syncapp.store.conflicts import new_record, record_id, write_records
 from syncapp.store.names import CONFLICTS
 from tests.support import rows
@@ -86,7 +87,7 @@ def test_a_page_offers_a_value_for_each_field(superuser: Client, monkeypatch: py
     page = superuser.get(address).content.decode()
     assert page.count('type="radio"') == 4
     seen = {
-        f"seen_{side}": content_hash(bson.encode(version)).hex()
+        f"seen_{side}": fingerprint(content_hash(bson.encode(version)))
         for side, version in zip(Side, MENU, strict=True)
     }
     for name, value in seen.items():

@@ -95,16 +95,20 @@ def test_a_bar_in_a_name_does_not_begin_the_figures(at_work: None) -> None:
     assert line.count("|") == 1
 
 
+@pytest.mark.parametrize(
+    ("url", "kind"), [("redis://127.0.0.1:1/0", "Redis"), ("amqp://user:word@127.0.0.1:1/x", "RabbitMQ")]
+)
 @pytest.mark.parametrize("listener", [True, False])
-def test_redis_away_is_said_with_and_without_a_listener(
-    at_work: None, listener: bool, broker: Broker
+def test_a_broker_that_is_away_is_said_with_and_without_a_listener(
+    at_work: None, listener: bool, broker: Broker, url: str, kind: str
 ) -> None:
-    broker("redis://127.0.0.1:1/0")
+    broker(url)
     if listener:
         rows.device()
     status, line = health()
     assert status == (1 if listener else 2)
-    assert "The broker (Redis) does not answer" in line
+    assert f"The broker ({kind}) does not answer" in line
+    assert "word" not in line
 
 
 def test_what_the_listener_says_of_redis_is_not_said_twice(at_work: None, broker: Broker) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from syncapp.models import ComparedCollection, Conflict, RejectedChange
-from syncapp.services import api_tokens, roles
+from syncapp.services import api_tokens, collection_rules, roles
 from tests.support import matrix, rows
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +107,8 @@ def objects(everything: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     open_one = Conflict.objects.get(winner="open").pk
     found["admin/syncapp/conflict/<path:object_id>/take-local/"] = open_one
     found["admin/syncapp/conflict/<path:object_id>/take-atlas/"] = open_one
+    # One that masks nothing: who may not see masked fields does not unmask them
+    found["admin/syncapp/collectionrule/"] = collection_rules.set_rule({"pattern": "bills"}).pk
     found["admin/syncapp/rejectedchange/"] = RejectedChange.objects.get().pk
     return found
 

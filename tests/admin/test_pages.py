@@ -14,6 +14,7 @@ from django_celery_beat.models import PeriodicTask
 
 from syncapp.models import ApiToken
 from syncapp.tasks.schedule import seed
+from tests.support import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +94,29 @@ def test_nobody_sees_a_link_that_is_closed_to_them(everything: None, site: Path)
 @pytest.mark.parametrize("query", ["?q=orders", "?winner__exact=local", "?restored_at__isempty=1", "?o=1.-2"])
 def test_the_list_of_conflicts_can_be_searched_and_filtered(superuser: Client, query: str) -> None:
     assert superuser.get(reverse("admin:syncapp_conflict_changelist") + query).status_code == 200
+
+
+@pytest.mark.parametrize("which", ["abc", "9" * 30, "9" * 5000, "987654321"])
+def test_an_action_on_a_row_that_there_is_not_is_no_failure(admin_client: Client, which: str) -> None:
+    for model, page in admin.site._registry.items():
+        for action in getattr(page, "actions_detail", ()):
+            address = reverse(f"admin:syncapp_{model._meta.model_name}_{action}", args=[which])
+            form = {"_form_submitted": "on", "name": "Till 3", "minutes": "60"}
+            for answer in (admin_client.get(address), admin_client.post(address, form)):
+                assert answer.status_code < 500, address
+                assert answer.status_code == 404 or which == "987654321", address
+
+
+def test_a_document_that_is_nested_too_deeply_is_no_failure(admin_client: Client) -> None:
+    deep = '{"a": ' + "[" * 100_000
+    one = rows.conflict({"_id": 7}, {"_id": 7, "x": 2}, winner="open")
+    pages = {
+        reverse("admin:syncapp_conflict_decide", args=[one.pk]): {"how": "document", "document": deep},
+        reverse("admin:syncapp_validationrule_add"): {"pattern": "orders", "schema": deep},
+        reverse("admin:syncapp_collectionrule_add"): {"pattern": "orders", "filter": deep},
+    }
+    for address, form in pages.items():
+        assert admin_client.post(address, form).status_code == 200, address
 
 
 def test_search_and_password_pages_open(superuser: Client) -> None:

@@ -49,7 +49,9 @@ def test_rules_are_set_by_options_listed_shown_and_deleted() -> None:
     )
     assert json.loads(command("show", "temp_1", "--json"))["exclusions"] == ["temp_*"]
     assert command("delete", "orders") == "The rule orders is removed"
-    assert AuditEntry.objects.filter(action__contains="collection rule").exclude(typed_by="").count() == 4
+    command("set", "orders", "--urgency", "last")
+    assert json.loads(command("delete", "orders", "--json")) == {"removed": "orders"}
+    assert AuditEntry.objects.filter(action__contains="collection rule").exclude(typed_by="").count() == 6
 
 
 def test_a_preview_changes_nothing(tmp_path: Path) -> None:
@@ -102,6 +104,10 @@ def test_documents_are_checked() -> None:
         (["set", '{"pattern": "orders"}', "--urgency", "first"], "not both"),
         (["delete", "orders"], "There is no collection rule for orders"),
         (["import", "/nowhere.json"], "/nowhere.json cannot be read"),
+        (["set", "orders", "--filter", ""], "--filter is not JSON"),
+        (["check", "orders", "--validation", ""], "--validation is not JSON"),
+        (["preview", "orders", "--seconds", "nan"], "--seconds is nan; allowed: a number of at least 0"),
+        (["preview", "orders", "--seconds", "-1"], "--seconds is -1; allowed: a number of at least 0"),
     ],
 )
 def test_the_command_refuses_in_one_line(arguments: list[str], line: str) -> None:
@@ -109,4 +115,5 @@ def test_the_command_refuses_in_one_line(arguments: list[str], line: str) -> Non
         command(*arguments)
     assert line in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert refused.value.returncode == 2, "1: check has found something"
     assert not CollectionRule.objects.exists()

@@ -170,6 +170,21 @@ def test_only_administrators_see_and_revoke_those_of_others(member: User, root: 
     assert admin.delete(f"/api/tokens/{token.pk}").status_code == 200
 
 
+def test_a_token_revokes_none_that_may_do_more(root: User) -> None:
+    """Whoever finds one that may only look could else stop all others."""
+    strong, _ = api_tokens.create(root, "deploy", roles.OPERATORS)
+    older = client_of(root)
+    user = f"user-{root.pk}"
+    narrow = of_role(root, roles.VIEWERS)
+    for token_id in (strong.pk, user):
+        refused = narrow.delete(f"/api/tokens/{token_id}")
+        assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert older.get("/api/tokens").status_code == 200
+    weak, _ = api_tokens.create(root, "cron", roles.VIEWERS)
+    assert narrow.delete(f"/api/tokens/{weak.pk}").json()["state"] == "revoked"
+    assert of_role(root, roles.ADMINISTRATORS).delete(f"/api/tokens/{user}").status_code == 200
+
+
 def test_a_change_made_with_it_is_in_the_audit_log_with_its_name(root: User) -> None:
     of_role(root, roles.OPERATORS).post(
         f"{ROOT}/toggle", {"enabled": True}, format="json", REMOTE_ADDR="10.1.2.3"

@@ -42,6 +42,13 @@ def test_conflicts_are_counted_by_time_collection_and_pair(reader: APIClient) ->
     ]
 
 
+def test_what_a_person_has_merged_counts_too(reader: APIClient) -> None:
+    rows.conflict(*BOTH, winner="merged")
+    found = asked(reader)
+    assert (found["total"], found["waiting"], found["bars"][-1]["total"]) == (1, 1, 1)
+    assert found["collections"][0]["total"] == 1
+
+
 def test_a_longer_span_and_one_collection(reader: APIClient) -> None:
     rows.conflict(*BOTH, ago=30 * HOUR)
     rows.conflict(*BOTH, collection="bills", ago=30 * HOUR)

@@ -228,3 +228,12 @@ def test_a_restored_version_leaves_own_fields_as_they_are(operator: APIClient, h
     conflict = rows.conflict({"_id": 1, "x": 1}, {"_id": 1, "x": 2, "mine": "there"}, winner="local")
     assert restore(operator, conflict).status_code == 200
     assert here["orders"].find_one() == {"_id": 1, "x": 2, "mine": "here"}
+
+
+def test_what_was_here_and_is_gone_is_restored_with_its_own_fields(
+    operator: APIClient, here: Database[Any]
+) -> None:
+    CollectionRule.objects.create(pattern="orders", document={"pattern": "orders", "ownFields": ["mine"]})
+    conflict = rows.conflict({"_id": 1, "x": 1, "mine": "here"}, None, winner="atlas")
+    assert restore(operator, conflict).status_code == 200
+    assert here["orders"].find_one() == {"_id": 1, "x": 1, "mine": "here"}

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pymongo.database import Database
 from rest_framework.test import APIClient
+from rich.cells import cell_len
 
 from monitoring import fleet
 from monitoring.alerts.evaluate import evaluate
@@ -21,7 +22,7 @@ from monitoring.limits import DEFAULT
 from monitoring.prometheus import exposition
 from syncapp.models import Alert, AuditEntry, Device
 from syncapp.services import devices as service
-from syncapp.services.errors import WrongInput
+from syncapp.services.errors import NotFound, WrongInput
 from syncapp.services.switches import change_switches
 from syncapp.store import devices
 from syncapp.store.devices import DeviceReport
@@ -246,6 +247,43 @@ def test_what_another_version_has_written_does_not_keep_the_others_from_being_se
     assert list(Device.objects.values_list("instance_id", "pending")) == [("fine", 0), ("strange", 2**31 - 1)]
 
 
+def test_headroom_that_is_no_number_is_left_out(atlas: Database[Any]) -> None:
+    odd = {"local": "long", "atlas": float("nan"), "other": 7}
+    report(atlas, "odd", ago_s=4 * 3600, headroom_s=odd, clock_offset_ms=float("nan"))
+    assert service.refresh() == ""
+    copied = Device.objects.get()
+    assert (copied.headroom_s, copied.clock_offset_ms) == ({}, 0)
+    (notice,) = fleet.notices(None, DEFAULT)
+    assert notice.text.endswith("(normal up to 15 min)")
+
+
+def test_two_copies_at_once_forget_nobody(atlas: Database[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process copies at the same moment, by a clock that is behind."""
+    report(atlas, "there")
+    service.refresh()
+    load = devices.load_devices
+    behind = timezone.now() - dt.timedelta(minutes=5)
+
+    def meanwhile(database: Database[Any]) -> Any:
+        found = load(database)
+        Device.objects.update(copied_at=behind)
+        row(instance_id="new", copied_at=behind).save()
+        return found
+
+    monkeypatch.setattr(devices, "load_devices", meanwhile)
+    forget_copies()
+    assert service.refresh() == ""
+    assert set(Device.objects.values_list("instance_id", flat=True)) == {"there", "new"}
+
+
+def test_a_copy_from_before_the_clock_was_set_back_is_made_again(atlas: Database[Any]) -> None:
+    report(atlas, "there")
+    later = timezone.now() + dt.timedelta(hours=3)
+    row(instance_id="gone", copied_at=later, seen_at=later).save()
+    service.refresh()
+    assert [one.instance_id for one in Device.objects.all()] == ["there"]
+
+
 def test_the_command_lists_renames_and_retires(atlas: Database[Any]) -> None:
     report(atlas, "0a1b", pending=1_500, within_s=15.0)
     report(atlas, "0a2c")
@@ -272,6 +310,25 @@ def test_the_command_lists_renames_and_retires(atlas: Database[Any]) -> None:
     for wrong in (("retire",), ("rename", "0a2c"), ("list", "0a2c")):
         with pytest.raises(CommandError, match="takes"):
             run(*wrong)
+
+
+def test_columns_stand_below_each_other_whatever_a_device_is_called(atlas: Database[Any]) -> None:
+    report(atlas, "0a1b")
+    report(atlas, "0a2c")
+    service.rename("0a1b", "レジ [bold]")
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("sync_devices", stdout=out)
+    first, second = [line for line in out.getvalue().splitlines() if " s ago" in line]
+    assert "レジ [bold] (0a1b)" in first + second
+    assert len({cell_len(line.partition(" s ago")[0]) for line in (first, second)}) == 1
+
+
+def test_an_empty_word_names_no_device() -> None:
+    """Not the only one without a name: `retire "$NAME"`."""
+    rows.fleet_device()
+    with pytest.raises(NotFound):
+        service.find("")
 
 
 @pytest.mark.parametrize("name", ["a\nb", "x" * 101])

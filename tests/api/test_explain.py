@@ -174,6 +174,15 @@ def test_the_history_has_conflicts_rejections_and_what_is_queued(
     assert told["state"].startswith("Sync has not decided anything about this document yet.")
 
 
+@pytest.mark.parametrize("name", ["a$b", ".a", "a..b"])
+def test_a_name_that_no_collection_has_is_wrong_input(
+    operator: APIClient, both: dict[str, Database[Any]], name: str
+) -> None:
+    for address in ("explain", "document"):
+        refused = operator.get(f"{ROOT}/{address}", {"collection": name, "id": "1"})
+        assert (refused.status_code, refused.json()["field"]) == (400, "collection"), refused.json()
+
+
 def test_a_document_that_is_nowhere_and_an_id_that_is_none(
     reader: APIClient, both: dict[str, Database[Any]]
 ) -> None:

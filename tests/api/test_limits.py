@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
 from syncapp.services import logins
+from syncapp.services.client import address_of
 from tests.api.conftest import ROOT, Change, client_of
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,26 @@ def test_an_address_of_ipv6_counts_by_its_network(anybody: APIClient, change_set
     codes = [anybody.get("/api/health", REMOTE_ADDR=f"2001:db8::{n}").status_code for n in (1, 2)]
     assert codes == [200, 429]
     assert anybody.get("/api/health", REMOTE_ADDR="2001:db9::1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("seen", "address"),
+    [
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("10.0.0.1:4711", "10.0.0.1"),
+        ("[2001:db8::1]:4711", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("nobody", ""),
+    ],
+)
+def test_an_address_counts_for_one_client_however_it_is_written(
+    change_settings: Change, seen: str, address: str
+) -> None:
+    """As IPv6, all addresses of IPv4 are one network: who tries passwords from one would lock out all others."""
+    change_settings(sync_trusted_proxies=1)
+    requests = RequestFactory()
+    assert address_of(requests.get("/", REMOTE_ADDR=seen)) == address
+    assert address_of(requests.get("/", HTTP_X_FORWARDED_FOR=f"1.2.3.4, {seen}")) == address
 
 
 def test_the_login_page_is_closed_after_ten_wrong_passwords(client: Client, change_settings: Change) -> None:

@@ -19,6 +19,8 @@ from rest_framework.test import APIClient
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, Conflict
+from syncapp.services import conflicts
+from syncapp.services.errors import NotPossible
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 
@@ -91,11 +93,15 @@ def test_who_may_only_read_restores_nothing(reader: APIClient, lost: list[Confli
     assert restore(reader, all=True).status_code == 403
 
 
-def test_the_command_restores_lists_and_shows(here: Database[Any], lost: list[Conflict]) -> None:
+def test_the_command_restores_lists_and_shows(
+    operator: APIClient, here: Database[Any], lost: list[Conflict]
+) -> None:
     assert [one["id"] for one in command("list", "--collection", "orders", "--winner", "atlas")] == [
         one.pk for one in reversed(lost)
     ]
+    by_api = operator.get(f"{ROOT}/conflicts/{lost[0].pk}").json()
     shown = command("show", "--id", str(lost[0].pk))
+    assert set(by_api) - set(shown) == {"bodiesHidden", "localDocument", "atlasDocument", "baseDocument"}
     assert (shown["local"]["v"], shown["base"], len(shown["localHash"])) == ("lost 3", None, 32)
     until = f"{timezone.now() - 2.5 * HOUR:%Y-%m-%dT%H:%M:%S}"
     assert command("restore", "--until", until)["restored"] == 1
@@ -105,6 +111,10 @@ def test_the_command_restores_lists_and_shows(here: Database[Any], lost: list[Co
         ["show"],
         ["show", "--id", "999999"],
         ["resolve", "--id", "1", "--fields", "["],
+        ["resolve", "--id", "1", "--fields", '{"a": []}'],
+        ["resolve", "--id", "1", "--document", '{"a": ' + "[" * 100_000],
+        ["restore", "--collection", ""],
+        ["restore", "--id", "9" * 30],
     ):
         with pytest.raises(CommandError):
             command(*wrong)
@@ -126,6 +136,8 @@ def test_the_command_resolves_field_by_field(
     found = command("resolve", "--id", str(one.pk), "--fields", '{"a": "local", "b": "atlas"}')
     assert found["winner"] == "merged"
     assert here["orders"].find_one() == {"_id": 1, "a": 1, "b": 2}
+    with pytest.raises(NotPossible, match="neither has lost"):
+        conflicts.restore(Conflict.objects.get())
 
 
 def test_the_page_restores_a_selection(

@@ -73,7 +73,7 @@ def test_whoever_may_only_look_has_no_buttons_and_admin_pages_open(page: Page, s
 def test_it_fits_a_telephone(page: Page, site: Site) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     log_in(page, "admin")
-    expect(page.locator(".ist-charts svg")).to_have_count(5)
+    expect(page.locator(".ist-charts svg")).to_have_count(6)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -96,7 +96,9 @@ def test_the_charts_follow_show_marks_and_rest_while_hidden(page: Page, site: Si
     page.clock.run_for(2_100)
     expect(page.locator(".ist-happened")).to_contain_text("Listener started <b>(till:1)</b>")
     expect(pending.locator("svg text", has_text="1,000")).to_have_count(1)
-    expect(page.locator(".ist-charts svg line.mark.is-start")).to_have_count(5)
+    expect(page.locator(".ist-charts svg line.mark.is-start")).to_have_count(6)
+    lasts = page.locator(".ist-figure", has_text="How long each side may be away")
+    expect(lasts.locator("svg text", has_text="warning below 12 h")).to_have_count(1)
 
     page.get_by_role("button", name="Week").click()
     expect(page.get_by_role("button", name="Week")).to_have_attribute("aria-pressed", "true")

@@ -18,7 +18,7 @@ from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgenc
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Seen, Side
 from syncapp.embedded.redis import Redis
-from syncapp.listener.dispatcher import MOST_PATIENCE, Dispatcher, Reading
+from syncapp.listener.dispatcher import BACK_MS, MOST_PATIENCE, Dispatcher, Reading
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
@@ -194,6 +194,22 @@ def test_what_must_come_together_is_handed_out_as_one_with_whom_it_waits_for(lis
     assert {item.key: item.seen for item in together.items} == dict.fromkeys(
         (*(item.key for item in batch.items[:2]), other), seen
     )
+
+
+def test_what_a_broker_has_lost_is_asked_again_as_soon_as_it_is_back(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when the first report has come, or a long wait for one is over."""
+    waits: list[int] = []
+    monkeypatch.setattr(listener.dispatcher._reports, "read", lambda wait_ms: waits.append(wait_ms) or [])
+    batch = task(listener)
+    listener.dispatcher._broker_down = True
+    for _ in range(2):
+        listener.dispatcher.take_reports(3_000)
+    assert waits == [BACK_MS, 3_000]
+    again = listener.hand_out()
+    assert again is not None
+    assert [item.key for item in again.items] == [item.key for item in batch.items]
 
 
 def test_a_late_report_does_not_show_that_all_is_well(listener: Listener) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from syncapp.conf.settings import BASE_DIR
 from syncapp.embedded.ports import free_port
 from tests.integration.conftest import MakeDevice, Workshop
 from tests.support.device import Device
@@ -72,6 +73,7 @@ class Reader:
             ".sync/": f"{self.device.home}/",
             "/backups/": f"{self.folder}/backups/",
             "/mnt/": f"{self.folder}/mnt/",
+            "rules.json": f"{self.folder}/rules.json",
         }.items():
             script = script.replace(named, here)
         script = re.sub(r"--seconds \d+", "--seconds 3", script)
@@ -278,9 +280,11 @@ def test_what_a_page_tells_one_to_type_works(page: str, request: pytest.FixtureR
     )
     if page not in FIRST_RUN:  # the page before may have left it otherwise
         reader.device.console.switch(enabled=True, paused=False, strategy="last-write-wins")
+    here = set(BASE_DIR.glob("[!._]*"))
     for block in RUN:
         if block.page == page:
             type_block(reader, block)
+    assert set(BASE_DIR.glob("[!._]*")) == here, "a page wrote into the project"
 
 
 @pytest.mark.parametrize(

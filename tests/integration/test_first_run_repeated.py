@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from syncapp.core.collection_rule import CollectionRules
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.values import Side
 from syncapp.first_run import comparison as first_run
 from syncapp.rules.rules import Rules
 from syncapp.store import first_run as first_run_record
+from syncapp.store.names import FIRST_RUN, METADATA
 from syncapp.store.prepare import prepare
 from syncapp.store.run import PAGE
 
@@ -81,14 +83,36 @@ def test_it_goes_on_where_it_was_and_what_changed_since_comes_by_the_streams(
         )
 
 
-def test_under_other_rules_it_begins_anew(databases: dict[Side, Database[Any]]) -> None:
+@pytest.mark.parametrize(
+    "rules",
+    [{"enabled": False}, {"collections": CollectionRules.of([{"pattern": "shop", "filter": {"shop": "a"}}])}],
+    ids=["disabled", "a filter"],
+)
+def test_under_other_rules_it_begins_anew(
+    databases: dict[Side, Database[Any]], rules: dict[str, Any]
+) -> None:
     interrupt(databases, RULES, 1)
     steps: list[int] = []
-    other = dataclasses.replace(RULES, enabled=False)
+    other = dataclasses.replace(RULES, **rules)
     assert first_run.attempt(databases, other, LEAVE, steps.append) is None
     assert steps[0] == 0
     states = [run["state"] for run in databases[Side.LOCAL]["_sync_runs"].find().sort("requestedAt", 1)]
     assert states == ["cancelled", "done"]
+
+
+@pytest.mark.parametrize("choice", [LEAVE, None])
+def test_what_both_sides_changed_alike_since_it_was_agreed_on_is_looked_at(
+    local_db: Database[Any], atlas_db: Database[Any], choice: InitialChoice | None
+) -> None:
+    """Where a rule adds up the change counts twice: a first run that is repeated must not take it for an agreement."""
+    prepare(local_db, atlas_db, 24)
+    databases = {Side.LOCAL: local_db, Side.ATLAS: atlas_db}
+    for stock in (10, 9):
+        for database in databases.values():
+            database["shop"].replace_one({"_id": "till"}, {"stock": stock}, upsert=True)
+        local_db[METADATA].delete_one({"_id": FIRST_RUN})
+        assert first_run.attempt(databases, RULES, choice, lambda documents: None) is None
+        assert keys(local_db) == ({"till"} if stock == 9 else set())
 
 
 def test_two_differing_sides_wait_and_nothing_is_marked(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import ssl
+import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from syncapp.conf.settings import load
 from syncapp.core.values import Side
 from syncapp.doctor.checks import broker
 from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.management.commands import sync_health
 from tests.integration.conftest import MakeDevice
 from tests.support.certificates import make_authority
 from tests.support.eventually import eventually
@@ -104,6 +107,32 @@ def test_the_doctor_names_what_is_wrong(server: RabbitMQ) -> None:
         (found,) = said(url)
         assert found.level is Level.FAILED
         assert text in found.text
+
+
+def test_sync_health_asks_it_too(server: RabbitMQ, monkeypatch: pytest.MonkeyPatch) -> None:
+    for url, told in ((server.uri(TASKS), False), (server.uri(99), True)):
+        monkeypatch.setattr(sync_health, "get_settings", lambda url=url: load({"CELERY_BROKER_URL": url}))
+        assert ("The broker (RabbitMQ) does not answer" in sync_health.broker_away(3)) is told
+
+
+def test_a_broker_that_hangs_up_is_tried_once_a_use() -> None:
+    """A worker that reports may hold transactions open. Whoever needs the broker tries again by himself."""
+    taken: list[socket.socket] = []
+
+    def hang_up() -> None:
+        with suppress(OSError):
+            while True:
+                taken.append(door.accept()[0])
+                taken[-1].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        threading.Thread(target=hang_up, daemon=True).start()
+        with closing(reports.connect(f"amqp://127.0.0.1:{door.getsockname()[1]}/")) as worker:
+            for _ in range(2):
+                with pytest.raises(BrokerAway):
+                    worker.ping()
+        assert len(taken) == 2
+        door.shutdown(socket.SHUT_RDWR)
 
 
 def test_its_certificate_is_verified(server: RabbitMQ, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 
 from tests.integration.conftest import MakeDevice
+from tests.support.device import Device
 from tests.support.eventually import eventually
 from tests.support.versions import needs_mongodb_5
 
@@ -59,6 +60,18 @@ def test_refused_collections_are_named_and_others_go_on(make_device: MakeDevice)
     assert "capped" in named()["ring"]
     assert "Atlas" in named()["names"]
     assert device.lines("listener").count("Collection is not synchronised") == len(named())
+
+
+def test_one_that_becomes_capped_is_found_by_its_first_failure(device: Device) -> None:
+    """Not by one attempt after the other until the worker asks again: others wait for these."""
+    for database in (device.local, device.atlas):
+        database["ring"].insert_one({"_id": 1})
+    device.wait_until_settled()  # the worker knows it as one that can be synchronised
+    device.local.command("convertToCapped", "ring", size=65_536)
+    device.atlas["ring"].insert_one({"_id": 2})
+    eventually(lambda: "capped" in (device.reported("refused") or ""), "it is named", 15)
+    device.wait_until_idle(15)
+    assert device.lines("worker").count("Retries exhausted") <= 2, "one for each worker process"
 
 
 def test_a_collection_that_is_not_refused_any_more_is_compared(make_device: MakeDevice) -> None:

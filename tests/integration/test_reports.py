@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
 
@@ -9,10 +10,11 @@ import pytest
 import redis
 
 from syncapp.apply.messages import Report, encode_report
-from syncapp.apply.reports import ReportReader
+from syncapp.apply.reports import ReportReader, connect
 from syncapp.apply.reports.by_redis import RedisReader, RedisReports
 from syncapp.core.values import Side
 from syncapp.embedded.redis import Redis
+from tests.support.eventually import eventually
 
 
 @pytest.fixture
@@ -48,3 +50,16 @@ def test_a_broker_that_comes_back_empty_and_with_an_earlier_clock_is_read_from_i
     client.xadd(stream, {"report": encode_report(Report("b", Side.LOCAL))}, id="5-1")
     reader.come_back()
     assert read(reader) == ["b"]
+
+
+def test_a_stop_does_not_cut_off_who_waits_for_reports(client: redis.Redis, redis_server: Redis) -> None:
+    """He would take it for a broker that is away: health would say so after every stop."""
+    stream, got = uuid.uuid4().hex, list[str]()
+    reader = connect(redis_server.url).reader(stream)
+    waiting = threading.Thread(target=lambda: got.extend(report.task_id for report in reader.read(9_000)))
+    waiting.start()
+    eventually(lambda: any(one["cmd"] == "xread" for one in client.client_list()), "it waits", 5)
+    reader.close()
+    RedisReports(client).send(stream, Report("a", Side.LOCAL))
+    waiting.join(10)
+    assert got == ["a"]

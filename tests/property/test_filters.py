@@ -12,12 +12,14 @@ from bson import SON
 from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
+from syncapp.core.values import Side
 from syncapp.store import landings
 from syncapp.store.conflicts import read_uncopied
 from tests.property.examples import share_of_examples
 from tests.property.test_protocol import WRITES, Schedule
-from tests.property.test_rules import NO_RULES, change, check_intended, compare, rules_of
+from tests.property.test_rules import NO_RULES, change, check_intended, compare, compared, rules_of
 from tests.property.world import Device, World
 
 Databases = tuple[Database[Any], Database[Any]]
@@ -203,6 +205,26 @@ def test_another_filter_brings_and_drops(world: World) -> None:
     assert read_uncopied(world.devices[0].local) == []
 
 
+def test_what_a_task_from_before_the_filter_brings_after_it_was_given_up_goes(world: World) -> None:
+    """Nobody listens to its report, and nothing is stored about what is not here: no counter stops it."""
+    (device,) = world.devices
+    change(world, NO_RULES)
+    write(world, ATLAS, 1, "b")
+    while not device.hand_out(world.policy, 10):
+        device.read(Side.ATLAS)
+    _, late = device.tasks.pop()
+    while late.step() != "atlas read":
+        pass
+    device.dirty.give_up(device.dirty.task_ids())
+    change(world, rules_of(**A))
+    compare(world)
+    assert held(world, LOCAL) == {}
+    late.finish()
+    world.settle()
+    assert held(world, LOCAL) == {}
+    check_rest(world)
+
+
 def test_the_filter_is_the_servers(world: World) -> None:
     expression = {"$or": [{"at": {"$gte": {"$date": "2026-01-01T00:00:00Z"}}}, {"tags": {"$size": 2}}]}
     change(world, rules_of(filter=expression))
@@ -217,6 +239,16 @@ def test_the_filter_is_the_servers(world: World) -> None:
     world.settle()
     found = world.database(LOCAL)[world.collection].find({}, {"_id": 1}).sort("_id", 1)
     assert [one["_id"] for one in found] == [1, 2]
+
+
+def test_a_document_over_which_the_filter_fails_blocks_no_comparison(world: World) -> None:
+    change(world, rules_of(filter={"$expr": {"$lt": [{"$divide": [10, "$n"]}, 5]}}))
+    documents = [{"_id": key, "v": key, "n": n} for key, n in enumerate((5, 0, 1, 0, 4), start=1)]
+    world.atlas[world.collection].insert_many(documents)
+    assert sorted(bson.decode(one.key.id_bson)["_id"] for one in compared(world)) == [1, 2, 4, 5]
+    change(world, rules_of(filter={"$expr": {"$noSuchOperator": 1}}))
+    with pytest.raises(OperationFailure):
+        compared(world)
 
 
 @pytest.mark.timeout(3600)

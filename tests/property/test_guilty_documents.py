@@ -16,6 +16,8 @@ from syncapp.core.decide import Decision, Observation, decide
 from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.engine.probe import find_refused
+from syncapp.mongo.documents import DocumentWrite
 from syncapp.store.prepare import prepare
 
 READ = 1 << 63  # the streams have been read up to here
@@ -136,3 +138,15 @@ def test_an_index_that_cannot_be_restored_over_such_a_value_is_told(
     restore._create_index(local_db, "shop", {"key": {name: 1}, "name": "one", "unique": True}, done)
     (problem,) = done.problems
     assert problem.startswith("index one could not be created")
+
+
+def test_whoever_waits_is_told_while_many_documents_are_tried_one_by_one(atlas_db: Database[Any]) -> None:
+    """Else a task with thousands that are refused counts as lost, and is done again."""
+    atlas_db.create_collection("orders", validator={"total": {"$exists": True}})
+    versions = [bson.encode({"_id": number}) for number in range(40)]
+    writes = [DocumentWrite(document_key("orders", one), None, one) for one in versions]
+    told: list[int] = []
+    refused = find_refused(atlas_db["orders"], writes, lambda: told.append(1))
+    assert [one.key for one in refused] == [one.key for one in writes]
+    assert len(told) == len(writes)
+    assert atlas_db["orders"].count_documents({}) == 0

@@ -51,6 +51,35 @@ def test_what_leaves_the_filter_here_keeps_atlas_s_edit_and_goes(
     assert here == []
 
 
+@pytest.mark.parametrize(("edit", "price"), [({"price": 3}, 5), ({"shop": "b"}, 1)])
+def test_equal_changes_count_twice_where_they_make_it_leave(
+    databases: Databases, exact_times: None, edit: dict[str, Any], price: int
+) -> None:
+    rule = {"filter": {"shop": "a", "price": 1}, "numbers": {"price": "sum"}}
+    here, there = both_edited(databases, rule, edit, edit)
+    assert there == [{"_id": 1, "shop": "a", "name": "tea", **edit, "price": price}]
+    assert here == []
+
+
+def test_an_edit_of_a_copy_that_stays_is_merged_with_what_became_of_it_on_atlas(
+    databases: Databases, exact_times: None
+) -> None:
+    rule = {"filter": {"shop": "a"}, "onLeave": "keep", "numbers": {"price": "sum"}}
+    world = World.build(*databases, 1, rules_of(strategy=field_merge.NAME, **rule))
+    try:
+        here, there = (world.database(place)[world.collection] for place in (LOCAL, ATLAS))
+        here.insert_one({"_id": 1, "shop": "a", "price": 10, "name": "tea"})
+        world.settle()
+        there.update_one({"_id": 1}, {"$set": {"shop": "b", "price": 9}})
+        world.settle()
+        here.update_one({"_id": 1}, {"$set": {"price": 8, "name": "rum"}})
+        world.settle()
+        assert read_uncopied(world.devices[0].local) == []
+        assert list(there.find()) == [{"_id": 1, "shop": "b", "price": 7, "name": "rum"}]
+    finally:
+        world.close()
+
+
 def test_own_fields_are_not_merged(databases: Databases, exact_times: None) -> None:
     edits: tuple[dict[str, Any], ...] = ({"price": 2, "mine": 1}, {"name": "rum", "mine": 2})
     here, there = both_edited(databases, {"ownFields": ["mine"]}, *edits)

@@ -67,6 +67,7 @@ class Device:
     changes: list[tuple[Side, Change]] = field(default_factory=list)  # all that its streams brought
     rules: Policy | Rules | None = None  # instead of the world's
     ended: list[tuple[Batch, list[Outcome]]] = field(default_factory=list)
+    filtered: bool = False  # its rules have a filter, or had one
 
     def database(self, side: Side) -> Database[Any]:
         return self.local if side is Side.LOCAL else self.atlas
@@ -89,7 +90,7 @@ class Device:
             lambda time: time + self.clock_offset,
             lambda ids: origin.remembered(self.local, ids),
             OplogTimes(self.database(side)),
-            lambda task: self.dirty.superseded(task),
+            lambda task: self.filtered and self.dirty.superseded(task),
         )
 
     def close(self) -> None:
@@ -143,6 +144,7 @@ class Device:
         policy = self.rules or policy
         if isinstance(policy, Rules):
             policy = policy.policy(collection)
+        self.filtered = self.filtered or bool(policy.rule.filter)
         self.tasks.append((self.dirty, SteppedTask(processor, batch, policy)))
         return True
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 from django.utils import timezone
 
 from monitoring.alerts import elapsed, operations, watchdog
@@ -17,7 +18,8 @@ from monitoring.alerts.rules import current_rules, limits_of
 from monitoring.facts import take_snapshot
 from monitoring.limits import DEFAULT
 from monitoring.values import Code
-from syncapp.models import Alert, AlertMessage, AlertWatch, Instance
+from syncapp.models import Alert, AlertMessage, AlertWatch, AuditEntry, Instance, MetricMinute
+from syncapp.models.choices import Direction
 from syncapp.services.errors import NotFound, NotPossible, WrongInput
 from syncapp.services.switches import change_switches
 from tests.support import rows
@@ -104,6 +106,30 @@ def test_pending_firing_and_resolved(machine: Machine, device: Instance) -> None
     machine.passes(5)
     assert (only().state, len(messages("firing")), len(messages("resolved"))) == (State.RESOLVED, 1, 1)
     assert only().resolved_at is not None
+
+
+def test_a_share_that_goes_up_and_down_around_its_bound_is_told_of_once(
+    machine: Machine, device: Instance
+) -> None:
+    minute = rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=990, failed=10)
+    for processed in (1_001, 1_000, 1_002, 1_000):
+        machine.passes(10)
+        MetricMinute.objects.filter(pk=minute.pk).update(processed=processed)
+    assert [one.kind for one in messages()] == ["firing"]
+    MetricMinute.objects.filter(pk=minute.pk).update(processed=2_000)
+    for _ in range(11):
+        machine.passes(29)
+        assert Instance.objects.update(seen_at=timezone.now())
+    assert [one.kind for one in messages()] == ["firing", "resolved"]
+    assert Alert.objects.count() == 1
+
+
+def test_a_rule_that_is_switched_off_ends_its_alert_at_once(machine: Machine, device: Instance) -> None:
+    rows.minute(Direction.ATLAS_TO_LOCAL, succeeded=90, failed=10)
+    machine.passes(10)
+    operations.set_rule("rejected-changes", enabled=False)
+    machine.passes(10)
+    assert only().state == State.RESOLVED
 
 
 def test_what_did_not_last_leaves_nothing(machine: Machine, device: Instance) -> None:
@@ -256,6 +282,11 @@ def test_wrong_rules_say_what_is_allowed(code: str, changed: dict[str, Any], tex
     assert text in error.value.detail
 
 
+def test_a_large_threshold_is_audited_as_it_is() -> None:
+    operations.set_rule("pending-operations", threshold=1_234_567)
+    assert AuditEntry.objects.get().detail.endswith("for 600 s, from 1234567")
+
+
 def test_a_rule_that_there_is_not_is_not_found() -> None:
     with pytest.raises(NotFound):
         operations.set_rule("nonsense", enabled=False)
@@ -274,6 +305,34 @@ def test_the_web_process_takes_over_while_beat_is_silent(machine: Machine, devic
     machine.passes(5)
     assert only().state == State.RESOLVED
     assert not watchdog.look()
+
+
+def test_beat_whose_evaluations_fail_is_as_good_as_silent(
+    machine: Machine, device: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = timezone.now() - dt.timedelta(seconds=70)
+    AlertWatch.objects.update(beat_at=long_ago)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "take_snapshot", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            evaluate(by_beat=True)
+    assert AlertWatch.objects.get().beat_at == long_ago
+    assert watchdog.look(), "the web process looks itself"
+
+
+def test_the_web_process_looks_rarely_while_beat_works(
+    machine: Machine, device: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = watchdog.Watchdog()
+    assert one.watch() == watchdog.AT_REST_SECONDS
+    AlertWatch.objects.update(beat_at=timezone.now() - dt.timedelta(seconds=70))
+    assert one.watch() == watchdog.EVERY_SECONDS
+
+    def broken() -> bool:
+        raise DatabaseError("away")
+
+    monkeypatch.setattr(watchdog, "look", broken)
+    assert one.watch() == watchdog.EVERY_SECONDS
 
 
 def test_beat_that_never_ran_is_noticed_too(machine: Machine) -> None:

@@ -107,6 +107,14 @@ def test_only_what_was_asked_for_and_no_alerts(hook: AlertChannel) -> None:
     assert AlertWatch.objects.get().events == {}
 
 
+def test_a_halt_is_told_with_its_own_time(hook: AlertChannel) -> None:
+    collect()
+    halt = {**rows.halt(), "at": "2026-03-01T12:00:00+00:00"}
+    Instance.objects.update(halts=[halt])
+    collect()
+    assert AlertMessage.objects.get().body["at"] == halt["at"]
+
+
 def test_a_backlog_is_bounded(hook: AlertChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     from monitoring.alerts import outbox
 

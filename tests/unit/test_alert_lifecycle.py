@@ -65,6 +65,18 @@ def test_the_end_is_said_to_those_who_know_of_it() -> None:
     assert end(begin(WARNING, NOON))[1] is None
 
 
+def test_a_figure_that_goes_up_and_down_around_its_bound_is_told_of_once() -> None:
+    life = fired()
+    for _ in range(10):
+        life, notice = end(life, settles_s=60, elapsed_s=50)
+        assert (life.state, life.calm_s, notice) == (State.FIRING, 50, None)
+        life, notice = go_on(life, WARNING, FOR_S, 5, NOON)
+        assert (life.calm_s, notice) == (0, None)
+    life, notice = end(life, settles_s=60, elapsed_s=30)
+    assert notice is None
+    assert end(life, settles_s=60, elapsed_s=30)[1] == Notice.RESOLVED
+
+
 @pytest.mark.parametrize(
     ("before", "now", "wall", "passed"),
     [
@@ -129,9 +141,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.life = dataclasses.replace(self.life, state=State.SILENCED, silenced_until=until)
 
     @precondition(lambda self: self.life.state != State.RESOLVED)
-    @rule()
-    def over(self) -> None:
-        self.life, notice = end(self.life)
+    @rule(settles_s=st.sampled_from([0.0, 60.0]), seconds=st.floats(0, 50))
+    def over(self, settles_s: float, seconds: float) -> None:
+        self.life, notice = end(self.life, settles_s, seconds)
         self._note(notice)
 
     @invariant()

@@ -119,4 +119,5 @@ def test_a_report_of_another_version_is_read_as_far_as_it_goes() -> None:
     report = DeviceReport(version="1", pending=3, stand_by=("a",), headroom_s={"local": 60})
     assert DeviceReport.of(report.as_document()) == report
     newer = {**report.as_document(), "format": 9, "pending": "many", "halts": None, "more": 1}
+    newer |= {"clockOffsetMs": float("inf"), "headroomSeconds": {"local": 60, "atlas": "long", "third": 1}}
     assert DeviceReport.of(newer) == dataclasses.replace(report, format=9, pending=0)

@@ -134,10 +134,10 @@ AND_THERE, AND_HERE = (
 RULES = [
     (Policy("atlas-wins"), "atlas-wins", f"Atlas wins, whenever the changes were made: {THERE} over {AND_HERE}"),
     (Policy("local-wins"), "local-wins", f"local wins, whenever the changes were made: {HERE} over {AND_THERE}"),
-    (Policy("manual"), "manual", f"manual: a person decides between {HERE} and {AND_THERE}"),
+    (Policy("manual"), "manual", f"manual: an operator decides between {HERE} and {AND_THERE}"),
     (
         Policy("three-way"), "manual",
-        f"this version knows no strategy three-way: a person decides between {HERE} and {AND_THERE}",
+        f"this version knows no strategy three-way: an operator decides between {HERE} and {AND_THERE}",
     ),
     (
         Policy("atlas-wins", BOTH_WAYS | {A: Travel.WAITING}), "atlas-wins",
@@ -171,7 +171,7 @@ ANSWERS: list[tuple[Policy, tuple[Any, Any], str]] = [
     ),
     (
         Policy(unknown_time=UnknownTime.MANUAL), (0, 0),
-        f"{NEITHER}: a person decides between the local version and Atlas's version, as was chosen",
+        f"{NEITHER}: an operator decides between the local version and Atlas's version, as was chosen",
     ),
     (
         NEWEST, (dt.datetime(2026, 1, 2), dt.datetime(2026, 1, 1)),

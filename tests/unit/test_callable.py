@@ -16,6 +16,7 @@ import pytest
 from bson import Int64
 
 from syncapp.conf.settings import BASE_DIR, SettingsError, load
+from syncapp.core import resolver
 from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.content import content_hash, wrap
 from syncapp.core.policy import Policy, Resolvers
@@ -186,6 +187,24 @@ def test_the_setting_has_names_of_modules() -> None:
     )
     with pytest.raises(SettingsError, match=r"SYNC_RESOLVER_MODULES.*names of Python modules"):
         load({"SYNC_RESOLVER_MODULES": "my-shop"})
+
+
+def test_an_alarm_as_the_function_ends_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once its handler is gone, the next would end the process."""
+    asked, real = iter((1, 2)), signal.setitimer
+
+    def rings(which: int, seconds: float, interval: float = 0.0) -> Any:
+        if next(asked, 0) == 2:  # as it is taken back
+            raise resolver._Late
+        return real(which, seconds, interval)
+
+    monkeypatch.setattr(signal, "setitimer", rings)
+    try:
+        with pytest.raises(TimeoutError), resolver._alarm(60):
+            pass
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    finally:
+        real(signal.ITIMER_REAL, 0)
 
 
 def test_the_documents_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,19 @@ def test_now_is_counted_from_the_moment_of_the_measurement_and_not_from_its_end(
     assert offsets.to_atlas_time(written, now) == pytest.approx(written + 3_000, abs=measured.error)
 
 
+@pytest.mark.parametrize(
+    ("errors", "asked"), [([1.5, 1.0], 1), ([30.0, 20.0, 1.9, 1.0], 3), ([9.0, 8.0, 7.0, 8.0, 9.0, 1.0], 5)]
+)
+def test_what_is_measured_well_at_once_is_not_measured_five_times(
+    monkeypatch: pytest.MonkeyPatch, errors: list[float], asked: int
+) -> None:
+    probes = iter([Measurement(n, 0, error) for n, error in enumerate(errors)])
+    monkeypatch.setattr(clock_probe, "_probe", lambda *_: next(probes))
+    best = clock_probe.measure(cast("Database[Any]", None), cast("Database[Any]", None))
+    assert best.error == min(errors[:asked])
+    assert len(list(probes)) == len(errors) - asked
+
+
 def test_an_offset_that_was_measured_badly_is_measured_again() -> None:
     offsets = ClockOffsets([Measurement(10 * HOUR, 60, 80)])
     assert not offsets.add(Measurement(11 * HOUR, 5, 50))

@@ -1,6 +1,15 @@
 """Which rule a collection gets, and that its form survives being stored."""
 
+import json
+from typing import Any
+
+import pytest
+from bson import Regex
+
 from syncapp.core.collection_rule import NO_RULE, CollectionRule, CollectionRules, Direction
+from syncapp.core.match_expressions import read_filter
+from syncapp.core.rule_words import changes
+from syncapp.core.scope import Scope
 from syncapp.core.values import Side
 
 WHOLE = {
@@ -27,6 +36,27 @@ def test_a_stored_rule_is_the_same_rule() -> None:
     assert CollectionRule.of({"pattern": "*"}) == NO_RULE
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({"a": 1}, {"a": True}), ({"a": 1}, {"a": 1.0}), ({"a": {"x": 1, "y": 1}}, {"a": {"y": 1, "x": 1}})],
+)
+def test_another_filter_is_another_rule(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Of which Python thinks that they are equal, and the server does not."""
+    rules = [CollectionRule.of({"pattern": "*", "filter": one}) for one in (before, after)]
+    scopes = [Scope(rules=CollectionRules((one,))) for one in rules]
+    assert rules[0] != rules[1]
+    assert list(changes(*rules)) == ["filter"]
+    assert scopes[0] != scopes[1]
+    assert scopes[1].brings(Side.ATLAS, "orders", scopes[0]), "it is compared"
+
+
+def test_the_order_of_a_filter_survives_a_database_that_sorts_fields() -> None:
+    rule = CollectionRule.of({"pattern": "*", "filter": {"at": {"street": "x", "no": 1}, "a": 1}})
+    sorted_fields = json.loads(json.dumps(rule.as_stored(), sort_keys=True))
+    assert CollectionRule.of(sorted_fields) == rule
+    assert json.dumps(CollectionRule.of(sorted_fields).as_document()) == json.dumps(rule.as_document())
+
+
 def test_the_first_match_counts_alone() -> None:
     rules = CollectionRules.of(
         {"pattern": pattern, "priority": priority}
@@ -44,4 +74,13 @@ def test_a_direction_carries_the_versions_of_a_side() -> None:
         Direction.LOCAL_TO_ATLAS: {Side.LOCAL},
         Direction.ATLAS_TO_LOCAL: {Side.ATLAS},
         Direction.NONE: set(),
+    }
+
+
+def test_nothing_of_a_filter_is_left_out() -> None:
+    assert read_filter({"a": {"$regex": "^x", "$options": "i", "$ne": "xy"}}) == {
+        "a": {"$regex": "^x", "$options": "i", "$ne": "xy"}
+    }
+    assert read_filter({"a": {"$in": [{"$regex": "^x", "$options": "i"}]}}) == {
+        "a": {"$in": [Regex("^x", "i")]}
     }

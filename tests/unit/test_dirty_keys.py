@@ -341,6 +341,18 @@ def test_what_newer_rules_did_not_allow_waits_until_they_hold(told: int, parked:
         take(dirty, "u")
 
 
+def test_what_rules_did_that_a_restore_took_back_does_not_wait_for_them() -> None:
+    """Django's database comes from a backup: its rules have a lower version than the worker that is just reporting had."""
+    dirty = DirtyKeys()
+    dirty.follow(9)
+    bring(dirty, A, key(1), token="1")
+    handed = take(dirty)
+    dirty.follow(3)
+    dirty.finish([done(handed, "t", rules_version=9)])
+    dirty.finish([done(take(dirty, "u"), "u", rules_version=3)])
+    assert dirty.safe().tokens[A] == {"_data": "1"}
+
+
 def test_what_older_rules_transferred_is_looked_at_again() -> None:
     """By newer ones it may not belong there, and their comparison may have passed it."""
     dirty = DirtyKeys()

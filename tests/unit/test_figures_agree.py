@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from monitoring import dashboard, figures
+from monitoring.alerts import operations
 from monitoring.facts import slow_seconds, take_snapshot
 from monitoring.prometheus import exposition
 from syncapp.api.health import full_health
@@ -31,7 +32,7 @@ from syncapp.core.values import (
     WorkItem,
 )
 from syncapp.engine.plan import Plan
-from syncapp.models import Conflict, Instance, MetricMinute
+from syncapp.models import Conflict, Device, Instance, MetricMinute
 from syncapp.models.choices import Direction
 from syncapp.services.switches import change_switches
 from tests.support import rows
@@ -141,6 +142,67 @@ def test_without_a_listener_there_is_no_lag_of_zero() -> None:
     assert (live["syncLag"], live["directions"][PULL]["lagMs"], metrics()[PUSH]["lagMs"]) == (None,) * 3
     assert full_health(take_snapshot())["lagMs"] is None
     assert scraped(f'isthmus_lag_seconds{{direction="{PUSH}"}}') is None
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [({}, 273_600.0), ({"sure": False}, None), ({"at": 0.0}, None), ({"seconds": None}, None)],
+)
+def test_headroom_that_health_does_not_judge_is_not_scraped(
+    values: dict[str, Any], shown: float | None
+) -> None:
+    now = timezone.now().timestamp()
+    rows.device(headroom={"local": {**rows.HEADROOM, "at": now, **values}})
+    assert scraped('isthmus_oplog_headroom_seconds{side="local"}') == shown
+
+
+def test_a_counter_of_conflicts_does_not_fall_with_their_records() -> None:
+    rows.minute(PULL, succeeded=3, conflicts=2)
+    made = rows.conflict({"_id": 1}, {"_id": 1, "x": 1}, winner="local")
+    counters = [
+        f'isthmus_conflicts_total{{direction="{PULL}"}}',
+        'isthmus_conflicts_recorded{winner="local"}',
+    ]
+    assert [scraped(name) for name in counters] == [2, 1]
+    made.delete()  # its keep time is over
+    assert [scraped(name) for name in counters] == [2, 0]
+
+
+def test_a_report_from_before_the_clock_was_set_back_is_not_one_of_now() -> None:
+    """A listener that reports corrects it within a second."""
+    rows.device(seen_at=timezone.now() + ago(hours=3))
+    live = dashboard.live_figures()
+    assert (live["health"], live["reasons"][0]["code"]) == ("critical", "listener-silent")
+    Instance.objects.update(seen_at=timezone.now() + ago(minutes=1))
+    assert dashboard.live_figures()["health"] == "healthy", "another computer's clock"
+
+
+def test_what_was_counted_before_the_clock_was_set_back_is_not_of_the_last_hour() -> None:
+    ahead = ago(hours=-3)
+    rows.minute(PULL, ahead, succeeded=5, failed=5, average_ms=5_000)
+    rows.processing_times(PULL, {60_000: 10}, ahead)
+    found = metrics()
+    assert (found[PULL]["avgProcessTime"], found[PULL]["p95ProcessTime"], found[PULL]["failed"]) == (0, 0, 5)
+    assert slow_seconds(timezone.now()) == {}
+
+
+def test_of_many_devices_those_that_are_not_seen_are_scraped() -> None:
+    now = timezone.now()
+    fleet = [Device(instance_id=f"{n:03}", seen_at=now - ago(seconds=n), copied_at=now) for n in range(120)]
+    fleet.append(Device(instance_id="gone", seen_at=now - ago(days=2), copied_at=now))
+    Device.objects.bulk_create(fleet)
+    found = set(
+        re.findall(r'isthmus_device_last_report_timestamp_seconds{device="(.+)"}', exposition().decode())
+    )
+    assert found == {"gone", *(f"{n:03}" for n in range(99))}
+
+
+def test_the_colour_of_the_lag_follows_the_rule() -> None:
+    rows.device(pull_lag_ms=7_000)
+    assert dashboard.live_figures()["directions"][PULL]["lagLevel"] == "degraded"
+    operations.set_rule("lag", threshold=60)
+    live = dashboard.live_figures()
+    assert (live["directions"][PULL]["lagLevel"], live["reasons"]) == ("healthy", [])
 
 
 # Rates

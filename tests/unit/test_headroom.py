@@ -8,16 +8,27 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from monitoring import headroom
 from monitoring.headroom import HeadroomFacts
 from monitoring.health import Facts, Status, assess
 from monitoring.limits import DEFAULT
-from syncapp.core.headroom import DAY, HOUR, Forecast, How, OplogSample, forecast, thin
+from syncapp.core.headroom import (
+    DAY,
+    HOUR,
+    Forecast,
+    How,
+    OplogSample,
+    Past,
+    forecast,
+    remember,
+    slot_s,
+    thin,
+)
 from syncapp.core.values import Side
 from syncapp.listener import headroom as measuring
-from syncapp.listener.headroom import Headroom
+from syncapp.listener.headroom import Headroom, Measured
 from syncapp.listener.intervals import USUAL
 from syncapp.mongo import oplog_window
 from syncapp.mongo.connect import CODEC
@@ -81,6 +92,26 @@ def test_without_sizes_only_the_ends_count() -> None:
     assert forecast(moving).seconds == pytest.approx(DAY / 2, rel=0.05), "it shrinks by an hour in each hour"
 
 
+def test_an_oplog_that_nobody_writes_to_reaches_up_to_now() -> None:
+    idle = [OplogSample(BEGAN + n * 300, BEGAN - 60, BEGAN) for n in range(13)]
+    found = forecast(idle)
+    assert (found.seconds, found.how) == (HOUR + 60, How.AT_LEAST), "a minute was written, and nothing since"
+
+
+def test_a_week_of_forecasts_is_kept_with_the_lowest_of_each_time() -> None:
+    past: Past = ()
+    for n in range(8 * 24 * 12):
+        at = BEGAN + n * 300
+        past = remember(past, at, 100_000 if n % 24 else 5_000)
+    assert len(past) < 64
+    assert 6.5 * DAY < at - past[0][0] <= 7 * DAY
+    assert {seconds for start, seconds in past if at - start > DAY} == {5_000}
+    assert past[-1][1] == 100_000
+    covered = [start + slot_s(at - start) for start, _ in past]
+    assert all(end >= start for end, (start, _) in zip(covered, past[1:], strict=False)), "without gaps"
+    assert remember(past, BEGAN, 7) == ((int(BEGAN) // 900 * 900, 7),), "the clock was set back"
+
+
 def test_entries_that_are_kept_for_a_time_last_as_long_as_that() -> None:
     busy = [dataclasses.replace(one, retention_s=DAY) for one in history(2, 3_000_000, used=980 * MB)]
     assert forecast(busy).seconds == DAY
@@ -116,7 +147,36 @@ def test_real_servers_are_measured_and_what_was_measured_outlives_a_restart(
         assert 0 < (found.window_s or 0) < found.seconds
         kept = (local_db["_sync_metadata"].find_one({"_id": "oplogs"}) or {})[side.value]
         assert len(kept) == 2
+        assert 0 < again.found[side].past[-1][1] <= found.seconds
+        assert again.found[side].as_document()["past"] == [list(point) for point in again.found[side].past]
         assert kept[0][4] > kept[0][3] > 0, "sizes"
+
+
+def test_after_a_restart_the_last_figure_of_a_side_that_is_away_stays(
+    local_db: Database[Any], atlas_db: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = measured(local_db, atlas_db)
+    before.look()
+
+    def away(database: Database[Any]) -> OplogSample | None:
+        if database.name == atlas_db.name:
+            raise AutoReconnect("it is away")
+        return read_window(database)
+
+    monkeypatch.setattr(measuring, "read_window", away)
+    again = measured(local_db, atlas_db)
+    for _ in range(2):
+        with pytest.raises(AutoReconnect):
+            again.look()
+    assert again.found[Side.ATLAS].seconds == before.found[Side.ATLAS].seconds
+    assert again.found[Side.ATLAS].past == before.found[Side.ATLAS].past != ()
+    assert len((local_db["_sync_metadata"].find_one({"_id": "oplogs"}) or {})["local"]) == 3
+
+
+def test_other_devices_judge_only_what_is_sure() -> None:
+    young = Measured(1.0, Forecast(60.0, How.MEASURED, sure=False))
+    old = Measured(1.0, Forecast(60.0, How.MEASURED, sure=True))
+    assert (young.sure_s, old.sure_s, young.seconds) == (None, 60.0, 60.0)
 
 
 def test_a_login_that_may_read_the_status_only_is_good_enough(

@@ -18,6 +18,7 @@ from monitoring.health import (
     assess,
     duration,
 )
+from monitoring.limits import Thresholds
 from monitoring.safety import HaltFacts, SafetyFacts
 
 HEALTHY, DEGRADED, CRITICAL = Status.HEALTHY, Status.DEGRADED, Status.CRITICAL
@@ -225,13 +226,27 @@ def test_exit_codes_are_those_of_monitoring_plugins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (172_800, "2 days")]
+    ("seconds", "text"),
+    [(-0.004, "0 s"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (172_800, "2 days")],
 )
 def test_lengths_of_time_can_be_read(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+
+
+def test_numbers_are_said_as_they_are() -> None:
+    limits = Thresholds(error_share_warning=0.005, error_share_critical=0.025, conflicts_warning=1)
+    facts = Facts(
+        conflicts_last_hour=1,
+        resolver_failures=1,
+        push=DirectionFacts(failed=12, processed=1_000, averaged=1_000),
+    )
+    texts = " ".join(one.text for one in assess(facts, limits).reasons)
+    assert "(normal below 0.5 %, critical above 2.5 % if they are 10 or more)" in texts
+    assert "1 conflict in the last hour (fewer than" in texts
+    assert "has failed for 1 conflict in the last hour" in texts
 
 
 @pytest.mark.parametrize(("since_s", "status"), [(1, DEGRADED), (61, CRITICAL)])
@@ -254,6 +269,7 @@ def test_a_listener_that_cannot_begin_says_why_instead_of_whether_it_runs(
     [
         ("broker", "refused", 1, DEGRADED, "unreachable since 12:00:00 UTC (critical after 60 s): refused"),
         ("broker", "refused", 61, CRITICAL, "unreachable since 12:00:00 UTC"),
+        ("broker", "refused", 90_000, CRITICAL, "unreachable since 2026-01-01 12:00:00 UTC"),
         ("workers", "", 40, DEGRADED, "for 40 s (critical after 60 s): is a Celery worker running?"),
         ("workers", "atlas_to_local", 61, CRITICAL, "running for the queue atlas_to_local?"),
     ],

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import random
+import re
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from monitoring import folding
 from monitoring.folding import BEGINNING, fold_old_minutes
 from monitoring.history import SPANS, history
 from monitoring.marks import marks
+from monitoring.prometheus import exposition
 from syncapp.apply.messages import Report
-from syncapp.conf.settings import BASE_DIR
+from syncapp.conf.settings import BASE_DIR, get_settings
 from syncapp.core.scratch import scratch_name
 from syncapp.core.values import Side
 from syncapp.core.version import VERSION
 from syncapp.listener.marks import note_halts, note_start
 from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.samples import Samples
-from syncapp.models import AuditEntry, CollectionMetric, LagTime, Mark, MetricMinute, StateMinute
+from syncapp.models import AuditEntry, CollectionMetric, Instance, LagTime, Mark, MetricMinute, StateMinute
 from syncapp.models.choices import Direction
-from syncapp.models.metrics import MOST_COLLECTIONS, OTHER
+from syncapp.models.metrics import MOST_COLLECTIONS, OTHER, UNBOUNDED
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +55,10 @@ def test_each_span_has_its_points_and_nothing_is_none_where_nobody_reported(span
     found = history(span, NOON, None)
     assert (found["step"], len(found["at"])) == (step, SPANS[span].points)
     assert found["at"][-1] <= NOON.timestamp() < found["at"][-1] + step
-    assert found["throughput"][PULL][:-1] == [None] * (SPANS[span].points - 1)
-    assert set(found["conflicts"]) == set(found["lag"][PUSH]["p99"]) == {None}
+    assert found["throughput"][PULL] == [None] * SPANS[span].points, "nor is it a standstill now"
+    assert (
+        set(found["conflicts"]) == set(found["lag"][PUSH]["p99"]) == set(found["headroom"]["atlas"]) == {None}
+    )
 
 
 def test_what_was_counted_is_in_its_point() -> None:
@@ -85,16 +93,56 @@ def test_the_last_point_is_what_the_listener_reports_now() -> None:
     assert (silent["pending"]["highest"][-1], silent["lag"][PULL]["p95"][-1]) == (None, None)
 
 
+def test_a_listener_that_has_nothing_to_do_stands_still_now() -> None:
+    now = timezone.now()
+    assert history("hour", now, rows.device())["throughput"][PUSH][-1] == 0
+
+
+def test_a_stream_that_is_stopped_on_purpose_has_no_lag_now() -> None:
+    device = rows.device(atlas_stream="stopped", pull_lag_ms=5_000_000)
+    found = history("hour", timezone.now(), device)["lag"]
+    assert (found[PULL]["p50"][-1], found[PUSH]["p50"][-1]) == (None, 0)
+
+
+# How long each side may be away
+
+
+def lasting(*past: tuple[dt.datetime, int], **values: Any) -> Instance:
+    """As the listener mirrors it: the forecast of now, and those of before."""
+    now = {**rows.HEADROOM, "at": NOON.timestamp(), **values}
+    points = [[int(at.timestamp()), seconds] for at, seconds in past]
+    return rows.device(seen_at=NOON, headroom={"atlas": {**now, "past": points}, "local": now})
+
+
+def test_headroom_is_the_lowest_forecast_of_each_point_where_a_listener_was() -> None:
+    for minutes in (20, 25, 50):
+        seen(ago(minutes=minutes), 1)
+    quarter = NOON.replace(minute=45, hour=11, second=0), 9_000
+    hour = NOON.replace(hour=11, minute=0, second=0), 7_000
+    device = lasting((NOON.replace(hour=10, minute=0, second=0), 5_000), hour, quarter)
+    found = history("hour", NOON, device)["headroom"]["atlas"]
+    assert (found[-21], found[-26], found[-51], found[-50]) == (7_000, 7_000, 7_000, None)
+    assert found[-1] == rows.HEADROOM["seconds"], "as the cards show it"
+    assert history("day", NOON, device)["headroom"]["atlas"][-3:] == [7_000, None, rows.HEADROOM["seconds"]]
+    assert history("week", NOON, device)["headroom"]["local"] == [None] * 167 + [rows.HEADROOM["seconds"]]
+
+
+@pytest.mark.parametrize("values", [{"seconds": None}, {"at": NOON.timestamp() - 1_000}])
+def test_an_old_or_unknown_headroom_is_not_that_of_now(values: dict[str, Any]) -> None:
+    assert history("hour", NOON, lasting(**values))["headroom"]["atlas"][-1] is None
+
+
 @pytest.mark.parametrize("span", list(SPANS))
 def test_the_tail_is_the_end_of_the_whole(span: str) -> None:
     for minutes in (0, 1, 7, 70, 500):
         counted(ago(minutes=minutes), succeeded=60, conflicts=1)
         seen(ago(minutes=minutes), 5, pull_ms=30)
-    whole, tail = history(span, NOON, None), history(span, NOON, None, tail=True)
+    device = lasting((ago(hours=3), 8_000), (ago(minutes=30), 7_000))
+    whole, tail = history(span, NOON, device), history(span, NOON, device, tail=True)
     assert len(tail["at"]) == 2
     for name in ("at", "conflicts", "rejected"):
         assert tail[name] == whole[name][-2:]
-    for name in ("throughput", "pending"):
+    for name in ("throughput", "pending", "headroom"):
         assert {key: values[-2:] for key, values in whole[name].items()} == tail[name]
     assert tail["lag"][PULL]["p50"] == whole["lag"][PULL]["p50"][-2:]
 
@@ -105,6 +153,12 @@ def test_two_listeners_of_one_minute_add_up() -> None:
     row = StateMinute.objects.get()
     assert (row.samples, row.queue_sum, row.queue_highest) == (3, 18, 8)
     assert sum(LagTime.objects.filter(direction=PUSH).values_list("count", flat=True)) == 3
+
+
+def test_a_lag_of_months_is_counted_too() -> None:
+    """A device, or Atlas, was away for longer than the last bound says: nothing more would be recorded until it is back."""
+    seen(NOON, 1, pull_ms=90 * 86_400_000)
+    assert LagTime.objects.get(direction=PULL).upper_ms == UNBOUNDED
 
 
 def test_a_minute_is_written_when_it_is_over() -> None:
@@ -128,6 +182,40 @@ def test_folding_keeps_what_a_week_shows() -> None:
     assert history("week", NOON, None) == before
     assert StateMinute.objects.get(minute=BEGINNING).queue_sum == 5
     assert LagTime.objects.filter(minute=BEGINNING, direction=PULL).count() == 1
+
+
+def test_a_day_that_was_rolled_up_is_no_hour_of_the_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = dataclasses.replace(get_settings(), sync_keep_metrics_days=2)
+    monkeypatch.setattr(folding, "get_settings", lambda: short)
+    for hours in range(1, 100):
+        counted(ago(hours=hours), succeeded=3_600)
+    fold_old_minutes(NOON)
+    rates = history("week", NOON, None)["throughput"][PULL]
+    assert [rate for rate in rates if rate is not None] == [1.0] * 60
+    assert sum(MetricMinute.objects.values_list("succeeded", flat=True)) == 99 * 3_600
+
+
+def test_counters_never_fall_when_their_rows_are_rolled_up() -> None:
+    """Not even in the last digit of a sum: Prometheus takes the whole sum for an increase then."""
+    draw = random.Random(7)
+    for day in range(3, 20):
+        MetricMinute.objects.bulk_create(
+            MetricMinute(
+                minute=ago(days=day, minutes=n).replace(second=0),
+                direction=PULL,
+                time_ms=draw.random() * 1_000,
+            )
+            for n in range(40)
+        )
+        before = summed()
+        fold_old_minutes(NOON)
+        assert summed() == before, day
+
+
+def summed() -> str:
+    return re.findall(
+        r'^isthmus_processing_seconds_sum{direction="atlasToLocal"} (.+)$', exposition().decode(), re.M
+    )[0]
 
 
 # Marks

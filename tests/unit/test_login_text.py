@@ -13,7 +13,7 @@ FORMS = {
     "CELERY_BROKER_URL": "redis://:{}@127.0.0.1:6379/0",
     "DATABASE_URL": "postgres://till:{}@127.0.0.1:5432/isthmus",
 }
-PASSWORDS = ["p@ss/w0rd", "a%41", "p?x", "a/b", "50%", "pl:ain#[x]", "ümläut ß"]
+PASSWORDS = ["p@ss/w0rd", "a%41", "p?x", "a/b", "50%", "pl:ain#[x]", "ümläut ß", "a;b"]
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -33,6 +33,14 @@ def test_what_must_be_encoded_is_said_in_one_line_without_the_password(name: str
     assert "percent-encoded (@ as %40, : as %3A, / as %2F" in line
     assert password not in line
     assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "form", ["redis://:{}@h:6379/0", "sentinel://:{}@a;b/0?master_name=m", "amqp://u:{}@h/v"]
+)
+def test_a_semicolon_which_celery_takes_for_the_end_of_an_address_must_be_encoded(form: str) -> None:
+    with pytest.raises(SettingsError, match="; as %3B"):
+        load({"CELERY_BROKER_URL": form.format("a;b")})
 
 
 @pytest.mark.parametrize(

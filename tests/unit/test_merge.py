@@ -20,7 +20,7 @@ from syncapp.core.values import Side
 Document = dict[str, Any]
 RULE = CollectionRule(
     numbers={"stock": "sum", "at.stock": "sum", "lines.qty": "sum", "low": "min", "high": "max"},
-    arrays={"tags": "union", "lines": {"key": "sku"}},
+    arrays={"tags": "union", "lines": {"key": "sku"}, "parts": {"key": "of.sku"}},
 )
 
 
@@ -78,6 +78,18 @@ CASES: Mapping[str, tuple[Document | None, Document, Document, Document, tuple[s
     "by key, and one is there twice": (
         {"lines": []}, {"lines": [line("a", 1), line("a", 1)]}, {"lines": [line("b", 1)]},
         {"lines": [line("b", 1)]}, ("lines",),
+    ),
+    "by key, without base": (
+        None, {"lines": [line("a", 9), line("b", 1)]}, {"lines": [line("a", 8), line("c", 1)]},
+        {"lines": [line("a", 8), line("c", 1), line("b", 1)]}, ("lines.qty",),
+    ),
+    "by key, and the base has no keys": (
+        {"lines": [line("a", 10), {"qty": 1}]}, {"lines": [line("a", 9), line("b", 1)]}, {"lines": [line("a", 8)]},
+        {"lines": [line("a", 8), line("b", 1)]}, ("lines.qty",),
+    ),
+    "by a key within": (
+        {"parts": [{"of": {"sku": "a"}, "x": 1, "y": 1}]}, {"parts": [{"of": {"sku": "a"}, "x": 2, "y": 1}]},
+        {"parts": [{"of": {"sku": "a"}, "x": 1, "y": 2}]}, {"parts": [{"of": {"sku": "a"}, "x": 2, "y": 2}]}, (),
     ),
     "by key, 1 is 1.0": (
         {"lines": [{"sku": 1, "x": 1, "y": 1}]}, {"lines": [{"sku": 1.0, "x": 2, "y": 1}]},

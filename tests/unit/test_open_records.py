@@ -28,7 +28,7 @@ HERE, THERE = bson.encode({"_id": 1, "v": "here"}), bson.encode({"_id": 1, "v": 
 
 def record(local: bytes | None = HERE, atlas: bytes | None = THERE) -> ConflictRecord:
     return new_record(
-        open_record_id(KEY, content_hash(local), content_hash(atlas)), KEY, Verdict(None, "manual", "a person decides"),
+        open_record_id(KEY, content_hash(local), content_hash(atlas)), KEY, Verdict(None, "manual", "an operator decides"),
         at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), one_way=False,
         versions={Side.LOCAL: local, Side.ATLAS: atlas}, facts={Side.LOCAL: None, Side.ATLAS: None},
     )  # fmt: skip
@@ -44,7 +44,7 @@ def test_looking_again_writes_nothing_and_is_told_apart(local_db: Database[Any])
     assert write(local_db, first) == frozenset()
     (read,) = read_uncopied(local_db)
     assert (read.record_id, read.winner, read.versions) == (first.record_id, None, first.versions)
-    assert read.because == "a person decides"
+    assert read.because == "an operator decides"
     mark_copied(local_db, [read.record_id])
     assert write(local_db, first, other) == {first.record_id}
     assert [one.record_id for one in read_uncopied(local_db)] == [other.record_id], "copied once"

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from syncapp.conf.settings import SETTINGS, SettingsError, load
 from syncapp.core.patterns import ALLOWED, LONGEST, WrongPattern, check_pattern
 from syncapp.models import ExcludedCollection, ValidationRule
+from syncapp.services.unmasking import meet
 
 EXCLUDED = "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
 RESERVED = "such collections belong to sync or to the server"
@@ -67,3 +68,14 @@ def test_what_older_settings_name_is_taken_from_the_environment_alone() -> None:
     assert "_sync_metadata" in load({EXCLUDED: default}).bidirectional_excluded_collections
     with pytest.raises(WrongPattern, match=RESERVED):
         check_pattern("_sync_metadata")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("a*", "*b", True), ("a*", "b*", False), ("a?", "a", False), ("a?", "a*", True), ("*", "x", True),
+        ("*a*", "b?c", True), ("*a*", "bc", False), ("orders", "order", False), ("*" * 100 + "a", "*" * 100 + "b", False),
+    ],
+)  # fmt: skip
+def test_two_patterns_meet_where_a_name_matches_both(one: str, other: str, both: bool) -> None:
+    assert meet(one, other) is meet(other, one) is both

@@ -57,6 +57,14 @@ def test_one_database_alone_is_refused(tmp_path: Path) -> None:
         plan(tmp_path, MONGODB_URI=OWN["MONGODB_URI"])
 
 
+@pytest.mark.parametrize("host", ["::", "192.0.2.1"])
+def test_an_address_that_is_not_this_machines_is_named_and_not_taken_for_a_port_in_use(
+    tmp_path: Path, host: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^SYNC_WEB_BIND is '{host}'; allowed: "):
+        plan(tmp_path, SYNC_WEB_BIND=host)
+
+
 def test_ports_are_kept_and_all_different(tmp_path: Path) -> None:
     first, second = plan(tmp_path), plan(tmp_path)
     ports = [server.port for server in first.servers]

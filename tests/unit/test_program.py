@@ -15,6 +15,8 @@ from syncproject.program import WITHOUT_PAGES, program
     [
         (["manage.py", "sync_listen"], "sync_listen"),
         (["/opt/a folder/manage.py", "sync_exclusions", "add", "worker"], "sync_exclusions"),
+        (["/venv/lib/django/__main__.py", "sync_listen"], "sync_listen"),
+        (["/venv/bin/django-admin", "sync_status"], "sync_status"),
         (["manage.py"], ""),
         (["/venv/celery/__main__.py", "-A", "syncproject", "worker", "-Q", "maintenance"], "worker"),
         (["/venv/celery/__main__.py", "-A", "syncproject", "beat"], "beat"),
@@ -33,6 +35,20 @@ def test_commands_without_pages_exist_and_load_none() -> None:
         "import syncapp.management.commands.sync_toggle; "
         "sys.exit('unfold' in sys.modules or 'rest_framework' in sys.modules)"
     )
+    subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, stdout=subprocess.DEVNULL, check=True)
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        "sys.argv = ['manage.py', 'sync_listen']; django.setup(); import syncapp.management.commands.sync_listen",
+        "sys.argv = ['celery', 'worker']; import syncproject; syncproject.celery_app.loader.import_default_modules()",
+        "import syncproject.wsgi; django.urls.get_resolver().url_patterns",
+    ],
+)
+def test_what_runs_all_the_time_loads_no_rich(load: str) -> None:
+    """5 MB in each."""
+    code = f"import sys, django, django.urls; {load}; sys.exit('rich' in sys.modules or 'structlog' not in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, stdout=subprocess.DEVNULL, check=True)
 
 

@@ -80,6 +80,8 @@ def test_a_good_rule_is_completed() -> None:
         ("filter", {"a": {"$oid": "x"}}, "filter", "it is not valid extended JSON"),
         ("filter", {"a": "\x00"}, "filter", "which cannot be kept"),
         ("filter", {"a": "x" * 30_000}, "filter", "characters; allowed: 20,000"),
+        ("filter", {"$or": [{"a": 1}, {"till.name.x": 1}]}, "filter", 'asks about "till.name.x", which is in ownFields'),
+        ("filter", {"$expr": {"$eq": ["$$ROOT.lastSync", 1]}}, "filter", 'asks about "lastSync", which is in ownFields'),
         ("onLeave", "delete", "onLeave", "allowed: drop, keep"),
         ("deletes", True, "deletes", "an object with localToAtlas and atlasToLocal"),
         ("deletes", {"up": True}, "deletes", 'deletes has "up" in it; allowed: localToAtlas, atlasToLocal'),

@@ -20,6 +20,7 @@ from syncapp.admin.first_run import ChoiceForm
 from syncapp.services import errors, first_run, halts, runs
 from syncapp.services.errors import (
     KeyReused,
+    NotAllowed,
     NotFound,
     NotPossible,
     Overtaken,
@@ -33,6 +34,7 @@ from tests.api.conftest import ROOT
 SYNCAPP = Path(errors.__file__).parents[1]
 STATUSES = {
     WrongInput: 400,
+    NotAllowed: 403,
     NotFound: 404,
     Overtaken: 409,
     NotPossible: 409,
@@ -112,7 +114,7 @@ def test_a_command_ends_with_the_line_and_an_exit_status(
 ) -> None:
     refuse(halts, "show", kind)
     refuse(runs, "start", kind)
-    for name, status in (("sync_halts", 1), ("sync_verify", 2), ("sync_resync", 2)):
+    for name, status in (("sync_halts", 2), ("sync_verify", 2), ("sync_resync", 2)):
         with pytest.raises(CommandError) as refused:
             call_command(name)
         assert (str(refused.value), refused.value.returncode) == (LINE, status)

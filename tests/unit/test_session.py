@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from django.db import DatabaseError
 
 from syncapp.listener.intervals import USUAL, Intervals
 from syncapp.listener.parts import Parts
@@ -117,6 +119,17 @@ def test_a_stop_lets_tasks_report_saves_the_tokens_and_then_gives_the_lease_back
     assert kept[-1] > order[2], "once more, at last"
     assert "dispatcher.hand_out" not in recorder.calls[order[0] :]
     eventually(lambda: "books.keep" in recorder.calls[order[-1] :], "figures are written at last", 5)
+    assert "dispatcher.close" not in recorder.calls[: order[-1]], (
+        "a broker that hangs must not hold the lease"
+    )
+
+
+def test_what_is_told_at_last_does_not_wait_for_what_is_away() -> None:
+    """Django's database is: the other devices' operators are still told that this one was stopped."""
+    recorder = Recorder(**{"books.keep": DatabaseError("away")})
+    stopped(recorder)
+    for name in ("report.stopped", "dispatcher.close"):
+        eventually(lambda name=name: name in recorder.calls, name, 5)
 
 
 def test_a_lease_that_is_lost_stops_dispatch_and_saves_nothing_more() -> None:
@@ -147,6 +160,19 @@ def test_what_only_another_session_can_go_on_from_ends_this_one(
         recorder.run()
     stopped_at, given_back = recorder.first("readers.join_all", "lease.give_back")
     assert ("tokens.keep" in recorder.calls[stopped_at:given_back]) is saves
+
+
+def test_what_waits_is_looked_at_when_a_session_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rarely afterwards: the first report must not say for long that it is unknown."""
+    monkeypatch.setattr(sys.modules[__name__], "SHORT", replace(SHORT, waiting=3_600.0))
+    recorder, stopping = Recorder(), threading.Event()
+    thread = threading.Thread(target=recorder.run, args=(stopping,), daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: "report.look" in recorder.calls, "it looks", 5)
+    finally:
+        stopping.set()
+        thread.join(10)
 
 
 def test_what_passes_is_tried_again() -> None:

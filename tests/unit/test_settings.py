@@ -8,7 +8,8 @@ import pytest
 
 from syncapp.conf.settings import BASE_DIR, SETTINGS, SettingsError, kept_secret, load
 from syncapp.embedded.ports import free_port
-from tests.support.processes import manage
+from tests.support.forked import run
+from tests.support.processes import environment, manage
 
 URI = "mongodb://127.0.0.1:27017/shop"
 WRONG = [
@@ -39,6 +40,14 @@ WRONG = [
     ("EMAIL_URL", "mail.example.com", "smtp+tls:// or smtp+ssl://"),
     ("CELERY_BROKER_URL", "kafka://localhost", "redis:// or rediss:// or sentinel:// or amqp:// or amqps://"),
     ("CELERY_BROKER_URL", "amqp://localhost/a/b", "amqp://user:password@host:port/VHOST"),
+    ("CELERY_BROKER_URL", "amqp://a:5672;b:5672/v", "amqp://user:password@host:port/VHOST"),
+    ("CELERY_BROKER_URL", "amqp://localhost/a;b", "amqp://user:password@host:port/VHOST"),
+    ("CELERY_BROKER_URL", "amqp://localhost:99999/a", "amqp://user:password@host:port/VHOST"),
+    ("CELERY_BROKER_URL", "redis://localhost:65536/0", "redis://host:port/N"),
+    ("CELERY_BROKER_URL", "redis://localhost:one/0", "redis://host:port/N"),
+    ("CELERY_BROKER_URL", "redis://[::1/0", "redis://host:port/N"),
+    ("CELERY_BROKER_URL", "sentinel://a:26379;redis://b/0?master_name=m", "sentinel://host:port;host:port/N"),
+    ("CELERY_BROKER_URL", "sentinel://a:99999/0?master_name=m", "sentinel://host:port;host:port/N"),
     ("CELERY_BROKER_URL", "amqp://localhost/a?ssl_cert_reqs=none", "an address that starts with amqps://"),
     ("CELERY_BROKER_URL", "sentinel://a:26379;b:26379/0", "?master_name=NAME"),
     ("CELERY_BROKER_URL", "sentinel://a:b/0?master_name=m", "sentinel://host:port;host:port/N"),
@@ -72,6 +81,7 @@ WRONG = [
     ("DJANGO_CSRF_TRUSTED_ORIGINS", "sync.example.com", "https://sync.example.com"),
     ("PORT", "web", "a whole number from 1 to 65535"),
     ("PORT", "65536", "a whole number from 1 to 65535"),
+    ("PORT", "5" * 5_000, "a whole number from 1 to 65535"),  # more digits than Python reads
     ("SYNC_API_PUBLIC_READ", "everyone", "true or false"),
     ("SYNC_LOG_FORMAT", "xml", "plain, json"),
     ("SYNC_PROFILE", "tiny", "standard, small"),
@@ -221,6 +231,22 @@ def test_a_real_process_ends_with_status_2_and_that_line(tmp_path: Path, name: s
     assert done.stderr.startswith(f"{name} is ")
     assert done.stderr.count("\n") == 1
     assert "hunter2" not in done.stderr
+
+
+PROGRAMS = {
+    "celery": ["-m", "celery", "-A", "syncproject", "worker"],
+    "gunicorn": ["-m", "gunicorn", "--config", "python:syncproject.gunicorn", "syncproject.wsgi"],
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_that_is_not_ours_ends_so_too(tmp_path: Path, program: str) -> None:
+    for name, value in (("SYNC_KEEP_AUDIT_DAYS", "-1"), ("SYNC_HOME", "/dev/null")):
+        done = run(PROGRAMS[program], environment(tmp_path, **{name: value}), BASE_DIR, 60)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith(f"{name} is {value!r}; allowed: ")
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_home_that_is_no_folder_is_named(tmp_path: Path) -> None:

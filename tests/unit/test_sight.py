@@ -98,11 +98,41 @@ OWN: Projection = projection_of(("mine",))
 def test_a_state_of_another_projection_is_judged_under_that_one(
     version: bytes | None, former: Projection | None, now: tuple[str, ...], agreed: str
 ) -> None:
-    state = SyncState(OWN.content(BARE), ABSENT, projection=OWN.id)
+    state = SyncState(OWN.content(BARE), UNKNOWN, projection=OWN.id)
     policy = Policy(projection=projection_of(now))
-    seen = Sight(policy, lambda name: former).of(state, {Side.LOCAL: version, Side.ATLAS: None})
+    seen = Sight(policy, lambda name: former).of(state, {Side.LOCAL: version, Side.ATLAS: BARE})
     assert seen.state.local == (UNKNOWN if agreed == "unknown" else seen.contents[Side.LOCAL])
-    assert (seen.state.atlas, seen.state.projection) == (ABSENT, policy.projection.id)
+    assert (seen.state.atlas, seen.state.projection) == (UNKNOWN, policy.projection.id)
+
+
+@pytest.mark.parametrize(
+    ("parts", "local", "atlas", "foreign", "agreed", "case"),
+    [
+        # Deletes that were not transferred: that a field counts again brings nothing back
+        (HERE_STAY, None, MINE, False, (ABSENT, OWN.content(MINE)), Case.AGREED),
+        (THERE_STAY, MINE, None, False, (OWN.content(MINE), ABSENT), Case.AGREED),
+        (HERE_STAY, None, EDITED, False, (ABSENT, OWN.content(MINE)), Case.ATLAS_CHANGED),
+        (HERE_STAY, EDITED, MINE, False, (ABSENT, OWN.content(MINE)), Case.BOTH_CHANGED),
+        # A copy that stays
+        (KEEP, MINE, EDITED, True, (OWN.content(MINE), FOREIGN), Case.AGREED),
+        (KEEP, MINE, None, False, (OWN.content(MINE), FOREIGN), Case.AGREED),
+        (KEEP, MINE, EDITED, False, (OWN.content(MINE), FOREIGN), Case.BOTH_CHANGED),
+    ],
+)
+def test_what_one_side_alone_has_by_agreement_stays_there_under_another_projection(
+    parts: dict[str, Any],
+    local: bytes | None,
+    atlas: bytes | None,
+    foreign: bool,
+    agreed: tuple[bytes, bytes],
+    case: Case,
+) -> None:
+    rule = CollectionRule.of({"pattern": "*", **parts})
+    state = SyncState(*agreed, counter=1, projection=OWN.id)
+    seen = Sight(Policy(rule=rule), lambda name: OWN).of(
+        state, {Side.LOCAL: local, Side.ATLAS: atlas}, foreign
+    )
+    assert classify(seen.contents, seen.state) is case
 
 
 def test_without_rules_nothing_is_made_of_it() -> None:

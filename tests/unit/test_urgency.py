@@ -104,6 +104,18 @@ def test_what_must_not_go_leaves_its_turn_to_others(dirty: DirtyKeys) -> None:
     assert handed_out(dirty, 2) == ["b", "b"]
 
 
+def test_what_must_not_go_is_not_what_waits(dirty: DirtyKeys) -> None:
+    """Or the last would get the others' share of the turns that nobody takes."""
+    dirty.follow(1, rules(a="first", c="last").urgency)
+    for name in "abc":
+        changed(dirty, name, 2_000, [Side.LOCAL])
+    dirty._map._ready.gathered.add("a")
+    assert handed_out(dirty, 1) == ["a"]
+    changed(dirty, "a", 10, [Side.LOCAL], start=2_000)
+    dirty._map._ready.gathered.add("a")
+    assert Counter(handed_out(dirty, 8)) == {"b": 7, "c": 1}
+
+
 # Past a backlog: what goes first is read by a stream of its own, and once more by the side's own
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+
+import pytest
 
 from syncapp.apply.messages import Report
 from syncapp.core.values import BOTH, Ending, Side
@@ -52,6 +55,19 @@ def test_nobody_is_missed_who_was_not_asked() -> None:
     one.heard([done(Side.LOCAL)])
     clock.now += 3_600
     assert one.stops() == []
+
+
+def test_a_clock_that_is_set_back_hides_no_missing_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For as long as it was set back nobody would be asked, and health would call all well."""
+    one = WorkWatch(replace(USUAL, ask=0.0, answer=0.0))
+    one.heard([done(side) for side in BOTH])
+    before = time.time()
+    monkeypatch.setattr(time, "time", lambda: before - 3_600)
+    assert one.to_ask(BOTH) == list(BOTH)
+    for side in BOTH:
+        one.sent(side)
+    (stop,) = one.stops()
+    assert stop.since == pytest.approx(before - 3_600, abs=60), "as the clock shows it now"
 
 
 def test_a_broker_that_is_away_is_said_since_when_and_until_both_ways_work() -> None:

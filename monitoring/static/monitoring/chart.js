@@ -1,10 +1,11 @@
 // Small charts as SVG: lines (linear or by decades) or bars over time, with marks where something happened. Times are UTC.
 "use strict";
 
-// kind: "line", "area", "decades" or "bars". series: [{ name, tone }]; tone is a class of dashboard.css.
+// kind: "line", "area", "decades" or "bars". series: [{ name, tone }]; tone is a class of dashboard.css. ticks: of what is known, for an
+// axis of its own; the scale of "decades" is logarithmic.
 window.IsthmusChart = class {
-  constructor(box, { kind = "area", series, unit, digits = (value) => number(value) }) {
-    Object.assign(this, { box, kind, series, unit, digits, width: 600, height: 148 });
+  constructor(box, { kind = "area", series, unit, digits = (value) => number(value), ticks }) {
+    Object.assign(this, { box, kind, series, unit, digits, ticks, width: 600, height: 148 });
     box.innerHTML = '<svg role="img" preserveAspectRatio="none"></svg><div class="ist-tip" hidden></div>';
     this.svg = box.firstChild;
     this.tip = box.lastChild;
@@ -13,28 +14,32 @@ window.IsthmusChart = class {
     new ResizeObserver(() => this.data && this.draw(this.data)).observe(box);
   }
 
-  // at: seconds since 1970; values: a list for each series, null where nothing is known; dots: places below which something failed
+  // at: seconds since 1970; values: a list for each series, null where nothing is known; dots: places below which something failed;
+  // bounds: [{ value, tone, text, below }], lines across the chart
   draw(data) {
     this.data = data;
     this.width = this.box.clientWidth || this.width;
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
-    const { at, values, marks = [], dots = [] } = data;
+    const { at, values, marks = [], dots = [], bounds = [] } = data;
     const left = 38, right = 6, top = 8, floor = this.height - 20;
     const first = at[0], last = at[at.length - 1];
     this.x = (seconds) => left + ((this.width - left - right) * (seconds - first)) / (last - first);
-    const known = values.flat().filter((value) => value !== null);
-    const ticks = this.kind === "decades" ? decades(known) : linear(known, this.kind === "bars");
+    const known = [...values.flat().filter((value) => value !== null), ...bounds.map((bound) => bound.value)];
+    const ticks = this.ticks ? this.ticks(known) : this.kind === "decades" ? decades(known) : linear(known, this.kind === "bars");
     const scale = this.kind === "decades" ? (v) => Math.log10(Math.max(v, ticks[0])) : (v) => v;
     const low = scale(ticks[0]), high = scale(ticks[ticks.length - 1]);
     this.y = (value) => floor - ((floor - top) * (scale(value) - low)) / (high - low);
     const grid = ticks.map((v) =>
       `<line class="grid" x1="${left}" x2="${this.width - right}" y1="${this.y(v)}" y2="${this.y(v)}"/>` +
       `<text x="${left - 6}" y="${this.y(v) + 4}" text-anchor="end">${this.digits(v)}</text>`).join("");
+    const limits = bounds.map((bound) =>
+      `<line class="bound ${bound.tone}" x1="${left}" x2="${this.width - right}" y1="${this.y(bound.value)}" y2="${this.y(bound.value)}"/>` +
+      `<text x="${this.width - right}" y="${this.y(bound.value) + (bound.below ? 12 : -4)}" text-anchor="end">${bound.text}</text>`).join("");
     const flags = marks.filter((mark) => mark.at >= first && mark.at <= last + (at[1] - at[0])).map((mark) =>
       `<line class="mark is-${mark.kind}" x1="${this.limit(mark.at)}" x2="${this.limit(mark.at)}" y1="${top - 6}" y2="${floor}"/>` +
       `<circle class="flag is-${mark.kind}" cx="${this.limit(mark.at)}" cy="${top - 4}" r="3"/>`).join("");
     const shapes = values.map((list, n) => (this.kind === "bars" ? this.bars(list, n, floor) : this.line(list, n, floor))).join("");
-    this.svg.innerHTML = grid + this.times(first, last, at[1] - at[0]) + shapes + flags +
+    this.svg.innerHTML = grid + this.times(first, last, at[1] - at[0]) + limits + shapes + flags +
       dots.map((seconds) => `<circle class="fail" cx="${this.x(seconds)}" cy="${floor}" r="3"/>`).join("") + '<g class="hover"></g>';
   }
 
@@ -113,6 +118,26 @@ function decades(known) {
   const low = Math.floor(Math.log10(Math.max(0.01, Math.min(...known, 0.1))));
   const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...known, 0.1))));
   return Array.from({ length: high - low + 1 }, (_, n) => 10 ** (low + n));
+}
+
+// For lengths of time in seconds, from a minute to a year
+function lengthTicks(known) {
+  const all = [60, 600, 3600, 21600, 86400, 604800, 2592000, 31536000];
+  const low = all.findLastIndex((one) => one <= Math.min(...known));
+  const high = all.findIndex((one) => one >= Math.max(...known));
+  const end = high < 0 ? all.length : high + 1;
+  return all.slice(Math.min(Math.max(0, low), end - 2), Math.max(end, 2));
+}
+
+// 1 y, 3 d 4 h, 5 h 12 min, 7 min: as syncapp/core/durations.py writes them
+function lengthText(seconds) {
+  if (seconds >= 31536000) return "1 y";
+  for (const [unit, size, smaller, part] of [["d", 86400, "h", 3600], ["h", 3600, "min", 60]]) {
+    if (seconds < size) continue;
+    const rest = Math.floor((seconds % size) / part);
+    return `${Math.floor(seconds / size)} ${unit}${rest ? ` ${rest} ${smaller}` : ""}`;
+  }
+  return seconds >= 60 ? `${Math.floor(seconds / 60)} min` : `${Math.round(seconds)} s`;
 }
 
 function niceCeiling(value, whole) {

@@ -9,6 +9,7 @@
   const charts = {};
   let latest = JSON.parse(document.getElementById("isthmus-first").textContent);
   let received = Date.now();
+  let ahead = received - Date.parse(latest.timestamp); // of the server's clock, in ms: what is said to be old is so by that one
   let failing = false;
   let timer;
 
@@ -144,7 +145,7 @@
       ["Failed", number(direction.failed), direction.failed ? "bad" : ""],
       ["Skipped", number(direction.skipped)],
       ["p95, 10 min", direction.p95Ms ? time(direction.p95Ms) : "–"],
-      ["Lag", off || direction.lagMs === null ? "–" : time(direction.lagMs), !off && direction.lagMs >= 5000 ? "warn" : ""],
+      ["Lag", off || direction.lagMs === null ? "–" : time(direction.lagMs), !off && direction.lagLevel !== "healthy" ? "warn" : ""],
       ["Last change", direction.lastEventAt ? ago(direction.lastEventAt) : "–"],
     ]);
   }
@@ -162,7 +163,7 @@
       ["Local stream", state(data.streams.local), ""],
       ["Atlas stream", state(data.streams.atlas), ""],
       ["Pending", number(data.queueSize), data.silentSince ? `as reported ${ago(data.silentSince)}` : `${number(data.inFlight)} being applied`],
-      ["Conflicts, last hour", data.conflictRate ? el("a", { href: root.dataset.conflicts }, number(data.conflictRate)) : "0", data.waiting ? `${number(data.waiting)} need manual resolution` : data.strategy, level("conflictRate")],
+      ["Conflicts, last hour", data.conflictRate ? el("a", { href: root.dataset.conflicts }, number(data.conflictRate)) : "0", data.waiting ? `${number(data.waiting)} need${data.waiting === 1 ? "s" : ""} manual resolution` : data.strategy, level("conflictRate")],
       ["Error rate, last hour", `${data.errorRate.toFixed(1)} %`, `${number(data.errors.failed)} of ${number(data.errors.processed)} changes`, level("errorRate")],
       ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "to retry or discard"],
       ["Alerts firing", firing(data.alerts), data.alerts.critical ? `${number(data.alerts.critical)} critical` : data.alerts.warning ? "none critical" : "all quiet", data.alerts.critical ? "bad" : data.alerts.warning ? "warn" : ""],
@@ -227,7 +228,7 @@
   }
 
   function ago(iso) {
-    const ms = Math.max(0, Date.now() - Date.parse(iso));
+    const ms = Math.max(0, Date.now() - ahead - Date.parse(iso));
     return ms < 2000 ? "now" : ms < 172800000 ? `${time(Math.round(ms / 1000) * 1000)} ago` : new Date(iso).toISOString().slice(0, 10);
   }
 
@@ -244,6 +245,7 @@
       failing = false;
       received = Date.now();
       const data = await answer.json();
+      ahead = received - Date.parse(data.timestamp);
       show(data);
       history.follow(data.history);
     } catch {

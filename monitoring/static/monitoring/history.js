@@ -19,6 +19,10 @@ window.IsthmusHistory = class {
         values: (data) => [data.pending.highest, data.pending.average] }],
       ["Conflicts and rejected changes", "changes", { kind: "bars", series: [{ name: "conflicts", tone: "tone-warn" }, { name: "rejected", tone: "tone-bad" }],
         values: (data) => [data.conflicts, data.rejected] }],
+      ["How long each side may be away", "by its oplog", { kind: "decades", ticks: lengthTicks, digits: lengthText,
+        series: [{ name: "local", tone: "tone-push" }, { name: "Atlas", tone: "tone-pull" }], values: (data) => [data.headroom.local, data.headroom.atlas],
+        bounds: ({ bounds }) => [{ value: bounds.warning, tone: "tone-warn", text: `warning below ${lengthText(bounds.warning)}` },
+          { value: bounds.critical, tone: "tone-bad", text: `critical below ${lengthText(bounds.critical)}`, below: true }] }],
     ].map(([title, unit, options]) => this.make(el, title, { unit, ...options }));
     this.happened = root.querySelector('[data-part="happened"]');
     this.el = el;
@@ -36,7 +40,7 @@ window.IsthmusHistory = class {
     this.root.querySelector('[data-part="charts"]').append(
       el("figure", { class: "ist-figure" }, el("figcaption", {}, el("b", {}, title), el("small", {}, options.unit), legend), box));
     const shown = options.digits ? { ...options, unit: "" } : options;
-    return { chart: new IsthmusChart(box, shown), values: options.values };
+    return { chart: new IsthmusChart(box, shown), values: options.values, bounds: options.bounds || (() => []) };
   }
 
   async choose(span) {
@@ -57,7 +61,8 @@ window.IsthmusHistory = class {
   follow(tail) {
     if (!tail || tail.span !== this.span) return;
     const known = this.data && this.data.at;
-    if (!known || tail.at[0] > known[known.length - 1] + tail.step) { // nothing yet, or the page was hidden for long
+    // Nothing yet, the page was hidden for long, or the server's clock was set back
+    if (!known || tail.at[0] > known[known.length - 1] + tail.step || tail.at[tail.at.length - 1] < known[known.length - 1]) {
       this.choose(this.span);
       return;
     }
@@ -66,7 +71,7 @@ window.IsthmusHistory = class {
 
   show(data) {
     this.data = data;
-    for (const { chart, values } of this.charts) chart.draw({ at: data.at, values: values(data), marks: data.marks });
+    for (const { chart, values, bounds } of this.charts) chart.draw({ at: data.at, values: values(data), marks: data.marks, bounds: bounds(data) });
     const newest = data.marks.slice(-8).reverse();
     this.happened.replaceChildren(...(newest.length
       ? newest.map((mark) => this.el("li", { class: `is-${mark.kind}` }, this.el("time", {}, `${day(mark.at)} ${clock(mark.at)}`), this.el("span", {}, mark.text)))
@@ -81,8 +86,8 @@ function merged(data, tail) {
   const length = data.at.length;
   const join = (before, after) => Array.isArray(before) ? [...before.slice(0, kept), ...after].slice(-length)
     : Object.fromEntries(Object.keys(before).map((name) => [name, join(before[name], after[name])]));
-  const names = ["at", "throughput", "conflicts", "rejected", "pending", "lag"];
+  const names = ["at", "throughput", "conflicts", "rejected", "pending", "lag", "headroom"];
   const marks = [...data.marks.filter((mark) => mark.at < tail.at[0]), ...tail.marks];
   const joined = Object.fromEntries(names.map((name) => [name, join(data[name], tail[name])]));
-  return { ...data, ...joined, marks: marks.filter((mark) => mark.at >= joined.at[0]) };
+  return { ...data, ...joined, bounds: tail.bounds, marks: marks.filter((mark) => mark.at >= joined.at[0]) };
 }

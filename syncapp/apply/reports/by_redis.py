@@ -84,7 +84,9 @@ class RedisReader:
             self._last = "0-0"
 
     def close(self) -> None:
-        self._client.close()
+        """Whoever waits for reports at this moment gets his answer: to him a connection that is closed would be a broker
+        that is away."""
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
 
 @contextmanager

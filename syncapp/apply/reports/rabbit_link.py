@@ -79,7 +79,8 @@ class RabbitLink:
                 # A report may be lost
                 transport_options={**self._broker.options, "confirm_publish": False},
             )
-            self._connection.connect()
+            # Once: whoever asks tries again anyway, and may hold a transaction open meanwhile
+            self._connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
             self._prepare(self._connection.default_channel)
         return self._connection
 

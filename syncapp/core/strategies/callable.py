@@ -20,7 +20,7 @@ def resolve(conflict: Conflict) -> Verdict:
     path = one_line(conflict.policy.rule.resolver)
     first, second = dated(conflict, Side.LOCAL), after(conflict, Side.ATLAS)
     if answer is None:
-        return Verdict(None, NAME, f"{path} left it to a person to decide between {first} and {second}")
+        return Verdict(None, NAME, f"{path} left it to an operator to decide between {first} and {second}")
     if isinstance(answer, Side):
         first, second = dated(conflict, answer), after(conflict, answer.other)
         return Verdict(answer, NAME, f"{path} chose: {first} over {second}")

@@ -1,5 +1,5 @@
 """Where nobody knows when either version was made: the side that an operator chose for all such documents, at the first
-run or after a restore; or nobody, so that a person decides about each."""
+run or after a restore; or nobody, so that an operator decides about each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def resolve(conflict: Conflict) -> Verdict:
     if choice is None or choice is UnknownTime.MANUAL:
         versions = f"{named(conflict, Side.LOCAL)} and {named(conflict, Side.ATLAS)}"
         return Verdict(
-            None, answer(policy), because(policy, f"a person decides between {versions}, as was chosen")
+            None, answer(policy), because(policy, f"an operator decides between {versions}, as was chosen")
         )
     winner = Side(choice.value)
     chosen = f"{named(conflict, winner)} wins over {named(conflict, winner.other)}, as was chosen"

@@ -52,7 +52,7 @@ def _named(fields: tuple[str, ...]) -> str:
 
 
 def _whole(last: Verdict, why: str) -> Verdict:
-    """One version is taken as a whole, or a person decides."""
+    """One version is taken as a whole, or an operator decides."""
     return last._replace(because=f"{NAME}, but {why}: {last.because}")
 
 

@@ -14,7 +14,7 @@ def resolve(conflict: Conflict) -> Verdict:
     asked = conflict.policy.strategy
     why = NAME if asked == NAME else f"this version knows no strategy {one_line(asked)}"
     first, second = dated(conflict, Side.LOCAL), after(conflict, Side.ATLAS)
-    return Verdict(None, NAME, f"{why}: a person decides between {first} and {second}")
+    return Verdict(None, NAME, f"{why}: an operator decides between {first} and {second}")
 
 
 STRATEGY = Strategy(NAME, "nobody: the conflict needs manual resolution", resolve)

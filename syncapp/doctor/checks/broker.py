@@ -21,6 +21,7 @@ SECONDS = 5
 REPORTS = "isthmus:*:reports"
 LONGEST_IDLE_S = 600  # workers of a running device report more often
 MOST_KEYS = 20_000  # scanned for other devices, at most
+ERRORS = (redis.RedisError, AMQPError, KombuError, OSError, ValueError)  # of whichever broker
 ADVICE = "Changes wait in MongoDB's oplogs meanwhile"
 _UNREACHABLE = {
     Kind.REDIS: "Is Redis running, and is CELERY_BROKER_URL right?",
@@ -78,11 +79,11 @@ def look(setup: Setup) -> Iterator[Finding]:
         return  # reported by the check of the settings
     broker = broker_of(setup.settings.celery_broker_url)
     try:
-        _ask_as_celery(broker)
+        ask_as_celery(broker)
         yield Finding(Level.OK, f"The broker ({broker.kind}) answers")
         if broker.kind is not Kind.RABBITMQ:
             yield from _look_at_redis(broker)
-    except (redis.RedisError, AMQPError, KombuError, OSError, ValueError) as error:
+    except ERRORS as error:
         yield judge_error(shorten(str(error)), broker.kind)
 
 
@@ -99,8 +100,8 @@ def celery_connection(broker: Broker) -> Connection:
     )
 
 
-def _ask_as_celery(broker: Broker) -> None:
-    """Raises what Celery raises."""
+def ask_as_celery(broker: Broker) -> None:
+    """Raises what Celery raises: ERRORS."""
     with celery_connection(broker) as connection:
         connection.ensure_connection(max_retries=0, timeout=SECONDS)
         channel: Any = connection.default_channel

@@ -85,7 +85,7 @@ class DirtyKeys:
         self._structural = threading.Condition(lock)  # a drop or a rename may be due
         self._map = KeyMap(intervals)
         self._version = 0
-        self._rules_version = 0
+        self._rules_version = self._newest_rules = 0
         self._session = uuid.uuid4().hex[:8]  # how the ids of its tasks begin
         self._given_up: deque[str] = deque(maxlen=MOST_GIVEN_UP)
 
@@ -196,7 +196,7 @@ class DirtyKeys:
             return Settled(keys, 0)
         if now is not None:
             found.tasks.alive(report.task_id, now + report.silent_ms / 1000)
-        endings = under_rules(report, self._rules_version)
+        endings = under_rules(report, self._rules_version, self._newest_rules)
         ends = (
             (key, ending, report.seen.get(n))
             for n, (key, ending) in enumerate(zip(keys, endings, strict=False))
@@ -238,6 +238,7 @@ class DirtyKeys:
         (None: all are alike)."""
         with self._changed:
             self._rules_version = rules_version
+            self._newest_rules = max(self._newest_rules, rules_version)
             self._map.follow(urgency)
             self._map.unpark()
             self._wake()

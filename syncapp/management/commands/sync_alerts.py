@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,11 @@ from monitoring.alerts import channel_operations, operations
 from monitoring.alerts.configured import channels
 from monitoring.alerts.rules import Rule, current_rules
 from syncapp.api.alert_channels import ChannelOut
-from syncapp.api.alerts import AlertOut
+from syncapp.api.alerts import MOST_MINUTES, AlertOut
 from syncapp.core.one_line import one_line
-from syncapp.management.command import SyncCommand
+from syncapp.management.command import SyncCommand, row_id
 from syncapp.models import Alert, AlertChannel
+from syncapp.services.errors import wrong_value
 
 RECENT = 20
 # What is done with one thing, which `name` names
@@ -26,20 +28,22 @@ ONE = ("ack", "silence", "unsilence", "rule", "test", "enable", "disable", "remo
 
 class Command(SyncCommand):
     help = (
-        "List alerts; acknowledge (ack) or silence one; show and change the rules; list, test, add and remove channels. "
+        "List alerts; acknowledge (ack) or silence one; show and change the rules; list, test, add, disable, enable and remove channels. "
         "Exit status of the list: 0 nothing fires, 1 a warning, 2 something critical."
     )
+    refused = 2  # 1 means something else
     examples = {
         "": "what fires, and what fired last",
-        "ack 12": "somebody looks after it",
+        "ack 12": "somebody is working on it: it is sent again only if it gets worse",
         "silence 12 --minutes 60": "send nothing for an hour",
         "rules": "all rules",
         "rule change-stream --for 30": "fire after 30 s",
         "rule conflicts --threshold 10 --critical 50": "other thresholds, also of health",
-        "rule lag --off": "no alert of this kind; --default: as it was",
+        "rule lag --off": "no alert of this kind; --default: as without a change",
         "channels": "where alerts are sent",
         "add team slack --option url=https://example.com/hook": "one more channel",
         "test team": "send a test",
+        "disable team": "send nothing there; enable: send again",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -57,7 +61,7 @@ class Command(SyncCommand):
         switch = parser.add_mutually_exclusive_group()
         switch.add_argument("--on", action="store_const", const=True, dest="enabled", help="with rule")
         switch.add_argument("--off", action="store_const", const=False, dest="enabled", help="with rule")
-        switch.add_argument("--default", action="store_true", help="with rule: as it was")
+        switch.add_argument("--default", action="store_true", help="with rule: as without a change")
         parser.add_argument("--option", action="append", default=[], metavar="NAME=TEXT", help="with add")
         parser.add_argument(
             "--event", action="append", default=[], metavar="KIND", help="with add, for a webhook"
@@ -98,12 +102,15 @@ class Command(SyncCommand):
             raise SystemExit(2 if Alert.Severity.CRITICAL in firing else 1)
 
     def alert(self, options: dict[str, Any]) -> None:
-        if not options["name"].isdigit():
-            raise CommandError(f"{options['name']!r} is no id of an alert: see the list")
-        number, what = int(options["name"]), options["what"]
+        try:
+            number, what = row_id(options["name"]), options["what"]
+        except ArgumentTypeError as error:
+            raise CommandError(str(error)) from None
         if (what == "silence") != (options["minutes"] is not None):
             raise CommandError("silence takes --minutes; the others do not")
         if what == "silence":
+            if not 0 < options["minutes"] <= MOST_MINUTES:
+                raise wrong_value("minutes", options["minutes"], f"a whole number from 1 to {MOST_MINUTES}")
             until = timezone.now() + dt.timedelta(minutes=options["minutes"])
             found = operations.silence(number, until)
         else:

@@ -11,10 +11,12 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
+from syncapp.api.conflicts import ConflictHead
 from syncapp.core.one_line import one_line
 from syncapp.core.strategies import offered
 from syncapp.core.values import Side
-from syncapp.management.command import SyncCommand
+from syncapp.management.command import SyncCommand, row_id
+from syncapp.management.rule_options import read_json
 from syncapp.models import Conflict
 from syncapp.services.conflict_selection import Restored, chosen, restore_all
 from syncapp.services.conflicts import resolve, versions_of
@@ -27,22 +29,20 @@ LISTED = 100
 
 
 class Command(SyncCommand):
-    help = (
-        "List conflicts with the reason; restore losers, resolve those that wait, or try a strategy on them."
-    )
+    help = "List conflicts with the reason; restore losing versions, resolve those that need it, or try a strategy."
     examples = {
-        "": "the newest conflicts and why who won",
+        "": "the newest conflicts, and why which version won",
         "show --id 12": "one, with both versions",
         "restore --id 12": "write the losing version as a new local change",
         "restore --collection orders --since 2026-03-01T12:00 --until 2026-03-01T13:00": "all of an hour",
-        "resolve --id 12 --winner atlas": "decide one that waits",
+        "resolve --id 12 --winner atlas": "decide one that needs manual resolution",
         """resolve --id 12 --fields '{"price": "local", "name": "atlas"}'""": "field by field",
         "try --strategy field-merge --collection orders": "what would have been decided; nothing is written",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", nargs="?", default="list", choices=WHATS)
-        parser.add_argument("--id", type=int, action="append", metavar="N", help="as the list shows it")
+        parser.add_argument("--id", type=row_id, action="append", metavar="N", help="as the list shows it")
         parser.add_argument("--collection", help="those of this collection")
         parser.add_argument(
             "--winner", choices=Conflict.Winner.values, help="a filter; of resolve: whose version wins"
@@ -61,6 +61,8 @@ class Command(SyncCommand):
         parser.add_argument("--json", action="store_true", help="for scripts")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["collection"] == "":
+            raise CommandError("--collection is empty: name a collection, or leave it out")
         getattr(self, f"_{options['what']}")(options)
 
     def _list(self, options: Mapping[str, Any]) -> None:
@@ -104,7 +106,7 @@ class Command(SyncCommand):
 
     def _resolve(self, options: Mapping[str, Any]) -> None:
         winner, fields = options["winner"], json_of(options, "fields")
-        if winner not in (None, *Side) or any(side not in set(Side) for side in (fields or {}).values()):
+        if winner not in (None, *Side) or any(side not in list(Side) for side in (fields or {}).values()):
             raise CommandError("Whose version or value is named by local or atlas")
         sides = None if fields is None else {name: Side(side) for name, side in fields.items()}
         choice = Choice(Side(winner) if winner else None, json_of(options, "document"), sides)
@@ -163,10 +165,7 @@ def one_of(options: Mapping[str, Any]) -> Conflict:
 def json_of(options: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     if options[name] is None:
         return None
-    try:
-        found = json.loads(options[name])
-    except ValueError as error:
-        raise CommandError(f"--{name} is not JSON: {error}") from None
+    found = read_json(options[name], f"--{name}")
     if not isinstance(found, dict):
         raise CommandError(f"--{name} is a JSON object, in braces")
     return found
@@ -179,21 +178,8 @@ def line(row: Conflict) -> str:
 
 
 def head(row: Conflict) -> dict[str, Any]:
-    return {
-        "id": row.pk,
-        "collection": row.collection,
-        "documentId": json.loads(row.document_id),
-        "at": row.at.isoformat(),
-        "strategy": row.strategy,
-        "because": row.because,
-        "winner": row.winner,
-        "merged": row.merged,
-        "contestedFields": row.fields,
-        "restoredAt": row.restored_at.isoformat() if row.restored_at else None,
-        "restoredBy": row.restored_by,
-        "resolvedAt": row.resolved_at.isoformat() if row.resolved_at else None,
-        "resolvedBy": row.resolved_by,
-    }
+    """As the API has it."""
+    return dict(ConflictHead(row).data)
 
 
 def trial_document(one: Trial) -> dict[str, Any]:

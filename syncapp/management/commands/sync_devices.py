@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
+from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
 from monitoring import fleet
@@ -36,6 +37,7 @@ COLOURS = {str(Status.DEGRADED): "yellow", str(Status.CRITICAL): "red"}
 
 class Command(SyncCommand):
     help = "All devices of this Atlas database, the one with the most trouble first. Exit status of the list: 0, 1, 2 by the worst."
+    refused = 2  # 1 means something else
     examples = {
         "": "what each device reported, and how old that is",
         "rename 3f2c 'Till 3'": "a name for a device, given by the beginning of its id",
@@ -91,9 +93,10 @@ class Command(SyncCommand):
             console.print("No device has reported yet.")
             return
         lines = [HEAD, *(_cells(row, found.own, now) for row in found.devices)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        # As a terminal shows them: letters of some writings are two columns wide
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
         for cells in lines:
-            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            padded = (set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=True))
             console.print("  ".join(padded).rstrip(), markup=False)
         console.print()
         for row in found.devices:

@@ -20,6 +20,7 @@ class Command(SyncCommand):
         "List halts with their possible answers; `answer ID ANSWER` gives one. "
         "Exit status of the list: 0 nothing is halted, 1 answers are being carried out, 2 an answer is missing."
     )
+    refused = 2  # 1 means something else
     examples = {
         "": "the halts and their possible answers",
         "answer mass-delete:local:orders bring-back": "answer one of them",

@@ -8,18 +8,19 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
-from redis import RedisError
 
 from monitoring.check import Check, away, check_of, unknown
 from monitoring.facts import take_snapshot
-from syncapp.conf.broker import broker_of
+from syncapp.conf.broker import Kind, broker_of
 from syncapp.conf.settings import get_settings
+from syncapp.doctor.checks.broker import ERRORS, ask_as_celery
 from syncapp.management.command import SyncCommand
 from syncapp.mongo.error_text import describe
 from syncapp.services.away import NOT_SET_UP, what_is_away
@@ -70,10 +71,10 @@ class Command(SyncCommand):
         sys.exit(int(found.state))
 
     def look(self, seconds: float) -> Check:
-        broker_error = _broker_error(min(BROKER_SECONDS, seconds))
+        away_broker = broker_away(min(BROKER_SECONDS, seconds))
         try:
             with _at_most(seconds):
-                return check_of(take_snapshot(), broker_error)
+                return check_of(take_snapshot(), away_broker)
         except TookTooLong:
             why = f"Django's database has not answered for {seconds:g} s: sync status unknown"
         except (DatabaseError, InterfaceError) as error:
@@ -83,20 +84,24 @@ class Command(SyncCommand):
             why = f"{what} ({describe(error)}): sync status unknown"
         except Exception as error:  # a traceback would end with 1, which means a warning
             return unknown(f"{type(error).__name__}: {describe(error)}")
-        more = [f"The broker (Redis) does not answer: {broker_error}"] if broker_error else []
-        return away(why, more)
+        return away(why, [away_broker] if away_broker else [])
 
 
-def _broker_error(seconds: float) -> str:
-    """Why Redis does not answer; empty: it does, or none is set."""
+def broker_away(seconds: float) -> str:
+    """That the broker does not answer, and why; empty: it does, or none is set."""
     url = get_settings().celery_broker_url
     if not url:
         return ""
+    broker = broker_of(url)
     try:
-        with broker_of(url).client(seconds, seconds) as client:
-            client.ping()
-    except RedisError as error:
-        return describe(error)
+        if broker.kind is Kind.RABBITMQ:
+            limits = {"read_timeout": seconds, "write_timeout": seconds}
+            ask_as_celery(replace(broker, options={**broker.options, **limits}))
+        else:
+            with broker.client(seconds, seconds) as client:
+                client.ping()
+    except ERRORS as error:
+        return f"The broker ({broker.kind}) does not answer: {describe(error)}"
     return ""
 
 

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
 from syncapp.core.one_line import one_line
-from syncapp.management.command import SyncCommand
+from syncapp.management.command import SyncCommand, row_id
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
 
@@ -29,7 +29,7 @@ class Command(SyncCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", nargs="?", default="list", choices=("list", *ACTS))
-        parser.add_argument("--id", type=int, action="append", metavar="N", help="as the list shows it")
+        parser.add_argument("--id", type=row_id, action="append", metavar="N", help="as the list shows it")
         parser.add_argument("--collection", help="those of this collection")
         parser.add_argument("--code", type=int, help="those that the server refused with this code")
         parser.add_argument("--all", action="store_true", help="every one")

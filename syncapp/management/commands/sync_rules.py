@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,6 +42,7 @@ class Command(SyncCommand):
         "matches a collection counts, alone. Exclusions and validation rules always apply and are listed too. "
         "Exit status of check: 0 nothing would be refused, 1 something would."
     )
+    refused = 2  # 1 means something else
     examples = {
         "list": "all rules in the order in which they are asked",
         "show orders": "which rule orders gets, why, and what else applies",
@@ -71,6 +73,8 @@ class Command(SyncCommand):
         what = options["what"]
         if bool(TAKES[what]) != bool(options["subject"]):
             raise CommandError(f"{what} takes {TAKES[what] or 'nothing more'}")
+        if not 0 <= options["seconds"] < math.inf:
+            raise CommandError(f"--seconds is {options['seconds']:g}; allowed: a number of at least 0")
         acts: dict[str, Callable[[dict[str, Any]], None]] = {
             "list": self.list_rules,
             "show": self.show,
@@ -110,7 +114,9 @@ class Command(SyncCommand):
 
     def delete(self, options: dict[str, Any]) -> None:
         collection_rules.delete_rule(options["subject"])
-        if not options["json"]:
+        if options["json"]:
+            self.say({"removed": options["subject"]})
+        else:
             self.stdout.write(f"The rule {options['subject']} is removed")
 
     def preview(self, options: dict[str, Any]) -> None:
@@ -128,7 +134,7 @@ class Command(SyncCommand):
 
     def check_documents(self, options: dict[str, Any]) -> None:
         text = options["validation"]
-        schema = read_json(text, "--validation") if text else validation_check.MISSING
+        schema = validation_check.MISSING if text is None else read_json(text, "--validation")
         found = validation_check.check_now(options["subject"], schema, options["seconds"] or None)
         if options["json"]:
             self.say(found.as_document())
@@ -152,7 +158,12 @@ class Command(SyncCommand):
 
     def _said(self, row: Row, options: dict[str, Any]) -> None:
         if options["json"]:
-            self.say({**row.document, "matches": matches(row.pattern).as_document()})
+            self.say(
+                {
+                    **CollectionRule.of(row.document).as_document(),
+                    "matches": matches(row.pattern).as_document(),
+                }
+            )
         else:
             self.stdout.write(f"{_line(CollectionRule.of(row.document))}\n{matches(row.pattern)}")
 
