@@ -65,6 +65,15 @@ MIDDLEWARE = [
     "monitoring.failures.WhatIsAway",
 ]
 
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 CSRF_FAILURE_VIEW = "monitoring.failures.stale"
 # Without pages nothing has an address
