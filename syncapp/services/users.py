@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from syncapp.rules.switches import Actor, audit
@@ -59,11 +59,9 @@ def add(username: str, password: str, role: str | None, by: Actor = None) -> Use
         user.clean_fields(exclude=("password",))
     except ValidationError:
         raise wrong_value("username", username, ALLOWED_NAME) from None
-    # As in the admin: names that differ only in case would be taken for one another
-    if User.objects.filter(username__iexact=user.username).exists():
-        raise Overtaken(f"There is a user {user.username!r} already", "username")
     _set_password(user, password)
-    user.save()
+    with _unless_taken(user.username):
+        user.save()
     _move(user, role)
     audit(by, "add user", user.username, after={"username": user.username, **_document(user)})
     return find(user.pk)
@@ -84,7 +82,7 @@ def change(user_id: int, by: Actor = None, **wanted: Any) -> User:
             _move(user, after["role"])
         user.is_active = after.get("active", user.is_active)
         if after:
-            user.save()
+            user.save(update_fields=("password", "is_active"))
             audit(by, "change user", user.username, before, after)
         return find(user_id)
 
@@ -104,6 +102,19 @@ def _administrator_left() -> Iterator[None]:
         list(administrators().select_for_update().order_by("pk"))
         yield
         require_administrator()
+
+
+@contextmanager
+def _unless_taken(name: str) -> Iterator[None]:
+    taken = Overtaken(f"There is a user {name!r} already", "username")
+    # As in the admin: names that differ only in case would be taken for one another
+    if User.objects.filter(username__iexact=name).exists():
+        raise taken
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:  # added at the same time
+        raise taken from None
 
 
 def _document(user: User) -> dict[str, Any]:

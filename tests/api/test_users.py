@@ -93,7 +93,7 @@ def test_another_role_replaces_the_one_before_and_other_groups_stay(administrato
     ("given", "status", "field", "line"),
     [
         (
-            {"password": "short"},
+            {"password": "qx7-z"},
             400,
             "password",
             "password is refused: This password is too short. It must contain at",
