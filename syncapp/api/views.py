@@ -63,7 +63,8 @@ def body_of(request: Request) -> Mapping[str, Any]:
     except RecursionError:
         raise ParseError("The body is nested too deeply") from None
     if not isinstance(body, Mapping):
-        raise WrongInput(f"The body is {shown(body)}; allowed: a JSON object")
+        # Not repeated: it may hold a password
+        raise WrongInput(f"The body is a JSON {_kind(body)}; allowed: a JSON object")
     if isinstance(body, QueryDict) and any(name.lstrip().startswith(("{", "[")) for name in body):
         # As sent by `curl -d '{…}'` without a header: as a form it would have strange field names
         raise WrongInput(
@@ -71,6 +72,10 @@ def body_of(request: Request) -> Mapping[str, Any]:
             "send the header Content-Type: application/json"
         )
     return body
+
+
+def _kind(body: Any) -> str:
+    return {list: "list", str: "text", bool: "boolean", type(None): "null"}.get(type(body), "number")
 
 
 def checked(kind: type[serializers.Serializer], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -132,6 +133,13 @@ def test_what_a_user_cannot_be_is_refused(
     assert (detail[: len(line)], named) == (line, field)
     assert str(given.get("password", "-")) not in detail
     assert User.objects.count() == 1
+
+
+def test_no_body_is_repeated(administrator: APIClient) -> None:
+    for body, kind in (([NORA], "list"), (PASSWORD, "text"), (5, "number"), (None, "null")):
+        text = json.dumps(body)
+        answer = administrator.generic("POST", "/api/users", text, content_type="application/json")
+        assert refusal(answer, 400)[0] == f"The body is a JSON {kind}; allowed: a JSON object"
 
 
 def test_a_change_is_refused_as_a_whole(administrator: APIClient) -> None:
