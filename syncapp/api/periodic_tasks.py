@@ -22,9 +22,8 @@ TAGS = ["periodic tasks"]
 MOST = 2**31 - 1
 
 
+# An object within the body, whose names are checked as the body's are
 class Part(serializers.Serializer):
-    """An object within the body, whose names are checked as the body's are."""
-
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise wrong_value(str(self.field_name), data, f"an object of {', '.join(self.fields)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -28,7 +28,7 @@ CRONTAB = {
     "dayOfWeek": "day_of_week",
     "timezone": "timezone",
 }
-Schedule = IntervalSchedule | CrontabSchedule
+Schedule: TypeAlias = IntervalSchedule | CrontabSchedule
 
 
 def is_own(task: PeriodicTask) -> bool:

@@ -96,7 +96,7 @@ def test_one_is_turned_off_and_given_another_period(administrator: APIClient, ro
             None,
             "interval and crontab are given; allowed: one",
         ),
-        ({"interval": 5}, None, "interval is 5; allowed: an object of every, unit"),
+        ({"interval": 5}, "interval", "interval is 5; allowed: an object of every, unit"),
         ({"interval": {"every": 5, "period": "days"}}, None, "period is unknown; allowed: every, unit"),
         (
             {"interval": {"every": 0, "unit": "days"}},

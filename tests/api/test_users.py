@@ -101,7 +101,7 @@ def test_another_role_replaces_the_one_before_and_other_groups_stay(administrato
         ),
         ({"password": "password1"}, 400, "password", "password is refused: This password is too common."),
         (
-            {"password": "nora-nora"},
+            {"username": "shopkeeper", "password": "shopkeeper7"},
             400,
             "password",
             "password is refused: The password is too similar to the username.",
