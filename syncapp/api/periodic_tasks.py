@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from syncapp.api.fields import Boolean, Choice, Text, Whole
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.permissions import ModelAccess
-from syncapp.api.views import SyncView, checked
+from syncapp.api.views import SyncView, refuse_unknown
 from syncapp.services import periodic_tasks
 from syncapp.services.errors import WrongInput, wrong_value
 
@@ -27,7 +27,8 @@ class Part(serializers.Serializer):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise wrong_value(str(self.field_name), data, f"an object of {', '.join(self.fields)}")
-        return checked(type(self), data)
+        refuse_unknown(self.fields, data)
+        return dict(super().to_internal_value(data))
 
 
 class IntervalIn(Part):

@@ -3,7 +3,7 @@ anything is done. Undeclared names are refused, so that a misspelt name never co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -82,16 +82,20 @@ def checked(kind: type[serializers.Serializer], given: Mapping[str, Any]) -> dic
     """The values as `kind` has them. Raises ValidationError, or WrongInput for a name that it does not know."""
     serializer = kind(data=given, context={"text": isinstance(given, QueryDict)})
     fields = serializer.fields
-    for name in given:
-        if name not in fields:
-            allowed = ", ".join(fields) or "none here"
-            plain = name if name.isidentifier() and len(name) < 50 else shown(name)
-            raise WrongInput(f"{plain} is unknown; allowed: {allowed}")
+    refuse_unknown(fields, given)
     if isinstance(given, QueryDict):
         for name, values in given.lists():
             _one_that_says_something(fields[name], name, values)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
+
+
+def refuse_unknown(fields: Iterable[str], given: Iterable[str]) -> None:
+    for name in given:
+        if name not in fields:
+            allowed = ", ".join(fields) or "none here"
+            plain = name if name.isidentifier() and len(name) < 50 else shown(name)
+            raise WrongInput(f"{plain} is unknown; allowed: {allowed}")
 
 
 def _one_that_says_something(field: serializers.Field, name: str, values: list[Any]) -> None:

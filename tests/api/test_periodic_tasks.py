@@ -185,4 +185,5 @@ def test_the_admin_refuses_the_same(root: User, model: str, given: dict[str, Any
         if "hour" in given
         else {"every": 10, "period": "days"}
     )
-    assert client.post(add, right).status_code == 302
+    answer = client.post(add, right)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors

@@ -131,7 +131,7 @@ def test_what_a_user_cannot_be_is_refused(
     answer = administrator.post("/api/users", {**NORA, **given}, format="json")
     detail, named = refusal(answer, status)
     assert (detail[: len(line)], named) == (line, field)
-    assert str(given.get("password", "-")) not in detail
+    assert str(given.get("password", PASSWORD)) not in detail
     assert User.objects.count() == 1
 
 
