@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from celery.schedules import ParseException
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
@@ -84,7 +85,7 @@ def crontab(parts: Mapping[str, str]) -> CrontabSchedule:
     try:
         row = CrontabSchedule(**wanted)
         row.clean_fields()
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, OSError) as error:  # OSError: a folder of time zones
         raise _wrong(error, wanted) from None
     check(row)
     names = CRONTAB.values()
@@ -96,7 +97,7 @@ def check(schedule: Schedule) -> None:
     if isinstance(schedule, CrontabSchedule):
         try:
             schedule.schedule.remaining_estimate(timezone.now())
-        except ValueError as error:  # Sunday as 7, 30 February
+        except (ValueError, RuntimeError, ParseException) as error:  # Sunday as 7, 30 February
             raise WrongInput(f"crontab cannot be followed: {error}", "crontab") from None
         return
     try:
@@ -108,10 +109,9 @@ def check(schedule: Schedule) -> None:
         raise wrong_value("interval", text, f"1 second to {LONGEST.days} days")
 
 
-def _wrong(error: ValidationError | ValueError, wanted: Mapping[str, str]) -> WrongInput:
-    found = getattr(
-        error, "error_dict", {"timezone": None}
-    )  # a name of none is refused before the others are looked at
+def _wrong(error: Exception, wanted: Mapping[str, str]) -> WrongInput:
+    # A wrong name of a time zone is refused before the others are looked at
+    found = getattr(error, "error_dict", {"timezone": None})
     name = next(api for api, row in CRONTAB.items() if row in found)
     allowed = (
         "a time zone such as UTC or Europe/Berlin"

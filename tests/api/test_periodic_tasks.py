@@ -125,6 +125,12 @@ def test_one_is_turned_off_and_given_another_period(administrator: APIClient, ro
         ),
         ({"crontab": {"hour": "2"}}, "crontab", "minute is missing; allowed: as in a crontab"),
         ({"crontab": {**NIGHTLY, "hour": "25"}}, "crontab", 'crontab.hour is "25"; allowed: as in a crontab'),
+        ({"crontab": {**NIGHTLY, "hour": "2,"}}, "crontab", "crontab"),
+        (
+            {"crontab": {**NIGHTLY, "timezone": "Europe"}},
+            "crontab",
+            'crontab.timezone is "Europe"; allowed: a time',
+        ),
         ({"crontab": {**NIGHTLY, "dayOfWeek": "7"}}, "crontab", "crontab cannot be followed: "),
         (
             {"crontab": {**NIGHTLY, "dayOfMonth": "30", "monthOfYear": "2"}},
