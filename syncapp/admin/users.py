@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from rest_framework.authtoken.admin import TokenAdmin as DrfTokenAdmin
 from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
@@ -17,6 +17,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from syncapp.admin.access import Unsearchable
 from syncapp.admin.audited import Audited
+from syncapp.admin.refusals import as_message
+from syncapp.services import users
+from syncapp.services.roles import may_touch
 
 for model in (User, Group, TokenProxy):
     admin.site.unregister(model)
@@ -31,6 +34,15 @@ class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        with as_message(request):
+            return super().changeform_view(request, *args, **options)
+        return HttpResponseRedirect(request.path)  # what was refused is undone
+
+    def save_related(self, request: HttpRequest, *args: Any, **options: Any) -> None:
+        super().save_related(request, *args, **options)
+        users.require_administrator()
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))
         return fields if request.user.is_superuser else (*fields, *OF_SUPERUSERS)
@@ -42,14 +54,17 @@ class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):
         return _may_touch(request, obj) and super().has_delete_permission(request, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Of a selection: superusers among it are protected."""
+        """Of a selection: superusers among it are protected, and the last active administrators."""
         to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
         spared = [str(one) for one in objs if not _may_touch(request, one)]
+        last = users.administrators()
+        if set(last) <= set(objs):
+            spared += [f"{one} (no active administrator would be left)" for one in last]
         return to_delete, counts, needed, [*protected, *spared]
 
 
 def _may_touch(request: HttpRequest, user: Any) -> bool:
-    return bool(user is None or request.user.is_superuser or not user.is_superuser)
+    return user is None or may_touch(request.user, user)
 
 
 @admin.register(Group)

@@ -32,6 +32,7 @@ class Named:
     """Replaces the framework's error messages; `allowed` completes the sentence."""
 
     allowed = ""
+    secret = False  # its value is not repeated
     field_name: Any
     # In a form a missing checkbox means "off" for the framework: here it means absent
     default_empty_html = serializers.empty
@@ -42,7 +43,8 @@ class Named:
         try:
             return super().run_validation(data)  # type: ignore[misc]
         except serializers.ValidationError:
-            raise _invalid(wrong_value(self.field_name, data, self.allowed)) from None
+            given = "***" if self.secret else data
+            raise _invalid(wrong_value(self.field_name, given, self.allowed)) from None
 
     @property
     def from_text(self) -> bool:
@@ -136,6 +138,13 @@ class Name(Text):
     """Of an existing object, with any name that MongoDB accepts."""
 
     form = r"\A[^\x00]*\Z"
+
+
+class Password(Name):
+    secret = True
+
+    def __init__(self, allowed: str, **options: Any) -> None:
+        super().__init__(allowed, **{"max_length": 4_096, "style": {"input_type": "password"}, **options})
 
 
 class CollectionName(Name):

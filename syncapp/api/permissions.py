@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.http import HttpRequest
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from syncapp.conf.settings import get_settings
-from syncapp.services.roles import may_operate, may_see, may_see_bodies
+from syncapp.services.roles import has, may_operate, may_see, may_see_bodies, may_touch
 
 if TYPE_CHECKING:
     # The settings name this module, and rest_framework.views reads the settings at its import
@@ -41,6 +42,30 @@ class RecordAccess(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return may_see(request.user, view.model)  # type: ignore[attr-defined]
+
+
+class ModelAccess(BasePermission):
+    """What the admin's page of the view's `model` asks for: Django's permissions on it. Also where reading is
+    public."""
+
+    needs = "The login may not do this: it needs the group Administrators, and a token that role"
+    message = "This needs the permissions on this that the group Administrators has; a token needs the role Administrators, too."
+    ACTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "POST": ("add", "change"),
+        "PATCH": ("change",),
+        "DELETE": ("delete",),
+    }
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        app, _, name = view.model.partition(".")  # type: ignore[attr-defined]
+        acts = self.ACTS.get(str(request.method), ("view",))
+        return all(has(request.user, f"{app}.{act}_{name}") for act in acts)
+
+
+class UserAccess(ModelAccess):
+    def has_object_permission(self, request: Request, view: APIView, other: Any) -> bool:
+        self.message = "Superusers are changed by superusers only, and by no token of a role."
+        return request.method in SAFE_METHODS or may_touch(request.user, other)
 
 
 class BodyAccess(BasePermission):

@@ -40,8 +40,10 @@ class Described(AutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation is not None:
             error = self.resolve_serializer(ErrorOut, "response").ref
+            needs = [one.needs for one in self.view.get_permissions() if hasattr(one, "needs")]
             for status in self._refusals():
-                answer = {"description": WHY[status], "content": {"application/json": {"schema": error}}}
+                why = needs[0] if status == 403 and needs else WHY[status]
+                answer = {"description": why, "content": {"application/json": {"schema": error}}}
                 operation["responses"].setdefault(str(status), answer)
             if self._takes_key():
                 operation.setdefault("parameters", []).append(PARAMETER)

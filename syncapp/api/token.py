@@ -14,7 +14,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Choice, Text, Whole
+from syncapp.api.fields import Choice, Password, Text, Whole
 from syncapp.api.throttles import Rate
 from syncapp.api.views import SyncView
 from syncapp.services import api_tokens, logins
@@ -31,13 +31,9 @@ class TokenThrottle(Rate):
         return 30
 
 
-class Password(Text):
-    form = r"\A[^\x00]*\Z"
-
-
 class Credentials(serializers.Serializer):
     username = Text("the name of a user", max_length=150)
-    password = Password("the user's password", max_length=4_096, style={"input_type": "password"})
+    password = Password("the user's password")
     role = Choice(
         choices=ROLES,
         required=False,

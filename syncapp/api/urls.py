@@ -19,6 +19,7 @@ from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
 from syncapp.api.many_conflicts import ConflictsRestore, ConflictsTry
 from syncapp.api.metrics import SyncMetrics
+from syncapp.api.periodic_tasks import PeriodicTaskOne, PeriodicTasks
 from syncapp.api.records import Audit, Minutes
 from syncapp.api.rejected import (
     RejectedDiscard,
@@ -36,6 +37,7 @@ from syncapp.api.selftest import SelftestView
 from syncapp.api.switches import Pause, Strategy, Toggle
 from syncapp.api.token import GetToken
 from syncapp.api.tokens import TokenOne, Tokens
+from syncapp.api.users import UserOne, Users
 from syncapp.api.validation import Validation
 
 sync = [
@@ -101,6 +103,10 @@ urlpatterns = [
     path("token/", GetToken.as_view(), name="token"),
     path("tokens", Tokens.as_view(), name="tokens"),
     path("tokens/<slug:token_id>", TokenOne.as_view(), name="token-one"),
+    path("users", Users.as_view(), name="users"),
+    path("users/<int:pk>", UserOne.as_view(), name="user-one"),
+    path("periodic-tasks", PeriodicTasks.as_view(), name="periodic-tasks"),
+    path("periodic-tasks/<str:task>", PeriodicTaskOne.as_view(), name="periodic-task"),
     path("health", WebHealth.as_view(), name="web-health"),
     path("sync/bidirectional/", include(sync)),
     path("schema/", Description.as_view(), name="schema"),

@@ -3,7 +3,7 @@ anything is done. Undeclared names are refused, so that a misspelt name never co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -63,7 +63,8 @@ def body_of(request: Request) -> Mapping[str, Any]:
     except RecursionError:
         raise ParseError("The body is nested too deeply") from None
     if not isinstance(body, Mapping):
-        raise WrongInput(f"The body is {shown(body)}; allowed: a JSON object")
+        # Not repeated: it may hold a password
+        raise WrongInput(f"The body is a JSON {_kind(body)}; allowed: a JSON object")
     if isinstance(body, QueryDict) and any(name.lstrip().startswith(("{", "[")) for name in body):
         # As sent by `curl -d '{…}'` without a header: as a form it would have strange field names
         raise WrongInput(
@@ -73,20 +74,28 @@ def body_of(request: Request) -> Mapping[str, Any]:
     return body
 
 
+def _kind(body: Any) -> str:
+    return {list: "list", str: "text", bool: "boolean", type(None): "null"}.get(type(body), "number")
+
+
 def checked(kind: type[serializers.Serializer], given: Mapping[str, Any]) -> dict[str, Any]:
     """The values as `kind` has them. Raises ValidationError, or WrongInput for a name that it does not know."""
     serializer = kind(data=given, context={"text": isinstance(given, QueryDict)})
     fields = serializer.fields
-    for name in given:
-        if name not in fields:
-            allowed = ", ".join(fields) or "none here"
-            plain = name if name.isidentifier() and len(name) < 50 else shown(name)
-            raise WrongInput(f"{plain} is unknown; allowed: {allowed}")
+    refuse_unknown(fields, given)
     if isinstance(given, QueryDict):
         for name, values in given.lists():
             _one_that_says_something(fields[name], name, values)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
+
+
+def refuse_unknown(fields: Iterable[str], given: Iterable[str]) -> None:
+    for name in given:
+        if name not in fields:
+            allowed = ", ".join(fields) or "none here"
+            plain = name if name.isidentifier() and len(name) < 50 else shown(name)
+            raise WrongInput(f"{plain} is unknown; allowed: {allowed}")
 
 
 def _one_that_says_something(field: serializers.Field, name: str, values: list[Any]) -> None:

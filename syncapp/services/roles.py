@@ -68,6 +68,11 @@ def may_administer(user: Any) -> bool:
     return has(user, ADMINISTER)
 
 
+def may_touch(user: Any, other: Any) -> bool:
+    """Superusers are changed by superusers only, and by no token of a role, whoever's it is."""
+    return not other.is_superuser or (user.is_superuser and getattr(user, "token_role", None) is None)
+
+
 def highest_role(user: Any) -> str:
     """The most that a token of this user can do."""
     if may_administer(user):

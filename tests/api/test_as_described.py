@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.servers.basehttp import WSGIRequestHandler
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from pymongo.database import Database
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
@@ -64,6 +65,10 @@ def server(
     rows.run("running", run_id="run-1")
     rows.token()
     rows.alert(pk=1)
+    User.objects.create_user("nora", pk=1000)
+    PeriodicTask.objects.create(
+        name="somebody's", task="x", interval=IntervalSchedule.objects.create(every=1, period="days")
+    )
     add("hook", "webhook", {"url": "http://127.0.0.1:9/hook"})
     return str(live_server.url)
 

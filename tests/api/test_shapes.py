@@ -168,7 +168,7 @@ def test_every_address_of_the_page_about_the_api_exists(anybody: APIClient) -> N
     from syncapp.conf.settings import BASE_DIR
 
     text = (BASE_DIR / "docs" / "api.md").read_text()
-    described = set(re.findall(r"`(?:GET|POST|PUT|DELETE) ([\w/{}-]+)", text))
+    described = set(re.findall(r"`(?:GET|POST|PUT|PATCH|DELETE) ([\w/{}-]+)", text))
     schema = json.loads(anybody.get("/api/schema/?format=json").content)["paths"]
     known = {path.removeprefix(f"{ROOT}/") for path in schema} | {"/metrics"}
     assert described <= known
