@@ -20,7 +20,8 @@ LOOK_SECONDS = 0.3
 TRAFFIC_SECONDS = 20.0  # that ordinary traffic goes on for behind the last operation, at the longest
 QUIET_SECONDS = 8.0  # so long nothing is under way, and still a difference is not named: it never will be
 QUIET_SECONDS_SPECIAL = 75.0  # the same if it is looked at once a minute
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 90.0  # without a step ahead
+MOST_SECONDS = 600.0  # with steps: tens of thousands that a server refuses are tried one by one
 ORDINARY_SECONDS = 10.0  # the longest that ordinary traffic may wait
 ALIVE_SECONDS = 60.0  # the same in a quick run
 
@@ -109,8 +110,9 @@ def _stop(probes: dict[str, Probe]) -> None:
 
 def _settle(made: World, seconds: float, *, at_rest: bool, quick: bool) -> Verdict:
     """Until every difference is named; `at_rest`: and the listener has said twice that nothing is under way."""
-    began = quiet_since = time.monotonic()
+    began = stepped = quiet_since = time.monotonic()
     settled: set[str] = set()
+    named_before = 0
     while True:
         contents = [made.contents(side) for side in (Side.LOCAL, Side.ATLAS)]
         named = api.ask(made.device, soon=quick)
@@ -124,7 +126,9 @@ def _settle(made: World, seconds: float, *, at_rest: bool, quick: bool) -> Verdi
             return verdict
         quiet_since = now if named.busy else quiet_since
         never = bool(verdict.problems) and now - quiet_since > _patience(made, verdict, quick)
-        if now - began > seconds or (at_rest and never):
+        if at_rest and len(named.documents) > named_before and now - began < MOST_SECONDS:
+            stepped, named_before = now, len(named.documents)
+        if now - stepped > seconds or (at_rest and never):
             return _unsettled(verdict, named)
         time.sleep(LOOK_SECONDS)
 
