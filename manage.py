@@ -18,7 +18,10 @@ def main() -> int:
             first_look(settings)
         from django.core.management import execute_from_command_line
 
-        execute_from_command_line(sys.argv)
+        try:
+            execute_from_command_line(sys.argv)
+        finally:
+            sys.stdout.flush()  # the interpreter's own flush would complain of a reader that has gone
     except SettingsError as error:
         if sys.argv[1:2] == ["sync_health"]:
             print(f"SYNC UNKNOWN - {error}")  # for Nagios 2 would mean that sync is critical
@@ -27,9 +30,8 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except (
-        BrokenPipeError
-    ):  # whoever reads it, such as head, has seen enough; so that the interpreter's last flush is silent
+    except BrokenPipeError:
+        # Whoever reads it, such as head, has seen enough; so that the interpreter's last flush is silent
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:

@@ -29,8 +29,8 @@ from tests.support.parts import (
     POSTGRES,
     RABBIT,
     REDIS,
-    Part,
     find_chromium,
+    need,
 )  # fmt: skip
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
@@ -93,11 +93,6 @@ def _skip_without_servers(items: list[pytest.Item]) -> None:
                     item.add_marker(pytest.mark.skip(reason=f"{part.name} is missing, see {PARTS_TEST}"))
 
 
-def _need(part: Part) -> None:
-    if part.why_missing():
-        pytest.skip(f"{part.name} is missing, see {PARTS_TEST}")
-
-
 @pytest.fixture(scope="session")
 def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
     with started(Mongod(tmp_path_factory.mktemp("local"), replica_set="local", oplog_mb=200)) as server:
@@ -118,7 +113,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    _need(POSTGRES)
+    need(POSTGRES)
     with started(Postgres()) as server:
         yield server
 
@@ -126,7 +121,7 @@ def postgres_server() -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     """Of one module, which may kill it."""
-    _need(RABBIT)
+    need(RABBIT)
     server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
     try:
         with started(server, mortal=True):
@@ -138,16 +133,16 @@ def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser's program."""
-    _need(CHROMIUM)
-    _need(PLAYWRIGHT)
+    need(CHROMIUM)
+    need(PLAYWRIGHT)
     return find_chromium() or ""
 
 
 @pytest.fixture(scope="session")
 def typed_programs() -> None:
     """What the documents tell one to type beside our own commands."""
-    _need(CURL)
-    _need(JQ)
+    need(CURL)
+    need(JQ)
 
 
 @pytest.fixture

@@ -9,17 +9,7 @@ from pathlib import Path
 from pymongo.errors import PyMongoError
 
 from syncapp.embedded.mongod import Mongod, direct_client
-
-# libfaketime, where Debian (and what is built on it) and others put it
-FAKETIME = tuple(
-    Path(folder) / "faketime" / "libfaketimeMT.so.1"
-    for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
-)
-
-
-def faketime() -> Path | None:
-    """The library that gives a process another clock; None: it is not installed."""
-    return next((path for path in FAKETIME if path.exists()), None)
+from tests.support.faketime import faketime
 
 
 class MortalMongod(Mongod):

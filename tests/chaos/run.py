@@ -13,12 +13,12 @@ import bson
 from tests.chaos import log_reader
 from tests.chaos.history import Key
 from tests.chaos.judge import Loser, judge
-from tests.chaos.mortal import faketime
 from tests.chaos.report import Report
 from tests.chaos.schedule import Schedule
 from tests.chaos.world import World
 from tests.chaos.writers import COLLECTIONS, SALES, wrong_sums
 from tests.support.eventually import eventually
+from tests.support.faketime import faketime
 from tests.support.processes import processes_of
 
 MEMORY_SECONDS = 5.0  # how often memory is looked at

@@ -19,6 +19,7 @@ from syncapp.embedded.ports import free_port
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
 from tests.support.eventually import eventually
+from tests.support.parts import POSTGRES, need
 from tests.support.postgres import Postgres
 from tests.support.relay import Relay
 from tests.support.servers import started
@@ -28,6 +29,7 @@ REFUSED = {"$jsonSchema": {"bsonType": "object", "properties": {"total": {"bsonT
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
+    need(POSTGRES)
     with started(Postgres(), mortal=True) as server:
         yield server
 

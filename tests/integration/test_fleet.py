@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.mortal import MortalMongod, faketime
+from tests.chaos.mortal import MortalMongod
 from tests.integration.conftest import MakeDevice, Workshop
 from tests.support.device import Device
 from tests.support.eventually import eventually
+from tests.support.parts import FAKETIME, need
 from tests.support.servers import started
 
 AHEAD_S, FULL = 5, 1_500
@@ -29,7 +30,7 @@ Path({!r}).write_bytes(client.get("/api/sync/bidirectional/devices", HTTP_HOST="
 
 @pytest.fixture
 def wrong_clock(tmp_path: Path) -> Iterator[MortalMongod]:
-    assert faketime(), "libfaketime is not installed (on Debian: apt-get install libfaketime)"
+    need(FAKETIME)
     server = MortalMongod(tmp_path / "wrong", replica_set="local")
     server.offset = AHEAD_S
     with started(server, mortal=True):

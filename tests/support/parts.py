@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import playwright
+import pytest
 
 from syncapp.embedded.binaries import ServerMissing, find_mongod, find_redis
 from syncapp.embedded.libraries import runnable_here
+from tests.support.faketime import faketime
 from tests.support.postgres import find_postgres
 from tests.support.rabbitmq import find_rabbitmq
 
@@ -101,9 +103,22 @@ PROMTOOL = Part(
         shutil.which("promtool"), "promtool was not found: install it (on Debian: apt-get install prometheus)"
     ),
 )
+FAKETIME = Part(
+    "libfaketime",
+    "libfaketime",
+    lambda: _why_not_found(
+        faketime(), "libfaketime was not found: install it (on Debian: apt-get install libfaketime)"
+    ),
+)
 # Their packages start a service, which no test needs and which takes its port
 SERVICES = ("prometheus", "rabbitmq-server")
-PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, RABBIT, CURL, JQ, PROMTOOL)
+PARTS = (MONGOD, REDIS, CHROMIUM, PLAYWRIGHT, POSTGRES, RABBIT, CURL, JQ, PROMTOOL, FAKETIME)
+
+
+def need(part: Part) -> None:
+    """Skip the test if it is not there: one test fails for it, see above."""
+    if part.why_missing():
+        pytest.skip(f"{part.name} is missing, see test_needed_parts.py")
 
 
 def install_packages(names: list[str]) -> None:

@@ -1,5 +1,6 @@
 """What a process loads by what it is."""
 
+import os
 import subprocess
 import sys
 
@@ -52,9 +53,10 @@ def test_what_runs_all_the_time_loads_no_rich(load: str) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, stdout=subprocess.DEVNULL, check=True)
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+@pytest.mark.parametrize("command", ["help", "sync_toggle --help"])  # more than a buffer, and less
+def test_a_reader_that_has_seen_enough_is_no_error(command: str) -> None:
     """As `| head` does. The reader has ended before anything is written."""
-    run = subprocess.run(
-        f"'{sys.executable}' manage.py help | true", shell=True, cwd=BASE_DIR, capture_output=True, text=True
-    )
+    script = f"'{sys.executable}' manage.py {command} | true"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    run = subprocess.run(script, shell=True, cwd=BASE_DIR, env=buffered, capture_output=True, text=True)
     assert run.stderr == ""

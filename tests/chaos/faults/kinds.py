@@ -15,7 +15,7 @@ from tests.chaos.faults.servers import (
     mongod_away,
     mongod_frozen,
 )
-from tests.chaos.mortal import faketime
+from tests.support.faketime import faketime
 
 KINDS: tuple[tuple[int, Kind], ...] = (  # how often, and what
     (4, kill("listener")),
