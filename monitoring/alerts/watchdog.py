@@ -25,6 +25,7 @@ class Watchdog(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="watchdog", daemon=True)
         self._said = ""
+        self._awaits = False
 
     def run(self) -> None:
         while True:
@@ -34,6 +35,7 @@ class Watchdog(threading.Thread):
     def watch(self) -> float:
         """One round; the seconds until the next."""
         try:
+            self._awaits = self._awaits or await_beat()
             mine = look()
         except Exception as error:
             drop_broken_connections(error)
@@ -48,14 +50,17 @@ class Watchdog(threading.Thread):
         self._said = text
 
 
+def await_beat() -> bool:
+    """From now on: while nothing ran, beat was not silent. True. Raises DatabaseError."""
+    AlertWatch.objects.update_or_create(id=1, defaults={"awaited_since": timezone.now()})
+    return True
+
+
 def look() -> bool:
     """One round; whether alerts were evaluated here. Raises DatabaseError."""
     now = timezone.now()
     watch = AlertWatch.objects.get_or_create(id=1, defaults={"awaited_since": now})[0]
-    if watch.beat_at is None and watch.awaited_since is None:
-        AlertWatch.objects.filter(id=1, beat_at=None).update(awaited_since=now)
-        return False
-    last = watch.beat_at or watch.awaited_since or now
+    last = max((at for at in (watch.beat_at, watch.awaited_since) if at), default=now)
     if 0 <= (now - last).total_seconds() <= limits_of(current_rules()).beat_silent_s:
         return False
     counted = evaluate(by_beat=False)

@@ -8,7 +8,7 @@ class AlertWatch(models.Model):
     evaluated_at = models.DateTimeField(null=True)
     clock = models.CharField(max_length=80, blank=True)  # the same by a clock that does not jump
     beat_at = models.DateTimeField(null=True)  # of the last evaluation that beat asked for
-    awaited_since = models.DateTimeField(null=True)  # a web process waits for the first one
+    awaited_since = models.DateTimeField(null=True)  # the start of the web process that waits for it
     events = models.JSONField(default=dict)  # up to where events were read, by kind
 
     class Meta:

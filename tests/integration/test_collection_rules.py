@@ -84,8 +84,9 @@ def test_a_purge_under_deletes_that_do_not_go_up(device: Device) -> None:
     device.console.exclude("orders")
     device.wait_until_idle()
     device.console.include("orders")
+    run = {"collections": "orders", "state": "done"}
+    eventually(lambda: device.local["_sync_runs"].find_one(run), "it was compared", 30)
     device.wait_until_idle()
-    assert device.local["_sync_runs"].find_one({"collections": "orders", "state": "done"}), "it was compared"
     check_purged(device)
     found = verified(device, "orders")
     assert (found["different"], found["equal"], found["asAgreed"]) == (0, 500, PURGED)

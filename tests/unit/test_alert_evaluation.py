@@ -325,7 +325,8 @@ def test_the_web_process_looks_rarely_while_beat_works(
 ) -> None:
     one = watchdog.Watchdog()
     assert one.watch() == watchdog.AT_REST_SECONDS
-    AlertWatch.objects.update(beat_at=timezone.now() - dt.timedelta(seconds=70))
+    long_ago = timezone.now() - dt.timedelta(seconds=70)
+    AlertWatch.objects.update(beat_at=long_ago, awaited_since=long_ago)
     assert one.watch() == watchdog.EVERY_SECONDS
 
     def broken() -> bool:
@@ -333,6 +334,13 @@ def test_the_web_process_looks_rarely_while_beat_works(
 
     monkeypatch.setattr(watchdog, "look", broken)
     assert one.watch() == watchdog.EVERY_SECONDS
+
+
+def test_beat_was_not_silent_while_the_product_did_not_run(machine: Machine, device: Instance) -> None:
+    """Else a start after a night would not be healthy until beat has run, which starts last."""
+    AlertWatch.objects.update(beat_at=timezone.now() - dt.timedelta(hours=9))
+    assert watchdog.Watchdog().watch() == watchdog.AT_REST_SECONDS
+    assert take_snapshot().facts.beat_silent_s == pytest.approx(0, abs=5)
 
 
 def test_beat_that_never_ran_is_noticed_too(machine: Machine) -> None:
