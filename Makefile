@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$p && break; done)
 PY = $(VENV)/bin/python
-JOBS ?= 7
+JOBS ?= 6
 PYTEST = -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=25
 SOURCES = manage.py syncapp syncproject monitoring tests requirements
 REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
