@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -13,7 +11,7 @@ from monitoring.alerts import channel_operations as operations
 from monitoring.alerts.configured import channels
 from monitoring.alerts.events import KINDS as EVENTS
 from monitoring.alerts.kind import all_kinds
-from syncapp.api.fields import Boolean, Choice, Named, Text
+from syncapp.api.fields import Boolean, Changes, Choice, Named, Text
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import AlertChannel
@@ -29,21 +27,15 @@ class Events(Named, serializers.ListField):
     child = Choice(choices=list(EVENTS))
 
 
-class ChannelChange(serializers.Serializer):
+class ChannelChange(Changes):
     """What is not given stays. A secret may be sent back as it was shown."""
 
-    least_properties = 1
     options = Options(required=False)
     enabled = Boolean(required=False)
     alerts = Boolean(required=False, help_text="false: no alerts, only events")
     events = Events(
         required=False, max_length=len(EVENTS), help_text="Kinds of events that it takes; webhooks only"
     )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs:
-            raise serializers.ValidationError(f"nothing is given; allowed: {', '.join(self.fields)}")
-        return attrs
 
 
 class ChannelIn(ChannelChange):

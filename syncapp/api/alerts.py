@@ -17,7 +17,7 @@ from monitoring.alerts import operations
 from monitoring.alerts.lifecycle import Notice
 from monitoring.alerts.outbox import body_of
 from monitoring.alerts.rules import current_rules
-from syncapp.api.fields import Boolean, Choice, Moment, Number, Whole
+from syncapp.api.fields import Boolean, Changes, Choice, Moment, Number, Whole
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import Alert
@@ -87,10 +87,9 @@ class SilenceIn(serializers.Serializer):
         return attrs
 
 
-class AlertRuleIn(serializers.Serializer):
+class AlertRuleIn(Changes):
     """What is not given stays. null: the default again."""
 
-    least_properties = 1
     forSeconds = Number(
         "seconds from 0 to 604800", required=False, allow_null=True, min_value=0, max_value=604_800
     )
@@ -99,11 +98,6 @@ class AlertRuleIn(serializers.Serializer):
     )
     critical = Number("the threshold or worse", required=False, allow_null=True, min_value=0, max_value=1e9)
     enabled = Boolean(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs:
-            raise serializers.ValidationError(f"nothing is given; allowed: {', '.join(self.fields)}")
-        return attrs
 
 
 class AlertRuleOut(serializers.Serializer):

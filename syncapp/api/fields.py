@@ -52,6 +52,17 @@ class Named:
         return bool(self.context.get("text"))  # type: ignore[attr-defined]
 
 
+class Changes(serializers.Serializer):
+    """What is not given stays; something has to be given."""
+
+    least_properties = 1
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError(f"nothing is given; allowed: {', '.join(self.fields)}")
+        return attrs
+
+
 class Boolean(Named, serializers.BooleanField):
     """true or false: no "yes", no 1."""
 

@@ -10,7 +10,7 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Choice, Text, Whole
+from syncapp.api.fields import Boolean, Changes, Choice, Text, Whole
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.permissions import ModelAccess
 from syncapp.api.views import SyncView, refuse_unknown
@@ -54,20 +54,17 @@ class CrontabIn(Part):
     )
 
 
-class PeriodicTaskChange(serializers.Serializer):
+class PeriodicTaskChange(Changes):
     """What is not given stays. Of interval and crontab one at most."""
 
-    least_properties = 1
     enabled = Boolean(required=False)
     interval = IntervalIn(required=False, help_text="1 second to 3650 days")
     crontab = CrontabIn(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs:
-            raise serializers.ValidationError(f"nothing is given; allowed: {', '.join(self.fields)}")
         if {"interval", "crontab"} <= attrs.keys():
             raise WrongInput("interval and crontab are given; allowed: one of them")
-        return attrs
+        return super().validate(attrs)
 
 
 class IntervalOut(serializers.Serializer):

@@ -9,7 +9,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Choice, Password, Text
+from syncapp.api.fields import Boolean, Changes, Choice, Password, Text
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.permissions import UserAccess
 from syncapp.api.views import SyncView
@@ -51,18 +51,12 @@ class UserIn(serializers.Serializer):
     role = role()
 
 
-class UserChange(serializers.Serializer):
+class UserChange(Changes):
     """What is not given stays."""
 
-    least_properties = 1
     role = role(required=False)
     active = Boolean(required=False, help_text="false: no login, and no token of this user is valid")
     password = password(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs:
-            raise serializers.ValidationError(f"nothing is given; allowed: {', '.join(self.fields)}")
-        return attrs
 
 
 class UserOut(serializers.Serializer):
