@@ -3,7 +3,7 @@
 from typing import Any
 
 from syncapp.conf.settings import get_settings
-from syncapp.process import memory
+from syncapp.process import memory, priority
 
 _settings = get_settings()
 
@@ -32,4 +32,5 @@ def post_worker_init(worker: Any) -> None:
     """In the serving process: threads do not survive a fork."""
     from monitoring.alerts.watchdog import Watchdog
 
+    priority.step_behind()  # documents go before those who look on
     Watchdog().start()
