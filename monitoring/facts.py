@@ -12,7 +12,6 @@ from django.utils import timezone
 from monitoring import figures, fleet, headroom
 from monitoring.alerts.rules import current_rules, limits_of
 from monitoring.health import (
-    DirectionFacts,
     Facts,
     Health,
     StartFacts,
@@ -20,6 +19,7 @@ from monitoring.health import (
     StreamFacts,
     assess,
 )
+from monitoring.levels import DirectionFacts
 from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import HaltFacts, SafetyFacts
 from monitoring.stuck import StuckFacts

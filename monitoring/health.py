@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from monitoring import headroom, safety, stuck
-from monitoring.levels import conflict_level, error_level, lag_level
+from monitoring.levels import DirectionFacts, conflict_level, error_level, lag_level
 from monitoring.limits import DEFAULT, Thresholds
 from monitoring.safety import SafetyFacts
 from monitoring.stuck import StuckFacts
@@ -51,28 +51,14 @@ class StopFacts:
 
 
 @dataclass(frozen=True)
-class DirectionFacts:
-    average_ms: float = 0.0  # over the last ten minutes
-    averaged: int = 0  # number of changes
-    slow_for_s: float = 0.0  # for how long every minute's average has been above the critical threshold
-    failed: int = 0  # of the changes that were processed in the last hour
-    processed: int = 0
-    lag_ms: float = 0.0
-
-    @property
-    def error_share(self) -> float:
-        return self.failed / self.processed if self.processed else 0.0
-
-
-@dataclass(frozen=True)
 class Facts:
     enabled: bool = True
     paused: bool = False
     silent_s: float | None = 0.0  # since the listener's last report; None: there was none
     local_stream: StreamFacts = StreamFacts()
     atlas_stream: StreamFacts = StreamFacts()
-    pull: DirectionFacts = DirectionFacts()
-    push: DirectionFacts = DirectionFacts()
+    pull: DirectionFacts = field(default_factory=DirectionFacts)
+    push: DirectionFacts = field(default_factory=DirectionFacts)
     conflicts_last_hour: int = 0
     resolver_failures: int = 0  # of them
     queue_size: int = 0

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from monitoring.limits import DEFAULT, Thresholds
 from monitoring.values import Status
 
-if TYPE_CHECKING:
-    from monitoring.health import DirectionFacts
+
+@dataclass(frozen=True)
+class DirectionFacts:
+    average_ms: float = 0.0  # over the last ten minutes
+    averaged: int = 0  # number of changes
+    slow_for_s: float = 0.0  # for how long every minute's average has been above the critical threshold
+    failed: int = 0  # of the changes that were processed in the last hour
+    processed: int = 0
+    lag_ms: float = 0.0
+
+    @property
+    def error_share(self) -> float:
+        return self.failed / self.processed if self.processed else 0.0
 
 
 def error_level(facts: DirectionFacts, limits: Thresholds = DEFAULT) -> Status:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from monitoring.health import (
-    DirectionFacts,
     Facts,
     StartFacts,
     Status,
@@ -18,6 +17,7 @@ from monitoring.health import (
     assess,
     duration,
 )
+from monitoring.levels import DirectionFacts
 from monitoring.limits import Thresholds
 from monitoring.safety import HaltFacts, SafetyFacts
 
