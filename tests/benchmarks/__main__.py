@@ -23,6 +23,7 @@ from tests.benchmarks.pages import pages
 from tests.benchmarks.profile import profile
 from tests.benchmarks.publish import publish
 from tests.benchmarks.results import Results, machine
+from tests.benchmarks.rules import drains_under_rules
 from tests.benchmarks.steps import steps
 from tests.benchmarks.streams import streams
 from tests.benchmarks.tables import all_tables
@@ -142,6 +143,11 @@ def _urgency(group: str, servers: World, options: Options, results: Results) -> 
             results.urgent += urgency(name, servers, source, options.waiting)
 
 
+def _rules(group: str, servers: World, options: Options, results: Results) -> None:
+    for source in options.sources:
+        results.ruled += drains_under_rules(servers, source, options.changes)
+
+
 def _pages(group: str, servers: World, options: Options, results: Results) -> None:
     for source in options.sources:
         results.looked += pages(servers, source, list(options.page_rates), options.rate_seconds)
@@ -165,6 +171,7 @@ MEASURES: dict[str, Measure] = {
     "idle": _idle,
     "pages": _pages,
     "profile": _profile,
+    "rules": _rules,
     "steps": _steps,
     "unique": _unique,
     "urgency": _urgency,

@@ -26,6 +26,7 @@ GROUPS = {
     "idle": "CPU and memory of every process while nobody writes, in both profiles",
     "unique": "documents that exchange values of a unique index, or want one that is taken, and how long others wait",
     "urgency": "payments that go first, made while 200,000 changes of a collection that goes last wait",
+    "rules": "the drains of basic under a filter and under field-merge, without conflicts",
     "pages": "latency without and with an open live page and 100 requests a second on the API",
     "profile": "what the listener and the workers spend their time on (py-spy; needs the right to look at processes)",
     "steps": "what each step of a transfer costs servers and engine",

@@ -7,7 +7,7 @@ from html import escape
 
 from tests.benchmarks.figures import medians
 from tests.benchmarks.results import Results
-from tests.benchmarks.tables import ARROWS, CEILING, LIMIT, NAIVE, PRODUCT, number
+from tests.benchmarks.table import ARROWS, CEILING, LIMIT, NAIVE, PRODUCT, number
 
 COLOURS = {PRODUCT: "#2563eb", LIMIT: "#94a3b8", CEILING: "#cbd5e1", NAIVE: "#f59e0b"}
 WIDTH, NAMES, RIGHT = 760, 230, 70  # pixels: all, for the names, for the figures behind the bars

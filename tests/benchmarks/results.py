@@ -18,6 +18,7 @@ from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.pages import Looked
 from tests.benchmarks.profile import Part
+from tests.benchmarks.rules import Ruled
 from tests.benchmarks.steps import Step
 from tests.benchmarks.streams import Streams
 from tests.benchmarks.unique import Move
@@ -40,6 +41,7 @@ class Results:
     heartbeats: list[Heartbeats] = field(default_factory=list)
     looked: list[Looked] = field(default_factory=list)
     urgent: list[Urgent] = field(default_factory=list)
+    ruled: list[Ruled] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +65,7 @@ class Results:
             [Heartbeats(**one) for one in found.get("heartbeats", ())],
             [Looked(**one) for one in found.get("looked", ())],
             [Urgent(**one) for one in found.get("urgent", ())],
+            [Ruled(**one) for one in found.get("ruled", ())],
         )
 
 

@@ -2,61 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from statistics import median
 
 from syncapp.core.values import Side
 from tests.benchmarks.figures import median_of_maps, medians, ratio
+from tests.benchmarks.fleet_tables import fleet_table, growth_table, heartbeat_table, stream_table
 from tests.benchmarks.results import Results
+from tests.benchmarks.rules import NO_RULE
 from tests.benchmarks.steps import LARGE_BATCH, LARGE_DOCUMENTS, SINGLE
-from tests.benchmarks.streams import Streams
+from tests.benchmarks.table import ARROWS, CEILING, LIMIT, NAIVE, PRODUCT, Table, number, times
 from tests.benchmarks.urgency import Urgent
-
-PRODUCT, LIMIT, CEILING, NAIVE = "product", "limit", "ceiling", "naive"
-WRITES = (1, 10, 100)  # a second, of all devices together
-ARROWS = {"local": "local → Atlas", "atlas": "Atlas → local", "devices": "devices → all", "": ""}
-
-
-@dataclass(frozen=True)
-class Table:
-    title: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-
-    def as_markdown(self) -> str:
-        lines = [f"### {self.title}", "", _line(self.head), _line(["---"] * len(self.head))]
-        return "\n".join([*lines, *map(_line, self.rows)])
-
-    def as_text(self) -> str:
-        widths = [max(len(row[i]) for row in (self.head, *self.rows)) for i in range(len(self.head))]
-        lines = []
-        for row in (self.head, *self.rows):
-            # Words to the left, numbers to the right
-            cells = [
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ]
-            lines.append("  " + "  ".join(cells).rstrip())
-        return "\n".join([self.title, *lines])
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def number(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
-
-
-def times(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f} ×" if value < 10 else f"{value:.0f} ×"
 
 
 def all_tables(results: Results) -> list[Table]:
     makers: list[Callable[[Results], Table]] = [
         drain_table, live_table, cost_table, latency_table, worker_table, distance_table, fleet_table,
-        stream_table, heartbeat_table, growth_table, first_run_table, idle_table, memory_table, unique_table, urgency_table, page_table,
+        stream_table, heartbeat_table, growth_table, first_run_table, idle_table, memory_table, unique_table, urgency_table, rule_table, page_table,
         part_table, step_table,
     ]  # fmt: skip
     return [table for table in (make(results) for make in makers) if table.rows]
@@ -220,75 +182,6 @@ def distance_table(results: Results) -> Table:
     return Table("High-latency links to Atlas", head, rows)
 
 
-def fleet_table(results: Results) -> Table:
-    rates = medians(((one.source, one.devices), one.per_second) for one in results.fleets)
-    moved = medians(((one.source, one.devices), one.transfers_per_second) for one in results.fleets)
-    counts = sorted({one.devices for one in results.fleets})
-    rows = []
-    for source in dict.fromkeys(one.source for one in results.fleets):
-        name = "from Atlas" if source == "atlas" else "from the devices, each a part"
-        cells = [f"{number(rates.get((source, n)))} ({number(moved.get((source, n)))})" for n in counts]
-        rows.append((name, *cells))
-    head = ("changes that reach all (transfers), a second", *(f"{count} devices" for count in counts))
-    return Table("Devices", head, rows)
-
-
-def stream_table(results: Results) -> Table:
-    rows = []
-    for count, several in _streams(results).items():
-        cells = (
-            median(getattr(one, name) for one in several) for name in ("idle", "alone", "backlog", "foreign")
-        )
-        rows.append((number(count), *map(number, cells)))
-    head = (
-        "streams", "one stream, a second", "an event alone", "an event of a backlog", "another device's heartbeat",
-    )  # fmt: skip
-    return Table("Streams on Atlas, µs of its CPU (events: for each stream)", head, rows)
-
-
-def heartbeat_table(results: Results) -> Table:
-    rows = []
-    for count in sorted({one.devices for one in results.heartbeats}):
-        several = [one for one in results.heartbeats if one.devices == count]
-        share = 1 / several[0].seconds
-        cells = (
-            median(one.quiet for one in several),
-            median(one.each_look for one in several),
-            median(one.each_look_beats * share for one in several),
-            median(one.now for one in several),
-            median(one.now_beats * share for one in several),
-        )
-        rows.append((number(count), *(number(cell, 2) for cell in cells)))
-    head = (
-        "idle devices", "their streams", "+ a beat at each look", "beats a second", "+ beats as they are", "beats a second",
-    )  # fmt: skip
-    return Table("Heartbeats of idle devices, % of one core of Atlas", head, rows)
-
-
-def growth_table(results: Results) -> Table:
-    rows = []
-    if found := _streams(results):
-        several = found[max(found)]
-        for devices in (10, 100, 1_000):
-            cells = []
-            for writes in WRITES:
-                bounds = (
-                    median(one.cores(devices, writes, together=together) for one in several)
-                    for together in (True, False)
-                )
-                cells.append(" to ".join(number(one, 2) for one in bounds))
-            rows.append((number(devices), *cells))
-    head = ("devices", *(f"{writes} writes a second" for writes in WRITES))
-    return Table("Cores of Atlas that the devices' streams take, by arithmetic", head, rows)
-
-
-def _streams(results: Results) -> dict[int, list[Streams]]:
-    found: dict[int, list[Streams]] = {}
-    for one in results.streams:
-        found.setdefault(one.streams, []).append(one)
-    return found
-
-
 def first_run_table(results: Results) -> Table:
     found = results.first_runs
     copied = medians((one.documents, one.documents / one.copy_seconds) for one in found)
@@ -374,6 +267,27 @@ def urgency_table(results: Results) -> Table:
         "listener, MB",
     )
     return Table("What goes first past a backlog of what goes last", head, rows)
+
+
+def rule_table(results: Results) -> Table:
+    """Rows: what is carried, under which rule; beside the same without a rule."""
+    found = {
+        name: medians(((one.workload, one.source, one.rule), getattr(one, name)) for one in results.ruled)
+        for name in ("per_second", "worker_us")
+    }
+    rates = found["per_second"]
+    rows = [
+        (
+            f"{workload}, {ARROWS[source]}, {rule}",
+            times(ratio(rate, rates[workload, source, NO_RULE])),
+            number(rate),
+            number(found["worker_us"][workload, source, rule]),
+        )
+        for (workload, source, rule), rate in rates.items()
+    ]
+    return Table(
+        "Under rules, without conflicts", ("", "of without", "changes a second", "workers, µs a change"), rows
+    )
 
 
 def part_table(results: Results) -> Table:

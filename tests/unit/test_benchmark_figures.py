@@ -10,6 +10,7 @@ import pytest
 from syncapp.core.values import Side
 from tests.benchmarks.drain import Drain
 from tests.benchmarks.figures import medians, percentile, ratio
+from tests.benchmarks.fleet_tables import growth_table, stream_table
 from tests.benchmarks.idle import Idle
 from tests.benchmarks.latency import Latency, worked_ms
 from tests.benchmarks.options import read_options
@@ -18,20 +19,20 @@ from tests.benchmarks.plots import Group, all_plots, bars
 from tests.benchmarks.profile import Part, part_of, parts_of
 from tests.benchmarks.publish import BEGIN, END, put_between, together
 from tests.benchmarks.results import Results
+from tests.benchmarks.rules import NO_RULE, Ruled
 from tests.benchmarks.steps import Step
 from tests.benchmarks.streams import Streams
+from tests.benchmarks.table import Table
 from tests.benchmarks.tables import (
-    Table,
     all_tables,
     cost_table,
     drain_table,
-    growth_table,
     idle_table,
     latency_table,
     page_table,
     part_table,
+    rule_table,
     step_table,
-    stream_table,
     unique_table,
     urgency_table,
     worker_table,
@@ -284,6 +285,18 @@ def test_runs_of_several_commands_are_put_together() -> None:
     assert (len(results.drains), len(results.idles)) == (2, 1)
     (row,) = drain_table(results).rows
     assert row[1] == "0.80 ×"
+
+
+def test_a_drain_under_a_rule_is_compared_with_the_same_without() -> None:
+    ruled = [
+        Ruled(rule, "updates", "local", rate, 150.0)
+        for rule, rate in ((NO_RULE, 8_000.0), ("a filter", 6_000.0))
+    ]
+    rows = rule_table(Results(ruled=ruled)).rows
+    assert rows == [
+        ("updates, local → Atlas, no rule", "1.00 ×", "8,000", "150"),
+        ("updates, local → Atlas, a filter", "0.75 ×", "6,000", "150"),
+    ]
 
 
 def test_of_what_goes_first_the_worst_of_all_runs_is_shown() -> None:
