@@ -126,6 +126,11 @@ class Worker:
         policy = rules.policy(batch.collection, halted)
         refused = self._refuse(batch)
         outcomes = refused or self._spare(batch) or self._processor.process(batch, policy)
+        if any(one.ending is Ending.REJECTED for one in outcomes):
+            # MongoDB 4.4 says it of each document when the collection has become capped
+            self._refusals.doubt(batch.collection)
+            refused = self._refuse(batch)
+            outcomes = refused or outcomes
         if any(one.ending is Ending.RETRY for one in outcomes):
             outcomes = self._judge(batch, outcomes)
         else:

@@ -13,6 +13,7 @@ from pymongo.database import Database
 from syncapp.compare.copy_definitions import Copy, Outcome
 from syncapp.compare.definitions import compare_definitions, definitions_of
 from syncapp.core.values import Side
+from tests.support.versions import OLDEST
 
 Make = Callable[[Database[Any]], Any]
 SCHEMA = {"$jsonSchema": {"required": ["total"], "properties": {"total": {"bsonType": ["int", "double"]}}}}
@@ -54,8 +55,8 @@ COLLECTIONS: list[dict[str, Any]] = [
     {"validator": SCHEMA, "validationAction": "warn"},
     {"capped": True, "size": 8_192},
     {"collation": {"locale": "fr"}},
-    {"timeseries": {"timeField": "at", "granularity": "hours"}},
-    {"clusteredIndex": {"key": {"_id": 1}, "unique": True}},
+    *([{"timeseries": {"timeField": "at", "granularity": "hours"}}] if OLDEST >= (5, 0) else []),
+    *([{"clusteredIndex": {"key": {"_id": 1}, "unique": True}}] if OLDEST >= (5, 3) else []),
 ]
 
 
