@@ -17,11 +17,11 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from syncapp.admin.base import OfPattern, say_matches
 from syncapp.admin.json_field import JsonField
-from syncapp.admin.refusals import as_invalid, as_message
+from syncapp.admin.refusals import as_invalid
 from syncapp.admin.validation_check import errors_of, fragment
 from syncapp.core.plain_ids import shorter
 from syncapp.models import ValidationRule
-from syncapp.services.validation import checked, remove_rule, set_rule
+from syncapp.services.validation import checked, set_rule
 
 EXAMPLE = """{
   "bsonType": "object",
@@ -93,7 +93,3 @@ class ValidationRuleAdmin(OfPattern):
     ) -> None:
         obj.pk = set_rule(obj.pattern, obj.schema, request.user).pk
         say_matches(request, obj.pattern)
-
-    def delete_model(self, request: HttpRequest, obj: ValidationRule) -> None:
-        with as_message(request):
-            remove_rule(obj.pattern, request.user)
