@@ -14,7 +14,7 @@ from syncapp.api.exclusions import ExclusionIn
 from syncapp.api.fields import CollectionName
 from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.rule_parts import CollectionRuleBody, CollectionRuleIn, Part
-from syncapp.api.validation import RuleIn
+from syncapp.api.validation import RuleIn, SchemaField
 from syncapp.api.views import SyncView
 from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.rule_words import words_of
@@ -108,7 +108,7 @@ class ValidationRuleList(Part):
 
 
 class RuleFile(serializers.Serializer):
-    """What is named is replaced, what is not stays; one at least is named."""
+    """What is named is replaced, and what is not stays; one of the three at least is named."""
 
     least_properties = 2
     format = Format()
@@ -117,11 +117,19 @@ class RuleFile(serializers.Serializer):
     validationRules = ValidationRuleList(required=False)
 
 
+class ExportedExclusion(serializers.Serializer):
+    pattern = serializers.CharField()
+
+
+class ExportedValidationRule(ExportedExclusion):
+    schema = SchemaField()
+
+
 class RuleFileOut(serializers.Serializer):
     format = serializers.IntegerField()
     rules = CollectionRuleBody(many=True, help_text="In the order in which they are asked")
-    exclusions = ExclusionIn(many=True)
-    validationRules = RuleIn(many=True)
+    exclusions = ExportedExclusion(many=True)
+    validationRules = ExportedValidationRule(many=True)
 
 
 def shown(row: Row) -> dict[str, Any]:
@@ -176,8 +184,7 @@ class RuleExport(SyncView):
 
 @extend_schema_view(post=extend_schema(request=RuleFile, responses=ImportedOut, tags=TAGS))
 class RuleImport(SyncView):
-    """Replaces what a file names (rules, exclusions, validationRules) by what it has: all of it, or, if anything is wrong,
-    nothing. What it does not name stays."""
+    """Replaces what a file names by what it has: all of it, or, if anything in it is wrong, nothing."""
 
     parser_classes = [JSONParser]
     takes = {"POST": RuleFile}

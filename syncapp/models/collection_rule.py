@@ -20,10 +20,10 @@ def validate_pattern(value: str) -> None:
         raise ValidationError(f"{value!r} is not allowed; allowed: {wrong}") from None
 
 
-class OfKind(models.Manager["CollectionRule"]):
+class OfKind(models.Manager[Any]):
     """The rows of the model's kind alone."""
 
-    def get_queryset(self) -> models.QuerySet[CollectionRule]:
+    def get_queryset(self) -> models.QuerySet[Any]:
         return super().get_queryset().filter(kind=self.model.KIND)
 
 

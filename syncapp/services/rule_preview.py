@@ -186,7 +186,8 @@ def preview_rule(given: object, seconds: float | None = SECONDS) -> Preview:
 
 def preview_delete(pattern: str, seconds: float | None = SECONDS) -> Preview:
     """Of removing the rule of this pattern. Raises NotFound, NotPossible or Unreachable."""
-    kept = {name: rule for name, rule in laid_down(RuleKind.RULE).items() if name != one(pattern).pattern}
+    removed = one(pattern).pattern
+    kept = {name: rule for name, rule in laid_down(RuleKind.RULE).items() if name != removed}
     return _preview({RuleKind.RULE: kept}, seconds)
 
 

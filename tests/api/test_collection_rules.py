@@ -278,6 +278,7 @@ def test_a_preview_says_what_exclusions_and_validation_rules_of_a_file_do(
     assert [one["part"] for one in orders["parts"]] == ["excluded", "validationRules"]
     assert (orders["documents"]["come"], orders["refused"]) == (2, {"local": 0, "atlas": 1})
     assert "The collection is no longer excluded" in orders["effects"]
+    assert post(operator, "preview", {"delete": "orders"}).status_code == 404, "it is no rule"
     assert list(ExcludedCollection.objects.values_list("pattern", flat=True)) == ["orders"]
 
 
