@@ -173,6 +173,9 @@ def test_whoever_looks_changes_and_previews_nothing(viewer: Client) -> None:
     page = text(viewer, reverse("admin:syncapp_collectionrule_change", args=[row.pk]))
     assert "goes first" in page
     assert "Preview" not in page
+    schema = reverse("admin:syncapp_validationrule_change", args=[ValidationRule.objects.get().pk])
+    assert "&quot;required&quot;: [" in text(viewer, schema)
+    assert "Add an exclusion" not in text(viewer, LIST)
     assert viewer.post(ADD, FORM).status_code == 403
     assert viewer.post(reverse("admin:syncapp_rule_preview"), FORM).status_code == 403
     assert viewer.post(reverse("admin:syncapp_validation_check"), {}).status_code == 403
