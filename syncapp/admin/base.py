@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -16,8 +16,19 @@ from unfold.admin import ModelAdmin
 
 from monitoring.shown_values import shown
 from syncapp.admin.access import ChangedByOperators, SeenByOperators
+from syncapp.admin.refusals import as_message
+from syncapp.models import CollectionRule
+from syncapp.models.choices import RuleKind
+from syncapp.services.collection_rules import delete_rule
+from syncapp.services.exclusions import include
 from syncapp.services.patterns import matches
+from syncapp.services.validation import remove_rule
 
+REMOVE: dict[str, Callable[[str, Any], None]] = {
+    RuleKind.EXCLUSION: include,
+    RuleKind.RULE: delete_rule,
+    RuleKind.VALIDATION: remove_rule,
+}
 BODIES_HIDDEN = "Your login may not see documents: it needs the permission syncapp.see_bodies, which the group Operators has."
 
 
@@ -51,7 +62,7 @@ class ReadOnlyAdmin(SeenByOperators, ModelAdmin):
 
 
 class OfPattern(ChangedByOperators, ModelAdmin):
-    """Rows of a pattern of collections, changed by a service alone."""
+    """What is laid down for the collections of a pattern, changed by a service alone."""
 
     pattern_help = (
         "A collection's name or a glob pattern such as order_*: * stands for any characters, ? for one."
@@ -62,6 +73,10 @@ class OfPattern(ChangedByOperators, ModelAdmin):
         if field := form.base_fields.get("pattern"):
             field.help_text = self.pattern_help
         return form
+
+    def delete_model(self, request: HttpRequest, obj: CollectionRule) -> None:
+        with as_message(request):
+            REMOVE[obj.kind](obj.pattern, request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for row in queryset:

@@ -1,4 +1,5 @@
-"""Collection rules: listed in the order in which they are asked, edited part by part, and previewed before they are saved."""
+"""Collection rules, listed with exclusions and validation rules in the order in which they apply; edited part by part, and
+previewed before they are saved."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Length
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -19,23 +20,19 @@ from unfold.decorators import display
 
 from syncapp.admin.base import OfPattern, block, say_matches
 from syncapp.admin.collection_rule_form import RuleForm
-from syncapp.admin.refusals import as_message, as_problem
+from syncapp.admin.refusals import as_problem
 from syncapp.admin.validation_check import errors_of, fragment
-from syncapp.core.collection_rule import CollectionRule as Value
-from syncapp.core.rule_words import words_of
 from syncapp.models import CollectionRule
+from syncapp.models.choices import RuleKind
 from syncapp.services import collection_rules
 from syncapp.services.patterns import matches
 from syncapp.services.roles import may_see
-from syncapp.services.rule_lookup import beside, look_up
+from syncapp.services.rule_changes import MODELS
+from syncapp.services.rule_lookup import effects_of, look_up
 from syncapp.services.rule_preview import preview_delete, preview_rule
 from syncapp.services.validation_check import MISSING
 
 PREVIEW, MATCHES, FOR = "syncapp_rule_preview", "syncapp_rule_matches", "syncapp_rule_for"
-PAGES = {
-    "excludedcollection": "admin:syncapp_excludedcollection_changelist",
-    "validationrule": "admin:syncapp_validationrule_changelist",
-}
 PARTS = (
     (None, {"fields": ("pattern", "priority", "now")}),
     (
@@ -61,11 +58,12 @@ PARTS = (
 @admin.register(CollectionRule)
 class CollectionRuleAdmin(OfPattern):
     form = RuleForm
-    empty_text = "No collection rules: the general settings apply to all collections."
+    empty_text = "No rules: the general settings apply to all collections."
     list_before_template = "syncapp/rules_before.html"
-    list_after_template = "syncapp/rules_after.html"
     change_form_after_template = "syncapp/rule_preview_button.html"
-    list_display = ("pattern", "priority", "does", "changed_at")
+    show_add_link = False  # the list has one for each kind
+    list_display = ("pattern", "what_for", "asked", "does", "changed_at")
+    list_filter = ("kind",)
     search_fields = ("pattern",)
     fieldsets = PARTS
     readonly_fields = ("now", "does", "as_json")
@@ -73,11 +71,11 @@ class CollectionRuleAdmin(OfPattern):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CollectionRule]:
         wild = Q(pattern__contains="*") | Q(pattern__contains="?")
         is_wild = ExpressionWrapper(wild, output_field=BooleanField())
-        rows = CollectionRule.objects.annotate(is_wild=is_wild, length=Length("pattern"))
+        rows = CollectionRule.of_all_kinds.annotate(is_wild=is_wild, length=Length("pattern"))
         return rows.order_by(*self.get_ordering(request))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        return ("priority", "is_wild", "-length", "pattern")  # as CollectionRule.rank
+        return ("kind", "priority", "is_wild", "-length", "pattern")  # as CollectionRule.rank
 
     def get_fieldsets(self, request: HttpRequest, obj: CollectionRule | None = None) -> Any:
         if not self.has_operate_permission(request):
@@ -102,19 +100,31 @@ class CollectionRuleAdmin(OfPattern):
             *super().get_urls(),
         ]
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        rules = [{**one, "page": reverse(PAGES[one["kind"]])} for one in beside()]
-        return super().changelist_view(request, {**(extra_context or {}), "beside": rules})
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **more: Any) -> HttpResponse:
+        """What is of another kind has a form of its own."""
+        row = self.get_object(request, object_id)
+        if row is None or row.kind == RuleKind.RULE:
+            return super().change_view(request, object_id, *args, **more)
+        return redirect(f"admin:syncapp_{MODELS[row.kind]._meta.model_name}_change", row.pk)
+
+    @display(description="Kind", ordering="kind", label=True)
+    def what_for(self, row: CollectionRule) -> str:
+        return str(row.get_kind_display())
+
+    @display(description="Priority", ordering="priority")
+    def asked(self, row: CollectionRule) -> int | None:
+        return row.priority if row.kind == RuleKind.RULE else None
 
     @display(description="What it does")
     def does(self, row: CollectionRule) -> SafeString:
-        words = words_of(Value.of(row.document))
-        shown = format_html_join("", '<span class="isthmus-word">{}</span>', ((word,) for word in words))
+        shown = format_html_join(
+            "", '<span class="isthmus-word">{}</span>', ((word,) for word in effects_of(row))
+        )
         return format_html('<div class="isthmus-words">{}</div>', shown)
 
     @display(description="As JSON")
     def as_json(self, row: CollectionRule) -> SafeString:
-        return block(Value.of(row.document).as_document())
+        return block(row.as_document())
 
     @display(description="Matches now")
     def now(self, row: CollectionRule) -> SafeString:
@@ -166,13 +176,11 @@ class CollectionRuleAdmin(OfPattern):
         obj.pk = collection_rules.set_rule(form.rule, request.user).pk  # type: ignore[attr-defined]
         say_matches(request, obj.pattern)
 
-    def delete_model(self, request: HttpRequest, obj: CollectionRule) -> None:
-        with as_message(request):
-            collection_rules.delete_rule(obj.pattern, request.user)
-
     def has_delete_permission(self, request: HttpRequest, obj: CollectionRule | None = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
-        return allowed and not (obj and collection_rules.refused_removal(obj.pattern, request.user))
+        if obj is None or obj.kind != RuleKind.RULE:
+            return allowed
+        return allowed and not collection_rules.refused_removal(obj.pattern, request.user)
 
     def _seen(self, request: HttpRequest, object_id: int) -> CollectionRule:
         row = get_object_or_404(CollectionRule, pk=object_id)

@@ -9,9 +9,8 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from syncapp.admin.base import OfPattern, say_matches
-from syncapp.admin.refusals import as_message
 from syncapp.models import ExcludedCollection
-from syncapp.services.exclusions import exclude, include
+from syncapp.services.exclusions import exclude
 
 
 @admin.register(ExcludedCollection)
@@ -28,10 +27,6 @@ class ExcludedCollectionAdmin(OfPattern):
     ) -> None:
         obj.pk = exclude(obj.pattern, request.user).pk
         say_matches(request, obj.pattern)
-
-    def delete_model(self, request: HttpRequest, obj: ExcludedCollection) -> None:
-        with as_message(request):
-            include(obj.pattern, request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

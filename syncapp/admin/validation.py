@@ -11,17 +11,18 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from syncapp.admin.base import OfPattern, say_matches
+from syncapp.admin.base import OfPattern, block, say_matches
 from syncapp.admin.json_field import JsonField
-from syncapp.admin.refusals import as_invalid, as_message
+from syncapp.admin.refusals import as_invalid
 from syncapp.admin.validation_check import errors_of, fragment
 from syncapp.core.plain_ids import shorter
 from syncapp.models import ValidationRule
-from syncapp.services.validation import checked, remove_rule, set_rule
+from syncapp.services.validation import checked, set_rule
 
 EXAMPLE = """{
   "bsonType": "object",
@@ -53,6 +54,15 @@ class RuleForm(forms.ModelForm):
         model = ValidationRule
         fields = ("pattern", "schema")
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.initial["schema"] = self.instance.schema or None
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        self.instance.schema = given.get("schema", {})
+        return given
+
 
 @admin.register(ValidationRule)
 class ValidationRuleAdmin(OfPattern):
@@ -66,6 +76,11 @@ class ValidationRuleAdmin(OfPattern):
     @display(description="Schema")
     def summary(self, rule: ValidationRule) -> str:
         return shorter(json.dumps(rule.schema, ensure_ascii=False), 100)
+
+    @display(description="Schema")
+    def schema(self, rule: ValidationRule) -> SafeString:
+        """For whoever may only look."""
+        return block(rule.schema)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.check_view))
@@ -93,7 +108,3 @@ class ValidationRuleAdmin(OfPattern):
     ) -> None:
         obj.pk = set_rule(obj.pattern, obj.schema, request.user).pk
         say_matches(request, obj.pattern)
-
-    def delete_model(self, request: HttpRequest, obj: ValidationRule) -> None:
-        with as_message(request):
-            remove_rule(obj.pattern, request.user)

@@ -10,14 +10,17 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from syncapp.api.exclusions import ExclusionIn
 from syncapp.api.fields import CollectionName
 from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.rule_parts import CollectionRuleBody, CollectionRuleIn, Part
+from syncapp.api.validation import RuleIn, SchemaField
 from syncapp.api.views import SyncView
 from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.rule_words import words_of
 from syncapp.models import CollectionRule as Row
-from syncapp.services import collection_rules
+from syncapp.models.choices import RuleKind
+from syncapp.services import collection_rules, rule_files
 from syncapp.services.patterns import matches
 from syncapp.services.rule_lookup import beside, look_up
 
@@ -74,6 +77,7 @@ class PartChangeOut(serializers.Serializer):
 
 
 class ChangeOut(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=RuleKind.values)
     pattern = serializers.CharField()
     what = serializers.ChoiceField(choices=("added", "changed", "removed", "unchanged"))
     parts = PartChangeOut(many=True)
@@ -83,7 +87,7 @@ class ImportedOut(serializers.Serializer):
     rules = ChangeOut(many=True)
 
 
-@extend_schema_field({"type": "integer", "enum": [collection_rules.FORMAT]})
+@extend_schema_field({"type": "integer", "enum": [rule_files.FORMAT]})
 class Format(Part):
     pass
 
@@ -93,20 +97,45 @@ class RuleList(Part):
     pass
 
 
+@extend_schema_field(ExclusionIn(many=True))
+class ExclusionList(Part):
+    pass
+
+
+@extend_schema_field(RuleIn(many=True))
+class ValidationRuleList(Part):
+    pass
+
+
 class RuleFile(serializers.Serializer):
+    """What is named is replaced, and what is not stays; one of the three at least is named."""
+
+    least_properties = 2
     format = Format()
-    rules = RuleList(help_text="In the order in which they are asked")
+    rules = RuleList(required=False)
+    exclusions = ExclusionList(required=False)
+    validationRules = ValidationRuleList(required=False)
+
+
+class ExportedExclusion(serializers.Serializer):
+    pattern = serializers.CharField()
+
+
+class ExportedValidationRule(ExportedExclusion):
+    schema = SchemaField()
 
 
 class RuleFileOut(serializers.Serializer):
     format = serializers.IntegerField()
-    rules = CollectionRuleBody(many=True)
+    rules = CollectionRuleBody(many=True, help_text="In the order in which they are asked")
+    exclusions = ExportedExclusion(many=True)
+    validationRules = ExportedValidationRule(many=True)
 
 
 def shown(row: Row) -> dict[str, Any]:
     rule = CollectionRule.of(row.document)
     times = {"createdAt": row.created_at, "changedAt": row.changed_at}
-    return {**rule.as_document(), "effects": words_of(rule), **times}
+    return {**row.as_document(), "effects": words_of(rule), **times}
 
 
 @extend_schema_view(
@@ -147,19 +176,19 @@ class RuleFor(SyncView):
 
 @extend_schema_view(get=extend_schema(responses=RuleFileOut, tags=TAGS))
 class RuleExport(SyncView):
-    """All rules as one file for a fleet."""
+    """All rules, exclusions and validation rules as one file for a fleet."""
 
     def get(self, request: Request) -> Response:
-        return Response(collection_rules.export_rules())
+        return Response(rule_files.export_rules())
 
 
 @extend_schema_view(post=extend_schema(request=RuleFile, responses=ImportedOut, tags=TAGS))
 class RuleImport(SyncView):
-    """Replaces all rules by those of a file: all of them, or, if one is wrong, none."""
+    """Replaces what a file names by what it has: all of it, or, if anything in it is wrong, nothing."""
 
     parser_classes = [JSONParser]
     takes = {"POST": RuleFile}
 
     def post(self, request: Request) -> Response:
-        found = collection_rules.import_rules(self.wanted, request.user)
+        found = rule_files.import_rules(self.wanted, request.user)
         return Response({"rules": [change.as_document() for change in found]})

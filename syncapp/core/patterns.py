@@ -16,7 +16,7 @@ _CHARACTERS = r"[^\s\x00-\x1f\x7f-\x9f,$\[\]{}\\.]"
 # For the API's schema; what it does not match is refused with a reason below
 FORM = rf"\A{_CHARACTERS}+(\.{_CHARACTERS}+)*\Z"
 # It is never synchronised, so excluding it changes nothing: but older settings name it
-_OF_OLDER_SETTINGS = "_sync_metadata"
+OF_OLDER_SETTINGS = "_sync_metadata"
 
 
 class WrongPattern(ValueError):
@@ -35,7 +35,7 @@ def check_pattern(pattern: str) -> None:
 def patterns_of_environment(words: tuple[str, ...]) -> tuple[str, ...]:
     """Raises WrongPattern, whose text names the pattern."""
     for word in words:
-        if word != _OF_OLDER_SETTINGS and (why := _why_not(word)):
+        if word != OF_OLDER_SETTINGS and (why := _why_not(word)):
             raise WrongPattern(f"{word[:LONGEST]!r}: {why}" if len(words) > 1 else why)
     return words
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from syncapp.core.collection_rule import NO_RULE, CollectionRule, Direction, OnLeave, Urgency
@@ -27,22 +27,29 @@ def words_of(rule: CollectionRule) -> list[str]:
 
 def changes(before: CollectionRule, after: CollectionRule) -> dict[str, tuple[Any, Any]]:
     """The parts that differ, as JSON values: what they were, and what they are."""
-    old, new = before.as_document(), after.as_document()
+    return differing(before.as_document(), after.as_document())
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The same of documents as the API has them. None: there was, or is, no such part."""
     return {
-        name: (old[name], new[name])
-        for name in new
-        if name != "pattern" and _json(old[name]) != _json(new[name])
+        name: (old.get(name), new.get(name))
+        for name in {**old, **new}
+        if name != "pattern" and _json(old.get(name)) != _json(new.get(name))
     }
 
 
 def change_text(before: CollectionRule | None, after: CollectionRule | None) -> str:
     """The differing parts in one line, before → after. None: there was, or is, no such rule."""
-    differing = changes(before or NO_RULE, after or NO_RULE)
-    parts = [f"{name}: {_json(old)} → {_json(new)}" for name, (old, new) in differing.items()]
+    parts = part_texts(changes(before or NO_RULE, after or NO_RULE))
     whole = {(True, False): "new rule", (False, True): "no rule any more"}.get(
         (before is None, after is None)
     )
     return "; ".join([*([whole] if whole else []), *parts])
+
+
+def part_texts(parts: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    return [f"{name}: {_json(old)} → {_json(new)}" for name, (old, new) in parts.items()]
 
 
 def _words(rule: CollectionRule) -> Iterator[str]:

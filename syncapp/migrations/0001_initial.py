@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import syncapp.models.excluded_collection
+import syncapp.models.collection_rule
 
 
 class Migration(migrations.Migration):
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='ExcludedCollection',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pattern', models.CharField(max_length=200, unique=True, validators=[syncapp.models.excluded_collection.validate_pattern])),
+                ('pattern', models.CharField(max_length=200, unique=True, validators=[syncapp.models.collection_rule.validate_pattern])),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={

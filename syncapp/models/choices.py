@@ -13,3 +13,12 @@ class Direction(models.TextChoices):
 
     ATLAS_TO_LOCAL = "atlasToLocal", "Atlas → local"
     LOCAL_TO_ATLAS = "localToAtlas", "Local → Atlas"
+
+
+class RuleKind(models.TextChoices):
+    """In the order in which they apply to a document, which is the alphabet's: what is excluded is not pulled, whatever the
+    rule of its collection says, and what is to be written is validated last."""
+
+    EXCLUSION = "exclusion", "Exclusion"
+    RULE = "rule", "Rule"
+    VALIDATION = "validation", "Validation rule"

@@ -1,24 +1,24 @@
 """Collections that are not pulled from Atlas (they are still pushed)."""
 
-from django.core.exceptions import ValidationError
-from django.db import models
+from __future__ import annotations
 
-from syncapp.core.patterns import LONGEST, WrongPattern, check_pattern
+from collections.abc import Mapping
+from typing import Any
 
-
-def validate_pattern(value: str) -> None:
-    try:
-        check_pattern(value)
-    except WrongPattern as wrong:
-        raise ValidationError(f"{value!r} is not allowed; allowed: {wrong}") from None
+from syncapp.models.choices import RuleKind
+from syncapp.models.collection_rule import CollectionRule
 
 
-class ExcludedCollection(models.Model):
-    pattern = models.CharField(max_length=LONGEST, unique=True, validators=[validate_pattern])
-    created_at = models.DateTimeField(auto_now_add=True)
+class ExcludedCollection(CollectionRule):
+    KIND = RuleKind.EXCLUSION
 
     class Meta:
+        proxy = True
         ordering = ["pattern"]
 
-    def __str__(self) -> str:
-        return self.pattern
+    def as_document(self) -> dict[str, Any]:
+        return {"pattern": self.pattern}
+
+    @staticmethod
+    def columns(document: Mapping[str, Any]) -> dict[str, Any]:
+        return {}

@@ -1,19 +1,33 @@
 """A schema for documents of a collection, checked before sync writes them on either side."""
 
-from django.db import models
+from __future__ import annotations
 
-from syncapp.core.patterns import LONGEST
-from syncapp.models.excluded_collection import validate_pattern
+from collections.abc import Mapping
+from typing import Any
+
+from syncapp.models.choices import RuleKind
+from syncapp.models.collection_rule import CollectionRule
 
 
-class ValidationRule(models.Model):
-    pattern = models.CharField(max_length=LONGEST, unique=True, validators=[validate_pattern])
-    schema = models.JSONField()  # as in MongoDB's $jsonSchema
-    created_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(auto_now=True)
+class ValidationRule(CollectionRule):
+    KIND = RuleKind.VALIDATION
 
     class Meta:
+        proxy = True
         ordering = ["pattern"]
 
-    def __str__(self) -> str:
-        return self.pattern
+    @property
+    def schema(self) -> dict[str, Any]:
+        """As in MongoDB's $jsonSchema."""
+        return dict(self.document)
+
+    @schema.setter
+    def schema(self, value: dict[str, Any]) -> None:
+        self.document = value
+
+    def as_document(self) -> dict[str, Any]:
+        return {"pattern": self.pattern, "schema": self.schema}
+
+    @staticmethod
+    def columns(document: Mapping[str, Any]) -> dict[str, Any]:
+        return {"document": document["schema"]}

@@ -27,13 +27,12 @@ class ValidationRules:
     def with_rule(self, pattern: str, schema: Mapping[str, Any]) -> ValidationRules:
         return ValidationRules((*self.rules, (pattern, json.dumps(schema))))
 
+    def matching(self, collection: str) -> list[tuple[str, str]]:
+        return [one for one in self.rules if Exclusions.of([one[0]]).excludes(collection)]
+
     def check_for(self, collection: str) -> Check | None:
         """A check that returns why a document of this collection must not be written. None: no rule applies."""
-        checks = [
-            (pattern, compiled(schema))
-            for pattern, schema in self.rules
-            if Exclusions.of([pattern]).excludes(collection)
-        ]
+        checks = [(pattern, compiled(schema)) for pattern, schema in self.matching(collection)]
         if not checks:
             return None
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 from django.db import transaction
 
 from syncapp.models import ExcludedCollection
-from syncapp.rules.switches import Actor, audit, raise_version
+from syncapp.models.choices import RuleKind
+from syncapp.rules.switches import Actor
 from syncapp.services.errors import NotFound
 from syncapp.services.patterns import check
+from syncapp.services.rule_changes import Change, write
 
 
 @transaction.atomic
@@ -17,18 +19,13 @@ def exclude(pattern: str, user: Actor = None) -> ExcludedCollection:
     if found := ExcludedCollection.objects.filter(pattern=pattern).first():
         return found  # older versions accepted patterns that are refused today
     check(pattern)
-    entry, made = ExcludedCollection.objects.get_or_create(pattern=pattern)
-    if made:
-        audit(user, "exclude collection", pattern, after={"pattern": pattern})
-        raise_version()
-    return entry
+    return write(Change(RuleKind.EXCLUSION, pattern, None, {"pattern": pattern}), user)
 
 
 @transaction.atomic
 def include(pattern: str, user: Actor = None) -> None:
     """Pull the collections of this pattern again. Raises NotFound."""
-    deleted, _ = ExcludedCollection.objects.filter(pattern=pattern).delete()
-    if not deleted:
+    entry = ExcludedCollection.objects.select_for_update().filter(pattern=pattern).first()
+    if entry is None:
         raise NotFound(f"{pattern} is not among the excluded patterns", "pattern")
-    audit(user, "include collection", pattern, before={"pattern": pattern})
-    raise_version()
+    write(Change.of(RuleKind.EXCLUSION, pattern, entry, None), user)

@@ -11,11 +11,15 @@ from syncapp.core.collection_rule import NO_RULE, CollectionRule, Direction
 from syncapp.core.exclusions import Exclusions, is_reserved
 from syncapp.core.rule_words import words_of
 from syncapp.core.values import Side
-from syncapp.models import ExcludedCollection, Instance, ValidationRule
+from syncapp.models import CollectionRule as Row
+from syncapp.models import Instance
+from syncapp.models.choices import RuleKind
 from syncapp.services import collection_rules, switches
+from syncapp.services.rule_changes import MODELS
 
 EXCLUDED = "Excluded: not pulled from Atlas, still pushed"
 VALIDATED = "Validation rule: what it does not allow is rejected"
+EFFECTS: dict[str, str] = {RuleKind.EXCLUSION: EXCLUDED, RuleKind.VALIDATION: VALIDATED}  # of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,8 @@ def look_up(collection: str) -> Found:
         collection=collection,
         rule=matching[0] if matching else NO_RULE,
         later=tuple(matching[1:]),
-        exclusions=_that_match(collection, ExcludedCollection),
-        validation=_that_match(collection, ValidationRule),
+        exclusions=_that_match(collection, RuleKind.EXCLUSION),
+        validation=_that_match(collection, RuleKind.VALIDATION),
         strategy=general.strategy,
         enabled=general.enabled,
         paused=general.paused,
@@ -105,17 +109,24 @@ def look_up(collection: str) -> Found:
 
 def beside() -> list[dict[str, str]]:
     """Exclusions and validation rules, as they are listed with the collection rules."""
-    kinds = ((ExcludedCollection, EXCLUDED), (ValidationRule, VALIDATED))
     return [
-        {"kind": model._meta.model_name or "", "pattern": pattern, "effect": effect}
-        for model, effect in kinds
-        for pattern in model.objects.order_by("pattern").values_list("pattern", flat=True)
+        {"kind": MODELS[kind]._meta.model_name or "", "pattern": pattern, "effect": effect}
+        for kind, effect in EFFECTS.items()
+        for pattern in _patterns(kind)
     ]
 
 
-def _that_match(collection: str, model: type[ExcludedCollection] | type[ValidationRule]) -> tuple[str, ...]:
-    patterns = model.objects.order_by("pattern").values_list("pattern", flat=True)
-    return tuple(one for one in patterns if Exclusions.of([one]).excludes(collection))
+def effects_of(row: Row) -> list[str]:
+    """What one of any kind does, in a few words."""
+    return [EFFECTS[row.kind]] if row.kind in EFFECTS else words_of(CollectionRule.of(row.document))
+
+
+def _that_match(collection: str, kind: str) -> tuple[str, ...]:
+    return tuple(one for one in _patterns(kind) if Exclusions.of([one]).excludes(collection))
+
+
+def _patterns(kind: str) -> Iterator[str]:
+    yield from MODELS[kind].objects.order_by("pattern").values_list("pattern", flat=True)
 
 
 def _halts(collection: str) -> Iterator[str]:

@@ -1,5 +1,4 @@
-"""What changed collection rules will do, before they are changed: counts by collection, by reading alone. API, command and
-admin call it."""
+"""What changed rules will do, before they are changed: counts by collection, by reading alone. API, command and admin call it."""
 
 from __future__ import annotations
 
@@ -18,20 +17,27 @@ from syncapp.compare.rule_fate import Fate
 from syncapp.compare.rule_preview import Outlook, look_ahead
 from syncapp.core import strategies
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
-from syncapp.core.rule_words import changes
+from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule_words import changes, differing
 from syncapp.core.values import BOTH, Side
 from syncapp.first_run.effect import documents
+from syncapp.models.choices import RuleKind
 from syncapp.mongo.errors import ConnectionDown, SyncError
 from syncapp.rules import stored
 from syncapp.rules.rules import Rules, rules_of
-from syncapp.services.collection_rules import PROCESS, Change, changes_to, checked, one, read_file
+from syncapp.rules.validation import ValidationRules
+from syncapp.services.collection_rules import PROCESS, checked, one
 from syncapp.services.databases import database
 from syncapp.services.errors import NotPossible
+from syncapp.services.rule_changes import Change, laid_down
+from syncapp.services.rule_files import Wanted, changes_to, read_file
 
 SECONDS = 5.0
 MOST_COLLECTIONS = 50  # that are read, and shown
 # Parts that say what becomes of documents; the others move none
-MOVING = frozenset({"direction", "filter", "onLeave", "deletes", "ownFields", "validation"})
+MOVING = frozenset(
+    {"direction", "filter", "onLeave", "deletes", "ownFields", "validation", "excluded", "validationRules"}
+)
 TEXTS = {
     Fate.COME: "{} come from Atlas",
     Fate.GO: "{} go to Atlas",
@@ -47,11 +53,13 @@ TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """On one collection: the parts of its rule that change, and what follows. `outlook` None: no document moves."""
+    """On one collection: what changes of its rule and of what applies beside that (before, after), and what follows.
+    `outlook` None: no document moves."""
 
     collection: str
     before: CollectionRule
     after: CollectionRule
+    parts: dict[str, tuple[Any, Any]]
     general: str  # strategy
     excluded: bool
     outlook: Outlook | None = None
@@ -59,7 +67,7 @@ class Effect:
     @property
     def moves(self) -> bool:
         """May documents move?"""
-        return bool(MOVING & changes(self.before, self.after).keys())
+        return bool(MOVING & self.parts.keys())
 
     @property
     def sentences(self) -> list[str]:
@@ -67,11 +75,10 @@ class Effect:
 
     def as_document(self) -> dict[str, Any]:
         """As API and `--json` show it."""
-        parts = changes(self.before, self.after)
         found = self.outlook or Outlook(self.collection)
         return {
             "collection": self.collection,
-            "parts": [{"part": name, "before": old, "after": new} for name, (old, new) in parts.items()],
+            "parts": [{"part": name, "before": old, "after": new} for name, (old, new) in self.parts.items()],
             "moves": self.moves,
             "whole": found.whole,
             "read": {side.value: found.read[side] for side in BOTH},
@@ -113,7 +120,7 @@ class Effect:
         return f"A sample: {compared}, the first by _id; {total} match the filter"
 
     def _remarks(self) -> Iterator[str]:
-        parts = changes(self.before, self.after)
+        parts = self.parts
         strategy = self.after.strategy or self.general
         if {"numbers", "arrays"} & parts.keys() and strategy != "field-merge":
             yield f"numbers and arrays count with the strategy field-merge only; here it is {strategy}"
@@ -125,6 +132,8 @@ class Effect:
                 yield f"{', '.join(removed)}: compared again; where the sides differ, {_who_wins(strategy)}"
         if self.excluded and self.after.direction.carries(Side.ATLAS):
             yield "The collection is excluded: nothing comes from Atlas, whatever its rule says"
+        if "excluded" in parts and not self.excluded:
+            yield "The collection is no longer excluded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,51 +181,54 @@ class Preview:
 def preview_rule(given: object, seconds: float | None = SECONDS) -> Preview:
     """Of setting this rule. `seconds`: read for so long; None: everything. Raises WrongInput, NotPossible or Unreachable."""
     document = checked(given)
-    return _preview([document], {document["pattern"]}, seconds)
+    return _preview({RuleKind.RULE: {**laid_down(RuleKind.RULE), document["pattern"]: document}}, seconds)
 
 
 def preview_delete(pattern: str, seconds: float | None = SECONDS) -> Preview:
     """Of removing the rule of this pattern. Raises NotFound, NotPossible or Unreachable."""
-    return _preview([], {one(pattern).pattern}, seconds)
+    removed = one(pattern).pattern
+    kept = {name: rule for name, rule in laid_down(RuleKind.RULE).items() if name != removed}
+    return _preview({RuleKind.RULE: kept}, seconds)
 
 
 def preview_import(given: object, seconds: float | None = SECONDS) -> Preview:
     """Of importing this file. Raises WrongInput, NotPossible or Unreachable."""
-    return _preview(read_file(given), None, seconds)
+    return _preview(read_file(given), seconds)
 
 
-def _preview(wanted: list[dict[str, Any]], replaced: set[str] | None, seconds: float | None) -> Preview:
-    """`replaced`: the patterns that `wanted` stands for; None: all."""
+def _preview(wanted: Wanted, seconds: float | None) -> Preview:
     deadline = time.monotonic() + (math.inf if seconds is None else seconds)
-    found = stored.read()
-    before = map(CollectionRule.of, map(json.loads, found.collection_rules))
-    kept = [] if replaced is None else [rule for rule in before if rule.pattern not in replaced]
-    after = [rule.as_document() for rule in kept] + wanted
     with database(Side.LOCAL, PROCESS) as local, database(Side.ATLAS, PROCESS) as atlas:
-        rules = rules_of(local, found)
-        changed = replace(rules, collections=CollectionRules.of(after))
+        rules = rules_of(local, stored.read())
+        changed = _changed(rules, wanted)
         try:
             effects, left = _look({Side.LOCAL: local, Side.ATLAS: atlas}, rules, changed, deadline)
         except ConnectionDown:
             raise
         except (OperationFailure, SyncError) as error:
             raise NotPossible(f"The documents cannot be read: {error}") from error
-    told = [change for change in changes_to(after) if change.what != "unchanged"]
+    told = [change for change in changes_to(wanted) if change.what != "unchanged"]
     return Preview(told, effects, left, rules.enabled)
+
+
+def _changed(rules: Rules, wanted: Wanted) -> Rules:
+    if (found := wanted.get(RuleKind.RULE)) is not None:
+        rules = replace(rules, collections=CollectionRules.of(found.values()))
+    if (found := wanted.get(RuleKind.EXCLUSION)) is not None:
+        rules = replace(rules, exclusions=Exclusions.of(found))
+    if (found := wanted.get(RuleKind.VALIDATION)) is not None:
+        schemas = ((pattern, one["schema"]) for pattern, one in found.items())
+        rules = replace(rules, validation=ValidationRules.of(schemas))
+    return rules
 
 
 def _look(
     databases: Mapping[Side, Any], rules: Rules, changed: Rules, deadline: float
 ) -> tuple[list[Effect], int]:
-    """On the collections whose rule changes, small ones first, so that many are read to their end; and how many were
-    left."""
-    effects = [
-        Effect(name, old, new, rules.strategy, rules.exclusions.excludes(name))
-        for name in shared_collections(databases[Side.LOCAL], databases[Side.ATLAS])
-        if changes(
-            old := rules.collections.for_collection(name), new := changed.collections.for_collection(name)
-        )
-    ]
+    """On the collections for which something changes, small ones first, so that many are read to their end; and how many
+    were left."""
+    names = shared_collections(databases[Side.LOCAL], databases[Side.ATLAS])
+    effects = [one for one in (_effect(name, rules, changed) for name in names) if one.parts]
     shown = effects[:MOST_COLLECTIONS]
     sizes = {
         one.collection: max(databases[side][one.collection].estimated_document_count() for side in BOTH)
@@ -231,6 +243,18 @@ def _look(
         outlook = look_ahead(databases, name, rules.policy(name), changed.policy(name), deadline)
         found.append(replace(effect, outlook=outlook))
     return sorted(found, key=lambda one: one.collection), len(effects) - len(found)
+
+
+def _effect(name: str, rules: Rules, changed: Rules) -> Effect:
+    before, after = (one.collections.for_collection(name) for one in (rules, changed))
+    parts = changes(before, after) | differing(_beside(name, rules), _beside(name, changed))
+    return Effect(name, before, after, parts, rules.strategy, changed.exclusions.excludes(name))
+
+
+def _beside(name: str, rules: Rules) -> dict[str, Any]:
+    """What applies to a collection beside its rule."""
+    validation = {pattern: json.loads(schema) for pattern, schema in rules.validation.matching(name)}
+    return {"excluded": rules.exclusions.excludes(name), "validationRules": validation}
 
 
 def _who_wins(strategy: str) -> str:

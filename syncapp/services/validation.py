@@ -3,16 +3,17 @@ the workers reload the rules."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.db import transaction
 
 from syncapp.models import ValidationRule
+from syncapp.models.choices import RuleKind
 from syncapp.rules.schema_check import WrongSchema, new_rule
-from syncapp.rules.switches import Actor, audit, raise_version
+from syncapp.rules.switches import Actor
 from syncapp.services import patterns
 from syncapp.services.errors import NotFound, WrongInput
+from syncapp.services.rule_changes import Change, write
 
 
 def checked(schema: object) -> dict[str, Any]:
@@ -31,17 +32,12 @@ def set_rule(pattern: str, schema: object, user: Actor = None) -> ValidationRule
     """
     wanted = checked(schema)
     rule = ValidationRule.objects.select_for_update().filter(pattern=pattern).first()
-    if rule is not None and json.dumps(rule.schema) == json.dumps(wanted):
+    after = {"pattern": pattern, "schema": wanted}
+    change = Change.of(RuleKind.VALIDATION, pattern, rule, after)
+    if rule is not None and change.what == "unchanged":
         return rule
     patterns.check(pattern)
-    before = {"pattern": pattern, "schema": rule.schema} if rule is not None else None
-    rule = rule or ValidationRule(pattern=pattern)
-    rule.schema = wanted
-    rule.save()
-    detail = f"{pattern}: {json.dumps(wanted, ensure_ascii=False)}"
-    audit(user, "set validation rule", detail, before, {"pattern": pattern, "schema": wanted})
-    raise_version()
-    return rule
+    return write(change, user)
 
 
 @transaction.atomic
@@ -50,6 +46,4 @@ def remove_rule(pattern: str, user: Actor = None) -> None:
     rule = ValidationRule.objects.select_for_update().filter(pattern=pattern).first()
     if rule is None:
         raise NotFound(f"There is no validation rule for {pattern}", "pattern")
-    rule.delete()
-    audit(user, "remove validation rule", pattern, before={"pattern": pattern, "schema": rule.schema})
-    raise_version()
+    write(Change.of(RuleKind.VALIDATION, pattern, rule, None), user)

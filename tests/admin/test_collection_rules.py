@@ -98,20 +98,51 @@ def test_the_list_is_in_the_order_in_which_rules_are_asked(client: Client) -> No
     for pattern, priority in (("*", 10), ("ord*", 10), ("zebra", 10), ("orders_*", 20), ("a*", 5)):
         set_rule({"pattern": pattern, "priority": priority, "direction": "none"})
     exclude("temp_*")
+    set_validation("bills", {"required": ["total"]})
     shown = client.get(LIST)
-    assert [row.pattern for row in shown.context["cl"].result_list] == [
-        "a*",
-        "zebra",
-        "ord*",
-        "*",
-        "orders_*",
-    ]
+    asked = ["a*", "zebra", "ord*", "*", "orders_*"]
+    assert [row.pattern for row in shown.context["cl"].result_list] == ["temp_*", *asked, "bills"]
     page = shown.content.decode()
     assert "nothing is transferred" in page
     assert "Excluded: not pulled from Atlas, still pushed" in page
+    for kind in ("Exclusion", "Rule", "Validation rule"):
+        assert kind in page
+    only = client.get(f"{LIST}?kind__exact=validation").context["cl"].result_list
+    assert [row.pattern for row in only] == ["bills"]
     found = text(client, reverse("admin:syncapp_rule_for") + "?collection=orders")
     assert "ord* matches it, with priority 10, and is asked before * (10), which does not count" in found
     assert "Open the rule" in found
+
+
+def test_each_row_of_the_list_leads_to_its_form_and_is_removed_from_there(client: Client) -> None:
+    rule = set_rule({"pattern": "orders", "urgency": "last"})
+    exclusion, validation = exclude("temp_*"), set_validation("bills", {"required": ["total"]})
+    models = {rule: "collectionrule", exclusion: "excludedcollection", validation: "validationrule"}
+    page = text(client, LIST)
+    for row, model in models.items():
+        address = f"/admin/syncapp/collectionrule/{row.pk}/change/"
+        assert address in page
+        form = client.get(address, follow=True)
+        assert form.status_code == 200
+        assert form.request["PATH_INFO"] == f"/admin/syncapp/{model}/{row.pk}/change/"
+        assert f"/admin/syncapp/{model}/add/" in page, "there is a button for each kind"
+    chosen = {"action": "delete_selected", "post": "yes", "_selected_action": [row.pk for row in models]}
+    text(client, LIST, chosen)
+    assert not CollectionRule.of_all_kinds.exists()
+    assert set(AuditEntry.objects.values_list("action", flat=True)[:3]) == {
+        "remove collection rule", "include collection", "remove validation rule",
+    }  # fmt: skip
+
+
+def test_a_second_one_of_a_pattern_is_refused_at_the_field(client: Client) -> None:
+    text(client, ADD, FORM)
+    again = client.post(ADD, FORM | {"urgency": "first"})
+    assert again.context["adminform"].form.errors == {
+        "pattern": ["Collection rule with this Pattern already exists."]
+    }
+    assert CollectionRule.objects.get().document["urgency"] == "last"
+    text(client, reverse("admin:syncapp_excludedcollection_add"), {"pattern": "orders"})
+    assert CollectionRule.of_all_kinds.count() == 2, "of another kind there may be one"
 
 
 def test_a_preview_and_a_check_change_nothing(client: Client) -> None:
@@ -142,6 +173,9 @@ def test_whoever_looks_changes_and_previews_nothing(viewer: Client) -> None:
     page = text(viewer, reverse("admin:syncapp_collectionrule_change", args=[row.pk]))
     assert "goes first" in page
     assert "Preview" not in page
+    schema = reverse("admin:syncapp_validationrule_change", args=[ValidationRule.objects.get().pk])
+    assert "&quot;required&quot;: [" in text(viewer, schema)
+    assert "Add an exclusion" not in text(viewer, LIST)
     assert viewer.post(ADD, FORM).status_code == 403
     assert viewer.post(reverse("admin:syncapp_rule_preview"), FORM).status_code == 403
     assert viewer.post(reverse("admin:syncapp_validation_check"), {}).status_code == 403

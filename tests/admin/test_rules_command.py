@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from syncapp.models import AuditEntry, CollectionRule
 from syncapp.services.exclusions import exclude
+from syncapp.services.validation import set_rule as set_validation
 from tests.api.test_collection_rules import both  # noqa: F401  (the same fixture)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("both")]
@@ -36,11 +37,16 @@ def test_rules_are_set_by_options_listed_shown_and_deleted() -> None:
     assert stored["arrays"] == {"lines": {"key": "sku"}, "tags": "union"}
     assert stored["deletes"] == {"localToAtlas": False, "atlasToLocal": True}
     command("set", '{"pattern": "*", "direction": "localToAtlas"}')
+    set_validation("bills", {"required": ["total"]})
     lines = command("list").splitlines()
-    assert lines[0].startswith("10  orders: numbers: stock sum; arrays: lines by sku, tags union;")
-    assert lines[1:] == [
-        "   100  *: local → Atlas only",
-        "        temp_*: Excluded: not pulled from Atlas, still pushed",
+    assert lines[1].startswith(
+        "rule            10  orders: numbers: stock sum; arrays: lines by sku, tags union;"
+    )
+    del lines[1]
+    assert lines == [
+        "exclusion           temp_*: Excluded: not pulled from Atlas, still pushed",
+        "rule           100  *: local → Atlas only",
+        "validation          bills: Validation rule: what it does not allow is rejected",
     ]
     assert json.loads(command("list", "--json"))["rules"][0]["pattern"] == "orders"
     shown = command("show", "orders")
@@ -73,6 +79,11 @@ def test_a_file_is_exported_and_imported(tmp_path: Path) -> None:
     command("set", "orders", "--urgency", "last")
     assert command("import", str(file)) == 'orders: urgency: "last" → "first"'
     assert command("import", str(file)) == "orders: unchanged"
+    exclude("temp_*")
+    said = command("preview", str(file), "--file")
+    assert said == "Exclusion temp_*: removed\nNo collection's rule changes now"
+    assert command("import", str(file)).splitlines() == ["orders: unchanged", "Exclusion temp_*: removed"]
+    assert AuditEntry.objects.first().action == "include collection"  # type: ignore[union-attr]
 
 
 def test_documents_are_checked() -> None:

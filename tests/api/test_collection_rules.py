@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from syncapp.core.collection_rule import CollectionRule as Value
 from syncapp.embedded.mongod import Mongod
-from syncapp.models import AuditEntry, CollectionRule
+from syncapp.models import AuditEntry, CollectionRule, ExcludedCollection
 from syncapp.rules import stored
 from syncapp.rules.switches import get_switches
 from syncapp.services.exclusions import exclude
@@ -196,10 +196,109 @@ def test_a_file_replaces_all_rules_or_none(both: Any, operator: APIClient) -> No
     assert [one["pattern"] for one in operator.get(RULES).json()["results"]] == ["orders", "new_*"]
 
 
+def test_a_file_has_exclusions_and_validation_rules_too(
+    both: Any, operator: APIClient, operator_user: User
+) -> None:
+    put(operator, {"pattern": "orders", "priority": 10})
+    for pattern in ("temp_*", "old_*"):
+        exclude(pattern)
+    ExcludedCollection.objects.create(pattern="_sync_metadata")  # of the environment's default
+    set_rule("bills", {"required": ["total"]})
+    file = operator.get(f"{RULES}/export").json()
+    assert [one["pattern"] for one in file["rules"]] == ["orders"]
+    assert file["exclusions"] == [{"pattern": name} for name in ("_sync_metadata", "old_*", "temp_*")]
+    assert file["validationRules"] == [{"pattern": "bills", "schema": {"required": ["total"]}}]
+    assert {one["what"] for one in post(operator, "import", file).json()["rules"]} == {"unchanged"}
+    ExcludedCollection.objects.all().delete()
+    wanted = {
+        **file,
+        "exclusions": [*file["exclusions"], {"pattern": "bills"}],
+        "validationRules": [
+            {"pattern": "bills", "schema": {"required": ["shop"]}},
+            {"pattern": "x*", "schema": 5},
+        ],
+    }
+    entries = AuditEntry.objects.count()
+    refused = post(operator, "import", wanted)
+    assert (refused.status_code, refused.json()["field"]) == (400, "validationRules.1.schema")
+    assert refused.json()["detail"].startswith("Validation rule 2: schema is 5; allowed: an object")
+    assert (ExcludedCollection.objects.count(), AuditEntry.objects.count()) == (0, entries), "all or nothing"
+    wanted["validationRules"].pop()
+    told = post(operator, "import", wanted).json()["rules"]
+    assert [(one["kind"], one["pattern"], one["what"]) for one in told] == [
+        ("rule", "orders", "unchanged"),
+        *(("exclusion", name, "added") for name in ("_sync_metadata", "bills", "old_*", "temp_*")),
+        ("validation", "bills", "changed"),
+    ]
+    assert told[-1]["parts"] == [
+        {"part": "schema", "before": {"required": ["total"]}, "after": {"required": ["shop"]}}
+    ]
+    changed = AuditEntry.objects.filter(user=operator_user, id__gt=entries).order_by("id")
+    assert [(one.action, one.detail) for one in changed][-2:] == [
+        ("exclude collection", "temp_*"),
+        ("set validation rule", 'bills: {"required": ["shop"]}'),
+    ]
+    assert changed.last().before == {"pattern": "bills", "schema": {"required": ["total"]}}  # type: ignore[union-attr]
+    found = stored.read()
+    assert (found.patterns, len(found.collection_rules)) == (
+        ("_sync_metadata", "bills", "old_*", "temp_*"),
+        1,
+    )
+
+
+def test_a_file_replaces_only_what_it_names(both: Any, operator: APIClient) -> None:
+    put(operator, {"pattern": "orders"})
+    exclude("temp_*")
+    set_rule("bills", {"required": ["total"]})
+    before = operator.get(f"{RULES}/export").json()
+    post(operator, "import", {"format": 1, "rules": []})  # as earlier versions exported
+    assert operator.get(f"{RULES}/export").json() == {**before, "rules": []}
+    post(operator, "import", {"format": 1, "exclusions": [], "rules": before["rules"]})
+    assert operator.get(f"{RULES}/export").json() == {**before, "exclusions": []}
+
+
+def test_a_preview_says_what_exclusions_and_validation_rules_of_a_file_do(
+    both: Any, operator: APIClient
+) -> None:
+    exclude("orders")
+    file = {
+        "format": 1,
+        "exclusions": [{"pattern": "bill?"}],
+        "validationRules": [{"pattern": "orders", "schema": {"properties": {"total": {"maximum": 5}}}}],
+    }
+    body = post(operator, "preview", {"file": file}).json()
+    assert [(one["kind"], one["pattern"], one["what"]) for one in body["rules"]] == [
+        ("exclusion", "bill?", "added"),
+        ("exclusion", "orders", "removed"),
+        ("validation", "orders", "added"),
+    ]
+    bills, orders = body["collections"]
+    assert bills["parts"] == [{"part": "excluded", "before": False, "after": True}]
+    assert "The collection is excluded: nothing comes from Atlas, whatever its rule says" in bills["effects"]
+    assert [one["part"] for one in orders["parts"]] == ["excluded", "validationRules"]
+    assert (orders["documents"]["come"], orders["refused"]) == (2, {"local": 0, "atlas": 1})
+    assert "The collection is no longer excluded" in orders["effects"]
+    assert post(operator, "preview", {"delete": "orders"}).status_code == 404, "it is no rule"
+    assert list(ExcludedCollection.objects.values_list("pattern", flat=True)) == ["orders"]
+
+
 @pytest.mark.parametrize(
     ("file", "line"),
     [
         ({}, "allowed: an export"),
+        ({"format": 1}, "allowed: an export"),
+        ({"format": 1, "exclusions": ["temp_*"]}, 'Exclusion 1: it is "temp_*"; allowed: an object such as'),
+        (
+            {"format": 1, "exclusions": [{"pattern": "a b"}]},
+            'Exclusion 1: pattern is "a b"; allowed: the name',
+        ),
+        ({"format": 1, "exclusions": [{"pattern": "_sync_state"}]}, "never synchronised"),
+        (
+            {"format": 1, "validationRules": [{"pattern": {}, "schema": {}}]},
+            "pattern is {}; allowed: the name",
+        ),
+        ({"format": 1, "validationRules": [{"pattern": "a"}]}, "Validation rule 1: it is {"),
+        ({"format": 1, "exclusions": [{"pattern": "a"}, {"pattern": "a"}]}, "two for the pattern a"),
         ({"format": 2, "rules": []}, "format is 2; allowed: 1"),
         ({"format": 1, "rules": {}}, "rules is {}; allowed: a list"),
         ({"format": 1, "rules": [{"pattern": "a"}, {"pattern": "a"}]}, "two for the pattern a"),

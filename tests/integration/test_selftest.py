@@ -31,8 +31,7 @@ DEFAULT = [part.name for part in all_parts() if part.by_default]
 LISTS = {
     "syncapp_conflict": "collection",
     "syncapp_rejectedchange": "collection",
-    "syncapp_excludedcollection": "pattern",
-    "syncapp_validationrule": "pattern",
+    "syncapp_collectionrule": "pattern",
     "syncapp_comparisonrun": "collections",
     "django_celery_beat_periodictask": "name",
 }
@@ -123,7 +122,7 @@ def start(device: Device, *arguments: str) -> tuple[Any, Path]:
 
 
 def excluded(device: Device) -> bool:
-    return bool(device.rows("SELECT id FROM syncapp_excludedcollection WHERE pattern LIKE ?", f"{PREFIX}%"))
+    return bool(device.rows("SELECT id FROM syncapp_collectionrule WHERE pattern LIKE ?", f"{PREFIX}%"))
 
 
 def test_after_kill_9_the_next_start_removes_what_is_left(device: Device) -> None:
@@ -134,7 +133,7 @@ def test_after_kill_9_the_next_start_removes_what_is_left(device: Device) -> Non
     )
     process.kill()
     process.wait(20)
-    assert {"atlas", "syncapp_excludedcollection", "made"} <= left(device).keys()
+    assert {"atlas", "syncapp_collectionrule", "made"} <= left(device).keys()
     code, found = selftest(device, "replication")
     assert (code, [part["name"] for part in found["parts"]]) == (0, ["replication"]), found
     assert not left(device)

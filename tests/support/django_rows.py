@@ -47,8 +47,8 @@ class DjangoRows:
         values = (rule.pattern, rule.priority, json.dumps(rule.as_document()))
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection, connection:
             connection.execute(
-                "INSERT INTO syncapp_collectionrule (pattern, priority, document, created_at, changed_at)"
-                " VALUES (?, ?, ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)", values,
+                "INSERT INTO syncapp_collectionrule (kind, pattern, priority, document, created_at, changed_at)"
+                " VALUES ('rule', ?, ?, ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)", values,
             )  # fmt: skip
             connection.execute("UPDATE syncapp_syncswitches SET version = version + 1")
 

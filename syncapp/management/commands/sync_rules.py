@@ -11,14 +11,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.one_line import one_line
-from syncapp.core.rule_words import words_of
 from syncapp.core.values import BOTH, Side
 from syncapp.management.command import SyncCommand
 from syncapp.management.rule_options import add_rule_options, given_rule, read_json
 from syncapp.models import CollectionRule as Row
-from syncapp.services import collection_rules, rule_lookup, rule_preview, validation_check
+from syncapp.models.choices import RuleKind
+from syncapp.services import collection_rules, rule_files, rule_lookup, rule_preview, validation_check
 from syncapp.services.patterns import matches
 from syncapp.services.rule_preview import Preview
 
@@ -38,13 +37,14 @@ SIDES = {Side.LOCAL: "here", Side.ATLAS: "on Atlas"}
 class Command(SyncCommand):
     help = (
         "List collection rules, say which one a collection gets and why (show), set, delete and preview them, check the "
-        "documents that are there (check), and exchange all of them as one file. The rule with the lowest priority that "
-        "matches a collection counts, alone. Exclusions and validation rules always apply and are listed too. "
+        "documents that are there (check), and exchange all of them as one file, with exclusions and validation rules. The rule "
+        "with the lowest priority that matches a collection counts, alone. Exclusions and validation rules always apply and are "
+        "listed too. "
         "Exit status of check: 0 nothing would be refused, 1 something would."
     )
     refused = 2  # 1 means something else
     examples = {
-        "list": "all rules in the order in which they are asked",
+        "list": "exclusions, rules in the order in which they are asked, and validation rules",
         "show orders": "which rule orders gets, why, and what else applies",
         "set orders --priority 10 --own-field lastSync": "add or change a rule: other parts stay as they are",
         """set '{"pattern": "audit*", "direction": "localToAtlas"}'""": "replace the whole rule",
@@ -52,8 +52,8 @@ class Command(SyncCommand):
         "preview orders --delete --seconds 0": "what removing it would do, by reading everything",
         "check orders": "which documents the validation would refuse",
         "delete orders": "remove it",
-        "export": "all rules as one file, for import on other devices",
-        "import rules.json": "replace all rules by a file: all of them, or none",
+        "export": "all of them as one file, for import on other devices",
+        "import rules.json": "replace what the file names (rules, exclusions, validationRules): all of it, or nothing",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -88,14 +88,12 @@ class Command(SyncCommand):
         acts[what](options)
 
     def list_rules(self, options: dict[str, Any]) -> None:
-        rules, beside = list(collection_rules.current().rules), rule_lookup.beside()
+        rules = collection_rules.current().rules
         if options["json"]:
-            self.say({"rules": [rule.as_document() for rule in rules], "beside": beside})
+            self.say({"rules": [rule.as_document() for rule in rules], "beside": rule_lookup.beside()})
             return
-        for rule in rules:
-            self.stdout.write(_line(rule))
-        for one in beside:
-            self.stdout.write(f"{'':>6}  {one['pattern']}: {one['effect']}")
+        for row in collection_rules.rows_of_all_kinds():
+            self.stdout.write(f"{row.kind:<10}  {_line(row)}")
         if not rules:
             self.stdout.write("No collection rules: the general settings apply")
 
@@ -144,32 +142,28 @@ class Command(SyncCommand):
             raise SystemExit(1)
 
     def export(self, options: dict[str, Any]) -> None:
-        self.say(collection_rules.export_rules())
+        self.say(rule_files.export_rules())
 
     def import_file(self, options: dict[str, Any]) -> None:
-        found = collection_rules.import_rules(_file(options["subject"]))
+        found = rule_files.import_rules(_file(options["subject"]))
         if options["json"]:
             self.say({"rules": [change.as_document() for change in found]})
         else:
-            self.stdout.write("\n".join(map(one_line, map(str, found))) or "No rules before, and none now")
+            self.stdout.write("\n".join(map(one_line, map(str, found))) or "Nothing before, and nothing now")
 
     def say(self, document: Any) -> None:
         self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
 
     def _said(self, row: Row, options: dict[str, Any]) -> None:
         if options["json"]:
-            self.say(
-                {
-                    **CollectionRule.of(row.document).as_document(),
-                    "matches": matches(row.pattern).as_document(),
-                }
-            )
+            self.say({**row.as_document(), "matches": matches(row.pattern).as_document()})
         else:
-            self.stdout.write(f"{_line(CollectionRule.of(row.document))}\n{matches(row.pattern)}")
+            self.stdout.write(f"{_line(row)}\n{matches(row.pattern)}")
 
 
-def _line(rule: CollectionRule) -> str:
-    return one_line(f"{rule.priority:>6}  {rule.pattern}: {'; '.join(words_of(rule))}")
+def _line(row: Row) -> str:
+    priority = row.priority if row.kind == RuleKind.RULE else ""
+    return one_line(f"{priority:>6}  {row.pattern}: {'; '.join(rule_lookup.effects_of(row))}")
 
 
 def _file(path: str) -> Any:
