@@ -85,7 +85,7 @@ class PeriodicTaskAdmin(Audited, BeatPeriodicTaskAdmin, ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: PeriodicTask | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
-        return (*fields, "name") if obj is not None and is_own(obj) else fields
+        return (*fields, "name", "description") if obj is not None and is_own(obj) else fields
 
     def has_delete_permission(self, request: HttpRequest, obj: PeriodicTask | None = None) -> bool:
         if obj is not None and is_own(obj):

@@ -198,7 +198,7 @@ class PeriodicTasks(SyncView):
     delete=extend_schema(operation_id="delete_periodic_task", responses={204: None}, tags=TAGS),
 )
 class PeriodicTaskOne(SyncView):
-    """One task, by its name or id. Beat follows a change within seconds. A built-in one keeps its name and task, and stays."""
+    """One task, by its name or id. Beat follows a change within seconds. A built-in one keeps its name, task and description, and stays."""
 
     permission_classes = [ModelAccess]
     model = "django_celery_beat.periodictask"

@@ -14,7 +14,8 @@ from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.password import keep_session
 from syncapp.api.permissions import ModelAccess
 from syncapp.api.views import SyncView
-from syncapp.services import grants, groups, users
+from syncapp.services import grants, users
+from syncapp.services.groups import LONGEST_NAME as LONGEST_GROUP
 from syncapp.services.roles import ROLES
 
 ORDERS = {
@@ -68,7 +69,7 @@ class UserQuery(PageQuery):
         "a part of the name", required=False, max_length=users.LONGEST_NAME, help_text="A part of it"
     )
     role = Choice(choices=ROLES, required=False)
-    group = Text("the name of a group", required=False, max_length=groups.LONGEST_NAME)
+    group = Text("the name of a group", required=False, max_length=LONGEST_GROUP)
     superuser = Boolean(required=False)
     active = Boolean(required=False)
     ordering = ordering(ORDERS)
@@ -83,7 +84,7 @@ class UserParts(serializers.Serializer):
     lastName = optional(Text, users.PLAIN_TEXT, users.LONGEST_NAME)
     email = optional(Text, users.ALLOWED["email"], users.LONGEST_EMAIL)
     groups = Names(
-        "the name of a group", groups.LONGEST_NAME, required=False, help_text="Others than those of the roles"
+        "the name of a group", LONGEST_GROUP, required=False, help_text="Others than those of the roles"
     )
     staff = Boolean(required=False, help_text="May log in to the admin; every role brings it")
     superuser = Boolean(required=False, help_text="May do everything; given and taken by superusers only")

@@ -42,9 +42,12 @@ FIELDS = {
     "expireSeconds": "expire_seconds",
 }
 
+# What stays of the product's own: their description keeps what a variable said at the last start
+FIXED = ("name", "task", "description")
+
 
 def is_own(task: PeriodicTask) -> bool:
-    """One of the product's own: it can be turned off, and neither deleted nor given another name or task."""
+    """One of the product's own: it can be turned off, and not deleted; FIXED stays."""
     return task.name in BUILT_IN
 
 
@@ -98,7 +101,7 @@ def change(which: str, by: Actor = None, when: Schedule | None = None, **wanted:
     Overtaken or NotPossible."""
     task = _locked(which)
     old = as_values(task)
-    for fixed in ("name", "task"):
+    for fixed in FIXED:
         if is_own(task) and wanted.get(fixed, old[fixed]) != old[fixed]:
             raise NotPossible(f"{task.name} is built in: its {fixed} stays", fixed)
     if when is not None and str(when) == str(task.scheduler):
@@ -170,9 +173,10 @@ def _write(task: PeriodicTask, wanted: dict[str, Any], when: Schedule | None) ->
 def _give(task: PeriodicTask, when: Schedule) -> None:
     if when.pk is None:
         when.save()
+    once = task.one_off and task.clocked is None
     task.solar = None
     kind = kind_of(when)
     for one in KINDS:
         setattr(task, one, when if one == kind else None)
     # Beat turns it off after the first time
-    task.one_off, task.total_run_count = kind == "clocked", 0
+    task.one_off, task.total_run_count = once or kind == "clocked", 0

@@ -116,15 +116,12 @@ def test_those_of_the_product_stay(administrator: APIClient) -> None:
         (administrator.delete(RETRY), None),
         (administrator.patch(RETRY, {"name": "x"}, format="json"), "name"),
         (administrator.patch(RETRY, {"task": "syncapp.maintenance.prune"}, format="json"), "task"),
+        (administrator.patch(RETRY, {"description": "x"}, format="json"), "description"),
     ):
         assert (answer.status_code, answer.json()["field"]) == (409, field)
         assert "is built in" in answer.json()["detail"]
-    assert (
-        administrator.patch(
-            RETRY, {"name": "Retry rejected changes", "description": "x"}, format="json"
-        ).status_code
-        == 200
-    )
+    same = {"name": "Retry rejected changes", "description": "", "expireSeconds": 60}
+    assert administrator.patch(RETRY, same, format="json").json()["expireSeconds"] == 60
 
 
 def test_one_is_run_at_once(administrator: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
