@@ -57,7 +57,7 @@ class AlertOut(serializers.ModelSerializer):
 
     class Meta:
         model = Alert
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "code", "about", "state", "severity", "device", "since", "message", "todo", "link", "firedAt",
             "resolvedAt", "acknowledgedAt", "acknowledgedBy", "silencedUntil",
         )  # fmt: skip
@@ -69,7 +69,7 @@ class AlertOut(serializers.ModelSerializer):
         return str(body_of(alert, Notice.FIRING)["link"])
 
 
-class SentOut(serializers.ModelSerializer):
+class ToldOut(serializers.ModelSerializer):
     channel = serializers.CharField(source="channel.name")
     kind = serializers.CharField(help_text="firing or resolved")
     sentAt = serializers.DateTimeField(
@@ -88,9 +88,9 @@ class AlertDetail(AlertOut):
     class Meta(AlertOut.Meta):
         fields = (*AlertOut.Meta.fields, "messages")
 
-    @extend_schema_field(SentOut(many=True))
+    @extend_schema_field(ToldOut(many=True))
     def get_messages(self, alert: Alert) -> Any:
-        return SentOut(AlertMessage.objects.filter(alert=alert).select_related("channel"), many=True).data
+        return ToldOut(AlertMessage.objects.filter(alert=alert).select_related("channel"), many=True).data
 
 
 class AlertPage(Page):

@@ -47,7 +47,7 @@ def _require_somebody(there: list[User]) -> None:
         raise NotPossible("This would leave no active superuser: make another user one first")
 
 
-def require_other(by: Actor, user: User, wanted: Mapping[str, Any]) -> None:
+def require_other(by: Actor, user: Any, wanted: Mapping[str, Any]) -> None:
     """`wanted`: as `syncapp.services.users.change` takes it. Raises NotPossible where `by` would end his own login."""
     for name, value in OWN.items():
         if by is not None and by.pk == user.pk and name in wanted and wanted[name] == value:
