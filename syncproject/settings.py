@@ -166,6 +166,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_PATCH": False,  # a body says itself what it requires
     "ENUM_NAME_OVERRIDES": {
+        "AlertOutStateEnum": "syncapp.models.alert.Alert.State",
         "SideEnum": "syncapp.models.choices.SideChoices",
         "WinnerEnum": "syncapp.models.conflict.Conflict.Winner",
         "DirectionEnum": "syncapp.models.choices.Direction",

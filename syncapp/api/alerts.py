@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +20,7 @@ from monitoring.alerts.rules import current_rules
 from syncapp.api.fields import Boolean, Changes, Choice, Moment, Number, Whole
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
-from syncapp.models import Alert
+from syncapp.models import Alert, AlertMessage
 
 MOST_MINUTES = 366 * 24 * 60
 
@@ -28,6 +28,7 @@ MOST_MINUTES = 366 * 24 * 60
 class AlertFilter(serializers.Serializer):
     state = Choice(choices=Alert.State.values, required=False)
     code = Choice(choices=[str(code) for code in operations.Code], required=False)
+    severity = Choice(choices=Alert.Severity.values, required=False)
 
 
 ORDERS = {
@@ -56,7 +57,7 @@ class AlertOut(serializers.ModelSerializer):
 
     class Meta:
         model = Alert
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "code", "about", "state", "severity", "device", "since", "message", "todo", "link", "firedAt",
             "resolvedAt", "acknowledgedAt", "acknowledgedBy", "silencedUntil",
         )  # fmt: skip
@@ -66,6 +67,30 @@ class AlertOut(serializers.ModelSerializer):
 
     def get_link(self, alert: Alert) -> str:
         return str(body_of(alert, Notice.FIRING)["link"])
+
+
+class ToldOut(serializers.ModelSerializer):
+    channel = serializers.CharField(source="channel.name")
+    kind = serializers.CharField(help_text="firing or resolved")
+    sentAt = serializers.DateTimeField(
+        source="sent_at", allow_null=True, help_text="null: it was not, or not yet"
+    )
+    dropped = serializers.CharField(help_text="Why it is not sent; empty: it was, or will be")
+
+    class Meta:
+        model = AlertMessage
+        fields = ("channel", "kind", "sentAt", "dropped")
+
+
+class AlertDetail(AlertOut):
+    messages = serializers.SerializerMethodField(help_text="Who was told")
+
+    class Meta(AlertOut.Meta):
+        fields = (*AlertOut.Meta.fields, "messages")
+
+    @extend_schema_field(ToldOut(many=True))
+    def get_messages(self, alert: Alert) -> Any:
+        return ToldOut(AlertMessage.objects.filter(alert=alert).select_related("channel"), many=True).data
 
 
 class AlertPage(Page):
@@ -145,12 +170,12 @@ class Alerts(SyncView):
         return Response(page_of(self, _found(self.asked), AlertOut, ORDERS))
 
 
-@extend_schema_view(get=extend_schema(operation_id="show_alert", responses=AlertOut, tags=["alerts"]))
+@extend_schema_view(get=extend_schema(operation_id="show_alert", responses=AlertDetail, tags=["alerts"]))
 class AlertOne(SyncView):
-    """One alert."""
+    """One alert, and who was told."""
 
     def get(self, request: Request, pk: int) -> Response:
-        return Response(AlertOut(get_object_or_404(Alert, pk=pk)).data)
+        return Response(AlertDetail(get_object_or_404(Alert, pk=pk)).data)
 
 
 @extend_schema_view(post=extend_schema(request=None, responses=AlertOut, tags=["alerts"]))

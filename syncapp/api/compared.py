@@ -7,7 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.fields import CollectionName
+from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import ComparedCollection
 
@@ -40,6 +41,7 @@ ORDERS = {
 
 
 class ComparedQuery(PageQuery):
+    collection = CollectionName(required=False)
     ordering = ordering(ORDERS)
 
 
@@ -58,4 +60,5 @@ class Compared(SyncView):
     asks = {"GET": ComparedQuery}
 
     def get(self, request: Request) -> Response:
-        return Response(page_of(self, ComparedCollection.objects.all(), ComparedOut, ORDERS))
+        found = ComparedCollection.objects.filter(**filters_of(self))
+        return Response(page_of(self, found, ComparedOut, ORDERS))

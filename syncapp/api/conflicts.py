@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from monitoring.versions import parsed
 from syncapp.api.bodies import BodiesHidden, WithBodies
-from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Text
+from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Text, document_id
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
 from syncapp.api.once import once_a_key
 from syncapp.api.paging import PageQuery, ordering, page_of
@@ -32,7 +32,9 @@ ORDERS = {"at": "at", "collection": "collection", "winner": "winner", "strategy"
 
 class ConflictFilter(serializers.Serializer):
     collection = CollectionName(required=False)
+    documentId = document_id()
     winner = Choice(choices=Conflict.Winner.choices, required=False)
+    oneWay = Boolean(required=False, help_text="true: local won because nothing is pulled")
     restored = Boolean(required=False)
     waiting = Boolean(required=False, help_text="true: those that need manual resolution")
     since = Moment(required=False)

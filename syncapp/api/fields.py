@@ -163,6 +163,12 @@ class CollectionName(Name):
         super().__init__("the name of a collection", **{"max_length": 255, **options})
 
 
+def document_id(**options: Any) -> Name:
+    """A filter of lists of documents."""
+    about = "a part of an _id in canonical extended JSON"
+    return Name(about, required=False, help_text=about.capitalize(), **options)
+
+
 def _is_whole(data: Any) -> bool:
     return isinstance(data, float) and data.is_integer()
 

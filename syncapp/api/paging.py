@@ -51,6 +51,13 @@ def ordering(orders: Orders) -> Choice:
     return Choice(choices=names, required=False, help_text="With - in front: the greatest first")
 
 
+def filters_of(view: SyncView) -> dict[str, Any]:
+    """What is asked of a list beside its page and order."""
+    return {
+        name: value for name, value in view.asked.items() if name not in (*PageQuery().fields, "ordering")
+    }
+
+
 def page_of(
     view: SyncView,
     rows: Any,

@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Changes, Choice, Text, Whole
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.fields import Boolean, Changes, Choice, Moment, Text, Whole
+from syncapp.api.once import once_a_key
+from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.permissions import ModelAccess
 from syncapp.api.views import SyncView, refuse_unknown
-from syncapp.services import periodic_tasks
+from syncapp.services import periodic_tasks, schedules
 from syncapp.services.errors import WrongInput, wrong_value
 
 ORDERS = {name: name for name in ("name", "task", "enabled", "lastRunAt")}
 TAGS = ["periodic tasks"]
 MOST = 2**31 - 1
+KINDS = ("interval", "crontab", "at")
+NAME = f"one line of at most {periodic_tasks.LONGEST_NAME} characters"
+EXPIRES = "Not carried out by a worker that comes to it later than this after it was sent; null: always"
 
 
 # An object within the body, whose names are checked as the body's are
@@ -33,7 +37,7 @@ class Part(serializers.Serializer):
 
 class IntervalIn(Part):
     every = Whole(f"a whole number from 1 to {MOST}", min_value=1, max_value=MOST)
-    unit = Choice(choices=periodic_tasks.UNITS)
+    unit = Choice(choices=schedules.UNITS)
 
 
 def times(most: int, **options: Any) -> Text:
@@ -54,28 +58,62 @@ class CrontabIn(Part):
     )
 
 
-class PeriodicTaskChange(Changes):
-    """What is not given stays. Of interval and crontab one at most."""
+def description(**options: Any) -> Text:
+    most = periodic_tasks.LONGEST_DESCRIPTION
+    return Text(
+        f"one line of at most {most} characters", max_length=most, min_length=0, allow_blank=True, **options
+    )
 
-    enabled = Boolean(required=False)
+
+def seconds(**options: Any) -> Whole:
+    most = periodic_tasks.MOST_SECONDS
+    allowed = f"a whole number from 1 to {most}, or null"
+    return Whole(allowed, allow_null=True, min_value=1, max_value=most, help_text=EXPIRES, **options)
+
+
+class When(serializers.Serializer):
     interval = IntervalIn(required=False, help_text="1 second to 3650 days")
     crontab = CrontabIn(required=False)
+    at = Moment(required=False, help_text="Once, at this time; then it is turned off")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if {"interval", "crontab"} <= attrs.keys():
-            raise WrongInput("interval and crontab are given; allowed: one of them")
+        if len(given := [name for name in KINDS if name in attrs]) > 1:
+            raise WrongInput(f"{' and '.join(given)} are given; allowed: one of {', '.join(KINDS)}")
         return super().validate(attrs)
+
+
+class PeriodicTaskIn(When):
+    name = Text(NAME, max_length=periodic_tasks.LONGEST_NAME)
+    task = Choice(choices=periodic_tasks.TASKS)
+    enabled = Boolean(required=False, help_text="true if not given")
+    description = description(required=False)
+    expireSeconds = seconds(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.keys() & KINDS:
+            raise WrongInput(f"no schedule is given; allowed: one of {', '.join(KINDS)}")
+        return super().validate(attrs)
+
+
+class PeriodicTaskChange(When, Changes):
+    """What is not given stays. Of interval, crontab and at one at most."""
+
+    name = Text(NAME, required=False, max_length=periodic_tasks.LONGEST_NAME)
+    task = Choice(required=False, choices=periodic_tasks.TASKS)
+    enabled = Boolean(required=False)
+    description = description(required=False)
+    expireSeconds = seconds(required=False)
 
 
 class IntervalOut(serializers.Serializer):
     every = serializers.IntegerField()
-    unit = serializers.ChoiceField(choices=periodic_tasks.UNITS)
+    unit = serializers.ChoiceField(choices=schedules.UNITS)
 
 
 CrontabOut: Any = type(
     "CrontabOut",
     (serializers.Serializer,),
-    {name: serializers.CharField() for name in periodic_tasks.CRONTAB},
+    {name: serializers.CharField() for name in schedules.CRONTAB},
 )
 
 
@@ -85,15 +123,23 @@ class PeriodicTaskOut(serializers.Serializer):
     task = serializers.CharField(help_text="What is sent to the workers")
     builtIn = serializers.BooleanField(help_text="The product's own: it is not deleted, but turned off")
     enabled = serializers.BooleanField()
+    description = serializers.CharField()
     schedule = serializers.CharField(help_text="For people")
     interval = IntervalOut(allow_null=True)
     crontab = CrontabOut(allow_null=True)
+    at = serializers.DateTimeField(allow_null=True, help_text="Once, at this time")
+    expireSeconds = serializers.IntegerField(allow_null=True, help_text=EXPIRES)
     lastRunAt = serializers.DateTimeField(
         allow_null=True, help_text="When it was last sent; null: not since it was enabled"
     )
 
 
 class PeriodicTaskQuery(PageQuery):
+    name = Text(
+        "a part of the name", required=False, max_length=periodic_tasks.LONGEST_NAME, help_text="A part of it"
+    )
+    enabled = Boolean(required=False)
+    builtIn = Boolean(required=False, source="built_in")
     ordering = ordering(ORDERS)
 
 
@@ -104,14 +150,12 @@ class PeriodicTaskPage(Page):
 def as_document(one: Any) -> dict[str, Any]:
     return {
         "id": one.pk,
-        "name": one.name,
-        "task": one.task,
+        **periodic_tasks.as_values(one),
         "builtIn": periodic_tasks.is_own(one),
-        "enabled": one.enabled,
-        "schedule": str(one.scheduler),
         "interval": one.interval and {"every": one.interval.every, "unit": one.interval.period},
         "crontab": one.crontab
-        and {name: str(getattr(one.crontab, row)) for name, row in periodic_tasks.CRONTAB.items()},
+        and {name: str(getattr(one.crontab, row)) for name, row in schedules.CRONTAB.items()},
+        "at": one.clocked and one.clocked.clocked_time,
         "lastRunAt": one.last_run_at,
     }
 
@@ -122,19 +166,28 @@ def as_document(one: Any) -> dict[str, Any]:
         parameters=[PeriodicTaskQuery],
         responses=PeriodicTaskPage,
         tags=TAGS,
-    )
+    ),
+    post=extend_schema(
+        operation_id="add_periodic_task", request=PeriodicTaskIn, responses={201: PeriodicTaskOut}, tags=TAGS
+    ),
 )
 class PeriodicTasks(SyncView):
-    """What beat sends, by name."""
+    """What beat sends, by name. One of your own sends what a built-in one does, at other times."""
 
     permission_classes = [ModelAccess]
     model = "django_celery_beat.periodictask"
+    parser_classes = [JSONParser]
+    takes = {"POST": PeriodicTaskIn}
     asks = {"GET": PeriodicTaskQuery}
-    refusals = {"GET": (403,)}
+    refusals = {"GET": (403,), "POST": (409,)}
 
     def get(self, request: Request) -> Response:
-        found = [as_document(one) for one in periodic_tasks.listed()]
+        found = [as_document(one) for one in periodic_tasks.chosen(**filters_of(self))]
         return Response(page_of(self, found, PeriodicTaskOut, ORDERS))
+
+    def post(self, request: Request) -> Response:
+        task = periodic_tasks.add(_schedule(_taken(self.wanted)), request.user, **self.wanted)
+        return Response(as_document(task), status=status.HTTP_201_CREATED)
 
 
 @extend_schema_view(
@@ -142,27 +195,56 @@ class PeriodicTasks(SyncView):
     patch=extend_schema(
         operation_id="change_periodic_task", request=PeriodicTaskChange, responses=PeriodicTaskOut, tags=TAGS
     ),
+    delete=extend_schema(operation_id="delete_periodic_task", responses={204: None}, tags=TAGS),
 )
 class PeriodicTaskOne(SyncView):
-    """One task, by its name or id. Beat follows a change within seconds."""
+    """One task, by its name or id. Beat follows a change within seconds. A built-in one keeps its name, task and description, and stays."""
 
     permission_classes = [ModelAccess]
     model = "django_celery_beat.periodictask"
     parser_classes = [JSONParser]
     takes = {"PATCH": PeriodicTaskChange}
-    refusals = {"GET": (403,)}
+    refusals = {"GET": (403,), "PATCH": (409,), "DELETE": (409,)}
 
     def get(self, request: Request, task: str) -> Response:
         return Response(as_document(periodic_tasks.find(task)))
 
     def patch(self, request: Request, task: str) -> Response:
-        when = _when(self.wanted)
-        enabled = self.wanted.get("enabled")
-        changed = periodic_tasks.change(task, request.user, enabled=enabled, when=when)
-        return Response(as_document(changed))
+        given = _taken(self.wanted)
+        when = _schedule(given) if given else None
+        return Response(as_document(periodic_tasks.change(task, request.user, when, **self.wanted)))
+
+    def delete(self, request: Request, task: str) -> Response:
+        periodic_tasks.remove(task, request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _when(wanted: dict[str, Any]) -> periodic_tasks.Schedule | None:
-    if given := wanted.get("interval"):
-        return periodic_tasks.interval(given["every"], given["unit"])
-    return periodic_tasks.crontab(wanted["crontab"]) if "crontab" in wanted else None
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="run_periodic_task", request=None, responses={202: PeriodicTaskOut}, tags=TAGS
+    )
+)
+class PeriodicTaskRun(SyncView):
+    """Sent to the workers at once, beside its schedule, also if it is turned off."""
+
+    permission_classes = [ModelAccess]
+    model = "django_celery_beat.periodictask"
+    refusals = {"POST": (409,)}
+
+    @once_a_key
+    def post(self, request: Request, task: str) -> Response:
+        sent = periodic_tasks.run(task, request.user)
+        return Response(as_document(sent), status=status.HTTP_202_ACCEPTED)
+
+
+def _taken(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The schedule, out of what is wanted."""
+    return {name: wanted.pop(name) for name in KINDS if name in wanted}
+
+
+def _schedule(given: dict[str, Any]) -> schedules.Schedule:
+    if "interval" in given:
+        return schedules.interval(given["interval"]["every"], given["interval"]["unit"])
+    if "crontab" in given:
+        return schedules.crontab(given["crontab"])
+    return schedules.clocked(given["at"])

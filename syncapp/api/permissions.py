@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.http import HttpRequest
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from syncapp.conf.settings import get_settings
-from syncapp.services.roles import has, may_operate, may_see, may_see_bodies, may_touch
+from syncapp.services.roles import has, may_operate, may_see, may_see_bodies
 
 if TYPE_CHECKING:
     # The settings name this module, and rest_framework.views reads the settings at its import
@@ -60,12 +60,6 @@ class ModelAccess(BasePermission):
         app, _, name = view.model.partition(".")  # type: ignore[attr-defined]
         acts = self.ACTS.get(str(request.method), ("view",))
         return all(has(request.user, f"{app}.{act}_{name}") for act in acts)
-
-
-class UserAccess(ModelAccess):
-    def has_object_permission(self, request: Request, view: APIView, other: Any) -> bool:
-        self.message = "Superusers are changed by superusers only, and by no token of a role."
-        return request.method in SAFE_METHODS or may_touch(request.user, other)
 
 
 class BodyAccess(BasePermission):

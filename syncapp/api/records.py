@@ -17,6 +17,9 @@ from syncapp.models import AuditEntry, MetricMinute
 from syncapp.models.choices import Direction
 
 AUDIT_ORDERS = {"at": "at", "action": "action", "user": "user__username"}
+AUDIT_LOOKUPS = {
+    "action": "action", "detail": "detail__icontains", "user": "user__username", "since": "at__gte", "until": "at__lte",
+}  # fmt: skip
 MINUTE_ORDERS = {"minute": "minute", "direction": "direction", "processed": "processed", "failed": "failed"}
 FIGURES = (
     "processed",
@@ -28,11 +31,13 @@ FIGURES = (
     "replaces",
     "deletes",
     "conflicts",
+    "merged",
 )
 
 
 class AuditQuery(PageQuery):
     action = Text("an action, such as set enabled", required=False, max_length=100)
+    detail = Text("a part of what was changed", required=False, help_text="A part of it")
     user = Text("the name of a user", required=False, max_length=150)
     since = Moment(required=False)
     until = Moment(required=False)
@@ -72,8 +77,7 @@ class Audit(SyncView):
     refusals = {"GET": (403,)}
 
     def get(self, request: Request) -> Response:
-        lookups = {"action": "action", "user": "user__username", "since": "at__gte", "until": "at__lte"}
-        wanted: dict[str, Any] = {lookups[name]: one for name, one in self.asked.items() if name in lookups}
+        wanted = {AUDIT_LOOKUPS[name]: one for name, one in self.asked.items() if name in AUDIT_LOOKUPS}
         rows = AuditEntry.objects.select_related("user").filter(**wanted)
         return Response(page_of(self, rows, AuditOut, AUDIT_ORDERS))
 

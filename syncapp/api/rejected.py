@@ -13,9 +13,9 @@ from rest_framework.response import Response
 
 from monitoring.versions import parsed
 from syncapp.api.bodies import BodiesHidden, WithBodies
-from syncapp.api.fields import Choice, CollectionName, Named, Text, Whole, Yes
+from syncapp.api.fields import Choice, CollectionName, Named, Text, Whole, Yes, document_id
 from syncapp.api.once import once_a_key
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
@@ -33,6 +33,7 @@ class Ids(Named, serializers.ListField):
 
 class RejectedFilter(serializers.Serializer):
     collection = CollectionName(required=False)
+    documentId = document_id(source="document_id__icontains")
     direction = Choice(choices=Direction.choices, required=False)
     code = Whole("an error code of the server, such as 121", required=False, min_value=0, max_value=2**31 - 1)
     reason = Text("a part of the reason", required=False, help_text="A part of it")
@@ -122,11 +123,9 @@ class RejectedList(SyncView):
     asks = {"GET": RejectedQuery}
 
     def get(self, request: Request) -> Response:
-        filters = {name: value for name, value in self.asked.items() if name in RejectedFilter().fields}
         masks = Masks(request.user)
-        return Response(
-            page_of(self, rejected.chosen(**filters, masks=masks), RejectedHead, ORDERS, masks.reasons)
-        )
+        found = rejected.chosen(**filters_of(self), masks=masks)
+        return Response(page_of(self, found, RejectedHead, ORDERS, masks.reasons))
 
 
 @extend_schema_view(get=extend_schema(responses=RejectedDetail, tags=["rejected changes"]))

@@ -10,7 +10,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Choice, CollectionName, Named
+from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Named
 from syncapp.api.once import once_a_key
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
@@ -38,7 +38,11 @@ class VerifyIn(ResyncIn):
 class RunFilter(serializers.Serializer):
     kind = Choice(choices=ComparisonRun.Kind.values, required=False)
     state = Choice(choices=ComparisonRun.State.values, required=False)
+    since = Moment(required=False, help_text="Started since then")
+    until = Moment(required=False)
 
+
+LOOKUPS = {"kind": "kind", "state": "state", "since": "started_at__gte", "until": "started_at__lte"}
 
 ORDERS = {
     "startedAt": "started_at", "endedAt": "ended_at", "kind": "kind", "state": "state", "documents": "documents",
@@ -130,7 +134,7 @@ class Runs(SyncView):
     asks = {"GET": RunQuery}
 
     def get(self, request: Request) -> Response:
-        filters = {name: value for name, value in self.asked.items() if name in RunFilter().fields}
+        filters = {LOOKUPS[name]: value for name, value in self.asked.items() if name in LOOKUPS}
         return Response(page_of(self, ComparisonRun.objects.filter(**filters), RunOut, ORDERS))
 
 

@@ -10,16 +10,24 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.fields import Choice, Text
+from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.services import api_tokens
 from syncapp.services.api_tokens import Listed
 from syncapp.services.errors import NotFound
+from syncapp.services.roles import ROLES
 
 ORDERS = {name: name for name in ("createdAt", "expiresAt", "lastUsedAt", "name", "user", "role", "state")}
 
 
+STATES = ("valid", "expired", "revoked")
+
+
 class TokenListQuery(PageQuery):
+    user = Text("the name of a user", required=False, max_length=150)
+    role = Choice(choices=ROLES, required=False)
+    state = Choice(choices=STATES, required=False)
     ordering = ordering(ORDERS)
 
 
@@ -31,7 +39,7 @@ class ApiTokenOut(serializers.Serializer):
         help_text="Viewers, Operators or Administrators; empty: all that the user may (older kind)"
     )
     hint = serializers.CharField(help_text="The key's first characters")
-    state = serializers.ChoiceField(choices=["valid", "expired", "revoked"])
+    state = serializers.ChoiceField(choices=STATES)
     createdAt = serializers.DateTimeField()
     expiresAt = serializers.DateTimeField(allow_null=True, help_text="null: never (older kind)")
     revokedAt = serializers.DateTimeField(allow_null=True)
@@ -74,7 +82,9 @@ class Tokens(SyncView):
     asks = {"GET": TokenListQuery}
 
     def get(self, request: Request) -> Response:
-        found = [as_document(one) for one in api_tokens.listed(request.user)]
+        wanted = filters_of(self)
+        tokens = [as_document(one) for one in api_tokens.listed(request.user)]
+        found = [one for one in tokens if wanted.items() <= one.items()]
         return Response(page_of(self, found, ApiTokenOut, ORDERS))
 
 

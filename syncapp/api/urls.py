@@ -14,12 +14,14 @@ from syncapp.api.doctor import Doctor
 from syncapp.api.document import Document
 from syncapp.api.exclusions import Exclusions
 from syncapp.api.explain import Explain
+from syncapp.api.groups import GroupOne, Groups, Permissions
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
 from syncapp.api.many_conflicts import ConflictsRestore, ConflictsTry
 from syncapp.api.metrics import SyncMetrics
-from syncapp.api.periodic_tasks import PeriodicTaskOne, PeriodicTasks
+from syncapp.api.password import OwnPassword
+from syncapp.api.periodic_tasks import PeriodicTaskOne, PeriodicTaskRun, PeriodicTasks
 from syncapp.api.records import Audit, Minutes
 from syncapp.api.rejected import (
     RejectedDiscard,
@@ -105,8 +107,13 @@ urlpatterns = [
     path("tokens/<slug:token_id>", TokenOne.as_view(), name="token-one"),
     path("users", Users.as_view(), name="users"),
     path("users/<int:pk>", UserOne.as_view(), name="user-one"),
+    path("password", OwnPassword.as_view(), name="own-password"),
+    path("groups", Groups.as_view(), name="groups"),
+    path("groups/<int:pk>", GroupOne.as_view(), name="group-one"),
+    path("permissions", Permissions.as_view(), name="permissions"),
     path("periodic-tasks", PeriodicTasks.as_view(), name="periodic-tasks"),
     path("periodic-tasks/<str:task>", PeriodicTaskOne.as_view(), name="periodic-task"),
+    path("periodic-tasks/<str:task>/run", PeriodicTaskRun.as_view(), name="periodic-task-run"),
     path("health", WebHealth.as_view(), name="web-health"),
     path("sync/bidirectional/", include(sync)),
     path("schema/", Description.as_view(), name="schema"),

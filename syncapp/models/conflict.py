@@ -55,6 +55,7 @@ class Conflict(models.Model):
         indexes = [
             models.Index(fields=["-at"]),  # the list, and the number in the last hour
             models.Index(fields=["collection", "-at"]),  # the list of one collection
+            models.Index(fields=["winner", "merged", "one_way"]),  # the numbers, without the documents
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,9 @@ from syncapp.services.errors import NotPossible, Overtaken
 MOST = 1_000  # at once: each is a write of its own
 LOOKUPS = {
     "collection": "collection",
+    "documentId": "document_id__icontains",
     "winner": "winner",
+    "oneWay": "one_way",
     "since": "at__gte",
     "until": "at__lte",
     "ids": "pk__in",

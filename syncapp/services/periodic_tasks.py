@@ -1,132 +1,182 @@
-"""Periodic tasks: turned on and off, and given other periods. The API calls it; each change is in the audit log. Beat reads
-them again by itself. What a schedule may be is the same in the admin (`check`)."""
+"""Periodic tasks: the product's own, which stay, and others that send the same work at other times. API and admin call it; each change
+is in the audit log. Beat reads them again by itself."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-from celery.schedules import ParseException
+import redis
+from celery import current_app
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import PeriodicTask
+from kombu.exceptions import OperationalError as BrokerError
+from kombu.utils.json import loads
 
 from syncapp.rules.switches import Actor, audit
-from syncapp.services.errors import NotFound, WrongInput, wrong_value
+from syncapp.services.away import what_is_away
+from syncapp.services.errors import NotFound, NotPossible, Unreachable, wrong_value
+from syncapp.services.free_names import require_free, taken
+from syncapp.services.schedules import KINDS, Schedule, kind_of, require_to_come
 
-OWN = "syncapp."  # so begin the names of the product's own tasks
-UNITS = [unit for unit, _ in IntervalSchedule.PERIOD_CHOICES]
-SHORTEST, LONGEST = dt.timedelta(seconds=1), dt.timedelta(days=3_650)
-# The names that the API gives a crontab's parts → those of its row
-CRONTAB = {
-    "minute": "minute",
-    "hour": "hour",
-    "dayOfMonth": "day_of_month",
-    "monthOfYear": "month_of_year",
-    "dayOfWeek": "day_of_week",
-    "timezone": "timezone",
+QUEUE = "maintenance"
+LONGEST_NAME, LONGEST_DESCRIPTION, MOST_SECONDS = 200, 1_000, 2**31 - 1
+# The product's own: name → the task that is sent
+BUILT_IN = {
+    "Compact acknowledged pushes": "syncapp.maintenance.fold_landed_pushes",
+    "Copy remaining conflict records": "syncapp.maintenance.copy_left_conflicts",
+    "Evaluate alerts": "syncapp.maintenance.evaluate_alerts",
+    "Remove bases that no rule needs": "syncapp.maintenance.sweep_bases",
+    "Retry rejected changes": "syncapp.maintenance.retry_rejected_changes",
+    "Roll up and prune old metrics": "syncapp.maintenance.prune",
+    "Verify a part of both sides each night": "syncapp.maintenance.verify_part",
 }
-Schedule: TypeAlias = IntervalSchedule | CrontabSchedule
+TASKS = sorted(BUILT_IN.values())
+# The names that the API gives them → those of the row
+FIELDS = {
+    "name": "name",
+    "task": "task",
+    "enabled": "enabled",
+    "description": "description",
+    "expireSeconds": "expire_seconds",
+}
+
+# What stays of the product's own: their description keeps what a variable said at the last start
+FIXED = ("name", "task", "description")
 
 
 def is_own(task: PeriodicTask) -> bool:
-    """One of the product's own: it can be turned off, and not deleted."""
-    return bool(task.task.startswith(OWN))
+    """One of the product's own: it can be turned off, and not deleted; FIXED stays."""
+    return task.name in BUILT_IN
 
 
 def listed() -> QuerySet[PeriodicTask]:
-    tasks = PeriodicTask.objects.select_related("interval", "crontab", "solar", "clocked")
+    tasks = PeriodicTask.objects.select_related(*KINDS)
     return tasks.order_by("name")
+
+
+def chosen(
+    name: str = "", enabled: bool | None = None, built_in: bool | None = None
+) -> QuerySet[PeriodicTask]:
+    """`name`: a part of it."""
+    found = listed().filter(name__icontains=name)
+    if enabled is not None:
+        found = found.filter(enabled=enabled)
+    if built_in is None:
+        return found
+    return found.filter(name__in=BUILT_IN) if built_in else found.exclude(name__in=BUILT_IN)
 
 
 def find(name: str) -> PeriodicTask:
     """`name`: the task's name, or its id. Raises NotFound."""
     by_id = name.isascii() and name.isdigit() and len(name) < 19
-    found = (listed().filter(pk=int(name)).first() if by_id else None) or listed().filter(name=name).first()
+    found = listed().filter(pk=int(name)).first() if by_id else None
+    if found is None and "\0" not in name:  # PostgreSQL knows no such text
+        found = listed().filter(name=name).first()
     if found is None:
         raise NotFound(f"There is no periodic task {name!r}", "task")
     return found
 
 
+def as_values(task: PeriodicTask) -> dict[str, Any]:
+    """What can be changed, by the names of the API; the schedule for people."""
+    values = {name: getattr(task, row) for name, row in FIELDS.items()}
+    return {**values, "schedule": str(task.scheduler)}
+
+
 @transaction.atomic
-def change(
-    name: str, by: Actor = None, *, enabled: bool | None = None, when: Schedule | None = None
-) -> PeriodicTask:
-    """None: it stays. Raises NotFound."""
-    task = find(name)
-    old = _document(task)
-    if enabled is not None:
-        task.enabled = enabled
-    if when is not None and str(when) != str(task.scheduler):
-        _give(task, when)
-    new = _document(task)
-    changed = [part for part in old if old[part] != new[part]]
-    if changed:
-        task.save()
-        before, after = ({part: one[part] for part in changed} for one in (old, new))
-        audit(by, "change periodic task", task.name, before, after)
+def add(when: Schedule, by: Actor = None, **wanted: Any) -> PeriodicTask:
+    """`wanted`: `name`, `task` (one of TASKS), and any other of FIELDS. Raises WrongInput or Overtaken."""
+    require_to_come(when)
+    task = PeriodicTask(queue=QUEUE)
+    _write(task, wanted, when)
+    audit(by, "add periodic task", task.name, after=as_values(task))
     return task
 
 
-def interval(every: int, unit: str) -> IntervalSchedule:
-    """A period. Raises WrongInput."""
-    wanted = {"every": every, "period": unit}
-    found = IntervalSchedule.objects.filter(**wanted).first() or IntervalSchedule(**wanted)
-    check(found)
-    return found
+@transaction.atomic
+def change(which: str, by: Actor = None, when: Schedule | None = None, **wanted: Any) -> PeriodicTask:
+    """`which`: as for `find`; `wanted`: those of FIELDS that shall change; `when`: None: it stays. Raises NotFound, WrongInput,
+    Overtaken or NotPossible."""
+    task = _locked(which)
+    old = as_values(task)
+    for fixed in FIXED:
+        if is_own(task) and wanted.get(fixed, old[fixed]) != old[fixed]:
+            raise NotPossible(f"{task.name} is built in: its {fixed} stays", fixed)
+    if when is not None and str(when) == str(task.scheduler):
+        when = None
+    if when is not None or (wanted.get("enabled") and not task.enabled):
+        require_to_come(when or task.scheduler)
+    if when is not None or any(old[one] != value for one, value in wanted.items()):
+        _write(task, wanted, when)
+        new = as_values(task)
+        before = {part: value for part, value in old.items() if value != new[part]}
+        audit(by, "change periodic task", old["name"], before, {part: new[part] for part in before})
+    return task
 
 
-def crontab(parts: Mapping[str, str]) -> CrontabSchedule:
-    """Times, by the names of CRONTAB; absent ones are * and UTC. Raises WrongInput."""
-    wanted = {"timezone": "UTC", **{CRONTAB[name]: value for name, value in parts.items()}}
+@transaction.atomic
+def remove(name: str, by: Actor = None) -> None:
+    """Raises NotFound or NotPossible."""
+    task = _locked(name)
+    if is_own(task):
+        raise NotPossible(f"{task.name} is built in and cannot be deleted: turn it off instead")
+    audit(by, "delete periodic task", task.name, as_values(task))
+    task.delete()
+
+
+def run(name: str, by: Actor = None) -> PeriodicTask:
+    """Sent to the workers at once, also if it is turned off. Raises NotFound, NotPossible or Unreachable."""
+    task = find(name)
+    current_app.loader.import_default_modules()
+    if task.task not in current_app.tasks:
+        raise NotPossible(f"The workers know no task {task.task!r}", "task")
+    _send(task)
+    audit(by, "run periodic task", task.name)
+    return task
+
+
+def _send(task: PeriodicTask) -> None:
+    more: dict[str, Any] = {"headers": {"periodic_task_name": task.name}, "expires": task.expire_seconds}
+    args, kwargs = loads(task.args or "[]"), loads(task.kwargs or "{}")
     try:
-        row = CrontabSchedule(**wanted)
-        row.clean_fields()
-    except (ValidationError, ValueError, OSError) as error:  # OSError: a folder of time zones
-        raise _wrong(error, wanted) from None
-    check(row)
-    names = CRONTAB.values()
-    return CrontabSchedule.objects.filter(**{name: getattr(row, name) for name in names}).first() or row
+        current_app.send_task(task.task, args, kwargs, queue=task.queue or QUEUE, retry=False, **more)
+    except (redis.RedisError, BrokerError) as error:
+        raise Unreachable(str(what_is_away(error))) from None
 
 
-def check(schedule: Schedule) -> None:
-    """Can beat follow it: what it cannot, it leaves out without a word, or ends itself. Raises WrongInput."""
-    if isinstance(schedule, CrontabSchedule):
-        try:
-            schedule.schedule.remaining_estimate(timezone.now())
-        except (ValueError, RuntimeError, ParseException) as error:  # Sunday as 7, 30 February
-            raise WrongInput(f"crontab cannot be followed: {error}", "crontab") from None
-        return
+def _locked(name: str) -> PeriodicTask:
+    """For a change: nobody else changes this task meanwhile."""
+    PeriodicTask.objects.select_for_update().filter(pk=find(name).pk).first()
+    return find(name)
+
+
+def _write(task: PeriodicTask, wanted: dict[str, Any], when: Schedule | None) -> None:
+    if wanted.get("task", task.task) not in (task.task, *TASKS):
+        raise wrong_value("task", wanted["task"], ", ".join(TASKS))
+    if "name" in wanted and wanted["name"] != task.name:
+        require_free(PeriodicTask, wanted["name"], task.pk)
+    for name, value in wanted.items():
+        setattr(task, FIELDS[name], value)
+    if task.expire_seconds is not None:
+        task.expires = None  # beat takes one of them
+    if when is not None:
+        _give(task, when)
     try:
-        period = dt.timedelta(**{schedule.period: schedule.every})
-    except OverflowError:
-        period = dt.timedelta.max
-    if not SHORTEST <= period <= LONGEST:
-        text = f"{schedule.every} {schedule.period}"
-        raise wrong_value("interval", text, f"1 second to {LONGEST.days} days")
-
-
-def _wrong(error: Exception, wanted: Mapping[str, str]) -> WrongInput:
-    # A wrong name of a time zone is refused before the others are looked at
-    found = getattr(error, "error_dict", {"timezone": None})
-    name = next(api for api, row in CRONTAB.items() if row in found)
-    allowed = (
-        "a time zone such as UTC or Europe/Berlin"
-        if name == "timezone"
-        else "as in a crontab: *, */15, 1-5 or 0,30"
-    )
-    return WrongInput(wrong_value(f"crontab.{name}", wanted[CRONTAB[name]], allowed).detail, "crontab")
-
-
-def _document(task: PeriodicTask) -> dict[str, Any]:
-    return {"enabled": task.enabled, "schedule": str(task.scheduler)}
+        with transaction.atomic():
+            task.save()
+    except (IntegrityError, ValidationError):  # added at the same time
+        raise taken("periodic task", task.name) from None
 
 
 def _give(task: PeriodicTask, when: Schedule) -> None:
     if when.pk is None:
         when.save()
-    task.interval = task.crontab = task.solar = task.clocked = None
-    setattr(task, "interval" if isinstance(when, IntervalSchedule) else "crontab", when)
+    once = task.one_off and task.clocked is None
+    task.solar = None
+    kind = kind_of(when)
+    for one in KINDS:
+        setattr(task, one, when if one == kind else None)
+    # Beat turns it off after the first time
+    task.one_off, task.total_run_count = once or kind == "clocked", 0

@@ -35,7 +35,7 @@ def chosen(
     ids: Iterable[int] | None = None, reason: str = "", masks: Masks | None = None, **fields: Any
 ) -> QuerySet[RejectedChange]:
     """The rows that match all of this. `reason`: a part of it, as it is shown under `masks`; `fields`: collection, direction,
-    code."""
+    code, document_id__icontains."""
     found = RejectedChange.objects.defer(*BODIES).filter(**fields)
     if ids is not None:
         found = found.filter(pk__in=list(ids))

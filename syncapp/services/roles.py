@@ -68,9 +68,14 @@ def may_administer(user: Any) -> bool:
     return has(user, ADMINISTER)
 
 
+def is_unlimited(user: Any) -> bool:
+    """A superuser, with no token of a role."""
+    return bool(user.is_superuser) and getattr(user, "token_role", None) is None
+
+
 def may_touch(user: Any, other: Any) -> bool:
     """Superusers are changed by superusers only, and by no token of a role, whoever's it is."""
-    return not other.is_superuser or (user.is_superuser and getattr(user, "token_role", None) is None)
+    return not other.is_superuser or is_unlimited(user)
 
 
 def highest_role(user: Any) -> str:

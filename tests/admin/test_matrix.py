@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
-from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask
 
 from syncapp.models import ComparedCollection, Conflict, RejectedChange
 from syncapp.services import api_tokens, collection_rules, roles
@@ -91,7 +91,6 @@ def objects(everything: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ComparedCollection.objects.create(collection="bills", compared_at=timezone.now(), documents=1)
     rows.conflict({"_id": 7}, {"_id": 7, "x": 1}, winner="open")
     interval = IntervalSchedule.objects.create(every=1, period="days")
-    SolarSchedule.objects.create(event="sunset", latitude=0, longitude=0)
     ClockedSchedule.objects.create(clocked_time="2026-01-01T00:00:00Z")
     PeriodicTask.objects.create(name="somebody's", task="nothing", interval=interval)
     found = {}
@@ -99,6 +98,7 @@ def objects(everything: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         row: Any = model._default_manager.first()
         if row is not None:
             found[f"admin/{model._meta.app_label}/{model._meta.model_name}/"] = row.pk
+    found["admin/auth/group/"] = Group.objects.create(name="night shift").pk
     found["admin/auth/user/"] = User.objects.create_user("plain").pk
     found["admin/syncapp/comparisonrun/<path:object_id>/resume/"] = rows.run(
         "paused", run_id="run-2", paused_at=timezone.now()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.cache import cache
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from syncapp.conf import settings as conf
+from syncapp.services import roles
 
 ROOT = "/api/sync/bidirectional"
 Change = Callable[..., None]
@@ -26,6 +28,35 @@ def client_of(user: User) -> APIClient:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.get_or_create(user=user)[0].key}")
     return client
+
+
+def member(name: str, role: str) -> User:
+    roles.seed()
+    user = User.objects.create_user(name, password="secret")
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def refusal(answer: Any, status: int) -> tuple[str, str]:
+    """The line and the field of what was refused."""
+    assert answer.status_code == status, answer.content
+    return answer.json()["detail"], answer.json()["field"]
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    """The only administrator."""
+    return member("ada", roles.ADMINISTRATORS)
+
+
+@pytest.fixture
+def administrator(ada: User) -> APIClient:
+    return client_of(ada)
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    return User.objects.create_superuser("root", password="secret")
 
 
 @pytest.fixture

@@ -51,7 +51,9 @@ def test_what_fires_is_listed_with_what_to_do(reader: APIClient, firing: Alert) 
         "acknowledgedBy": "",
         "silencedUntil": None,
     }
-    assert reader.get(f"{ALERTS}/{firing.pk}").json() == one
+    messages = [{"channel": "log", "kind": "firing", "sentAt": None, "dropped": ""}]
+    assert reader.get(f"{ALERTS}/{firing.pk}").json() == {**one, "messages": messages}
+    assert reader.get(ALERTS, {"severity": "warning"}).json()["count"] == 0
     assert reader.get(ALERTS, {"state": "resolved"}).json()["count"] == 0
     assert reader.get(ALERTS, {"code": "change-stream", "state": "firing"}).json()["count"] == 1
 

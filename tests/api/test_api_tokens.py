@@ -167,6 +167,9 @@ def test_only_administrators_see_and_revoke_those_of_others(member: User, root: 
     member.groups.add(Group.objects.get(name=roles.ADMINISTRATORS))
     admin = of_role(User.objects.get(pk=member.pk), roles.ADMINISTRATORS)
     assert {one["user"] for one in admin.get("/api/tokens").json()["results"]} == {"root", "member"}
+    page = admin.get("/api/tokens", {"user": "member", "state": "valid"}).json()
+    assert {one["user"] for one in page["results"]} == {"member"}
+    assert admin.get("/api/tokens?state=expired").json()["count"] == 0
     assert admin.delete(f"/api/tokens/{token.pk}").status_code == 200
 
 

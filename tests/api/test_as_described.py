@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.servers.basehttp import WSGIRequestHandler
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from pymongo.database import Database
@@ -66,6 +66,7 @@ def server(
     rows.token()
     rows.alert(pk=1)
     User.objects.create_user("nora", pk=1000)
+    Group.objects.create(name="night shift", pk=1000)
     PeriodicTask.objects.create(
         name="somebody's", task="x", interval=IntervalSchedule.objects.create(every=1, period="days")
     )

@@ -9,7 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
+from django_celery_beat.models import (
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    PeriodicTasks,
+)
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
@@ -26,11 +31,6 @@ NIGHTLY = {
     "dayOfWeek": "1-5",
     "timezone": "Europe/Berlin",
 }
-
-
-@pytest.fixture
-def root(db: None) -> User:
-    return User.objects.create_superuser("root", password="secret")
 
 
 @pytest.fixture
@@ -57,7 +57,9 @@ def test_they_are_listed_with_their_periods(administrator: APIClient) -> None:
         == administrator.get(f"/api/periodic-tasks/{retry['id']}").json()
     )
     assert administrator.get("/api/periodic-tasks/none").status_code == 404
-    assert administrator.delete(RETRY).status_code == 405
+    page = administrator.get("/api/periodic-tasks?name=retry&enabled=true&builtIn=true").json()
+    assert page["results"] == [retry]
+    assert administrator.get("/api/periodic-tasks?builtIn=false").json()["count"] == 0
 
 
 def test_one_is_turned_off_and_given_another_period(administrator: APIClient, root: User) -> None:
@@ -89,12 +91,19 @@ def test_one_is_turned_off_and_given_another_period(administrator: APIClient, ro
 @pytest.mark.parametrize(
     ("given", "field", "line"),
     [
-        ({}, None, "nothing is given; allowed: enabled, interval, crontab"),
-        ({"name": "x"}, None, "name is unknown; allowed: enabled, interval, crontab"),
+        ({}, None, "nothing is given; allowed: "),
+        ({"solar": "x"}, None, "solar is unknown; allowed: "),
+        ({"at": "2001-01-01T00:00:00Z"}, "at", 'at is "2001-01-01'),
+        ({"at": "9999-12-31T23:59:59Z"}, "at", 'at is "9999-12-31'),
+        ({"at": 5}, "at", "at is 5; allowed: a time such as"),
+        ({"task": "celery.ping"}, "task", 'task is "celery.ping"; allowed: syncapp.maintenance.'),
+        ({"expireSeconds": 0}, "expireSeconds", "expireSeconds is 0; allowed: a whole number from 1"),
+        ({"description": "a\nb"}, "description", 'description is "a\\nb"; allowed: one line'),
+        ({"name": ""}, "name", 'name is ""; allowed: one line'),
         (
             {"interval": {"every": 1, "unit": "days"}, "crontab": NIGHTLY},
             None,
-            "interval and crontab are given; allowed: one",
+            "interval and crontab are given; allowed: one of interval, crontab, at",
         ),
         ({"interval": 5}, "interval", "interval is 5; allowed: an object of every, unit"),
         ({"interval": {"every": 5, "period": "days"}}, None, "period is unknown; allowed: every, unit"),

@@ -56,6 +56,7 @@ FILTERS = [
     ({"code": 121}, ["2"]),
     ({"reason": "MISSING"}, ["2", "3"]),
     ({"reason": "Validation rule"}, ["3"]),
+    ({"documentId": '"4"'}, ["4"]),
     ({"code": 11000, "collection": "orders"}, ["1"]),
 ]
 
@@ -161,9 +162,9 @@ def test_one_and_all_that_fit_are_discarded(
 @pytest.mark.parametrize(
     ("body", "line"),
     [
-        ({}, "no filter is given; allowed: collection, direction, code, reason, ids, all"),
+        ({}, "no filter is given; allowed: collection, documentId, direction, code, reason, ids, all"),
         ({"all": False}, "all is false; allowed: true"),
-        ({"colection": "a", "code": 11000}, "colection is unknown; allowed: collection, direction"),
+        ({"colection": "a", "code": 11000}, "colection is unknown; allowed: collection, documentId"),
         ({"ids": []}, "ids is []; allowed: a list of 1 to 1000 ids, such as [3, 5]"),
         ({"ids": ["x"]}, 'ids is ["x"]; allowed: a list of 1 to 1000 ids'),
         ({"ids": [2**63]}, "ids is [9223372036854775808]; allowed: a list of 1 to 1000 ids"),

@@ -136,16 +136,26 @@ def test_a_misspelt_side_does_not_clear_both_tokens(operator: APIClient, known: 
 
 
 FILTERS = {
-    "conflicts": ("collection", "winner", "device", "restored", "waiting", "since", "until"),
-    "rejected": ("collection", "direction", "code", "reason"),
-    "runs": ("kind", "state"),
-    "alerts": ("state", "code"),
+    "conflicts": (
+        "collection",
+        "documentId",
+        "winner",
+        "device",
+        "restored",
+        "waiting",
+        "oneWay",
+        "since",
+        "until",
+    ),
+    "rejected": ("collection", "documentId", "direction", "code", "reason"),
+    "runs": ("kind", "state", "since", "until"),
+    "alerts": ("state", "code", "severity"),
     "metrics/minutes": ("direction", "since", "until"),
     "exclusions": (),
     "rules/validation": (),
     "devices": (),
     "resume-token": (),
-    "compared": (),
+    "compared": ("collection",),
     "alerts/rules": (),
     "alerts/channels": (),
 }
@@ -183,13 +193,15 @@ def test_an_absent_filter_hides_nothing(reader: APIClient) -> None:
     body = reader.get(f"{ROOT}/conflicts").json()
     assert {row["id"] for row in body["results"]} == made
     assert body["count"] == body["totalConflicts"] == len(made)
-    for name in ("restored", "waiting"):
+    for name in ("restored", "waiting", "oneWay"):
         parts = [
             {row["id"] for row in reader.get(f"{ROOT}/conflicts", {name: value}).json()["results"]}
             for value in ("true", "false")
         ]
         assert parts[0] | parts[1] == made
         assert len(parts[0]) == 1
+    found = reader.get(f"{ROOT}/conflicts", {"documentId": '"9"'}).json()["results"]
+    assert [row["id"] for row in found] == [restored.pk]
     pages = [reader.get(f"{ROOT}/conflicts?page_size=2&page={n}").json()["results"] for n in (1, 2, 3)]
     assert {row["id"] for page in pages for row in page} == made
 

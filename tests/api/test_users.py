@@ -8,39 +8,20 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
-from django.urls import reverse
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
-from syncapp.services import api_tokens, roles
-from tests.api.conftest import client_of
+from syncapp.services import roles
+from tests.api.conftest import Change, client_of, member, refusal
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-7"
 NORA = {"username": "nora", "password": PASSWORD, "role": "Operators"}
-
-
-def member(name: str, role: str) -> User:
-    roles.seed()
-    user = User.objects.create_user(name, password="secret")
-    user.groups.add(Group.objects.get(name=role))
-    return user
-
-
-@pytest.fixture
-def ada(db: None) -> User:
-    """The only administrator."""
-    return member("ada", roles.ADMINISTRATORS)
-
-
-@pytest.fixture
-def administrator(ada: User) -> APIClient:
-    return client_of(ada)
-
-
-def refusal(answer: Any, status: int) -> tuple[str, str]:
-    assert answer.status_code == status, answer.content
-    return answer.json()["detail"], answer.json()["field"]
+# Of a member of Operators that nothing else is said of
+VALUES = {
+    "username": "nora", "firstName": "", "lastName": "", "email": "", "role": "Operators", "groups": [], "permissions": [],
+    "staff": True, "superuser": False, "active": True,
+}  # fmt: skip
 
 
 def test_a_user_is_added_changed_and_deleted_and_it_is_in_the_audit_log(
@@ -49,10 +30,8 @@ def test_a_user_is_added_changed_and_deleted_and_it_is_in_the_audit_log(
     made = administrator.post("/api/users", NORA, format="json")
     assert made.status_code == 201
     shown = made.json()
-    assert {**shown, "id": 0, "createdAt": ""} == {
-        "id": 0, "username": "nora", "role": "Operators", "superuser": False, "active": True, "createdAt": "",
-        "lastLoginAt": None,
-    }  # fmt: skip
+    more = {"id": 0, "createdAt": "", "hasPassword": True, "lastLoginAt": None}
+    assert {**shown, "id": 0, "createdAt": ""} == {**VALUES, **more}
     nora = User.objects.get(username="nora")
     assert (nora.check_password(PASSWORD), nora.is_staff) == (True, True), "a member may log in to the admin"
     page = administrator.get("/api/users?ordering=-username").json()
@@ -71,13 +50,13 @@ def test_a_user_is_added_changed_and_deleted_and_it_is_in_the_audit_log(
     )
     made_by = (ada.pk, "127.0.0.1")
     assert list(entries) == [
-        ("add user", "nora", *made_by, None, {"username": "nora", "role": "Operators", "active": True}),
+        ("add user", "nora", *made_by, None, VALUES),
         (
             "change user", "nora", *made_by,
             {"role": "Operators", "active": True, "password": "***"},
             {"role": None, "active": False, "password": "***"},
         ),
-        ("delete user", "nora", *made_by, {"username": "nora", "role": None, "active": False}, None),
+        ("delete user", "nora", *made_by, {**VALUES, "role": None, "active": False}, None),
     ]  # fmt: skip
     for secret in (PASSWORD, PASSWORD[::-1], nora.password):
         assert secret not in f"{shown}{changed.json()}{list(entries)}{caplog.text}"
@@ -122,7 +101,23 @@ def test_another_role_replaces_the_one_before_and_other_groups_stay(administrato
             "role",
             'role is "Gods"; allowed: Viewers, Operators, Administrators or null',
         ),
-        ({"superuser": True}, 400, None, "superuser is unknown; allowed: username, password, role"),
+        ({"isSuperuser": True}, 400, None, "isSuperuser is unknown; allowed: "),
+        ({"superuser": True}, 403, "superuser", "Superusers are changed and made by superusers only"),
+        ({"permissions": []}, 403, "permissions", "Single permissions are given by superusers only"),
+        (
+            {"permissions": "x"},
+            400,
+            "permissions",
+            'permissions is "x"; allowed: a list of at most 1000 names',
+        ),
+        ({"groups": ["nobody"]}, 400, "groups", 'groups is "nobody"; allowed: groups that are there'),
+        ({"groups": ["Administrators"]}, 400, "groups", 'groups is "Administrators"; allowed: groups'),
+        ({"groups": [["x"]]}, 400, "groups", 'groups is [["x"]]; allowed: a list'),
+        ({"groups": None}, 400, "groups", "groups is null; allowed: a list"),
+        ({"email": "nora"}, 400, "email", 'email is "nora"; allowed: an e-mail address'),
+        ({"firstName": "No\nra"}, 400, "firstName", 'firstName is "No\\nra"; allowed: one line'),
+        ({"lastName": "x" * 151}, 400, "lastName", 'lastName is "xxxx'),
+        ({"staff": "yes"}, 400, "staff", 'staff is "yes"; allowed: true or false'),
     ],
 )
 def test_what_a_user_cannot_be_is_refused(
@@ -162,45 +157,71 @@ def test_a_change_is_refused_as_a_whole(administrator: APIClient) -> None:
     assert not AuditEntry.objects.exists()
 
 
-def test_the_last_active_administrator_stays(administrator: APIClient, ada: User) -> None:
-    root = User.objects.create_superuser("root", password="secret", is_active=False)
-    one = f"/api/users/{ada.pk}"
-    for act in ({"role": "Operators"}, {"role": None}, {"active": False}):
-        assert "no active administrator" in refusal(administrator.patch(one, act, format="json"), 409)[0]
-    assert "no active administrator" in refusal(administrator.delete(one), 409)[0]
-    ada.refresh_from_db()
-    assert (ada.is_active, list(ada.groups.values_list("name", flat=True))) == (True, ["Administrators"])
-    assert not AuditEntry.objects.exists()
-    User.objects.filter(pk=root.pk).update(is_active=True)
-    assert administrator.delete(one).status_code == 204
-    assert AuditEntry.objects.get().detail == "ada", "of oneself, too"
-
-
-def test_superusers_are_changed_by_superusers_only(administrator: APIClient) -> None:
-    root = User.objects.create_superuser("root", password="secret")
-    narrow = APIClient()
-    narrow.credentials(HTTP_AUTHORIZATION=f"Token {api_tokens.create(root, 'x', roles.ADMINISTRATORS)[1]}")
-    one = f"/api/users/{root.pk}"
-    for client in (administrator, narrow):
-        assert client.get(one).json()["superuser"] is True
-        for answer in (client.patch(one, {"password": PASSWORD}, format="json"), client.delete(one)):
-            assert "Superusers are changed by superusers only" in refusal(answer, 403)[0]
-    assert client_of(root).patch(one, {"password": PASSWORD}, format="json").status_code == 200
-
-
-def test_the_admin_keeps_the_last_administrator_too(ada: User) -> None:
-    client = Client()
-    client.force_login(ada)
-    change = reverse("admin:auth_user_change", args=[ada.pk])
-    joined = {"date_joined_0": f"{ada.date_joined:%Y-%m-%d}", "date_joined_1": f"{ada.date_joined:%H:%M:%S}"}
-    page = client.post(
-        change, {"username": "ada", "is_staff": "on", "is_active": "on", **joined}, follow=True
+def test_names_flags_groups_and_permissions(administrator: APIClient) -> None:
+    superuser = client_of(User.objects.create_superuser("root", password="secret"))
+    shift = Group.objects.create(name="night shift")
+    wanted = {
+        "username": "nora.b", "firstName": "Nora", "lastName": "Berg", "email": "nora@Example.com", "role": "Viewers",
+        "groups": ["night shift"], "permissions": ["syncapp.operate_sync", "syncapp.operate_sync"], "staff": False,
+        "superuser": True, "active": True, "password": None,
+    }  # fmt: skip
+    made = superuser.post("/api/users", wanted, format="json").json()
+    shown = {
+        **wanted,
+        "email": "nora@example.com",
+        "permissions": ["syncapp.operate_sync"],
+        "hasPassword": False,
+    }
+    shown.pop("password")
+    assert {name: made[name] for name in shown} == shown
+    one = f"/api/users/{made['id']}"
+    assert "Superusers are changed" in refusal(administrator.patch(one, {"email": ""}, format="json"), 403)[0]
+    changed = superuser.patch(
+        one, {"superuser": False, "groups": [], "permissions": []}, format="json"
+    ).json()
+    assert changed == {**made, "superuser": False, "groups": [], "permissions": []}
+    assert AuditEntry.objects.first().before == {
+        "superuser": True, "groups": ["night shift"], "permissions": ["syncapp.operate_sync"],
+    }  # fmt: skip
+    assert (
+        administrator.patch(one, {"groups": ["night shift"], "username": "Nora.B"}, format="json").status_code
+        == 200
     )
-    (message,) = [str(one) for one in page.context["messages"]]
-    assert "no active administrator" in message
-    page = client.post(reverse("admin:auth_user_delete", args=[ada.pk]), {"post": "yes"})
-    assert "no active administrator would be left" in page.content.decode()
-    chosen = {"action": "delete_selected", "_selected_action": [ada.pk], "post": "yes"}
-    client.post(reverse("admin:auth_user_changelist"), chosen)
-    assert User.objects.get().groups.exists()
-    assert not AuditEntry.objects.exists()
+    assert refusal(administrator.patch(one, {"username": "ROOT"}, format="json"), 409)[1] == "username"
+    assert shift.user_set.get().username == "Nora.B"
+    for query, names in (
+        ("role=Administrators", ["ada"]),
+        ("username=ORA", ["Nora.B"]),
+        ("group=night shift", ["Nora.B"]),
+        ("superuser=true", ["root"]),
+        ("active=false", []),
+    ):
+        page = administrator.get(f"/api/users?{query}").json()
+        assert [user["username"] for user in page["results"]] == names, query
+
+
+def test_a_login_changes_its_own_password_and_keeps_its_session(db: None) -> None:
+    guest = User.objects.create_user("guest", password="secret")
+    browser = Client()
+    browser.force_login(guest)
+    given = {"oldPassword": "wrong", "newPassword": PASSWORD}
+    for old, new, field in (("wrong", PASSWORD, "oldPassword"), ("secret", "guest123", "newPassword")):
+        answer = browser.post("/api/password", {"oldPassword": old, "newPassword": new}, "application/json")
+        detail, named = refusal(answer, 400)
+        assert (named, old in detail, new in detail) == (field, False, False)
+    given = {"oldPassword": "secret", "newPassword": PASSWORD}
+    assert browser.post("/api/password", given, "application/json").status_code == 204
+    assert browser.get("/api/tokens").status_code == 200, "its session goes on"
+    guest.refresh_from_db()
+    assert guest.check_password(PASSWORD)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.after, entry.user) == ("change user", {"password": "***"}, guest)
+
+
+def test_wrong_old_passwords_are_limited(db: None, change_settings: Change) -> None:
+    change_settings(sync_login_attempts=2)
+    client = client_of(User.objects.create_user("guest", password="secret"))
+    given = {"oldPassword": "wrong", "newPassword": PASSWORD}
+    answers = [client.post("/api/password", given, format="json").status_code for _ in range(3)]
+    right = client.post("/api/password", {**given, "oldPassword": "secret"}, format="json")
+    assert (answers, right.status_code) == ([400, 400, 429], 429)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from monitoring import figures
@@ -69,6 +71,29 @@ def test_what_one_way_sync_overwrites_is_no_conflict_of_the_last_hour() -> None:
     assert figures.conflict_totals(now).total == 3
 
 
+def test_the_numbers_of_conflicts_come_from_an_index_alone() -> None:
+    """Each row holds up to four documents: reading them took a scrape longer than everything else."""
+    rows.conflict({"_id": 1}, {"_id": 1, "x": 1}, winner="atlas")
+    rows.conflict({"_id": 2}, {"_id": 2, "x": 1}, winner="local")
+    rows.conflict({"_id": 3}, {"_id": 3, "x": 1}, winner="local", merged=True)
+    rows.conflict({"_id": 4}, {"_id": 4, "x": 1}, winner="local", one_way=True)
+    rows.conflict({"_id": 5}, {"_id": 5, "x": 1}, winner="merged")
+    rows.conflict({"_id": 6}, {"_id": 6, "x": 1}, winner="open")
+    for one_way_too, one_way in ((True, 1), (False, 0)):
+        with CaptureQueriesContext(connection) as queries:
+            found = figures.conflict_totals(timezone.now(), one_way_too=one_way_too)
+        assert (found.total, found.local_wins, found.atlas_wins, found.merged) == (
+            5 + one_way,
+            1 + one_way,
+            1,
+            1,
+        )
+        counting = next(one["sql"] for one in queries.captured_queries if "GROUP BY" in one["sql"])
+        with connection.cursor() as cursor:
+            plan = cursor.execute(f"EXPLAIN QUERY PLAN {counting}").fetchall()
+        assert all("USING COVERING INDEX" in str(step) or "TEMP B-TREE" in str(step) for step in plan), plan
+
+
 def test_slowness_lasts_from_the_first_to_the_last_slow_minute() -> None:
     now = timezone.now()
     for n in range(10):
@@ -104,9 +129,6 @@ def test_the_stream_of_a_silent_listener_is_disconnected_whatever_it_said() -> N
 
 
 def test_reading_health_writes_nothing() -> None:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(connection) as queries:
         take_snapshot()
     assert not [q["sql"] for q in queries if not q["sql"].startswith("SELECT")]

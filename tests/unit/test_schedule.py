@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from syncapp.services.periodic_tasks import BUILT_IN
 from syncapp.tasks.schedule import HOUR, seed
 from syncproject.celery import app
 
@@ -18,6 +19,7 @@ def copying() -> PeriodicTask:
 
 def test_they_are_there_after_the_first_migration() -> None:
     ours = PeriodicTask.objects.all()
+    assert dict(ours.values_list("name", "task")) == BUILT_IN
     assert set(ours.values_list("queue", flat=True)) == {"maintenance"}
     app.loader.import_default_modules()
     for task in ours:
