@@ -164,6 +164,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["syncapp.process.described.apply"],
     "COMPONENT_SPLIT_PATCH": False,  # a body says itself what it requires
     "ENUM_NAME_OVERRIDES": {
         "SideEnum": "syncapp.models.choices.SideChoices",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -14,6 +14,7 @@ from syncapp.api.fields import Boolean, Changes, Choice, Text, Whole
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.permissions import ModelAccess
 from syncapp.api.views import SyncView, refuse_unknown
+from syncapp.process.described import extend_schema_view
 from syncapp.services import periodic_tasks
 from syncapp.services.errors import WrongInput, wrong_value
 

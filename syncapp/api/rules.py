@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -17,6 +17,7 @@ from syncapp.api.views import SyncView
 from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.rule_words import words_of
 from syncapp.models import CollectionRule as Row
+from syncapp.process.described import extend_schema_view
 from syncapp.services import collection_rules
 from syncapp.services.patterns import matches
 from syncapp.services.rule_lookup import beside, look_up
