@@ -81,7 +81,7 @@ class Intervals:
         """The factor for slow polling intervals. What nobody waits for is looked at even less often."""
         looks = (
             "books", "overdue", "workers", "reports", "rules", "halts", "heartbeat", "heartbeat_idle", "heartbeat_idle_most",
-            "lease_share", "lease_least", "idle_fetch", "rest_fetch", "idle", "ask",
+            "lease_share", "lease_least", "idle_fetch", "rest_fetch", "structural", "idle", "ask",
         )  # fmt: skip
         at_leisure = (
             "all_rules", "runs", "mirror", "catch_up", "waiting", "devices", "clock", "idle_token",

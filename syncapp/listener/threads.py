@@ -30,7 +30,7 @@ class Periodic(threading.Thread):
         self._seconds = seconds
         self._act = act
         self._fatal = fatal
-        self._first = 0.0 if at_once else self._until_next()
+        self._first = 0.0 if at_once else seconds
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -58,5 +58,5 @@ class Periodic(threading.Thread):
             seconds = self._until_next()
 
     def _until_next(self) -> float:
-        """Multiples of the interval: threads that wake up together find warm caches, which takes a fifth less CPU."""
+        """To a multiple of the interval: threads that wake up together find warm caches, which takes a fifth less CPU."""
         return self._seconds - time.monotonic() % self._seconds if self._seconds else 0.0
