@@ -61,6 +61,5 @@ def test_three_processes_do_everything(
         assert "✓ 1 worker answers" in found, found
         assert run.stop() < 10
         run.wait_until_nothing_is_left()
-        assert "SIGKILL" not in (run.home / "logs" / "supervisord.log").read_text()
     finally:
         run.clean_up()
