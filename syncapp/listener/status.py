@@ -68,7 +68,7 @@ class Publisher:
         now = connection.ops.adapt_datetimefield_value(dt.datetime.now(dt.UTC))
         with connection.cursor() as cursor:
             cursor.execute(SEEN, [now, self._device, figures.epoch, figures.holder])
-            return cursor.rowcount > 0
+            return bool(cursor.rowcount > 0)
 
     def _mark(self, values: Mapping[str, Any]) -> None:
         if not self._written:
