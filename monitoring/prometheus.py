@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -214,6 +213,7 @@ def exposition() -> bytes:
 class PrometheusMetrics(APIView):
     """Reading needs a login (a token in `authorization:` of the scrape), unless SYNC_API_PUBLIC_READ."""
 
-    @extend_schema(exclude=True)
+    schema = None  # no part of the API
+
     def get(self, request: Request) -> HttpResponse:
         return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

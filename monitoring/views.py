@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from monitoring.dashboard import history_figures, live_figures, page_context, script_figures
 from monitoring.health import Status
 from monitoring.history import SPANS
+from syncapp.process.described import extend_schema_view
 from syncapp.services.errors import wrong_value
 
 TEMPLATE = "monitoring/dashboard.html"
@@ -35,8 +36,8 @@ class DashboardOut(serializers.Serializer):
     halts = serializers.IntegerField(help_text="Unanswered halts")
 
 
+@extend_schema_view(get=extend_schema(responses=DashboardOut, tags=["figures"]))
 class DashboardFigures(APIView):
-    @extend_schema(responses=DashboardOut, tags=["figures"])
     def get(self, request: Request) -> Response:
         """The most important figures, for scripts. A browser gets the live page here."""
         return Response(script_figures())
@@ -45,7 +46,8 @@ class DashboardFigures(APIView):
 class Live(APIView):
     """All data of the live page, polled every two seconds; with `span` the last points of that history."""
 
-    @extend_schema(exclude=True)
+    schema = None  # no part of the API
+
     def get(self, request: Request) -> Response:
         span = _span(request) if "span" in request.query_params else ""
         return Response(live_figures(request.user, span))
@@ -54,7 +56,8 @@ class Live(APIView):
 class History(APIView):
     """A whole `span` for the charts: hour, day or week. Asked for once, and when another one is chosen."""
 
-    @extend_schema(exclude=True)
+    schema = None
+
     def get(self, request: Request) -> Response:
         return Response(history_figures(_span(request), request.user))
 

@@ -1,11 +1,17 @@
 """Gunicorn's settings: one process with threads, since SQLite has one writer and the work is done elsewhere."""
 
+import sys
 from typing import Any
 
 from syncapp.conf.settings import get_settings
 from syncapp.process import memory, priority
 
 _settings = get_settings()
+
+# Unfold and the REST framework load these where they are installed, for fields that no table here has (and with them
+# psycopg, also over SQLite), and for pages that are not served: 7 MB
+for _name in ("django.contrib.postgres", "markdown"):
+    sys.modules.setdefault(_name, None)  # type: ignore[arg-type]  # as if it were not installed
 
 bind = f"{_settings.sync_web_bind}:{_settings.port}"
 worker_class = "gthread"

@@ -164,6 +164,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["syncapp.process.described.apply"],
     "COMPONENT_SPLIT_PATCH": False,  # a body says itself what it requires
     "ENUM_NAME_OVERRIDES": {
         "AlertOutStateEnum": "syncapp.models.alert.Alert.State",
@@ -241,7 +242,9 @@ if _BROKER.kind is not Kind.RABBITMQ:
         "socket_connect_timeout": CONNECT_SECONDS,
     }
 if SYNC.is_small and PROGRAM == "worker" and _BROKER.kind is not Kind.RABBITMQ:
-    # Timeout of Redis's blocking pop: the default of 1 s causes half of an idle worker's CPU
-    CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 5
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+    # Timeout of Redis's blocking pop, whose end a stop waits for; the default is 1 s
+    CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 2
+CELERY_BEAT_SCHEDULER = "syncapp.tasks.scheduler:Scheduler"
+if SYNC.is_small:
+    CELERY_BEAT_MAX_LOOP_INTERVAL = 10  # seconds, until a change of a periodic task is seen; 5 by default
 CELERY_TIMEZONE = "UTC"

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +21,7 @@ from syncapp.api.fields import Boolean, Changes, Choice, Moment, Number, Whole
 from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import Alert, AlertMessage
+from syncapp.process.described import extend_schema_view
 
 MOST_MINUTES = 366 * 24 * 60
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from monitoring.conflict_statistics import Span, statistics
 from syncapp.api.fields import Choice, CollectionName
 from syncapp.api.views import SyncView
+from syncapp.process.described import extend_schema_view
 
 
 class StatisticsQuery(serializers.Serializer):

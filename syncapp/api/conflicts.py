@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from syncapp.api.views import SyncView
 from syncapp.core.values import Side
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices
+from syncapp.process.described import extend_schema_view
 from syncapp.services import conflicts
 from syncapp.services.conflict_selection import chosen
 from syncapp.services.errors import wrong_value

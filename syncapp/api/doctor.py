@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -12,6 +12,7 @@ from syncapp.api.views import SyncView
 from syncapp.conf.settings import get_settings
 from syncapp.doctor.examine import as_document, examine
 from syncapp.doctor.values import Level
+from syncapp.process.described import extend_schema_view
 
 
 class FindingOut(serializers.Serializer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from syncapp.api.fields import CollectionName, Name
 from syncapp.api.permissions import BodyAccess
 from syncapp.api.views import SyncView
 from syncapp.core.extended_json import beyond, extended_id
+from syncapp.process.described import extend_schema_view
 from syncapp.services.documents import id_of_address, read_both
 from syncapp.services.masked import Masks
 from syncapp.services.reasons import Code, reasons_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from syncapp.api.views import SyncView
 from syncapp.core.decide import Decision
 from syncapp.core.extended_json import LONGEST_TEXT, NoId
 from syncapp.core.typed_ids import typed_id
+from syncapp.process.described import extend_schema_view
 from syncapp.services.errors import WrongInput
 from syncapp.services.explain import explain
 

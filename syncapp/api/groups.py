@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.permissions import ModelAccess
 from syncapp.api.users import permissions
 from syncapp.api.views import SyncView
+from syncapp.process.described import extend_schema_view
 from syncapp.services import grants, groups
 
 ORDERS = {name: name for name in ("name", "role", "members")}

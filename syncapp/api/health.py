@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -21,6 +21,7 @@ from syncapp.api.permissions import may_read
 from syncapp.api.views import SyncView
 from syncapp.mirror.waiting import waiting
 from syncapp.models import ComparisonRun, RejectedChange
+from syncapp.process.described import extend_schema_view
 from syncapp.services.away import DATABASE_AWAY, what_is_away
 
 log = structlog.get_logger(__name__)

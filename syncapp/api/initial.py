@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +11,7 @@ from syncapp.api.fields import Choice, Text
 from syncapp.api.once import once_a_key
 from syncapp.api.views import SyncView
 from syncapp.core.initial_choice import DIFFERING, LONGEST_FIELD, ONLY_ATLAS, ONLY_LOCAL
+from syncapp.process.described import extend_schema_view
 from syncapp.services import first_run
 from syncapp.store.first_run import State
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +15,7 @@ from syncapp.api.fields import Text, Yes
 from syncapp.api.rejected import MOST_IDS, Ids
 from syncapp.api.views import SyncView
 from syncapp.core.strategies.callable import FAILED
+from syncapp.process.described import extend_schema_view
 from syncapp.services.conflict_selection import chosen, restore_all
 from syncapp.services.masked import Masks
 from syncapp.services.roles import may_see_bodies

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from monitoring import figures
 from syncapp.api.views import SyncView
 from syncapp.models import Instance
 from syncapp.models.choices import Direction
+from syncapp.process.described import extend_schema_view
 
 
 class DirectionOut(serializers.Serializer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -15,6 +15,7 @@ from syncapp.api.once import once_a_key
 from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.permissions import ModelAccess
 from syncapp.api.views import SyncView, refuse_unknown
+from syncapp.process.described import extend_schema_view
 from syncapp.services import periodic_tasks, schedules
 from syncapp.services.errors import WrongInput, wrong_value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +15,7 @@ from syncapp.api.permissions import RecordAccess
 from syncapp.api.views import SyncView
 from syncapp.models import AuditEntry, MetricMinute
 from syncapp.models.choices import Direction
+from syncapp.process.described import extend_schema_view
 
 AUDIT_ORDERS = {"at": "at", "action": "action", "user": "user__username"}
 AUDIT_LOOKUPS = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +19,7 @@ from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.views import SyncView
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
+from syncapp.process.described import extend_schema_view
 from syncapp.services import rejected
 from syncapp.services.masked import Masks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -16,6 +16,7 @@ from syncapp.api.rule_parts import CollectionRuleIn, Part, part
 from syncapp.api.rules import TAGS, ChangeOut, PartChangeOut, RuleFile
 from syncapp.api.views import SyncView
 from syncapp.compare.rule_fate import Fate
+from syncapp.process.described import extend_schema_view
 from syncapp.services import rule_preview, validation_check
 from syncapp.services.errors import WrongInput
 from syncapp.services.masked import Masks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from syncapp.api.fields import Choice, Named, Whole
 from syncapp.api.once import once_a_key
 from syncapp.api.views import SyncView
+from syncapp.process.described import extend_schema_view
 from syncapp.selftest.part import all_parts, chosen
 from syncapp.services import selftest
 from syncapp.services.selftest import HIGHEST_RATE, LONGEST_SECONDS

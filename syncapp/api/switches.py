@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +11,7 @@ from syncapp.api.fields import Boolean, Choice
 from syncapp.api.views import SyncView
 from syncapp.conf.settings import STRATEGIES
 from syncapp.models import SyncSwitches
+from syncapp.process.described import extend_schema_view
 from syncapp.services import switches
 
 

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from syncapp.api.fields import Choice, Password, Text, Whole
 from syncapp.api.throttles import Rate
 from syncapp.api.views import SyncView
+from syncapp.process.described import extend_schema_view
 from syncapp.services import api_tokens, logins
 from syncapp.services.errors import WrongInput, wrong_value
 from syncapp.services.roles import ROLES
@@ -64,6 +65,7 @@ class TokenAnswer(serializers.Serializer):
     expiresAt = serializers.DateTimeField(allow_null=True, help_text="null: never")
 
 
+@extend_schema_view(post=extend_schema(request=Credentials, responses=TokenAnswer, auth=[], tags=["login"]))
 class GetToken(SyncView):
     throttle_classes = (TokenThrottle,)
     authentication_classes = ()
@@ -71,7 +73,6 @@ class GetToken(SyncView):
     parser_classes = (JSONParser, FormParser, MultiPartParser)
     takes = {"POST": Credentials}
 
-    @extend_schema(request=Credentials, responses=TokenAnswer, auth=[], tags=["login"])
     def post(self, request: Request) -> Response:
         """A new token of a role; without `role` the user's one token of the older kind, the same at each call."""
         given = self.wanted

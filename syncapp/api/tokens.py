@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from syncapp.api.fields import Choice, Text
 from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.views import SyncView
+from syncapp.process.described import extend_schema_view
 from syncapp.services import api_tokens
 from syncapp.services.api_tokens import Listed
 from syncapp.services.errors import NotFound

@@ -8,7 +8,6 @@ from syncapp.api.compared import Compared
 from syncapp.api.conflict_statistics import ConflictStatistics
 from syncapp.api.conflicts import ConflictList, ConflictOne, ConflictResolve, ConflictRestore
 from syncapp.api.definitions import Definitions
-from syncapp.api.description import Description, Pages
 from syncapp.api.devices import DeviceOne, Devices
 from syncapp.api.doctor import Doctor
 from syncapp.api.document import Document
@@ -18,6 +17,7 @@ from syncapp.api.groups import GroupOne, Groups, Permissions
 from syncapp.api.halts import HaltAnswer, Halts
 from syncapp.api.health import SyncHealth, WebHealth
 from syncapp.api.initial import Initial
+from syncapp.api.later import later
 from syncapp.api.many_conflicts import ConflictsRestore, ConflictsTry
 from syncapp.api.metrics import SyncMetrics
 from syncapp.api.password import OwnPassword
@@ -116,6 +116,6 @@ urlpatterns = [
     path("periodic-tasks/<str:task>/run", PeriodicTaskRun.as_view(), name="periodic-task-run"),
     path("health", WebHealth.as_view(), name="web-health"),
     path("sync/bidirectional/", include(sync)),
-    path("schema/", Description.as_view(), name="schema"),
-    path("docs/", Pages.as_view(), name="docs"),
+    path("schema/", later("syncapp.api.description.Description"), name="schema"),
+    path("docs/", later("syncapp.api.description.Pages"), name="docs"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +15,7 @@ from syncapp.api.paging import Page, PageQuery, ordering, page_of
 from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.views import SyncView
 from syncapp.models import ValidationRule
+from syncapp.process.described import extend_schema_view
 from syncapp.services.patterns import matches
 from syncapp.services.validation import remove_rule, set_rule
 

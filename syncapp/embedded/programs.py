@@ -34,6 +34,7 @@ _CELERY = ("-m", "celery", "-A", "syncproject")
 # Events by which Flower knows that a worker is there; Celery sends one every two seconds by itself
 HEARTBEAT = ("--heartbeat-interval=10",)
 
+LEAN_WORKER = ("-m", "syncproject.lean", "worker")
 WITHOUT_DOCSTRINGS = ("-OO",)  # 5 to 10 MB a process, most of them Redis's client's
 
 PROGRAMS = (
@@ -80,9 +81,7 @@ def programs(is_small: bool) -> tuple[Program, ...]:
 def _in_little_memory(program: Program) -> Program:
     if program.name == "web":
         return program  # it shows docstrings: the API's descriptions
-    arguments = [one for one in program.arguments if one not in HEARTBEAT]
-    if program.name == "worker":
-        arguments.append("--without-heartbeat")  # nobody is there who would listen: Flower does not run
+    arguments = LEAN_WORKER if program.name == "worker" else program.arguments
     return replace(program, arguments=(*WITHOUT_DOCSTRINGS, *arguments))
 
 

@@ -36,11 +36,13 @@ class Intervals:
     refusals: float = 60.0  # at collections that cannot be synchronised
     structural: float = 1.0  # at drops and renames, and between two attempts to judge one
     # Tokens and lease
-    lease_share: float = 0.1  # of the lease's duration, between two renewals
+    lease_share: float = 0.15  # of the lease's duration, between two renewals
     lease_least: float = 0.2  # however short the lease
     idle_token: float = 10.0  # how often an idle stream's token is saved, to keep it recent
     # Streams
     idle_fetch: float = 0.5  # maxTimeMS of a fetch without events
+    rest_fetch: float = 1.0  # the same at rest; a stop, and a key that waits for the stream, wait for its end
+    rest: float = 30.0  # a stream that has brought no change for so long is at rest
     busy_fetch: float = 0.01  # the same while a key waits for the stream to be read past a position
     room: float = 0.02  # between two checks whether more may be read
     far_fetch: float = 0.02  # a fetch that takes longer goes a long way: it can bring more at the same price
@@ -76,12 +78,16 @@ class Intervals:
     last: float = 3.0  # and for Django's database
 
     def eased(self, times: int) -> Intervals:
-        """The factor for slow polling intervals."""
+        """The factor for slow polling intervals. What nobody waits for is looked at even less often."""
         looks = (
-            "books", "overdue", "workers", "reports", "rules", "all_rules", "halts", "runs", "mirror", "catch_up",
-            "heartbeat", "heartbeat_idle", "heartbeat_idle_most", "waiting", "devices", "clock", "lease_share", "lease_least", "idle_token", "idle_fetch", "idle", "ask",
+            "books", "overdue", "workers", "reports", "rules", "halts", "heartbeat", "heartbeat_idle", "heartbeat_idle_most",
+            "lease_share", "lease_least", "idle_fetch", "rest_fetch", "structural", "idle", "ask",
         )  # fmt: skip
-        return replace(self, **{name: times * getattr(self, name) for name in looks})
+        at_leisure = (
+            "all_rules", "runs", "mirror", "catch_up", "waiting", "devices", "clock", "idle_token",
+        )  # fmt: skip
+        factors = {**dict.fromkeys(looks, times), **dict.fromkeys(at_leisure, 2 * times - 1)}
+        return replace(self, **{name: factor * getattr(self, name) for name, factor in factors.items()})
 
     def renewal(self, lease: float) -> float:
         """Between two renewals of a lease that lasts so long."""

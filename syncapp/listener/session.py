@@ -92,8 +92,9 @@ class Session:
             self._periodic("halts", every.halts, self._look_at_halts),
             self._periodic("structural changes", 0.0, parts.structural.judge_next),
             self._periodic("heartbeat", every.heartbeat, parts.safeguards.beat),
-            self._periodic("oplogs", every.books, parts.headroom.look_later),
-            self._periodic("devices", every.books, parts.fleet.copy_later),
+            # Each says itself when it is time
+            self._periodic("oplogs", every.catch_up, parts.headroom.look_later, at_once=True),
+            self._periodic("devices", every.catch_up, parts.fleet.copy_later, at_once=True),
         ]
 
     def _periodic(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 from pymongo.errors import PyMongoError
 
-from syncapp.core.changes import UNREADABLE, ChangeBatch, Fetched, Structural
+from syncapp.core.changes import UNREADABLE, ChangeBatch, Fetched, Pulse, Structural
 from syncapp.core.exclusions import Exclusions, is_reserved
 from syncapp.core.values import Side
 from syncapp.listener.events import EventReader, Place
@@ -108,8 +108,8 @@ class StreamReader(threading.Thread):
         self._interval_ms = interval_ms
         self._max_attempts = max_attempts
         self._intervals = intervals
-        self._idle_wait_ms = round(1000 * intervals.idle_fetch)
         self._busy_wait_ms = round(1000 * intervals.busy_fetch)
+        self._stirred_at = time.monotonic()  # when it brought the last change
         self._stopping = threading.Event()
         self._reopen = threading.Event()
         self._open_with: Exclusions | None = None
@@ -201,10 +201,14 @@ class StreamReader(threading.Thread):
             self._take(ahead.next())
         else:
             waited_for = self._sink.somebody_waits(self.side)
-            wait_ms = self._busy_wait_ms if waited_for else self._idle_wait_ms
+            wait_ms = self._busy_wait_ms if waited_for else self._idle_wait_ms()
             self._take(stream.fetch(wait_ms), to_the_end=not waited_for)
             if self.more:
                 ahead.begin()
+
+    def _idle_wait_ms(self) -> int:
+        at_rest = time.monotonic() - self._stirred_at > self._intervals.rest
+        return round(1000 * (self._intervals.rest_fetch if at_rest else self._intervals.idle_fetch))
 
     def _take(self, fetched: Fetched, to_the_end: bool = False) -> None:
         """`to_the_end`: an empty fetch means the end of the stream."""
@@ -213,6 +217,8 @@ class StreamReader(threading.Thread):
         moved = fetched.token != self._position.token
         past = moved and self._oversized.leaves_out
         batch = self._hand_on(fetched, past)
+        if any(not isinstance(change, Pulse) for change in batch.changes):
+            self._stirred_at = time.monotonic()
         # Only a processed batch resets the failures: a stream may open and fail for ever
         if to_the_end or fetched.events or moved:
             self.status.failures = 0

@@ -1,1 +1,1 @@
-"""Process-level helpers: memory, and calls to Django's database with a time limit."""
+"""Process-level helpers: memory, what is loaded later, and calls to Django's database with a time limit."""

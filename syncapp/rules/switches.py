@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from syncapp.conf.settings import SyncSettings
@@ -27,6 +27,10 @@ TYPED_BY: ContextVar[str] = ContextVar("typed_by", default="")
 FROM_ADDRESS: ContextVar[str] = ContextVar("from_address", default="")
 
 
+# Asked every second: to build a query anew costs several times as much as to ask it
+VERSION = "SELECT version FROM syncapp_syncswitches WHERE id = 1"
+
+
 def get_switches() -> SyncSwitches:
     """The row of switches; made with defaults if `apply_environment` was never called."""
     return SyncSwitches.objects.get_or_create(id=1)[0]
@@ -34,7 +38,10 @@ def get_switches() -> SyncSwitches:
 
 def switches_version() -> int:
     """Incremented by every change at run time. Raises DatabaseError."""
-    return SyncSwitches.objects.filter(id=1).values_list("version", flat=True).first() or 0
+    with connection.cursor() as cursor:
+        cursor.execute(VERSION)
+        row = cursor.fetchone()
+    return row[0] if row else 0
 
 
 def audit(user: Actor, action: str, detail: str = "", before: Any = None, after: Any = None) -> None:

@@ -45,7 +45,10 @@ def test_three_processes_do_everything(
         eventually(lambda: atlas_db["things"].count_documents({}) == 2, "the push arrived", 30)
         eventually(lambda: local_db["things"].count_documents({}) == 2, "the pull arrived", 30)
 
-        worker = run.process_named("celery -A syncproject worker")
+        worker = run.process_named("syncproject.lean worker")
+        assert "tornado" not in Path(f"/proc/{worker}/maps").read_text(), "it loads Flower"
+        web = run.process_named("gunicorn")
+        assert "psycopg" not in Path(f"/proc/{web}/maps").read_text(), "over SQLite"
         children = [one.pid for one in processes_of(run.home) if one.parent == worker]
         assert len(children) == 1
         os.kill(children[0], signal.SIGKILL)

@@ -21,6 +21,7 @@ class FakeSource:
         self.errors = errors or {}  # at this position, one after the other
         self.answering = True
         self.opened: list[tuple[Position, Exclusions, bool]] = []
+        self.waits: list[int] = []  # for how long it was asked, in milliseconds
         self.closed = 0
         self._at = 0
 
@@ -30,6 +31,7 @@ class FakeSource:
         return self
 
     def fetch(self, wait_ms: int, times: int = 1) -> Fetched:
+        self.waits.append(wait_ms)
         events: Sequence[bytes] = ()
         if self.errors.get(self._at):
             raise self.errors[self._at].pop(0)

@@ -10,6 +10,17 @@ from django.core.management import get_commands
 from syncapp.conf.settings import BASE_DIR
 from syncproject.program import WITHOUT_PAGES, program
 
+# 5 MB and more each, in a process that runs all the time; the tests load some of them
+NOT_NEEDED = (
+    "rich",
+    "unittest",  # of rest_framework.test, which drf-spectacular loads to write the API's description
+    "drf_spectacular.openapi",
+    "psycopg",  # of Unfold and the REST framework, by django.contrib.postgres
+    "markdown",
+    "flower",  # of Celery's command line, which loads its plugins, and a shell
+    "prompt_toolkit",
+)
+
 
 @pytest.mark.parametrize(
     ("words", "expected"),
@@ -21,6 +32,7 @@ from syncproject.program import WITHOUT_PAGES, program
         (["manage.py"], ""),
         (["/venv/celery/__main__.py", "-A", "syncproject", "worker", "-Q", "maintenance"], "worker"),
         (["/venv/celery/__main__.py", "-A", "syncproject", "beat"], "beat"),
+        (["-m", "worker"], "worker"),  # of `-m syncproject.lean worker`, while its package is loaded
         (["/venv/bin/gunicorn", "syncproject.wsgi"], ""),
         ([], ""),
     ],
@@ -44,13 +56,18 @@ def test_commands_without_pages_exist_and_load_none() -> None:
     [
         "sys.argv = ['manage.py', 'sync_listen']; django.setup(); import syncapp.management.commands.sync_listen",
         "sys.argv = ['celery', 'worker']; import syncproject; syncproject.celery_app.loader.import_default_modules()",
-        "import syncproject.wsgi; django.urls.get_resolver().url_patterns",
+        "sys.argv = ['-m', 'worker']; from syncproject.lean import app; app.Worker; app.loader.import_default_modules()",
+        "import syncproject.gunicorn, syncproject.wsgi; django.urls.get_resolver().url_patterns",
     ],
+    ids=["listener", "worker", "lean worker", "web"],
 )
-def test_what_runs_all_the_time_loads_no_rich(load: str) -> None:
-    """5 MB in each."""
-    code = f"import sys, django, django.urls; {load}; sys.exit('rich' in sys.modules or 'structlog' not in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, stdout=subprocess.DEVNULL, check=True)
+def test_what_runs_all_the_time_loads_nothing_that_it_does_not_need(load: str) -> None:
+    code = (
+        f"import sys, django, django.urls; {load}; assert 'structlog' in sys.modules; "
+        f"print(*[name for name in {NOT_NEEDED} if sys.modules.get(name)])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=BASE_DIR, capture_output=True, text=True)
+    assert (run.stdout.strip(), run.returncode) == ("", 0), run.stderr
 
 
 @pytest.mark.parametrize("command", ["help", "sync_toggle --help"])  # more than a buffer, and less

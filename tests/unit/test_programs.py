@@ -1,7 +1,10 @@
 """The Procfile and `make run` start the same processes, with the same commands."""
 
 import importlib.util
+import os
 import shlex
+import subprocess
+import sys
 
 from django.core.management import get_commands
 
@@ -33,6 +36,18 @@ def exists(program: Program) -> bool:
 def test_a_shell_line_can_be_split_into_the_same_arguments() -> None:
     for program in PROGRAMS:
         assert tuple(shlex.split(program.shell_line)[1:]) == program.arguments
+
+
+def test_a_small_worker_ends_before_it_is_killed() -> None:
+    """A stop waits for the end of Redis's blocking pop, after up to a second until the worker sees that it is to stop."""
+    (worker,) = (program for program in programs(is_small=True) if program.name == "worker")
+    code = "import sys; sys.argv = ['-m', 'worker']; from django.conf import settings; print(settings.CELERY_BROKER_TRANSPORT_OPTIONS['polling_interval'])"
+    told = {**os.environ, "SYNC_PROFILE": "small", "CELERY_BROKER_URL": "redis://127.0.0.1:6379/0"}
+    told |= {"DJANGO_SETTINGS_MODULE": "syncproject.settings"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=BASE_DIR, env=told, capture_output=True, check=True
+    )
+    assert float(run.stdout) + 1 <= worker.stop_seconds - 2
 
 
 def test_the_small_profile_is_three_processes_and_one_that_applies() -> None:

@@ -235,6 +235,7 @@ def test_a_real_process_ends_with_status_2_and_that_line(tmp_path: Path, name: s
 
 PROGRAMS = {
     "celery": ["-m", "celery", "-A", "syncproject", "worker"],
+    "lean": ["-m", "syncproject.lean", "worker"],
     "gunicorn": ["-m", "gunicorn", "--config", "python:syncproject.gunicorn", "syncproject.wsgi"],
 }
 

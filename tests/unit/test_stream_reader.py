@@ -20,7 +20,7 @@ from syncapp.core.changes import UNREADABLE, Change, ChangeBatch, Structural
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.listener.events import EventReader
-from syncapp.listener.intervals import USUAL
+from syncapp.listener.intervals import USUAL, Intervals
 from syncapp.listener.sources.oversized import BROKEN_IN_A_ROW
 from syncapp.listener.sources.source import Position
 from syncapp.listener.stream_reader import StreamReader
@@ -87,11 +87,13 @@ class Overtaking:
 
 
 @contextmanager
-def reading(source: FakeSource, sink: Sink, overtaking: Overtaking | None = None) -> Iterator[StreamReader]:
+def reading(
+    source: FakeSource, sink: Sink, overtaking: Overtaking | None = None, intervals: Intervals = AT_ONCE
+) -> Iterator[StreamReader]:
     events = EventReader(Side.ATLAS, "device", lambda time: time, lambda ids: set())
     reader = StreamReader(
         source, events, sink, token={"n": 0}, exclusions=Exclusions(), interval_ms=1, max_attempts=3,
-        intervals=AT_ONCE, overtaking=overtaking,
+        intervals=intervals, overtaking=overtaking,
     )  # fmt: skip
     reader.start()
     try:
@@ -201,6 +203,18 @@ def test_other_exclusions_are_read_with_from_where_it_stands() -> None:
         (0, Exclusions()),
         (1, SOME),
     ]
+
+
+def test_a_stream_at_rest_is_asked_for_longer_until_it_brings_something() -> None:
+    source, sink = FakeSource(), Sink()
+    idle, rest = (round(1000 * seconds) for seconds in (USUAL.idle_fetch, USUAL.rest_fetch))
+    with reading(source, sink, intervals=replace(AT_ONCE, rest=0.05)):
+        eventually(lambda: source.waits[-1:] == [rest], "it is at rest", 5)
+        asked = len(source.waits)
+        source.batches += orders(1)
+        eventually(lambda: idle in source.waits[asked:], "it is at rest no more", 5)
+    assert source.waits[0] == idle
+    assert sink.keys == [key(1)]
 
 
 def test_nothing_is_read_while_there_is_no_room() -> None:
