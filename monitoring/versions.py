@@ -86,6 +86,11 @@ def compare(local: str, atlas: str, base: str = "") -> list[FieldPair]:
     return [_pair(path, inner) for path, inner in _inside((), _parsed(local, atlas, base))]
 
 
+def changed(local: str, atlas: str, base: str) -> dict[str, str]:
+    """Dotted paths of the fields that are another than in `base`, and which side has changed them: local, atlas or both."""
+    return {pair.name: pair.by.value for pair in compare(local, atlas, base) if pair.by}
+
+
 def pairs_at(paths: Iterable[Sequence[str]], local: str, atlas: str, base: str = "") -> list[FieldPair]:
     """The same of these fields."""
     three = _parsed(local, atlas, base)
@@ -151,7 +156,9 @@ def _changed_by(three: Three) -> By:
     if base is UNKNOWN:
         return By.NEITHER
     here, there = (one is not GONE and not _same(one, base) for one in (local, atlas))
-    return {(True, True): By.BOTH, (True, False): By.LOCAL, (False, True): By.ATLAS}.get((here, there), By.NEITHER)
+    return {(True, True): By.BOTH, (True, False): By.LOCAL, (False, True): By.ATLAS}.get(
+        (here, there), By.NEITHER
+    )
 
 
 def _same(one: Any, other: Any) -> bool:

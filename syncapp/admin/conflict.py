@@ -289,4 +289,3 @@ class ConflictAdmin(ReadOnlyAdmin):
             return False
         open_ones = Conflict.objects.filter(winner=Conflict.Winner.OPEN, resolved_at=None)
         return not object_id or open_ones.filter(pk=object_id).exists()
-

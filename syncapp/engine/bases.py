@@ -17,7 +17,9 @@ class Bases:
     kept: Mapping[DocumentKey, Kept]  # as the local transaction read them
     counts_twice: bool  # equal changes of both sides count both
     changes: list[BaseChange] = field(default_factory=list)
-    asked: dict[DocumentKey, tuple[bytes, str]] = field(default_factory=dict)  # base in force, and the record for it
+    asked: dict[DocumentKey, tuple[bytes, str]] = field(
+        default_factory=dict
+    )  # base in force, and the record for it
 
     def of(self, key: DocumentKey, state: SyncState) -> bytes | None:
         """The content of the base in force. None: it is not kept, or the sides have agreed to differ."""

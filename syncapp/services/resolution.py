@@ -74,7 +74,10 @@ def document_of(choice: Choice, versions: Versions, key: DocumentKey) -> bytes:
 
 def differing(versions: Versions) -> dict[str, field_choice.Path]:
     """Dotted paths of the fields that are not the same bytes on both sides, in their order."""
-    return {field_choice.text_of(path): path for path in field_choice.differing(*(versions[side] for side in BOTH))}
+    return {
+        field_choice.text_of(path): path
+        for path in field_choice.differing(*(versions[side] for side in BOTH))
+    }
 
 
 def has_choices(versions: Versions) -> bool:
@@ -141,7 +144,9 @@ def _by_fields(versions: Versions, choices: Mapping[str, Side]) -> bytes:
     if local is None or atlas is None:
         raise WrongInput("One side has deleted the document: choose a winner, or give a document", "fields")
     if not has_choices(versions):
-        raise WrongInput("Two fields of the document have one name: choose a winner, or give a document", "fields")
+        raise WrongInput(
+            "Two fields of the document have one name: choose a winner, or give a document", "fields"
+        )
     names = differing(versions)
     # A field, or one around it
     around = {path[:end] for path in names.values() for end in range(1, len(path) + 1)}

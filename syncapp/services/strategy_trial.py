@@ -106,6 +106,8 @@ def _question(conflict: Conflict, policy: Policy) -> Question:
 def _whose(asked: Question, document: bytes | None) -> dict[str, str]:
     found = {}
     for name, path in differing(asked.documents).items():
-        local, atlas, value = (value_at(one, path) for one in (*(asked.documents[side] for side in Side), document))
+        local, atlas, value = (
+            value_at(one, path) for one in (*(asked.documents[side] for side in Side), document)
+        )
         found[name] = "local" if value == local else "atlas" if value == atlas else "merged"
     return found

@@ -35,7 +35,7 @@ class BaseChange(NamedTuple):
 
 
 def kept_bases(
-    local: Database[Any], keys: Iterable[DocumentKey], session: ClientSession
+    local: Database[Any], keys: Iterable[DocumentKey], session: ClientSession | None = None
 ) -> dict[DocumentKey, dict[bytes, int]]:
     """What is kept for each key: contents, without the documents."""
     by_hash = {key_hash(key): key for key in keys}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from tests.model.protocol import Safety
+from tests.model.safeties import Safety
 from tests.model.world import faults_found, run
 
 
