@@ -323,27 +323,34 @@ def _differs(world: World, device: Device, key: int) -> bool:
 
 
 def faults_found(world: World, keys: int = 2) -> list[str]:
-    """What must not be: sides that differ, a version that is gone without a trace, an older version that won."""
-    found = [
-        f"counter {key} is {world.atlas.get(key)}, not {total}"
-        for key, total in world.totals.items()
-        if world.atlas.get(key) != total
-    ]
+    """What must not be: sides that differ, a version that is gone without a trace, an older version that won; a counter that is not
+    what all changes add up to."""
+    found = []
     for key in range(keys):
         held = [world.atlas.get(key), *(device.store.get(("doc", key)) for device in world.devices)]
         if any(_differs(world, device, key) for device in world.devices):
             found.append(f"key {key} differs: {held}")
     if world.stats["pushed a delete that stays"]:
         found.append("a delete that stays was transferred")
+    return found + (_wrong_counters(world) if world.totals else _lost_versions(world, keys))
+
+
+def _wrong_counters(world: World) -> list[str]:
+    held = {key: world.atlas.get(key) for key in world.totals}
+    return [
+        f"counter {key} is {held[key]}, not {total}"
+        for key, total in world.totals.items()
+        if held[key] != total
+    ]
+
+
+def _lost_versions(world: World, keys: int) -> list[str]:
     kept = {world.atlas.get(key) for key in range(keys)} | world.replaced
     kept |= {loser for _, _, loser in world.conflicts}
-    found += [f"{content} is lost" for content in world.written if content not in kept]
+    found = [f"{content} is lost" for content in world.written if content not in kept]
     found += [
         f"the older {winner} won over {loser}"
         for _, winner, loser in world.conflicts
-        if not world.totals
-        and winner is not None
-        and loser is not None
-        and world.written[winner] < world.written[loser]
+        if winner is not None and loser is not None and world.written[winner] < world.written[loser]
     ]
     return found
