@@ -73,11 +73,6 @@ class Rehearsed(NamedTuple):
         found = {one.decision for one in self.effects}
         return found.pop() if len(found) == 1 else Decision.CONFLICT
 
-    @property
-    def effect(self) -> Effect | None:
-        """None: it depends."""
-        return self.effects[0] if len(set(self.effects)) == 1 else None
-
 
 class _Rehearsal(Plan):
     """Remembers what was decided."""
