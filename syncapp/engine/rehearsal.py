@@ -130,6 +130,10 @@ def _rehearsed(
     if strategy.name != own_function.NAME:
         work.rulings |= make_verdicts(with_bases(local, {key: question}), (), lambda point: None)[0]
         plan = _plan(work, scene, policy, former, bases)
+        if not (plan.outcomes or plan.pushes or plan.questions):
+            # Both sides made it leave the filter: the next round drops it
+            agreed = plan.states[key]
+            plan = _plan(work, scene._replace(state=agreed, settled=agreed), policy, former, bases)
     effects = () if plan.questions else (_effect(plan, scene),)
     return Rehearsed(question.seen, effects, strategy)
 

@@ -38,7 +38,12 @@ def next_step(found: Examined) -> str:
     said = _pulled(effect) if effect.push is None else _pushed(effect)
     if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
         winner = "the local" if decision is Decision.LOCAL_WINS else "Atlas's"
-        said = f"A conflict: by the strategy {_strategy(found)} {winner} version wins, and {KEPT}. {said}"
+        how = f"A conflict: by the strategy {_strategy(found)} {winner} version wins, and {KEPT}."
+        if not effect.recorded:
+            how = (
+                f"Both versions are merged by the strategy {_strategy(found)}, which makes {winner} version."
+            )
+        said = f"{how} {said}"
     return f"{said} It is dropped here then: it does not match the filter." if found.leaves else said
 
 
