@@ -50,6 +50,11 @@ def typed(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def is_document(value: object) -> bool:
+    """Not what extended JSON wraps into one."""
+    return isinstance(value, dict) and _special(value) is None
+
+
 def _flat(value: object) -> str:
     special = _special(value)
     if special is not None:

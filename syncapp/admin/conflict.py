@@ -19,6 +19,7 @@ from unfold.decorators import action, display
 
 from syncapp.admin import conflict_decision, conflict_statistics
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
+from syncapp.admin.conflict_versions import table
 from syncapp.admin.document import link_to
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.admin.versions import TEMPLATE, side_by_side
@@ -31,7 +32,6 @@ from syncapp.services.conflicts import BODIES, resolve, restore, version_now
 from syncapp.services.masked import Masks
 from syncapp.services.roles import may_see_bodies
 
-SIDES = {"local": "Local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
 FEW = 5  # refusals that are shown
 DECIDE = "syncapp_conflict_decide"
@@ -172,9 +172,7 @@ class ConflictAdmin(ReadOnlyAdmin):
 
     @display(description="Versions")
     def versions(self, conflict: Conflict) -> SafeString:
-        heads = [{"title": title, "tag": _tag(conflict, side)} for side, title in SIDES.items()]
-        context = side_by_side(conflict.local_document, conflict.atlas_document, heads)
-        return render_to_string(TEMPLATE, context)
+        return render_to_string(TEMPLATE, table(conflict))
 
     @display(description="Versions")
     def hidden(self, conflict: Conflict) -> SafeString:
@@ -291,9 +289,3 @@ class ConflictAdmin(ReadOnlyAdmin):
             return False
         open_ones = Conflict.objects.filter(winner=Conflict.Winner.OPEN, resolved_at=None)
         return not object_id or open_ones.filter(pk=object_id).exists()
-
-
-def _tag(conflict: Conflict, side: str) -> str:
-    if not conflict.loser:
-        return ""
-    return "won" if conflict.winner == side else "lost"

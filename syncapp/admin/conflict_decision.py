@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,14 +11,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from monitoring.versions import compare
+from monitoring.versions import pairs_at
+from syncapp.admin.conflict_versions import SIDES, heads_of, with_own, without_base
 from syncapp.admin.refusals import as_problem
+from syncapp.admin.versions import Row, row_of
+from syncapp.core.field_choice import Path
 from syncapp.core.values import BOTH, Side
 from syncapp.models import Conflict
+from syncapp.services import collection_rules
 from syncapp.services.conflicts import may_write, resolve, versions_of
 from syncapp.services.errors import WrongInput
 from syncapp.services.masked import Masks
-from syncapp.services.resolution import Choice, differing, seen_hashes
+from syncapp.services.resolution import Choice, differing, has_choices, seen_hashes
 
 CHANGE = "admin:syncapp_conflict_change"
 
@@ -68,30 +73,40 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
                 request, "The conflict is resolved; the chosen version is on its way to both sides."
             )
             return HttpResponseRedirect(reverse(CHANGE, args=[conflict.pk]))
-    masks = Masks(request.user)
-    local, atlas = (
-        masks.document(conflict.collection, text)
-        for text in (conflict.local_document, conflict.atlas_document)
-    )
-    pairs = {pair.name: pair for pair in compare(local, atlas)}
-    chosen = {place: request.POST.get(f"field_{place}", "") for place in range(len(names))}
+    # What is masked cannot be written
+    writes = may_write(conflict, request.user)
+    shown = Masks(request.user).conflict(conflict)
+    own = collection_rules.current().for_collection(conflict.collection).own_fields
+    heads = heads_of(shown)
     context |= {
         **admin.site.each_context(request),
         "title": f"Resolve {conflict}",
         "conflict": conflict,
-        "because": masks.because(conflict),
-        "rows": [(place, pairs[name], chosen[place]) for place, name in enumerate(names) if name in pairs],
-        "whole": all(versions.values()),
-        # What is masked cannot be written
-        "may_write": may_write(conflict, request.user),
+        "because": shown.because,
+        "heads": heads,
+        "based": bool(shown.base_document),
+        "note": "" if shown.base_document else without_base(shown),
+        "rows": [
+            (place, with_own(row, own), request.POST.get(f"field_{place}", ""))
+            for place, row in enumerate(_rows(names.values(), shown))
+        ],
+        "whole": has_choices(versions),
+        "may_write": writes,
         "seen": {str(side): text for side, text in seen_hashes(versions).items()},
-        "text": request.POST.get("document") or _pretty(local or atlas),
+        "text": request.POST.get("document") or _pretty(shown.local_document or shown.atlas_document),
         "back": reverse(CHANGE, args=[conflict.pk]),
     }
     return render(request, "syncapp/conflict_decide.html", context)
 
 
-def _choice(request: HttpRequest, names: list[str]) -> Choice:
+def _rows(paths: Iterable[Path], shown: Conflict) -> list[Row]:
+    """Of fields in which the versions differ."""
+    named = [[name.decode(errors="replace") for name in path] for path in paths]
+    pairs = pairs_at(named, shown.local_document, shown.atlas_document, shown.base_document)
+    return [row_of(pair, [{"title": title} for title in SIDES.values()]) for pair in pairs]
+
+
+def _choice(request: HttpRequest, names: Iterable[str]) -> Choice:
     """Raises WrongInput."""
     if request.POST.get("how") == "document":
         try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from monitoring.versions import parsed
+from monitoring.versions import changed, parsed
 from syncapp.api.bodies import BodiesHidden, WithBodies
 from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Text, document_id
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
@@ -100,6 +100,9 @@ class ConflictDetail(WithBodies, ConflictHead):
     baseDocument = serializers.SerializerMethodField(
         help_text="What both were made from, as canonical extended JSON; null: not kept"
     )
+    changedFields = serializers.SerializerMethodField(
+        help_text="Dotted paths, and which side has changed each since the base; null: the base is not kept, or bodiesHidden"
+    )
     localHash = serializers.SerializerMethodField(
         help_text="Names this version when the conflict is resolved"
     )
@@ -114,6 +117,7 @@ class ConflictDetail(WithBodies, ConflictHead):
             "localDocument",
             "atlasDocument",
             "baseDocument",
+            "changedFields",
             "localHash",
             "atlasHash",
         )
@@ -126,6 +130,18 @@ class ConflictDetail(WithBodies, ConflictHead):
 
     def get_baseDocument(self, conflict: Conflict) -> Any:
         return self.body(conflict.base_document)
+
+    @extend_schema_field(
+        serializers.DictField(
+            child=serializers.ChoiceField(choices=["local", "atlas", "both"]), allow_null=True
+        )
+    )
+    def get_changedFields(self, conflict: Conflict) -> dict[str, str] | None:
+        return (
+            changed(conflict.local_document, conflict.atlas_document, conflict.base_document)
+            if self.body(conflict.base_document)
+            else None
+        )
 
     def get_localDocument(self, conflict: Conflict) -> Any:
         return self.body(conflict.local_document)
@@ -162,7 +178,7 @@ class ConflictList(SyncView):
 
 @extend_schema_view(get=extend_schema(responses=ConflictDetail, tags=["conflicts"]))
 class ConflictOne(SyncView):
-    """One conflict with both versions in full."""
+    """One conflict with both versions in full, and what both were made from, where it is kept."""
 
     def get(self, request: Request, pk: int) -> Response:
         row = get_object_or_404(Conflict, pk=pk)

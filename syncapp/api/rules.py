@@ -20,6 +20,7 @@ from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.rule_words import words_of
 from syncapp.models import CollectionRule as Row
 from syncapp.models.choices import RuleKind
+from syncapp.process.described import extend_schema_view
 from syncapp.services import collection_rules, rule_files
 from syncapp.services.patterns import matches
 from syncapp.services.rule_lookup import beside, look_up

@@ -14,6 +14,7 @@ from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
 from syncapp.api.password import keep_session
 from syncapp.api.permissions import ModelAccess
 from syncapp.api.views import SyncView
+from syncapp.process.described import extend_schema_view
 from syncapp.services import grants, users
 from syncapp.services.groups import LONGEST_NAME as LONGEST_GROUP
 from syncapp.services.roles import ROLES

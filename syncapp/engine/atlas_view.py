@@ -80,7 +80,15 @@ class AtlasReader:
                 foreign = foreign.difference(doubtful) | foreign_again
             position = read_position(session)
         settled = {
-            key: self._settled(key, state, state.intent, known, documents.get(key), position)
+            key: settled_state(
+                state,
+                state.intent,
+                self._former,
+                applied=key in known[state.intent.batch_id],
+                on_atlas=documents.get(key),
+                position=position,
+                marker_keep_ms=self._marker_keep_ms,
+            )
             for key, state in states.items()
             if state.intent
         }
@@ -103,22 +111,27 @@ class AtlasReader:
         with of_side(atlas):
             return settle(atlas, batch_ids, self._device)
 
-    def _settled(
-        self,
-        key: DocumentKey,
-        state: SyncState,
-        intent: Intent,
-        known: Mapping[str, frozenset[DocumentKey]],
-        on_atlas: bytes | None,
-        position: int,
-    ) -> SyncState:
-        """The state without its intent, whose outcome is known now. `position`: of a later read."""
-        # The absence of a marker that may have expired proves nothing: then Atlas's content decides
-        expired = now_ms() - intent.at > self._marker_keep_ms
-        if key in known[intent.batch_id] or (expired and self._is_there(state, intent, on_atlas)):
-            return state.landed(intent, position)
-        return state._replace(intent=None)
 
-    def _is_there(self, state: SyncState, intent: Intent, on_atlas: bytes | None) -> bool:
-        projection = self._former(state.projection)
-        return projection is not None and projection.content(on_atlas) == intent.content
+def settled_state(
+    state: SyncState,
+    intent: Intent,
+    former: Callable[[str], Projection | None],
+    *,
+    applied: bool,
+    on_atlas: bytes | None,
+    position: int,
+    marker_keep_ms: int,
+) -> SyncState:
+    """The state without its intent. `applied`: a marker says so. `position`: of a later read of `on_atlas`."""
+    # The absence of a marker that may have expired proves nothing: then Atlas's content decides
+    expired = now_ms() - intent.at > marker_keep_ms
+    if applied or (expired and _is_there(state, intent, on_atlas, former)):
+        return state.landed(intent, position)
+    return state._replace(intent=None)
+
+
+def _is_there(
+    state: SyncState, intent: Intent, on_atlas: bytes | None, former: Callable[[str], Projection | None]
+) -> bool:
+    projection = former(state.projection)
+    return projection is not None and projection.content(on_atlas) == intent.content

@@ -17,11 +17,19 @@ class Bases:
     kept: Mapping[DocumentKey, Kept]  # as the local transaction read them
     counts_twice: bool  # equal changes of both sides count both
     changes: list[BaseChange] = field(default_factory=list)
+    asked: dict[DocumentKey, tuple[bytes, str]] = field(
+        default_factory=dict
+    )  # base in force, and the record for it
 
     def of(self, key: DocumentKey, state: SyncState) -> bytes | None:
         """The content of the base in force. None: it is not kept, or the sides have agreed to differ."""
         agreed = _agreed(state)
         return agreed if agreed in self.kept.get(key, ()) else None
+
+    def ask(self, key: DocumentKey, state: SyncState, record: str) -> None:
+        """A conflict was decided without its base, since one side wins in any case: its record has it all the same."""
+        if (content := self.of(key, state)) is not None:
+            self.asked[key] = content, record
 
     def twice(self, key: DocumentKey, state: SyncState, local: bytes, atlas: bytes) -> bool:
         """Did both sides make the same change? What a push of ours explains is agreed on: its outcome is settled first."""

@@ -43,7 +43,7 @@ from syncapp.engine.deciding import decide_all
 from syncapp.engine.plan import Plan, transferred
 from syncapp.engine.pushing import Landed, write_to_atlas
 from syncapp.engine.refused import take_out
-from syncapp.engine.rulings import make_verdicts, with_bases
+from syncapp.engine.rulings import make_verdicts, recorded_with_bases, with_bases
 from syncapp.engine.work import Work
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import (
@@ -234,6 +234,10 @@ class ChangeProcessor:
         if plan.pulls or plan.pushes:
             insert_marker(local, plan.batch_id, self.device, session, task=batch.task_id)
         write_documents(local[batch.collection], plan.pulls, session, work.exchanged)
+        if plan.bases is not None:
+            plan.conflicts = recorded_with_bases(
+                local, plan.bases.asked, plan.conflicts, plan.projection, session
+            )
         plan.count_once(write_records(local, plan.conflicts, session))
         write_states(local, [(key, view.states[key], after) for key, after in plan.states.items()], session)
         if plan.bases is not None:

@@ -3,17 +3,20 @@ an unrecorded push out for ever."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from pymongo.database import Database
 
-from syncapp.core.decide import Case, Decision, Observation, classify, decide
-from syncapp.core.policy import Policy, policy_for
-from syncapp.core.sight import Sight
-from syncapp.core.values import DocumentKey, Intent, Side, SyncState, WorkItem
+from syncapp.core.collection_rule import OnLeave
+from syncapp.core.decide import Case, Decision, classify
+from syncapp.core.policy import Policy
+from syncapp.core.projection import Projection
+from syncapp.core.values import ABSENT, DocumentKey, Intent, Side, SyncState
+from syncapp.engine.atlas_view import settled_state
+from syncapp.engine.rehearsal import Rehearsed, Scene, rehearse
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.errors import TransientError
 from syncapp.mongo.matching import matching
@@ -23,9 +26,8 @@ from syncapp.store.projections import load_projection
 from syncapp.store.states import read_states
 
 ATTEMPTS = 5  # while tasks decide about the key between the reads
+PUSHES = frozenset({Decision.PUSH, Decision.LOCAL_WINS})
 MAX_BYTES = 64 * 1024 * 1024
-EVERYTHING_READ = dict.fromkeys(Side, 1 << 63)  # as if both streams had been read past the reads
-AT_ANY_TIME = dict.fromkeys(Side, 0)
 
 
 class OpenPush(NamedTuple):
@@ -46,8 +48,18 @@ class Examined:
     open_push: OpenPush | None
     policy: Policy
     case: Case
-    decision: Decision
+    rehearsed: Rehearsed
     foreign: bool = False  # Atlas's version does not match the collection's filter
+    leaves: bool = False  # the local one does not, and is dropped once Atlas has it
+
+    @property
+    def decision(self) -> Decision:
+        return self.rehearsed.decision
+
+    @property
+    def twice(self) -> bool:
+        """Have both sides made the same change, and do both count?"""
+        return self.rehearsed.seen is not None and self.rehearsed.seen.twice
 
     @property
     def is_known(self) -> bool:
@@ -55,8 +67,11 @@ class Examined:
         return self.state.counter > 0
 
 
-def examine(databases: Mapping[Side, Database[Any]], key: DocumentKey, policy: Policy) -> Examined:
-    """Raises SyncError; a TransientError if sync keeps deciding about this document."""
+def examine(
+    databases: Mapping[Side, Database[Any]], key: DocumentKey, policy: Policy, marker_keep_hours: int
+) -> Examined:
+    """`marker_keep_hours`: how long Atlas keeps records of pushes. Raises SyncError; a TransientError if sync keeps deciding
+    about this document."""
     for _ in range(ATTEMPTS):
         with translated():
             before = _state(databases, key)
@@ -64,9 +79,13 @@ def examine(databases: Mapping[Side, Database[Any]], key: DocumentKey, policy: P
             # Atlas after the push's outcome, as a task reads it: an applied push must not look like a foreign change
             on_atlas, foreign = _read_atlas(databases[Side.ATLAS], key, policy.rule.filter)
             versions = {Side.LOCAL: _read(databases[Side.LOCAL], key), Side.ATLAS: on_atlas}
+            former = partial(load_projection, databases[Side.LOCAL])
+            settled = _settled(before, push, on_atlas, former, marker_keep_hours * 3_600_000)
+            scene = Scene(key, versions, before, settled, foreign)
+            rehearsed = rehearse(databases[Side.LOCAL], scene, policy, former)
+            leaves = _leaves(databases[Side.LOCAL], key, rehearsed, policy)
             if _state(databases, key) == before:
-                former = partial(load_projection, databases[Side.LOCAL])
-                return _decided(key, versions, before, push, policy, Sight(policy, former), foreign)
+                return _examined(scene, push, policy, rehearsed, leaves=leaves)
     raise TransientError("sync is deciding about this document at this moment")
 
 
@@ -99,21 +118,51 @@ def _read_atlas(
         return found, key not in matching(atlas, key.collection, [key], expression, session)
 
 
-def _decided(
-    key: DocumentKey,
-    versions: Mapping[Side, bytes | None],
-    recorded: SyncState,
+def _settled(
+    state: SyncState,
     push: OpenPush | None,
-    policy: Policy,
-    sight: Sight,
-    foreign: bool,
+    on_atlas: bytes | None,
+    former: Callable[[str], Projection | None],
+    marker_keep_ms: int,
+) -> SyncState:
+    if push is None:
+        return state
+    return settled_state(
+        state, push.intent, former, applied=push.applied, on_atlas=on_atlas, position=0, marker_keep_ms=marker_keep_ms
+    )  # fmt: skip
+
+
+def _leaves(local: Database[Any], key: DocumentKey, rehearsed: Rehearsed, policy: Policy) -> bool:
+    """Does what is pushed bring the document out of the filter? The servers say so, of the local version alike."""
+    rule = policy.rule
+    effect = rehearsed.effects[0] if rehearsed.decision in PUSHES else None
+    if not rule.filter or rule.on_leave is not OnLeave.DROP or effect is None or effect.push is None:
+        return False
+    if effect.push.after is None:
+        return False
+    with transaction(local) as session:
+        return key not in matching(local, key.collection, [key], rule.filter, session)
+
+
+def _examined(
+    scene: Scene, push: OpenPush | None, policy: Policy, rehearsed: Rehearsed, *, leaves: bool
 ) -> Examined:
-    state = recorded._replace(intent=None)
-    if push and push.applied:
-        state = recorded.landed(push.intent, 0)
-    policy = policy_for(state, policy)
-    contents, state = sight.of(state, versions, foreign)
-    seen = Observation(contents, state, AT_ANY_TIME)
-    decision = decide(seen, WorkItem(key), EVERYTHING_READ, policy)
-    case = classify(contents, state)
-    return Examined(key, versions, contents, state, push, policy, case, decision, foreign)
+    seen = rehearsed.seen
+    if seen is None:  # nothing is stored about what is nowhere
+        contents: Mapping[Side, bytes] = dict.fromkeys(Side, ABSENT)
+        return Examined(
+            scene.key, scene.versions, contents, scene.settled, push, policy, Case.EQUAL, rehearsed, scene.foreign, leaves
+        )  # fmt: skip
+    case = Case.BOTH_CHANGED if seen.twice else classify(seen.contents, seen.state)
+    return Examined(
+        scene.key,
+        scene.versions,
+        seen.contents,
+        seen.state,
+        push,
+        policy,
+        case,
+        rehearsed,
+        scene.foreign,
+        leaves,
+    )

@@ -88,7 +88,8 @@ class Plan:
         seen_at = seen.read_at[Side.ATLAS]
         open_conflict = open_record_id(key, local, atlas) if decision is Decision.MANUAL else ""
         if verdict is not None and decision in RECORDED:
-            self._record(open_conflict or record_id(self.batch_id, key), item, versions, policy, verdict)
+            name = open_conflict or record_id(self.batch_id, key)
+            self._record(name, item, state, versions, policy, verdict)
         if decision is Decision.MERGED:
             # A rebase: local holds the merged version, agreed on is Atlas's, and what is left is an ordinary push
             # Here too if Atlas's version does not match the filter: what leaves by an edit goes up first
@@ -141,6 +142,7 @@ class Plan:
         self,
         name: str,
         item: WorkItem,
+        state: SyncState,
         versions: dict[Side, bytes | None],
         policy: Policy,
         verdict: Verdict,
@@ -156,6 +158,8 @@ class Plan:
             name, item.key, verdict, at=at, one_way=policy.one_way, versions=versions, facts=facts
         )
         self.conflicts.append(record)
+        if verdict.base is None and self.bases is not None:
+            self.bases.ask(item.key, state, name)
 
     def _write(self, key: DocumentKey, there: bytes | None, coming: bytes | None) -> DocumentWrite:
         return DocumentWrite(key, there, self.projection.carried(coming, there))

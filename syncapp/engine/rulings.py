@@ -6,18 +6,22 @@ when nothing is open any more, and the next round takes it if what it was made o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.core.decide import Observation
+from syncapp.core.projection import Projection
 from syncapp.core.resolve import instead, resolve
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import DocumentKey, Outcome, Side
 from syncapp.engine.cutting import failed_alone, may_be_its_fault
 from syncapp.store.bases import read_bases
+from syncapp.store.conflicts import ConflictRecord
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +60,24 @@ def with_bases(
     return {
         key: one._replace(conflict=_as_here(one.conflict, found.get(key))) for key, one in questions.items()
     }
+
+
+def recorded_with_bases(
+    local: Database[Any],
+    asked: Mapping[DocumentKey, tuple[bytes, str]],
+    records: Sequence[ConflictRecord],
+    projection: Projection,
+    session: ClientSession,
+) -> list[ConflictRecord]:
+    """Records with what both versions were made from, where it was not asked for to decide (`Bases.asked`). Raises PyMongoError."""
+    found = read_bases(local, {key: content for key, (content, _) in asked.items()}, session) if asked else {}
+    bases = {asked[key][1]: base for key, base in found.items()}
+    return [
+        replace(one, base=projection.carried(bases[one.record_id], one.versions[Side.LOCAL]))
+        if one.record_id in bases
+        else one
+        for one in records
+    ]
 
 
 def _as_here(conflict: Conflict, base: bytes | None) -> Conflict:

@@ -11,22 +11,28 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout
 
+from syncapp.conf.settings import get_settings
 from syncapp.core.collection_rule import NO_RULE
 from syncapp.core.content import document_key
-from syncapp.core.decide import Case, Decision
+from syncapp.core.decide import Case
+from syncapp.core.exclusions import is_reserved
 from syncapp.core.extended_json import beyond, extended_id
 from syncapp.core.one_line import one_line
 from syncapp.core.values import ABSENT, ATLAS_ORIGIN, UNKNOWN, DocumentKey, Side
 from syncapp.core.wording import moment
 from syncapp.engine.examine import Examined, examine
 from syncapp.models import Conflict, RejectedChange
+from syncapp.rules.refusals import RefusalCheck
 from syncapp.rules.rules import load_rules
 from syncapp.services.databases import database, refused_by
 from syncapp.services.fingerprints import fingerprint
 from syncapp.services.masked import Masks
-from syncapp.services.reasons import Reason, reasons_of
+from syncapp.services.next_step import NOTHING, next_step
+from syncapp.services.reasons import Code, Reason, reasons_of
+from syncapp.store import first_run as first_run_record
 from syncapp.store.batches import Pushed, pushes_of
 from syncapp.store.dirty import queued_since
+from syncapp.store.first_run import State as FirstRunState
 from syncapp.store.instance import known_instance_id
 
 PROCESS = "explain"
@@ -40,16 +46,7 @@ _CASES = {
     Case.LOCAL_CHANGED: "The local version has changed since both sides were last agreed on.",
     Case.BOTH_CHANGED: "Both versions have changed since they were last agreed on.",
 }
-_NEXT = {
-    Decision.EQUAL: "Nothing has to be transferred.",
-    Decision.AGREED: "Nothing, until one of the sides changes.",
-    Decision.PULL: "Atlas's version is brought here.",
-    Decision.PUSH: "The local version is brought to Atlas.",
-    Decision.STAYS: "Nothing: by the rules of the collection what has changed is not transferred.",
-    Decision.OWED: "Atlas's version is brought here as soon as bidirectional sync is enabled.",
-    Decision.HALTED: "Nothing, until the halt is answered.",
-    Decision.CONFLICT: "A conflict: the strategy {strategy} decides, and both versions are kept in its record.",
-}
+_TWICE = "Both sides have made the same change since they were last agreed on, and both changes count."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +63,20 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`incomplete`: why the history lacks something. Empty: it is as long as records are kept."""
+    """`incomplete`: why the history lacks something. Empty: it is as long as records are kept. `barred`: why nothing of the
+    collection is ever transferred; `held_up`: what sync waits for before it does anything. Empty: nothing of the kind."""
 
     found: Examined
     device: str
     reason: Reason | None
     history: tuple[Event, ...]
     incomplete: str = ""
+    barred: str = ""
+    held_up: str = ""
 
     @property
     def equal(self) -> bool:
-        return self.found.case is Case.EQUAL
+        return self.found.contents[Side.LOCAL] == self.found.contents[Side.ATLAS]
 
     @property
     def state(self) -> str:
@@ -87,18 +87,22 @@ class Explanation:
             return "It is on Atlas only: it does not match the filter of the collection's rule."
         if not self.found.is_known and not self.equal:
             return "Sync has not decided anything about this document yet. " + _where(self.found)
-        return _CASES[self.found.case]
+        return _TWICE if self.found.twice else _CASES[self.found.case]
 
     @property
     def next(self) -> str:
-        """In one sentence: what sync does about it."""
-        if push := self.found.open_push:
+        """In a sentence or two: what sync does about it."""
+        if self.barred:
+            return f"Nothing: {self.barred}"
+        step = next_step(self.found)
+        push = self.found.open_push
+        if push is not None and not push.applied:
+            # What is next if it is not applied after all
             when = moment(push.intent.at)
-            if not push.applied:
-                return (
-                    f"The push of {when} is repeated, or has been overtaken: its outcome is not recorded yet."
-                )
-        return _NEXT[self.found.decision].format(strategy=self.found.policy.strategy)
+            step = f"The push of {when} is repeated, or has been overtaken: its outcome is not recorded yet. {step}"
+        elif self.found.decision in NOTHING:
+            return step
+        return f"Nothing {self.held_up}. Then: {step}" if self.held_up else step
 
     def as_document(self) -> dict[str, Any]:
         """As API and `--json` show it."""
@@ -134,8 +138,10 @@ def explain(collection: str, id_bson: bytes) -> Explanation:
         database(Side.ATLAS, PROCESS) as atlas,
         refused_by(Side.LOCAL, "cannot explain the document"),
     ):
-        device, policy = known_instance_id(local), load_rules(local).policy(collection)
-        found = examine({Side.LOCAL: local, Side.ATLAS: atlas}, key, policy)
+        device, rules = known_instance_id(local), load_rules(local)
+        keep_hours = get_settings().origin_tracking_keep_hours
+        found = examine({Side.LOCAL: local, Side.ATLAS: atlas}, key, rules.policy(collection), keep_hours)
+        barred = _barred(local, atlas, collection)
         events = [*_queued(local, key), *_conflicts(key), *_rejected(key)]
         incomplete = ""
         try:
@@ -144,8 +150,30 @@ def explain(collection: str, id_bson: bytes) -> Explanation:
             incomplete = (
                 f"Atlas holds too many records of pushes to find this document's within {LOOK_MS // 1000} s"
             )
+        first_run = first_run_record.load(local).state
     history = sorted(events, key=lambda event: event.at, reverse=True)
-    return Explanation(found, device, _reason(found), tuple(history), incomplete)
+    reason = _reason(found)
+    held_up = _held_up(first_run, reason, paused=rules.paused)
+    return Explanation(found, device, reason, tuple(history), incomplete, barred, held_up)
+
+
+def _barred(local: Database[Any], atlas: Database[Any], collection: str) -> str:
+    if is_reserved(collection):
+        return "collections with such a name belong to sync or to the server, and are never synchronised."
+    why = RefusalCheck(local, atlas).why(collection)
+    return f"the collection is not synchronised. {why}" if why else ""
+
+
+def _held_up(first_run: FirstRunState, reason: Reason | None, *, paused: bool) -> str:
+    if first_run is not FirstRunState.DONE:
+        return "before the first run is done"
+    if paused:
+        return "while sync is paused"
+    if reason is not None and reason.code is Code.REJECTED:
+        return (
+            "until the rejected change is tried again (within a day, when the document changes, or by hand)"
+        )
+    return ""
 
 
 def _reason(found: Examined) -> Reason | None:

@@ -17,7 +17,8 @@ import bson
 from bson import json_util
 from pymongo.database import Database
 
-from syncapp.core.content import canonical, content_hash, elements, wrap
+from syncapp.core import field_choice
+from syncapp.core.content import canonical, content_hash, elements, repeats_a_name, wrap
 from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, DocumentKey, Side
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
@@ -42,7 +43,7 @@ class Choice:
 
     winner: Side | None = None
     document: Mapping[str, Any] | None = None  # extended JSON
-    fields: Mapping[str, Side] | None = None  # of the top level: whose value
+    fields: Mapping[str, Side] | None = None  # dotted paths: whose value
 
     def __post_init__(self) -> None:
         count = sum(one is not None for one in (self.winner, self.document, self.fields))
@@ -71,11 +72,17 @@ def document_of(choice: Choice, versions: Versions, key: DocumentKey) -> bytes:
     return _written(choice.document or {}, key)
 
 
-def differing(versions: Versions) -> list[str]:
-    """Names of the top-level fields that are not the same bytes on both sides, in their order."""
-    local, atlas = (fields_of(versions[side]) for side in BOTH)
-    names = dict.fromkeys((*local, *atlas))
-    return [_text(name) for name in names if local.get(name) != atlas.get(name)]
+def differing(versions: Versions) -> dict[str, field_choice.Path]:
+    """Dotted paths of the fields that are not the same bytes on both sides, in their order."""
+    return {
+        field_choice.text_of(path): path
+        for path in field_choice.differing(*(versions[side] for side in BOTH))
+    }
+
+
+def has_choices(versions: Versions) -> bool:
+    """Can it be decided field by field? Not if a side has deleted it, or has two fields of one name."""
+    return all(one is not None and not repeats_a_name(one) for one in versions.values())
 
 
 def write_merged(key: DocumentKey, versions: Versions, document: bytes, process: str) -> None:
@@ -133,29 +140,21 @@ def _written(document: Mapping[str, Any], key: DocumentKey) -> bytes:
 
 
 def _by_fields(versions: Versions, choices: Mapping[str, Side]) -> bytes:
-    fields = {side: fields_of(versions[side]) for side in BOTH}
-    if any(version is None for version in versions.values()):
+    local, atlas = (versions[side] for side in BOTH)
+    if local is None or atlas is None:
         raise WrongInput("One side has deleted the document: choose a winner, or give a document", "fields")
+    if not has_choices(versions):
+        raise WrongInput(
+            "Two fields of the document have one name: choose a winner, or give a document", "fields"
+        )
     names = differing(versions)
-    for name in names:
-        if name not in choices:
-            raise WrongInput(f"fields has no choice for {name!r}, in which both versions differ", "fields")
-    if unknown := [name for name in choices if name not in names]:
+    # A field, or one around it
+    around = {path[:end] for path in names.values() for end in range(1, len(path) + 1)}
+    known = {field_choice.text_of(path): path for path in around}
+    if unknown := [name for name in choices if name not in known]:
         raise wrong_value("fields", unknown[0], f"fields that differ: {', '.join(names)}")
-    merged = []
-    for raw_name in dict.fromkeys((*fields[Side.LOCAL], *fields[Side.ATLAS])):
-        element = fields[choices.get(_text(raw_name), Side.LOCAL)].get(raw_name)
-        if element is not None:
-            merged.append(element)
-    return wrap(b"".join(merged))
-
-
-def fields_of(document: bytes | None) -> dict[bytes, bytes]:
-    """Elements by name."""
-    if document is None:
-        return {}
-    return {name: bytes([kind]) + name + b"\0" + value for kind, name, value in elements(document)}
-
-
-def _text(name: bytes) -> str:
-    return name.decode(errors="replace")
+    chosen = {known[name]: side for name, side in choices.items()}
+    for name, path in names.items():
+        if field_choice.choice_at(path, chosen) is None:
+            raise WrongInput(f"fields has no choice for {name!r}, in which both versions differ", "fields")
+    return field_choice.by_choice(local, atlas, chosen)

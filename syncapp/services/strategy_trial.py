@@ -11,6 +11,7 @@ from syncapp.core import strategies
 from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.content import content_hash
 from syncapp.core.extended_json import extended_json
+from syncapp.core.field_choice import value_at
 from syncapp.core.policy import BOTH_WAYS, Policy
 from syncapp.core.resolve import instead, resolve
 from syncapp.core.strategy import Conflict as Question
@@ -22,7 +23,7 @@ from syncapp.rules.rules import Rules, load_rules
 from syncapp.services.conflicts import PROCESS, versions_of
 from syncapp.services.databases import local_database
 from syncapp.services.errors import WrongInput
-from syncapp.services.resolution import differing, fields_of
+from syncapp.services.resolution import differing
 
 MOST = 100  # conflicts of one trial
 
@@ -103,10 +104,10 @@ def _question(conflict: Conflict, policy: Policy) -> Question:
 
 
 def _whose(asked: Question, document: bytes | None) -> dict[str, str]:
-    local, atlas, result = (fields_of(one) for one in (*(asked.documents[side] for side in Side), document))
     found = {}
-    for name in differing(asked.documents):
-        key = name.encode()
-        value = result.get(key)
-        found[name] = "local" if value == local.get(key) else "atlas" if value == atlas.get(key) else "merged"
+    for name, path in differing(asked.documents).items():
+        local, atlas, value = (
+            value_at(one, path) for one in (*(asked.documents[side] for side in Side), document)
+        )
+        found[name] = "local" if value == local else "atlas" if value == atlas else "merged"
     return found

@@ -35,7 +35,7 @@ class BaseChange(NamedTuple):
 
 
 def kept_bases(
-    local: Database[Any], keys: Iterable[DocumentKey], session: ClientSession
+    local: Database[Any], keys: Iterable[DocumentKey], session: ClientSession | None = None
 ) -> dict[DocumentKey, dict[bytes, int]]:
     """What is kept for each key: contents, without the documents."""
     by_hash = {key_hash(key): key for key in keys}
@@ -46,12 +46,14 @@ def kept_bases(
     return found
 
 
-def read_bases(local: Database[Any], contents: Mapping[DocumentKey, bytes]) -> dict[DocumentKey, bytes]:
+def read_bases(
+    local: Database[Any], contents: Mapping[DocumentKey, bytes], session: ClientSession | None = None
+) -> dict[DocumentKey, bytes]:
     """The documents with these content hashes, as far as they are kept."""
     by_hash = {key_hash(key): key for key in contents}
     query = {"_id": {"$in": _ids(by_hash)}, "h": {"$in": list(set(contents.values()))}}
     found = {}
-    for one in local[BASES].find(query, {"h": 1, "d": 1}):
+    for one in local[BASES].find(query, {"h": 1, "d": 1}, session=session):
         key = by_hash[one["_id"][:HASH_BYTES]]
         if contents[key] == one["h"]:
             found[key] = bytes(one["d"])

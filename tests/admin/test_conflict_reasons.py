@@ -7,6 +7,7 @@ from typing import Any
 
 import bson
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from pymongo.database import Database
@@ -19,9 +20,9 @@ from syncapp.core.values import Batch, Ending, Outcome, Side, WorkItem
 from syncapp.mirror.conflicts import copy_conflicts
 from syncapp.models import Conflict
 from syncapp.mongo.transaction import transaction
-from syncapp.services import conflicts
+from syncapp.services import collection_rules, conflicts
 from syncapp.services.fingerprints import fingerprint
-from syncapp.store.conflicts import new_record, record_id, write_records
+from syncapp.store.conflicts import forget_copied, new_record, record_id, write_records
 from syncapp.store.names import CONFLICTS
 from tests.support import rows
 
@@ -113,3 +114,75 @@ def test_a_page_offers_a_value_for_each_field(superuser: Client, monkeypatch: py
 def test_who_may_not_operate_may_not_decide(viewer: Client) -> None:
     one = rows.conflict(*MENU, winner="open")
     assert viewer.get(reverse("admin:syncapp_conflict_decide", args=[one.pk])).status_code == 403
+
+
+BASE = {"_id": 1, "price": 10, "customer": {"phone": "030", "city": "Bern"}, "same": 1}
+HERE = BASE | {"price": 12, "customer": {"phone": "031", "city": "Bern"}}
+THERE = BASE | {"price": 11, "customer": {"phone": "030", "city": "Basel"}}
+
+
+@pytest.mark.parametrize(
+    ("base", "strategy", "said"),
+    [
+        (BASE, "field-merge", ["changed here", "changed on Atlas", "changed on both", "<span>Base</span>"]),
+        (None, "field-merge (no base)", ["The base of this document was not kept"]),
+        (None, "last-write-wins", ["with the strategy callable or field-merge"]),
+    ],
+)
+@pytest.mark.parametrize("page", ["change", "decide"])
+def test_its_pages_say_which_side_has_changed_what(
+    superuser: Client, base: Any, strategy: str, said: list[str], page: str
+) -> None:
+    text = rows.extended(base) if base else ""
+    one = rows.conflict(HERE, THERE, winner="open", base_document=text)
+    Conflict.objects.update(strategy=strategy)
+    shown = superuser.get(reverse(f"admin:syncapp_conflict_{page}", args=[one.pk])).content.decode()
+    assert all(words in shown for words in said), said
+    assert ("changed here" in shown) == bool(base)
+    for path in ("price", "customer.phone", "customer.city"):
+        assert f"<b>{path}" in shown
+    assert "isthmus-row three" in shown or not base
+
+
+def test_an_own_field_is_changed_by_nobody(superuser: Client) -> None:
+    collection_rules.set_rule({"pattern": "orders", "ownFields": ["customer.phone"]})
+    one = rows.conflict(HERE, THERE, base_document=rows.extended(BASE))
+    shown = superuser.get(reverse("admin:syncapp_conflict_change", args=[one.pk])).content.decode()
+    assert "own field, not compared" in shown
+    assert "changed here" not in shown, "the phone alone was changed here alone"
+
+
+def test_what_both_were_made_from_is_masked_too() -> None:
+    operator = Client()
+    user = User.objects.create_user("olga", is_staff=True)
+    codes = ("view_conflict", "operate_sync", "see_bodies")
+    user.user_permissions.set(Permission.objects.filter(codename__in=codes))
+    operator.force_login(user)
+    collection_rules.set_rule({"pattern": "orders", "maskedFields": ["customer.phone"]})
+    one = rows.conflict(HERE, THERE, winner="open", base_document=rows.extended(BASE))
+    for page in ("change", "decide"):
+        shown = operator.get(reverse(f"admin:syncapp_conflict_{page}", args=[one.pk])).content.decode()
+        assert "030" not in shown
+        assert "031" not in shown
+        assert "changed on both" in shown
+        assert "changed here" not in shown, "nor that it was changed"
+
+
+def test_a_record_of_three_versions_of_16_mb_is_copied(local_db: Database[Any]) -> None:
+    local = local_db.client.get_database(
+        local_db.name, codec_options=local_db.codec_options.with_options(tz_aware=True)
+    )
+    key = document_key("orders", bson.encode({"_id": 1}))
+    large = {name: bson.encode({"_id": 1, "v": name * 15_990_000}) for name in "abc"}
+    record = new_record(
+        record_id("batch", key), key, Verdict(Side.ATLAS, "field-merge", "", base=large["c"]),
+        at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), one_way=False,
+        versions={Side.LOCAL: large["a"], Side.ATLAS: large["b"]}, facts=dict.fromkeys(Side),
+    )  # fmt: skip
+    with transaction(local_db) as session:
+        write_records(local_db, [record], session)
+    assert copy_conflicts(local, rows.DEVICE) == 1
+    row = Conflict.objects.get()
+    assert [bytes(one) for one in (row.local_raw, row.atlas_raw, row.base_raw)] == list(large.values())
+    forget_copied(local, dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
+    assert not local_db[CONFLICTS].count_documents({}), "all three versions go with the record"

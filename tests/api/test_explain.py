@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import bson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
+from syncapp.core.collection_rule import CollectionRules
 from syncapp.core.content import document_key
+from syncapp.core.decide import Decision
+from syncapp.core.exclusions import Exclusions
 from syncapp.core.policy import Policy
-from syncapp.core.values import Batch, Fact, Side, WorkItem
+from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine.change_processor import ChangeProcessor
+from syncapp.engine.examine import examine
+from syncapp.engine.rehearsal import Effect
 from syncapp.models import SyncSwitches
+from syncapp.rules.rules import Rules
 from syncapp.rules.switches import get_switches
 from syncapp.services import collection_rules
+from syncapp.services.explain import Explanation
+from syncapp.services.next_step import NOTHING
 from syncapp.store.dirty import mark_dirty
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
+from tests.support.raw import RAW
 
 pytestmark = pytest.mark.django_db
 DEVICE = "device-1"
@@ -68,9 +80,8 @@ def work(both: dict[str, Database[Any]], crash_at: str = "", facts: dict[Side, F
 
 def everything(both: dict[str, Database[Any]]) -> dict[str, list[bytes]]:
     """All that either database holds, byte for byte."""
-    raw = bson.codec_options.CodecOptions(document_class=bson.raw_bson.RawBSONDocument)
     return {
-        f"{side} {name}": [one.raw for one in database[name].with_options(raw).find().sort("_id", 1)]
+        f"{side} {name}": [one.raw for one in database[name].with_options(RAW).find().sort("_id", 1)]
         for side, database in both.items()
         for name in sorted(database.list_collection_names())
     }
@@ -193,3 +204,128 @@ def test_a_document_that_is_nowhere_and_an_id_that_is_none(
     wrong = reader.get(f"{ROOT}/explain", {"collection": "orders", "id": "ObjectId('1')"})
     assert wrong.status_code == 400
     assert wrong.json()["field"] == "id"
+
+
+# What is said is what a task then does, under any rule
+
+RULE = {"pattern": "orders"}
+RULES: list[dict[str, Any]] = [
+    {},
+    {"strategy": "atlas-wins"},
+    {"strategy": "local-wins"},
+    {"strategy": "manual"},
+    {"strategy": "field-merge"},
+    {"strategy": "field-merge", "numbers": {"n": "sum"}},
+    {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"n": {"$gte": 9}}},
+    {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"v": "old"}},
+    {"strategy": "field-merge", "numbers": {"n": "sum"}, "ownFields": ["own"]},
+    {"strategy": "field-merge", "timestampField": "n"},
+    {"timestampField": "n"},
+    {"filter": {"n": {"$gte": 9}}},
+    {"filter": {"n": {"$gte": 9}}, "onLeave": "keep"},
+    {"filter": {"n": {"$gte": 9}}, "direction": "localToAtlas"},
+    {"ownFields": ["own"]},
+    {"deletes": {"localToAtlas": False}},
+    {"deletes": {"localToAtlas": False, "atlasToLocal": False}},
+    {"direction": "localToAtlas"},
+    {"direction": "atlasToLocal", "strategy": "field-merge"},
+    {"direction": "none"},
+    {"validation": {"required": ["v"]}},
+    {"strategy": "field-merge", "validation": {"required": ["v"]}},
+]
+CHANGES = st.sampled_from(
+    [None, None, {"$inc": {"n": -1}}, {"$inc": {"n": -2}}, {"$set": {"v": "new"}}, {"$set": {"own": 1}}, {"$unset": {"v": 1}}, "delete"]
+)  # fmt: skip
+NOBODY: frozenset[Side] = frozenset()
+ORDERS: list[dict[Side, int]] = [{}, {Side.LOCAL: 2, Side.ATLAS: 1}, {Side.LOCAL: 1, Side.ATLAS: 2}]
+
+
+def change(database: Database[Any], how: Any) -> None:
+    if how == "delete":
+        database["orders"].delete_one({"_id": "A-1"})
+    elif how:
+        database["orders"].update_one({"_id": "A-1"}, how, upsert=True)
+
+
+def examined(both: dict[str, Database[Any]], policy: Policy) -> Explanation:
+    before = everything(both)
+    found = examine({side: both[side.value] for side in BOTH}, KEY, policy, 24)
+    assert everything(both) == before
+    return Explanation(found, DEVICE, None, ())
+
+
+def raw_of(both: dict[str, Database[Any]], side: Side) -> bytes | None:
+    found = both[side.value].get_collection("orders", RAW).find_one({"_id": "A-1"})
+    return None if found is None else found.raw
+
+
+def process(
+    both: dict[str, Database[Any]], policy: Policy, times: dict[Side, int], crash_at: str = ""
+) -> Outcome | None:
+    """None: the worker has ended."""
+
+    def at(point: str) -> None:
+        if point == crash_at:
+            raise Crash
+
+    facts = {side: Fact(1, time, DEVICE if side is Side.LOCAL else "atlas") for side, time in times.items()}
+    batch = Batch("task", Side.LOCAL, "orders", (WorkItem(KEY, facts),), FAR)
+    processor = ChangeProcessor(both["local"], both["atlas"], DEVICE, at=at, interrupts=(Crash,))
+    try:
+        (outcome,) = processor.process(batch, policy)
+    except Crash:
+        return None
+    return outcome
+
+
+def check_done(both: dict[str, Database[Any]], told: Explanation, effect: Effect, outcome: Outcome) -> None:
+    """A task has done what was said."""
+    local, atlas = (told.found.versions[side] for side in BOTH)
+    held = [raw_of(both, side) for side in BOTH]
+    if not effect.refused:
+        local = effect.pull.after if effect.pull else local
+        atlas = effect.push.after if effect.push else atlas
+        # Whether a merged version leaves the filter is not foreseen
+        merged = effect.decision is Decision.MERGED and told.found.policy.rule.filter
+        if told.found.leaves or (merged and held[0] is None):
+            local = None
+    refused = outcome.reason if outcome.ending is Ending.REJECTED else ""
+    assert (held, outcome.conflict, refused) == ([local, atlas], effect.recorded, effect.refused), told.next
+    words = told.next
+    assert not ("rejected" in words and outcome.ending is not Ending.REJECTED)
+    assert not ("manual resolution" in words and not outcome.open_conflict)
+    assert not ("kept in" in words and not outcome.conflict)
+    assert not (told.found.decision in NOTHING and outcome.transfer)
+    assert not (("dropped here" in words or "copy is dropped" in words) and held[0] is not None)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), rule=st.sampled_from(RULES), order=st.sampled_from(ORDERS))
+def test_what_is_said_is_what_a_task_then_does(
+    both: dict[str, Database[Any]], data: st.DataObject, rule: dict[str, Any], order: dict[Side, int]
+) -> None:
+    for database in both.values():
+        for name in database.list_collection_names():
+            if name not in ("_sync_metadata",):
+                database[name].delete_many({})
+        database["orders"].insert_one({"_id": "A-1", "n": 10, "v": "old"})
+    both_ways = Rules(True, False, "last-write-wins", Exclusions(), 1)
+    rules = replace(both_ways, collections=CollectionRules.of([{**RULE, **rule}]))
+    first = rules if data.draw(st.booleans(), label="under this rule") else both_ways
+    process(both, first.policy("orders"), {})
+    if crash_at := data.draw(
+        st.sampled_from(["", "", "local committed", "atlas committed"]), label="crash at"
+    ):
+        change(both["local"], {"$inc": {"n": -1}})
+        process(both, first.policy("orders"), order, crash_at)
+    for side in BOTH:
+        change(both[side.value], data.draw(CHANGES, label=side))
+    halted = data.draw(
+        st.sampled_from([NOBODY, NOBODY, frozenset({Side.LOCAL}), frozenset(Side)]), label="halted"
+    )
+    rules = replace(rules, enabled=data.draw(st.booleans(), label="enabled"))
+    policy = rules.policy("orders", halted)
+    told = examined(both, policy)
+    outcome = process(both, policy, order)
+    assert outcome is not None
+    check_done(both, told, told.found.rehearsed.effects[ORDERS.index(order)], outcome)

@@ -224,3 +224,16 @@ def test_the_command_tries_one(recorded: Conflict) -> None:
     out = io.StringIO()
     call_command("sync_conflicts", "try", "--strategy", "last-write-wins", stdout=out)
     assert "0 of 1 would have been decided otherwise (*). Nothing was written." in out.getvalue()
+
+
+def test_api_and_command_say_which_side_has_changed_what(operator: APIClient, recorded: Conflict) -> None:
+    address = f"{ROOT}/conflicts/{recorded.pk}"
+    assert operator.get(address).json()["changedFields"] is None, "its base is not kept as text"
+    Conflict.objects.update(base_document=rows.extended(BASE))
+    told = {"price": "local", "name": "atlas", "stock": "both"}
+    assert operator.get(address).json()["changedFields"] == told
+    assert command("show", "--id", str(recorded.pk))["changedFields"] == told
+    out = io.StringIO()
+    call_command("sync_conflicts", "show", "--id", str(recorded.pk), stdout=out)
+    assert "price: local 12, Atlas 10, base 10 (changed here)" in out.getvalue()
+    assert "stock: local 9, Atlas 8, base 10 (changed on both)" in out.getvalue()

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from syncapp.core.collection_rule import CollectionRule
-from syncapp.core.content import content_hash, document_key
+from syncapp.core.content import content_hash, document_key, elements_of, wrap
 from syncapp.core.policy import Policy
 from syncapp.core.values import BOTH, Batch, Fact, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
@@ -224,6 +224,48 @@ def test_a_third_version_is_written_here_and_pushed(
     assert (found["winner"], found["loser"], found["resolvedBy"]) == ("merged", "", operator_user.username)
     assert both.raw() == [bson.encode(expected), bson.encode(MENU[1])]
     assert pushed(both) == [bson.encode(expected)] * 2
+
+
+NESTED = (
+    {"_id": 1, "a": {"x": 1, "deep": {"n": 1, "m": Int64(1)}, "here": 1}, "v": 1},
+    {"_id": 1, "a": {"x": 2, "deep": {"n": 2, "m": 1}, "there": 1}, "v": 1},
+)
+PATHS = ("a.x", "a.deep.n", "a.deep.m", "a.here", "a.there")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            dict(zip(PATHS, ("local", "atlas", "local", "atlas", "atlas"), strict=True)),
+            {"x": 1, "deep": {"n": 2, "m": Int64(1)}, "there": 1},
+        ),
+        ({"a": "local", "a.deep": "atlas"}, {"x": 1, "deep": {"n": 2, "m": 1}, "here": 1}),
+        ({"a": "local", "a.deep.n": "atlas"}, {"x": 1, "deep": {"n": 2, "m": Int64(1)}, "here": 1}),
+    ],
+)
+def test_fields_within_documents_are_chosen_by_their_paths(
+    operator: APIClient, both: Both, fields: dict[str, str], expected: dict[str, Any]
+) -> None:
+    prepare(both.local, both.atlas, 24)
+    both.put(*NESTED)
+    one = rows.conflict(*NESTED, winner="open")
+    for left_out in PATHS if len(fields) == len(PATHS) else ():
+        told = post(operator, one, fields={k: v for k, v in fields.items() if k != left_out}).json()
+        assert told["detail"] == f"fields has no choice for '{left_out}', in which both versions differ"
+    assert (
+        "fields that differ: a.x, a.deep.n, " in post(operator, one, fields={"a.y": "local"}).json()["detail"]
+    )
+    assert post(operator, one, fields=fields).status_code == 200
+    assert pushed(both) == [bson.encode({"_id": 1, "a": expected, "v": 1})] * 2
+
+
+def test_two_fields_of_one_name_cannot_be_told_apart(operator: APIClient) -> None:
+    one = rows.conflict(*MENU, winner="open")
+    twice = wrap(elements_of({"_id": 1}) + elements_of({"a": 1}) + elements_of({"a": 2}))
+    Conflict.objects.filter(pk=one.pk).update(local_raw=twice)
+    refused = post(operator, one, fields={"a": "local"})
+    assert (refused.status_code, "have one name" in refused.json()["detail"]) == (400, True)
 
 
 def test_the_choice_of_one_side_in_all_fields_is_that_version(operator: APIClient, both: Both) -> None:

@@ -1,50 +1,19 @@
-"""What a task does with one key, and each safety in it that can be left out."""
+"""What a task does with one key."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.model import counters
 from tests.model.databases import Content, Event, Transaction, WriteConflict
+from tests.model.safeties import Safety
 from tests.model.values import ATLAS, LOCAL, SIDES, Crash, Intent, Read, Seen, State, Steps, Task
 
 if TYPE_CHECKING:
     from tests.model.world import Device, World
-
-
-class Safety(StrEnum):
-    """A rule of the protocol, and what it is for."""
-
-    FACTS_BELONG = "a conflict waits until both streams have been read past what was read"
-    PUSH_TIME_KNOWN = "a push waits until the time of the content that it pushes is known"
-    SAME_DECISION = "a fact goes with a content that was read before only if nothing was decided in between"
-    COUNTER = "what was decided by others since Atlas was read is not decided again"
-    ALWAYS_RAISED = "agreeing on what is equal is a decision too"
-    READ_AGAIN = "Atlas is read again in the transaction that pushes"
-    FENCE = "a push that is given up is kept out for ever by a cancelled marker"
-    SETTLED_FIRST = "an open push is settled before anything is decided"
-    INTENT = "what will be pushed is noted before"
-    HELD_UNTIL_DONE = "no saved token passes a change that is handed out or waits"
-    LOG_ORDER = "the last change of a side is the last of its log, not that of the greatest time"
-    LATE_REPORTS = "the report of a task that was given up is not taken for its key's"
-    RECORDED = "the version that loses a conflict is kept"
-    EVENT_READ = "Atlas is read from no earlier than its last event of the key"
-    NEVER_BACK = "Atlas is read from no earlier than what was agreed on was seen there"
-    CERTAIN = "what no event of Atlas explains is read from the primary for certain"
-    DELETE_AGREED = "a delete that is not transferred is agreed on as it is met"
-    WHAT_IS_THERE = (
-        "of a document that changed here Atlas's true version counts, whether it matches the filter or not"
-    )
-    GOES_UP_FIRST = "a document that leaves by a change here is dropped here once Atlas has it"
-    LOOKED_AT_AGAIN = (
-        "what a superseded task brought is looked at again: nothing is stored about what is not here"
-    )
-    STILL_THOSE = (
-        "a verdict that was made outside of the transaction counts for the contents that it was made on"
-    )
 
 
 def reconcile(world: World, device: Device, task: Task) -> Steps:
@@ -78,7 +47,8 @@ def reconcile(world: World, device: Device, task: Task) -> Steps:
             atlas = None  # as this device sees it
         if device.wants is not None and now.intent is None and _is_nothing(local, atlas, settled):
             return None  # nothing is stored about it
-        read = Read({LOCAL: local, ATLAS: atlas}, {LOCAL: there.position, ATLAS: atlas_at})
+        twice = device.counts and counters.twice(there, key, settled, local, atlas, without)
+        read = Read({LOCAL: local, ATLAS: atlas}, {LOCAL: there.position, ATLAS: atlas_at}, twice)
         if verdict and not verdict.counts(read, settled, without):
             verdict = None
         try:
@@ -86,13 +56,17 @@ def reconcile(world: World, device: Device, task: Task) -> Steps:
             if wait_for:
                 world.stats["wait"] += 1
                 return Seen(read.contents, read.at, settled.counter, wait_for)
-            if verdict is None and _both_changed(read, settled) and world.judges_outside():
+            if verdict is None and _both_changed(read, settled) and (device.counts or world.judges_outside()):
                 world.stats["judged outside"] += 1
                 verdict = Verdict(read.contents, settled, _local_is_later(task))
                 yield
+                if device.counts:
+                    verdict = verdict._replace(
+                        merged=counters.merged(device.store, key, read, settled, without)
+                    )
                 continue
-            local_wins = verdict.local_wins if verdict else _local_is_later(task)
-            if (yield from _act(world, device, task, read, settled, there, local_wins)):
+            ruling = verdict or Verdict(read.contents, settled, _local_is_later(task))
+            if (yield from _act(world, device, task, read, settled, there, ruling)):
                 return None
         except WriteConflict:
             world.stats["write conflict"] += 1
@@ -109,6 +83,7 @@ class Verdict(NamedTuple):
     contents: dict[str, Content]
     state: State
     local_wins: bool
+    merged: Content = None  # instead of both: what a counter becomes
 
     def counts(self, read: Read, state: State, without: frozenset[Safety]) -> bool:
         if Safety.STILL_THOSE in without:
@@ -120,7 +95,7 @@ class Verdict(NamedTuple):
 
 def _both_changed(read: Read, state: State) -> bool:
     local, atlas = read.contents[LOCAL], read.contents[ATLAS]
-    return local not in (atlas, state.local) and atlas != state.atlas
+    return read.twice or (local not in (atlas, state.local) and atlas != state.atlas)
 
 
 def _read_atlas(
@@ -144,7 +119,7 @@ def _read_atlas(
 def _too_early(task: Task, read: Read, state: State, without: frozenset[Safety]) -> tuple[str, ...]:
     """The sides whose streams have to be read on before this can be decided."""
     local, atlas = read.contents[LOCAL], read.contents[ATLAS]
-    if local in (atlas, state.local):
+    if not read.twice and local in (atlas, state.local):
         return ()
     if atlas == state.atlas:
         known = Safety.PUSH_TIME_KNOWN in without or _belongs(LOCAL, task, read, state, without)
@@ -175,34 +150,46 @@ def _act(
     read: Read,
     state: State,
     there: Transaction,
-    local_wins: bool,
+    ruling: Verdict,
 ) -> Generator[None, None, bool]:
     """Decide, and do it. Returns whether the key is done."""
     key, without = task.key, world.without
     local, atlas = read.contents[LOCAL], read.contents[ATLAS]
-    if local == atlas or (local == state.local and atlas == state.atlas):
+    conflict = _both_changed(read, state)
+
+    def decide(after: State, pushed: Content = None) -> None:
+        there.write(("state", key), after)
+        if device.counts:
+            counters.follow(there, key, after, {local, atlas, pushed}, without)
+
+    if not conflict and (local == atlas or (local == state.local and atlas == state.atlas)):
         if Safety.ALWAYS_RAISED in without and state == device.state(key):
             return True
-        there.write(("state", key), state.next(local, atlas, read.at[ATLAS]))
+        decide(state.next(local, atlas, read.at[ATLAS]))
         there.commit()
         world.stats["equal"] += 1
         return True
-    conflict = local != state.local and atlas != state.atlas
-    if local != state.local and (not conflict or local_wins):
-        batch = (device.name, world.new_id())
+    merged = ruling.merged if conflict else None
+    if merged is not None or (local != state.local and (not conflict or ruling.local_wins)):
+        batch, pushed = (device.name, world.new_id()), local if merged is None else merged
         agreed = (atlas, atlas) if conflict else (state.local, state.atlas)
-        intent = Intent(batch, local) if Safety.INTENT not in without else None
-        there.write(("state", key), state.next(*agreed, read.at[ATLAS], intent))
+        if merged is not None and Safety.REBASED in without:
+            agreed = (local, local)
+        intent = Intent(batch, pushed) if Safety.INTENT not in without else None
+        decide(state.next(*agreed, read.at[ATLAS], intent), pushed)
         there.write(("batch", batch), "remembered")
+        if merged is not None:
+            there.write(("doc", key), merged, Event(key, None, device.name, ("pull", task.id)))
+            world.stats["merged"] += 1
         there.commit()
-        if conflict:
+        if conflict and merged is None:
             world.lost(key, local, atlas)
         yield
-        landed = yield from _push(world, device, task, read, batch)
-        return landed and (device.holds(local) or Safety.GOES_UP_FIRST in without)
+        landed = yield from _push(world, device, task, read, batch, pushed)
+        return landed and (device.holds(pushed) or Safety.GOES_UP_FIRST in without)
     brought = atlas if device.holds(atlas) else None
     there.write(("doc", key), brought, Event(key, None, device.name, ("pull", task.id)))
-    there.write(("state", key), state.next(brought, brought, read.at[ATLAS]))
+    decide(state.next(brought, brought, read.at[ATLAS]))
     there.commit()
     if conflict:
         world.lost(key, atlas, local)
@@ -218,10 +205,10 @@ def _local_is_later(task: Task) -> bool:
 
 
 def _push(
-    world: World, device: Device, task: Task, read: Read, batch: tuple[str, int]
+    world: World, device: Device, task: Task, read: Read, batch: tuple[str, int], content: Content
 ) -> Generator[None, None, bool]:
     """Returns whether it landed, and was recorded."""
-    key, content, without = task.key, read.contents[LOCAL], world.without
+    key, without = task.key, world.without
     there = Transaction(world.atlas)
     moved = there.read(key) != read.contents[ATLAS] and Safety.READ_AGAIN not in without
     if moved or (there.read(("batch", batch)) and Safety.FENCE not in without):
@@ -240,7 +227,7 @@ def _push(
     if world.rng.random() < 0.5:
         _note_landed(device, batch, position)
     else:
-        yield from _record_landed(device, key, batch, position)
+        yield from _record_landed(device, key, Intent(batch, content), position, without)
     return True
 
 
@@ -250,13 +237,13 @@ def _note_landed(device: Device, batch: tuple[str, int], position: int) -> None:
 
 
 def _record_landed(
-    device: Device, key: int, batch: tuple[str, int], position: int
+    device: Device, key: int, pushed: Intent, position: int, without: frozenset[Safety]
 ) -> Generator[None, None, None]:
     record = Transaction(device.store)
     state: State = record.read(("state", key))
     yield
-    if state.intent and state.intent.batch == batch:
-        landed = state.landed(position)
+    if (state.intent and state.intent.batch == pushed.batch) or Safety.OWN_INTENT in without:
+        landed = replace(state, intent=pushed).landed(position)
         record.write(("state", key), replace(landed, counter=state.counter + 1))
         record.commit()
 

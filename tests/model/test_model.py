@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.model.protocol import Safety
+from tests.model.safeties import Safety
 from tests.model.world import Chances, faults_found, run
 
 SCHEDULES = 2_000
 MOST = 2_500  # schedules until one must fail
 # Where one is that fails in one of 2,000 only
 FROM = {Safety.LATE_REPORTS: 24_000, Safety.LOOKED_AT_AGAIN: 3_000}
+COUNTS = {"counts": True}
 # What it takes that one of them is needed
 RULES: dict[Safety, dict[str, Any]] = {
     Safety.DELETE_AGREED: {"keeps_deletes": True},
@@ -23,6 +24,12 @@ RULES: dict[Safety, dict[str, Any]] = {
     Safety.LOOKED_AT_AGAIN: {
         "filters": True, "devices": 1, "keys": 1, "writes": 2, "chances": Chances(faults=0.4, on_atlas=1, deletes=0),
     },
+    Safety.SETTLED_FIRST: COUNTS,
+    Safety.TWICE: COUNTS,
+    Safety.BASE_MOVES: COUNTS,
+    Safety.BASE_BY_NAME: COUNTS,
+    Safety.REBASED: COUNTS,
+    Safety.OWN_INTENT: COUNTS,
 }  # fmt: skip
 # Without these no schedule of the model was seen to fail; their tests are those of the engine, on real servers
 ONLY_REAL = {
@@ -30,7 +37,6 @@ ONLY_REAL = {
     Safety.COUNTER,
     Safety.ALWAYS_RAISED,
     Safety.FENCE,
-    Safety.SETTLED_FIRST,
 }
 
 
@@ -41,7 +47,7 @@ def test_every_schedule_holds(part: int) -> None:
         assert faults_found(run(seed)) == [], f"run({seed})"
 
 
-@pytest.mark.parametrize("rule", ["keeps_deletes", "filters"])
+@pytest.mark.parametrize("rule", ["keeps_deletes", "filters", "counts"])
 def test_every_schedule_holds_under_rules(rule: str) -> None:
     first = random.randrange(10**9)
     for seed in range(first, first + SCHEDULES // 10):

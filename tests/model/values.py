@@ -77,3 +77,4 @@ class Read(NamedTuple):
 
     contents: dict[str, Content]
     at: dict[str, int]
+    twice: bool = False  # both sides have made the same change, and both count

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.model.databases import Content, Event, Store, Transaction
-from tests.model.protocol import Safety, fold, reconcile
+from tests.model.protocol import fold, reconcile
+from tests.model.safeties import Safety
 from tests.model.values import ATLAS, LOCAL, SIDES, Crash, Fact, Seen, State, Steps, Task
 
 MOST_STEPS = 400_000
+STOCK = 100  # of each counter, which both sides have agreed on at first
+DELTAS = (-1, -1, -2, 3)
 
 
 @dataclass
@@ -72,6 +75,7 @@ class Device:
     name: str
     keeps_deletes: bool = False  # those that its applications make
     wants: int | None = None  # its filter: even contents, or odd ones; None: all
+    counts: bool = False  # contents are numbers whose changes add up (counters.py)
     store: Store = field(default_factory=Store)
     saved: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))  # resume tokens
     listener: Listener = field(default_factory=lambda: Listener(dict.fromkeys(SIDES, 0)))
@@ -110,6 +114,7 @@ class World:
     ids: int = 0
     written: dict[int, int] = field(default_factory=dict)  # content → time
     replaced: set[Content] = field(default_factory=set)  # contents that a native writer saw and replaced
+    totals: Counter[int] = field(default_factory=Counter)  # of counters: what all native writes add up to
     conflicts: list[tuple[int, Content, Content]] = field(default_factory=list)  # (key, winner, loser)
     stats: Counter[str] = field(default_factory=Counter)
 
@@ -217,6 +222,19 @@ def ask_to_look(world: World, device: Device, keys: int) -> None:
     device.listener.dirty.setdefault(world.rng.randrange(keys), Work())
 
 
+def stock_up(world: World, keys: int) -> None:
+    for key in range(keys):
+        world.totals[key] = world.atlas.data[key] = STOCK
+        for device in world.devices:
+            device.counts = True
+            device.store.data |= {
+                ("doc", key): STOCK,
+                ("state", key): State(STOCK, STOCK),
+                ("bases", key): (STOCK,),
+            }
+    world.atlas.past = [(0, dict(world.atlas.data))]
+
+
 def native_write(world: World, keys: int) -> None:
     rng = world.rng
     world.now += 1
@@ -226,7 +244,11 @@ def native_write(world: World, keys: int) -> None:
     key = rng.randrange(keys)
     name = key if on_atlas else ("doc", key)
     content: Content = None
-    if rng.random() < world.chances.deletes:
+    if device.counts:
+        delta = rng.choice(DELTAS)
+        world.totals[key] += delta
+        content = store.get(name) + delta
+    elif rng.random() < world.chances.deletes:
         if store.get(name) is None:
             return
     else:
@@ -246,15 +268,18 @@ def run(
     chances: Chances | None = None,
     keeps_deletes: bool = False,
     filters: bool = False,
+    counts: bool = False,
 ) -> World:
     """One schedule, until nothing is left to do. `keeps_deletes`: of the first device.
-    `filters`: the first two devices hold even contents only, and odd ones. Raises AssertionError if it has no end."""
+    `filters`: the first two devices hold even contents only, and odd ones. `counts`: contents are counters. Raises AssertionError if it has no end."""
     rng = random.Random(seed)
     chances = chances or Chances()
     all_devices = [Device(f"d{number}", keeps_deletes and not number) for number in range(devices)]
     for wants, device in enumerate(all_devices[:2] if filters else ()):
         device.wants = wants
     world = World(rng, all_devices, chances, without)
+    if counts:
+        stock_up(world, keys)
     for _ in range(MOST_STEPS):
         choices = list(_choices(world, keys, writes))
         if not choices:
@@ -298,7 +323,8 @@ def _differs(world: World, device: Device, key: int) -> bool:
 
 
 def faults_found(world: World, keys: int = 2) -> list[str]:
-    """What must not be: sides that differ, a version that is gone without a trace, an older version that won."""
+    """What must not be: sides that differ, a version that is gone without a trace, an older version that won; a counter that is not
+    what all changes add up to."""
     found = []
     for key in range(keys):
         held = [world.atlas.get(key), *(device.store.get(("doc", key)) for device in world.devices)]
@@ -306,9 +332,22 @@ def faults_found(world: World, keys: int = 2) -> list[str]:
             found.append(f"key {key} differs: {held}")
     if world.stats["pushed a delete that stays"]:
         found.append("a delete that stays was transferred")
+    return found + (_wrong_counters(world) if world.totals else _lost_versions(world, keys))
+
+
+def _wrong_counters(world: World) -> list[str]:
+    held = {key: world.atlas.get(key) for key in world.totals}
+    return [
+        f"counter {key} is {held[key]}, not {total}"
+        for key, total in world.totals.items()
+        if held[key] != total
+    ]
+
+
+def _lost_versions(world: World, keys: int) -> list[str]:
     kept = {world.atlas.get(key) for key in range(keys)} | world.replaced
     kept |= {loser for _, _, loser in world.conflicts}
-    found += [f"{content} is lost" for content in world.written if content not in kept]
+    found = [f"{content} is lost" for content in world.written if content not in kept]
     found += [
         f"the older {winner} won over {loser}"
         for _, winner, loser in world.conflicts

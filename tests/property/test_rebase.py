@@ -10,7 +10,7 @@ import bson
 import pytest
 
 from syncapp.core.collection_rule import CollectionRule
-from syncapp.core.policy import Policy, Resolvers
+from syncapp.core.policy import Policy, Resolvers, Travel
 from syncapp.core.values import BOTH, Outcome, Side, UnknownTime
 from syncapp.store.bases import forget_bases, sweep_bases
 from syncapp.store.names import BASES, STATE
@@ -290,3 +290,17 @@ def test_one_that_fails_stops_nobody(shop: Shop) -> None:
     end(shop)
     assert {record.strategy for record in shop.records()} == {"callable failed: last-write-wins"}
     assert [one["a"] for one in place(shop, LOCAL).find()] == ["there", "there"]
+
+
+def test_where_one_side_wins_in_any_case_the_record_has_the_base_too(shop: Shop) -> None:
+    """It is not asked for to decide; but who has changed what is to be seen from it."""
+    here = {Side.LOCAL: Travel.ALLOWED, Side.ATLAS: Travel.NEVER}
+    shop.world.policy = Policy("field-merge", here, rule=RULE)
+    for key in (1, 2):
+        place(shop, LOCAL).update_one({"_id": key}, {"$set": {"a": "here"}})
+        place(shop, ATLAS).update_one({"_id": key}, {"$set": {"b": "there"}})
+    end(shop)
+    records = shop.records()
+    assert {record.one_way for record in records} == {True}
+    assert [bson.decode(record.base or b"")["a"] for record in records] == ["first", "first"]
+    assert {bson.decode(record.base or b"")["_id"] for record in records} == {1, 2}

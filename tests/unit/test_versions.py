@@ -12,7 +12,8 @@ from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Rege
 from bson.datetime_ms import DatetimeMS
 
 from monitoring.shown_values import shown
-from monitoring.versions import Part, compare, marked
+from monitoring.versions import Part, changed, compare, marked, pairs_at
+from syncapp.core.field_paths import MASK
 from tests.support.rows import extended
 
 
@@ -109,3 +110,83 @@ def test_parts_put_together_are_the_text(change: tuple[str, str]) -> None:
         assert any(
             part.differs and re.search("new|old", part.text) for parts in marked(*texts) for part in parts
         )
+
+
+BASE = {
+    "_id": 1,
+    "price": 10,
+    "name": "tea",
+    "customer": {"phone": "1", "city": "Bern", "age": 4},
+    "stock": 10,
+    "old": 1,
+}
+HERE = BASE | {"price": 12, "customer": {"phone": "2", "city": "Bern", "age": 5}, "stock": 9}
+THERE = {k: v for k, v in BASE.items() if k != "old"} | {
+    "name": "green tea", "customer": {"phone": "1", "city": "Basel", "age": 6}, "stock": 9,
+}  # fmt: skip
+
+
+def test_which_side_has_changed_what_is_said_within_documents_too() -> None:
+    assert changed(extended(HERE), extended(THERE), extended(BASE)) == {
+        "price": "local",
+        "name": "atlas",
+        "customer.phone": "local",
+        "customer.city": "atlas",
+        "customer.age": "both",
+        "stock": "both",
+        "old": "atlas",
+    }
+    pairs = {pair.name: pair for pair in compare(extended(HERE), extended(THERE), extended(BASE))}
+    assert pairs["stock"].differs
+    assert pairs["stock"].alike, "both made the same change"
+    assert not pairs["customer.age"].alike
+    assert (pairs["old"].base, pairs["old"].local, pairs["old"].atlas) == ("1", "1", None)
+    assert pairs["price"].local_parts == [Part("12", True)]
+    assert pairs["price"].atlas_parts == (Part("10", False),), "it is as in the base"
+
+
+def test_without_a_base_nobody_is_said_to_have_changed_anything() -> None:
+    pairs = compare(extended(HERE), extended(THERE))
+    assert [pair.name for pair in pairs if pair.differs] == [
+        "price", "name", "customer.phone", "customer.city", "customer.age", "old",
+    ]  # fmt: skip
+    assert not any(pair.by or pair.based for pair in pairs)
+
+
+@pytest.mark.parametrize("side", ["local", "atlas"])
+def test_of_a_deleted_document_only_what_the_other_side_changed_differs(side: str) -> None:
+    versions = ("", extended(THERE)) if side == "local" else (extended(HERE), "")
+    told = changed(*versions, extended(BASE))
+    assert set(told.values()) == {"atlas" if side == "local" else "local"}
+    assert set(told) == (
+        {"name", "customer.city", "customer.age", "stock", "old"}
+        if side == "local"
+        else {"price", "customer.phone", "customer.age", "stock"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "local", "atlas", "names"),
+    [
+        (
+            {"a": {"b": 1, "c": 1}},
+            {"a": {"c": 1, "b": 1}},
+            {"a": {"b": 1, "c": 1}},
+            ["a"],
+        ),  # in another order
+        ({"a": 1}, {"a": {"b": 1}}, {"a": {"b": 2}}, ["a"]),  # was no document
+        ({}, {"a": {"b": 1, "c": 1}}, {"a": {"b": 2, "c": 1}}, ["a.b", "a.c"]),  # is new on both sides
+        ({"a": {"b": 1}}, {}, {"a": {"b": 2}}, ["a"]),  # is gone on one
+        ({"a": {"b.c": 1}}, {"a": {"b.c": 2}}, {"a": {"b.c": 1}}, ["a"]),  # a path would mean another field
+        ({"a.b": 1, "a": {"b": 1}}, {"a.b": 2, "a": {"b": 2}}, {"a.b": 1, "a": {"b": 1}}, ["a.b", "a"]),
+        ({"a": ObjectId("6b02411e05e193a4daaad2ca")}, {"a": {"b": 1}}, {"a": 1}, ["a"]),
+        ({"a": 1}, {"a": Int64(1)}, {"a": 1}, ["a"]),
+    ],
+)
+def test_what_is_compared_as_a_whole(base: Any, local: Any, atlas: Any, names: list[str]) -> None:
+    assert list(changed(extended(local), extended(atlas), extended(base))) == names
+
+
+def test_a_path_into_what_is_masked_shows_the_mask() -> None:
+    (pair,) = pairs_at([("customer", "phone")], extended({"customer": MASK}), extended({"customer": MASK}))
+    assert (pair.local, pair.atlas) == (f'"{MASK}"', f'"{MASK}"')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
+from monitoring.versions import By, FieldPair, changed, compare
 from syncapp.api.conflicts import ConflictHead
 from syncapp.core.one_line import one_line
 from syncapp.core.strategies import offered
@@ -23,6 +24,9 @@ from syncapp.services.conflicts import resolve, versions_of
 from syncapp.services.resolution import Choice, seen_hashes
 from syncapp.services.strategy_trial import Trial, checked_rule, try_strategy
 
+CHANGED_BY = {
+    By.NEITHER: "", By.LOCAL: " (changed here)", By.ATLAS: " (changed on Atlas)", By.BOTH: " (changed on both)"
+}  # fmt: skip
 FILTERS = ("id", "collection", "winner", "since", "until")
 WHATS = ("list", "show", "restore", "resolve", "try")
 LISTED = 100
@@ -78,15 +82,20 @@ class Command(SyncCommand):
     def _show(self, options: Mapping[str, Any]) -> None:
         row = one_of(options)
         hashes = {f"{side}Hash": text for side, text in seen_hashes(versions_of(row)).items()}
-        versions = {"base": row.base_document, "local": row.local_document, "atlas": row.atlas_document}
+        versions = {"local": row.local_document, "atlas": row.atlas_document, "base": row.base_document}
         documents = {name: json.loads(text) if text else None for name, text in versions.items()}
         if options["json"]:
-            self.stdout.write(json.dumps({**head(row), **documents, **hashes}, indent=2))
+            fields = changed(*versions.values()) if row.base_document else None
+            self.stdout.write(
+                json.dumps({**head(row), **documents, "changedFields": fields, **hashes}, indent=2)
+            )
             return
         self.stdout.write(line(row))
         for name, text in versions.items():
             missing = "not kept" if name == "base" else "deleted"
             self.stdout.write(f"    {name}: {one_line(text) if text else missing}")
+        for text in differences(compare(*versions.values())):
+            self.stdout.write(f"    {one_line(text)}")
 
     def _restore(self, options: Mapping[str, Any]) -> None:
         if not options["all"] and all(options[name] is None for name in FILTERS):
@@ -175,6 +184,17 @@ def line(row: Conflict) -> str:
     who = "Merged" if row.merged else row.get_winner_display()
     state = ", restored" if row.restored_at else ""
     return f"{row.pk}  {row.at:%Y-%m-%d %H:%M:%S} UTC  {one_line(str(row))}  {who}{state}\n    {one_line(row.because or row.strategy)}"
+
+
+def differences(pairs: Iterable[FieldPair]) -> Iterator[str]:
+    """A line for each field that differs: who has changed it, from what to what."""
+    for pair in pairs:
+        if pair.differs:
+            local, atlas = ("absent" if one is None else one for one in (pair.local, pair.atlas))
+            values = f"local {local}, Atlas {atlas}"
+            if pair.based:
+                values = f"{values}, base {'absent' if pair.base is None else pair.base}"
+            yield f"{pair.name}: {values}{CHANGED_BY[pair.by]}"
 
 
 def head(row: Conflict) -> dict[str, Any]:

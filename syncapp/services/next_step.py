@@ -1,0 +1,73 @@
+"""What sync does about one document next, in one sentence, as a task's rehearsal has found it (engine/rehearsal.py)."""
+
+from __future__ import annotations
+
+from syncapp.core.decide import Decision
+from syncapp.core.one_line import one_line
+from syncapp.engine.examine import Examined
+from syncapp.engine.rehearsal import Effect
+from syncapp.services.masked import Masks
+
+NOTHING = frozenset({Decision.EQUAL, Decision.AGREED, Decision.STAYS})
+KEPT = "both versions are kept in its record"
+_DROPPED = "Atlas's version does not match the filter of the collection's rule"
+_SAID = {
+    Decision.EQUAL: "Nothing has to be transferred.",
+    Decision.AGREED: "Nothing, until one of the sides changes.",
+    Decision.STAYS: "Nothing: by the rules of the collection what has changed is not transferred.",
+    Decision.OWED: "Atlas's version is brought here as soon as bidirectional sync is enabled.",
+    Decision.HALTED: "Nothing, until the halt is answered.",
+    Decision.MANUAL: "A conflict that needs manual resolution: nothing is written until an operator decides.",
+}
+
+
+def next_step(found: Examined) -> str:
+    effects, decision = found.rehearsed.effects, found.decision
+    if effects and all(one.refused for one in effects):
+        reason = Masks(None).reason(
+            found.key.collection, effects[0].refused
+        )  # all that may look at documents read it
+        return f"It is rejected, and not transferred: {one_line(reason)}"
+    if decision in _SAID:
+        return _SAID[decision]
+    if decision is Decision.CONFLICT:
+        return f"A conflict: the strategy {_strategy(found)} decides, and {KEPT}."
+    if decision is Decision.MERGED:
+        return _merged(found, recorded=any(one.recorded for one in effects))
+    effect = effects[0]
+    said = _pulled(effect) if effect.push is None else _pushed(effect)
+    if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
+        winner = "the local" if decision is Decision.LOCAL_WINS else "Atlas's"
+        how = f"A conflict: by the strategy {_strategy(found)} {winner} version wins, and {KEPT}."
+        if not effect.recorded:
+            how = (
+                f"Both versions are merged by the strategy {_strategy(found)}, which makes {winner} version."
+            )
+        said = f"{how} {said}"
+    return f"{said} It is dropped here then: it does not match the filter." if found.leaves else said
+
+
+def _merged(found: Examined, *, recorded: bool) -> str:
+    said = f"Both versions are merged by the strategy {_strategy(found)}."
+    if found.twice:
+        said = f"Both sides have made the same change, and both count. {said}"
+    return f"{said[:-1]}, and kept in a conflict's record." if recorded else said
+
+
+def _pulled(effect: Effect) -> str:
+    if effect.dropped:
+        return f"The local copy is dropped: {_DROPPED}."
+    if effect.pull is not None and effect.pull.after is None:
+        return "The document is deleted here, as it was on Atlas."
+    return "Atlas's version is brought here."
+
+
+def _pushed(effect: Effect) -> str:
+    if effect.push is not None and effect.push.after is None:
+        return "The document is deleted on Atlas, as it was here."
+    return "The local version is brought to Atlas."
+
+
+def _strategy(found: Examined) -> str:
+    strategy = found.rehearsed.strategy
+    return strategy.name if strategy else found.policy.strategy
