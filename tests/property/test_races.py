@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
+from syncapp.core.policy import BOTH_WAYS, Policy, Travel
 from syncapp.core.values import BOTH, Ending, Side
+from syncapp.engine import atlas_view
 from syncapp.store import landings
+from syncapp.store.batches import settle
 from syncapp.store.names import BATCHES, STATE
 from tests.property.stepped_task import HOLDING
 from tests.property.world import Device, World
@@ -200,6 +202,39 @@ def test_of_a_batch_that_landed_in_part_the_rest_is_not_agreed_on(
     world.settle()
     world.check()
     assert world.conflicts() == [(4, 2)]
+
+
+def test_a_push_that_was_overtaken_is_made_again_where_no_event_of_atlas_is_read(world: World) -> None:
+    """Of an excluded collection, or while sync is disabled: nothing else would ask for it."""
+    world.policy = Policy(travel=BOTH_WAYS | {Side.ATLAS: Travel.NEVER})
+    world.native_write(LOCAL, KEY, delete=False)
+    hand_out(world)
+    assert go_to(world, "local committed")
+    world.native_write(ATLAS, KEY, delete=False)
+    while go_on(world) is not None:
+        pass
+    assert world.contents(world.atlas) == [world.written[2]]
+    assert world.conflicts() == [(2, 3)]
+
+
+def test_a_push_that_lands_while_its_outcome_is_asked_for_is_no_change_of_atlas(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = begin(world, "push")
+    assert go_to(world, "local committed")
+    _, stalled = device.tasks.pop()
+    device.dirty.give_up(device.dirty.task_ids())
+
+    def it_lands_before(*arguments: Any) -> Any:
+        while not stalled.ended and stalled.step() != "atlas committed":
+            pass
+        stalled.crash(holding=False)
+        return settle(*arguments)
+
+    monkeypatch.setattr(atlas_view, "settle", it_lands_before)
+    world.settle()
+    world.check()
+    assert world.contents(world.atlas) == [world.written[2]]
 
 
 @pytest.mark.parametrize("point", ["local committed", "atlas committed"])
