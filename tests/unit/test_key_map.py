@@ -422,6 +422,16 @@ def test_nothing_of_a_dropped_collection_goes_out_until_it_was_judged(dirty: Key
     assert dirty.watermarks[L].advance() == "L2"
 
 
+def test_a_drop_of_which_nothing_is_dirty_holds_the_token_until_it_was_judged(dirty: KeyMap) -> None:
+    fetch(dirty, A)
+    dirty.change_structure(A, Structural("drop", "orders"))
+    assert dirty.watermarks[A].advance() is None
+    pending = dirty.structural_due()
+    assert pending is not None
+    dirty.end_structural(pending)
+    assert dirty.watermarks[A].advance() == "atlas1"
+
+
 def test_a_drop_of_a_stream_that_is_given_up_is_forgotten_with_it(dirty: KeyMap) -> None:
     fetch(dirty, L, key(1), position=1)
     fetch(dirty, A, position=1)
