@@ -30,11 +30,15 @@ from syncapp.listener.safeguards import Safeguards
 from syncapp.listener.stuck import Stuck
 from syncapp.models import RejectedChange
 from syncapp.mongo.errors import ConnectionDown, Misconfigured, TransientError
+from syncapp.rules import current
 from syncapp.rules.rules import Rules
 from syncapp.rules.switches import get_switches
 from syncapp.services.switches import change_switches
+from syncapp.store import heartbeat
 from syncapp.store.devices import DeviceReport
+from syncapp.store.halts import Kind, end_all, load_halts, raise_halt
 from syncapp.store.instance import instance_id
+from syncapp.store.names import DEVICES
 from syncapp.store.prepare import prepare
 from tests.support.dirty import bring, key
 from tests.support.versions import version_of
@@ -56,7 +60,7 @@ class Line:
         self.dirty = DirtyKeys()
         self.sent: list[Batch] = []
         self.client = reports.connect(settings.celery_broker_url)
-        guards = Safeguards(settings, self.databases, device, DeviceReport, USUAL)
+        self.guards = Safeguards(settings, self.databases, device, DeviceReport, USUAL)
         reader = self.client.reader(f"test:{local.name}:reports")
         self.dispatcher = Dispatcher(
             settings,
@@ -64,7 +68,7 @@ class Line:
             MetricsBuffer(),
             self.sent.append,
             reader,
-            guards,
+            self.guards,
             replace(USUAL, idle=0.001),
         )
         self.now = 1_000.0
@@ -270,3 +274,52 @@ def test_whatever_keeps_a_change_waiting_is_told_after_a_minute(line: Line) -> N
     assert line.stuck() == [Stuck(Side.LOCAL, "shop", 1_000.0, "", True)]
     line.work()
     assert line.stuck() == []
+
+
+def test_over_a_new_connection_nothing_is_decided_until_no_database_is_known_to_have_gone_back(
+    line: Line,
+) -> None:
+    """The listener would notice it seconds later, in which an old version could pass for a new one."""
+    local, atlas, device = *line.databases.values(), line.worker.device
+    beats = heartbeat.Heartbeat(local, atlas, device, dict)
+    beats.beat()
+    older = atlas[DEVICES].find_one({"_id": device})
+    assert older
+    beats.beat()
+    atlas[DEVICES].replace_one({"_id": device}, older)
+    atlas["shop"].insert_one({"_id": 1})
+    line.change(Side.ATLAS, 1)
+    errors = line.work(tasks=3)
+    assert [type(error) for error in errors] == [ConnectionDown] * 3, "it looks again each time"
+    assert [halt.kind for halt in load_halts(local)] == [Kind.ATLAS_RESTORED]
+    assert count(local) == 0
+    heartbeat.adopt(local, atlas, device)
+    end_all(local)
+    line.work()
+    assert count(local) == 1
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_halts_count_as_they_are_when_a_worker_begins(
+    line: Line, monkeypatch: pytest.MonkeyPatch, answered: bool
+) -> None:
+    """The worker's rules may be from before one was raised, and what the listener told from before it was answered."""
+    local, atlas = line.databases.values()
+    monkeypatch.setattr(current, "KEEP_SECONDS", 3_600)
+    atlas["shop"].insert_many([{"_id": 1}, {"_id": 2}])
+
+    def halt() -> None:
+        raise_halt(local, Kind.MASS_DELETE, "many deletes", side=Side.ATLAS, collection="shop")
+        line.guards.read_halts()
+
+    def rules_are_read() -> None:
+        line.change(Side.ATLAS, 1)
+        line.work()
+
+    for act in (halt, rules_are_read) if answered else (rules_are_read, halt):
+        act()
+    if answered:
+        end_all(local)
+    line.change(Side.ATLAS, 2)
+    line.work()
+    assert [one["_id"] for one in local["shop"].find()] == [2 if answered else 1]

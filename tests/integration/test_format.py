@@ -9,7 +9,8 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from pymongo.database import Database
 
-from syncapp.conf.settings import SettingsError
+from syncapp.apply import worker
+from syncapp.conf.settings import SettingsError, load
 from syncapp.services.set_up import refuse_newer
 from syncapp.store.format import VERSION, NewerFormat, check_format, note_format
 from syncapp.store.names import FORMAT, METADATA
@@ -35,6 +36,19 @@ def test_a_newer_one_is_refused_and_stays(local_db: Database[Any]) -> None:
         check_format(local_db)
     note_format(local_db)
     assert kept(local_db)["version"] == VERSION + 1
+
+
+def test_a_worker_does_not_begin_on_a_newer_one(
+    local_db: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_db[METADATA].insert_one({"_id": FORMAT, "version": VERSION + 1})
+    uris = {"MONGODB_URI": "mongodb://127.0.0.1/a", "MONGODB_ATLAS_URI": "mongodb://127.0.0.1/b"}
+    settings = load({**uris, "CELERY_BROKER_URL": "redis://127.0.0.1"})
+    monkeypatch.setattr(worker, "get_settings", lambda: settings)
+    monkeypatch.setattr(worker, "get_reporter", lambda: None)
+    monkeypatch.setattr(worker, "connect_side", lambda *_: local_db)
+    with pytest.raises(NewerFormat):
+        worker.Worker()
 
 
 @pytest.mark.django_db

@@ -88,6 +88,15 @@ def test_what_was_left_out_of_a_batch_keeps_its_intent(local_db: Database[Any], 
         assert state == SyncState(content(key), content(key), None, 2, seen_at=SEEN_AT)
 
 
+def test_what_was_decided_anew_since_then_keeps_its_open_push(local_db: Database[Any], keys: Keys) -> None:
+    few = keys[: landings.FEW]
+    push(local_db, few)
+    push(local_db, few[:1], "b2", ABSENT)
+    decided_anew = read_states(local_db, few[:1])
+    record_landed(local_db, "b1", few, SEEN_AT, whole=True)
+    assert read_states(local_db, few[:1]) == decided_anew
+
+
 def test_without_its_marker_a_batch_is_written(local_db: Database[Any], keys: Keys) -> None:
     push(local_db, keys)
     local_db[BATCHES].delete_many({})

@@ -24,6 +24,8 @@ from syncapp.mongo.transaction import transaction
 from syncapp.rules.rules import Rules
 from syncapp.safety.mass_deletes import Limit
 from syncapp.safety.structural import Judge
+from syncapp.store.answered import note_answered
+from syncapp.store.devices import DeviceReport
 from syncapp.store.halts import load_halts
 from syncapp.store.prepare import prepare
 from syncapp.store.runs import Kind, load, request
@@ -48,9 +50,9 @@ def key(number: int) -> Any:
     return document_key("orders", bson.encode({"_id": number}))
 
 
-def deletes(side: Side) -> list[Change]:
-    origin = "device" if side is Side.LOCAL else ATLAS_ORIGIN
-    fact = Fact(NOW, (NOW >> 32) * 1000, origin, Operation.DELETE)
+def deletes(side: Side, origin: str = "", at: int = NOW) -> list[Change]:
+    origin = origin or ("device" if side is Side.LOCAL else ATLAS_ORIGIN)
+    fact = Fact(at, (at >> 32) * 1000, origin, Operation.DELETE)
     return [Change(key(n), fact) for n in range(DOCUMENTS)]
 
 
@@ -71,6 +73,26 @@ def test_the_breaker_counts_only_what_travels(
     assert load_halts(databases[Side.LOCAL]) == ()
     guards.look_at(side.other, deletes(side.other))
     assert [halt.side for halt in load_halts(databases[Side.LOCAL])] == [side.other]
+
+
+def test_deletes_of_another_device_are_asked_about_there(databases: Databases) -> None:
+    guards = Safeguards(get_settings(), databases, "device", dict, USUAL)
+    guards.look_at(Side.ATLAS, deletes(Side.ATLAS, "another device"))
+    assert load_halts(databases[Side.LOCAL]) == ()
+    guards.look_at(Side.ATLAS, deletes(Side.ATLAS))
+    assert len(load_halts(databases[Side.LOCAL])) == 1
+
+
+def test_deletes_before_an_answer_belong_to_it(databases: Databases) -> None:
+    """A stream may deliver them afterwards."""
+    local = databases[Side.LOCAL]
+    note_answered(local, Side.ATLAS, ["orders"], NOW)
+    guards = Safeguards(get_settings(), databases, "device", DeviceReport, USUAL)
+    assert guards.wait_for_answers(say=len, wait=bool, meanwhile=dict)
+    guards.look_at(Side.ATLAS, deletes(Side.ATLAS))
+    assert load_halts(local) == ()
+    guards.look_at(Side.ATLAS, deletes(Side.ATLAS, at=NOW + (1 << 32)))
+    assert len(load_halts(local)) == 1
 
 
 @pytest.mark.parametrize("here", [True, False])

@@ -15,6 +15,8 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from syncapp.core.values import Side
+from syncapp.engine import atlas_view
+from syncapp.mongo.matching import matching
 from syncapp.store import landings
 from syncapp.store.conflicts import read_uncopied
 from tests.property.examples import share_of_examples
@@ -105,6 +107,30 @@ def test_it_leaves_by_an_edit_here_once_atlas_has_it(world: World, there_before:
     check_rest(world)
     assert states(world, world.devices[0]) == []
     assert world.conflicts() == []
+
+
+def test_whether_it_matches_is_said_of_the_version_that_was_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is edited on Atlas between the two questions: what is brought here matches in any case."""
+    write(world, ATLAS, 1, "b")
+    asked = []
+
+    def edited_before(*arguments: Any) -> Any:
+        if not asked:
+            asked.append(write(world, ATLAS, 1, "a"))
+        return matching(*arguments)
+
+    monkeypatch.setattr(atlas_view, "matching", edited_before)
+    (device,) = world.devices
+    while device.read(Side.ATLAS):
+        pass
+    assert device.hand_out(world.policy, 1)
+    device.tasks[-1][1].finish()
+    device.end_task(0, report=True)
+    assert held(world, LOCAL) == {}
+    world.settle()
+    assert held(world, LOCAL) == {1: (2, "a")}
 
 
 def test_what_both_sides_let_leave_goes(world: World) -> None:

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
-from syncapp.core.values import BOTH, Ending
+from syncapp.core.policy import BOTH_WAYS, Policy, Travel
+from syncapp.core.values import BOTH, Ending, Side
+from syncapp.engine import atlas_view
 from syncapp.store import landings
+from syncapp.store.batches import settle
+from syncapp.store.names import BATCHES, STATE
 from tests.property.stepped_task import HOLDING
 from tests.property.world import Device, World
 from tests.support.strategies import NAME, offer_greater_v
 
 LOCAL, ATLAS = 0, 1
-KEY = 1
+KEY, OTHER = 1, 2
 
 # What is to be transferred: writes on top of a document that both sides agree on
 SCENARIOS: dict[str, list[tuple[int, bool]]] = {
@@ -94,7 +97,7 @@ def hand_out(world: World) -> None:
     for side in BOTH:
         while device.read(side):
             pass
-    assert device.hand_out(world.policy, 1)
+    assert device.hand_out(world.policy, 2)
 
 
 def go_on(world: World) -> str | None:
@@ -171,3 +174,101 @@ def test_what_happens_between_a_read_and_a_write_loses_nothing(
         OTHERS[other](world)
     world.settle()
     world.check()
+
+
+def die_at(world: World, point: str) -> None:
+    assert go_to(world, point)
+    world.devices[0].tasks.pop()[1].crash(holding=False)
+
+
+def test_a_conflict_that_local_wins_is_recorded_once_though_its_worker_dies(world: World) -> None:
+    """Atlas's version is agreed on before anything is pushed: what is left is an ordinary push."""
+    begin(world, "local wins")
+    die_at(world, "local committed")
+    world.settle()
+    world.check()
+    assert world.conflicts() == [(3, 2)]
+
+
+def test_of_a_batch_that_landed_in_part_the_rest_is_not_agreed_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landings, "FEW", 0)
+    for key in (KEY, OTHER):
+        world.native_write(LOCAL, key, delete=False)
+    hand_out(world)
+    assert go_to(world, "local committed")
+    world.native_write(ATLAS, KEY, delete=False)
+    world.settle()
+    world.check()
+    assert world.conflicts() == [(4, 2)]
+
+
+def test_a_push_that_was_overtaken_is_made_again_where_no_event_of_atlas_is_read(world: World) -> None:
+    """Of an excluded collection, or while sync is disabled: nothing else would ask for it."""
+    world.policy = Policy(travel=BOTH_WAYS | {Side.ATLAS: Travel.NEVER})
+    world.native_write(LOCAL, KEY, delete=False)
+    hand_out(world)
+    assert go_to(world, "local committed")
+    world.native_write(ATLAS, KEY, delete=False)
+    while go_on(world) is not None:
+        pass
+    assert world.contents(world.atlas) == [world.written[2]]
+    assert world.conflicts() == [(2, 3)]
+
+
+def test_a_push_that_lands_while_its_outcome_is_asked_for_is_no_change_of_atlas(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = begin(world, "push")
+    assert go_to(world, "local committed")
+    _, stalled = device.tasks.pop()
+    device.dirty.give_up(device.dirty.task_ids())
+
+    def it_lands_before(*arguments: Any) -> Any:
+        while not stalled.ended and stalled.step() != "atlas committed":
+            pass
+        stalled.crash(holding=False)
+        return settle(*arguments)
+
+    monkeypatch.setattr(atlas_view, "settle", it_lands_before)
+    world.settle()
+    world.check()
+    assert world.contents(world.atlas) == [world.written[2]]
+
+
+@pytest.mark.parametrize("expired", [False, True])
+@pytest.mark.parametrize("point", ["local committed", "atlas committed"])
+def test_where_its_marker_has_expired_atlas_shows_whether_a_push_was_applied(
+    world: World, point: str, expired: bool
+) -> None:
+    """Until then the marker shows it. What was applied is agreed on: a later change is no conflict with it."""
+    begin(world, "push")
+    die_at(world, point)
+    (device,) = world.devices
+    if expired:
+        world.atlas[BATCHES].delete_many({})
+        pushed = {"c": world.collection, "i": {"$exists": True}}
+        assert device.local[STATE].update_one(pushed, {"$set": {"i.at": 0}}).matched_count
+    if point == "atlas committed":
+        world.native_write(LOCAL, KEY, delete=False)
+    world.settle()
+    world.check()
+    assert world.conflicts() == []
+
+
+def test_a_database_that_was_set_back_gets_its_own_later_writes_again(world: World) -> None:
+    (device,) = world.devices
+    device.save_tokens()
+    names = (world.collection, STATE, BATCHES)
+    before = {name: list(device.local[name].find()) for name in names}
+    world.native_write(LOCAL, KEY, delete=False)
+    world.settle()
+    for name, documents in before.items():
+        device.local[name].delete_many({})
+        device.local[name].insert_many(documents)
+    del device.saved[Side.LOCAL]  # its oplog was set back too: nothing of this is in it
+    device.open()
+    world.settle()
+    world.check()
+    assert world.contents(device.local) == [world.written[2]]

@@ -137,6 +137,14 @@ def test_what_an_earlier_task_read_long_ago_does_not_count() -> None:
     assert decided(seen, item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
 
 
+def test_a_stream_that_has_not_come_to_the_earlier_read_either_is_waited_for() -> None:
+    read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
+    before = Seen({Side.LOCAL: B, Side.ATLAS: C}, {Side.LOCAL: 9 * SECOND + 1, Side.ATLAS: 0}, counter=1)
+    assert (
+        decided(observation(B, C, (A, A)), item(2, None, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+    )
+
+
 def test_other_contents_than_the_earlier_task_read_wait_again() -> None:
     before = Seen({Side.LOCAL: A, Side.ATLAS: C}, {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}, counter=1)
     read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
@@ -202,6 +210,12 @@ def test_one_way_lets_local_win_without_asking_for_times() -> None:
     nothing_read_on_atlas = {Side.LOCAL: 100 * SECOND, Side.ATLAS: 0}
     decision = decided(observation(B, C, (A, A)), item(1, 9), nothing_read_on_atlas, one_way)
     assert decision is Decision.LOCAL_WINS
+
+
+def test_a_local_version_that_never_travels_loses_without_asking_for_times() -> None:
+    stays = Policy(travel=BOTH_WAYS | {Side.LOCAL: Travel.NEVER})
+    nothing_read = dict.fromkeys(Side, 0)
+    assert decided(observation(B, C, (A, A)), item(9, 1), nothing_read, stays) is Decision.ATLAS_WINS
 
 
 hashes = st.sampled_from([ABSENT, A, B, C])

@@ -67,3 +67,15 @@ def test_a_copy_that_stays_keeps_its_base_and_an_unchanged_one_counts_nothing() 
     assert not bases.twice(KEY, stays, before, before), "Atlas's has come back to it"
     bases.follow(KEY, stays, {})
     assert dict(bases.changes[0].wanted) == {before: None}, "only if it is there already"
+
+
+@pytest.mark.parametrize("partner", [False, True])
+def test_of_a_partner_only_what_the_listener_has_told_is_known(partner: bool) -> None:
+    """It was taken in for its unique value, and may have changed since the batch was handed out."""
+    item, positions = WorkItem(KEY), dict.fromkeys(BOTH, 5)
+    plan = Plan("batch 2", positions, read_at=positions)
+    work = Work({KEY: item}, 1, partners={KEY} if partner else set())
+    view = AtlasView({KEY: bson.encode({"_id": 1, "stock": 8})}, 5, {KEY: STATE}, {})
+    batch = Batch("task", Side.LOCAL, "tills", (item,), positions)
+    decide_all(batch, work, {KEY: item}, view, {KEY: SOLD}, Policy(), plan, lambda name: None)
+    assert plan.outcomes[KEY].ending is (Ending.WAIT if partner else Ending.DONE)

@@ -34,6 +34,7 @@ VAGUE = re.compile(
 OF_DJANGO = {"migrate", "help", "check"}
 SENT = re.compile(r"-d '(?P<body>\{.*?\})'")
 ASKED = re.compile(r"http://localhost:\d+(?P<path>/[^\s'\"`?)]*)")
+TESTS = re.compile(r"`(tests/[a-z0-9_/]+\.py)`(?:: `(\w+)`)?")
 PHRASES = re.compile(r'grep -\w+ "([^"]+)"')
 
 
@@ -173,3 +174,10 @@ def test_log_phrases_are_written_somewhere() -> None:
     for phrase in searched | table:
         short = phrase.removeprefix("Change Stream started") if phrase.startswith("Change") else phrase
         assert phrase in code() or short in code(), phrase
+
+
+def test_a_test_that_is_named_exists() -> None:
+    named = {one for page in PAGES for one in TESTS.findall(page.read_text())}
+    assert len(named) > 20
+    for path, function in named:
+        assert f"def {function}" in (BASE_DIR / path).read_text(), f"{path}: {function}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import bson
@@ -43,6 +44,27 @@ def test_a_transaction_that_begins_with_a_remembered_marker_is_an_echo() -> None
     events = [own, event("orders", 1, transaction=7)]
     assert reader(Side.ATLAS, "b1").read(events) == []
     assert len(reader(Side.ATLAS).read(events)) == 1, "forgotten: it is somebody's change"
+
+
+@pytest.mark.parametrize(("made", "counts"), [(2025, 2025), (2027, 2026)])
+def test_a_change_of_another_device_was_made_before_it_arrived(made: int, counts: int) -> None:
+    """Whatever that device's clock says; else nothing would win against it until then."""
+    entry = {"k": {"_id": 1}, "t": dt.datetime(made, 1, 1, tzinfo=dt.UTC)}
+    batch = event("_sync_batches", "b1", marker("b1", "another", c="orders", docs=[entry]), transaction=7)
+    (change,) = reader(Side.ATLAS).read([batch, event("orders", 1, transaction=7)])
+    assert isinstance(change, Change)
+    assert change.fact
+    assert change.fact.time == dt.datetime(counts, 1, 1, tzinfo=dt.UTC).timestamp() * 1000
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_times_of_this_device_are_told_by_the_clock_of_atlas(side: Side) -> None:
+    read = EventReader(side, DEVICE, lambda time: time + 500, lambda ids: set())
+    (change,) = read.read([event("orders", 1)])
+    assert isinstance(change, Change)
+    assert change.fact
+    wall = round(dt.datetime(2026, 1, 1, tzinfo=dt.UTC).timestamp() * 1000)
+    assert change.fact.time == wall + (500 if side is Side.LOCAL else 0)
 
 
 @pytest.mark.parametrize("task", ["late", "known", ""])

@@ -12,6 +12,7 @@ from syncapp.core.values import Side
 from syncapp.store import heartbeat
 from syncapp.store.halts import Kind
 from syncapp.store.heartbeat import Beat, Heartbeat, Kept, judge
+from syncapp.store.names import BATCHES
 
 A1, A2, A3 = Beat(1, "a1"), Beat(2, "a2"), Beat(3, "a3")
 B2, B3 = Beat(2, "b2"), Beat(3, "b3")
@@ -150,6 +151,19 @@ def test_a_copied_device_is_noticed_by_the_one_that_comes_second(
     local_db.client.drop_database(copy_db)
 
 
+def test_a_listener_that_was_paused_in_a_beat_leaves_that_of_another_alone(
+    local_db: Database[Any], atlas_db: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused, other = beats(local_db, atlas_db), beats(local_db, atlas_db)
+    paused.beat()
+    seen = heartbeat.look(local_db, atlas_db, DEVICE)
+    other.beat()
+    with monkeypatch.context() as patch:
+        patch.setattr(heartbeat, "look", lambda *_: seen)
+        assert paused.beat() is None
+    assert [other.beat(), beats(local_db, atlas_db).beat()] == [None, None]
+
+
 def test_a_beat_that_came_by_its_stream_tells_the_lag(
     local_db: Database[Any], atlas_db: Database[Any]
 ) -> None:
@@ -178,3 +192,6 @@ def test_an_answer_of_a_deposed_primary_is_no_time_travel(
         lambda atlas, device, session=None: read(atlas, device, session) if session else old,
     )
     assert one.beat() is None
+    assert atlas_db[BATCHES].count_documents({"cancelled": True}), (
+        "a write was confirmed before the last look"
+    )

@@ -229,6 +229,26 @@ def test_forgetting_a_side_leaves_the_other_and_its_token_alone(dirty: KeyMap) -
     assert dirty.size == 0
 
 
+@pytest.mark.parametrize("in_work", [False, True], ids=["waits", "is in work"])
+def test_nobody_waits_for_a_side_that_is_not_read(dirty: KeyMap, in_work: bool) -> None:
+    """Else local changes would stay here for as long as sync is disabled."""
+    fetch(dirty, L, key(1), position=1)
+    fetch(dirty, A, key(1), position=1)
+    take(dirty)
+    ends = [(key(1), Ending.WAIT, Seen({L: HASH, A: HASH}, {L: 5, A: 7}, 1))]
+    if in_work:
+        dirty.forget(A)
+    dirty.finish("t", ends)
+    dirty.passed(L, 5)
+    if not in_work:
+        dirty.forget(A)
+    assert take(dirty, "u") == [key(1)]
+    assert dirty.waiting == 0
+    dirty.passed(A, 6)
+    dirty.finish("u", ends)
+    assert take(dirty) == [], "it is read again"
+
+
 def test_a_token_inside_a_transaction_is_never_saved() -> None:
     mark = KeyMap(USUAL).watermarks[A]
     mark.take_in("before", continues=False, may_continue=False)
@@ -400,6 +420,16 @@ def test_nothing_of_a_dropped_collection_goes_out_until_it_was_judged(dirty: Key
     assert take(dirty, "third") == [key(1)], "what was in flight is looked at again"
     done(dirty, key(1), task="third")
     assert dirty.watermarks[L].advance() == "L2"
+
+
+def test_a_drop_of_which_nothing_is_dirty_holds_the_token_until_it_was_judged(dirty: KeyMap) -> None:
+    fetch(dirty, A)
+    dirty.change_structure(A, Structural("drop", "orders"))
+    assert dirty.watermarks[A].advance() is None
+    pending = dirty.structural_due()
+    assert pending is not None
+    dirty.end_structural(pending)
+    assert dirty.watermarks[A].advance() == "atlas1"
 
 
 def test_a_drop_of_a_stream_that_is_given_up_is_forgotten_with_it(dirty: KeyMap) -> None:

@@ -234,6 +234,21 @@ def test_after_a_drop_nothing_of_it_goes_out_before_the_stream_has_come_there(
     assert dirty.take("t", LIMIT, 0.0) is not None
 
 
+def test_nothing_is_read_ahead_of_a_side_that_is_not_read(
+    intake: Intake, dirty: DirtyKeys, guards: Guards
+) -> None:
+    """Its reader may bring something more when it was told to end; a drop would bar local changes too."""
+    dirty.forget(A)
+    ahead = batch(9, change(1, 7), Structural("drop", "payments", fact=Fact(8, 8, "atlas")))
+    intake.receive_ahead(A, ahead)
+    assert (dirty.size, guards.shown) == (0, [])
+    intake.receive(L, batch(5, change(2, 5)))
+    finish(dirty)
+    intake.receive(A, batch(6))
+    intake.receive_ahead(A, ahead)
+    assert guards.shown[1:] == ahead.changes, "it is read again"
+
+
 def test_what_is_read_ahead_has_room_of_its_own(intake: Intake, dirty: DirtyKeys) -> None:
     intake.receive(L, batch(1, *(change(n, 1, "analytics") for n in range(8))))
     assert (intake.room(), intake.room_ahead()) == (False, True)

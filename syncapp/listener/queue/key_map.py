@@ -189,11 +189,14 @@ class KeyMap:
     def forget(self, side: Side) -> None:
         """Pulls are no longer allowed: drop what a side's stream delivered. Its saved token stays
         before all of it, so that it is read again later."""
+        self._waiting.forget(side)
         for key, work in list(self._dirty.items()):
             work.put(side, None)
             work.seen = None
             if work.of(side.other) is None:
                 self._drop(key, work)
+            elif work.waiting:
+                self._wait_or_ready(key, work)
         for _, work in self.tasks.works():
             work.put(side, None)
         self.watermarks[side] = Watermark(self.watermarks[side].newest)

@@ -16,10 +16,14 @@ class Overtaking:
         # Collection → everything of it up to this position was taken in, from where the stream was on
         self._taken: dict[Side, dict[str, int]] = {side: {} for side in BOTH}
         self._barred: list[tuple[Side, int, frozenset[str]]] = []
+        # What their readers still bring is left alone: a drop would bar its collections until the side is read again
+        self._unread: set[Side] = set()
 
     def ahead(self, side: Side, batch: ChangeBatch, read_to: int) -> ChangeBatch:
         """Of what was read past a backlog: what concerns collections that go first, and was taken in neither so nor by the
-        stream itself, which has been read up to `read_to`."""
+        stream itself, which has been read up to `read_to`. Nothing if that is not read."""
+        if side in self._unread:
+            return batch._replace(changes=[])
         return batch._replace(changes=[one for one in batch.changes if self._is_ahead(side, one, read_to)])
 
     def _is_ahead(self, side: Side, change: Found, read_to: int) -> bool:
@@ -52,6 +56,7 @@ class Overtaking:
 
     def passed(self, side: Side, position: int) -> None:
         """The stream itself has been read up to here."""
+        self._unread.discard(side)
         taken = self._taken[side]
         if taken and max(taken.values()) <= position:
             taken.clear()
@@ -60,6 +65,7 @@ class Overtaking:
 
     def forget(self, side: Side) -> None:
         """The stream is not read any more."""
+        self._unread.add(side)
         self._taken[side].clear()
         self._bar([one for one in self._barred if one[0] is not side])
 

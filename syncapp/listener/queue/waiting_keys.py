@@ -21,12 +21,13 @@ class WaitingKeys:
         self._positions: dict[Side, list[tuple[int, int, DocumentKey, Work]]] = {side: [] for side in BOTH}
         self._moments: list[tuple[float, int, DocumentKey, Work]] = []
         self._order = itertools.count()
+        self._unread: set[Side] = set()  # nobody waits for these
 
     def waits(self, key: DocumentKey, work: Work) -> bool:
         """Does it wait for a stream, by what was seen of it? Then it is kept until `passed`."""
         positions = ((side, work.seen.read_at[side]) for side in work.seen.waits_for) if work.seen else ()
         for side, position in positions:
-            if position > self.read_to[side]:
+            if position > self.read_to[side] and side not in self._unread:
                 self.count += not work.waiting
                 work.waiting = True
                 heapq.heappush(self._positions[side], (position, next(self._order), key, work))
@@ -41,6 +42,7 @@ class WaitingKeys:
 
     def passed(self, side: Side, position: int) -> Iterator[Waiting]:
         """A stream has been read up to and including this position: who waited for it."""
+        self._unread.discard(side)
         if position <= self.read_to[side]:
             return
         self.read_to[side] = position
@@ -49,6 +51,11 @@ class WaitingKeys:
             _, _, key, work = heapq.heappop(heap)
             if work.waiting:
                 yield key, work
+
+    def forget(self, side: Side) -> None:
+        """A stream is not read any more: who waited for it has to be looked at again, and until it is read nobody waits."""
+        self._unread.add(side)
+        self._positions[side].clear()
 
     def keep_until(self, moment: float, key: DocumentKey, work: Work) -> None:
         heapq.heappush(self._moments, (moment, next(self._order), key, work))

@@ -22,7 +22,7 @@ class Watermark:
         """`newest`: of the watermark before it, so that no number stands for two batches."""
         self.newest = newest  # the number of the latest batch
         self._batches: deque[_Fetched] = deque()
-        self._undecided: tuple[_Fetched, Any] | None = None
+        self._undecided: _Fetched | None = None  # the newest, if it may end inside a transaction
         self._safe: Any = None
 
     def take_in(self, token: Any, *, continues: bool, may_continue: bool) -> None:
@@ -31,14 +31,10 @@ class Watermark:
         `continues`: its first event belongs to the transaction that the batch before ended in.
         `may_continue`: its last event belongs to a transaction, of which more may come.
         """
-        if self._undecided is not None:
-            before, its_token = self._undecided
-            before.token = None if continues else its_token
-            self._undecided = None
+        if self._undecided is not None and continues:
+            self._undecided.token = None
         batch = _Fetched(token)
-        if may_continue:
-            batch.token = None
-            self._undecided = (batch, token)
+        self._undecided = batch if may_continue else None
         self._batches.append(batch)
         self.newest += 1
 
@@ -60,8 +56,7 @@ class Watermark:
 
     def advance(self) -> Any:
         """The newest token that may be saved; None if there is none yet."""
-        undecided = self._undecided[0] if self._undecided else None
-        while self._batches and not self._batches[0].held and self._batches[0] is not undecided:
+        while self._batches and not self._batches[0].held and self._batches[0] is not self._undecided:
             batch = self._batches.popleft()
             if batch.token is not None:
                 self._safe = batch.token
