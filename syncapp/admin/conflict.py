@@ -33,7 +33,6 @@ from syncapp.services.roles import may_see_bodies
 
 SIDES = {"local": "Local", "atlas": "Atlas"}
 NOW = "syncapp_conflict_now"
-FEW = 5  # refusals that are shown
 DECIDE = "syncapp_conflict_decide"
 LOOK_UP = "This document as it is now on both sides, and its history"
 
@@ -216,12 +215,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     @admin.action(description="Restore the losing versions", permissions=["operate"])
     def restore_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
         with as_message(request):
-            done = restore_all(queryset, request.user)
-            messages.success(request, f"{done.restored:,} versions were restored as new local changes.")
-            for pk, reason in done.refused[:FEW]:
-                messages.error(request, f"Conflict {pk} was not restored: {reason}")
-            if done.left:
-                messages.warning(request, f"{done.left:,} are left: select them again.")
+            conflict_decision.say_restored(request, restore_all(queryset, request.user))
 
     @action(
         description="Restore the loser",

@@ -97,7 +97,7 @@ def page(request: HttpRequest) -> HttpResponse:
         report = Report.of(found.report)
         form = ChoiceForm(report.to_decide, request.POST or None)
         context |= {"form": form, "may_operate": operates}
-        if request.method == "POST" and form.is_valid():
+        if request.method == "POST" and form.is_valid() and "again" not in request.POST:
             choice = form.cleaned_data["choice"]
             if form.cleaned_data["confirmed"]:
                 return _choose(request, choice)

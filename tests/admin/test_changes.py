@@ -35,7 +35,7 @@ def test_the_toggle(superuser: Client, switches_page: str) -> None:
     assert answer.status_code == 302
     switches = get_switches()
     assert (switches.enabled, switches.paused) == (True, False)
-    assert audited() == [("set enabled", "enabled: False → True")]
+    assert audited() == [("set enabled", "enabled: off → on")]
     assert AuditEntry.objects.get().user == User.objects.get(username="root")
 
 
