@@ -107,11 +107,14 @@ def above(request: HttpRequest) -> str:
 
 def wrong_method(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
     """405, with the header Allow."""
-    looks = request.method in ("GET", "HEAD")
-    title, text = ("Not a page", NOT_A_PAGE) if looks else ("Method not allowed", NO_SUCH_METHOD)
-    said = text.format(path=request.path[:200], allowed=refused["Allow"], method=request.method)
-    response = answer(request, 405, title, said, {above(request): "The page it belongs to"})
-    response["Allow"] = refused["Allow"]
+    path, allowed = request.path[:200], refused["Allow"]
+    if request.method in ("GET", "HEAD"):
+        links = {above(request): "The page it belongs to"}
+        response = answer(request, 405, "Not a page", NOT_A_PAGE.format(path=path), links)
+    else:
+        text = NO_SUCH_METHOD.format(path=path, allowed=allowed, method=request.method)
+        response = answer(request, 405, "Method not allowed", text, {request.path: "Open the page"})
+    response["Allow"] = allowed
     return response
 
 

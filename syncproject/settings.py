@@ -187,7 +187,10 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("monitoring/favicon.svg")}
     ],
     "STYLES": [lambda request: static("monitoring/isthmus.css")],
-    "SCRIPTS": [lambda request: static("monitoring/refused.js")],
+    "SCRIPTS": [
+        lambda request: static("monitoring/refused.js"),
+        lambda request: static("monitoring/keyboard.js"),
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,  # Django's own log of the admin: the audit log replaces it
     "BORDER_RADIUS": "8px",
