@@ -20,7 +20,7 @@ from unfold.decorators import action, display
 from syncapp.admin import conflict_decision, conflict_statistics
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
 from syncapp.admin.document import link_to
-from syncapp.admin.refusals import as_message, as_problem
+from syncapp.admin.refusals import as_message, as_problem, say_restored
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.extended_json import beyond
 from syncapp.core.plain_ids import plain_id
@@ -215,7 +215,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     @admin.action(description="Restore the losing versions", permissions=["operate"])
     def restore_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
         with as_message(request):
-            conflict_decision.say_restored(request, restore_all(queryset, request.user))
+            say_restored(request, restore_all(queryset, request.user))
 
     @action(
         description="Restore the loser",

@@ -10,20 +10,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from monitoring.values import counted
 from monitoring.versions import compare
 from syncapp.admin.refusals import as_problem
 from syncapp.core.values import BOTH, Side
 from syncapp.models import Conflict
-from syncapp.services.conflict_selection import Restored
 from syncapp.services.conflicts import may_write, resolve, versions_of
 from syncapp.services.errors import WrongInput
 from syncapp.services.masked import Masks
 from syncapp.services.resolution import Choice, differing, seen_hashes
 
 CHANGE = "admin:syncapp_conflict_change"
-FEW = 5  # refusals that are shown
-NOTHING_TO_RESTORE = "Nothing to restore: the losing version was restored before, or there is none."
+
+
 SIDE_WORDS = {"local": "local", "atlas": "Atlas"}
 
 
@@ -55,18 +53,6 @@ def settled(conflict: Conflict) -> str:
     if conflict.restored_at:
         return f"The {SIDE_WORDS[conflict.loser]} version was restored at {conflict.restored_at:%Y-%m-%d %H:%M:%S} UTC."
     return "Resolved automatically: both sides became equal."
-
-
-def say_restored(request: HttpRequest, done: Restored) -> None:
-    """What became of those that were selected."""
-    if done.restored:
-        messages.success(request, f"{counted(done.restored, 'version')} restored as new local changes.")
-    elif not done.refused:
-        messages.warning(request, NOTHING_TO_RESTORE)
-    for pk, reason in done.refused[:FEW]:
-        messages.error(request, f"Conflict {pk} was not restored: {reason}")
-    if done.left:
-        messages.warning(request, f"{done.left:,} more can be restored: select them again.")
 
 
 def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
