@@ -90,14 +90,16 @@ class OnlyByForm:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         # Django's own, which has no body; the API answers with another class
-        return wrong_method(request, response) if isinstance(response, HttpResponseNotAllowed) else response
-
-    def process_view(
-        self, request: HttpRequest, view: Callable[..., HttpResponse], *_: object
-    ) -> HttpResponse | None:
-        """A dialog alone is a fragment without its page: the page, instead."""
+        if isinstance(response, HttpResponseNotAllowed):
+            return wrong_method(request, response)
         opened = request.method in ("GET", "HEAD") and "HX-Request" not in request.headers
-        return HttpResponseRedirect(above(request)) if opened and hasattr(view, "dialog") else None
+        if opened and response.status_code == 200 and hasattr(request, "is_dialog"):
+            return HttpResponseRedirect(above(request))  # alone it is a fragment without its page
+        return response
+
+    def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *_: object) -> None:
+        if hasattr(view, "dialog"):
+            request.is_dialog = True  # type: ignore[attr-defined]
 
 
 def above(request: HttpRequest) -> str:

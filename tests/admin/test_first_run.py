@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ def test_a_missing_answer_is_asked_for_at_its_field(superuser: Client, waiting: 
 def test_who_goes_back_to_the_answers_finds_his_own(superuser: Client, waiting: Database[Any]) -> None:
     page = text(superuser, **ANSWERS, again="on")
     assert 'value="updatedAt"' in page
-    assert [page.count(f'value="{one}" required checked') for one in ("newest", "pull", "leave")] == [1, 1, 1]
+    assert re.findall(r'value="(\w+)"[^>]* checked', page) == ["newest", "pull", "leave"]
     assert first_run.show().state is State.WAITING
 
 

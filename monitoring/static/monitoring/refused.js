@@ -22,7 +22,8 @@
     silence();
     const close = el("button", { type: "button", "aria-label": "Close" }, "×");
     close.addEventListener("click", silence);
-    document.body.append(el("div", { id: "isthmus-refused", role: "alert" }, line, close));
+    const top = document.querySelector("dialog[open]") || document.body; // nothing is seen above an open dialog
+    top.append(el("div", { id: "isthmus-refused", role: "alert" }, line, close));
     asked = by;
   }
 
