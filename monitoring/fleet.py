@@ -104,9 +104,9 @@ def troubles(row: Device, limits: Thresholds) -> Iterator[Trouble]:
         if lag_ms >= limits.lag_warning_ms:
             yield Trouble(Status.DEGRADED, f"{arrow}: lag {duration(lag_ms / 1000)}")
     if row.conflicts:
-        yield Trouble(Status.DEGRADED, counted(row.conflicts, 'open conflict'))
+        yield Trouble(Status.DEGRADED, counted(row.conflicts, "open conflict"))
     if row.rejected:
-        yield Trouble(Status.DEGRADED, counted(row.rejected, 'rejected change'))
+        yield Trouble(Status.DEGRADED, counted(row.rejected, "rejected change"))
     if abs(row.clock_offset_ms) > get_settings().sync_clock_warning:
         ahead = "behind" if row.clock_offset_ms > 0 else "ahead of"
         yield Trouble(
