@@ -213,6 +213,7 @@ def _conflict(row: Any) -> dict[str, Any]:
         "winner": row.winner,
         "merged": row.merged or row.winner == Conflict.Winner.MERGED,
         "waits": row.waits,
+        "loser": row.loser,
         "strategy": row.strategy,
         "oneWay": row.one_way,
         "restored": row.restored_at is not None,

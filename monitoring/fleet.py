@@ -12,7 +12,7 @@ from django.utils import timezone
 from monitoring import figures, headroom
 from monitoring.alerts.rules import current_rules, limits_of
 from monitoring.limits import Thresholds
-from monitoring.values import Code, Page, Reason, Status, duration
+from monitoring.values import Code, Page, Reason, Status, counted, duration
 from syncapp.conf.settings import get_settings
 from syncapp.core.durations import long_duration
 from syncapp.core.one_line import one_line
@@ -99,14 +99,14 @@ def troubles(row: Device, limits: Thresholds) -> Iterator[Trouble]:
         if state in figures.UNREAD and not row.waiting_for:
             yield Trouble(Status.DEGRADED, f"{name} stream {state}")
     if row.pending > limits.pending:
-        yield Trouble(Status.DEGRADED, f"{row.pending:,} changes pending")
+        yield Trouble(Status.DEGRADED, f"{counted(row.pending, 'change')} pending")
     for arrow, lag_ms in (("Atlas → local", row.pull_lag_ms), ("local → Atlas", row.push_lag_ms)):
         if lag_ms >= limits.lag_warning_ms:
             yield Trouble(Status.DEGRADED, f"{arrow}: lag {duration(lag_ms / 1000)}")
     if row.conflicts:
-        yield Trouble(Status.DEGRADED, f"{row.conflicts:,} open conflict{'s' * (row.conflicts != 1)}")
+        yield Trouble(Status.DEGRADED, counted(row.conflicts, "open conflict"))
     if row.rejected:
-        yield Trouble(Status.DEGRADED, f"{row.rejected:,} rejected change{'s' * (row.rejected != 1)}")
+        yield Trouble(Status.DEGRADED, counted(row.rejected, "rejected change"))
     if abs(row.clock_offset_ms) > get_settings().sync_clock_warning:
         ahead = "behind" if row.clock_offset_ms > 0 else "ahead of"
         yield Trouble(

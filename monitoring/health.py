@@ -201,7 +201,7 @@ def _stream(name: str, stream: StreamFacts, facts: Facts, limits: Thresholds) ->
     why = f": {stream.error}" if stream.error else ""
     if stream.reconnects >= facts.max_reconnects:
         text = (
-            f"The {name} change stream has failed {stream.reconnects} times in a row "
+            f"The {name} change stream has failed {counted(stream.reconnects, 'time')} in a row "
             f"(critical from {facts.max_reconnects}); still retrying{why}"
         )
         return [Reason(Status.CRITICAL, Code.STREAM, text, Page.DEVICES, name.lower())]
@@ -226,8 +226,8 @@ def _flow(facts: Facts, limits: Thresholds) -> list[Reason]:
     oldest_ms = max(d.lag_ms for _, d in directions)
     if facts.queue_size > limits.pending and oldest_ms > limits.pending_s * 1000:
         text = (
-            f"{facts.queue_size:,} operations are pending, the oldest for {duration(oldest_ms / 1000)} "
-            f"(critical above {limits.pending} that wait for more than {duration(limits.pending_s)})"
+            f"{counted(facts.queue_size, 'operation')} pending, the oldest for {duration(oldest_ms / 1000)} "
+            f"(critical above {limits.pending:,} that wait for more than {duration(limits.pending_s)})"
         )
         reasons.append(Reason(Status.CRITICAL, Code.PENDING, text, Page.DEVICES))
     if facts.enabled:

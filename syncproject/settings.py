@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "monitoring.failures.WhatIsAway",
+    "monitoring.failures.OnlyByForm",
 ]
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -188,6 +189,10 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("monitoring/favicon.svg")}
     ],
     "STYLES": [lambda request: static("monitoring/isthmus.css")],
+    "SCRIPTS": [
+        lambda request: static("monitoring/refused.js"),
+        lambda request: static("monitoring/keyboard.js"),
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,  # Django's own log of the admin: the audit log replaces it
     "BORDER_RADIUS": "8px",
@@ -201,7 +206,7 @@ UNFOLD = {
             "300": "oklch(84% .085 190)",
             "400": "oklch(75% .105 190)",
             "500": "oklch(65% .105 190)",
-            "600": "oklch(54% .09 192)",
+            "600": "oklch(53% .089 192)",
             "700": "oklch(46% .076 193)",
             "800": "oklch(39% .062 194)",
             "900": "oklch(33% .05 195)",

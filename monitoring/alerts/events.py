@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from monitoring.alerts import outbox
-from monitoring.values import Code
+from monitoring.values import Code, counted
 from syncapp.conf.settings import get_settings
 from syncapp.models import (
     Alert,
@@ -108,7 +108,7 @@ def _verified(cursor: Any) -> Reading:
         Event(
             row.run_id,
             row.ended_at or row.started_at,
-            f"{row.get_kind_display()} done: {row.differing:,} of {row.documents:,} documents differ",
+            f"{row.get_kind_display()} done: {row.differing:,} of {counted(row.documents, 'document')} differ",
             f"/admin/syncapp/comparisonrun/{row.pk}/change/",
             {"run": row.run_id, "documents": row.documents, "differing": row.differing},
         )

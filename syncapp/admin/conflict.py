@@ -21,7 +21,7 @@ from syncapp.admin import conflict_decision, conflict_statistics
 from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
 from syncapp.admin.conflict_versions import table
 from syncapp.admin.document import link_to
-from syncapp.admin.refusals import as_message, as_problem
+from syncapp.admin.refusals import as_message, as_problem, say_restored
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.extended_json import beyond
 from syncapp.core.plain_ids import plain_id
@@ -33,7 +33,6 @@ from syncapp.services.masked import Masks
 from syncapp.services.roles import may_see_bodies
 
 NOW = "syncapp_conflict_now"
-FEW = 5  # refusals that are shown
 DECIDE = "syncapp_conflict_decide"
 LOOK_UP = "This document as it is now on both sides, and its history"
 
@@ -214,12 +213,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     @admin.action(description="Restore the losing versions", permissions=["operate"])
     def restore_selected(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> None:
         with as_message(request):
-            done = restore_all(queryset, request.user)
-            messages.success(request, f"{done.restored:,} versions were restored as new local changes.")
-            for pk, reason in done.refused[:FEW]:
-                messages.error(request, f"Conflict {pk} was not restored: {reason}")
-            if done.left:
-                messages.warning(request, f"{done.left:,} are left: select them again.")
+            say_restored(request, restore_all(queryset, request.user))
 
     @action(
         description="Restore the loser",

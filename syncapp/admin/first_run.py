@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,6 +21,7 @@ from syncapp.services import first_run
 from syncapp.services.roles import may_operate, may_see
 from syncapp.store.first_run import Counts, FirstRun, Report, State
 
+NO_FIELD = "Which is newer? Name the field that holds the time of the last change, for instance updatedAt."
 NAME, PROGRESS = "syncapp_first_run", "syncapp_first_run_progress"
 
 
@@ -45,6 +46,8 @@ class ChoiceForm(forms.Form):
         values = super().clean() or {}
         if not self.errors:
             newest = values["differing"] == "newest"
+            if newest and not values["timestamp_field"]:
+                raise ValidationError({"timestamp_field": NO_FIELD})
             with as_invalid("timestamp_field"):
                 values["choice"] = first_run.choice_of(
                     values["differing"],
@@ -97,7 +100,7 @@ def page(request: HttpRequest) -> HttpResponse:
         report = Report.of(found.report)
         form = ChoiceForm(report.to_decide, request.POST or None)
         context |= {"form": form, "may_operate": operates}
-        if request.method == "POST" and form.is_valid():
+        if request.method == "POST" and form.is_valid() and "again" not in request.POST:
             choice = form.cleaned_data["choice"]
             if form.cleaned_data["confirmed"]:
                 return _choose(request, choice)

@@ -38,7 +38,10 @@ def page(request: HttpRequest) -> HttpResponse:
         "may_operate": may_operate(request.user),
     }
     with as_problem(context):
-        context["halts"] = [_shown(halt) for halt in halts.show()]
+        found = halts.show()
+        context["halts"] = [_shown(halt) for halt in found]
+        # Not while a dialog may be open
+        context["follow"] = bool(found) and all(halt.answer for halt in found)
     return render(request, "syncapp/halts.html", context)
 
 
@@ -49,6 +52,7 @@ def _shown(halt: Halt) -> dict[str, Any]:
         "ago": duration((timezone.now() - halt.at).total_seconds()),
         "title": TITLES[halt.kind],
         "choices": [choice(halt, answer) for answer in ANSWERS[halt.kind]],
+        "answered": choice(halt, halt.answer).title if halt.answer else "",
         "samples": [link_to(halt.collection, *one) for one in halt.exact_samples],
     }
 
@@ -58,4 +62,6 @@ def _answer(request: HttpRequest) -> None:
         raise PermissionDenied
     with as_message(request):
         halt = halts.answer(request.POST.get("id", ""), request.POST.get("answer", ""), request.user)
-        messages.success(request, f"Answered: {halt.answer}. The listener carries it out.")
+        if halt.answer:
+            done = choice(halt, halt.answer).title
+            messages.success(request, f"Answered: {done}. The listener carries it out.")

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from monitoring.headroom import NAMES, facts_of
+from monitoring.values import duration
 from syncapp.admin import document, first_run, halts, selftest
 from syncapp.admin.base import ReadOnlyAdmin, block
 from syncapp.core.plain_ids import shorter
@@ -83,11 +84,11 @@ class InstanceAdmin(ReadOnlyAdmin):
 
     @display(description="Lag Atlas → local")
     def pull_lag(self, instance: Instance) -> str:
-        return f"{instance.pull_lag_ms:,} ms"
+        return _lag(instance.pull_lag_ms)
 
     @display(description="Lag local → Atlas")
     def push_lag(self, instance: Instance) -> str:
-        return f"{instance.push_lag_ms:,} ms"
+        return _lag(instance.push_lag_ms)
 
     @display(description="Atlas's clock minus the local one")
     def clock_offset(self, instance: Instance) -> str:
@@ -114,6 +115,10 @@ class InstanceAdmin(ReadOnlyAdmin):
     @display(description="Atlas stream", label=STREAM_LABELS)
     def atlas(self, instance: Instance) -> str:
         return instance.get_atlas_stream_display()
+
+
+def _lag(milliseconds: int) -> str:
+    return f"{milliseconds:,} ms" if milliseconds < 10_000 else duration(milliseconds / 1000)
 
 
 def _age(milliseconds: float | None) -> str:

@@ -11,7 +11,12 @@ from django.contrib import messages
 from django.forms import ValidationError
 from django.http import HttpRequest
 
+from monitoring.values import counted
+from syncapp.services.conflict_selection import Restored
 from syncapp.services.errors import ServiceError
+
+FEW = 5  # refusals that are shown
+NOTHING_TO_RESTORE = "Nothing to restore: the losing version was restored before, or there is none."
 
 
 @contextmanager
@@ -39,3 +44,15 @@ def as_invalid(field: str = "") -> AbstractContextManager[None, bool | None]:
         raise ValidationError({field: text} if field else text)
 
     return _shown(say)
+
+
+def say_restored(request: HttpRequest, done: Restored) -> None:
+    """What became of the conflicts that were selected."""
+    if done.restored:
+        messages.success(request, f"{counted(done.restored, 'version')} restored as new local changes.")
+    elif not done.refused:
+        messages.warning(request, NOTHING_TO_RESTORE)
+    for pk, reason in done.refused[:FEW]:
+        messages.error(request, f"Conflict {pk} was not restored: {reason}")
+    if done.left:
+        messages.warning(request, f"{done.left:,} more can be restored: select them again.")

@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
+from monitoring.values import counted
 from syncapp.admin.base import ReadOnlyAdmin, block, hidden_bodies, readable, redirect_to, shown_id
 from syncapp.admin.refusals import as_message
 from syncapp.core.plain_ids import plain_id, shorter
@@ -39,7 +40,7 @@ def told(request: HttpRequest, service: Callable[..., int], rows: QuerySet, done
     """Call the service, and show the result on the next page."""
     with as_message(request):
         count = service(rows, request.user)
-        messages.success(request, done.format(f"{count:,} rejected change{'s' * (count != 1)}"))
+        messages.success(request, done.format(counted(count, "rejected change")))
 
 
 @admin.register(RejectedChange)
@@ -137,7 +138,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
         count = queryset.count()
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Discard {count:,} rejected change{'s' * (count != 1)}?",
+            "title": f"Discard {counted(count, 'rejected change')}?",
             "text": DISCARD,
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 
+from monitoring.values import counted
 from syncapp.admin.document import link_to
 from syncapp.admin.refusals import as_problem
 from syncapp.compare.validity import Validity
@@ -43,7 +44,7 @@ def _row(one: Validity, side: Side) -> dict[str, Any]:
         "collection": one.collection,
         "side": SIDES[side],
         "refused": f"{one.refused[side]:,}",
-        "read": f"{one.read[side]:,}",
+        "read": counted(one.read[side], "document"),
         "whole": one.whole,
         "samples": samples,
     }

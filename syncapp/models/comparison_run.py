@@ -57,6 +57,13 @@ class ComparisonRun(models.Model):
         return max(0, self.documents - self.equal - self.differing)
 
     @property
+    def so_far(self) -> str:
+        """`1,200 of about 5,000 documents`."""
+        all_of_them = max(self.documents, self.expected)
+        of = f" of about {all_of_them:,}" if self.expected else ""
+        return f"{self.documents:,}{of} document{'s' * (all_of_them != 1)}"
+
+    @property
     def pace(self) -> str:
         """Rate and time left; empty: they cannot be told."""
         return pace_text(self.rate, self.seconds_left)

@@ -28,4 +28,4 @@ class SyncSwitches(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="only_one_row")]
 
     def __str__(self) -> str:
-        return "sync enabled" if self.enabled else "sync disabled (one-way, local to Atlas)"
+        return "Sync enabled" if self.enabled else "Sync disabled (one-way, local to Atlas)"

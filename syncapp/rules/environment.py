@@ -64,7 +64,7 @@ class Environment:
     def shown(self, name: str) -> str:
         """For the audit log."""
         if name not in self.values:
-            return "not set"
+            return "no start before"
         absent = self.given is not None and name not in self.given
         return f"not set (default {_text(self.values[name])})" if absent else _text(self.values[name])
 

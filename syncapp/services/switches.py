@@ -24,8 +24,13 @@ def change_switches(user: Actor = None, **values: Any) -> SyncSwitches:
     if changed:
         for name, value in changed.items():
             before = getattr(switches, name)
-            audit(user, f"set {name}", f"{name}: {before} → {value}", {name: before}, {name: value})
+            detail = f"{name}: {_said(before)} → {_said(value)}"
+            audit(user, f"set {name}", detail, {name: before}, {name: value})
             setattr(switches, name, value)
         switches.version += 1
         switches.save()
     return switches
+
+
+def _said(value: Any) -> str:
+    return {True: "on", False: "off"}.get(value, str(value))

@@ -40,7 +40,7 @@ def everything(db: None) -> None:
     rows.conflict(None, {"_id": {"shop": 3}, "x": 1})
     rows.alert()
     add_channel("team", "slack", {"url": "https://example.com/hook"})
-    audit(user, "set enabled", "enabled: False → True")
+    audit(user, "set enabled", "enabled: off → on")
     assert AuditEntry.objects.exists()
 
 

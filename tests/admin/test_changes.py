@@ -35,7 +35,7 @@ def test_the_toggle(superuser: Client, switches_page: str) -> None:
     assert answer.status_code == 302
     switches = get_switches()
     assert (switches.enabled, switches.paused) == (True, False)
-    assert audited() == [("set enabled", "enabled: False → True")]
+    assert audited() == [("set enabled", "enabled: off → on")]
     assert AuditEntry.objects.get().user == User.objects.get(username="root")
 
 
@@ -140,7 +140,7 @@ def test_what_is_there_now_stands_beside_what_a_restore_would_bring(
 
 
 def test_looking_at_the_dialog_changes_nothing(superuser: Client, lost: Conflict, local_db: Database) -> None:
-    page = superuser.get(restore_page(lost))
+    page = superuser.get(restore_page(lost), headers={"HX-Request": "true"})
     assert page.status_code == 200
     assert "Restore the losing version?" in page.content.decode()
     lost.refresh_from_db()

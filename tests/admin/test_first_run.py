@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -66,8 +67,15 @@ def test_a_preview_writes_nothing_and_confirming_chooses(superuser: Client, wait
 
 def test_a_missing_answer_is_asked_for_at_its_field(superuser: Client, waiting: Database[Any]) -> None:
     page = text(superuser, **{**ANSWERS, "timestamp_field": ""})
-    assert "a timestamp field (for instance updatedAt)" in page
+    assert "Name the field that holds the time of the last change" in page
     assert "This field is required" in text(superuser, differing="local")
+    assert first_run.show().state is State.WAITING
+
+
+def test_who_goes_back_to_the_answers_finds_his_own(superuser: Client, waiting: Database[Any]) -> None:
+    page = text(superuser, **ANSWERS, again="on")
+    assert 'value="updatedAt"' in page
+    assert re.findall(r'value="(\w+)"[^>]* checked', page) == ["newest", "pull", "leave"]
     assert first_run.show().state is State.WAITING
 
 

@@ -63,12 +63,15 @@ def test_it_shows_what_happened_and_each_answer_with_its_meaning(
 
 
 def test_looking_answers_nothing_and_pressing_does_once(superuser: Client, halted: Database[Any]) -> None:
+    assert "every 2s" not in text(superuser), "a dialog may be open"
     superuser.get(PAGE, {"id": DELETES, "answer": "go-on"})
     assert not halted[HALTS].find_one({"answer": {"$exists": True}})
     for answer in ("bring-back", "go-on"):
         assert superuser.post(PAGE, {"id": DELETES, "answer": answer}).headers["Location"] == PAGE
     page = text(superuser)
-    assert "answered: bring-back" in page
+    assert "Answered: Restore 900 to the local database. The listener" in page, "the message"
+    assert "answered</span> Restore 900 to the local database. The listener" in page
+    assert "every 2s" in page, "until it is carried out"
     assert "lready answered: bring-back" in page
     assert 'name="answer"' not in page
     entry = AuditEntry.objects.get()
@@ -139,7 +142,7 @@ def test_an_open_conflict_has_a_button_for_each_side(
     assert "Take Atlas" in page
     assert "Restore the" not in page, "nobody has lost yet"
     dialog = reverse("admin:syncapp_conflict_take_local", args=[open_one.pk])
-    assert "Use the local version?" in superuser.get(dialog).content.decode()
+    assert "Use the local version?" in superuser.get(dialog, headers={"HX-Request": "true"}).content.decode()
     open_one.refresh_from_db()
     assert open_one.waits, "looking at the dialog changes nothing"
     assert superuser.post(dialog, {"_form_submitted": "on"}).headers["HX-Redirect"] == change

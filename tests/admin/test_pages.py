@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
-from syncapp.models import ApiToken
+from syncapp.models import ApiToken, ComparisonRun, Conflict
 from syncapp.tasks.schedule import seed
 from tests.support import rows
 
@@ -51,6 +51,33 @@ def test_whoever_may_only_look_cannot_change(viewer: Client, model: type) -> Non
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_adding_opens_or_is_refused(superuser: Client, model: type) -> None:
     assert superuser.get(address(model, "add")).status_code in (200, 403)
+
+
+@pytest.mark.parametrize(
+    ("place", "page"),
+    [
+        ("syncapp/collectionrule/preview/", "syncapp/collectionrule/"),
+        ("syncapp/validationrule/check/", "syncapp/validationrule/"),
+        ("logout/", ""),
+    ],
+)
+def test_what_takes_a_form_only_says_so_and_leads_to_its_page(
+    superuser: Client, place: str, page: str
+) -> None:
+    response = superuser.get(f"/admin/{place}")
+    assert (response.status_code, response["Allow"][:4]) == (405, "POST")
+    assert f"/admin/{place} is no page to open" in response.content.decode()
+    assert f'<a href="/admin/{page}">The page it belongs to</a>' in response.content.decode()
+    assert "Open the page" in superuser.put("/admin/syncapp/instance/halts/").content.decode()
+
+
+def test_a_dialog_that_is_opened_in_a_tab_of_its_own_is_its_page(superuser: Client) -> None:
+    row = Conflict.objects.exclude(winner=Conflict.Winner.OPEN)[0]
+    dialogs = address(Conflict, "restore_loser", row.pk), address(ComparisonRun, "verify")
+    for dialog in dialogs:
+        assert b'id="dialog"' in superuser.get(dialog, headers={"HX-Request": "true"}).content
+        assert superuser.get(dialog)["Location"] == f"{dialog.rpartition('/')[0].rpartition('/')[0]}/"
+    assert superuser.get(dialogs[0], follow=True).redirect_chain[-1][0] == address(Conflict, "change", row.pk)
 
 
 @pytest.fixture

@@ -145,7 +145,9 @@ def test_the_page_restores_a_selection(
 ) -> None:
     selected = {"action": "restore_selected", "_selected_action": [lost[0].pk, lost[2].pk]}
     page = admin_client.post(reverse("admin:syncapp_conflict_changelist"), selected, follow=True)
-    assert "2 versions were restored as new local changes." in page.content.decode()
+    assert "2 versions restored as new local changes." in page.content.decode()
+    again = admin_client.post(reverse("admin:syncapp_conflict_changelist"), selected, follow=True)
+    assert "Nothing to restore" in again.content.decode()
     assert values(here) == ["lost 3", "lost 1"]
 
 

@@ -20,7 +20,7 @@ def test_the_toggle_answers_with_the_new_state(operator: APIClient, operator_use
     assert body["version"] == get_switches().version == before + 1
     assert operator.get(f"{ROOT}/toggle").json() == body
     (entry,) = AuditEntry.objects.all()
-    assert (entry.user, entry.action, entry.detail) == (operator_user, "set enabled", "enabled: False → True")
+    assert (entry.user, entry.action, entry.detail) == (operator_user, "set enabled", "enabled: off → on")
 
 
 def test_what_is_so_already_changes_nothing(operator: APIClient) -> None:

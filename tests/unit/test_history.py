@@ -240,13 +240,13 @@ def test_a_start_another_version_and_a_halt_are_marked_once() -> None:
 def test_alerts_and_changes_are_marks_with_details_for_who_may_see_the_audit_log() -> None:
     rows.alert()
     rows.alert(code="lag", about="", severity="warning")
-    AuditEntry.objects.create(action="set enabled", detail="enabled: False → True")
+    AuditEntry.objects.create(action="set enabled", detail="enabled: off → on")
     AuditEntry.objects.create(action="retry rejected changes", detail="2 documents")
     since = timezone.now() - dt.timedelta(hours=1)
     texts = [one["text"] for one in marks(since, details=True)]
     assert len(texts) == 2
     assert texts[0].startswith("Alert change-stream (atlas): The Atlas change stream")
-    assert texts[1] == "Changed: set enabled (enabled: False → True)"
+    assert texts[1] == "Changed: set enabled (enabled: off → on)"
     assert [one["text"] for one in marks(since, details=False)][1] == "Changed: set enabled"
 
 

@@ -34,7 +34,7 @@ window.IsthmusChart = class {
       `<text x="${left - 6}" y="${this.y(v) + 4}" text-anchor="end">${this.digits(v)}</text>`).join("");
     const limits = bounds.map((bound) =>
       `<line class="bound ${bound.tone}" x1="${left}" x2="${this.width - right}" y1="${this.y(bound.value)}" y2="${this.y(bound.value)}"/>` +
-      `<text x="${this.width - right}" y="${this.y(bound.value) + (bound.below ? 12 : -4)}" text-anchor="end">${bound.text}</text>`).join("");
+      `<text x="${left + 4}" y="${this.y(bound.value) + (bound.below ? 12 : -4)}">${bound.text}</text>`).join("");
     const flags = marks.filter((mark) => mark.at >= first && mark.at <= last + (at[1] - at[0])).map((mark) =>
       `<line class="mark is-${mark.kind}" x1="${this.limit(mark.at)}" x2="${this.limit(mark.at)}" y1="${top - 6}" y2="${floor}"/>` +
       `<circle class="flag is-${mark.kind}" cx="${this.limit(mark.at)}" cy="${top - 4}" r="3"/>`).join("");

@@ -112,13 +112,19 @@
     dialog.showModal();
     await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
     if (dialog.returnValue !== "yes") return;
-    const answer = await fetch(root.dataset[which], {
+    const answer = await send(root.dataset[which], body);
+    if (!answer) IsthmusRefused("The server does not answer: it is not certain whether it was done.");
+    else if (!answer.ok) IsthmusRefused((await answer.json().catch(() => ({}))).detail || `The change was refused (${answer.status}).`);
+    await refresh();
+  }
+
+  // Null: no answer
+  function send(address, body) {
+    return fetch(address, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRFToken": root.querySelector("[name=csrfmiddlewaretoken]").value },
       body: JSON.stringify(body),
-    });
-    if (!answer.ok) window.alert((await answer.json().catch(() => ({}))).detail || `The change was refused (${answer.status}).`);
-    await refresh();
+    }).catch(() => null);
   }
 
   function direction_(key, direction, data) {
@@ -165,7 +171,7 @@
       ["Pending", number(data.queueSize), data.silentSince ? `as reported ${ago(data.silentSince)}` : `${number(data.inFlight)} being applied`],
       ["Conflicts, last hour", data.conflictRate ? el("a", { href: root.dataset.conflicts }, number(data.conflictRate)) : "0", data.waiting ? `${number(data.waiting)} need${data.waiting === 1 ? "s" : ""} manual resolution` : data.strategy, level("conflictRate")],
       ["Error rate, last hour", `${data.errorRate.toFixed(1)} %`, `${number(data.errors.failed)} of ${number(data.errors.processed)} changes`, level("errorRate")],
-      ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", "to retry or discard"],
+      ["Rejected changes", data.rejected ? el("a", { href: root.dataset.rejected }, number(data.rejected)) : "0", data.rejected ? "to retry or discard" : "nothing is refused"],
       ["Alerts firing", firing(data.alerts), data.alerts.critical ? `${number(data.alerts.critical)} critical` : data.alerts.warning ? "none critical" : "all quiet", data.alerts.critical ? "bad" : data.alerts.warning ? "warn" : ""],
     ];
     for (const [side, name] of [["local", "Local oplog lasts for"], ["atlas", "Atlas's oplog lasts for"]]) {
@@ -200,7 +206,7 @@
       el("span", { class: `ist-tag ${row.winner === "open" && !row.waits ? "" : row.winner}` }, row.restored ? `${won}, loser restored` : won));
     const body = el("div", { class: "ist-versions" });
     if (row.fields) body.append(versions(row));
-    body.append(el("p", {}, el("a", { href: row.url }, root.dataset.operate && !row.restored ? "Open, or restore the loser" : "Open")));
+    body.append(el("p", {}, el("a", { href: row.url }, !root.dataset.operate ? "Open" : row.waits ? "Open, and decide" : row.loser && !row.restored ? "Open, or restore the loser" : "Open")));
     const details = el("details", { class: "ist-conflict", "data-id": String(row.id) }, summary, body);
     details.open = open.has(String(row.id));
     return details;
