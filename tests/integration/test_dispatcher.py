@@ -17,7 +17,6 @@ from syncapp.core.changes import Change, ChangeBatch
 from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Seen, Side
-from syncapp.embedded.redis import Redis
 from syncapp.listener.dispatcher import BACK_MS, MOST_PATIENCE, Dispatcher, Reading
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.metrics import MetricsBuffer
@@ -25,6 +24,7 @@ from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
 from syncapp.store.devices import DeviceReport
+from tests.support.brokers import Broker, place
 from tests.support.dirty import bring, key
 
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
@@ -75,9 +75,9 @@ class Listener:
 
 @pytest.fixture
 def listener(
-    local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], redis_server: Redis
+    local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], broker_server: Broker
 ) -> Iterator[Listener]:
-    one = Listener(local_db, atlas_db, redis_server.url)
+    one = Listener(local_db, atlas_db, place(broker_server, 0))
     yield one
     one.client.close()
 
