@@ -26,6 +26,7 @@ from syncapp.rules.rules import Rules
 from syncapp.store.devices import DeviceReport
 from tests.support.brokers import Broker, place
 from tests.support.dirty import bring, key
+from tests.support.eventually import eventually
 
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
 TIMEOUT = 1.0  # seconds, as SYNC_REPORT_TIMEOUT
@@ -70,7 +71,10 @@ class Listener:
         """Is it after so long without a sign of life?"""
         self.dirty._map.tasks.alive(batch.task_id, time.monotonic() - seconds)
         self.dispatcher.give_up_overdue()
-        return not self.client.begin(batch.reply_to, batch.task_id, "a worker")
+        if batch.task_id in self.dirty.task_ids():
+            return False
+        told = "workers are told: RabbitMQ announces it to them"
+        return eventually(lambda: not self.client.begin(batch.reply_to, batch.task_id, "a worker"), told)
 
 
 @pytest.fixture
@@ -79,6 +83,7 @@ def listener(
 ) -> Iterator[Listener]:
     one = Listener(local_db, atlas_db, place(broker_server, 0))
     yield one
+    one.dispatcher.close()
     one.client.close()
 
 

@@ -134,6 +134,7 @@ def line(
     )
     monkeypatch.setattr(dispatching, "time", clock)
     yield one
+    one.dispatcher.close()
     one.client.close()
     for database in one.worker._processor.databases.values():
         database.client.close()

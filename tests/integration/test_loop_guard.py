@@ -53,4 +53,5 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
     assert [line["event"] for line in lines if line["log_level"] == "error"] == ["Sync loop detected"]
     assert guards.loops == 1
     assert guards.loop_at > 0
+    dispatcher.close()
     client.close()
