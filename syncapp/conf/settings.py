@@ -247,13 +247,13 @@ def get_settings() -> SyncSettings:
     """
     from syncapp.conf.running import environment_of_the_running
 
-    _read_env_file(BASE_DIR / ".env")
+    read_env_file(BASE_DIR / ".env")
     for name, value in environment_of_the_running(load(os.environ).home).items():
         os.environ.setdefault(name, value)
     return load(os.environ)
 
 
-def _read_env_file(path: Path) -> None:
+def read_env_file(path: Path) -> None:
     """One that this account may not read does not count: whoever starts us may have read it into the environment."""
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
