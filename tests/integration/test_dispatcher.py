@@ -82,6 +82,7 @@ def listener(
     local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], broker_server: Broker
 ) -> Iterator[Listener]:
     one = Listener(local_db, atlas_db, place(broker_server, 0))
+    one.client.ping()  # what RabbitMQ announces reaches those who are connected
     yield one
     one.dispatcher.close()
     one.client.close()
