@@ -51,7 +51,9 @@ def test_nothing_is_lost_when_the_broker_is_out_of_memory(
     with Trial(device, rng, "full", WRITES, seconds=4) as trial, full(own.broker):
         trial.burst.wait_until(0.8)
         # RabbitMQ does not refuse, but keeps who sends waiting: each try lasts ten seconds
-        eventually(lambda: "broker" in device.lines("listener"), "the listener says that it takes no task", 60)
+        eventually(
+            lambda: "broker" in device.lines("listener"), "the listener says that it takes no task", 60
+        )
 
 
 def test_nothing_is_lost_when_the_broker_is_frozen(own: Workshop, device: Device, rng: random.Random) -> None:

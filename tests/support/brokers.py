@@ -22,7 +22,6 @@ if KIND not in NAMES:
     raise pytest.UsageError(f"TEST_BROKER={KIND}: it is one of {', '.join(NAMES)}")
 PLACES = 16  # a Redis has no more
 QUEUES = ("atlas_to_local", "local_to_atlas", "maintenance")
-needs_redis = pytest.mark.skipif(KIND != "redis", reason="it is about Redis itself")
 
 
 def new_broker(folder: Path) -> Broker:
