@@ -12,7 +12,7 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-fresh test-long test-versions chaos fuzz lint format openapi bench docs docs-serve requirements clean
+.PHONY: help setup run test test-fast test-fresh test-long test-services test-versions chaos fuzz lint format openapi bench docs docs-serve requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ test-long: $(VENV)/dev.stamp ## Search for rare schedules for hours: properties,
 	HYPOTHESIS_PROFILE=long "$(PY)" -m pytest tests/property --timeout=14400 $(ARGS)
 	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.fuzz
 	SECONDS="$(or $(SECONDS),1800)" "$(PY)" -m tests.chaos
+
+test-services: $(VENV)/dev.stamp ## Integration tests with RabbitMQ and PostgreSQL (ARGS="tests/integration/test_wizard.py")
+	@exec "$(PY)" -m tests.services $(ARGS)
 
 test-versions: $(VENV)/dev.stamp ## Tests on MongoDB 4.4, 5.0 and 6.0, alone and mixed (ARGS="4.4.2/6.0.27 -k name")
 	@exec "$(PY)" -m tests.versions $(ARGS)

@@ -10,6 +10,11 @@ def main() -> int:
     from syncapp.conf.settings import SettingsError, get_settings
 
     try:
+        if sys.argv[1:2] == ["sync_wizard"]:
+            from syncapp.conf.settings import BASE_DIR
+            from syncapp.wizard.unusable import set_aside
+
+            set_aside(BASE_DIR / ".env")
         settings = get_settings()
         settings.make_home()
         if sys.argv[1:] == ["sync_run"]:

@@ -20,6 +20,7 @@ from pymongo.database import Database
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.support import durations
+from tests.support.brokers import KIND, Broker, new_broker
 from tests.support.parts import (
     CHROMIUM,
     CURL,
@@ -112,6 +113,19 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
+def broker_server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Broker]:
+    """The Redis of all tests, or what TEST_BROKER names."""
+    if KIND == "redis":
+        yield request.getfixturevalue("redis_server")
+        return
+    need(RABBIT)
+    with started(new_broker(tmp_path_factory.mktemp("broker"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     need(POSTGRES)
     with started(Postgres()) as server:
@@ -122,12 +136,8 @@ def postgres_server() -> Iterator[Postgres]:
 def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     """Of one module, which may kill it."""
     need(RABBIT)
-    server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
-    try:
-        with started(server, mortal=True):
-            yield server
-    finally:
-        server.end()
+    with started(RabbitMQ(tmp_path_factory.mktemp("rabbitmq")), mortal=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,11 @@ from syncapp.conf.types import WrongValue, url
 if TYPE_CHECKING:
     import redis
 
-SCHEMES = ("redis", "rediss", "sentinel", "amqp", "amqps")
+SCHEMES = ("redis", "rediss", "sentinel", "sentinels", "amqp", "amqps")
 FORM = "redis://host:port/N or rediss://host:port/N, where N is the number of a database"
-SENTINEL_FORM = "sentinel://host:port;host:port/N?master_name=NAME, where N is the number of a database"
+SENTINEL_FORM = (
+    "sentinel://host:port;host:port/N?master_name=NAME or sentinels://…, where N is the number of a database"
+)
 RABBITMQ_FORM = "amqp://user:password@host:port/VHOST or amqps://…"
 SENTINEL_OPTIONS = ("master_name", "sentinel_username", "sentinel_password")
 SENTINEL_PORT = 26379
@@ -70,7 +72,12 @@ class Broker:
         own = {name: unquote(text) for name, text in login.items() if text}
         known = made.Sentinel(hosts, sentinel_kwargs={**self.options["sentinel_kwargs"], **limits})
         client: redis.Redis = known.master_for(
-            self.options["master_name"], db=int(each[0].path[1:]), **own, **limits, **options
+            self.options["master_name"],
+            db=int(each[0].path[1:]),
+            **own,
+            **limits,
+            **options,
+            **_secure(self.tls),
         )
         return client
 
@@ -87,7 +94,7 @@ def broker_of(text: str) -> Broker:
     address, _, query = text.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     scheme = address.partition("://")[0]
-    if scheme == "sentinel":
+    if scheme.startswith("sentinel"):
         return _sentinel(address, options)
     if scheme.startswith("amqp"):
         return _rabbitmq(address, options)
@@ -113,17 +120,21 @@ def _rabbitmq(address: str, options: Mapping[str, str]) -> Broker:
 def _sentinel(address: str, options: Mapping[str, str]) -> Broker:
     """Celery takes one whole URL per Sentinel, and the login and the database of whichever it is at."""
     _check_form(address, r"\d*", SENTINEL_FORM, several=True)
-    for name in options:
-        if name not in SENTINEL_OPTIONS:
-            raise WrongValue(f"the options {', '.join(SENTINEL_OPTIONS)}; there is none {name!r}")
+    _check_names(options, (*SENTINEL_OPTIONS, *TLS_OPTIONS))
+    tls = _tls(address, {name: options[name] for name in TLS_OPTIONS if name in options}, "sentinels")
     if not options.get("master_name"):
         raise WrongValue(SENTINEL_FORM)
     login, at, rest = address.partition("://")[2].rpartition("@")
     database = rest.partition("/")[2] or "0"
     urls = [f"sentinel://{login}{at}{host}/{database}" for host in _hosts(address)]
     own = {name.removeprefix("sentinel_"): options[name] for name in SENTINEL_OPTIONS[1:] if name in options}
-    more = {"master_name": options["master_name"], "sentinel_kwargs": own}
-    return Broker(";".join(urls), {}, Kind.SENTINEL, more)
+    more = {"master_name": options["master_name"], "sentinel_kwargs": {**own, **_secure(tls)}}
+    return Broker(";".join(urls), tls, Kind.SENTINEL, more)
+
+
+def _secure(tls: Mapping[str, Any]) -> dict[str, Any]:
+    """As redis-py has it for Sentinels, and for the master that they name."""
+    return {"ssl": True, **tls} if tls else {}
 
 
 def _check_form(address: str, path: str, form: str, several: bool = False) -> None:
@@ -146,9 +157,14 @@ def _hosts(address: str) -> list[str]:
 
 def _tls(address: str, options: Mapping[str, str], scheme: str) -> dict[str, Any]:
     secure = address.startswith(f"{scheme}://")
+    _check_names(options, TLS_OPTIONS)
     for name in options:
-        if name not in TLS_OPTIONS:
-            raise WrongValue(f"the options {', '.join(TLS_OPTIONS)}; there is none {name!r}")
         if not secure:
             raise WrongValue(f"{name} with an address that starts with {scheme}://")
     return tls_options(options) if secure else {}
+
+
+def _check_names(options: Mapping[str, str], allowed: tuple[str, ...]) -> None:
+    for name in options:
+        if name not in allowed:
+            raise WrongValue(f"the options {', '.join(allowed)}; there is none {name!r}")

@@ -7,6 +7,7 @@ it, as `SETTINGS`.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
@@ -90,7 +91,7 @@ class SyncSettings:
     origin_tracking_keep_hours: int = setting("336", integer(1, 8_760), "Hours that batch markers and copied conflict records are kept in MongoDB. Must be longer than the oplog window.")
     change_stream_reconnect_interval: int = setting("5000", integer(10, 3_600_000), "Initial reconnect delay of a lost change stream in milliseconds, at most; later delays double, with jitter.")
     change_stream_max_reconnect_attempts: int = setting("10", integer(1, 100_000), "Failed attempts after which health turns critical. Retries continue at the longest interval.")
-    celery_broker_url: str = setting("", broker_url, "Redis (redis://), Redis by its Sentinels (sentinel://host1:26379;host2:26379/0?master_name=NAME), or RabbitMQ (amqp://host:5672/VHOST). rediss:// and amqps:// are TLS: the server is verified by the system's CA certificates, or those of a file (rediss://host:6379/0?ssl_ca_certs=/path/ca.pem). Empty: `make run` starts an embedded Redis.", secret=True)
+    celery_broker_url: str = setting("", broker_url, "Redis (redis://), Redis by its Sentinels (sentinel://host1:26379;host2:26379/0?master_name=NAME), or RabbitMQ (amqp://host:5672/VHOST). rediss://, sentinels:// and amqps:// are TLS: the server is verified by the system's CA certificates, or those of a file (rediss://host:6379/0?ssl_ca_certs=/path/ca.pem). Empty: `make run` starts an embedded Redis.", secret=True)
     database_url: str = setting("", login_url, "Django's database, for instance postgres://user:password@host:5432/name. Empty: SQLite in SYNC_HOME.", secret=True)
     django_secret_key: str = setting("", secret_key, "Django's secret key. Empty: generated once and kept in SYNC_HOME.", secret=True)
     django_debug: bool = setting("false", boolean, "Django's debug pages. Never in production.")
@@ -246,11 +247,21 @@ def get_settings() -> SyncSettings:
     """
     from syncapp.conf.running import environment_of_the_running
 
-    if (BASE_DIR / ".env").is_file():
-        environ.Env.read_env(str(BASE_DIR / ".env"))
+    read_env_file(BASE_DIR / ".env")
     for name, value in environment_of_the_running(load(os.environ).home).items():
         os.environ.setdefault(name, value)
     return load(os.environ)
+
+
+def read_env_file(path: Path) -> None:
+    """One that this account may not read does not count: whoever starts us may have read it into the environment."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} cannot be read: it is not UTF-8 text") from None
+    except OSError:
+        return
+    environ.Env.read_env(io.StringIO(text))
 
 
 def kept_secret(home: Path, name: str, size: int = 32) -> str:

@@ -19,7 +19,9 @@ FORMS = {
     Side.LOCAL: "mongodb://localhost:27017/shop",
     Side.ATLAS: "mongodb+srv://user@cluster0.example.mongodb.net/shop",
 }
-AGAIN = f"Another address, Enter to try the same again, or {KEEP} to write it as it is"
+AGAIN = (
+    f"Another address, Enter to try the same again, or {KEEP} to write it as it is, and mend the server later"
+)
 # As Atlas's page shows it, to be replaced
 _PLACEHOLDER = re.compile(r"(://[^:@/]+):<[^<>@]*>@")
 _USER_ALONE = re.compile(r"://[^:@/?]+@")

@@ -17,8 +17,12 @@ from pathlib import Path
 import environ
 
 PREVIOUS = ".env.previous"
+ENABLED, EXCLUDED = "BIDIRECTIONAL_SYNC_ENABLED", "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
+LOCAL, ATLAS = "MONGODB_URI", "MONGODB_ATLAS_URI"
+WRITTEN = (LOCAL, ATLAS, ENABLED, EXCLUDED)
 HEAD = "# Settings of Isthmus, written by manage.py sync_wizard. .env.example has all of them.\n"
 _PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+=-]*")
+_IGNORED = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Z_0-9]+)\s*=")
 _LINE = re.compile(r"(?P<start>(?:export )?(?P<name>[A-Za-z_0-9]+)=).*")
 
 
@@ -48,6 +52,15 @@ def values_of(text: str) -> dict[str, str]:
     return found
 
 
+def ignored(text: str) -> list[tuple[int, str]]:
+    """Numbers and names of lines that other programs read, but Isthmus and a shell do not: with spaces around."""
+    return [
+        (number, found["name"])
+        for number, line in enumerate(text.splitlines(), 1)
+        if not _LINE.match(line) and (found := _IGNORED.match(line))
+    ]
+
+
 def changed(text: str, values: Mapping[str, str]) -> str:
     """The file's text with these values: a line that is there is replaced where it stands, the others are appended.
     Raises NotWritable."""
@@ -72,7 +85,7 @@ def changed(text: str, values: Mapping[str, str]) -> str:
 def read(path: Path) -> str:
     """Empty: it does not exist. Raises OSError or UnicodeDecodeError."""
     try:
-        return path.read_bytes().decode()
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from django.db import DatabaseError, connection
@@ -14,37 +14,40 @@ from syncapp.conf.running import environment_of_the_running
 from syncapp.conf.settings import BASE_DIR, SETTINGS, SyncSettings, get_settings, load
 from syncapp.rules.environment import InForce, values_in_force
 from syncapp.services.errors import NotPossible
-from syncapp.wizard import env_file
-
-ENABLED, EXCLUDED = "BIDIRECTIONAL_SYNC_ENABLED", "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
-LOCAL, ATLAS = "MONGODB_URI", "MONGODB_ATLAS_URI"
-WRITTEN = (LOCAL, ATLAS, ENABLED, EXCLUDED)
+from syncapp.wizard import env_file, unusable
+from syncapp.wizard.env_file import WRITTEN
 
 
 @dataclass(frozen=True)
 class Present:
-    """`environment`: of this process, with what `.env` says. `running`: is a `make run` at work here?"""
+    """`environment`: of this process, with what `.env` says. `running`: is a `make run` at work here? `wrong`: values of
+    `.env` that cannot be used, with the line that says why; they count as not set."""
 
     path: Path
     text: str
     environment: Mapping[str, str]
     running: bool = False
+    wrong: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def find(cls) -> Present:
-        """Raises NotPossible if `.env` would not count, or cannot be read."""
+        """Raises NotPossible if `.env` would not count, or cannot be read or written."""
         path, home = BASE_DIR / ".env", get_settings().home
         try:
             text = env_file.read(path)
         except OSError as error:
             raise NotPossible(f"{path} cannot be read: {error.strerror}") from None
-        lent = environment_of_the_running(home)
-        environment = {name: value for name, value in os.environ.items() if lent.get(name) != value}
-        found = cls(path, text, environment, is_held(home))
+        lent, wrong = environment_of_the_running(home), unusable.reasons()
+        environment = {
+            name: value for name, value in os.environ.items() if lent.get(name) != value and name not in wrong
+        }
+        found = cls(path, text, environment, is_held(home), wrong)
         found.check()
         return found
 
     def check(self) -> None:
+        if not os.access(self.path.resolve().parent, os.W_OK | os.X_OK):
+            raise NotPossible(f"{self.path} cannot be written: its folder is read-only for this account")
         in_file = env_file.values_of(self.text)
         secret = {setting.name for setting in SETTINGS if setting.secret}
         for name in WRITTEN:
@@ -59,6 +62,8 @@ class Present:
 
     def value(self, name: str) -> str:
         """In `.env`; empty: not set."""
+        if name in self.wrong:
+            return ""
         return env_file.values_of(self.text).get(name, "").strip()
 
     def settings(self, **values: str) -> SyncSettings:

@@ -39,7 +39,9 @@ class Terminal:
 class Nobody:
     def text(self, question: str, option: str, default: str = "", shown: str = "") -> str:
         if not default:
-            raise NotPossible(f"{option} is missing: nobody is asked (--yes), and .env has no value for it")
+            raise NotPossible(
+                f"{option} is missing: nobody is asked (--yes), and .env has no usable value for it"
+            )
         return default
 
     def secret(self, question: str) -> str:

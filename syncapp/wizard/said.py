@@ -12,7 +12,9 @@ from syncapp.first_run.effect import documents
 from syncapp.first_run.preview import Preview
 from syncapp.rules.environment import InForce
 from syncapp.store.first_run import Report
-from syncapp.wizard.present import ENABLED, EXCLUDED
+from syncapp.wizard import env_file
+from syncapp.wizard.env_file import ENABLED, EXCLUDED
+from syncapp.wizard.present import Present
 
 CHOICE = "nothing is written on either side until you choose what to keep (manage.py sync_initial)"
 MAY_BE_MORE = "Not all was compared: there may be more"
@@ -24,6 +26,14 @@ def is_known(line: Line, asked: Side) -> bool:
     return (
         line.check == "connections" and line.finding.level is Level.OK and line.finding.text.startswith(other)
     )
+
+
+def about_file(present: Present) -> Iterator[str]:
+    """`.env` as it was."""
+    for why in present.wrong.values():
+        yield f"{present.path.name} has a value that cannot be used, and gets another one: {why}"
+    for number, name in env_file.ignored(present.text):
+        yield f"Line {number} of {present.path.name} does not count, since it has spaces before or after {name}"
 
 
 def what_the_first_run_does(found: Preview) -> Iterator[str]:

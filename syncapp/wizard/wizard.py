@@ -27,7 +27,8 @@ from syncapp.store.first_run import State
 from syncapp.store.names import METADATA
 from syncapp.wizard import env_file, said, suggestions
 from syncapp.wizard.addresses import settle
-from syncapp.wizard.present import ATLAS, ENABLED, EXCLUDED, LOCAL, Present, in_force
+from syncapp.wizard.env_file import ATLAS, ENABLED, EXCLUDED, LOCAL
+from syncapp.wizard.present import Present, in_force
 from syncapp.wizard.questions import Ask
 from syncapp.wizard.suggestions import Suggestion
 
@@ -70,6 +71,8 @@ class Wizard:
     def run(self, given: Given) -> Outcome:
         """Raises NotPossible, in one line; KeyboardInterrupt and EOFError as they come. Then nothing was written."""
         found = self._found
+        for note in said.about_file(self._present):
+            self._note(note)
         for side in BOTH:
             self._settle(side, given.uris.get(side, ""))
         settings = self._present.settings(**found.values)

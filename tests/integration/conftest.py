@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import redis
 from pymongo import MongoClient
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.embedded.redis import Redis
+from tests.support.brokers import PLACES, Broker, empty, new_broker, place
 from tests.support.device import Addresses, Device
 from tests.support.django_database import settings_of_a_new_one
 from tests.support.processes import manage
 from tests.support.servers import revive, started
 
 MakeDevice = Callable[..., Device]
-_broker_databases = itertools.cycle(range(16))
+_places = itertools.cycle(range(PLACES))
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Workshop:
     template: Path
     local: Mongod
     atlas: Mongod
-    broker: Redis
+    broker: Broker
     forks: bool = True  # so do its devices' processes
 
     def make(self, home: Path, atlas_name: str = "", **settings: str) -> Device:
@@ -42,9 +41,8 @@ class Workshop:
         return device
 
     def _new_addresses(self, atlas_name: str = "") -> Addresses:
-        broker_url = self.broker.url.rpartition("/")[0] + f"/{next(_broker_databases)}"
-        with redis.Redis.from_url(broker_url) as client:
-            client.flushdb()
+        broker_url = place(self.broker, next(_places))
+        empty(broker_url)
         name = f"device_{uuid.uuid4().hex[:12]}"
         return Addresses(self.local.uri(name), self.atlas.uri(atlas_name or f"{name}_atlas"), broker_url)
 
@@ -74,7 +72,7 @@ def mortal_workshop(
     """Servers that may be killed and frozen: nobody else uses them."""
     local = kind(folder / "local", replica_set="local", oplog_mb=oplog_mb)
     atlas = kind(folder / "atlas", replica_set="atlas", oplog_mb=oplog_mb)
-    broker = Redis(folder / "redis")
+    broker = new_broker(folder / "broker")
     with started(local, mortal=True), started(atlas, mortal=True), started(broker, mortal=True):
         for server in (local, atlas):
             # The documents of a killed worker's open transaction stay locked for as long as this
@@ -94,9 +92,9 @@ def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def workshop(
-    migrated_home: Path, local_server: Mongod, atlas_server: Mongod, redis_server: Redis
+    migrated_home: Path, local_server: Mongod, atlas_server: Mongod, broker_server: Broker
 ) -> Workshop:
-    return Workshop(migrated_home, local_server, atlas_server, redis_server)
+    return Workshop(migrated_home, local_server, atlas_server, broker_server)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 
 from tests.integration.conftest import MakeDevice
+from tests.support.brokers import empty
 from tests.support.device import Device, Document, databases
 from tests.support.eventually import eventually
 
@@ -92,8 +92,7 @@ def kill_the_listener(device: Device) -> None:
 
 
 def flush_the_broker(device: Device) -> None:
-    with redis.Redis.from_url(device.settings["CELERY_BROKER_URL"]) as client:
-        client.flushdb()
+    empty(device.settings["CELERY_BROKER_URL"])
 
 
 @pytest.mark.parametrize("hurt", [kill_the_worker, kill_the_listener, flush_the_broker])

@@ -17,7 +17,6 @@ from syncapp.core.changes import Change, ChangeBatch
 from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Seen, Side
-from syncapp.embedded.redis import Redis
 from syncapp.listener.dispatcher import BACK_MS, MOST_PATIENCE, Dispatcher, Reading
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.metrics import MetricsBuffer
@@ -25,7 +24,9 @@ from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
 from syncapp.store.devices import DeviceReport
+from tests.support.brokers import Broker, place
 from tests.support.dirty import bring, key
+from tests.support.eventually import eventually
 
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
 TIMEOUT = 1.0  # seconds, as SYNC_REPORT_TIMEOUT
@@ -70,15 +71,20 @@ class Listener:
         """Is it after so long without a sign of life?"""
         self.dirty._map.tasks.alive(batch.task_id, time.monotonic() - seconds)
         self.dispatcher.give_up_overdue()
-        return not self.client.begin(batch.reply_to, batch.task_id, "a worker")
+        if batch.task_id in self.dirty.task_ids():
+            return False
+        told = "workers are told: RabbitMQ announces it to them"
+        return eventually(lambda: not self.client.begin(batch.reply_to, batch.task_id, "a worker"), told)
 
 
 @pytest.fixture
 def listener(
-    local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], redis_server: Redis
+    local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], broker_server: Broker
 ) -> Iterator[Listener]:
-    one = Listener(local_db, atlas_db, redis_server.url)
+    one = Listener(local_db, atlas_db, place(broker_server, 0))
+    one.client.ping()  # what RabbitMQ announces reaches those who are connected
     yield one
+    one.dispatcher.close()
     one.client.close()
 
 

@@ -268,7 +268,7 @@ def test_a_login_of_the_broker_that_may_not_ask_for_its_memory(
     import redis
 
     device = make_device()
-    host = device.settings["CELERY_BROKER_URL"].partition("://")[2]
+    host = redis_server.url.partition("://")[2]
     with redis.Redis.from_url(redis_server.url) as client:
         client.acl_setuser(
             "till", enabled=True, passwords=["+pw"], categories=["+@all"], commands=["-info", "-scan"],

@@ -17,7 +17,6 @@ from syncapp.core.content import document_key
 from syncapp.core.policy import Policy
 from syncapp.core.values import ATLAS_ORIGIN, Batch, DocumentKey, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
-from syncapp.embedded.redis import Redis
 from syncapp.engine.certainty import read_on_from_now
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.mongo.check_server import check_server
@@ -27,6 +26,7 @@ from syncapp.mongo.transaction import read_position, session_of
 from syncapp.store.prepare import prepare
 from tests.integration.conftest import Workshop
 from tests.support import raw
+from tests.support.brokers import Broker
 from tests.support.device import Device
 from tests.support.eventually import eventually
 from tests.support.promises import Promises
@@ -59,10 +59,10 @@ def module_device(
     migrated_home: Path,
     local_server: Mongod,
     atlas: ReplicaSet,
-    redis_server: Redis,
+    broker_server: Broker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Device]:
-    workshop = Workshop(migrated_home, local_server, atlas, redis_server)
+    workshop = Workshop(migrated_home, local_server, atlas, broker_server)
     folder = tmp_path_factory.mktemp("elections")
     with workshop.running(folder, SYNC_SOCKET_TIMEOUT="3000") as device:
         yield device

@@ -20,7 +20,6 @@ from syncapp.core.decide import decide
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Fact, Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.embedded.redis import Redis
 from syncapp.listener import dispatcher as dispatching
 from syncapp.listener.dispatcher import Dispatcher
 from syncapp.listener.intervals import USUAL
@@ -40,6 +39,7 @@ from syncapp.store.halts import Kind, end_all, load_halts, raise_halt
 from syncapp.store.instance import instance_id
 from syncapp.store.names import DEVICES
 from syncapp.store.prepare import prepare
+from tests.support.brokers import Broker, place
 from tests.support.dirty import bring, key
 from tests.support.versions import version_of
 
@@ -117,7 +117,7 @@ def line(
     atlas_db: Database[Any],
     local_server: Mongod,
     atlas_server: Mongod,
-    redis_server: Redis,
+    broker_server: Broker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Line]:
     prepare(local_db, atlas_db, 24)
@@ -126,7 +126,7 @@ def line(
         "MONGODB_ATLAS_URI": atlas_server.uri(atlas_db.name),
     }
     settings = load(
-        {**uris, "CELERY_BROKER_URL": redis_server.url, "SYNC_APPLY_MAX_ATTEMPTS": str(MOST_ATTEMPTS)}
+        {**uris, "CELERY_BROKER_URL": place(broker_server, 0), "SYNC_APPLY_MAX_ATTEMPTS": str(MOST_ATTEMPTS)}
     )
     for module in (worker, reporter):
         monkeypatch.setattr(module, "get_settings", lambda: settings)
@@ -138,6 +138,7 @@ def line(
     )
     monkeypatch.setattr(dispatching, "time", clock)
     yield one
+    one.dispatcher.close()
     one.client.close()
     for database in one.worker._processor.databases.values():
         database.client.close()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from tests.integration.conftest import Workshop, mortal_workshop
+from tests.support.brokers import count_waiting
 from tests.support.device import Device
 from tests.support.eventually import eventually
 
@@ -35,8 +35,7 @@ def test_tasks_do_not_pile_up_while_atlas_is_away(own: Workshop, device: Device)
         device.local[f"till {number}"].insert_many(documents)
     # Each try takes five seconds, and two can be made at a time: what waits longer is given up
     device.wait_for_line("worker", "event_name=task_left", 60, times=4)
-    with redis.Redis.from_url(device.settings["CELERY_BROKER_URL"]) as broker:
-        queued = broker.llen("local_to_atlas")
+    queued = count_waiting(device.settings["CELERY_BROKER_URL"], "local_to_atlas")
     assert queued <= 2 * IN_FLIGHT, "tasks that nobody wants any more wait in the broker"
     own.atlas.start()
     eventually(lambda: not device.difference(), "all is there", 60, 0.2)

@@ -14,7 +14,6 @@ from syncapp.core.changes import Change, ChangeBatch
 from syncapp.core.content import document_key
 from syncapp.core.exclusions import Exclusions
 from syncapp.core.values import Batch, Ending, Fact, Outcome, Side
-from syncapp.embedded.redis import Redis
 from syncapp.listener.dispatcher import Dispatcher
 from syncapp.listener.intake import Intake
 from syncapp.listener.intervals import USUAL
@@ -24,17 +23,18 @@ from syncapp.listener.safeguards import Safeguards
 from syncapp.rules.rules import Rules
 from syncapp.safety.loop_guard import LIMIT
 from syncapp.store.devices import DeviceReport
+from tests.support.brokers import Broker, place
 
 KEY = document_key("orders", bson.encode({"_id": 1}))
 RULES = Rules(enabled=True, paused=False, strategy="last-write-wins", exclusions=Exclusions(), version=1)
 
 
 def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
-    local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], redis_server: Redis
+    local_db: Database[dict[str, object]], atlas_db: Database[dict[str, object]], broker_server: Broker
 ) -> None:
-    settings = load({"CELERY_BROKER_URL": redis_server.url})
+    settings = load({"CELERY_BROKER_URL": place(broker_server, 0)})
     guards = Safeguards(settings, {Side.LOCAL: local_db, Side.ATLAS: atlas_db}, "device", DeviceReport, USUAL)
-    client = reports.connect(redis_server.url)
+    client = reports.connect(settings.celery_broker_url)
     dirty, metrics = DirtyKeys(), MetricsBuffer()
     intake = Intake(dirty, guards, metrics, 100, pytest.fail)
 
@@ -53,4 +53,5 @@ def test_one_change_that_comes_back_again_and_again_is_told_as_a_loop(
     assert [line["event"] for line in lines if line["log_level"] == "error"] == ["Sync loop detected"]
     assert guards.loops == 1
     assert guards.loop_at > 0
+    dispatcher.close()
     client.close()

@@ -8,16 +8,16 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.embedded.redis import Redis
 from tests.integration.conftest import Workshop
+from tests.support.brokers import KIND, NAMES, Broker, empty, other_password, place
 from tests.support.certificates import make_authority
 from tests.support.device import Addresses, Device
 from tests.support.eventually import eventually
@@ -99,16 +99,15 @@ class Troubled:
 
 @pytest.fixture
 def troubled(
-    workshop: Workshop, atlas_server: Mongod, redis_server: Redis, tmp_path: Path
+    workshop: Workshop, atlas_server: Mongod, broker_server: Broker, tmp_path: Path
 ) -> Iterator[Troubled]:
-    atlas, broker = Relay(atlas_server.port), Relay(redis_server.port)
+    atlas, broker = Relay(atlas_server.port), Relay(broker_server.port)
     addresses = Addresses(
         workshop.local.uri(f"troubled{atlas.port}"),
         f"mongodb://127.0.0.1:{atlas.port}/troubled_atlas{atlas.port}?directConnection=true",
-        f"redis://127.0.0.1:{broker.port}/14",
+        place(broker_server, 14, broker.port),
     )
-    with redis.Redis.from_url(redis_server.url.rpartition("/")[0] + "/14") as client:
-        client.flushdb()
+    empty(addresses.broker)
     device = Device(tmp_path / "device", addresses, workshop.template)
     device.keep_running = True  # Kombu may end a worker whose broker refuses it
     try:
@@ -170,31 +169,30 @@ def test_a_listener_that_cannot_begin_says_why_and_begins_when_it_can(
 
 
 @pytest.mark.timeout(240)
-def test_what_stops_later_is_named_too(troubled: Troubled, redis_server: Redis) -> None:
+def test_what_stops_later_is_named_too(troubled: Troubled, broker_server: Broker) -> None:
     device = troubled.device
     device.launch("worker")
     device.launch("listener")
     device.wait_until_ready()
-    broker = "The broker (Redis) is unreachable since "
+    name = NAMES[KIND]
+    broker = f"The broker ({name}) is unreachable since "
     troubled.broker.cut()
-    troubled.is_named("broker dead", broker, "The broker (Redis) cannot be reached", troubled.broker.heal)
+    troubled.is_named("broker dead", broker, f"The broker ({name}) cannot be reached", troubled.broker.heal)
     troubled.moves()
 
-    with redis.Redis.from_url(redis_server.url) as client:
-        client.config_set("requirepass", "secret")
-        with redis.Redis.from_url(redis_server.url, password="secret") as known:
+    with ExitStack() as until_cured:
+        until_cured.enter_context(other_password(broker_server))
 
-            def reconnect(password: str) -> None:
-                known.config_set("requirepass", password)
-                troubled.broker.cut()
-                troubled.broker.heal()
+        def reconnect() -> None:
+            troubled.broker.cut()
+            troubled.broker.heal()
 
-            try:
-                reconnect("secret")
-                doctor = "The broker (Redis) refuses the login"
-                troubled.is_named("wrong Redis password", broker, doctor, lambda: reconnect(""))
-            finally:
-                known.config_set("requirepass", "")
+        def cure() -> None:
+            until_cured.close()
+            reconnect()
+
+        reconnect()
+        troubled.is_named("wrong password", broker, f"The broker ({name}) refuses the login", cure)
     troubled.moves()
 
     troubled.atlas.cut()

@@ -15,9 +15,9 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from syncapp.backup.backup import back_up
 from syncapp.backup.restore import open_dump, restore
 from syncapp.core.values import Side
-from syncapp.embedded.redis import Redis
 from syncapp.store.heartbeat import read_kept
 from tests.integration.conftest import Workshop
+from tests.support.brokers import Broker
 from tests.support.certificates import make_authority
 from tests.support.device import Device, databases
 from tests.support.eventually import eventually
@@ -27,7 +27,7 @@ from tests.support.servers import started
 
 @pytest.fixture(scope="module")
 def secured(
-    migrated_home: Path, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory
+    migrated_home: Path, broker_server: Broker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Workshop]:
     folder = tmp_path_factory.mktemp("secured")
     # Each side has an authority of its own, as an own server and Atlas do
@@ -35,7 +35,7 @@ def secured(
     local = SecuredMongod(folder / "local", local_ca, "local", wants_certificate=True)
     atlas = SecuredMongod(folder / "atlas", atlas_ca, "atlas")
     with started(local), started(atlas):
-        yield Workshop(migrated_home, local, atlas, redis_server)
+        yield Workshop(migrated_home, local, atlas, broker_server)
 
 
 @pytest.fixture

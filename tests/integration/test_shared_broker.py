@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.integration.conftest import MakeDevice
@@ -17,18 +19,26 @@ def test_tasks_that_come_to_another_device_are_passed_on_and_it_is_said(make_dev
     devices = (first, second)
     for device in devices:
         device.start()
-    for number in range(20):
+    written = itertools.count()
+
+    def write() -> None:
+        number = next(written)
         for device in devices:
             device.local["orders"].insert_one({"_id": number})
             device.atlas["menu"].insert_one({"_id": number})
 
+    for _ in range(20):
+        write()
+
     def said() -> bool:
+        write()  # a task may come to the right one at once
         stuck = [row[0] for device in devices for row in device.rows("SELECT stuck FROM syncapp_instance")]
         return any("A worker of another device received the task" in text for text in stuck)
 
-    eventually(said, "health has the reason", 60)
+    eventually(said, "health has the reason", 60, every=0.2)
+    count = next(written)
     for device in devices:
         device.wait_until_settled(90)
-        assert device.atlas["orders"].count_documents({}) == 20
-        assert device.local["menu"].count_documents({}) == 20
+        assert device.atlas["orders"].count_documents({}) == count
+        assert device.local["menu"].count_documents({}) == count
     assert any(WRONG in device.lines("worker") for device in devices)

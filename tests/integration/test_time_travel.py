@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from syncapp.embedded.mongod import Mongod
-from syncapp.embedded.redis import Redis
 from syncapp.store.halts import Answer, Kind, answer_halt, load_halts
 from syncapp.store.heartbeat import Kept, read_kept
 from tests.integration.conftest import Workshop
+from tests.support.brokers import new_broker, place
 from tests.support.device import Addresses, Device
 from tests.support.eventually import eventually
 from tests.support.raw import contents
@@ -30,7 +30,7 @@ class Servers:
         self.folder = folder
         self.local = Mongod(folder / "local", replica_set="local", oplog_mb=100)
         self.atlas = Mongod(folder / "atlas", replica_set="atlas", oplog_mb=100)
-        self.broker = Redis(folder / "redis")
+        self.broker = new_broker(folder / "broker")
 
     def back_up(self, server: Mongod) -> Path:
         server.stop()
@@ -202,7 +202,7 @@ def test_a_device_that_is_copied_with_its_disk_becomes_a_device_of_its_own(
     copied.start()
     database = device.local.name
     addresses = Addresses(
-        copied.uri(database), servers.atlas.uri(device.atlas.name), servers.broker.url[:-1] + "9"
+        copied.uri(database), servers.atlas.uri(device.atlas.name), place(servers.broker, 9)
     )
     second = Device(tmp_path / "second", addresses, migrated_home)
     try:

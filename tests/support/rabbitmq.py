@@ -20,7 +20,6 @@ from syncapp.embedded.server import Server
 from syncapp.embedded.tether import tethered
 
 READY_TIMEOUT = 300.0  # seconds; 6 on an idle machine, more than 60 were seen beside all other tests
-VIRTUAL_HOSTS = 3
 PASSWORD = "p@ss:word/%"  # what has to be quoted in a URI
 QUOTED = "p%40ss%3Aword%2F%25"
 SETTINGS = """\
@@ -39,13 +38,21 @@ def find_rabbitmq() -> str | None:
     return packaged if Path(packaged).exists() else shutil.which("rabbitmq-server")
 
 
+def found_rabbitmq() -> str:
+    found = find_rabbitmq()
+    assert found is not None, "RabbitMQ was not found (on Debian: apt-get install rabbitmq-server)"
+    return found
+
+
 class RabbitMQ(Server):
     """Bound to 127.0.0.1 only."""
 
     name = "rabbitmq"
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, hosts: int = 3) -> None:
+        """`hosts`: how many virtual hosts it has."""
         super().__init__(folder, port)
+        self._hosts = [f"v{number}" for number in range(hosts)]
         self._names, self._distribution = free_port(), free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
 
@@ -53,6 +60,16 @@ class RabbitMQ(Server):
         return f"amqp://isthmus:{password}@127.0.0.1:{self.port}/v{number}"
 
     def command(self) -> list[str]:
+        return [*self._environment(), found_rabbitmq()]
+
+    def control(self, *words: str) -> None:
+        """What an operator tells it by rabbitmqctl."""
+        program = Path(found_rabbitmq()).with_name("rabbitmqctl")
+        command = [*self._environment(), str(program), "--quiet", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _environment(self) -> list[str]:
         environment = {
             "HOME": self.folder,  # Erlang's cookie
             "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the server, instead of waiting for it
@@ -69,14 +86,12 @@ class RabbitMQ(Server):
             # Two schedulers: it would have one for each processor, which wait busily
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none",
         }
-        found = find_rabbitmq()
-        assert found is not None, "RabbitMQ was not found (on Debian: apt-get install rabbitmq-server)"
-        return ["env", *(f"{name}={value}" for name, value in environment.items()), found]
+        return ["env", *(f"{name}={value}" for name, value in environment.items())]
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "rabbitmq.conf").write_text(SETTINGS.format(port=self.port, folder=self.folder))
-        (self.folder / "definitions.json").write_text(json.dumps(_definitions()))
+        (self.folder / "definitions.json").write_text(json.dumps(_definitions(self._hosts)))
         if self._epmd is None:
             names = ["epmd", "-port", str(self._names), "-address", "127.0.0.1"]
             self._epmd = subprocess.Popen(tethered(names), stdin=subprocess.DEVNULL)
@@ -90,23 +105,22 @@ class RabbitMQ(Server):
 
     def _answers(self) -> bool:
         try:
-            with Connection(self.uri(VIRTUAL_HOSTS - 1), connect_timeout=2) as connection:
+            with Connection(self.uri(len(self._hosts) - 1), connect_timeout=2) as connection:
                 connection.connect()
         except (OSError, AMQPError):
             return False
         return True
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """With the program that knows its name."""
-        self.kill()
+        super().kill()
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait()
             self._epmd = None
 
 
-def _definitions() -> dict[str, object]:
-    names = [f"v{number}" for number in range(VIRTUAL_HOSTS)]
+def _definitions(names: list[str]) -> dict[str, object]:
     everything = {"user": "isthmus", "configure": ".*", "write": ".*", "read": ".*"}
     return {
         "users": [{"name": "isthmus", "password": PASSWORD, "tags": ""}],

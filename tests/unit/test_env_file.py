@@ -119,3 +119,15 @@ def test_what_cannot_be_written_leaves_what_was_there(
         env_file.write(path, "A=2\n")
     assert path.read_text() == "A=1\n"
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
+
+
+def test_lines_that_only_other_programs_read_are_told() -> None:
+    text = "# A = 1\nA=1\nexport B=2\nPORT = 5000\n  MONGODB_URI=mongodb://h/db\nexport  C=3\n\nwords\n"
+    assert env_file.ignored(text) == [(4, "PORT"), (5, "MONGODB_URI"), (6, "C")]
+    assert env_file.values_of(text).keys() == {"A", "B"}
+
+
+def test_a_mark_at_the_beginning_hides_no_line(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"\xef\xbb\xbfPORT=5001\n")
+    assert env_file.values_of(env_file.read(path)) == {"PORT": "5001"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from pathlib import Path
 
 import pytest
 
-from syncapp.conf.settings import BASE_DIR, SETTINGS, SettingsError, kept_secret, load
+from syncapp.conf.broker import broker_of
+from syncapp.conf.settings import BASE_DIR, SETTINGS, SettingsError, kept_secret, load, read_env_file
 from syncapp.embedded.ports import free_port
 from tests.support.forked import run
 from tests.support.processes import environment, manage
@@ -38,7 +41,7 @@ WRONG = [
     ("SYNC_ALERT_EMAIL_TO", "operator", "e-mail addresses, separated by commas"),
     ("SYNC_ALERT_EMAIL_FROM", "a@example.com,b@example.com", "an e-mail address"),
     ("EMAIL_URL", "mail.example.com", "smtp+tls:// or smtp+ssl://"),
-    ("CELERY_BROKER_URL", "kafka://localhost", "redis:// or rediss:// or sentinel:// or amqp:// or amqps://"),
+    ("CELERY_BROKER_URL", "kafka://localhost", "or sentinel:// or sentinels:// or amqp:// or amqps://"),
     ("CELERY_BROKER_URL", "amqp://localhost/a/b", "amqp://user:password@host:port/VHOST"),
     ("CELERY_BROKER_URL", "amqp://a:5672;b:5672/v", "amqp://user:password@host:port/VHOST"),
     ("CELERY_BROKER_URL", "amqp://localhost/a;b", "amqp://user:password@host:port/VHOST"),
@@ -53,7 +56,9 @@ WRONG = [
     ("CELERY_BROKER_URL", "sentinel://a:b/0?master_name=m", "sentinel://host:port;host:port/N"),
     ("CELERY_BROKER_URL", "sentinel://a;;b/0?master_name=m", "sentinel://host:port;host:port/N"),
     ("CELERY_BROKER_URL", "sentinel://a/x?master_name=m", "N is the number of a database"),
-    ("CELERY_BROKER_URL", "sentinel://a/0?ssl_cert_reqs=none", "there is none 'ssl_cert_reqs'"),
+    ("CELERY_BROKER_URL", "sentinel://a/0?ssl_cert_reqs=none", "an address that starts with sentinels://"),
+    ("CELERY_BROKER_URL", "sentinels://a/0?master=m", "there is none 'master'"),
+    ("CELERY_BROKER_URL", "sentinels://a/0?ssl_cert_reqs=none", "?master_name=NAME"),
     ("CELERY_BROKER_URL", "redis://localhost:6379/0/9", "number of a database"),
     (
         "MONGODB_URI",
@@ -277,3 +282,25 @@ def test_a_database_that_cannot_be_used_gives_one_line(tmp_path: Path, url: str)
     (line,) = done.stderr.splitlines()
     assert line.startswith("DATABASE_URL: Django's database cannot be reached (")
     assert "hidden" not in line
+
+
+def test_a_file_of_settings_that_is_no_text_gives_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"PORT=5001 # \xe4\n")
+    with pytest.raises(SettingsError, match="it is not UTF-8 text"):
+        read_env_file(path)
+    path.write_bytes(b"\xef\xbb\xbfISTHMUS_NOBODY=1\n")  # as some editors begin it
+    monkeypatch.setenv("ISTHMUS_NOBODY", "to be removed afterwards")
+    monkeypatch.delenv("ISTHMUS_NOBODY")
+    read_env_file(path)
+    assert os.environ["ISTHMUS_NOBODY"] == "1"
+
+
+def test_sentinels_with_tls_are_asked_by_tls_too() -> None:
+    broker = broker_of("sentinels://:pw@a:26379;b/1?master_name=m&sentinel_password=s&ssl_cert_reqs=none")
+    assert broker.url == "sentinel://:pw@a:26379/1;sentinel://:pw@b/1", "Celery's scheme"
+    assert broker.tls == {"ssl_cert_reqs": ssl.CERT_NONE, "ssl_check_hostname": False}
+    assert broker.options["sentinel_kwargs"] == {"password": "s", "ssl": True, **broker.tls}
+    assert broker.client().connection_pool.connection_kwargs["ssl_cert_reqs"] is ssl.CERT_NONE

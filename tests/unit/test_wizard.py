@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from syncapp.core.values import Side
@@ -9,9 +12,10 @@ from syncapp.first_run.preview import Preview
 from syncapp.rules.environment import InForce, Source
 from syncapp.services.errors import NotPossible
 from syncapp.store.first_run import Counts, Report
-from syncapp.wizard import said
+from syncapp.wizard import said, unusable
 from syncapp.wizard.addresses import complete, settle
-from syncapp.wizard.present import ENABLED, EXCLUDED, Present
+from syncapp.wizard.env_file import ENABLED, EXCLUDED, WRITTEN
+from syncapp.wizard.present import Present
 from syncapp.wizard.questions import Nobody
 from syncapp.wizard.suggestions import CollectionFacts, judge
 
@@ -222,3 +226,34 @@ def test_where_env_would_not_count_it_is_not_written(environment: dict, words: s
     with pytest.raises(NotPossible, match=words):
         present.check()
     Present(tmp_path, present.text, {"MONGODB_URI": "mongodb://h/db", "PORT": "1"}).check()  # type: ignore[arg-type]
+
+
+def test_a_read_only_folder_is_told_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # root may write everywhere
+    with pytest.raises(NotPossible, match="its folder is read-only"):
+        Present(tmp_path / ".env", "", {}).check()
+
+
+def test_values_of_the_file_that_stop_every_start_do_not_stop_the_wizard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unusable, "_why", {})
+    for name in WRITTEN:
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / ".env"
+    path.write_text(
+        "MONGODB_URI=mongodb://u:s3cret@h/db?useNewUrlParser=true\nMONGODB_ATLAS_URI=mongodb://h/db\n"
+        "BIDIRECTIONAL_SYNC_ENABLED=maybe\nPORT = 5001\n"
+    )
+    unusable.set_aside(path)
+    present = Present(path, path.read_text(), {}, wrong=unusable.reasons())
+    told = list(said.about_file(present))
+    assert len(told) == 3
+    assert "there is none 'usenewurlparser'" in told[0]
+    assert "s3cret" not in told[0]
+    assert "BIDIRECTIONAL_SYNC_ENABLED is 'maybe'" in told[1]
+    assert "Line 4 of .env does not count" in told[2]
+    assert [present.value(name) for name in WRITTEN] == ["", "mongodb://h/db", "", ""]
+    assert os.environ["MONGODB_URI"] == "", "so that the file's value is not taken"

@@ -1,4 +1,4 @@
-"""Reports by RabbitMQ: a queue per stream, which the listener declares and consumes. RabbitMQ has neither sets nor hashes:
+"""Reports by RabbitMQ: a queue per stream, which the listener consumes, and whoever is there first declares. RabbitMQ has neither sets nor hashes:
 
 * The superseded tasks are announced to all worker processes, each of which has a queue of its own for them and keeps
   the newest. A process that was not there yet does such a task once more, which is harmless.
@@ -29,13 +29,14 @@ class RabbitReports:
         self._broker = broker
         self._link = RabbitLink(broker, self._listen)
         self._given_up: dict[str, None] = {}  # in their order
+        self._declared: set[str] = set()  # by the present connection
 
     def send(self, stream: str, report: Report) -> None:
-        self._link.use(lambda channel: _publish(channel, encode_report(report), key=stream))
+        self._tell(stream, encode_report(report))
 
     def begin(self, stream: str, task_id: str, worker: str) -> bool:
         body = bson.encode({"task": task_id, "worker": worker})
-        self._link.use(lambda channel: _publish(channel, body, key=stream, kind=BEGUN))
+        self._tell(stream, body, kind=BEGUN)
         return task_id not in self._given_up
 
     def reader(self, stream: str) -> RabbitReader:
@@ -47,7 +48,17 @@ class RabbitReports:
     def close(self) -> None:
         self._link.close()
 
+    def _tell(self, stream: str, body: bytes, kind: str = "report") -> None:
+        def tell(channel: Any) -> None:
+            if stream not in self._declared:  # a quick worker may be there before the listener waits for it
+                _declare_stream(channel, stream)
+                self._declared.add(stream)
+            _publish(channel, body, key=stream, kind=kind)
+
+        self._link.use(tell)
+
     def _listen(self, channel: Any) -> None:
+        self._declared.clear()
         _declare_exchange(channel)
         limits = {"x-max-length": MAX_ENTRIES, "x-message-ttl": 1_000 * KEEP_SECONDS}
         queue = channel.queue_declare(exclusive=True, auto_delete=True, arguments=limits).queue
@@ -101,8 +112,7 @@ class RabbitReader:
         self._asking.close()
 
     def _consume(self, channel: Any) -> None:
-        limits = {"x-max-length": MAX_ENTRIES, "x-expires": 1_000 * KEEP_SECONDS}
-        channel.queue_declare(self.stream, durable=True, auto_delete=False, arguments=limits)
+        _declare_stream(channel, self.stream)
         channel.basic_consume(self.stream, no_ack=True, callback=self._take)
 
     def _take(self, message: Any) -> None:
@@ -114,6 +124,11 @@ class RabbitReader:
             self._begun.pop(begun["worker"], None)
             self._begun[begun["worker"]] = begun["task"]
             _keep_newest(self._begun, MOST_PROCESSES)
+
+
+def _declare_stream(channel: Any, name: str) -> None:
+    limits = {"x-max-length": MAX_ENTRIES, "x-expires": 1_000 * KEEP_SECONDS}
+    channel.queue_declare(name, durable=True, auto_delete=False, arguments=limits)
 
 
 def _declare_exchange(channel: Any) -> None:

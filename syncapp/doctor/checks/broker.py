@@ -23,6 +23,7 @@ LONGEST_IDLE_S = 600  # workers of a running device report more often
 MOST_KEYS = 20_000  # scanned for other devices, at most
 ERRORS = (redis.RedisError, AMQPError, KombuError, OSError, ValueError)  # of whichever broker
 ADVICE = "Changes wait in MongoDB's oplogs meanwhile"
+_SECURE = {Kind.REDIS: "rediss", Kind.SENTINEL: "sentinels", Kind.RABBITMQ: "amqps"}
 _UNREACHABLE = {
     Kind.REDIS: "Is Redis running, and is CELERY_BROKER_URL right?",
     Kind.SENTINEL: "Do the Sentinels run, and do they know a master of this name (redis-cli -p 26379 sentinel masters)?",
@@ -54,7 +55,7 @@ def judge_error(text: str, kind: Kind = Kind.REDIS) -> Finding:
         what = "cannot be reached by TLS"
         todo = (
             "Name the file of the CA that signed its certificate in CELERY_BROKER_URL:"
-            f" {'amqps' if kind is Kind.RABBITMQ else 'rediss'}://…?ssl_ca_certs=/path/ca.pem"
+            f" {_SECURE[kind]}://…?ssl_ca_certs=/path/ca.pem"
         )
     elif "vhost" in text:
         what, todo = "has no such virtual host", "Make it: rabbitmqctl add_vhost NAME, and set_permissions."
