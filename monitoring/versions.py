@@ -98,8 +98,8 @@ def pairs_at(paths: Iterable[Sequence[str]], local: str, atlas: str, base: str =
 
 
 def _parsed(local: str, atlas: str, base: str) -> Three:
-    found = [json.loads(one) if one else GONE for one in (local, atlas)]
-    return (json.loads(base) if base else UNKNOWN, *found)
+    here, there = (json.loads(one) if one else GONE for one in (local, atlas))
+    return (json.loads(base) if base else UNKNOWN, here, there)
 
 
 def _three_at(path: Sequence[str], three: Three) -> Three:
@@ -142,7 +142,7 @@ def _is_split(three: Three) -> bool:
     names = _names(there)
     if any(not name or "." in name for name in names):
         return False
-    return any(_differs((_at(base, name), *(_at(one, name) for one in sides))) for name in names)  # type: ignore[arg-type]
+    return any(_differs((_at(base, name), *(_at(one, name) for one in sides))) for name in names)
 
 
 def _differs(three: Three) -> bool:

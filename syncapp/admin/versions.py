@@ -63,6 +63,6 @@ def _whole(left: str, right: str, heads: Heads, base: str) -> Row | None:
     by = By.NEITHER
     if base:
         by = By.BOTH if not (left or right) else By.LOCAL if not left else By.ATLAS
-    texts = ("present" if one else None for one in (left, right))
-    pair = FieldPair("the document", *texts, based=bool(base), base="present", by=by)
+    here, there = ("present" if one else None for one in (left, right))
+    pair = FieldPair("the document", here, there, based=bool(base), base="present", by=by)
     return row_of(pair, heads)._replace(said=_DELETED.get(by, ""))

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("syncapp", "0016_masked_fields"),
+        ("syncapp", "0017_one_model_of_rules"),
     ]
 
     operations = [
