@@ -16,6 +16,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
+from syncapp.conf.types import WrongValue, collection_patterns
 from syncapp.core.values import Side
 from syncapp.store.first_run import Counts
 
@@ -61,8 +62,17 @@ def judge(facts: Iterable[CollectionFacts], counts: Mapping[str, Counts]) -> lis
     for one in facts:
         by_name.setdefault(one.name, []).append(one)
     whole = max(1, sum(max(one.data_bytes for one in several) for several in by_name.values()))
-    found = (_judge(name, by_name[name], whole, counts.get(name, Counts())) for name in sorted(by_name))
+    names = filter(_can_be_excluded, sorted(by_name))
+    found = (_judge(name, by_name[name], whole, counts.get(name, Counts())) for name in names)
     return [one for one in found if one]
+
+
+def _can_be_excluded(name: str) -> bool:
+    """A name with a space or a comma cannot stand in the list."""
+    try:
+        return collection_patterns(name) == (name,)
+    except WrongValue:
+        return False
 
 
 def _judge(name: str, facts: list[CollectionFacts], whole: int, counts: Counts) -> Suggestion | None:
