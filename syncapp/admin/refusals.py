@@ -46,6 +46,14 @@ def as_invalid(field: str = "") -> AbstractContextManager[None, bool | None]:
     return _shown(say)
 
 
+def is_allowed(require: Callable[[], object]) -> bool:
+    """Of what a page offers: does the service let it be done?"""
+    refused: list[str] = []
+    with _shown(refused.append):
+        require()
+    return not refused
+
+
 def say_restored(request: HttpRequest, done: Restored) -> None:
     """What became of the conflicts that were selected."""
     if done.restored:

@@ -20,9 +20,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from syncapp.admin.access import Unsearchable
 from syncapp.admin.audited import Audited
-from syncapp.admin.refusals import as_invalid, as_message
+from syncapp.admin.refusals import as_invalid, as_message, is_allowed
 from syncapp.services import grants, lockout
-from syncapp.services.errors import NotAllowed
 from syncapp.services.free_names import require_free
 from syncapp.services.groups import is_role
 
@@ -126,7 +125,7 @@ class UserAdmin(WholeOrNot, Audited, DjangoUserAdmin, ModelAdmin):
 
 
 def _may_touch(request: HttpRequest, user: Any) -> bool:
-    return user is None or _allowed(lambda: grants.require_may_touch(request.user, user))
+    return user is None or is_allowed(lambda: grants.require_may_touch(request.user, user))
 
 
 def _spared(users: list[User], request: HttpRequest) -> Iterator[str]:
@@ -138,14 +137,6 @@ def _spared(users: list[User], request: HttpRequest) -> Iterator[str]:
     for kind, last in (("administrator", lockout.administrators()), ("superuser", lockout.superusers())):
         if (left := set(last)) and left <= set(users):
             yield from (f"{one} (no active {kind} would be left)" for one in left)
-
-
-def _allowed(require: Callable[[], object]) -> bool:
-    try:
-        require()
-    except NotAllowed:
-        return False
-    return True
 
 
 @admin.register(Group)
@@ -174,7 +165,7 @@ class GroupAdmin(WholeOrNot, Audited, DjangoGroupAdmin, ModelAdmin):
 
 
 def _may_touch_group(request: HttpRequest, group: Any) -> bool:
-    return group is None or _allowed(lambda: grants.require_may_touch_group(request.user, group))
+    return group is None or is_allowed(lambda: grants.require_may_touch_group(request.user, group))
 
 
 # The text of a token is its key, which pages, messages and the audit log would show

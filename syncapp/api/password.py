@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from syncapp.api.fields import Password
 from syncapp.api.views import SyncView
+from syncapp.process.described import extend_schema_view
 from syncapp.services import logins, passwords
 
 
@@ -22,13 +23,15 @@ class PasswordIn(serializers.Serializer):
     newPassword = Password("a text that Django's validators accept", write_only=True)
 
 
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="change_own_password", request=PasswordIn, responses={204: None}, tags=["login"]
+    )
+)
 class OwnPassword(SyncView):
     permission_classes = [IsAuthenticated]
     takes = {"POST": PasswordIn}
 
-    @extend_schema(
-        operation_id="change_own_password", request=PasswordIn, responses={204: None}, tags=["login"]
-    )
     def post(self, request: Request) -> Response:
         """Your own password. A wrong `oldPassword` counts as a failed login."""
         user: Any = request.user
