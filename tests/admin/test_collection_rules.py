@@ -163,7 +163,7 @@ def test_a_preview_and_a_check_change_nothing(client: Client) -> None:
     kept = set_validation("bills", {"required": ["total"]})
     check = reverse("admin:syncapp_validation_check", args=[kept.pk])
     shown = text(client, check, {"schema": '{"required": ["total"]}'})
-    assert "Here: 1 of 1 documents would be refused" in shown
+    assert "Here: 1 of 1 document would be refused" in shown
     assert "total is missing" in shown
     assert "<b>Schema</b>: This field is required" in text(client, check, {"schema": "[]"})
 
