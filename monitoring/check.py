@@ -9,8 +9,8 @@ from typing import Any
 
 from monitoring import figures
 from monitoring.facts import Snapshot
-from monitoring.values import Code, Reason
-from syncapp.core.one_line import one_line
+from monitoring.health.values import Code, Reason
+from syncapp.core.text.one_line import one_line
 from syncapp.models import RejectedChange
 
 

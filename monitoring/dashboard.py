@@ -14,17 +14,17 @@ from django.utils import timezone
 from monitoring import figures
 from monitoring.alerts.rules import current_rules, limits_of
 from monitoring.facts import TEN_MINUTES, Snapshot, take_snapshot
+from monitoring.health.levels import conflict_level, error_level, lag_level
+from monitoring.health.limits import Thresholds
 from monitoring.history import history
-from monitoring.levels import conflict_level, error_level, lag_level
-from monitoring.limits import Thresholds
 from monitoring.marks import marks
 from monitoring.versions import compare
 from syncapp.conf.settings import get_settings
 from syncapp.mirror.waiting import waiting
 from syncapp.models import Alert, Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
+from syncapp.services.access.roles import may_operate, may_see, may_see_bodies
 from syncapp.services.masked import Masks
-from syncapp.services.roles import may_operate, may_see, may_see_bodies
 
 MINUTES_SHOWN = 30
 CONFLICTS_SHOWN = 5

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from monitoring import figures, fleet, headroom
+from monitoring import figures, fleet
 from monitoring.alerts.rules import current_rules, limits_of
-from monitoring.health import (
+from monitoring.health import headroom
+from monitoring.health.assess import (
     Facts,
     Health,
     StartFacts,
@@ -19,11 +20,11 @@ from monitoring.health import (
     StreamFacts,
     assess,
 )
-from monitoring.levels import DirectionFacts
-from monitoring.limits import DEFAULT, Thresholds
-from monitoring.safety import HaltFacts, SafetyFacts
-from monitoring.stuck import StuckFacts
-from monitoring.values import Reason
+from monitoring.health.levels import DirectionFacts
+from monitoring.health.limits import DEFAULT, Thresholds
+from monitoring.health.safety import HaltFacts, SafetyFacts
+from monitoring.health.stuck import StuckFacts
+from monitoring.health.values import Reason
 from syncapp.conf.settings import get_settings
 from syncapp.models import AlertWatch, ComparisonRun, Instance, ListenerStart, MetricMinute, SyncSwitches
 from syncapp.models.choices import Direction

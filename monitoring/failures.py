@@ -10,9 +10,9 @@ from django.apps import apps
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
 from django.utils.html import format_html, format_html_join
 
+from syncapp.services.access.roles import OPERATE, ROLES, SEE_BODIES, allows, may_see, may_see_bodies
 from syncapp.services.away import what_is_away
 from syncapp.services.errors import NotFound, Unreachable, WrongInput
-from syncapp.services.roles import OPERATE, ROLES, SEE_BODIES, allows, may_see, may_see_bodies
 
 log = structlog.get_logger(__name__)
 FAILED = "Internal error. See the log (app.log in SYNC_HOME/logs)"

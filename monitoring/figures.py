@@ -15,7 +15,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from monitoring.percentiles import percentile
-from syncapp.core.policy import BY_AN_ANSWER
+from syncapp.core.rule.policy import BY_AN_ANSWER
 from syncapp.core.strategies.callable import FAILED
 from syncapp.mirror.waiting import waiting
 from syncapp.models import ComparedCollection, ComparisonRun, Conflict, Instance, MetricMinute, ProcessingTime

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from monitoring import figures, headroom
+from monitoring import figures
 from monitoring.alerts.rules import current_rules, limits_of
-from monitoring.limits import Thresholds
-from monitoring.values import Code, Page, Reason, Status, counted, duration
+from monitoring.health import headroom
+from monitoring.health.limits import Thresholds
+from monitoring.health.values import Code, Page, Reason, Status, counted, duration
 from syncapp.conf.settings import get_settings
-from syncapp.core.durations import long_duration
-from syncapp.core.one_line import one_line
+from syncapp.core.text.durations import long_duration
+from syncapp.core.text.one_line import one_line
 from syncapp.models import Device, Instance
 from syncapp.services import devices as service
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Any
 
-from monitoring.headroom import NAMES, OLD_S, facts_of
+from monitoring.health.headroom import NAMES, OLD_S, facts_of
 from syncapp.core.headroom import slot_s
 from syncapp.models import Instance
 

@@ -20,9 +20,9 @@ from rest_framework.views import APIView
 
 from monitoring import figures
 from monitoring.facts import Snapshot, take_snapshot
-from monitoring.health import Status
+from monitoring.health.assess import Status
+from monitoring.health.values import Code
 from monitoring.prometheus_flow import flow
-from monitoring.values import Code
 from syncapp.core.version import VERSION
 from syncapp.models import Alert, Device, RejectedChange
 

@@ -65,7 +65,7 @@ def _counters(totals: dict[Direction, figures.DirectionTotals]) -> Iterator[Metr
 
 
 def _collections() -> Metric:
-    """The number of names is bounded where they are counted (syncapp/listener/metrics.py)."""
+    """The number of names is bounded where they are counted (syncapp/listener/telemetry/metrics.py)."""
     found = CounterMetricFamily(
         "isthmus_collection_changes",
         "Processed changes of a collection; those without a counter of their own are together in other",

@@ -11,7 +11,7 @@ from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
 from monitoring.shown_values import is_document, shown, typed
-from syncapp.core.field_paths import MASK
+from syncapp.core.rule.field_paths import MASK
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 _MOST_WORDS = 2_000  # longer texts are only compared from both ends: the time is quadratic

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from monitoring.dashboard import history_figures, live_figures, page_context, script_figures
-from monitoring.health import Status
+from monitoring.health.assess import Status
 from monitoring.history import SPANS
 from syncapp.process.described import extend_schema_view
 from syncapp.services.errors import wrong_value

@@ -8,7 +8,6 @@ class SyncAppConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from syncapp.services import logins, roles  # noqa: F401  (failed logins are counted; members may log in)
 
         if not apps.is_installed("django_celery_beat"):
             return  # a process that neither migrates nor sends periodic tasks

@@ -148,15 +148,15 @@ WHITENOISE_USE_FINDERS = True
 REST_FRAMEWORK = {
     # The token first: without a login the response is 401, not 403
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "syncapp.api.authentication.TokenOfRole",
+        "syncapp.api.common.authentication.TokenOfRole",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["syncapp.api.permissions.SyncAccess"],
+    "DEFAULT_PERMISSION_CLASSES": ["syncapp.api.common.permissions.SyncAccess"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
-    "DEFAULT_SCHEMA_CLASS": "syncapp.api.schema.Described",
-    "DEFAULT_THROTTLE_CLASSES": ["syncapp.api.throttles.Rate"],
-    "EXCEPTION_HANDLER": "syncapp.api.errors.handle",
+    "DEFAULT_SCHEMA_CLASS": "syncapp.api.common.schema.Described",
+    "DEFAULT_THROTTLE_CLASSES": ["syncapp.api.common.throttles.Rate"],
+    "EXCEPTION_HANDLER": "syncapp.api.common.errors.handle",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Isthmus",

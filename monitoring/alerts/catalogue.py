@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monitoring.limits import DEFAULT
-from monitoring.values import HOUR, MINUTE, Code
+from monitoring.health.limits import DEFAULT
+from monitoring.health.values import HOUR, MINUTE, Code
 from syncapp.models import Alert
 
 WARNING, CRITICAL = Alert.Severity.WARNING, Alert.Severity.CRITICAL

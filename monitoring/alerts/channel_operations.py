@@ -13,10 +13,10 @@ from django.db import transaction
 from monitoring.alerts.configured import channels, kind_of, options_of
 from monitoring.alerts.events import KINDS as EVENTS
 from monitoring.alerts.kind import Kind, Message, Refused, Unavailable, all_kinds
-from monitoring.values import RUNBOOKS
+from monitoring.health.values import RUNBOOKS
 from syncapp.conf.settings import get_settings
 from syncapp.conf.types import WrongValue
-from syncapp.core.masking import mask_passwords
+from syncapp.core.text.masking import mask_passwords
 from syncapp.models import AlertChannel, Instance
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.errors import NotFound, NotPossible, Overtaken, Unreachable, WrongInput, wrong_value

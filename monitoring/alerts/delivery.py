@@ -18,7 +18,7 @@ from monitoring.alerts import outbox
 from monitoring.alerts.configured import kind_of, options_of
 from monitoring.alerts.kind import Kind, Message, Refused, Unavailable
 from monitoring.alerts.lifecycle import Notice
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.models import AlertChannel, AlertMessage
 from syncapp.process.django_calls import drop_broken_connections
 

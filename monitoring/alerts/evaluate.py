@@ -14,7 +14,7 @@ from monitoring.alerts.configured import keep_environment
 from monitoring.alerts.lifecycle import Life, Notice, begin, end, go_on
 from monitoring.alerts.rules import Rule, Rules, current_rules
 from monitoring.facts import Snapshot, take_snapshot
-from monitoring.values import Reason, Status
+from monitoring.health.values import Reason, Status
 from syncapp.models import Alert, AlertWatch
 
 LONGEST_ABOUT = 400

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from monitoring.alerts import outbox
-from monitoring.values import Code, counted
+from monitoring.health.values import Code, counted
 from syncapp.conf.settings import get_settings
 from syncapp.models import (
     Alert,

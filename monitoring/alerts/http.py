@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 
 from monitoring.alerts.kind import SECONDS, Refused, Unavailable
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 
 # The body is wrong for the receiver, and would be so at every attempt
 REFUSED = frozenset({400, 413, 415, 422})

@@ -11,8 +11,8 @@ from django.utils import timezone
 from monitoring.alerts.catalogue import DEFAULTS, Default
 from monitoring.alerts.outbox import EXPIRES
 from monitoring.alerts.rules import Rule, current_rules, rule_of
-from monitoring.limits import DEFAULT
-from monitoring.values import Code
+from monitoring.health.limits import DEFAULT
+from monitoring.health.values import Code
 from syncapp.conf.settings import get_settings
 from syncapp.models import Alert, AlertMessage, AlertRule
 from syncapp.rules.switches import Actor, audit

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from monitoring.alerts.catalogue import DEFAULTS
 from monitoring.alerts.lifecycle import Notice
-from monitoring.values import RUNBOOKS
+from monitoring.health.values import RUNBOOKS
 from syncapp.conf.settings import get_settings
 from syncapp.models import Alert, AlertChannel, AlertMessage
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.alerts.catalogue import DEFAULTS, Default
-from monitoring.limits import DEFAULT, Thresholds
-from monitoring.values import Code
+from monitoring.health.limits import DEFAULT, Thresholds
+from monitoring.health.values import Code
 from syncapp.models import AlertRule
 
 Rules = dict[Code, "Rule"]

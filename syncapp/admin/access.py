@@ -10,7 +10,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from django.urls import URLPattern
 
-from syncapp.services.roles import may_operate, may_see
+from syncapp.services.access.roles import may_operate, may_see
 
 
 class Unsearchable:

@@ -13,7 +13,7 @@ from unfold.decorators import display
 from monitoring.alerts import operations
 from monitoring.alerts.catalogue import DEFAULTS
 from monitoring.alerts.rules import Rule, rule_of
-from monitoring.values import Code
+from monitoring.health.values import Code
 from syncapp.admin.access import SeenByOperators
 from syncapp.admin.refusals import as_invalid
 from syncapp.models import AlertRule

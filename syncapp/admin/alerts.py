@@ -18,10 +18,10 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from monitoring.alerts import operations
 from monitoring.alerts.catalogue import DEFAULTS
-from monitoring.values import Code
+from monitoring.health.values import Code
 from syncapp.admin.base import ReadOnlyAdmin, redirect_to
 from syncapp.admin.refusals import as_message
-from syncapp.core.plain_ids import shorter
+from syncapp.core.text.plain_ids import shorter
 from syncapp.models import Alert, AlertMessage
 
 STATE_LABELS = {

@@ -23,8 +23,8 @@ from syncapp.admin.access import WithRows
 from syncapp.admin.base import redirect_to
 from syncapp.admin.refusals import as_message
 from syncapp.models import ApiToken
-from syncapp.services import api_tokens
-from syncapp.services.roles import ROLES, highest_role, may_administer
+from syncapp.services.access import api_tokens
+from syncapp.services.access.roles import ROLES, highest_role, may_administer
 
 CREATED = "The token is {}. Copy it now: it is not shown again."
 

@@ -19,10 +19,10 @@ from syncapp.admin.access import ChangedByOperators, SeenByOperators
 from syncapp.admin.refusals import as_message
 from syncapp.models import CollectionRule
 from syncapp.models.choices import RuleKind
-from syncapp.services.collection_rules import delete_rule
-from syncapp.services.exclusions import include
-from syncapp.services.patterns import matches
-from syncapp.services.validation import remove_rule
+from syncapp.services.rules.collection_rules import delete_rule
+from syncapp.services.rules.exclusions import include
+from syncapp.services.rules.patterns import matches
+from syncapp.services.rules.validation import remove_rule
 
 REMOVE: dict[str, Callable[[str, Any], None]] = {
     RuleKind.EXCLUSION: include,

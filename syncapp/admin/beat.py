@@ -25,7 +25,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from syncapp.admin.audited import Audited
 from syncapp.admin.refusals import as_invalid, as_message
 from syncapp.services import periodic_tasks
-from syncapp.services.free_names import require_free
+from syncapp.services.access.free_names import require_free
 from syncapp.services.periodic_tasks import BUILT_IN, is_own
 from syncapp.services.schedules import check
 

@@ -18,12 +18,12 @@ from unfold.widgets import (
 from syncapp.admin.json_field import JsonField
 from syncapp.admin.refusals import as_invalid
 from syncapp.core import strategies
-from syncapp.core.collection_rule import DELETES, CollectionRule, OnLeave, Urgency
-from syncapp.core.rule_words import DIRECTIONS
+from syncapp.core.rule.collection_rule import DELETES, CollectionRule, OnLeave, Urgency
+from syncapp.core.rule.rule_words import DIRECTIONS
 from syncapp.models import CollectionRule as Row
 from syncapp.rules.rule_check import HIGHEST_PRIORITY, NUMBERS
 from syncapp.services import switches
-from syncapp.services.collection_rules import faults_of, refused_rule
+from syncapp.services.rules.collection_rules import faults_of, refused_rule
 
 LEAVES = {OnLeave.DROP: "is dropped here; it stays on Atlas", OnLeave.KEEP: "stays here"}
 URGENCIES = {Urgency.FIRST: "first", Urgency.NORMAL: "normal", Urgency.LAST: "last"}

@@ -24,13 +24,13 @@ from syncapp.admin.refusals import as_problem
 from syncapp.admin.validation_check import errors_of, fragment
 from syncapp.models import CollectionRule
 from syncapp.models.choices import RuleKind
-from syncapp.services import collection_rules
-from syncapp.services.patterns import matches
-from syncapp.services.roles import may_see
-from syncapp.services.rule_changes import MODELS
-from syncapp.services.rule_lookup import effects_of, look_up
-from syncapp.services.rule_preview import preview_delete, preview_rule
-from syncapp.services.validation_check import MISSING
+from syncapp.services.access.roles import may_see
+from syncapp.services.rules import collection_rules
+from syncapp.services.rules.patterns import matches
+from syncapp.services.rules.rule_changes import MODELS
+from syncapp.services.rules.rule_lookup import effects_of, look_up
+from syncapp.services.rules.rule_preview import preview_delete, preview_rule
+from syncapp.services.rules.validation_check import MISSING
 
 PREVIEW, MATCHES, FOR = "syncapp_rule_preview", "syncapp_rule_matches", "syncapp_rule_for"
 PARTS = (

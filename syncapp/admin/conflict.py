@@ -23,14 +23,14 @@ from syncapp.admin.conflict_versions import table
 from syncapp.admin.document import link_to
 from syncapp.admin.refusals import as_message, as_problem, say_restored
 from syncapp.admin.versions import TEMPLATE, side_by_side
-from syncapp.core.extended_json import beyond
-from syncapp.core.plain_ids import plain_id
+from syncapp.core.text.extended_json import beyond
+from syncapp.core.text.plain_ids import plain_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
+from syncapp.services.access.roles import may_see_bodies
 from syncapp.services.conflict_selection import restore_all
 from syncapp.services.conflicts import BODIES, resolve, restore, version_now
 from syncapp.services.masked import Masks
-from syncapp.services.roles import may_see_bodies
 
 NOW = "syncapp_conflict_now"
 DECIDE = "syncapp_conflict_decide"

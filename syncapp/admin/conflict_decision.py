@@ -18,11 +18,11 @@ from syncapp.admin.versions import Row, row_of
 from syncapp.core.field_choice import Path
 from syncapp.core.values import BOTH, Side
 from syncapp.models import Conflict
-from syncapp.services import collection_rules
 from syncapp.services.conflicts import may_write, resolve, versions_of
 from syncapp.services.errors import WrongInput
 from syncapp.services.masked import Masks
 from syncapp.services.resolution import Choice, differing, has_choices, seen_hashes
+from syncapp.services.rules import collection_rules
 
 CHANGE = "admin:syncapp_conflict_change"
 

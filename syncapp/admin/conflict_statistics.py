@@ -13,7 +13,7 @@ from django.shortcuts import render
 from monitoring.conflict_statistics import Span, Statistics, statistics
 from syncapp.core.values import ATLAS_ORIGIN
 from syncapp.models import Conflict, Instance
-from syncapp.services.roles import may_see
+from syncapp.services.access.roles import may_see
 
 NAME = "syncapp_conflict_statistics"
 HEIGHT, BAR, GAP = 120, 16, 4  # of the plot, in units of its own

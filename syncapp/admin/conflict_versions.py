@@ -6,9 +6,9 @@ from typing import Any
 
 from syncapp.admin.versions import BASE, Heads, Row, side_by_side
 from syncapp.core import strategies
-from syncapp.core.field_paths import is_inside
+from syncapp.core.rule.field_paths import is_inside
 from syncapp.models import Conflict
-from syncapp.services import collection_rules
+from syncapp.services.rules import collection_rules
 
 SIDES = {"local": "Local", "atlas": "Atlas"}
 OWN = "own field, not compared"

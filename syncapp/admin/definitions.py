@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from syncapp.admin.refusals import as_problem
 from syncapp.services import definitions
-from syncapp.services.roles import may_see
+from syncapp.services.access.roles import may_see
 
 NAME = "syncapp_definitions"
 

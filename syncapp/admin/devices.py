@@ -19,10 +19,10 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from monitoring import figures, fleet
-from monitoring.values import Status, duration
+from monitoring.health.values import Status, duration
 from syncapp.admin.base import ReadOnlyAdmin, redirect_to
 from syncapp.admin.refusals import as_message
-from syncapp.core.durations import long_duration
+from syncapp.core.text.durations import long_duration
 from syncapp.models import Device
 from syncapp.services import devices as service
 

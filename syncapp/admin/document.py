@@ -17,14 +17,14 @@ from django.utils.safestring import SafeString
 from syncapp.admin.base import shown_id
 from syncapp.admin.refusals import as_problem
 from syncapp.admin.versions import side_by_side
-from syncapp.core.extended_json import NoId, extended_id, extended_json, id_from
-from syncapp.core.plain_ids import plain_id
+from syncapp.core.text.extended_json import NoId, extended_id, extended_json, id_from
+from syncapp.core.text.plain_ids import plain_id
 from syncapp.core.values import BOTH
+from syncapp.services.access.roles import may_see_bodies
 from syncapp.services.documents import id_of_address
 from syncapp.services.explain import Explanation, explain
 from syncapp.services.masked import Masks
 from syncapp.services.reasons import Code, Reason
-from syncapp.services.roles import may_see_bodies
 
 NAME = "syncapp_document"
 LONGEST_ADDRESS = 8_000  # characters: the web server takes lines of 8,190 (gunicorn.py)

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from syncapp.admin.base import OfPattern, say_matches
 from syncapp.models import ExcludedCollection
-from syncapp.services.exclusions import exclude
+from syncapp.services.rules.exclusions import exclude
 
 
 @admin.register(ExcludedCollection)

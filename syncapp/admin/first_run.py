@@ -18,7 +18,7 @@ from syncapp.first_run.effect import documents, effect
 from syncapp.models import ComparisonRun
 from syncapp.rules.switches import get_switches
 from syncapp.services import first_run
-from syncapp.services.roles import may_operate, may_see
+from syncapp.services.access.roles import may_operate, may_see
 from syncapp.store.first_run import Counts, FirstRun, Report, State
 
 NO_FIELD = "Which is newer? Name the field that holds the time of the last change, for instance updatedAt."

@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from monitoring.values import duration
+from monitoring.health.values import duration
 from syncapp.admin.document import link_to
 from syncapp.admin.halt_choices import TITLES, choice
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.services import halts
-from syncapp.services.roles import may_operate, may_see
+from syncapp.services.access.roles import may_operate, may_see
 from syncapp.store.halts import ANSWERS, Halt
 
 NAME = "syncapp_halts"

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from unfold.forms import AuthenticationForm
 
-from syncapp.services import logins
+from syncapp.services.access import logins
 
 
 class LoginForm(AuthenticationForm):

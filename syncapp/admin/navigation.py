@@ -12,7 +12,7 @@ from django.utils.text import capfirst
 from monitoring.pages import are_built
 from syncapp.conf.settings import get_settings
 from syncapp.models import Instance
-from syncapp.services.roles import may_operate, may_see, may_see_bodies
+from syncapp.services.access.roles import may_operate, may_see, may_see_bodies
 
 # Pages below the device's with their own or other entries in the sidebar
 BELOW_DEVICE = ("syncapp_first_run", "syncapp_halts", "syncapp_document", "syncapp_selftest")

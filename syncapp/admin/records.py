@@ -9,11 +9,11 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from monitoring.headroom import NAMES, facts_of
-from monitoring.values import duration
+from monitoring.health.headroom import NAMES, facts_of
+from monitoring.health.values import duration
 from syncapp.admin import document, first_run, halts, selftest
 from syncapp.admin.base import ReadOnlyAdmin, block
-from syncapp.core.plain_ids import shorter
+from syncapp.core.text.plain_ids import shorter
 from syncapp.models import AuditEntry, Instance, MetricMinute
 
 STREAM_LABELS = {

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.forms import ValidationError
 from django.http import HttpRequest
 
-from monitoring.values import counted
+from monitoring.health.values import counted
 from syncapp.services.conflict_selection import Restored
 from syncapp.services.errors import ServiceError
 

@@ -17,14 +17,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from monitoring.values import counted
+from monitoring.health.values import counted
 from syncapp.admin.base import ReadOnlyAdmin, block, hidden_bodies, readable, redirect_to, shown_id
 from syncapp.admin.refusals import as_message
-from syncapp.core.plain_ids import plain_id, shorter
+from syncapp.core.text.plain_ids import plain_id, shorter
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
+from syncapp.services.access.roles import may_see_bodies
 from syncapp.services.masked import Masks
-from syncapp.services.roles import may_see_bodies
 
 DISCARD_TITLE = "Discard the rejected change?"
 DISCARD = (

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from syncapp.admin.refusals import as_message, as_problem
 from syncapp.selftest.part import all_parts, default_names
 from syncapp.services import selftest
-from syncapp.services.roles import may_operate
+from syncapp.services.access.roles import may_operate
 from syncapp.services.selftest import HIGHEST_RATE, LONGEST_SECONDS
 from syncapp.store.selftest import OPEN, Selftest, State
 

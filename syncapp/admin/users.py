@@ -21,9 +21,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from syncapp.admin.access import Unsearchable
 from syncapp.admin.audited import Audited
 from syncapp.admin.refusals import as_invalid, as_message, is_allowed
-from syncapp.services import grants, lockout
-from syncapp.services.free_names import require_free
-from syncapp.services.groups import is_role
+from syncapp.services.access import grants, lockout
+from syncapp.services.access.free_names import require_free
+from syncapp.services.access.groups import is_role
 
 for model in (User, Group, TokenProxy):
     admin.site.unregister(model)

@@ -20,9 +20,9 @@ from syncapp.admin.base import OfPattern, block, say_matches
 from syncapp.admin.json_field import JsonField
 from syncapp.admin.refusals import as_invalid
 from syncapp.admin.validation_check import errors_of, fragment
-from syncapp.core.plain_ids import shorter
+from syncapp.core.text.plain_ids import shorter
 from syncapp.models import ValidationRule
-from syncapp.services.validation import checked, set_rule
+from syncapp.services.rules.validation import checked, set_rule
 
 EXAMPLE = """{
   "bsonType": "object",

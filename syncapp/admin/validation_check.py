@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 
-from monitoring.values import counted
+from monitoring.health.values import counted
 from syncapp.admin.document import link_to
 from syncapp.admin.refusals import as_problem
 from syncapp.compare.validity import Validity
 from syncapp.core.values import BOTH, Side
 from syncapp.services.masked import Masks
-from syncapp.services.validation_check import check_now
+from syncapp.services.rules.validation_check import check_now
 
 SIDES = {Side.LOCAL: "Here", Side.ATLAS: "On Atlas"}
 

@@ -11,9 +11,9 @@ from monitoring.alerts import channel_operations as operations
 from monitoring.alerts.configured import channels
 from monitoring.alerts.events import KINDS as EVENTS
 from monitoring.alerts.kind import all_kinds
-from syncapp.api.fields import Boolean, Changes, Choice, Named, Text
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Boolean, Changes, Choice, Named, Text
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.models import AlertChannel
 from syncapp.process.described import extend_schema_view
 

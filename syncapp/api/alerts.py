@@ -17,9 +17,9 @@ from monitoring.alerts import operations
 from monitoring.alerts.lifecycle import Notice
 from monitoring.alerts.outbox import body_of
 from monitoring.alerts.rules import current_rules
-from syncapp.api.fields import Boolean, Changes, Choice, Moment, Number, Whole
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Boolean, Changes, Choice, Moment, Number, Whole
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.models import Alert, AlertMessage
 from syncapp.process.described import extend_schema_view
 

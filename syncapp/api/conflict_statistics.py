@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.conflict_statistics import Span, statistics
-from syncapp.api.fields import Choice, CollectionName
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Choice, CollectionName
+from syncapp.api.common.views import SyncView
 from syncapp.process.described import extend_schema_view
 
 

@@ -11,12 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import changed, parsed
-from syncapp.api.bodies import BodiesHidden, WithBodies
-from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Text, document_id
+from syncapp.api.common.bodies import BodiesHidden, WithBodies
+from syncapp.api.common.fields import Boolean, Choice, CollectionName, Moment, Text, document_id
+from syncapp.api.common.once import once_a_key
+from syncapp.api.common.paging import PageQuery, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.api.metrics import ConflictTotalsOut, conflict_totals
-from syncapp.api.once import once_a_key
-from syncapp.api.paging import PageQuery, ordering, page_of
-from syncapp.api.views import SyncView
 from syncapp.core.values import Side
 from syncapp.models import Conflict
 from syncapp.models.choices import SideChoices

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import CollectionName
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import CollectionName
+from syncapp.api.common.views import SyncView
 from syncapp.compare.definitions import What
 from syncapp.core.values import Side
 from syncapp.process.described import extend_schema_view

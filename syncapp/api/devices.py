@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring import fleet
-from monitoring.values import Status
-from syncapp.api.fields import Text
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.views import SyncView
+from monitoring.health.values import Status
+from syncapp.api.common.fields import Text
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.models import Device, Instance
 from syncapp.process.described import extend_schema_view
 from syncapp.services import devices as service

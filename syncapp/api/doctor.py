@@ -8,7 +8,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.views import SyncView
+from syncapp.api.common.views import SyncView
 from syncapp.conf.settings import get_settings
 from syncapp.doctor.examine import as_document, examine
 from syncapp.doctor.values import Level

@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
-from syncapp.api.fields import CollectionName, Name
-from syncapp.api.permissions import BodyAccess
-from syncapp.api.views import SyncView
-from syncapp.core.extended_json import beyond, extended_id
+from syncapp.api.common.fields import CollectionName, Name
+from syncapp.api.common.permissions import BodyAccess
+from syncapp.api.common.views import SyncView
+from syncapp.core.text.extended_json import beyond, extended_id
 from syncapp.process.described import extend_schema_view
 from syncapp.services.documents import id_of_address, read_both
 from syncapp.services.masked import Masks

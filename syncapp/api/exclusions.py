@@ -7,14 +7,14 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Pattern
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Pattern
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
+from syncapp.api.common.views import SyncView
 from syncapp.models import ExcludedCollection
 from syncapp.process.described import extend_schema_view
-from syncapp.services.exclusions import exclude, include
-from syncapp.services.patterns import matches
+from syncapp.services.rules.exclusions import exclude, include
+from syncapp.services.rules.patterns import matches
 
 
 class ExclusionIn(serializers.Serializer):

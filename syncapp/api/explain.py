@@ -7,11 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import CollectionName, Text
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import CollectionName, Text
+from syncapp.api.common.views import SyncView
 from syncapp.core.decide import Decision
-from syncapp.core.extended_json import LONGEST_TEXT, NoId
-from syncapp.core.typed_ids import typed_id
+from syncapp.core.text.extended_json import LONGEST_TEXT, NoId
+from syncapp.core.text.typed_ids import typed_id
 from syncapp.process.described import extend_schema_view
 from syncapp.services.errors import WrongInput
 from syncapp.services.explain import explain

@@ -9,13 +9,13 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Changes, Text
-from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
-from syncapp.api.permissions import ModelAccess
+from syncapp.api.common.fields import Boolean, Changes, Text
+from syncapp.api.common.paging import Page, PageQuery, filters_of, ordering, page_of
+from syncapp.api.common.permissions import ModelAccess
+from syncapp.api.common.views import SyncView
 from syncapp.api.users import permissions
-from syncapp.api.views import SyncView
 from syncapp.process.described import extend_schema_view
-from syncapp.services import grants, groups
+from syncapp.services.access import grants, groups
 
 ORDERS = {name: name for name in ("name", "role", "members")}
 PERMISSION_ORDERS = {name: name for name in ("permission", "name")}

@@ -7,9 +7,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Name, Text
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Name, Text
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.process.described import extend_schema_view
 from syncapp.services import halts
 from syncapp.store.halts import Kind

@@ -14,11 +14,11 @@ from rest_framework.response import Response
 
 from monitoring import figures
 from monitoring.facts import Snapshot, take_snapshot
-from monitoring.health import Status
+from monitoring.health.assess import Status
+from syncapp.api.common.permissions import may_read
+from syncapp.api.common.views import SyncView
 from syncapp.api.halts import HaltOut
 from syncapp.api.metrics import HeartbeatOut, heartbeats
-from syncapp.api.permissions import may_read
-from syncapp.api.views import SyncView
 from syncapp.mirror.waiting import waiting
 from syncapp.models import ComparisonRun, RejectedChange
 from syncapp.process.described import extend_schema_view

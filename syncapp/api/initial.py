@@ -7,9 +7,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Choice, Text
-from syncapp.api.once import once_a_key
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Choice, Text
+from syncapp.api.common.once import once_a_key
+from syncapp.api.common.views import SyncView
 from syncapp.core.initial_choice import DIFFERING, LONGEST_FIELD, ONLY_ATLAS, ONLY_LOCAL
 from syncapp.process.described import extend_schema_view
 from syncapp.services import first_run

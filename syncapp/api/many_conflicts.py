@@ -10,15 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
+from syncapp.api.common.fields import Text, Yes
+from syncapp.api.common.views import SyncView
 from syncapp.api.conflicts import ConflictFilter
-from syncapp.api.fields import Text, Yes
 from syncapp.api.rejected import MOST_IDS, Ids
-from syncapp.api.views import SyncView
 from syncapp.core.strategies.callable import FAILED
 from syncapp.process.described import extend_schema_view
+from syncapp.services.access.roles import may_see_bodies
 from syncapp.services.conflict_selection import chosen, restore_all
 from syncapp.services.masked import Masks
-from syncapp.services.roles import may_see_bodies
 from syncapp.services.strategy_trial import Trial, checked_rule, try_strategy
 
 

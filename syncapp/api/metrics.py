@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring import figures
-from syncapp.api.views import SyncView
+from syncapp.api.common.views import SyncView
 from syncapp.models import Instance
 from syncapp.models.choices import Direction
 from syncapp.process.described import extend_schema_view

@@ -12,10 +12,10 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Password
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Password
+from syncapp.api.common.views import SyncView
 from syncapp.process.described import extend_schema_view
-from syncapp.services import logins, passwords
+from syncapp.services.access import logins, passwords
 
 
 class PasswordIn(serializers.Serializer):

@@ -10,11 +10,11 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Changes, Choice, Moment, Text, Whole
-from syncapp.api.once import once_a_key
-from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
-from syncapp.api.permissions import ModelAccess
-from syncapp.api.views import SyncView, refuse_unknown
+from syncapp.api.common.fields import Boolean, Changes, Choice, Moment, Text, Whole
+from syncapp.api.common.once import once_a_key
+from syncapp.api.common.paging import Page, PageQuery, filters_of, ordering, page_of
+from syncapp.api.common.permissions import ModelAccess
+from syncapp.api.common.views import SyncView, refuse_unknown
 from syncapp.process.described import extend_schema_view
 from syncapp.services import periodic_tasks, schedules
 from syncapp.services.errors import WrongInput, wrong_value

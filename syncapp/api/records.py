@@ -9,10 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Choice, Moment, Text
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.permissions import RecordAccess
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Choice, Moment, Text
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.permissions import RecordAccess
+from syncapp.api.common.views import SyncView
 from syncapp.models import AuditEntry, MetricMinute
 from syncapp.models.choices import Direction
 from syncapp.process.described import extend_schema_view

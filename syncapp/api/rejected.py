@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.versions import parsed
-from syncapp.api.bodies import BodiesHidden, WithBodies
-from syncapp.api.fields import Choice, CollectionName, Named, Text, Whole, Yes, document_id
-from syncapp.api.once import once_a_key
-from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
-from syncapp.api.views import SyncView
+from syncapp.api.common.bodies import BodiesHidden, WithBodies
+from syncapp.api.common.fields import Choice, CollectionName, Named, Text, Whole, Yes, document_id
+from syncapp.api.common.once import once_a_key
+from syncapp.api.common.paging import Page, PageQuery, filters_of, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
 from syncapp.process.described import extend_schema_view

@@ -7,9 +7,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Choice
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Choice
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.core.values import BOTH, Side
 from syncapp.models import ResumeToken
 from syncapp.process.described import extend_schema_view

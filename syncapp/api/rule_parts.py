@@ -7,9 +7,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from syncapp.api.fields import Pattern
-from syncapp.core import field_paths, strategies
-from syncapp.core.collection_rule import DELETES, Direction, OnLeave, Urgency
+from syncapp.api.common.fields import Pattern
+from syncapp.core import strategies
+from syncapp.core.rule import field_paths
+from syncapp.core.rule.collection_rule import DELETES, Direction, OnLeave, Urgency
 from syncapp.rules.rule_check import (
     ARRAYS,
     HIGHEST_PRIORITY,

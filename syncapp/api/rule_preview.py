@@ -10,16 +10,16 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Number, Pattern
-from syncapp.api.patterns import OldPattern
+from syncapp.api.common.fields import Number, Pattern
+from syncapp.api.common.patterns import OldPattern
+from syncapp.api.common.views import SyncView
 from syncapp.api.rule_parts import CollectionRuleIn, Part, part
 from syncapp.api.rules import TAGS, ChangeOut, PartChangeOut, RuleFile
-from syncapp.api.views import SyncView
 from syncapp.compare.rule_fate import Fate
 from syncapp.process.described import extend_schema_view
-from syncapp.services import rule_preview, validation_check
 from syncapp.services.errors import WrongInput
 from syncapp.services.masked import Masks
+from syncapp.services.rules import rule_preview, validation_check
 
 MOST_SECONDS = 30
 

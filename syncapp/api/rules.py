@@ -10,20 +10,20 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from syncapp.api.common.fields import CollectionName
+from syncapp.api.common.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
+from syncapp.api.common.views import SyncView
 from syncapp.api.exclusions import ExclusionIn
-from syncapp.api.fields import CollectionName
-from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
 from syncapp.api.rule_parts import CollectionRuleBody, CollectionRuleIn, Part
 from syncapp.api.validation import RuleIn, SchemaField
-from syncapp.api.views import SyncView
-from syncapp.core.collection_rule import CollectionRule
-from syncapp.core.rule_words import words_of
+from syncapp.core.rule.collection_rule import CollectionRule
+from syncapp.core.rule.rule_words import words_of
 from syncapp.models import CollectionRule as Row
 from syncapp.models.choices import RuleKind
 from syncapp.process.described import extend_schema_view
-from syncapp.services import collection_rules, rule_files
-from syncapp.services.patterns import matches
-from syncapp.services.rule_lookup import beside, look_up
+from syncapp.services.rules import collection_rules, rule_files
+from syncapp.services.rules.patterns import matches
+from syncapp.services.rules.rule_lookup import beside, look_up
 
 TAGS = ["collection rules"]
 

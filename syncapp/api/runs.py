@@ -10,10 +10,10 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Choice, CollectionName, Moment, Named
-from syncapp.api.once import once_a_key
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Boolean, Choice, CollectionName, Moment, Named
+from syncapp.api.common.once import once_a_key
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.models import ComparisonRun
 from syncapp.process.described import extend_schema_view
 from syncapp.services import runs

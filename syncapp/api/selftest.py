@@ -9,9 +9,9 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Choice, Named, Whole
-from syncapp.api.once import once_a_key
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Choice, Named, Whole
+from syncapp.api.common.once import once_a_key
+from syncapp.api.common.views import SyncView
 from syncapp.process.described import extend_schema_view
 from syncapp.selftest.part import all_parts, chosen
 from syncapp.services import selftest

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Choice
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Boolean, Choice
+from syncapp.api.common.views import SyncView
 from syncapp.conf.settings import STRATEGIES
 from syncapp.models import SyncSwitches
 from syncapp.process.described import extend_schema_view

@@ -14,13 +14,13 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Choice, Password, Text, Whole
-from syncapp.api.throttles import Rate
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Choice, Password, Text, Whole
+from syncapp.api.common.throttles import Rate
+from syncapp.api.common.views import SyncView
 from syncapp.process.described import extend_schema_view
-from syncapp.services import api_tokens, logins
+from syncapp.services.access import api_tokens, logins
+from syncapp.services.access.roles import ROLES
 from syncapp.services.errors import WrongInput, wrong_value
-from syncapp.services.roles import ROLES
 
 
 class TokenThrottle(Rate):

@@ -10,14 +10,14 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Choice, Text
-from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Choice, Text
+from syncapp.api.common.paging import Page, PageQuery, filters_of, ordering, page_of
+from syncapp.api.common.views import SyncView
 from syncapp.process.described import extend_schema_view
-from syncapp.services import api_tokens
-from syncapp.services.api_tokens import Listed
+from syncapp.services.access import api_tokens
+from syncapp.services.access.api_tokens import Listed
+from syncapp.services.access.roles import ROLES
 from syncapp.services.errors import NotFound
-from syncapp.services.roles import ROLES
 
 ORDERS = {name: name for name in ("createdAt", "expiresAt", "lastUsedAt", "name", "user", "role", "state")}
 

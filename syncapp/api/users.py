@@ -9,15 +9,15 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Boolean, Changes, Choice, Named, Password, Text
-from syncapp.api.paging import Page, PageQuery, filters_of, ordering, page_of
+from syncapp.api.common.fields import Boolean, Changes, Choice, Named, Password, Text
+from syncapp.api.common.paging import Page, PageQuery, filters_of, ordering, page_of
+from syncapp.api.common.permissions import ModelAccess
+from syncapp.api.common.views import SyncView
 from syncapp.api.password import keep_session
-from syncapp.api.permissions import ModelAccess
-from syncapp.api.views import SyncView
 from syncapp.process.described import extend_schema_view
-from syncapp.services import grants, users
-from syncapp.services.groups import LONGEST_NAME as LONGEST_GROUP
-from syncapp.services.roles import ROLES
+from syncapp.services.access import grants, users
+from syncapp.services.access.groups import LONGEST_NAME as LONGEST_GROUP
+from syncapp.services.access.roles import ROLES
 
 ORDERS = {
     name: name for name in ("username", "role", "active", "createdAt", "lastLoginAt", "email", "lastName")

@@ -10,14 +10,14 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from syncapp.api.fields import Pattern
-from syncapp.api.paging import Page, PageQuery, ordering, page_of
-from syncapp.api.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
-from syncapp.api.views import SyncView
+from syncapp.api.common.fields import Pattern
+from syncapp.api.common.paging import Page, PageQuery, ordering, page_of
+from syncapp.api.common.patterns import MatchesOut, PatternGiven, PatternQuery, the_pattern
+from syncapp.api.common.views import SyncView
 from syncapp.models import ValidationRule
 from syncapp.process.described import extend_schema_view
-from syncapp.services.patterns import matches
-from syncapp.services.validation import remove_rule, set_rule
+from syncapp.services.rules.patterns import matches
+from syncapp.services.rules.validation import remove_rule, set_rule
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)

@@ -14,8 +14,8 @@ from pymongo.errors import OperationFailure
 from syncapp.compare.definitions import ON, DefinitionDifference, What, in_json
 from syncapp.compare.gone import count_documents
 from syncapp.core.content import elements
-from syncapp.core.durations import duration
-from syncapp.core.one_line import one_line
+from syncapp.core.text.durations import duration
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import Side
 from syncapp.mongo.definitions import LENIENT, Specification
 from syncapp.mongo.duplicates import Duplicates, find_duplicates

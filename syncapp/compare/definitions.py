@@ -12,8 +12,8 @@ from typing import Any
 from bson import json_util
 from pymongo.database import Database
 
-from syncapp.core.exclusions import TEMPORARY, is_reserved
-from syncapp.core.one_line import one_line
+from syncapp.core.rule.exclusions import TEMPORARY, is_reserved
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.definitions import Definition, Specification, read_definition
 from syncapp.mongo.listing import list_options

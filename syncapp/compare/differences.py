@@ -16,9 +16,9 @@ from pymongo.database import Database
 from syncapp.compare.ranges import Range
 from syncapp.core.content import document_key, id_of
 from syncapp.core.decide import Case, classify
-from syncapp.core.exclusions import is_reserved
-from syncapp.core.policy import Policy
-from syncapp.core.sight import Sight
+from syncapp.core.rule.exclusions import is_reserved
+from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.sight import Sight
 from syncapp.core.values import ABSENT, DocumentKey, Side, SyncState
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.listing import list_collections

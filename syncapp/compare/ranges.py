@@ -17,9 +17,9 @@ from bson import MaxKey
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
-from syncapp.core.collection_rule import NOTHING
 from syncapp.core.content import document_key, id_of
-from syncapp.core.projection import Projection
+from syncapp.core.rule.collection_rule import NOTHING
+from syncapp.core.rule.projection import Projection
 from syncapp.core.values import DocumentKey
 from syncapp.mongo.matching import foreign
 from syncapp.mongo.read_commands import RAW, portions

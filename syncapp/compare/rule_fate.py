@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from syncapp.core.collection_rule import Direction, OnLeave
 from syncapp.core.decide import Case
-from syncapp.core.policy import Policy, Travel
+from syncapp.core.rule.collection_rule import Direction, OnLeave
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.values import Side, Word
 
 

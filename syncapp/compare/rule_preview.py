@@ -19,10 +19,10 @@ from syncapp.compare.ranges import Range, all_ranges
 from syncapp.compare.rule_fate import Fate, Seen, fates
 from syncapp.core.content import decode_for_people
 from syncapp.core.decide import Case, classify
-from syncapp.core.match_expressions import read_filter
-from syncapp.core.policy import Policy
-from syncapp.core.sight import Seen as Sighted
-from syncapp.core.sight import Sight
+from syncapp.core.rule.match_expressions import read_filter
+from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.sight import Seen as Sighted
+from syncapp.core.rule.sight import Sight
 from syncapp.core.values import BOTH, DocumentKey, Side
 from syncapp.mongo.matching import matching
 from syncapp.mongo.transaction import session_of

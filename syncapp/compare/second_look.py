@@ -16,7 +16,7 @@ from syncapp.compare.differences import Compared, compare_keys
 from syncapp.core.clock import now_ms
 from syncapp.core.content import document_key
 from syncapp.core.decide import nothing_travels
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 
 LOOK_MS = 3_000  # between two checks
 LOOKS = 5  # checks of an unchanged difference while changes are pending

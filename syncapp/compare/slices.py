@@ -21,8 +21,8 @@ from syncapp.compare.ranges import Range, read_range
 from syncapp.compare.second_look import as_the_rules_say, due_in_seconds, look_again, suspect
 from syncapp.compare.treatments import treat
 from syncapp.core.content import document_key, id_of
-from syncapp.core.extended_json import beyond, sample_id
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
+from syncapp.core.text.extended_json import beyond, sample_id
 from syncapp.core.values import DocumentKey
 from syncapp.mongo.majority import majority_time
 from syncapp.store.dirty import mark_dirty

@@ -9,8 +9,8 @@ import structlog
 from pymongo.database import Database
 
 from syncapp.compare.differences import shared_collections
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.scope import Scope
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.scope import Scope
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.transaction import transaction
 from syncapp.store import runs

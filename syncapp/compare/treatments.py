@@ -13,7 +13,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.compare.differences import Compared, compare_keys
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, UnknownTime
 from syncapp.mongo.errors import TransientError
 from syncapp.store.run import Treatment

@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from syncapp.compare.ranges import all_ranges
 from syncapp.core.content import id_of
-from syncapp.core.extended_json import sample_id
+from syncapp.core.text.extended_json import sample_id
 from syncapp.core.values import BOTH, Side
 
 MOST_SAMPLES = 10  # of a collection and side

@@ -14,8 +14,8 @@ from celery.signals import setup_logging
 
 from syncapp.conf.plain_structlog import structlog
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.masking import mask_passwords
-from syncapp.core.one_line import one_line, several_lines
+from syncapp.core.text.masking import mask_passwords
+from syncapp.core.text.one_line import one_line, several_lines
 
 if TYPE_CHECKING:
     from structlog.types import EventDict, Processor, WrappedLogger

@@ -12,7 +12,7 @@ from pymongo.uri_parser import parse_uri
 
 from syncapp.conf.login_text import check_login
 from syncapp.conf.types import WrongValue
-from syncapp.core.masking import mask_passwords
+from syncapp.core.text.masking import mask_passwords
 
 FORM = "mongodb://host:port/database or mongodb+srv://host/database, with the database's name"
 # The driver's text for an unknown option

@@ -40,9 +40,9 @@ from syncapp.conf.types import (
     web_address,
 )
 from syncapp.core.initial_choice import InitialChoice
-from syncapp.core.masking import mask_address
-from syncapp.core.policy import LAST_WRITE_WINS
+from syncapp.core.rule.policy import LAST_WRITE_WINS
 from syncapp.core.strategies import offered
+from syncapp.core.text.masking import mask_address
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 PROFILES = ("standard", "small")

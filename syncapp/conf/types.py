@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from syncapp.core.initial_choice import FORM, InitialChoice, WrongChoice
-from syncapp.core.patterns import WrongPattern, patterns_of_environment
+from syncapp.core.rule.patterns import WrongPattern, patterns_of_environment
 
 HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 SECRET_KEY_LENGTH = 20

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from syncapp.core.exclusions import is_reserved
+from syncapp.core.rule.exclusions import is_reserved
 from syncapp.core.values import DocumentKey, Fact
 
 UNREADABLE = "unreadable"

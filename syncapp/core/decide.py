@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from syncapp.core.policy import Policy, Travel
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.values import BOTH, Side, SyncState, Word, WorkItem
 
 # A push uses the known fact if its stream lags at most this far behind the read

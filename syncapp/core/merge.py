@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.content import canonical, elements, repeats_a_name, wrap
 from syncapp.core.merge_numbers import combine, is_number
+from syncapp.core.rule.collection_rule import CollectionRule
 from syncapp.core.values import BOTH, Side
 
 DOCUMENT, ARRAY = 0x03, 0x04

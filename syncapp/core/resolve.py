@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from syncapp.core import by_time, strategies
 from syncapp.core.decide import Decision
-from syncapp.core.policy import Policy, Travel
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.strategies import callable, field_merge, manual, one_way
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Side

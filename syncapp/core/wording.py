@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from syncapp.core.one_line import one_line
 from syncapp.core.strategy import Conflict
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import ATLAS_ORIGIN, Side
 
 _WHOSE = {Side.LOCAL: "the local", Side.ATLAS: "Atlas's"}

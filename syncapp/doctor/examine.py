@@ -11,7 +11,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.masking import mask_passwords
+from syncapp.core.text.masking import mask_passwords
 from syncapp.doctor import checks, connections
 from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.error_text import describe

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.error_text import NAMES as NAMES
 

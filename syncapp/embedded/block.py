@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitoring.pages import are_built
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.masking import mask_address
+from syncapp.core.text.masking import mask_address
 from syncapp.embedded.plan import Plan
 from syncapp.embedded.probe import Health
 from syncapp.services.set_up import Admin

@@ -12,7 +12,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.masking import mask_address
+from syncapp.core.text.masking import mask_address
 from syncapp.core.values import Side
 from syncapp.mongo import replica_set
 from syncapp.mongo.error_text import says_what_fails

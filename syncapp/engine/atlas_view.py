@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from syncapp.core.clock import now_ms
-from syncapp.core.projection import Projection
+from syncapp.core.rule.projection import Projection
 from syncapp.core.values import Batch, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.certainty import read_on_from_now, unexplained, without_events
 from syncapp.engine.work import Work

@@ -26,8 +26,8 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.core.policy import Policy
 from syncapp.core.resolve import counts_twice, keeps_base
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import (
     Batch,
     DocumentKey,

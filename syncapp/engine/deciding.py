@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from syncapp.core.collection_rule import OnLeave
 from syncapp.core.decide import Decision, Observation, decide
-from syncapp.core.policy import Policy, policy_for
-from syncapp.core.projection import Projection
 from syncapp.core.resolve import decision_of, resolve, strategy_for
-from syncapp.core.sight import Sight
+from syncapp.core.rule.collection_rule import OnLeave
+from syncapp.core.rule.policy import Policy, policy_for
+from syncapp.core.rule.projection import Projection
+from syncapp.core.rule.sight import Sight
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import ABSENT, Batch, DocumentKey, Ending, Outcome, Side, WorkItem
 from syncapp.engine.atlas_view import AtlasView

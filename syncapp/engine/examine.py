@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from pymongo.database import Database
 
-from syncapp.core.collection_rule import OnLeave
 from syncapp.core.decide import Case, Decision, classify
-from syncapp.core.policy import Policy
-from syncapp.core.projection import Projection
+from syncapp.core.rule.collection_rule import OnLeave
+from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.projection import Projection
 from syncapp.core.values import ABSENT, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.atlas_view import settled_state
 from syncapp.engine.rehearsal import Rehearsed, Scene, rehearse

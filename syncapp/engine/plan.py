@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from syncapp.core.clock import now_ms
 from syncapp.core.decide import SOURCES, Decision, Observation, fact_belongs
-from syncapp.core.policy import Policy
-from syncapp.core.projection import WHOLE, Projection
+from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.projection import WHOLE, Projection
 from syncapp.core.strategy import Verdict
 from syncapp.core.values import (
     ABSENT,

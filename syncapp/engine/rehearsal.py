@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from pymongo.database import Database
 
 from syncapp.core.decide import Decision, Observation
-from syncapp.core.policy import Policy, policy_for
-from syncapp.core.projection import Projection
 from syncapp.core.resolve import counts_twice, keeps_base, strategy_for
+from syncapp.core.rule.policy import Policy, policy_for
+from syncapp.core.rule.projection import Projection
 from syncapp.core.strategies import callable as own_function
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import ATLAS_ORIGIN, Batch, DocumentKey, Ending, Fact, Side, SyncState, WorkItem

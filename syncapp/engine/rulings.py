@@ -15,8 +15,8 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.core.decide import Observation
-from syncapp.core.projection import Projection
 from syncapp.core.resolve import instead, resolve
+from syncapp.core.rule.projection import Projection
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import DocumentKey, Outcome, Side
 from syncapp.engine.cutting import failed_alone, may_be_its_fault

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncapp.core.collection_rule import NOTHING
-from syncapp.core.projection import WHOLE, Projection
+from syncapp.core.rule.collection_rule import NOTHING
+from syncapp.core.rule.projection import WHOLE, Projection
 from syncapp.core.values import DocumentKey, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.engine.rulings import Ruling
 from syncapp.mongo.errors import CollectionRefused

@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from syncapp.compare import differences as compare
 from syncapp.core.initial_choice import InitialChoice
-from syncapp.core.policy import Policy, Travel
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.values import ABSENT, BOTH, Side, UnknownTime
 from syncapp.first_run import walk as first_run_walk
 from syncapp.first_run.walk import CarryOut

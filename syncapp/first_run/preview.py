@@ -11,8 +11,8 @@ from pymongo.database import Database
 
 from syncapp.compare.differences import by_key, shared_collections
 from syncapp.compare.ranges import Range, all_ranges
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.projection import WHOLE
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.projection import WHOLE
 from syncapp.core.values import BOTH, Side
 from syncapp.store.first_run import Counts, Report
 

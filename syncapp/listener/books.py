@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 
 from syncapp.core.clock import now_ms, steady_s
 from syncapp.core.values import Side
-from syncapp.listener import status
-from syncapp.listener.clock_watch import ClockWatch
 from syncapp.listener.dispatcher import Dispatcher
-from syncapp.listener.headroom import Headroom
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.refused import Refused
 from syncapp.listener.safeguards import Safeguards
-from syncapp.listener.samples import Samples
-from syncapp.listener.stream_reader import StreamStatus
+from syncapp.listener.streams.stream_reader import StreamStatus
+from syncapp.listener.telemetry import status
+from syncapp.listener.telemetry.clock_watch import ClockWatch
+from syncapp.listener.telemetry.headroom import Headroom
+from syncapp.listener.telemetry.metrics import MetricsBuffer
+from syncapp.listener.telemetry.samples import Samples
 from syncapp.store.lease import Lease
 
 

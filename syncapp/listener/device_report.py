@@ -12,9 +12,9 @@ from pymongo.database import Database
 from syncapp.core.values import Side
 from syncapp.core.version import VERSION
 from syncapp.listener.books import Books
-from syncapp.listener.headroom import Headroom
 from syncapp.listener.intervals import Intervals
-from syncapp.listener.stream_reader import StreamStatus
+from syncapp.listener.streams.stream_reader import StreamStatus
+from syncapp.listener.telemetry.headroom import Headroom
 from syncapp.mirror.waiting import waiting
 from syncapp.models import RejectedChange
 from syncapp.store.devices import DeviceReport, headroom_of, note_stopped, tell

@@ -17,13 +17,13 @@ from syncapp.conf.broker import refuses_login
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.clock import steady_s
 from syncapp.core.values import BOTH, Batch, Side
-from syncapp.listener import journey
 from syncapp.listener.intervals import Intervals
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys, Load, Settled
 from syncapp.listener.safeguards import Safeguards
-from syncapp.listener.stuck import StuckChanges
-from syncapp.listener.work_watch import WorkWatch
+from syncapp.listener.telemetry import journey
+from syncapp.listener.telemetry.metrics import MetricsBuffer
+from syncapp.listener.telemetry.stuck import StuckChanges
+from syncapp.listener.telemetry.work_watch import WorkWatch
 from syncapp.mongo.error_text import describe
 from syncapp.rules.rules import Rules
 from syncapp.store.halts import stopped_sides

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from syncapp.compare import start_points
 from syncapp.core.values import Side
 from syncapp.listener.intervals import Intervals
-from syncapp.listener.readers import Readers
+from syncapp.listener.streams.readers import Readers
 from syncapp.listener.tokens import Tokens
 from syncapp.mongo.errors import TransientError
 from syncapp.rules.rules import Rules

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from syncapp.core.changes import ChangeBatch, Found
 from syncapp.core.values import BOTH, Side
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.telemetry.metrics import MetricsBuffer
 from syncapp.mongo.errors import HistoryLost
 
 AHEAD_SHARE = 4  # so many times as much may come of a stream as is read ahead of it

@@ -20,10 +20,10 @@ from syncapp.conf.settings import SyncSettings
 from syncapp.core.values import Batch, Side
 from syncapp.listener.intervals import USUAL, Intervals
 from syncapp.listener.parts import assemble
-from syncapp.listener.reconnect import wait_seconds
 from syncapp.listener.safeguards import Halted
 from syncapp.listener.session import Session
-from syncapp.listener.start_trouble import StartTrouble
+from syncapp.listener.streams.reconnect import wait_seconds
+from syncapp.listener.telemetry.start_trouble import StartTrouble
 from syncapp.mongo.check_server import check_server
 from syncapp.mongo.error_text import describe, known_side, says_what_fails
 from syncapp.mongo.errors import HistoryLost, Misconfigured, NoReplicaSet, SyncError

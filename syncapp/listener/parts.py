@@ -11,27 +11,27 @@ from pymongo.database import Database
 
 from syncapp.apply import reports
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.scope import Scope
+from syncapp.core.rule.scope import Scope
 from syncapp.core.values import Batch, Side
 from syncapp.listener.beginning import Beginning
 from syncapp.listener.books import Books
-from syncapp.listener.catching_up import catch_up
-from syncapp.listener.clock_watch import ClockWatch
 from syncapp.listener.device_report import ReportMaker
 from syncapp.listener.dispatcher import Dispatcher
-from syncapp.listener.fleet import Fleet
 from syncapp.listener.following import Following
-from syncapp.listener.headroom import Headroom
 from syncapp.listener.intake import Intake
 from syncapp.listener.intervals import Intervals
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
-from syncapp.listener.readers import Readers
 from syncapp.listener.refused import Refused
 from syncapp.listener.runs import Runs
 from syncapp.listener.safeguards import Safeguards
 from syncapp.listener.session_end import SessionEnd
+from syncapp.listener.streams.readers import Readers
 from syncapp.listener.structural_changes import StructuralChanges
+from syncapp.listener.telemetry.catching_up import catch_up
+from syncapp.listener.telemetry.clock_watch import ClockWatch
+from syncapp.listener.telemetry.fleet import Fleet
+from syncapp.listener.telemetry.headroom import Headroom
+from syncapp.listener.telemetry.metrics import MetricsBuffer
 from syncapp.listener.tokens import Tokens
 from syncapp.rules.rules import Rules
 from syncapp.store.lease import Lease

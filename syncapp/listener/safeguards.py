@@ -17,7 +17,7 @@ from syncapp.compare.gone import count_documents
 from syncapp.conf.settings import SyncSettings
 from syncapp.core.changes import Change, Found, Pulse
 from syncapp.core.clock import now_ms
-from syncapp.core.scope import Carried, Scope
+from syncapp.core.rule.scope import Carried, Scope
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Operation, Side
 from syncapp.listener.beats import Beats
 from syncapp.listener.intervals import Intervals

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from syncapp.core.values import Side
-from syncapp.listener import status
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.dirty_keys import DirtyKeys
+from syncapp.listener.telemetry import status
 from syncapp.store.lease import Lease
 
 

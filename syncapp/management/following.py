@@ -19,8 +19,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from syncapp.core.durations import pace_text
-from syncapp.core.one_line import one_line
+from syncapp.core.text.durations import pace_text
+from syncapp.core.text.one_line import one_line
 from syncapp.management.command import SyncCommand
 from syncapp.management.console import console_of
 from syncapp.models import Instance

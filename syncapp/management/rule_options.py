@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from syncapp.core import strategies
-from syncapp.core.collection_rule import DELETES, CollectionRule, Direction, OnLeave, Urgency
+from syncapp.core.rule.collection_rule import DELETES, CollectionRule, Direction, OnLeave, Urgency
 from syncapp.models import CollectionRule as Row
 from syncapp.rules.rule_check import ARRAYS, NUMBERS
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.extended_json import extended_id, extended_json
+from syncapp.core.text.extended_json import extended_id, extended_json
 from syncapp.core.values import Side
 from syncapp.models import Conflict
 from syncapp.store import conflicts as conflict_records

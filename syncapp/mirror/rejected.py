@@ -10,7 +10,7 @@ import structlog
 from django.db import DataError, transaction
 
 from syncapp.core.content import key_hash
-from syncapp.core.extended_json import extended_id, extended_json
+from syncapp.core.text.extended_json import extended_id, extended_json
 from syncapp.core.values import Outcome, Side
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction

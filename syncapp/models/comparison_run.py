@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from syncapp.core.durations import pace_text
+from syncapp.core.text.durations import pace_text
 
 
 class ComparisonRun(models.Model):

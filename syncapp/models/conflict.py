@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from syncapp.core.plain_ids import plain_id
+from syncapp.core.text.plain_ids import plain_id
 from syncapp.models.choices import SideChoices
 
 

@@ -32,9 +32,9 @@ class Instance(models.Model):
     # Why transfers are halted, until an operator answers (syncapp/store/halts.py): [{id, kind, …}]
     halts = models.JSONField(default=list, blank=True)
     refused = models.JSONField(default=dict, blank=True)  # collections that cannot be synced → why
-    # Changes that cannot be transferred (syncapp/listener/stuck.py): [{side, collection, since, error, still}]
+    # Changes that cannot be transferred (syncapp/listener/telemetry/stuck.py): [{side, collection, since, error, still}]
     stuck = models.JSONField(default=list, blank=True)
-    # How long each side may be away (syncapp/listener/headroom.py): side → {at, seconds, how, sure, windowSeconds}
+    # How long each side may be away (syncapp/listener/telemetry/headroom.py): side → {at, seconds, how, sure, windowSeconds}
     headroom = models.JSONField(default=dict, blank=True)
     # Ages of a heartbeat when its event was read, in milliseconds; empty: none was read yet
     local_heartbeat_ms = models.FloatField(null=True)

@@ -3,7 +3,7 @@
 from django.db import models
 
 from syncapp.conf.settings import STRATEGIES
-from syncapp.core.policy import LAST_WRITE_WINS
+from syncapp.core.rule.policy import LAST_WRITE_WINS
 
 
 def strategy_choices() -> list[tuple[str, str]]:

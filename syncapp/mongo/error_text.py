@@ -8,8 +8,8 @@ from typing import Any
 
 from pymongo.errors import ConnectionFailure
 
-from syncapp.core.masking import mask_passwords
-from syncapp.core.one_line import one_line
+from syncapp.core.text.masking import mask_passwords
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import Side
 
 NAMES = {Side.LOCAL: "The local MongoDB", Side.ATLAS: "Atlas"}

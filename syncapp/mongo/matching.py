@@ -16,7 +16,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from syncapp.core.content import document_key, ids_filter
-from syncapp.core.match_expressions import read_filter
+from syncapp.core.rule.match_expressions import read_filter
 from syncapp.core.values import DocumentKey
 from syncapp.mongo.documents import id_portions
 from syncapp.mongo.errors import SyncError, translate

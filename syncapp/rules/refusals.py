@@ -12,7 +12,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.exclusions import TEMPORARY, is_reserved
+from syncapp.core.rule.exclusions import TEMPORARY, is_reserved
 from syncapp.mongo.listing import NOT_UTF_8, list_collections
 from syncapp.mongo.sides import of_side
 from syncapp.rules.reserved import reserved

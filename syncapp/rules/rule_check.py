@@ -1,6 +1,6 @@
 """Checks a collection rule completely, as it is given as JSON: whatever was stored can be relied on (`CollectionRule.of`).
 
-Only what a server has to say about the filter is asked elsewhere (services/collection_rules.py).
+Only what a server has to say about the filter is asked elsewhere (services/rules/collection_rules.py).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from syncapp.core import field_paths, patterns, strategies
-from syncapp.core.collection_rule import DELETES, CollectionRule, Direction, OnLeave, Urgency
-from syncapp.core.match_expressions import WrongFilter, asked, check_filter
+from syncapp.core import strategies
+from syncapp.core.rule import field_paths, patterns
+from syncapp.core.rule.collection_rule import DELETES, CollectionRule, Direction, OnLeave, Urgency
+from syncapp.core.rule.match_expressions import WrongFilter, asked, check_filter
 from syncapp.core.strategies.callable import NAME as CALLABLE
 from syncapp.core.values import Word
 from syncapp.rules.schema_check import WrongSchema, new_rule

@@ -12,12 +12,12 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.conf.settings import get_settings
-from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
-from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
-from syncapp.core.own_fields import projection_of
-from syncapp.core.policy import BY_RULE, FIRST_RUN, LAST_WRITE_WINS, Policy, Resolvers, Travel
-from syncapp.core.scope import Scope
+from syncapp.core.rule.collection_rule import CollectionRule, CollectionRules, Urgency
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.own_fields import projection_of
+from syncapp.core.rule.policy import BY_RULE, FIRST_RUN, LAST_WRITE_WINS, Policy, Resolvers, Travel
+from syncapp.core.rule.scope import Scope
 from syncapp.core.strategies import callable
 from syncapp.core.values import Side, UnknownTime
 from syncapp.rules import stored

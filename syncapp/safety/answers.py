@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from pymongo.database import Database
 
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side, UnknownTime
 from syncapp.mongo.transaction import transaction
 from syncapp.store import heartbeat, instance, runs

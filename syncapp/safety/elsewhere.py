@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncapp.core.changes import Change, Found
-from syncapp.core.scope import Scope
+from syncapp.core.rule.scope import Scope
 from syncapp.core.values import DocumentKey, Operation
 from syncapp.mongo.matching import matching
 from syncapp.mongo.transaction import session_of

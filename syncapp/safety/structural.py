@@ -20,8 +20,8 @@ from pymongo.database import Database
 from syncapp.compare.gone import Gone, count_documents, count_gone
 from syncapp.core.changes import UNREADABLE, Structural
 from syncapp.core.clock import now_ms
-from syncapp.core.exclusions import is_reserved
-from syncapp.core.scope import Scope
+from syncapp.core.rule.exclusions import is_reserved
+from syncapp.core.rule.scope import Scope
 from syncapp.core.values import Side
 from syncapp.rules.refusals import is_usable
 from syncapp.safety.mass_deletes import Limit

@@ -27,8 +27,8 @@ from syncapp.mongo.error_text import NAMES, describe
 from syncapp.mongo.read_commands import RAW
 from syncapp.process.django_calls import drop_broken_connections
 from syncapp.selftest.bench import UNSYNCED
-from syncapp.services import exclusions, validation
 from syncapp.services.errors import NotFound
+from syncapp.services.rules import exclusions, validation
 from syncapp.store import conflicts, halts
 from syncapp.store import selftest as record
 from syncapp.store.lease import active_listener

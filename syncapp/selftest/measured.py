@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from monitoring import figures
 from monitoring.figures import DirectionTotals
-from monitoring.health import Thresholds
+from monitoring.health.assess import Thresholds
 from syncapp.core.values import BOTH
 from syncapp.selftest.bench import ARROWS, NAMES
 from syncapp.selftest.traffic import Flow, Rate, Traffic, directions

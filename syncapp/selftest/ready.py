@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from pymongo.database import Database
 
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.scratch import scratch_name
 from syncapp.core.values import BOTH, Side
 from syncapp.doctor.checks import broker, workers

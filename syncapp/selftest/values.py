@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncapp.core.masking import mask_passwords
-from syncapp.core.one_line import one_line
+from syncapp.core.text.masking import mask_passwords
+from syncapp.core.text.one_line import one_line
 
 Figures = Mapping[str, float | int | str | None]
 

@@ -18,7 +18,7 @@ from syncapp.backup.backup import SavedSide
 from syncapp.backup.dump_folder import DumpError
 from syncapp.backup.restore import Dump, Restored, open_dump, restore
 from syncapp.conf.settings import SettingsError, get_settings
-from syncapp.core.masking import mask_passwords
+from syncapp.core.text.masking import mask_passwords
 from syncapp.core.values import Side
 from syncapp.core.version import VERSION
 from syncapp.mongo.connect import connect

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from syncapp.conf.settings import get_settings
 from syncapp.core.content import document_key
-from syncapp.core.extended_json import extended_json
+from syncapp.core.text.extended_json import extended_json
 from syncapp.core.values import DocumentKey, Side
 from syncapp.mirror.conflicts import copy_conflicts
 from syncapp.models import Conflict

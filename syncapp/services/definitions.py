@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from syncapp.compare.copy_definitions import Copy, Outcome
 from syncapp.compare.definitions import DefinitionDifference, compare_definitions, definitions_of
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import BOTH, Side
 from syncapp.models import ExcludedCollection
 from syncapp.rules.switches import Actor, audit

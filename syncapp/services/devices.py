@@ -6,7 +6,7 @@ import datetime as dt
 
 from django.utils import timezone
 
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import Side
 from syncapp.mirror.devices import copy_devices
 from syncapp.models import Device, Instance

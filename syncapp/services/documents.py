@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from bson.errors import BSONError
 
 from syncapp.core.content import decode_for_people, document_key, id_of
-from syncapp.core.extended_json import NoId, extended_json
-from syncapp.core.typed_ids import typed_id
+from syncapp.core.text.extended_json import NoId, extended_json
+from syncapp.core.text.typed_ids import typed_id
 from syncapp.core.values import BOTH, DocumentKey, Side
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.transaction import transaction, translated

@@ -12,12 +12,12 @@ from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout
 
 from syncapp.conf.settings import get_settings
-from syncapp.core.collection_rule import NO_RULE
 from syncapp.core.content import document_key
 from syncapp.core.decide import Case
-from syncapp.core.exclusions import is_reserved
-from syncapp.core.extended_json import beyond, extended_id
-from syncapp.core.one_line import one_line
+from syncapp.core.rule.collection_rule import NO_RULE
+from syncapp.core.rule.exclusions import is_reserved
+from syncapp.core.text.extended_json import beyond, extended_id
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import ABSENT, ATLAS_ORIGIN, UNKNOWN, DocumentKey, Side
 from syncapp.core.wording import moment
 from syncapp.engine.examine import Examined, examine

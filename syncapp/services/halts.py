@@ -5,7 +5,7 @@ Command, API and admin call it. The answer is in the audit log; the listener car
 
 from __future__ import annotations
 
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.rules.switches import Actor, audit, raise_version
 from syncapp.services.databases import local_database
 from syncapp.services.errors import NotFound, Overtaken, wrong_value

@@ -14,7 +14,8 @@ from django.utils import timezone
 from syncapp.conf.settings import SyncSettings, get_settings
 from syncapp.mirror.waiting import waiting
 from syncapp.models import AuditEntry, Conflict, RejectedChange
-from syncapp.services import api_tokens, idempotency
+from syncapp.services import idempotency
+from syncapp.services.access import api_tokens
 
 PAGE = 200  # rows at a time: a conflict holds up to four documents
 TOKENS = dt.timedelta(days=90)  # those that are revoked or expired

@@ -12,11 +12,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from syncapp.core.collection_rule import CollectionRules
-from syncapp.core.field_paths import masked
+from syncapp.core.rule.collection_rule import CollectionRules
+from syncapp.core.rule.field_paths import masked
 from syncapp.core.strategies.callable import FAILED
-from syncapp.services import collection_rules
-from syncapp.services.roles import may_see_masked
+from syncapp.services.access.roles import may_see_masked
+from syncapp.services.rules import collection_rules
 
 HIDDEN = "Not shown: the reason is about the masked field {}"
 HIDDEN_FAILURE = "Not shown: the resolver has failed, and its error may quote a masked field"

@@ -10,9 +10,9 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.collection_rule import CollectionRules
-from syncapp.core.own_fields import projection_of
-from syncapp.core.projection import Projection
+from syncapp.core.rule.collection_rule import CollectionRules
+from syncapp.core.rule.own_fields import projection_of
+from syncapp.core.rule.projection import Projection
 from syncapp.core.values import DocumentKey, Side
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import ConnectionDown, TransientError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syncapp.core.decide import Decision
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.engine.examine import Examined
 from syncapp.engine.rehearsal import Effect
 from syncapp.services.masked import Masks

@@ -15,9 +15,9 @@ from kombu.exceptions import OperationalError as BrokerError
 from kombu.utils.json import loads
 
 from syncapp.rules.switches import Actor, audit
+from syncapp.services.access.free_names import require_free, taken
 from syncapp.services.away import what_is_away
 from syncapp.services.errors import NotFound, NotPossible, Unreachable, wrong_value
-from syncapp.services.free_names import require_free, taken
 from syncapp.services.schedules import KINDS, Schedule, kind_of, require_to_come
 
 QUEUE = "maintenance"

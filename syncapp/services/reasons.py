@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from syncapp.core.collection_rule import Direction
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.extended_json import beyond
-from syncapp.core.rule_words import DIRECTIONS
+from syncapp.core.rule.collection_rule import Direction
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.rule_words import DIRECTIONS
+from syncapp.core.text.extended_json import beyond
 from syncapp.models import Conflict, ExcludedCollection, Instance, RejectedChange
 from syncapp.rules.switches import get_switches
-from syncapp.services import collection_rules
 from syncapp.services.masked import Masks
+from syncapp.services.rules import collection_rules
 
-# Collection, `_id` as canonical extended JSON, and what `beyond` says of that (core/extended_json.py)
+# Collection, `_id` as canonical extended JSON, and what `beyond` says of that (core/text/extended_json.py)
 Key = tuple[str, str, str]
 
 

@@ -19,7 +19,7 @@ from pymongo.database import Database
 
 from syncapp.core import field_choice
 from syncapp.core.content import canonical, content_hash, elements, repeats_a_name, wrap
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, DocumentKey, Side
 from syncapp.mongo.documents import DocumentWrite, ensure_collection, read_documents, write_documents
 from syncapp.mongo.errors import ConnectionDown, TransientError

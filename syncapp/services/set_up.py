@@ -25,7 +25,7 @@ class Admin:
 
 def prepare(settings: SyncSettings, say: Callable[[str], None] = lambda line: None) -> Admin:
     """Migrate, create the groups, apply the environment's values, collect static files, and create the admin user."""
-    from syncapp.services import roles
+    from syncapp.services.access import roles
 
     say("Preparing Django's database: tables, groups, settings")
     refuse_newer()

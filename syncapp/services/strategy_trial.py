@@ -8,14 +8,14 @@ from typing import Any
 from django.db.models import QuerySet
 
 from syncapp.core import strategies
-from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.content import content_hash
-from syncapp.core.extended_json import extended_json
 from syncapp.core.field_choice import value_at
-from syncapp.core.policy import BOTH_WAYS, Policy
 from syncapp.core.resolve import instead, resolve
+from syncapp.core.rule.collection_rule import CollectionRule, CollectionRules
+from syncapp.core.rule.policy import BOTH_WAYS, Policy
 from syncapp.core.strategy import Conflict as Question
 from syncapp.core.strategy import Verdict
+from syncapp.core.text.extended_json import extended_json
 from syncapp.core.values import Fact, Side
 from syncapp.models import Conflict
 from syncapp.rules.rule_check import faults

@@ -11,9 +11,9 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from syncapp.core.collection_rule import CollectionRules
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.scope import Scope
+from syncapp.core.rule.collection_rule import CollectionRules
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.scope import Scope
 from syncapp.core.values import BOTH, Side
 from syncapp.store.names import EXCLUSIONS, METADATA, OWED
 

@@ -18,8 +18,8 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from syncapp.core.extended_json import beyond, sample_id
-from syncapp.core.one_line import one_line
+from syncapp.core.text.extended_json import beyond, sample_id
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import DocumentKey, Side
 from syncapp.store.names import HALTS
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.own_fields import projection_of
-from syncapp.core.projection import WHOLE, Projection
+from syncapp.core.rule.own_fields import projection_of
+from syncapp.core.rule.projection import WHOLE, Projection
 from syncapp.store.names import METADATA, projection_name
 
 _known: dict[str, Projection] = {WHOLE.id: WHOLE}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.exclusions import RESERVED, Exclusions
+from syncapp.core.rule.exclusions import RESERVED, Exclusions
 from syncapp.core.values import Side
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.sides import of_side

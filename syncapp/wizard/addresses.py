@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote
 
 from syncapp.conf.mongodb_uri import mongodb_uri
 from syncapp.conf.types import WrongValue
-from syncapp.core.masking import mask_address
+from syncapp.core.text.masking import mask_address
 from syncapp.core.values import Side
 from syncapp.wizard.questions import Ask
 

@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 from syncapp.compare.differences import shared_collections
 from syncapp.conf.settings import SettingsError, SyncSettings
 from syncapp.conf.types import WrongValue, collection_patterns, words
-from syncapp.core.exclusions import Exclusions, is_reserved
+from syncapp.core.rule.exclusions import Exclusions, is_reserved
 from syncapp.core.values import BOTH, Side
 from syncapp.doctor.examine import Line, examine_servers
 from syncapp.doctor.values import Level

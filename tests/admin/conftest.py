@@ -13,9 +13,9 @@ from monitoring.alerts.channel_operations import add as add_channel
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
 from syncapp.rules.switches import audit, get_switches
-from syncapp.services import collection_rules
-from syncapp.services.exclusions import exclude
-from syncapp.services.validation import set_rule
+from syncapp.services.rules import collection_rules
+from syncapp.services.rules.exclusions import exclude
+from syncapp.services.rules.validation import set_rule
 from tests.api.conftest import change_settings  # noqa: F401  (the same fixture)
 from tests.support import rows
 

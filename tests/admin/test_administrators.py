@@ -10,8 +10,8 @@ from django.urls import reverse
 from rest_framework.authtoken.models import Token
 
 from syncapp.models import ApiToken, AuditEntry, RejectedChange
-from syncapp.services import roles
-from syncapp.services.api_tokens import valid_token
+from syncapp.services.access import roles
+from syncapp.services.access.api_tokens import valid_token
 from tests.admin.test_roles import member_of
 
 pytestmark = pytest.mark.django_db

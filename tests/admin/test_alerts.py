@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from monitoring.alerts.evaluate import evaluate
 from monitoring.alerts.rules import current_rules
-from monitoring.values import Code
+from monitoring.health.values import Code
 from syncapp.models import Alert, AlertChannel, AlertRule, AuditEntry
 from syncapp.services.errors import NotFound
 from tests.support import rows

@@ -9,11 +9,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from syncapp.core.collection_rule import CollectionRule as Value
+from syncapp.core.rule.collection_rule import CollectionRule as Value
 from syncapp.models import AuditEntry, CollectionRule, ValidationRule
-from syncapp.services.collection_rules import set_rule
-from syncapp.services.exclusions import exclude
-from syncapp.services.validation import set_rule as set_validation
+from syncapp.services.rules.collection_rules import set_rule
+from syncapp.services.rules.exclusions import exclude
+from syncapp.services.rules.validation import set_rule as set_validation
 from tests.api.test_collection_rules import both  # noqa: F401  (the same fixture)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("both")]

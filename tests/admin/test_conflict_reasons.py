@@ -20,8 +20,9 @@ from syncapp.core.values import Batch, Ending, Outcome, Side, WorkItem
 from syncapp.mirror.conflicts import copy_conflicts
 from syncapp.models import Conflict
 from syncapp.mongo.transaction import transaction
-from syncapp.services import collection_rules, conflicts
+from syncapp.services import conflicts
 from syncapp.services.fingerprints import fingerprint
+from syncapp.services.rules import collection_rules
 from syncapp.store.conflicts import forget_copied, new_record, record_id, write_records
 from syncapp.store.names import CONFLICTS
 from tests.support import rows

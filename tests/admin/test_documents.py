@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from syncapp.compare.slices import sample
 from syncapp.core.content import document_key, wrap
-from syncapp.core.extended_json import LONGEST_SAMPLE
+from syncapp.core.text.extended_json import LONGEST_SAMPLE
 from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.store.halts import Kind, raise_halt, samples_of

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from syncapp.conf.settings import SyncSettings, load
 from syncapp.models import AuditEntry, ExcludedCollection, SyncSwitches
 from syncapp.rules.switches import apply_environment, get_switches
-from syncapp.services.exclusions import exclude, include
+from syncapp.services.rules.exclusions import exclude, include
 from syncapp.services.switches import change_switches
 from syncapp.tasks.schedule import VARIABLE, seed
 from tests.support import rows

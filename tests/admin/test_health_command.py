@@ -242,7 +242,7 @@ def test_every_command_that_has_json_is_documented() -> None:
 )  # fmt: skip
 def test_what_it_prints_is_as_documented(line: str) -> None:
     from syncapp.models import ComparedCollection
-    from syncapp.services.exclusions import exclude
+    from syncapp.services.rules.exclusions import exclude
 
     rows.alert()
     rows.rejected()

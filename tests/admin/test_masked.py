@@ -15,14 +15,16 @@ from rest_framework.test import APIClient
 
 from monitoring.alerts.events import KINDS
 from syncapp.core.content import content_hash, document_key
-from syncapp.core.field_paths import MASK, masked
+from syncapp.core.rule.field_paths import MASK, masked
 from syncapp.core.strategies.callable import FAILED
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import CollectionRule, Conflict, RejectedChange
-from syncapp.services import collection_rules, conflicts, explain, roles
+from syncapp.services import conflicts, explain
+from syncapp.services.access import roles
 from syncapp.services.errors import NotPossible
 from syncapp.services.masked import Masks
 from syncapp.services.reasons import reasons_of
+from syncapp.services.rules import collection_rules
 from tests.admin.test_collection_rules import FORM
 from tests.api.conftest import ROOT, Change, client_of
 from tests.support import rows

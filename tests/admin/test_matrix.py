@@ -15,7 +15,8 @@ from django.utils import timezone
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask
 
 from syncapp.models import ComparedCollection, Conflict, RejectedChange
-from syncapp.services import api_tokens, collection_rules, roles
+from syncapp.services.access import api_tokens, roles
+from syncapp.services.rules import collection_rules
 from tests.support import matrix, rows
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from syncapp.models import Conflict
-from syncapp.services import roles
+from syncapp.services.access import roles
 from tests.admin.test_pages import MODELS, pages
 
 pytestmark = pytest.mark.django_db

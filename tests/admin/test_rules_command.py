@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from syncapp.models import AuditEntry, CollectionRule
-from syncapp.services.exclusions import exclude
-from syncapp.services.validation import set_rule as set_validation
+from syncapp.services.rules.exclusions import exclude
+from syncapp.services.rules.validation import set_rule as set_validation
 from tests.api.test_collection_rules import both  # noqa: F401  (the same fixture)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("both")]

@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, ComparisonRun, ResumeToken
-from syncapp.services.exclusions import exclude
+from syncapp.services.rules.exclusions import exclude
 from syncapp.services.switches import change_switches
 from syncapp.store import runs
 from syncapp.store.names import RUNS

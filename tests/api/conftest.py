@@ -13,7 +13,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from syncapp.conf import settings as conf
-from syncapp.services import roles
+from syncapp.services.access import roles
 
 ROOT = "/api/sync/bidirectional"
 Change = Callable[..., None]
@@ -87,8 +87,10 @@ def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
     from monitoring import dashboard, facts, flower
     from monitoring.alerts import channel_operations, configured, events, outbox
     from syncapp.admin import navigation
-    from syncapp.api import permissions, throttles
-    from syncapp.services import client, collection_rules, databases, logins
+    from syncapp.api.common import permissions, throttles
+    from syncapp.services import client, databases
+    from syncapp.services.access import logins
+    from syncapp.services.rules import collection_rules
 
     def change(**values: object) -> None:
         changed = dataclasses.replace(conf.get_settings(), **values)  # type: ignore[arg-type]

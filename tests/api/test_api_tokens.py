@@ -14,7 +14,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from syncapp.models import ApiToken, AuditEntry
-from syncapp.services import api_tokens, roles
+from syncapp.services.access import api_tokens, roles
 from tests.api.conftest import ROOT, client_of
 from tests.support import rows
 
@@ -207,7 +207,7 @@ def test_a_change_made_with_it_is_in_the_audit_log_with_its_name(root: User) -> 
 def test_wrong_tokens_are_slowed_down_and_right_ones_are_not(
     member: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncapp.api.authentication.MOST_WRONG", 3)
+    monkeypatch.setattr("syncapp.api.common.authentication.MOST_WRONG", 3)
     wrong = with_key("isthmus_nonsense")
     answers = [wrong.get(f"{ROOT}/toggle") for _ in range(4)]
     assert [one.status_code for one in answers] == [401, 401, 401, 429]

@@ -19,7 +19,8 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from monitoring.alerts.channel_operations import add
-from syncapp.api import authentication, doctor
+from syncapp.api import doctor
+from syncapp.api.common import authentication
 from syncapp.api.token import TokenThrottle
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis

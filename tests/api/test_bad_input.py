@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from syncapp.core.patterns import ALLOWED
+from syncapp.core.rule.patterns import ALLOWED
 from syncapp.models import AuditEntry
 from tests.api.conftest import ROOT
 

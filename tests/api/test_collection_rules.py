@@ -9,13 +9,13 @@ from django.contrib.auth.models import User
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
-from syncapp.core.collection_rule import CollectionRule as Value
+from syncapp.core.rule.collection_rule import CollectionRule as Value
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry, CollectionRule, ExcludedCollection
 from syncapp.rules import stored
 from syncapp.rules.switches import get_switches
-from syncapp.services.exclusions import exclude
-from syncapp.services.validation import set_rule
+from syncapp.services.rules.exclusions import exclude
+from syncapp.services.rules.validation import set_rule
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
 

@@ -17,8 +17,8 @@ from rich.cells import cell_len
 from monitoring import fleet
 from monitoring.alerts.evaluate import evaluate
 from monitoring.facts import take_snapshot
-from monitoring.health import Status
-from monitoring.limits import DEFAULT
+from monitoring.health.assess import Status
+from monitoring.health.limits import DEFAULT
 from monitoring.prometheus import exposition
 from syncapp.models import Alert, AuditEntry, Device
 from syncapp.services import devices as service

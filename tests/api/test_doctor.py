@@ -33,7 +33,7 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> Examined:
 def test_a_login_is_needed_even_if_everybody_may_read(
     monkeypatch: pytest.MonkeyPatch, anybody: APIClient
 ) -> None:
-    from syncapp.api import permissions
+    from syncapp.api.common import permissions
 
     public = dataclasses.replace(conf.get_settings(), sync_api_public_read=True)
     monkeypatch.setattr(permissions, "get_settings", lambda: public)

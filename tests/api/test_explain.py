@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
-from syncapp.core.collection_rule import CollectionRules
 from syncapp.core.content import document_key
 from syncapp.core.decide import Decision
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.policy import Policy
+from syncapp.core.rule.collection_rule import CollectionRules
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine.change_processor import ChangeProcessor
@@ -25,9 +25,9 @@ from syncapp.engine.rehearsal import Effect
 from syncapp.models import SyncSwitches
 from syncapp.rules.rules import Rules
 from syncapp.rules.switches import get_switches
-from syncapp.services import collection_rules
 from syncapp.services.explain import Explanation
 from syncapp.services.next_step import NOTHING
+from syncapp.services.rules import collection_rules
 from syncapp.store.dirty import mark_dirty
 from tests.api.conftest import ROOT, Change
 from tests.support import rows

@@ -9,7 +9,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
-from syncapp.services import grants, roles
+from syncapp.services.access import grants, roles
 from tests.api.conftest import refusal
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
-from syncapp.services import logins
+from syncapp.services.access import logins
 from syncapp.services.client import address_of
 from tests.api.conftest import ROOT, Change, client_of
 

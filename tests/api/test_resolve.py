@@ -13,9 +13,9 @@ from django.utils import timezone
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
-from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.content import content_hash, document_key, elements_of, wrap
-from syncapp.core.policy import Policy
+from syncapp.core.rule.collection_rule import CollectionRule
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, Batch, Fact, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine.change_processor import ChangeProcessor

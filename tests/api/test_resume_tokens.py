@@ -12,7 +12,7 @@ from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from syncapp.core.values import Side
-from syncapp.listener.status import mirror_tokens
+from syncapp.listener.telemetry.status import mirror_tokens
 from syncapp.models import ResumeToken
 from syncapp.mongo.change_stream import ChangeStream
 from tests.api.conftest import ROOT

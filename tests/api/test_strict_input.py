@@ -11,8 +11,8 @@ import pytest
 from django.urls import URLPattern
 from rest_framework.test import APIClient
 
+from syncapp.api.common.views import SyncView
 from syncapp.api.urls import sync
-from syncapp.api.views import SyncView
 from syncapp.models import AuditEntry, ExcludedCollection, ResumeToken, SyncSwitches, ValidationRule
 from syncapp.services.switches import change_switches
 from tests.api.conftest import ROOT

@@ -9,7 +9,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
-from syncapp.services import api_tokens, roles
+from syncapp.services.access import api_tokens, roles
 from tests.api.conftest import client_of, refusal
 from tests.api.test_users import NORA, PASSWORD
 

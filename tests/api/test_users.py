@@ -11,7 +11,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from syncapp.models import AuditEntry
-from syncapp.services import roles
+from syncapp.services.access import roles
 from tests.api.conftest import Change, client_of, member, refusal
 
 pytestmark = pytest.mark.django_db

@@ -25,10 +25,10 @@ REST = "other Python"
 # Files, or functions in them, and what is done there. What is not listed (content.py, say) counts as what it is done for
 PARTS = {
     "syncapp/mongo/change_stream.py": "events fetched",
-    "syncapp/listener/fetch_ahead.py": "events fetched",
-    "syncapp/listener/events.py": "events understood",
-    "syncapp/listener/raw_event.py": "events understood",
-    "syncapp/listener/stream_reader.py": "events understood",
+    "syncapp/listener/streams/fetch_ahead.py": "events fetched",
+    "syncapp/listener/streams/events.py": "events understood",
+    "syncapp/listener/streams/raw_event.py": "events understood",
+    "syncapp/listener/streams/stream_reader.py": "events understood",
     "syncapp/listener/intake.py": "dirty keys",
     "syncapp/listener/queue/": "dirty keys",
     "syncapp/safety/loop_guard.py": "loop guard",

@@ -20,7 +20,7 @@ RULES: dict[str, dict[str, Any]] = {
     "field-merge": {"strategy": "field-merge", "numbers": {"v": "sum"}},
 }
 SET_RULE = (
-    "from syncapp.services.collection_rules import set_rule\n"
+    "from syncapp.services.rules.collection_rules import set_rule\n"
     "import json\n"
     "set_rule(json.loads({document!r}))\n"
 )

@@ -16,11 +16,11 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from syncapp.core.content import document_key
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.policy import Policy
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.listener.readers import LOCAL_FETCH
+from syncapp.listener.streams.readers import LOCAL_FETCH
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.connect import connect
 from syncapp.process import memory

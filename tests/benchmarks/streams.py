@@ -12,7 +12,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.listener.beats import spacing_s
 from syncapp.listener.intervals import USUAL

@@ -18,7 +18,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout, OperationFailure
 
-from syncapp.core.collection_rule import CollectionRule
+from syncapp.core.rule.collection_rule import CollectionRule
 from syncapp.mongo.transaction import session_of
 
 Document = dict[str, Any]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bson import json_util
 
 from syncapp.core.content import decode_for_people, id_of
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from tests.fuzz.api import Named
 from tests.fuzz.world import Contents
 

@@ -13,8 +13,8 @@ from syncapp.conf.settings import get_settings
 from syncapp.core.values import BOTH, Side
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.safeguards import Halted, Safeguards
-from syncapp.listener.status import ListenerFigures, Publisher
-from syncapp.listener.stream_reader import StreamStatus
+from syncapp.listener.streams.stream_reader import StreamStatus
+from syncapp.listener.telemetry.status import ListenerFigures, Publisher
 from syncapp.models import Instance
 from syncapp.mongo.connect import CODEC
 from syncapp.store.devices import DeviceReport

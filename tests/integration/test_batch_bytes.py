@@ -9,7 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.core.content import content_hash, document_key
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Side, SyncState, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.mongo.transaction import transaction

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from syncapp.core.content import document_key
 from syncapp.core.values import Ending, Outcome, Side
-from syncapp.listener.catching_up import catch_up
+from syncapp.listener.telemetry.catching_up import catch_up
 from syncapp.models import RejectedChange
 from syncapp.store import rejected as pending
 from tests.support import rows

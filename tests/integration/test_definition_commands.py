@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.models import AuditEntry
-from syncapp.services.exclusions import exclude
+from syncapp.services.rules.exclusions import exclude
 from tests.admin.conftest import everything, superuser
 from tests.api.conftest import ROOT, Change, change_settings
 

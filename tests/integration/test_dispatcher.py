@@ -14,14 +14,14 @@ from syncapp.apply import reports
 from syncapp.apply.messages import Report
 from syncapp.conf.settings import load
 from syncapp.core.changes import Change, ChangeBatch
-from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.collection_rule import CollectionRule, CollectionRules, Urgency
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Seen, Side
 from syncapp.listener.dispatcher import BACK_MS, MOST_PATIENCE, Dispatcher, Reading
 from syncapp.listener.intervals import USUAL
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.telemetry.metrics import MetricsBuffer
 from syncapp.rules.rules import Rules
 from syncapp.store.devices import DeviceReport
 from tests.support.brokers import Broker, place

@@ -14,7 +14,7 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.core.content import document_key
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import ATLAS_ORIGIN, Batch, DocumentKey, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine.certainty import read_on_from_now

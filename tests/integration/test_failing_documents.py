@@ -17,16 +17,16 @@ from syncapp.apply import blame, reporter, reports, worker
 from syncapp.conf.settings import SyncSettings, load
 from syncapp.core.content import elements_of, wrap
 from syncapp.core.decide import decide
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import BOTH, Batch, Fact, Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.listener import dispatcher as dispatching
 from syncapp.listener.dispatcher import Dispatcher
 from syncapp.listener.intervals import USUAL
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
-from syncapp.listener.stuck import Stuck
+from syncapp.listener.telemetry.metrics import MetricsBuffer
+from syncapp.listener.telemetry.stuck import Stuck
 from syncapp.models import RejectedChange
 from syncapp.mongo.errors import ConnectionDown, Misconfigured, TransientError
 from syncapp.rules import current

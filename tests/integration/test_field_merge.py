@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from syncapp.core.collection_rule import CollectionRule
+from syncapp.core.rule.collection_rule import CollectionRule
 from tests.integration.conftest import MakeDevice
 
 RULE = CollectionRule(pattern="goods", strategy="field-merge", numbers={"stock": "sum"})

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.collection_rule import CollectionRules
-from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
+from syncapp.core.rule.collection_rule import CollectionRules
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.first_run import comparison as first_run
 from syncapp.rules.rules import Rules

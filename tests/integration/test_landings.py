@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from syncapp.compare import treatments
 from syncapp.core.content import content_hash, document_key, key_hash
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
 from syncapp.mongo.transaction import transaction
 from syncapp.store import landings

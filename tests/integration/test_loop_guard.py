@@ -12,14 +12,14 @@ from syncapp.apply.messages import Report
 from syncapp.conf.settings import load
 from syncapp.core.changes import Change, ChangeBatch
 from syncapp.core.content import document_key
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Batch, Ending, Fact, Outcome, Side
 from syncapp.listener.dispatcher import Dispatcher
 from syncapp.listener.intake import Intake
 from syncapp.listener.intervals import USUAL
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.telemetry.metrics import MetricsBuffer
 from syncapp.rules.rules import Rules
 from syncapp.safety.loop_guard import LIMIT
 from syncapp.store.devices import DeviceReport

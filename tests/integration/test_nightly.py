@@ -13,8 +13,8 @@ from pymongo.database import Database
 from monitoring.facts import take_snapshot
 from syncapp.compare import second_look, slices
 from syncapp.compare.slices import Pace, Slice
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.policy import LAST_WRITE_WINS
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.policy import LAST_WRITE_WINS
 from syncapp.embedded.mongod import Mongod
 from syncapp.listener.runs import mirror_runs
 from syncapp.models import ComparedCollection

@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from syncapp.compare import ranges as ranges_module
 from syncapp.compare.ranges import Page, read_range
-from syncapp.core.projection import WHOLE
+from syncapp.core.rule.projection import WHOLE
 from tests.support.raw import EXACT, raw
 
 IDS = [

@@ -150,7 +150,8 @@ def test_a_validation_rule_holds_in_both_directions(device: Device, source: str)
     name = f"ruled_{source}"
     here, there = databases(device)[source], databases(device)["atlas" if source == "local" else "local"]
     change_rules(
-        device, f"from syncapp.services.validation import set_rule\nset_rule('{name[:-1]}*', {SCHEMA!r})"
+        device,
+        f"from syncapp.services.rules.validation import set_rule\nset_rule('{name[:-1]}*', {SCHEMA!r})",
     )
     documents = [{"_id": number, "total": number} for number in range(20)]
     here[name].insert_many([*documents, {"_id": "wrong", "total": "much"}, {"_id": "without"}])
@@ -168,7 +169,9 @@ def test_a_validation_rule_holds_in_both_directions(device: Device, source: str)
     wait_for_count(there, name, 20)
     wait_for_rejections(device, name, 1)
     # Neither is the rest, once the rule is gone
-    change_rules(device, f"from syncapp.services.validation import remove_rule\nremove_rule('{name[:-1]}*')")
+    change_rules(
+        device, f"from syncapp.services.rules.validation import remove_rule\nremove_rule('{name[:-1]}*')"
+    )
     device.console.run(RETRY_ALL.format(1))
     device.wait_until_settled()
     wait_until_cleared(device)

@@ -13,10 +13,10 @@ from syncapp.compare.slices import Pace, Slice
 from syncapp.compare.start_points import request_backfill
 from syncapp.conf.settings import get_settings
 from syncapp.core.changes import Change, Structural
-from syncapp.core.collection_rule import CollectionRules
 from syncapp.core.content import content_hash, document_key
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.scope import Scope
+from syncapp.core.rule.collection_rule import CollectionRules
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.scope import Scope
 from syncapp.core.values import ATLAS_ORIGIN, FOREIGN, Fact, Operation, Side, SyncState
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.safeguards import Safeguards

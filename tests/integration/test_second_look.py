@@ -12,8 +12,8 @@ from syncapp.compare import second_look
 from syncapp.compare.differences import compare_keys
 from syncapp.compare.second_look import LOOKS, MOVES, Looked, look_again, suspect
 from syncapp.core.content import document_key
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.policy import LAST_WRITE_WINS, Policy
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.policy import LAST_WRITE_WINS, Policy
 from syncapp.rules.rules import Rules
 
 KEY = document_key("shop", bson.encode({"_id": 1}))

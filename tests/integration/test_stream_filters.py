@@ -10,7 +10,7 @@ import bson
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.mongo.change_stream import ChangeStream

@@ -9,12 +9,12 @@ from pymongo.database import Database
 from pymongo.errors import AutoReconnect
 
 from syncapp.core.changes import Change, ChangeBatch
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
-from syncapp.listener.events import EventReader
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.sources.mongodb import MongoSource
-from syncapp.listener.stream_reader import StreamReader
+from syncapp.listener.streams.events import EventReader
+from syncapp.listener.streams.stream_reader import StreamReader
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.errors import HistoryLost
 from syncapp.mongo.transaction import transaction

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from syncapp.compare import treatments
 from syncapp.compare.differences import Compared, agree_on_equal
 from syncapp.core.content import content_hash, document_key
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import ABSENT, UNKNOWN, DocumentKey, Intent, SyncState, UnknownTime
 from syncapp.mongo.errors import TransientError
 from syncapp.mongo.transaction import transaction

@@ -10,12 +10,12 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.conf.settings import get_settings
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.listener.events import EventReader
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.streams.events import EventReader
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.connect import connect
 from syncapp.store.devices import DeviceReport

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.store.stream import pipeline

@@ -6,7 +6,7 @@ from __future__ import annotations
 import queue
 import threading
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import Batch, Outcome
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.mongo.errors import SyncError

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.core.collection_rule import CollectionRule
-from syncapp.core.policy import Policy
+from syncapp.core.rule.collection_rule import CollectionRule
+from syncapp.core.rule.policy import Policy
 from syncapp.store.conflicts import ConflictRecord, read_uncopied
 from tests.property.examples import share_of_examples
 from tests.property.test_protocol import Schedule

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from syncapp.backup import restore
 from syncapp.core.content import document_key, elements_of, id_of, split_documents, wrap
 from syncapp.core.decide import Decision, Observation, decide
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.probe import find_refused

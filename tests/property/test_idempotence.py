@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from syncapp.apply.messages import decode_batch, encode_batch
-from syncapp.core.policy import BOTH_WAYS, Policy, Travel
+from syncapp.core.rule.policy import BOTH_WAYS, Policy, Travel
 from syncapp.core.values import Batch, Side
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.store import conflicts as conflict_records

@@ -9,7 +9,7 @@ import bson
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, Ending
 from syncapp.store.conflicts import read_uncopied
 from tests.property.world import World

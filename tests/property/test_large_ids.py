@@ -10,7 +10,7 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.apply.messages import encode_batch
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, Side
 from syncapp.embedded.mongod import Mongod
 from syncapp.listener.queue.dirty_keys import DirtyKeys

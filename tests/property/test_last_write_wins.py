@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import Side
 from syncapp.store import conflicts as conflict_records
 from tests.property import documents

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from syncapp.core.content import id_of
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import Side
 from tests.property import documents
 from tests.property.applications import contents, write

@@ -14,9 +14,9 @@ from pymongo.database import Database
 
 from monitoring import figures
 from syncapp.apply.messages import Report, decode_report, encode_report
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import Ending, Side
-from syncapp.listener.metrics import DIRECTIONS, MetricsBuffer
+from syncapp.listener.telemetry.metrics import DIRECTIONS, MetricsBuffer
 from syncapp.models import MetricMinute, ProcessingTime
 from syncapp.mongo.change_stream import ChangeStream
 from tests.property.examples import share_of_examples

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from syncapp.core.content import document_key, id_of
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import ATLAS_ORIGIN, DocumentKey, Fact, Side
 from syncapp.store.batches import is_atlas_change, is_local_change
 from tests.property import documents

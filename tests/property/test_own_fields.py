@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncapp.core.content import content_hash
-from syncapp.core.own_fields import OwnFields, projection_of
-from syncapp.core.projection import WHOLE
+from syncapp.core.rule.own_fields import OwnFields, projection_of
+from syncapp.core.rule.projection import WHOLE
 
 NAMES = ["a", "b", "mine", "", "ü"]
 PATHS = st.lists(

@@ -11,8 +11,8 @@ from pymongo.database import Database
 from syncapp.compare.differences import compare_keys, compare_range, compare_unequal
 from syncapp.compare.ranges import read_range
 from syncapp.core.content import content_hash, document_key
-from syncapp.core.policy import Policy
-from syncapp.core.projection import WHOLE, Projection
+from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.projection import WHOLE, Projection
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.store.conflicts import read_uncopied

@@ -12,7 +12,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import Side
 from syncapp.store import landings
 from tests.property.examples import share_of_examples

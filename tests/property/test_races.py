@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.policy import BOTH_WAYS, Policy, Travel
+from syncapp.core.rule.policy import BOTH_WAYS, Policy, Travel
 from syncapp.core.values import BOTH, Ending, Side
 from syncapp.engine import atlas_view
 from syncapp.store import landings

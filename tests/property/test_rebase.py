@@ -9,8 +9,8 @@ from typing import Any
 import bson
 import pytest
 
-from syncapp.core.collection_rule import CollectionRule
-from syncapp.core.policy import Policy, Resolvers, Travel
+from syncapp.core.rule.collection_rule import CollectionRule
+from syncapp.core.rule.policy import Policy, Resolvers, Travel
 from syncapp.core.values import BOTH, Outcome, Side, UnknownTime
 from syncapp.store.bases import forget_bases, sweep_bases
 from syncapp.store.names import BASES, STATE

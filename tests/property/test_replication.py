@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from tests.property import documents
 from tests.property.applications import contents, stored, write
 from tests.property.documents import FIELDS, Element

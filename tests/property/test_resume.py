@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH
 from syncapp.mongo.change_stream import token_position
 from syncapp.store.tokens import load_token, save_token

@@ -17,8 +17,8 @@ from pymongo.database import Database
 from syncapp.compare.differences import Compared, compare_range
 from syncapp.compare.ranges import read_range
 from syncapp.compare.second_look import as_the_rules_say
-from syncapp.core.collection_rule import DELETES, CollectionRules, Direction
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.collection_rule import DELETES, CollectionRules, Direction
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.rules.rules import Rules
 from syncapp.store import projections

@@ -10,8 +10,8 @@ from bson import json_util
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
-from syncapp.core.scope import Scope
+from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.scope import Scope
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.change_stream import token_position
 from syncapp.safety.mass_deletes import Limit

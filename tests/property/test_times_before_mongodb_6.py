@@ -11,12 +11,12 @@ import pytest
 from pymongo.database import Database
 
 from syncapp.core.changes import Change
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.policy import Policy
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.policy import Policy
 from syncapp.core.strategies.last_write_wins import WITHIN_A_SECOND
 from syncapp.core.values import Side
 from syncapp.embedded.mongod import Mongod
-from syncapp.listener.events import EventReader
+from syncapp.listener.streams.events import EventReader
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.connect import connect
 from syncapp.mongo.oplog_times import OplogTimes

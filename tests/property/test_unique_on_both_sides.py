@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from syncapp.core.content import document_key, id_of
-from syncapp.core.policy import LAST_WRITE_WINS, Policy
+from syncapp.core.rule.policy import LAST_WRITE_WINS, Policy
 from syncapp.core.values import DocumentKey, Ending, Outcome, Side
 from syncapp.store.conflicts import read_uncopied
 from tests.property.examples import share_of_examples

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import DocumentKey, Ending, Outcome, Side
 from tests.property.world import Device, World
 

@@ -12,7 +12,7 @@ from bson import Decimal128, Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import DocumentKey, Outcome, Side
 from tests.property.world import Device, World
 

@@ -15,14 +15,14 @@ from pymongo.database import Database
 
 from syncapp.apply.messages import Report, decode_report, encode_report
 from syncapp.core.changes import Change, ChangeBatch
-from syncapp.core.collection_rule import Urgency
 from syncapp.core.content import split_documents
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.policy import Policy
+from syncapp.core.rule.collection_rule import Urgency
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, Batch, Outcome, Side
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.listener.events import EventReader
 from syncapp.listener.queue.dirty_keys import DirtyKeys
+from syncapp.listener.streams.events import EventReader
 from syncapp.mongo.change_stream import ChangeStream
 from syncapp.mongo.oplog_times import OplogTimes
 from syncapp.rules.rules import Rules

@@ -38,10 +38,10 @@ class Console:
         self.run(f"from syncapp.services.switches import change_switches\nchange_switches(**{values!r})")
 
     def exclude(self, pattern: str) -> None:
-        self.run(f"from syncapp.services.exclusions import exclude\nexclude({pattern!r})")
+        self.run(f"from syncapp.services.rules.exclusions import exclude\nexclude({pattern!r})")
 
     def include(self, pattern: str) -> None:
-        self.run(f"from syncapp.services.exclusions import include\ninclude({pattern!r})")
+        self.run(f"from syncapp.services.rules.exclusions import include\ninclude({pattern!r})")
 
     def close(self) -> None:
         self._process.kill()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from syncapp.core.decide import Decision, Observation, decide
-from syncapp.core.policy import Policy
 from syncapp.core.resolve import decision_of, resolve
+from syncapp.core.rule.policy import Policy
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import Side, WorkItem
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from syncapp.core.collection_rule import CollectionRule
+from syncapp.core.rule.collection_rule import CollectionRule
 
 FIGURES = (
     "processed",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from syncapp.core.changes import Fetched
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.listener.sources.source import Position
 

@@ -16,8 +16,8 @@ from monitoring.alerts.catalogue import DEFAULTS
 from monitoring.alerts.evaluate import evaluate
 from monitoring.alerts.rules import current_rules, limits_of
 from monitoring.facts import take_snapshot
-from monitoring.limits import DEFAULT
-from monitoring.values import Code
+from monitoring.health.limits import DEFAULT
+from monitoring.health.values import Code
 from syncapp.models import Alert, AlertMessage, AlertWatch, AuditEntry, Instance, MetricMinute
 from syncapp.models.choices import Direction
 from syncapp.services.errors import NotFound, NotPossible, WrongInput

@@ -8,8 +8,8 @@ from typing import Any
 import bson
 import pytest
 
-from syncapp.core.policy import AFTER_RESTORE, BOTH_WAYS, Policy, Travel
 from syncapp.core.resolve import resolve
+from syncapp.core.rule.policy import AFTER_RESTORE, BOTH_WAYS, Policy, Travel
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import ABSENT, Fact, Side, UnknownTime
 

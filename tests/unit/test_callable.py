@@ -17,10 +17,10 @@ from bson import Int64
 
 from syncapp.conf.settings import BASE_DIR, SettingsError, load
 from syncapp.core import resolver
-from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.content import content_hash, wrap
-from syncapp.core.policy import Policy, Resolvers
 from syncapp.core.resolve import instead, resolve
+from syncapp.core.rule.collection_rule import CollectionRule
+from syncapp.core.rule.policy import Policy, Resolvers
 from syncapp.core.strategy import Conflict, Verdict
 from syncapp.core.values import ATLAS_ORIGIN, Fact, Side
 from tests.support import resolvers

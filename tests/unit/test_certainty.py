@@ -12,7 +12,7 @@ from pymongo import MongoClient, monitoring
 from pymongo.database import Database
 
 from syncapp.core.content import document_key
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import ATLAS_ORIGIN, BOTH, Batch, Fact, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine.change_processor import ChangeProcessor

@@ -10,8 +10,8 @@ from pymongo.database import Database
 
 from syncapp.core.clock import ClockOffsets, Measurement
 from syncapp.core.values import Side
-from syncapp.listener.clock_watch import ClockWatch
 from syncapp.listener.intervals import USUAL
+from syncapp.listener.telemetry.clock_watch import ClockWatch
 from syncapp.mongo import clock_probe
 from syncapp.store import clock_offsets
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from bson import Regex
 
-from syncapp.core.collection_rule import NO_RULE, CollectionRule, CollectionRules, Direction
-from syncapp.core.match_expressions import read_filter
-from syncapp.core.rule_words import changes
-from syncapp.core.scope import Scope
+from syncapp.core.rule.collection_rule import NO_RULE, CollectionRule, CollectionRules, Direction
+from syncapp.core.rule.match_expressions import read_filter
+from syncapp.core.rule.rule_words import changes
+from syncapp.core.rule.scope import Scope
 from syncapp.core.values import Side
 
 WHOLE = {

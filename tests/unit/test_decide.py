@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from syncapp.core.content import document_key
 from syncapp.core.decide import Case, Decision, Observation, classify, nothing_travels
-from syncapp.core.policy import BOTH_WAYS, Policy, Travel
 from syncapp.core.resolve import resolve
+from syncapp.core.rule.policy import BOTH_WAYS, Policy, Travel
 from syncapp.core.strategy import Conflict
 from syncapp.core.values import ABSENT, Fact, Seen, Side, SyncState, WorkItem
 from tests.support.decisions import decided

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bson
 import pytest
 
-from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.content import content_hash, document_key
-from syncapp.core.policy import Policy
+from syncapp.core.rule.collection_rule import CollectionRule
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import BOTH, FOREIGN, Batch, Ending, Intent, Side, SyncState, WorkItem
 from syncapp.engine.atlas_view import AtlasView
 from syncapp.engine.bases import Bases

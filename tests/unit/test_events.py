@@ -12,8 +12,8 @@ from bson.raw_bson import RawBSONDocument
 
 from syncapp.core.changes import UNREADABLE, Change, Structural
 from syncapp.core.values import Fact, Operation, Side
-from syncapp.listener.events import EventReader
-from syncapp.listener.raw_event import cut, decode, transaction_of
+from syncapp.listener.streams.events import EventReader
+from syncapp.listener.streams.raw_event import cut, decode, transaction_of
 from tests.support.dirty import key as key_of
 from tests.support.events import event, marker
 

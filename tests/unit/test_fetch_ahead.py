@@ -9,7 +9,7 @@ import time
 import pytest
 
 from syncapp.core.changes import Fetched
-from syncapp.listener.fetch_ahead import AHEAD, FetchAhead
+from syncapp.listener.streams.fetch_ahead import AHEAD, FetchAhead
 from syncapp.mongo.errors import ConnectionDown
 
 FULL = 3

@@ -17,8 +17,8 @@ from syncapp.api.health import full_health
 from syncapp.api.metrics import metrics
 from syncapp.apply.messages import Report
 from syncapp.core.decide import Decision, Observation
-from syncapp.core.policy import BY_AN_ANSWER, Policy, policy_for
 from syncapp.core.resolve import resolve
+from syncapp.core.rule.policy import BY_AN_ANSWER, Policy, policy_for
 from syncapp.core.strategy import Conflict as Dispute
 from syncapp.core.values import (
     ABSENT,

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from django.db import DatabaseError
 
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.listener import following
 from syncapp.listener.following import Following
 from syncapp.listener.intervals import USUAL

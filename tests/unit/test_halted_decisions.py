@@ -7,7 +7,7 @@ import pytest
 
 from syncapp.core.content import document_key
 from syncapp.core.decide import SOURCES, Decision, Observation
-from syncapp.core.policy import BOTH_WAYS, Policy, Travel, policy_for
+from syncapp.core.rule.policy import BOTH_WAYS, Policy, Travel, policy_for
 from syncapp.core.values import ABSENT, Fact, Side, SyncState, UnknownTime, WorkItem
 from tests.support.decisions import decided, verdict_of
 

@@ -10,10 +10,10 @@ import pytest
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure
 
-from monitoring import headroom
-from monitoring.headroom import HeadroomFacts
-from monitoring.health import Facts, Status, assess
-from monitoring.limits import DEFAULT
+from monitoring.health import headroom
+from monitoring.health.assess import Facts, Status, assess
+from monitoring.health.headroom import HeadroomFacts
+from monitoring.health.limits import DEFAULT
 from syncapp.core.headroom import (
     DAY,
     HOUR,
@@ -27,9 +27,9 @@ from syncapp.core.headroom import (
     thin,
 )
 from syncapp.core.values import Side
-from syncapp.listener import headroom as measuring
-from syncapp.listener.headroom import Headroom, Measured
 from syncapp.listener.intervals import USUAL
+from syncapp.listener.telemetry import headroom as measuring
+from syncapp.listener.telemetry.headroom import Headroom, Measured
 from syncapp.mongo import oplog_window
 from syncapp.mongo.connect import CODEC
 from syncapp.mongo.oplog_window import oldest_reachable_s, read_window

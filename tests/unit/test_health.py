@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.health import (
+from monitoring.health.assess import (
     Facts,
     StartFacts,
     Status,
@@ -17,9 +17,9 @@ from monitoring.health import (
     assess,
     duration,
 )
-from monitoring.levels import DirectionFacts
-from monitoring.limits import Thresholds
-from monitoring.safety import HaltFacts, SafetyFacts
+from monitoring.health.levels import DirectionFacts
+from monitoring.health.limits import Thresholds
+from monitoring.health.safety import HaltFacts, SafetyFacts
 
 HEALTHY, DEGRADED, CRITICAL = Status.HEALTHY, Status.DEGRADED, Status.CRITICAL
 

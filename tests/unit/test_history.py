@@ -21,9 +21,9 @@ from syncapp.conf.settings import BASE_DIR, get_settings
 from syncapp.core.scratch import scratch_name
 from syncapp.core.values import Side
 from syncapp.core.version import VERSION
-from syncapp.listener.marks import note_halts, note_start
-from syncapp.listener.metrics import MetricsBuffer
-from syncapp.listener.samples import Samples
+from syncapp.listener.telemetry.marks import note_halts, note_start
+from syncapp.listener.telemetry.metrics import MetricsBuffer
+from syncapp.listener.telemetry.samples import Samples
 from syncapp.models import AuditEntry, CollectionMetric, Instance, LagTime, Mark, MetricMinute, StateMinute
 from syncapp.models.choices import Direction
 from syncapp.models.metrics import MOST_COLLECTIONS, OTHER, UNBOUNDED

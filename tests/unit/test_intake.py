@@ -10,9 +10,9 @@ from pymongo.errors import AutoReconnect
 from syncapp.core.changes import Change, ChangeBatch
 from syncapp.core.values import Fact, Side
 from syncapp.listener.intake import Intake
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
+from syncapp.listener.telemetry.metrics import MetricsBuffer
 from tests.support.dirty import bring, key
 
 BATCH = ChangeBatch([Change(key(1), Fact(7, 1_000, "atlas")), Change(key(2), None)], {"_data": "7"}, 7)

@@ -16,7 +16,8 @@ from syncapp.conf import settings as conf
 from syncapp.models import Alert, ApiToken, AuditEntry, Conflict, IdempotencyKey, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
 from syncapp.rules.switches import audit
-from syncapp.services import api_tokens, keeping
+from syncapp.services import keeping
+from syncapp.services.access import api_tokens
 from syncapp.services.idempotency import Answered, once
 from tests.support import rows
 

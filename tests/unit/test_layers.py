@@ -46,7 +46,7 @@ def imports_of(path: Path) -> set[str]:
 
 def test_the_contract_leaves_no_package_out() -> None:
     contracts = tomllib.loads((BASE / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    (layers,) = (one["layers"] for one in contracts if one["type"] == "layers")
+    (layers,) = (one["layers"] for one in contracts if one["name"] == "Layers")
     named = [name.strip() for layer in layers for name in layer.replace(":", "|").split("|")]
     assert sorted(named) == sorted(packages())
 

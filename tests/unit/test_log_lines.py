@@ -15,7 +15,7 @@ from syncapp.apply.messages import Report
 from syncapp.conf.logs import formatter
 from syncapp.conf.settings import BASE_DIR
 from syncapp.core.values import BOTH, Batch, Ending, Side
-from syncapp.listener import journey
+from syncapp.listener.telemetry import journey
 from syncapp.process.django_calls import DjangoCalls
 
 METHODS = {"debug", "info", "warning", "error", "critical", "exception"}

@@ -13,7 +13,7 @@ import pytest
 from syncapp.conf.log_files import SharedRotatingFileHandler
 from syncapp.conf.logs import configuration, formatter
 from syncapp.conf.settings import load
-from syncapp.core.masking import mask_address, mask_passwords
+from syncapp.core.text.masking import mask_address, mask_passwords
 
 
 def record(

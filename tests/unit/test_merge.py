@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncapp.core import merge as merging
-from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.content import wrap
 from syncapp.core.merge import Merged, merge
+from syncapp.core.rule.collection_rule import CollectionRule
 from syncapp.core.values import Side
 
 Document = dict[str, Any]

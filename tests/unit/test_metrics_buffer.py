@@ -9,7 +9,7 @@ from syncapp.apply.messages import Report, decode_report, encode_report
 from syncapp.core.changes import Change
 from syncapp.core.content import document_key
 from syncapp.core.values import Batch, Ending, Fact, Operation, Outcome, Seen, Side
-from syncapp.listener.metrics import MetricsBuffer
+from syncapp.listener.telemetry.metrics import MetricsBuffer
 from syncapp.models import MetricMinute, ProcessingTime
 
 KEYS = [document_key("orders", bson.encode({"_id": number})) for number in range(8)]

@@ -11,9 +11,9 @@ from syncapp.store import names
 BASE = Path(__file__).resolve().parents[2]
 HOME = BASE / "syncapp/store/names.py"
 # The default of a setting, as older releases had it, and what explains it
-OF_SETTINGS = {"syncapp/conf/settings.py", "syncapp/core/patterns.py"}
+OF_SETTINGS = {"syncapp/conf/settings.py", "syncapp/core/rule/patterns.py"}
 # What no collection may begin with, where nothing is known of the store
-PREFIX_ONLY = {"syncapp/core/exclusions.py"}
+PREFIX_ONLY = {"syncapp/core/rule/exclusions.py"}
 
 
 def words(tree: ast.Module) -> Iterator[str]:

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from monitoring.values import Code, Reason, Status
+from monitoring.health.values import Code, Reason, Status
 from syncapp.conf.logs import formatter
-from syncapp.core.one_line import one_line, several_lines
+from syncapp.core.text.one_line import one_line, several_lines
 from syncapp.doctor.values import Finding, Level
 from syncapp.mongo.error_text import shorten
 

@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from monitoring import pages
-from monitoring.values import RUNBOOKS, Code
+from monitoring.health.values import RUNBOOKS, Code
 from syncapp.conf.settings import BASE_DIR
 
 LOADS = {"src", "srcset", "poster", "data", "action"}  # besides a link's href

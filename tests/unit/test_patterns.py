@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from syncapp.conf.settings import SETTINGS, SettingsError, load
-from syncapp.core.patterns import ALLOWED, LONGEST, WrongPattern, check_pattern
+from syncapp.core.rule.patterns import ALLOWED, LONGEST, WrongPattern, check_pattern
 from syncapp.models import ExcludedCollection, ValidationRule
-from syncapp.services.unmasking import meet
+from syncapp.services.rules.unmasking import meet
 
 EXCLUDED = "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
 RESERVED = "such collections belong to sync or to the server"

@@ -6,7 +6,7 @@ import sys
 import pytest
 from django.urls import reverse
 
-from monitoring.values import Page
+from monitoring.health.values import Page
 from syncapp.conf.settings import BASE_DIR
 
 
@@ -18,7 +18,7 @@ def test_the_path_is_the_address(page: Page) -> None:
 def test_a_program_without_pages_knows_it_too() -> None:
     code = (
         "import sys, django; sys.argv = ['manage.py', 'sync_status']; django.setup(); "
-        "from monitoring.values import Page; print(Page.HALTS.path)"
+        "from monitoring.health.values import Page; print(Page.HALTS.path)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=BASE_DIR, capture_output=True, text=True, check=True

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from syncapp.listener.intervals import USUAL
-from syncapp.listener.reconnect import wait_seconds
+from syncapp.listener.streams.reconnect import wait_seconds
 
 
 @pytest.mark.parametrize("attempt", range(1, 40))

@@ -8,7 +8,7 @@ import pytest
 
 from syncapp.core.content import content_hash, document_key
 from syncapp.core.decide import Decision, Observation
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.values import Ending, Side, SyncState, WorkItem
 from syncapp.engine.plan import Plan
 

@@ -7,9 +7,9 @@ from typing import Any
 import bson
 import pytest
 
-from syncapp.core.collection_rule import CollectionRule, CollectionRules
-from syncapp.core.exclusions import Exclusions
-from syncapp.core.rule_words import WITHOUT_EFFECT, change_text, words_of
+from syncapp.core.rule.collection_rule import CollectionRule, CollectionRules
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.rule_words import WITHOUT_EFFECT, change_text, words_of
 from syncapp.rules.rule_check import complete, faults
 from syncapp.rules.rules import Rules
 from syncapp.rules.validation import ValidationRules

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from syncapp.compare.rule_fate import Fate, Seen, fates
-from syncapp.core.collection_rule import CollectionRule, Direction, OnLeave
 from syncapp.core.decide import Case
-from syncapp.core.policy import Policy, Travel
+from syncapp.core.rule.collection_rule import CollectionRule, Direction, OnLeave
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.values import Side
 
 EQUAL, AGREED, ATLAS, LOCAL, BOTH = (

@@ -16,7 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from syncapp.models import CollectionRule, ExcludedCollection, ValidationRule
 from syncapp.rules import stored
-from syncapp.services import roles
+from syncapp.services.access import roles
 
 BEFORE, AFTER = "0016_masked_fields", "0017_one_model_of_rules"
 SCHEMA = {"required": ["total"], "properties": {"total": {"enum": [{"b": 1, "a": 2}]}}}

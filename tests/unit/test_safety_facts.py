@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from monitoring.facts import take_snapshot
-from monitoring.health import Status
+from monitoring.health.assess import Status
 from syncapp.services.switches import change_switches
 from tests.support import rows
 

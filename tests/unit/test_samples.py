@@ -12,7 +12,7 @@ from bson import Binary, Decimal128, Int64, ObjectId, Regex, Timestamp, json_uti
 from bson.json_util import DatetimeConversion
 
 from syncapp.core.content import document_key
-from syncapp.core.extended_json import LONGEST_SAMPLE, sample_id
+from syncapp.core.text.extended_json import LONGEST_SAMPLE, sample_id
 from syncapp.store.halts import SAMPLES, samples_of
 
 EXACT = json_util.JSONOptions(

@@ -6,8 +6,8 @@ import pytest
 
 from syncapp.apply.messages import Report
 from syncapp.core.content import document_key
-from syncapp.core.exclusions import Exclusions, is_reserved
-from syncapp.core.patterns import check_pattern
+from syncapp.core.rule.exclusions import Exclusions, is_reserved
+from syncapp.core.rule.patterns import check_pattern
 from syncapp.core.scratch import is_scratch, scratch_name, scratch_pattern
 from syncapp.core.values import Batch, Ending, Outcome, Side
 from syncapp.selftest.part import all_parts, chosen

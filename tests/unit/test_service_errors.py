@@ -146,7 +146,7 @@ def test_each_maps_them_in_one_place() -> None:
         and names & {part.id for part in ast.walk(node.type) if isinstance(part, ast.Name)}
     }  # fmt: skip
     assert catching == {
-        "api/fields.py",
+        "api/common/fields.py",
         "admin/refusals.py",
         "management/command.py",
         "management/following.py",

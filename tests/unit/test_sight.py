@@ -7,13 +7,13 @@ from typing import Any
 import bson
 import pytest
 
-from syncapp.core.collection_rule import CollectionRule
 from syncapp.core.content import content_hash
 from syncapp.core.decide import Case, classify
-from syncapp.core.own_fields import projection_of
-from syncapp.core.policy import Policy
-from syncapp.core.projection import WHOLE, Projection
-from syncapp.core.sight import Sight
+from syncapp.core.rule.collection_rule import CollectionRule
+from syncapp.core.rule.own_fields import projection_of
+from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.projection import WHOLE, Projection
+from syncapp.core.rule.sight import Sight
 from syncapp.core.values import ABSENT, FOREIGN, UNKNOWN, Side, SyncState
 
 A, B, C = (bson.encode({"_id": 1, "v": v}) for v in "abc")

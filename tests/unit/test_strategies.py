@@ -12,7 +12,7 @@ import pytest
 from syncapp.conf.settings import BASE_DIR, SETTINGS, STRATEGIES
 from syncapp.core import strategies
 from syncapp.core.content import content_hash
-from syncapp.core.policy import LAST_WRITE_WINS, Policy
+from syncapp.core.rule.policy import LAST_WRITE_WINS, Policy
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Side
 from syncapp.models import SyncSwitches

@@ -17,13 +17,13 @@ from syncapp.conf.log_files import SharedRotatingFileHandler
 from syncapp.conf.logs import configuration, formatter
 from syncapp.conf.settings import load
 from syncapp.core.changes import UNREADABLE, Change, ChangeBatch, Structural
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
-from syncapp.listener.events import EventReader
 from syncapp.listener.intervals import USUAL, Intervals
 from syncapp.listener.sources.oversized import BROKEN_IN_A_ROW
 from syncapp.listener.sources.source import Position
-from syncapp.listener.stream_reader import StreamReader
+from syncapp.listener.streams.events import EventReader
+from syncapp.listener.streams.stream_reader import StreamReader
 from syncapp.mongo.errors import ConnectionDown, HistoryLost, SyncError, TooLarge
 from tests.support.dirty import key
 from tests.support.events import event, marker, structural

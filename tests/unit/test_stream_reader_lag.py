@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from syncapp.core.changes import Fetched
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
-from syncapp.listener.events import EventReader
 from syncapp.listener.intervals import USUAL
-from syncapp.listener.stream_reader import StreamReader
+from syncapp.listener.streams.events import EventReader
+from syncapp.listener.streams.stream_reader import StreamReader
 from tests.support.eventually import eventually
 from tests.support.fake_source import FakeSource
 

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from monitoring.facts import take_snapshot
-from monitoring.health import Status
+from monitoring.health.assess import Status
 from syncapp.apply.messages import Report
 from syncapp.core.values import Side
 from syncapp.listener.intervals import USUAL
 from syncapp.listener.queue.dirty_keys import DirtyKeys
-from syncapp.listener.stuck import Stuck, StuckChanges
+from syncapp.listener.telemetry.stuck import Stuck, StuckChanges
 from syncapp.services.switches import change_switches
 from tests.support import rows
 

@@ -9,8 +9,8 @@ import bson
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId, Timestamp
 
-from syncapp.core.extended_json import NoId
-from syncapp.core.typed_ids import typed_id
+from syncapp.core.text.extended_json import NoId
+from syncapp.core.text.typed_ids import typed_id
 
 HEX = "65a1b2c3d4e5f60718293a4b"
 UUID_TEXT = "0e1f6a3c-58a3-4b8a-9a43-0d7d2b3f5c11"

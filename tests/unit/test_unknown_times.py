@@ -10,14 +10,14 @@ import bson
 import pytest
 from bson import Decimal128, Int64, Timestamp
 
-from syncapp.core.collection_rule import CollectionRule, CollectionRules
 from syncapp.core.content import document_key
 from syncapp.core.decide import Decision, Observation
-from syncapp.core.exclusions import Exclusions
 from syncapp.core.initial_choice import InitialChoice
-from syncapp.core.policy import BOTH_WAYS, Policy, Travel, policy_for
 from syncapp.core.resolve import resolve, strategy_for
-from syncapp.core.stamps import stamp_of
+from syncapp.core.rule.collection_rule import CollectionRule, CollectionRules
+from syncapp.core.rule.exclusions import Exclusions
+from syncapp.core.rule.policy import BOTH_WAYS, Policy, Travel, policy_for
+from syncapp.core.rule.stamps import stamp_of
 from syncapp.core.strategies.newest import later as later_stamp
 from syncapp.core.strategy import Conflict
 from syncapp.core.values import ABSENT, Fact, Side, Stamp, SyncState, UnknownTime, WorkItem

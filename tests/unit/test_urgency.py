@@ -11,17 +11,17 @@ import pytest
 
 from syncapp.apply.messages import Report
 from syncapp.core.changes import Change, ChangeBatch, Found, Structural
-from syncapp.core.collection_rule import CollectionRule, CollectionRules, Urgency
 from syncapp.core.content import document_key
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.collection_rule import CollectionRule, CollectionRules, Urgency
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import BOTH, Ending, Fact, Seen, Side
-from syncapp.listener.express import Express
 from syncapp.listener.intake import Intake
-from syncapp.listener.metrics import MetricsBuffer
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Safeguards
 from syncapp.listener.sources.source import Position
-from syncapp.listener.stream_reader import StreamReader
+from syncapp.listener.streams.express import Express
+from syncapp.listener.streams.stream_reader import StreamReader
+from syncapp.listener.telemetry.metrics import MetricsBuffer
 from syncapp.rules.rules import Rules
 from tests.support.dirty import key
 

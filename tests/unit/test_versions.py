@@ -13,7 +13,7 @@ from bson.datetime_ms import DatetimeMS
 
 from monitoring.shown_values import shown
 from monitoring.versions import Part, changed, compare, marked, pairs_at
-from syncapp.core.field_paths import MASK
+from syncapp.core.rule.field_paths import MASK
 from tests.support.rows import extended
 
 

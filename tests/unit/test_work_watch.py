@@ -10,7 +10,7 @@ import pytest
 from syncapp.apply.messages import Report
 from syncapp.core.values import BOTH, Ending, Side
 from syncapp.listener.intervals import USUAL
-from syncapp.listener.work_watch import WorkWatch
+from syncapp.listener.telemetry.work_watch import WorkWatch
 
 
 @dataclass

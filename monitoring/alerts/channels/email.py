@@ -12,8 +12,8 @@ from monitoring.alerts.kind import SECONDS, Kind, Message, Option, Options, Unav
 from monitoring.alerts.text import as_text, title
 from syncapp.conf.mail import email_addresses, email_options, email_url, one_address
 from syncapp.conf.settings import SyncSettings
-from syncapp.core.masking import mask_passwords
-from syncapp.core.one_line import one_line
+from syncapp.core.text.masking import mask_passwords
+from syncapp.core.text.one_line import one_line
 
 
 def send(options: Options, messages: Sequence[Message]) -> None:

@@ -129,7 +129,7 @@ function lengthTicks(known) {
   return all.slice(Math.min(Math.max(0, low), end - 2), Math.max(end, 2));
 }
 
-// 1 y, 3 d 4 h, 5 h 12 min, 7 min: as syncapp/core/durations.py writes them
+// 1 y, 3 d 4 h, 5 h 12 min, 7 min: as syncapp/core/text/durations.py writes them
 function lengthText(seconds) {
   if (seconds >= 31536000) return "1 y";
   for (const [unit, size, smaller, part] of [["d", 86400, "h", 3600], ["h", 3600, "min", 60]]) {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from syncapp.core.policy import LAST_WRITE_WINS
+from syncapp.core.rule.policy import LAST_WRITE_WINS
 from syncapp.core.strategy import Strategy
 
 

@@ -3,7 +3,7 @@ run or after a restore; or nobody, so that an operator decides about each."""
 
 from __future__ import annotations
 
-from syncapp.core.policy import Policy
+from syncapp.core.rule.policy import Policy
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Side, UnknownTime
 from syncapp.core.wording import named

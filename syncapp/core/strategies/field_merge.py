@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from syncapp.core import by_time
 from syncapp.core.merge import merge
-from syncapp.core.one_line import one_line
 from syncapp.core.strategy import Conflict, Strategy, Verdict
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import BOTH, Side
 from syncapp.core.wording import after, dated
 

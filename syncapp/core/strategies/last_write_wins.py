@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncapp.core.policy import LAST_WRITE_WINS
+from syncapp.core.rule.policy import LAST_WRITE_WINS
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Fact, Side
 from syncapp.core.wording import after, dated, named

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from syncapp.core.one_line import one_line
 from syncapp.core.strategy import Conflict, Strategy, Verdict
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import Side
 from syncapp.core.wording import after, dated
 

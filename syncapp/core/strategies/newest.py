@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import math
 
-from syncapp.core.one_line import one_line
-from syncapp.core.stamps import stamp_of
+from syncapp.core.rule.stamps import stamp_of
 from syncapp.core.strategies.chosen import answer, because
 from syncapp.core.strategy import Conflict, Strategy, Verdict
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import Side, Stamp
 from syncapp.core.wording import moment, named
 

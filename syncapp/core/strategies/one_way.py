@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncapp.core.policy import Policy, Travel
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.strategies.chosen import answer
 from syncapp.core.strategy import Conflict, Strategy, Verdict
 from syncapp.core.values import Side

@@ -11,7 +11,7 @@ from bson.json_util import dumps
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from syncapp.core.exclusions import is_reserved
+from syncapp.core.rule.exclusions import is_reserved
 from syncapp.core.values import BOTH, Side
 from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.listing import list_collections

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from django.db import DatabaseError
 
 from syncapp.conf.settings import SETTINGS
-from syncapp.core.exclusions import Exclusions, is_reserved
+from syncapp.core.rule.exclusions import Exclusions, is_reserved
 from syncapp.core.values import BOTH
 from syncapp.doctor.values import Check, Finding, Level, Setup
 from syncapp.mongo.listing import list_collections

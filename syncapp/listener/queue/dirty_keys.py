@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from syncapp.apply.messages import Report
 from syncapp.core.changes import JUDGED, Change, ChangeBatch, Found, Structural
-from syncapp.core.collection_rule import Urgency
 from syncapp.core.content import document_key
+from syncapp.core.rule.collection_rule import Urgency
 from syncapp.core.values import BOTH, DocumentKey, Side, WorkItem
 from syncapp.listener.intervals import USUAL, Intervals
 from syncapp.listener.queue import work

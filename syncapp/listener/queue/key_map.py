@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from syncapp.core.changes import Structural
-from syncapp.core.collection_rule import Urgency
+from syncapp.core.rule.collection_rule import Urgency
 from syncapp.core.values import BOTH, DocumentKey, Ending, Fact, Seen, Side
 from syncapp.listener.intervals import Intervals
 from syncapp.listener.queue.overtaking import Overtaking

@@ -1,4 +1,4 @@
-"""What was read past a backlog (`listener/express.py`): how far of which collection, and what of it must not go out before the
+"""What was read past a backlog (`listener/streams/express.py`): how far of which collection, and what of it must not go out before the
 stream itself has come there."""
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncapp.core.collection_rule import Urgency
+from syncapp.core.rule.collection_rule import Urgency
 from syncapp.core.values import DocumentKey, Side
 from syncapp.engine.cutting import ID_BYTES
 from syncapp.listener.queue.work import Work

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.listener.sources.source import Position
 from syncapp.mongo.change_stream import WITHOUT_LARGE_KEYS, ChangeStream

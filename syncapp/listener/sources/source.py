@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from syncapp.core.changes import Fetched
-from syncapp.core.exclusions import Exclusions
+from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 
 

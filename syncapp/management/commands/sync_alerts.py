@@ -16,7 +16,7 @@ from monitoring.alerts.configured import channels
 from monitoring.alerts.rules import Rule, current_rules
 from syncapp.api.alert_channels import ChannelOut
 from syncapp.api.alerts import MOST_MINUTES, AlertOut
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.management.command import SyncCommand, row_id
 from syncapp.models import Alert, AlertChannel
 from syncapp.services.errors import wrong_value

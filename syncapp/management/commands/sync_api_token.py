@@ -10,10 +10,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from syncapp.api.tokens import as_document
 from syncapp.management.command import SyncCommand
-from syncapp.services import api_tokens
-from syncapp.services.api_tokens import DAYS, Listed
+from syncapp.services.access import api_tokens
+from syncapp.services.access.api_tokens import DAYS, Listed
+from syncapp.services.access.roles import ROLES, VIEWERS
 from syncapp.services.errors import NotFound
-from syncapp.services.roles import ROLES, VIEWERS
 
 
 class Command(SyncCommand):

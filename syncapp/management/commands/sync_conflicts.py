@@ -13,8 +13,8 @@ from django.utils.timezone import is_naive, make_aware
 
 from monitoring.versions import By, FieldPair, changed, compare
 from syncapp.api.conflicts import ConflictHead
-from syncapp.core.one_line import one_line
 from syncapp.core.strategies import offered
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import Side
 from syncapp.management.command import SyncCommand, row_id
 from syncapp.management.rule_options import read_json

@@ -12,9 +12,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
 from monitoring import fleet
-from monitoring.values import Status
+from monitoring.health.values import Status
 from syncapp.api.devices import listed
-from syncapp.core.durations import duration, long_duration
+from syncapp.core.text.durations import duration, long_duration
 from syncapp.management.command import SyncCommand
 from syncapp.management.console import console_of
 from syncapp.models import Device

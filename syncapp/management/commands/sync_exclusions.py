@@ -9,8 +9,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from syncapp.management.command import SyncCommand
 from syncapp.models import ExcludedCollection
-from syncapp.services.exclusions import exclude, include
-from syncapp.services.patterns import Matches, matches, matches_of
+from syncapp.services.rules.exclusions import exclude, include
+from syncapp.services.rules.patterns import Matches, matches, matches_of
 
 
 class Command(SyncCommand):

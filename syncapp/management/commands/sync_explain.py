@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from syncapp.core.extended_json import NoId, extended_id
-from syncapp.core.one_line import one_line
-from syncapp.core.typed_ids import typed_id
+from syncapp.core.text.extended_json import NoId, extended_id
+from syncapp.core.text.one_line import one_line
+from syncapp.core.text.typed_ids import typed_id
 from syncapp.management.command import SyncCommand
 from syncapp.services.explain import Explanation, explain
 

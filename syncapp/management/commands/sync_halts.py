@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from syncapp.core.one_line import one_line
-from syncapp.core.plain_ids import shorter
+from syncapp.core.text.one_line import one_line
+from syncapp.core.text.plain_ids import shorter
 from syncapp.management.command import SyncCommand
 from syncapp.services import halts
 from syncapp.store.halts import Halt

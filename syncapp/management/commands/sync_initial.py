@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from syncapp.core.initial_choice import DIFFERING, ONLY_ATLAS, ONLY_LOCAL, InitialChoice
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import UnknownTime
 from syncapp.management.console import console_of
 from syncapp.management.defining import DefiningCommand

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.management.command import SyncCommand, row_id
 from syncapp.models import RejectedChange
 from syncapp.services import rejected

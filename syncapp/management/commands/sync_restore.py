@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from pymongo.database import Database
 
 from syncapp.backup.restore import Dump, Restored
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import Side
 from syncapp.management.command import SyncCommand
 from syncapp.mongo.listing import list_collections

@@ -11,15 +11,15 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from syncapp.core.one_line import one_line
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import BOTH, Side
 from syncapp.management.command import SyncCommand
 from syncapp.management.rule_options import add_rule_options, given_rule, read_json
 from syncapp.models import CollectionRule as Row
 from syncapp.models.choices import RuleKind
-from syncapp.services import collection_rules, rule_files, rule_lookup, rule_preview, validation_check
-from syncapp.services.patterns import matches
-from syncapp.services.rule_preview import Preview
+from syncapp.services.rules import collection_rules, rule_files, rule_lookup, rule_preview, validation_check
+from syncapp.services.rules.patterns import matches
+from syncapp.services.rules.rule_preview import Preview
 
 TAKES = {  # what `subject` is
     "list": "",

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from syncapp.api.compared import ComparedOut
-from syncapp.core.durations import pace_text
-from syncapp.core.one_line import one_line
+from syncapp.core.text.durations import pace_text
+from syncapp.core.text.one_line import one_line
 from syncapp.management.console import console_of
 from syncapp.management.following import RunCommand
 from syncapp.models import ComparedCollection

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from monitoring.facts import Snapshot, take_snapshot
-from monitoring.health import Status, duration
+from monitoring.health.assess import Status, duration
 from syncapp.api.health import full_health, unknown_health
 from syncapp.api.metrics import metrics
 from syncapp.conf.settings import get_settings

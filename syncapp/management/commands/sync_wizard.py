@@ -11,8 +11,8 @@ from django.core.management.base import CommandError, CommandParser
 from rich.table import Table
 from rich.text import Text
 
-from syncapp.core.masking import mask_address
-from syncapp.core.one_line import one_line
+from syncapp.core.text.masking import mask_address
+from syncapp.core.text.one_line import one_line
 from syncapp.core.values import BOTH, Side
 from syncapp.doctor.examine import Line, as_document
 from syncapp.first_run.preview import Preview

@@ -9,7 +9,7 @@ from syncapp.core.values import Side
 from syncapp.selftest.bench import ID, Bench, milliseconds
 from syncapp.selftest.part import Part
 from syncapp.selftest.values import Line, Missed, failed, passed
-from syncapp.services.exclusions import exclude, include
+from syncapp.services.rules.exclusions import exclude, include
 from syncapp.store.selftest import Kind
 
 IN_FORCE_S = 10.0  # a changed rule takes a second or two

@@ -10,7 +10,7 @@ from syncapp.selftest.bench import ID, Bench, milliseconds
 from syncapp.selftest.part import Part
 from syncapp.selftest.refusals import arrives_by_retry, is_refused, rejected, stops_nobody
 from syncapp.selftest.values import Line, Missed, passed
-from syncapp.services.validation import remove_rule, set_rule
+from syncapp.services.rules.validation import remove_rule, set_rule
 from syncapp.store.selftest import Kind
 
 SCHEMA = {"required": ["price"], "properties": {"price": {"type": "number"}}}

@@ -1,0 +1,1 @@
+"""Health as a pure function of facts: healthy, degraded or critical, with the reasons. Knows no database."""

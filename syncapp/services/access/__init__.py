@@ -1,0 +1,1 @@
+"""Who may do what: users, groups, roles, passwords and tokens, for API, admin and commands."""
