@@ -32,7 +32,6 @@ from syncapp.store.instance import known_instance_id
 PROCESS = "explain"
 NEWEST = 20  # entries of the history from each source
 LOOK_MS = 5_000  # for the pushes recorded on Atlas
-WHOSE = {"local": "the local", "atlas": "Atlas's", "merged": "the merged"}
 
 _CASES = {
     Case.EQUAL: "Both sides hold the same.",
@@ -184,7 +183,7 @@ def _conflicts(key: DocumentKey) -> Iterator[Event]:
         won = (
             "it needs manual resolution"
             if row.winner == Conflict.Winner.OPEN
-            else f"{WHOSE.get(row.winner, row.winner)} version won"
+            else f"the {row.winner} version won"
         )
         yield Event(
             row.at, "conflict", f"conflict {row.pk}: {won}; {one_line(masks.because(row) or row.strategy)}"
@@ -193,7 +192,7 @@ def _conflicts(key: DocumentKey) -> Iterator[Event]:
             yield Event(row.resolved_at, "resolved", f"conflict {row.pk} was resolved: {won}")
         if row.restored_at:
             yield Event(
-                row.restored_at, "restored", f"{WHOSE[row.loser]} version of conflict {row.pk} was restored"
+                row.restored_at, "restored", f"the {row.loser} version of conflict {row.pk} was restored"
             )
 
 
