@@ -92,8 +92,10 @@ class OnlyByForm:
         # Django's own, which has no body; the API answers with another class
         if isinstance(response, HttpResponseNotAllowed):
             return wrong_method(request, response)
-        opened = request.method in ("GET", "HEAD") and "HX-Request" not in request.headers
-        if opened and response.status_code == 200 and hasattr(request, "is_dialog"):
+        # By a browser's navigation: a page that takes it in says HX-Request
+        opened = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
+        looks = opened and request.method in ("GET", "HEAD") and response.status_code == 200
+        if looks and hasattr(request, "is_dialog"):
             return HttpResponseRedirect(above(request))  # alone it is a fragment without its page
         return response
 

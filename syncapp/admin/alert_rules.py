@@ -61,7 +61,7 @@ class AlertRuleAdmin(SeenByOperators, ModelAdmin):
             falling = default.default.bounds is not None and default.default.bounds.falling
             first, second = ("Below this", "Below this") if falling else ("From here on", "Above this")
             texts = {
-                "for_seconds": f"Seconds that it must last before it fires. Empty: {default.for_s:g}.",
+                "for_seconds": f"Seconds that it must last before it fires. Empty: {default.for_s:,g}.",
                 "threshold": f"{first} health is degraded ({unit}). Empty: {default.threshold or 0:.10g}.",
                 "critical": f"{second} health is critical ({unit}). Empty: {default.critical or 0:.10g}.",
             }

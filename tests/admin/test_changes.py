@@ -140,7 +140,7 @@ def test_what_is_there_now_stands_beside_what_a_restore_would_bring(
 
 
 def test_looking_at_the_dialog_changes_nothing(superuser: Client, lost: Conflict, local_db: Database) -> None:
-    page = superuser.get(restore_page(lost), headers={"HX-Request": "true"})
+    page = superuser.get(restore_page(lost))
     assert page.status_code == 200
     assert "Restore the losing version?" in page.content.decode()
     lost.refresh_from_db()

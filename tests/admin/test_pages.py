@@ -18,6 +18,7 @@ from tests.support import rows
 
 pytestmark = pytest.mark.django_db
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
@@ -75,9 +76,12 @@ def test_a_dialog_that_is_opened_in_a_tab_of_its_own_is_its_page(superuser: Clie
     row = Conflict.objects.exclude(winner=Conflict.Winner.OPEN)[0]
     dialogs = address(Conflict, "restore_loser", row.pk), address(ComparisonRun, "verify")
     for dialog in dialogs:
-        assert b'id="dialog"' in superuser.get(dialog, headers={"HX-Request": "true"}).content
-        assert superuser.get(dialog)["Location"] == f"{dialog.rpartition('/')[0].rpartition('/')[0]}/"
-    assert superuser.get(dialogs[0], follow=True).redirect_chain[-1][0] == address(Conflict, "change", row.pk)
+        inside = superuser.get(dialog, headers={**BROWSER, "HX-Request": "true"})
+        assert b'id="dialog"' in inside.content
+        page = superuser.get(dialog, headers=BROWSER)["Location"]
+        assert page == f"{dialog.rpartition('/')[0].rpartition('/')[0]}/"
+    followed = superuser.get(dialogs[0], headers=BROWSER, follow=True)
+    assert followed.redirect_chain[-1][0] == address(Conflict, "change", row.pk)
 
 
 @pytest.fixture
