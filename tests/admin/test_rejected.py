@@ -60,7 +60,7 @@ def test_the_page_shows_both_documents(superuser: Client, row: RejectedChange) -
 def test_looking_at_a_dialog_changes_nothing(
     superuser: Client, row: RejectedChange, here: Database[Any], act: str, title: str
 ) -> None:
-    assert title in superuser.get(act_of(row, act), headers={"HX-Request": "true"}).content.decode()
+    assert title in superuser.get(act_of(row, act)).content.decode()
     row.refresh_from_db()
     assert (row.retried_at, audited(), here["_sync_dirty"].count_documents({})) == (None, [], 0)
 

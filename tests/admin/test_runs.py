@@ -53,7 +53,7 @@ def start_page(name: str) -> str:
     ("name", "kind"), [("verify", Kind.VERIFY), ("resync", Kind.RESYNC), ("repair", Kind.REPAIR)]
 )
 def test_a_run_is_started(superuser: Client, local: Database[Any], name: str, kind: Kind) -> None:
-    assert superuser.get(start_page(name), headers={"HX-Request": "true"}).status_code == 200
+    assert superuser.get(start_page(name)).status_code == 200
     assert local[RUNS].count_documents({}) == 0, "looking at the dialog changes nothing"
     answer = superuser.post(start_page(name), {"_form_submitted": "on", "collections": "orders, "})
     row = ComparisonRun.objects.get(kind=kind.value)
@@ -88,7 +88,7 @@ def test_a_run_is_cancelled_once(superuser: Client, local: Database[Any]) -> Non
     superuser.post(start_page("verify"), {"_form_submitted": "on", "collections": ""})
     row = ComparisonRun.objects.get(kind="verify")
     cancel = reverse("admin:syncapp_comparisonrun_cancel_run", args=[row.pk])
-    assert superuser.get(cancel, headers={"HX-Request": "true"}).status_code == 200
+    assert superuser.get(cancel).status_code == 200
     superuser.post(cancel, {"_form_submitted": "on"})
     run = runs.load(local, row.run_id)
     assert run is not None
@@ -100,7 +100,7 @@ def test_a_token_is_cleared(superuser: Client, local: Database[Any]) -> None:
     local["_sync_metadata"].insert_one({"_id": "atlas-resume-token", "token": {}})
     row = ResumeToken.objects.get(side="atlas")
     clear = reverse("admin:syncapp_resumetoken_clear_token", args=[row.pk])
-    assert superuser.get(clear, headers={"HX-Request": "true"}).status_code == 200
+    assert superuser.get(clear).status_code == 200
     assert local["_sync_metadata"].find_one({"_id": "atlas-resume-token"})
     superuser.post(clear, {"_form_submitted": "on"})
     assert not local["_sync_metadata"].find_one({"_id": "atlas-resume-token"})
@@ -121,7 +121,7 @@ def test_whoever_may_only_look_cannot(viewer: Client, local: Database[Any]) -> N
     user = User.objects.get(username="viewer")
     user.user_permissions.add(Permission.objects.get(codename="operate_sync"))
     for page in pages:
-        assert viewer.get(page, headers={"HX-Request": "true"}).status_code == 200
+        assert viewer.get(page).status_code == 200
 
 
 def test_each_difference_says_why_and_can_be_opened(
@@ -154,7 +154,7 @@ def test_a_run_is_paused_and_resumed(superuser: Client, local: Database[Any]) ->
         for name in ("pause", "resume")
     }
     assert superuser.post(pages["resume"], {"_form_submitted": "on"}).status_code == 403
-    assert superuser.get(pages["pause"], headers={"HX-Request": "true"}).status_code == 200
+    assert superuser.get(pages["pause"]).status_code == 200
     superuser.post(pages["pause"], {"_form_submitted": "on"})
     run = runs.load(local, row.run_id)
     assert run is not None
