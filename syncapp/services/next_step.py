@@ -31,7 +31,7 @@ def next_step(found: Examined) -> str:
     if decision in _SAID:
         return _SAID[decision]
     if decision is Decision.CONFLICT:
-        return f"A conflict: the strategy {_strategy(found)} decides, and {KEPT}."
+        return _conflict(found)
     if decision is Decision.MERGED:
         return _merged(found, recorded=any(one.recorded for one in effects))
     effect = effects[0]
@@ -45,6 +45,14 @@ def next_step(found: Examined) -> str:
             )
         said = f"{how} {said}"
     return f"{said} It is dropped here then: it does not match the filter." if found.leaves else said
+
+
+def _conflict(found: Examined) -> str:
+    """Who wins is known by the times alone."""
+    said = f"A conflict: the strategy {_strategy(found)} decides"
+    if all(one.recorded for one in found.rehearsed.effects):
+        return f"{said}, and {KEPT}."
+    return f"{said}. If a halt or a validation rule holds the winner, nothing is written; else {KEPT}."
 
 
 def _merged(found: Examined, *, recorded: bool) -> str:

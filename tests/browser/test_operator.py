@@ -30,7 +30,7 @@ ROWS = f"""
 from datetime import timedelta
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
-from syncapp.services import roles
+from syncapp.services.access import roles
 from syncapp.models import Instance
 from tests.support import rows
 roles.seed()

@@ -88,6 +88,8 @@ def test_the_numbers_of_conflicts_come_from_an_index_alone() -> None:
             1,
             1,
         )
+        if connection.vendor != "sqlite":  # others say it in other words, and choose by what the table holds
+            continue
         counting = next(one["sql"] for one in queries.captured_queries if "GROUP BY" in one["sql"])
         with connection.cursor() as cursor:
             plan = cursor.execute(f"EXPLAIN QUERY PLAN {counting}").fetchall()
