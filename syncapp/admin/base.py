@@ -116,9 +116,7 @@ def extended_json(documents: Mapping[str, str]) -> SafeString:
     """Documents in canonical extended JSON, on demand; an empty text: there is none."""
     parts = [(title, block(json.loads(text) if text else "deleted")) for title, text in documents.items()]
     shown = format_html_join("", "<h4>{}</h4>{}", parts)
-    return format_html(
-        '<details class="isthmus-more"><summary>Show the extended JSON</summary>{}</details>', shown
-    )
+    return format_html('<details class="isthmus-more"><summary>Extended JSON</summary>{}</details>', shown)
 
 
 def shown_id(canonical: str) -> str:

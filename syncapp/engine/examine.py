@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from syncapp.core.decide import Case, Decision, classify
 from syncapp.core.rule.collection_rule import OnLeave
-from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.rule.projection import Projection
 from syncapp.core.values import ABSENT, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.atlas_view import settled_state
@@ -134,6 +134,8 @@ def _settled(
 
 def _leaves(local: Database[Any], key: DocumentKey, rehearsed: Rehearsed, policy: Policy) -> bool:
     """Does what is pushed bring the document out of the filter? The servers say so, of the local version alike."""
+    if policy.travel[Side.ATLAS] is not Travel.ALLOWED:
+        return False  # a drop here is a pull of nothing
     rule = policy.rule
     effect = rehearsed.effects[0] if rehearsed.decision in PUSHES else None
     if not rule.filter or rule.on_leave is not OnLeave.DROP or effect is None or effect.push is None:
