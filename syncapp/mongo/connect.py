@@ -33,9 +33,6 @@ ENFORCED: dict[str, Any] = {
     "waitQueueTimeoutMS": None,
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
-    # The other mode has one thread and one connection more for each server of a set, to know of a failure before an operation
-    # does; a failed operation asks at once in either
-    "serverMonitoringMode": "poll",
     "tz_aware": True,
     "datetime_conversion": "DATETIME_AUTO",
     "uuidRepresentation": "unspecified",

@@ -23,7 +23,7 @@ OURS = {"appname", "sockettimeoutms", "maxpoolsize", "loadbalanced"}
 KEPT = {
     "authmechanism", "authmechanismproperties", "authsource", "compressors", "connect", "directconnection", "driver",
     "enableoverloadretargeting", "fsync", "heartbeatfrequencyms", "journal", "localthresholdms", "maxadaptiveretries",
-    "maxconnecting", "maxidletimems", "minpoolsize", "replicaset", "server_api",
+    "maxconnecting", "maxidletimems", "minpoolsize", "replicaset", "server_api", "servermonitoringmode",
     "srvallowedhostssuffix", "srvmaxhosts", "srvservicename", "ssl", "tls", "tlsallowinvalidcertificates",
     "tlsallowinvalidhostnames", "tlscafile", "tlscertificatekeyfile", "tlscertificatekeyfilepassword", "tlscrlfile",
     "tlsdisableocspendpointcheck", "tlsinsecure", "waitqueuemultiple", "zlibcompressionlevel",
