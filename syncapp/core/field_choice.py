@@ -4,23 +4,12 @@ types and bytes stay as they were."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from syncapp.core.content import elements, repeats_a_name, wrap
+from syncapp.core.content import repeats_a_name
+from syncapp.core.fields import DOCUMENT, Element, Fields, document_of, element_at, fields_of
 from syncapp.core.values import Side
 
-DOCUMENT = 0x03
 Path = tuple[bytes, ...]
-
-
-class Field(NamedTuple):
-    """BSON type and value."""
-
-    kind: int
-    value: bytes
-
-
-Fields = Mapping[bytes, Field]
 
 
 def differing(local: bytes | None, atlas: bytes | None) -> list[Path]:
@@ -39,23 +28,13 @@ def choice_at(path: Path, choices: Mapping[Path, Side]) -> Side | None:
     return next((choices[path[:end]] for end in range(len(path), 0, -1) if path[:end] in choices), None)
 
 
-def value_at(document: bytes | None, path: Path) -> Field | None:
-    found: Field | None = None
-    for name in path:
-        found = fields_of(document).get(name)
-        document = found.value if found is not None and found.kind == DOCUMENT else None
-    return found
+def value_at(document: bytes | None, path: Path) -> Element | None:
+    return None if document is None else element_at((DOCUMENT, document), path)
 
 
 def text_of(path: Path) -> str:
     """As a dotted path."""
     return ".".join(name.decode(errors="replace") for name in path)
-
-
-def fields_of(document: bytes | None) -> Fields:
-    if document is None:
-        return {}
-    return {name: Field(kind, value) for kind, name, value in elements(document)}
 
 
 def _differing(path: Path, local: Fields, atlas: Fields) -> list[Path]:
@@ -73,13 +52,13 @@ def _differing(path: Path, local: Fields, atlas: Fields) -> list[Path]:
     return found
 
 
-def _inside(path: Path, local: Field | None, atlas: Field | None) -> list[Path]:
+def _inside(path: Path, local: Element | None, atlas: Element | None) -> list[Path]:
     """Empty: they are compared as a whole."""
-    if local is None or atlas is None or (local.kind, atlas.kind) != (DOCUMENT, DOCUMENT):
+    if local is None or atlas is None or (local[0], atlas[0]) != (DOCUMENT, DOCUMENT):
         return []
-    if repeats_a_name(local.value) or repeats_a_name(atlas.value):
+    if repeats_a_name(local[1]) or repeats_a_name(atlas[1]):
         return []
-    return _differing(path, fields_of(local.value), fields_of(atlas.value))
+    return _differing(path, fields_of(local[1]), fields_of(atlas[1]))
 
 
 def _merged(
@@ -90,7 +69,7 @@ def _merged(
     kept = []
     for name in dict.fromkeys((*here, *there)):
         one, other, inner = here.get(name), there.get(name), (*path, name)
-        taken: Field | None
+        taken: Element | None
         if one == other:
             taken = one
         elif inner in leaves or one is None or other is None:
@@ -99,7 +78,7 @@ def _merged(
                 raise KeyError(text_of(inner))
             taken = fields[side].get(name)
         else:
-            taken = Field(DOCUMENT, _merged(inner, one.value, other.value, choices, leaves))
+            taken = DOCUMENT, _merged(inner, one[1], other[1], choices, leaves)
         if taken is not None:
-            kept.append(bytes([taken.kind]) + name + b"\0" + taken.value)
-    return wrap(b"".join(kept))
+            kept.append((name, taken))
+    return document_of(kept)

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from syncapp.core.content import canonical, elements, repeats_a_name, wrap
+from syncapp.core.fields import ARRAY, DOCUMENT, Element, document_of, element_at, fields_of
 from syncapp.core.merge_numbers import combine, is_number
 from syncapp.core.rule.collection_rule import CollectionRule
 from syncapp.core.values import BOTH, Side
 
-DOCUMENT, ARRAY = 0x03, 0x04
 LARGEST = 16 * 1024 * 1024  # bytes of a document
-Element = tuple[int, bytes]  # BSON type and value
 One = TypeVar("One")
 Three = tuple[Element | None, Element | None, Element | None]  # base, local, Atlas's; None: absent
 Keyed = dict[bytes, Element] | None  # elements of an array by their keys; None: they cannot be told apart
@@ -49,7 +48,7 @@ class _Merge:
         if repeats_a_name(local) or repeats_a_name(atlas) or (base is not None and repeats_a_name(base)):
             # Nobody can tell which of them is which
             return self._contest(path or "the whole document", local, atlas)
-        fields = [None if one is None else _fields(one) for one in (base, local, atlas)]
+        fields = [None if one is None else fields_of(one) for one in (base, local, atlas)]
         found, here, there = fields
         first, second = self._in_order(here or {}, there or {})
         merged = []
@@ -61,8 +60,8 @@ class _Merge:
                 text = name.decode(errors="replace")
                 kept = self._field(f"{path}.{text}" if path else text, three, known=found is not None)
             if kept is not None:
-                merged.append(bytes([kept[0]]) + name + b"\0" + kept[1])
-        return wrap(b"".join(merged))
+                merged.append((name, kept))
+        return document_of(merged)
 
     def _field(self, path: str, three: Three, *, known: bool) -> Element | None:
         base, local, atlas = three
@@ -136,10 +135,6 @@ class _Merge:
         return (local, atlas) if self.winner is Side.LOCAL else (atlas, local)
 
 
-def _fields(document: bytes) -> dict[bytes, Element]:
-    return {name: (kind, value) for kind, name, value in elements(document)}
-
-
 def _elements(array: Element | None) -> list[Element]:
     return [(kind, value) for kind, _, value in elements(array[1])] if array else []
 
@@ -148,20 +143,11 @@ def _by_key(array: Element | None, key: str) -> Keyed:
     """By what the server takes for the same value of the key, a dotted path."""
     found: dict[bytes, Element] = {}
     for one in _elements(array):
-        named = _at(one, key.encode().split(b"."))
+        named = element_at(one, key.encode().split(b"."))
         if named is None or found.setdefault(canonical(*named), one) is not one:
             return None
     return found
 
 
-def _at(element: Element, path: Iterable[bytes]) -> Element | None:
-    found: Element | None = element
-    for name in path:
-        found = _fields(found[1]).get(name) if found and found[0] == DOCUMENT else None
-    return found
-
-
 def _array(values: Iterable[Element]) -> bytes:
-    return wrap(
-        b"".join(bytes([kind]) + b"%d\0" % place + value for place, (kind, value) in enumerate(values))
-    )
+    return document_of((b"%d" % place, value) for place, value in enumerate(values))

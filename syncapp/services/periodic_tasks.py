@@ -7,15 +7,14 @@ from typing import Any
 
 import redis
 from celery import current_app
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import OperationalError as BrokerError
 from kombu.utils.json import loads
 
 from syncapp.rules.switches import Actor, audit
-from syncapp.services.access.free_names import require_free, taken
+from syncapp.services.access.free_names import unless_taken
 from syncapp.services.away import what_is_away
 from syncapp.services.errors import NotFound, NotPossible, Unreachable, wrong_value
 from syncapp.services.schedules import KINDS, Schedule, kind_of, require_to_come
@@ -155,19 +154,15 @@ def _locked(name: str) -> PeriodicTask:
 def _write(task: PeriodicTask, wanted: dict[str, Any], when: Schedule | None) -> None:
     if wanted.get("task", task.task) not in (task.task, *TASKS):
         raise wrong_value("task", wanted["task"], ", ".join(TASKS))
-    if "name" in wanted and wanted["name"] != task.name:
-        require_free(PeriodicTask, wanted["name"], task.pk)
+    was = task.name
     for name, value in wanted.items():
         setattr(task, FIELDS[name], value)
     if task.expire_seconds is not None:
         task.expires = None  # beat takes one of them
     if when is not None:
         _give(task, when)
-    try:
-        with transaction.atomic():
-            task.save()
-    except (IntegrityError, ValidationError):  # added at the same time
-        raise taken("periodic task", task.name) from None
+    with unless_taken(task, was):
+        task.save()
 
 
 def _give(task: PeriodicTask, when: Schedule) -> None:

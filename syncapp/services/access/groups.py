@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from syncapp.rules.switches import Actor, audit
-from syncapp.services.access.free_names import require_free, taken
+from syncapp.services.access.free_names import unless_taken
 from syncapp.services.access.grants import named, names_of, require_may_touch_group
 from syncapp.services.access.lockout import somebody_left
 from syncapp.services.access.roles import ROLES
@@ -106,19 +104,8 @@ def _write(group: Group, by: Actor, wanted: dict[str, Any]) -> None:
         group.clean_fields()
     except ValidationError:
         raise wrong_value("name", group.name, ALLOWED_NAME) from None
-    with _unless_taken(group, was):
+    with unless_taken(group, was):
         group.save()
     if "permissions" in wanted:
         group.permissions.set(named(wanted["permissions"]))
     require_may_touch_group(by, group)
-
-
-@contextmanager
-def _unless_taken(group: Group, was: str) -> Iterator[None]:
-    if group.name != was:
-        require_free(Group, group.name, group.pk)
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:  # added at the same time
-        raise taken("group", group.name) from None

@@ -4,18 +4,17 @@ it; each change is in the audit log, of a password only that it was set. What no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.access import passwords
-from syncapp.services.access.free_names import require_free, taken
+from syncapp.services.access.free_names import unless_taken
 from syncapp.services.access.grants import named, names_of, require_may_touch
 from syncapp.services.access.lockout import require_not_oneself, require_other, somebody_left
 from syncapp.services.access.roles import ROLES, is_unlimited
@@ -87,7 +86,7 @@ def add(by: Actor = None, **wanted: Any) -> User:
     user = User()
     _fill(user, wanted)
     passwords.give(user, wanted["password"])
-    with _unless_taken(user, was=""):
+    with unless_taken(user, was=""):
         user.save()
     _join(user, by, wanted)
     user = find(user.pk)
@@ -106,7 +105,7 @@ def change(user_id: int, by: Actor = None, **wanted: Any) -> User:
         _fill(user, wanted)
         if "password" in wanted:
             passwords.give(user, wanted["password"])
-        with _unless_taken(user, old["username"]):
+        with unless_taken(user, old["username"]):
             user.save()
         _join(user, by, wanted)
         found = find(user_id)
@@ -143,17 +142,6 @@ def _fill(user: User, wanted: Mapping[str, Any]) -> None:
     except ValidationError as error:
         name = given[next(iter(error.error_dict))]
         raise wrong_value(name, wanted[name], ALLOWED.get(name, PLAIN_TEXT)) from None
-
-
-@contextmanager
-def _unless_taken(user: User, was: str) -> Iterator[None]:
-    if user.username != was:
-        require_free(User, user.username, user.pk)
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:  # added at the same time
-        raise taken("user", user.username) from None
 
 
 def _join(user: User, by: Actor, wanted: Mapping[str, Any]) -> None:
