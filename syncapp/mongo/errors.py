@@ -31,10 +31,10 @@ BEHIND = 72
 # Wrong login or privileges, or not a replica set: an operator has to fix it
 MISCONFIGURED = frozenset({13, 18, 8000, 40573})
 NO_ROOM = 14031  # its disk is full
-# The primary stepped down, the server shuts down, the catalogue changed since the snapshot, …
+# The primary stepped down, the server shuts down, its cache is full, the catalogue changed since the snapshot, …
 TRANSIENT = frozenset({
-    6, 7, 24, 43, 50, 64, 89, 91, 112, 133, 134, 189, 202, 225, 237, 244, 246, 251, 262, 290, 9001, 10107,
-    11600, 11602, 13435, 13436,
+    6, 7, 24, 43, 50, 64, 89, 91, 112, 133, 134, 189, 202, 225, 237, 244, 246, 251, 262, 290, 365, 9001,
+    10107, 11600, 11602, 13435, 13436,
 })  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from syncapp.conf.settings import BASE_DIR
 from syncapp.embedded.ports import free_port
@@ -28,6 +28,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+expect.set_options(timeout=30_000)  # ms; the default of 5 s is short for a machine that does other work
 
 POLICY = "Content Security Policy"  # in what the browser says of what it has refused
 

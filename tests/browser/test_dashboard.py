@@ -37,14 +37,14 @@ def test_it_shows_follows_and_switches(page: Page, site: Site) -> None:
     log_in(page, "admin")
     expect(page.locator("[data-part=directions] svg path.line")).to_have_count(2)
     site.run(FRESH)
-    expect(page.locator(".ist-health")).to_have_class(re.compile("is-healthy|is-degraded"), timeout=10_000)
-    expect(page.locator(".ist-card", has_text="Pending")).to_contain_text("42", timeout=10_000)
+    expect(page.locator(".ist-health")).to_have_class(re.compile("is-healthy|is-degraded"), timeout=60_000)
+    expect(page.locator(".ist-card", has_text="Pending")).to_contain_text("42", timeout=60_000)
 
     page.locator(".ist-conflict summary").click()
     expect(page.locator(".ist-conflict tr.differs")).to_contain_text("<b>served</b>")
 
     site.run(SILENT)
-    expect(page.locator(".ist-health.is-critical")).to_contain_text("has not reported", timeout=10_000)
+    expect(page.locator(".ist-health.is-critical")).to_contain_text("has not reported", timeout=60_000)
     expect(page.locator(".ist-conflict tr.differs"), "what is open stays open").to_be_visible()
 
     page.get_by_role("button", name="Disable sync").click()

@@ -154,7 +154,6 @@ def operator(request: pytest.FixtureRequest, browser: Browser, operated: Site) -
     context = browser.new_context(
         viewport={"width": width, "height": 844}, base_url=operated.address, color_scheme=scheme
     )
-    context.set_default_timeout(10_000)
     page = context.new_page()
     page.goto("/admin/login/")
     page.fill("[name=username]", "olga")

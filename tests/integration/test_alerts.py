@@ -76,7 +76,7 @@ def told(receiver: HttpReceiver) -> list[tuple[str, str]]:
 def ask(device: Device, path: str) -> tuple[int, Any]:
     try:
         with urllib.request.urlopen(
-            f"http://127.0.0.1:{device.settings['PORT']}{path}", timeout=10
+            f"http://127.0.0.1:{device.settings['PORT']}{path}", timeout=60
         ) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:

@@ -300,7 +300,7 @@ def ask(device: Device, method: str, body: object = None) -> dict[str, Any]:
     )
     request.add_header("Authorization", "Token 0123456789abcdef")
     request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return dict(json.load(answer))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from syncapp.core.content import document_key
 from syncapp.core.values import Outcome, Side, WorkItem
 from syncapp.engine.cutting import in_parts
 from syncapp.mongo.error_text import describe, note_side
-from syncapp.mongo.errors import ConnectionDown, SyncError, translate
+from syncapp.mongo.errors import ConnectionDown, SyncError, TransientError, translate
 from syncapp.mongo.transaction import translated
 from tests.support import raw
 
@@ -40,3 +40,9 @@ def test_an_error_of_our_own_does_not_lead_back_to_itself() -> None:
     raised = raised_by(error)
     assert raised is error
     assert raised.__cause__ is None
+
+
+def test_a_full_cache_ends_by_itself_but_not_for_a_transaction_that_alone_fills_it() -> None:
+    assert isinstance(translate(OperationFailure("the cache is full", 365)), TransientError)
+    too_large = translate(OperationFailure("transaction is too large and will not fit", 388))
+    assert not isinstance(too_large, TransientError), "a batch is cut, and one document alone is set aside"
