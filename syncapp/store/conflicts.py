@@ -1,14 +1,16 @@
 """Conflict records in the local `_sync_conflicts`, written in the transaction that decides.
 
 A head with batch id and key as `_id`, {_id, head: true, at, c: collection, key: {_id}, strategy, winner: side or "open",
-oneWay, merged, fields: [paths], parts: {side or "base": number}, facts: {side: {t: date, o: origin}}, copied}, and each version in documents of its own, in
+oneWay, merged, fields: [paths], parts: {side or "base": number}, size: bytes of all versions, facts: {side: {t: date, o: origin}}, copied}, and each version in documents of its own, in
 parts, so that two versions of 16 MB fit: {_id: "<head>:<side>:<part>", at, bytes}. Workers write them; whoever copies
-them to Django's database sets `copied`, and removes them after their keep time.
+them to Django's database sets `copied`, and removes them after their keep time. The parts of large versions are
+written before the transaction ends, outside it: without a head they mean nothing, and are removed after a day.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -16,6 +18,7 @@ from typing import Any
 
 from bson import DatetimeMS
 from bson.raw_bson import RawBSONDocument
+from pymongo import InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -25,8 +28,14 @@ from syncapp.core.values import DocumentKey, Fact, Side
 from syncapp.store.names import CONFLICTS
 
 PART_BYTES = 8_000_000
+# Of versions in one transaction, which writes the documents too. A server with the smallest cache there is, 256 MB,
+# refuses a transaction of some 40 MB (codes 112 and 388), and never takes it
+TOGETHER_BYTES = 8_000_000
+HEADLESS = dt.timedelta(days=1)  # longer than any transaction lives, also if a clock is set meanwhile
+READ_BYTES = 32_000_000  # of versions at once
 OPEN = "open"  # instead of a winner
 BASE = "base"  # beside the sides
+Part = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +70,31 @@ def open_record_id(key: DocumentKey, local: bytes, atlas: bytes) -> str:
 def write_records(
     local: Database[Any], records: Iterable[ConflictRecord], session: ClientSession
 ) -> frozenset[str]:
-    """Insert records. Returns the ids of existing ones: open conflicts, processed again."""
+    """Insert records. Returns the ids of existing ones: open conflicts, processed again.
+
+    Versions of more than `TOGETHER_BYTES` are durable before the transaction is.
+    """
     new = {record.record_id: record for record in records}
     waiting = [name for name, record in new.items() if record.winner is None]
     there: frozenset[str] = frozenset()
     if waiting:
         query = {"_id": {"$in": waiting}}
         there = frozenset(one["_id"] for one in local[CONFLICTS].find(query, {"_id": 1}, session=session))
-    documents = [
-        document for name, record in new.items() if name not in there for document in _documents(record)
-    ]
-    if documents:
-        local[CONFLICTS].insert_many(documents, session=session)
+    fresh = [record for name, record in new.items() if name not in there]
+    heads = [_head(record) for record in fresh]
+    parts = [_write(record, part) for record in fresh for part in _parts(record)]
+    if sum(head["size"] for head in heads) > TOGETHER_BYTES:
+        local[CONFLICTS].bulk_write(parts)
+        parts = []
+    if heads:
+        local[CONFLICTS].bulk_write([*parts, *map(InsertOne, heads)], session=session)
     return there
+
+
+def _write(record: ConflictRecord, part: dict[str, Any]) -> Part:
+    if record.winner is None:  # one whose transaction did not commit has left parts of the same name
+        return ReplaceOne({"_id": part["_id"]}, part, upsert=True)
+    return InsertOne(part)
 
 
 def new_record(
@@ -105,23 +126,23 @@ def new_record(
     )
 
 
-def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
-    parts = {}
-    for name, version in {
-        **{side.value: one for side, one in record.versions.items()},
-        BASE: record.base,
-    }.items():
-        if version is None:
-            continue
-        starts = range(0, len(version), PART_BYTES)
-        parts[name] = len(starts)
-        for number, start in enumerate(starts):
+def _versions(record: ConflictRecord) -> dict[str, bytes]:
+    versions = {**{side.value: one for side, one in record.versions.items()}, BASE: record.base}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+def _parts(record: ConflictRecord) -> Iterator[dict[str, Any]]:
+    for name, version in _versions(record).items():
+        for number, start in enumerate(range(0, len(version), PART_BYTES)):
             yield {
                 "_id": f"{record.record_id}:{name}:{number}",
                 "at": record.at,
                 "bytes": version[start : start + PART_BYTES],
             }
-    yield {
+
+
+def _head(record: ConflictRecord) -> dict[str, Any]:
+    return {
         "_id": record.record_id,
         "head": True,
         "at": record.at,
@@ -133,7 +154,8 @@ def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
         "oneWay": record.one_way,
         "merged": record.merged,
         "fields": list(record.fields),
-        "parts": parts,
+        "parts": {name: -(-len(version) // PART_BYTES) for name, version in _versions(record).items()},
+        "size": sum(map(len, _versions(record).values())),
         "facts": {
             side.value: {"t": None if time is None else DatetimeMS(time), "o": origin}
             for side, (time, origin) in record.facts.items()
@@ -143,11 +165,17 @@ def _documents(record: ConflictRecord) -> Iterator[dict[str, Any]]:
 
 
 def read_uncopied(local: Database[Any], limit: int = 100) -> list[ConflictRecord]:
-    """Records that are not copied to Django yet, oldest first."""
+    """Records that are not copied to Django yet, oldest first: the first one, and others up to `READ_BYTES`."""
     raw = local[CONFLICTS].with_options(
         codec_options=local.codec_options.with_options(document_class=RawBSONDocument)
     )
     heads = list(raw.find({"head": True, "copied": False}).sort("at", 1).limit(limit))
+    sizes = itertools.accumulate(head.get("size", 0) for head in heads)
+    heads = [
+        head
+        for place, (head, size) in enumerate(zip(heads, sizes, strict=True))
+        if not place or size <= READ_BYTES
+    ]
     names = [name for head in heads for version in (*Side, BASE) for name in _part_names(head, version)]
     parts = {one["_id"]: one["bytes"] for one in local[CONFLICTS].find({"_id": {"$in": names}})}
     return [_load(head, parts) for head in heads]
@@ -181,13 +209,22 @@ def mark_copied(local: Database[Any], record_ids: Iterable[str]) -> None:
 
 
 def forget_copied(local: Database[Any], before: dt.datetime) -> int:
-    """Remove copied records that are older than `before`, and their versions. Returns how many."""
+    """Remove copied records that are older than `before`, and their versions. Returns how many. Versions without a
+    record go too."""
     old = [
         one["_id"]
         for one in local[CONFLICTS].find({"head": True, "copied": True, "at": {"$lt": before}}, {"_id": 1})
     ]
     _forget(local, old)
+    _forget(local, _headless(local, max(before, dt.datetime.now(dt.UTC) - HEADLESS)))
     return len(old)
+
+
+def _headless(local: Database[Any], before: dt.datetime) -> set[str]:
+    """Of transactions that did not commit: the ids of heads that are not there, but parts are."""
+    parts = local[CONFLICTS].find({"copied": None, "at": {"$lt": before}}, {"_id": 1})
+    names = {one["_id"].rsplit(":", 2)[0] for one in parts}
+    return names - set(local[CONFLICTS].distinct("_id", {"_id": {"$in": list(names)}}))
 
 
 def forget_collections(local: Database[Any], names: Iterable[str]) -> None:

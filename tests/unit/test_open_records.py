@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import bson
+import pytest
 from pymongo.database import Database
 
 from syncapp.core.content import content_hash, document_key
@@ -13,7 +15,11 @@ from syncapp.core.strategy import Verdict
 from syncapp.core.values import Side
 from syncapp.mongo.transaction import transaction
 from syncapp.store.conflicts import (
+    READ_BYTES,
+    TOGETHER_BYTES,
     ConflictRecord,
+    ensure_indexes,
+    forget_copied,
     mark_copied,
     new_record,
     open_record_id,
@@ -63,3 +69,40 @@ def test_a_record_of_a_version_that_gave_no_reason_is_read(local_db: Database[An
     (read,) = read_uncopied(local_db)
     assert (read.strategy, read.because) == ("manual", "")
     assert read.versions == {Side.LOCAL: HERE, Side.ATLAS: THERE}
+
+
+@pytest.mark.parametrize("length", [1, TOGETHER_BYTES])
+def test_what_a_transaction_left_that_did_not_commit_is_no_obstacle_and_goes(
+    local_db: Database[Any], length: int
+) -> None:
+    ensure_indexes(local_db)  # or the transaction meets a collection that is younger than it
+    large = record(bson.encode({"_id": 1, "v": "x" * TOGETHER_BYTES}))
+    with pytest.raises(InterruptedError), transaction(local_db) as session:
+        write_records(local_db, [large], session)
+        raise InterruptedError
+    assert local_db[CONFLICTS].count_documents({"head": None}) == 3, "they were written outside it"
+    assert read_uncopied(local_db) == []
+    small = replace(
+        large, versions={Side.LOCAL: bson.encode({"_id": 1, "v": "y" * length}), Side.ATLAS: THERE}
+    )
+    write(local_db, small)
+    (read,) = read_uncopied(local_db)
+    assert read.versions == small.versions
+    forget_copied(local_db, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    assert read_uncopied(local_db) == [read], "what has a head stays"
+    local_db[CONFLICTS].delete_one({"head": True})
+    forget_copied(local_db, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    assert not local_db[CONFLICTS].count_documents({})
+
+
+def test_large_records_are_read_a_few_at_a_time(local_db: Database[Any]) -> None:
+    ensure_indexes(local_db)
+    version = bson.encode({"_id": 1, "v": "x" * (READ_BYTES // 3)})
+    for number in range(5):
+        write(local_db, replace(record(version), record_id=f"open:{number}"))
+    names = []
+    while found := read_uncopied(local_db):
+        assert len(found) <= 2
+        names += [one.record_id for one in found]
+        mark_copied(local_db, names)
+    assert sorted(names) == [f"open:{number}" for number in range(5)]
