@@ -13,7 +13,7 @@ from pymongo.database import Database
 from syncapp.core.content import content_hash, document_key
 from syncapp.core.strategy import Verdict
 from syncapp.core.values import Side
-from syncapp.mongo.transaction import transaction
+from syncapp.mongo.transaction import aborted_transaction, transaction
 from syncapp.store.conflicts import (
     READ_BYTES,
     TOGETHER_BYTES,
@@ -77,9 +77,8 @@ def test_what_a_transaction_left_that_did_not_commit_is_no_obstacle_and_goes(
 ) -> None:
     ensure_indexes(local_db)  # or the transaction meets a collection that is younger than it
     large = record(bson.encode({"_id": 1, "v": "x" * TOGETHER_BYTES}))
-    with pytest.raises(InterruptedError), transaction(local_db) as session:
+    with aborted_transaction(local_db) as session:
         write_records(local_db, [large], session)
-        raise InterruptedError
     assert local_db[CONFLICTS].count_documents({"head": None}) == 3, "they were written outside it"
     assert read_uncopied(local_db) == []
     small = replace(
