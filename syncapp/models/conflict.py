@@ -56,6 +56,7 @@ class Conflict(models.Model):
             models.Index(fields=["-at"]),  # the list, and the number in the last hour
             models.Index(fields=["collection", "-at"]),  # the list of one collection
             models.Index(fields=["winner", "merged", "one_way"]),  # the numbers, without the documents
+            models.Index(fields=["winner", "resolved_at", "record_id"]),  # those that wait
         ]
 
     def __str__(self) -> str:
