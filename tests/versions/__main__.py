@@ -86,7 +86,8 @@ def _run(local: str, atlas: str, rest: list[str]) -> int:
     }
     left_out = [f"--ignore=tests/integration/{name}" for name in ELSEWHERE]
     tests = [] if any(word.startswith("tests/") for word in rest) else [*TESTS, *left_out]
-    jobs = ["-n", os.environ.get("JOBS", "2"), "--dist", "loadfile"]
+    # Longest files first, as `make test` has them
+    jobs = ["-n", os.environ.get("JOBS", "2"), "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", "-q", "-rs", *jobs, *tests, *rest]
     return subprocess.run(command, cwd=BASE, env=environment, check=False).returncode
 
