@@ -217,6 +217,8 @@ UNFOLD = {
 
 _BROKER = broker_of(SYNC.celery_broker_url or "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = _BROKER.url
+# Celery takes an environment variable CELERY_BROKER_URL as it is, before the one above; not before these two
+CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = _BROKER.url
 CELERY_BROKER_USE_SSL = dict(_BROKER.tls) or None  # by default Celery does not verify a rediss:// server
 CELERY_TASK_SERIALIZER = "bson"
 CELERY_ACCEPT_CONTENT = ["bson", "json"]

@@ -63,23 +63,33 @@ class Broker:
         return redis.Redis.from_url(self.url, **limits, **self.tls, **options)
 
     def _master(self, limits: Mapping[str, Any], options: Mapping[str, Any]) -> redis.Redis:
-        from redis import sentinel
-
-        made: Any = sentinel  # without types
-        each = [urlsplit(one) for one in self.url.split(";")]
-        hosts = [(one.hostname, one.port or SENTINEL_PORT) for one in each]
-        login = {"username": each[0].username, "password": each[0].password}
+        first = urlsplit(self.url.split(";")[0])
+        login = {"username": first.username, "password": first.password}
         own = {name: unquote(text) for name, text in login.items() if text}
-        known = made.Sentinel(hosts, sentinel_kwargs={**self.options["sentinel_kwargs"], **limits})
-        client: redis.Redis = known.master_for(
+        client: redis.Redis = self._known(limits).master_for(
             self.options["master_name"],
-            db=int(each[0].path[1:]),
+            db=int(first.path[1:]),
             **own,
             **limits,
             **options,
             **_secure(self.tls),
         )
         return client
+
+    def sentinels(self, seconds: float) -> list[redis.Redis]:
+        """A client of each. Nothing is sent yet."""
+        limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+        each: list[redis.Redis] = self._known(limits).sentinels
+        return each
+
+    def _known(self, limits: Mapping[str, Any]) -> Any:
+        """redis-py's, which has no types."""
+        from redis import sentinel
+
+        made: Any = sentinel
+        each = [urlsplit(one) for one in self.url.split(";")]
+        hosts = [(one.hostname, one.port or SENTINEL_PORT) for one in each]
+        return made.Sentinel(hosts, sentinel_kwargs={**self.options["sentinel_kwargs"], **limits})
 
 
 def refuses_login(text: str) -> bool:

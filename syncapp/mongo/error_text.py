@@ -3,6 +3,7 @@ or the driver's topology description; with the side that they come from, if know
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ LENGTH = 300  # characters
 _LONGEST_VALUE = 80  # of a text in braces, a unique index's value for instance
 # Followed by the whole reply, the pool's settings, or the state of every server
 _ENDS = (", full error:", ", Timeout:", " (configured timeouts", ", Topology Description:")
+# Each Sentinel that was asked, as redis-py describes it
+_SENTINEL = re.compile(r"<redis\.client\..*?,host=([^,]+),port=(\d+).*?\)>\)>\)> - ")
 _LOGIN_CODES = frozenset({18, 8000})
 _REFUSALS = frozenset({13, 40573})  # a privilege, or change streams
 _NAME_SIGNS = (
@@ -37,6 +40,7 @@ def shorten(text: str) -> str:
     """One line of at most 300 characters."""
     for end in _ENDS:
         text = text.split(end)[0]
+    text = _SENTINEL.sub(r"\1:\2 ", text)
     text = mask_passwords(one_line(" ".join(_cut_braces(text).split())))
     return text if len(text) <= LENGTH else text[: LENGTH - 2].rstrip() + " …"
 

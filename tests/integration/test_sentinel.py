@@ -11,7 +11,9 @@ import pytest
 from syncapp.conf.settings import load
 from syncapp.doctor.checks import broker
 from syncapp.doctor.values import Finding, Level, Setup
+from syncapp.embedded.ports import free_port
 from tests.integration.conftest import MakeDevice
+from tests.support.processes import manage
 from tests.support.sentinels import Sentinels
 from tests.support.trial import Trial
 
@@ -43,3 +45,12 @@ def test_documents_go_on_when_the_master_is_killed(
     with Trial(device, rng, "failed over", WRITES):
         sentinels.fail_over()
     assert [one.level for one in said(sentinels.url(1))] == [Level.OK]
+
+
+def test_celery_and_the_doctor_understand_sentinels_that_speak_tls(tmp_path: Path) -> None:
+    url = f"sentinels://127.0.0.1:{free_port()};127.0.0.1:{free_port()}/0?master_name=m"
+    code = "from syncproject.celery import app; to = app.connection_for_write(); print(to.transport_cls, bool(to.ssl))"
+    done = manage("shell", "--no-imports", "-c", code, home=tmp_path, CELERY_BROKER_URL=url)
+    assert done.stdout.split() == ["sentinel", "True"], done.stderr
+    (finding,) = said(url)
+    assert "(Redis Sentinel) cannot be reached: Error 111 connecting to 127.0.0.1" in finding.text

@@ -29,6 +29,11 @@ COMMAND = (
         ("a } b", "a } b"),
         ("h:1: refused (configured timeouts: socketTimeoutMS: 1ms), Timeout: 5.0s", "h:1: refused"),
         ("one\n  two\tthree", "one two three"),
+        (
+            "No master found for 'm' : <redis.client.Redis(<redis.connection.ConnectionPool(<redis.connection.Connection("
+            "db=0,retry=<redis.retry.Retry object at 0x7f>,host=10.0.0.1,port=26379,a=None)>)>)> - network:ConnectionError",
+            "No master found for 'm' : 10.0.0.1:26379 network:ConnectionError",
+        ),
         ("mongodb://till:hunter2@host/shop", "mongodb://till:***@host/shop"),
     ],
 )

@@ -61,7 +61,11 @@ def judge_error(text: str, kind: Kind = Kind.REDIS) -> Finding:
         what, todo = "has no such virtual host", "Make it: rabbitmqctl add_vhost NAME, and set_permissions."
     else:
         what, todo = "cannot be reached", _UNREACHABLE[kind]
-    return Finding(Level.FAILED, f"The broker ({kind}) {what}: {text}", f"{todo} {ADVICE}")
+    return Finding(
+        Level.FAILED,
+        f"The broker ({kind}) {what}: {text}",
+        f"{todo}{'' if todo.endswith(('?', '.')) else '.'} {ADVICE}",
+    )
 
 
 def judge_devices(devices: Collection[str], mine: str) -> Iterator[Finding]:
@@ -85,7 +89,22 @@ def look(setup: Setup) -> Iterator[Finding]:
         if broker.kind is not Kind.RABBITMQ:
             yield from _look_at_redis(broker)
     except ERRORS as error:
-        yield judge_error(shorten(str(error)), broker.kind)
+        cause = _of_a_sentinel(broker) if broker.kind is Kind.SENTINEL else None
+        yield judge_error(shorten(str(cause or error)), broker.kind)
+
+
+def _of_a_sentinel(broker: Broker) -> Exception | None:
+    """Why none of them answers, which the error about their master does not say. None: one does."""
+    cause = None
+    for client in broker.sentinels(SECONDS):
+        with client:
+            try:
+                client.ping()
+            except redis.RedisError as error:
+                cause = error
+            else:
+                return None
+    return cause
 
 
 def _look_at_redis(broker: Broker) -> Iterator[Finding]:
