@@ -18,13 +18,14 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from syncapp.admin import conflict_decision, conflict_statistics
-from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
+from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to
 from syncapp.admin.conflict_versions import table
 from syncapp.admin.document import link_to
 from syncapp.admin.refusals import as_message, as_problem, say_restored
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.text.extended_json import beyond
 from syncapp.core.text.plain_ids import plain_id
+from syncapp.core.text.shown_values import shown_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
 from syncapp.services.access.roles import may_see_bodies

@@ -11,7 +11,10 @@ import bson
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from bson.binary import UuidRepresentation
 
+from syncapp.core.content import document_key
 from syncapp.core.text.extended_json import NoId, id_from
+from syncapp.core.text.one_line import one_line
+from syncapp.core.text.shown_values import id_in_line
 
 _CALL = re.compile(r"\A(?:new\s+)?(\w+)\s*\((.*)\)\Z", re.DOTALL)
 _QUOTED = re.compile(r"""\A(['"])(.*)\1\Z""", re.DOTALL)
@@ -38,6 +41,17 @@ def typed_id(text: str) -> bytes:
         if _BARE.match(text):
             return bson.encode({"_id": text})
         raise
+
+
+def id_to_type(canonical: str) -> str:
+    """An `_id` in canonical extended JSON as a person reads it, where `typed_id` reads it back; else as it is. For texts
+    that one copies an `_id` from."""
+    text = id_in_line(canonical)
+    try:
+        same = document_key("", typed_id(text)).identity == document_key("", id_from(canonical)).identity
+    except NoId:
+        return one_line(canonical)
+    return text if same else one_line(canonical)
 
 
 def _called(text: str, name: str, arguments: str) -> bytes:
