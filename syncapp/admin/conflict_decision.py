@@ -14,7 +14,7 @@ from django.urls import reverse
 from monitoring.versions import pairs_at
 from syncapp.admin.conflict_versions import SIDES, heads_of, with_own, without_base
 from syncapp.admin.refusals import as_problem
-from syncapp.admin.versions import Row, row_of
+from syncapp.admin.versions import Row, is_masked, row_of
 from syncapp.core.field_choice import Path
 from syncapp.core.values import BOTH, Side
 from syncapp.models import Conflict
@@ -81,6 +81,7 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
     now_seen = seen_hashes(versions)
     # Of other versions the fields stand in other places, and have other values: those were not chosen
     chosen = request.POST if seen == now_seen else {}
+    rows = [with_own(row, own) for row in _rows(names.values(), shown)]
     context |= {
         **admin.site.each_context(request),
         "title": f"Resolve {conflict}",
@@ -89,10 +90,8 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
         "heads": heads,
         "based": bool(shown.base_document),
         "note": "" if shown.base_document else without_base(shown),
-        "rows": [
-            (place, with_own(row, own), chosen.get(f"field_{place}", ""))
-            for place, row in enumerate(_rows(names.values(), shown))
-        ],
+        "rows": [(place, row, chosen.get(f"field_{place}", "")) for place, row in enumerate(rows)],
+        "masked": any(map(is_masked, rows)),
         "whole": has_choices(versions),
         "may_write": writes,
         "seen": {str(side): text for side, text in now_seen.items()},

@@ -84,7 +84,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
 
         @display(description="Reason")
         def why(change: RejectedChange) -> str:
-            return shorter(masks.reason(change.collection, change.reason), 80)
+            return shorter(masks.reason(change.collection, change.reason), 160)
 
         return [why if name == "why" else name for name in self.list_display]
 

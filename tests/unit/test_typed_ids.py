@@ -72,11 +72,11 @@ DAY = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
         (ObjectId(HEX), HEX, f'ObjectId("{HEX}")'),
         (Binary.from_uuid(UUID(UUID_TEXT)), f'UUID("{UUID_TEXT}")', f'UUID("{UUID_TEXT}")'),
         (Timestamp(5, 2), "Timestamp(5, 2)", "Timestamp(5, 2)"),
-        (DAY, "2026-03-01 00:00:00 UTC", '{"$date": {"$numberLong": "1772323200000"}}'),
+        (DAY, "2026-03-01 00:00:00 UTC", '{"$date": "2026-03-01T00:00:00Z"}'),
         (
             {"shop": 3, "day": DAY},
             "{shop: 3, day: 2026-03-01 00:00:00 UTC}",
-            '{"shop": {"$numberInt": "3"}, "day": {"$date": {"$numberLong": "1772323200000"}}}',
+            '{"shop": 3, "day": {"$date": "2026-03-01T00:00:00Z"}}',
         ),
     ],
 )
