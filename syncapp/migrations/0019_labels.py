@@ -43,12 +43,17 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="conflict",
             name="at",
-            field=models.DateTimeField(verbose_name="recorded at"),
+            field=models.DateTimeField(verbose_name="time"),
         ),
         migrations.AlterField(
             model_name="conflict",
             name="instance_id",
             field=models.CharField(max_length=36, verbose_name="instance ID"),
+        ),
+        migrations.AlterField(
+            model_name="conflict",
+            name="one_way",
+            field=models.BooleanField(default=False, verbose_name="one-way sync"),
         ),
         migrations.AlterField(
             model_name="device",
