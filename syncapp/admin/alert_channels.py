@@ -20,6 +20,7 @@ from unfold.widgets import (
 )
 
 from monitoring.alerts import channel_operations as operations
+from monitoring.alerts.channel_operations import MASK
 from monitoring.alerts.configured import kind_of
 from monitoring.alerts.events import KINDS as EVENTS
 from monitoring.alerts.kind import Kind, all_kinds
@@ -108,7 +109,8 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kinds = [kind_of(obj)] if obj else all_kinds().values()
         fields = {
-            f"{PREFIX}{name}": _field(name, [one for one in kinds if one]) for name in self._options(obj)
+            f"{PREFIX}{name}": _field(name, [one for one in kinds if one], stored=obj is not None)
+            for name in self._options(obj)
         }
         kwargs["form"] = type("ChannelForm", (ChannelForm,), fields)
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -177,20 +179,24 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
         return redirect_to("syncapp_alertchannel_change", object_id)
 
 
-def _field(name: str, kinds: Sequence[Kind]) -> forms.Field:
+def _field(name: str, kinds: Sequence[Kind], *, stored: bool) -> forms.Field:
     """Of an option; where several kinds may be meant, with what it is for each."""
     abouts: dict[str, list[str]] = {}
-    label = name
+    label, secret = name, False
     for kind in kinds:
         for one in kind.options:
             if one.name == name:
                 abouts.setdefault(one.about, []).append(kind.name.capitalize())
-                label = one.label
-    several = [f"{', '.join(names)}: {about[:1].lower()}{about[1:]}." for about, names in abouts.items()]
+                label, secret = one.label, one.secret
+    texts = [f"{about}." for about in abouts]
+    if len(kinds) > 1:
+        texts = [f"{', '.join(names)}: {about[:1].lower()}{about[1:]}." for about, names in abouts.items()]
+    if secret and stored:
+        texts.append(f"{MASK} stands for what is stored.")
     return forms.CharField(
         required=False,
         label=label,
-        help_text=" ".join(several if len(kinds) > 1 else [f"{about}." for about in abouts]),
+        help_text=" ".join(texts),
         widget=UnfoldAdminTextInputWidget,
         max_length=operations.LONGEST_OPTION,
     )

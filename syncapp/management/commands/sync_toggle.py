@@ -12,7 +12,7 @@ from syncapp.services import switches
 
 ONE_WAY = "Bidirectional sync is disabled: changes go from local to Atlas only"
 PAUSED = "Sync is paused until it is resumed (sync_toggle resume): nothing is transferred in either direction"
-CHANGES: dict[str, dict[str, bool]] = {
+CHANGES: dict[str, dict[str, Any]] = {
     "on": {"enabled": True},
     "off": {"enabled": False},
     "pause": {"paused": True},
