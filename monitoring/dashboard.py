@@ -20,6 +20,7 @@ from monitoring.history import history
 from monitoring.marks import marks
 from monitoring.versions import compare
 from syncapp.conf.settings import get_settings
+from syncapp.core.text.plain_ids import plain_id
 from syncapp.mirror.waiting import waiting
 from syncapp.models import Alert, Conflict, MetricMinute, RejectedChange
 from syncapp.models.choices import Direction
@@ -208,7 +209,7 @@ def _conflict(row: Any) -> dict[str, Any]:
         "id": row.pk,
         "url": reverse("admin:syncapp_conflict_change", args=[row.pk]),
         "collection": row.collection,
-        "documentId": row.document_id,
+        "shownId": plain_id(row.document_id),
         "at": row.at.isoformat(),
         "winner": row.winner,
         "merged": row.merged or row.winner == Conflict.Winner.MERGED,

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from syncapp.core.text.plain_ids import shorter
 from syncapp.models import Alert, AuditEntry, Mark
 
 MOST = 100
@@ -35,7 +36,10 @@ def marks(since: datetime, *, details: bool) -> list[dict[str, Any]]:
         *((one.at, "change", _change(one, details)) for one in _changes(since)),
     ]
     newest = sorted(found, key=lambda one: one[0])[-MOST:]
-    return [{"at": at.timestamp(), "kind": str(kind), "text": text[:LONGEST]} for at, kind, text in newest]
+    return [
+        {"at": at.timestamp(), "kind": str(kind), "text": shorter(text.replace("`", ""), LONGEST)}
+        for at, kind, text in newest
+    ]
 
 
 def _alerts(since: datetime) -> Any:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
-from monitoring.shown_values import is_document, shown, typed
 from syncapp.core.rule.field_paths import MASK
+from syncapp.core.text.shown_values import is_document, shown, typed
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 _MOST_WORDS = 2_000  # longer texts are only compared from both ends: the time is quadratic

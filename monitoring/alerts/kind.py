@@ -35,9 +35,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Option:
-    """`parse`: raises WrongValue (syncapp/conf/types.py). `inherits`: of the environment, if the channel has none."""
+    """`label`: as a form has it. `parse`: raises WrongValue (syncapp/conf/types.py). `inherits`: of the environment, if the channel has none."""
 
     name: str
+    label: str
     about: str
     parse: Callable[[str], object]
     required: bool = False

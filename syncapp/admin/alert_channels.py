@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -19,15 +20,16 @@ from unfold.widgets import (
 )
 
 from monitoring.alerts import channel_operations as operations
+from monitoring.alerts.channel_operations import MASK
 from monitoring.alerts.configured import kind_of
 from monitoring.alerts.events import KINDS as EVENTS
-from monitoring.alerts.kind import all_kinds
+from monitoring.alerts.kind import Kind, all_kinds
 from syncapp.admin.access import ChangedByOperators
 from syncapp.admin.base import redirect_to
 from syncapp.admin.refusals import as_invalid, as_message
 from syncapp.models import AlertChannel
 
-SWITCHES = ("enabled", "alerts")
+SWITCHES = {"enabled": "Off: nothing is sent.", "alerts": "Off: events only."}
 PREFIX = "option_"  # of a form's field: an option may be called as a field of the model
 
 
@@ -91,7 +93,7 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: AlertChannel | None = None) -> list:
         names = self._options(obj)
-        sets: list[Any] = [(None, {"fields": ("name", "kind", SWITCHES)})]
+        sets: list[Any] = [(None, {"fields": ("name", "kind", tuple(SWITCHES))})]
         if names:
             sets.append(("Where to", {"fields": tuple(f"{PREFIX}{name}" for name in names)}))
         if obj is None or ((kind := kind_of(obj)) and kind.takes_events):
@@ -105,11 +107,16 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
         return ("name", "kind", *state) if obj else state
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        fields = {f"{PREFIX}{name}": _field(name) for name in self._options(obj)}
+        kinds = [kind_of(obj)] if obj else all_kinds().values()
+        fields = {
+            f"{PREFIX}{name}": _field(name, [one for one in kinds if one], stored=obj is not None)
+            for name in self._options(obj)
+        }
         kwargs["form"] = type("ChannelForm", (ChannelForm,), fields)
         form = super().get_form(request, obj, change=change, **kwargs)
-        for name in SWITCHES:
+        for name, text in SWITCHES.items():
             if field := form.base_fields.get(name):
+                field.help_text = text
                 field.widget = UnfoldBooleanSwitchWidget()
         return form
 
@@ -172,16 +179,24 @@ class AlertChannelAdmin(ChangedByOperators, ModelAdmin):
         return redirect_to("syncapp_alertchannel_change", object_id)
 
 
-def _field(name: str) -> forms.Field:
+def _field(name: str, kinds: Sequence[Kind], *, stored: bool) -> forms.Field:
+    """Of an option; where several kinds may be meant, with what it is for each."""
     abouts: dict[str, list[str]] = {}
-    for kind in all_kinds().values():
+    label, secret = name, False
+    for kind in kinds:
         for one in kind.options:
             if one.name == name:
-                abouts.setdefault(one.about, []).append(kind.name)
+                abouts.setdefault(one.about, []).append(kind.name.capitalize())
+                label, secret = one.label, one.secret
+    texts = [f"{about}." for about in abouts]
+    if len(kinds) > 1:
+        texts = [f"{', '.join(names)}: {about[:1].lower()}{about[1:]}." for about, names in abouts.items()]
+    if secret and stored:
+        texts.append(f"{MASK} stands for what is stored.")
     return forms.CharField(
         required=False,
-        label=name.capitalize(),
-        help_text=". ".join(f"{', '.join(kinds).capitalize()}: {about}" for about, kinds in abouts.items()),
+        label=label,
+        help_text=" ".join(texts),
         widget=UnfoldAdminTextInputWidget,
         max_length=operations.LONGEST_OPTION,
     )

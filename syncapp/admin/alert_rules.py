@@ -16,6 +16,7 @@ from monitoring.alerts.rules import Rule, rule_of
 from monitoring.health.values import Code
 from syncapp.admin.access import SeenByOperators
 from syncapp.admin.refusals import as_invalid
+from syncapp.core.text.durations import duration
 from syncapp.models import AlertRule
 
 
@@ -55,6 +56,8 @@ class AlertRuleAdmin(SeenByOperators, ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
+        if field := form.base_fields.get("for_seconds"):
+            field.label = "Fires after (seconds)"
         default = rule_of(DEFAULTS[Code(obj.code)]) if obj and obj.code in list(Code) else None
         if default:
             unit = default.as_document()["unit"]
@@ -74,10 +77,12 @@ class AlertRuleAdmin(SeenByOperators, ModelAdmin):
     def on(self, row: AlertRule) -> bool:
         return row.enabled
 
-    @display(description="After")
+    @display(description="Fires after")
     def lasting(self, row: AlertRule) -> str:
         found = rule(row)
-        return f"{found.for_s:g} s" if found else "–"
+        if found is None:
+            return "–"
+        return duration(found.for_s) if found.for_s else "at once"
 
     @display(description="Threshold, critical")
     def bounds(self, row: AlertRule) -> str:

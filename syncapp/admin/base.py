@@ -14,9 +14,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from monitoring.shown_values import shown
 from syncapp.admin.access import ChangedByOperators, SeenByOperators
 from syncapp.admin.refusals import as_message
+from syncapp.core.text.shown_values import shown
 from syncapp.models import CollectionRule
 from syncapp.models.choices import RuleKind
 from syncapp.services.rules.collection_rules import delete_rule
@@ -117,11 +117,3 @@ def extended_json(documents: Mapping[str, str]) -> SafeString:
     parts = [(title, block(json.loads(text) if text else "deleted")) for title, text in documents.items()]
     shown = format_html_join("", "<h4>{}</h4>{}", parts)
     return format_html('<details class="isthmus-more"><summary>Extended JSON</summary>{}</details>', shown)
-
-
-def shown_id(canonical: str) -> str:
-    """An _id in full, readable."""
-    try:
-        return shown(json.loads(canonical))
-    except (ValueError, RecursionError):
-        return canonical

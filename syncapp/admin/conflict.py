@@ -18,13 +18,14 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from syncapp.admin import conflict_decision, conflict_statistics
-from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to, shown_id
+from syncapp.admin.base import ReadOnlyAdmin, extended_json, hidden_bodies, redirect_to
 from syncapp.admin.conflict_versions import table
 from syncapp.admin.document import link_to
 from syncapp.admin.refusals import as_message, as_problem, say_restored
 from syncapp.admin.versions import TEMPLATE, side_by_side
 from syncapp.core.text.extended_json import beyond
 from syncapp.core.text.plain_ids import plain_id
+from syncapp.core.text.shown_values import shown_id
 from syncapp.core.values import Side
 from syncapp.models import Conflict
 from syncapp.services.access.roles import may_see_bodies
@@ -161,11 +162,11 @@ class ConflictAdmin(ReadOnlyAdmin):
     def why(self, conflict: Conflict) -> str:
         return conflict.because or "–"
 
-    @display(description="Local time")
+    @display(description="Time of the local version")
     def changed_here(self, conflict: Conflict) -> str:
         return exact(conflict.local_time)
 
-    @display(description="Atlas time")
+    @display(description="Time of Atlas's version")
     def changed_there(self, conflict: Conflict) -> str:
         return exact(conflict.atlas_time)
 
@@ -177,7 +178,7 @@ class ConflictAdmin(ReadOnlyAdmin):
     def hidden(self, conflict: Conflict) -> SafeString:
         return hidden_bodies()
 
-    @display(description="Extended JSON")
+    @display(description="Versions in full")
     def as_json(self, conflict: Conflict) -> SafeString:
         # What both were made from is kept for some strategies only
         base = {"Base": conflict.base_document} if conflict.base_document else {}
@@ -232,7 +233,10 @@ class ConflictAdmin(ReadOnlyAdmin):
         conflict = get_object_or_404(Conflict, pk=object_id)
         with as_message(request):
             restore(conflict, request.user)
-            messages.success(request, f"The {conflict.loser} version was restored as a new local change.")
+            messages.success(
+                request,
+                f"The {conflict_decision.SIDE_WORDS[conflict.loser]} version was restored as a new local change.",
+            )
         return redirect_to("syncapp_conflict_change", object_id)
 
     def has_restore_loser_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from monitoring.versions import pairs_at
 from syncapp.admin.conflict_versions import SIDES, heads_of, with_own, without_base
 from syncapp.admin.refusals import as_problem
-from syncapp.admin.versions import Row, row_of
+from syncapp.admin.versions import Row, is_masked, row_of
 from syncapp.core.field_choice import Path
 from syncapp.core.values import BOTH, Side
 from syncapp.models import Conflict
@@ -65,9 +65,9 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
     versions = versions_of(conflict)
     names = differing(versions)
     context: dict[str, Any] = {}
+    seen = {side: request.POST.get(f"seen_{side}", "") for side in BOTH}
     if request.method == "POST":
         with as_problem(context):
-            seen = {side: request.POST.get(f"seen_{side}", "") for side in BOTH}
             resolve(conflict, _choice(request, names), request.user, seen)
             messages.success(
                 request, "The conflict is resolved; the chosen version is on its way to both sides."
@@ -78,6 +78,10 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
     shown = Masks(request.user).conflict(conflict)
     own = collection_rules.current().for_collection(conflict.collection).own_fields
     heads = heads_of(shown)
+    now_seen = seen_hashes(versions)
+    # Of other versions the fields stand in other places, and have other values: those were not chosen
+    chosen = request.POST if seen == now_seen else {}
+    rows = [with_own(row, own) for row in _rows(names.values(), shown)]
     context |= {
         **admin.site.each_context(request),
         "title": f"Resolve {conflict}",
@@ -86,14 +90,13 @@ def decide(request: HttpRequest, conflict: Conflict) -> HttpResponse:
         "heads": heads,
         "based": bool(shown.base_document),
         "note": "" if shown.base_document else without_base(shown),
-        "rows": [
-            (place, with_own(row, own), request.POST.get(f"field_{place}", ""))
-            for place, row in enumerate(_rows(names.values(), shown))
-        ],
+        "rows": [(place, row, chosen.get(f"field_{place}", "")) for place, row in enumerate(rows)],
+        "masked": any(map(is_masked, rows)),
         "whole": has_choices(versions),
         "may_write": writes,
-        "seen": {str(side): text for side, text in seen_hashes(versions).items()},
-        "text": request.POST.get("document") or _pretty(shown.local_document or shown.atlas_document),
+        "seen": {str(side): text for side, text in now_seen.items()},
+        "text": request.POST.get("document", _pretty(shown.local_document or shown.atlas_document)),
+        "of_document": writes and request.POST.get("how") == "document",  # what the problem is about
         "back": reverse(CHANGE, args=[conflict.pk]),
     }
     return render(request, "syncapp/conflict_decide.html", context)

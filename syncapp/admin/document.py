@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from syncapp.admin.base import shown_id
 from syncapp.admin.refusals import as_problem
 from syncapp.admin.versions import side_by_side
 from syncapp.core.text.extended_json import NoId, extended_id, extended_json, id_from
 from syncapp.core.text.plain_ids import plain_id
+from syncapp.core.text.shown_values import shown_id
 from syncapp.core.values import BOTH
 from syncapp.services.access.roles import may_see_bodies
 from syncapp.services.documents import id_of_address

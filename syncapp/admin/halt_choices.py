@@ -44,6 +44,10 @@ def choice(halt: Halt, answer: Answer) -> Choice:
         return Choice(answer.value, WHOLE_DEVICE[halt.kind, answer], text)
     number = halt.preview.get("deletes", halt.preview.get("documents"))
     count = f"{number:,}" if isinstance(number, int) else "the documents"
+    if halt.kind is Kind.MASS_DELETE:
+        count += (
+            " or more"  # they were counted when it was halted: an answer is for those that came since, too
+        )
     other = NAMES[halt.side.other]
     if answer is Answer.GO_ON:
         return Choice(answer.value, f"Delete {count} on {other} too", text, deletes=True)

@@ -18,9 +18,10 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from monitoring.health.values import counted
-from syncapp.admin.base import ReadOnlyAdmin, block, hidden_bodies, readable, redirect_to, shown_id
+from syncapp.admin.base import ReadOnlyAdmin, block, hidden_bodies, readable, redirect_to
 from syncapp.admin.refusals import as_message
 from syncapp.core.text.plain_ids import plain_id, shorter
+from syncapp.core.text.shown_values import shown_id
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
 from syncapp.services.access.roles import may_see_bodies
@@ -83,7 +84,7 @@ class RejectedChangeAdmin(ReadOnlyAdmin):
 
         @display(description="Reason")
         def why(change: RejectedChange) -> str:
-            return shorter(masks.reason(change.collection, change.reason), 80)
+            return shorter(masks.reason(change.collection, change.reason), 160)
 
         return [why if name == "why" else name for name in self.list_display]
 

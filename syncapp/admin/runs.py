@@ -57,8 +57,8 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
             "Found",
             {
                 "fields": (
-                    ("documents", "equal", "as_agreed"),
-                    ("different", "only_here", "only_there"),
+                    ("alike", "as_agreed"),
+                    ("unlike", "only_here", "only_there"),
                     "handed_over",
                     "shown_samples",
                     "by_collections",
@@ -75,7 +75,9 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
         "how",
         "progress",
         "pace",
+        "alike",
         "as_agreed",
+        "unlike",
         "only_here",
         "only_there",
         "handed_over",
@@ -133,9 +135,17 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     def how(self, run: ComparisonRun) -> str:
         return run.get_state_display()
 
+    @display(description="Equal")
+    def alike(self, run: ComparisonRun) -> str:
+        return f"{run.equal:,}"
+
     @display(description="Intentional differences")
-    def as_agreed(self, run: ComparisonRun) -> int:
-        return run.as_agreed
+    def as_agreed(self, run: ComparisonRun) -> str:
+        return f"{run.as_agreed:,}"
+
+    @display(description="Different")
+    def unlike(self, run: ComparisonRun) -> str:
+        return f"{run.different:,}"
 
     @display(description="Only here")
     def only_here(self, run: ComparisonRun) -> str:

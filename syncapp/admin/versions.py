@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from monitoring.versions import By, FieldPair, Part, compare
+from syncapp.core.rule.field_paths import MASK
 
 TEMPLATE = "syncapp/versions.html"
 Heads = Sequence[dict[str, str]]
@@ -35,13 +36,20 @@ def side_by_side(left: str, right: str, heads: Heads, base: str = "") -> dict[st
     """The context of TEMPLATE. `left`, `right`: canonical extended JSON; empty: the document is absent there.
     `heads`: title and, where there is one, tag of each column. `base`: what both were made from; empty: it is not known."""
     rows = [row_of(pair, heads) for pair in compare(left, right, base)]
+    equal = [row for row in rows if not row.differs]
     return {
         "differing": [row for row in rows if row.differs],
-        "equal": [row for row in rows if not row.differs],
+        "equal": equal,
+        "masked": any(map(is_masked, equal)),
         "heads": [BASE, *heads] if base else heads,
         "based": bool(base),
         "whole": _whole(left, right, heads, base),
     }
+
+
+def is_masked(row: Row) -> bool:
+    """Is a value of it hidden from the person who looks? Nobody can tell then whether it differs."""
+    return any(MASK in (cell.text or "") for cell in row.cells)
 
 
 def row_of(pair: FieldPair, heads: Heads) -> Row:

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from syncapp.core.text.durations import pace_text
 from syncapp.core.text.one_line import one_line
+from syncapp.core.text.typed_ids import id_to_type
 from syncapp.management.command import SyncCommand
 from syncapp.management.console import console_of
 from syncapp.models import Instance
@@ -115,7 +116,7 @@ class RunCommand(SyncCommand):
         reasons = reasons_of([key_of(one) for one in run.samples])
         for one in run.samples:
             why = reasons[key_of(one)].text
-            line = f"{one['collection']}  {one['id']}  {DIFFERENCES[one['what']]}: {why}"
+            line = f"{one['collection']}  {id_to_type(one['id'])}  {DIFFERENCES[one['what']]}: {why}"
             console.print(Text(f"  {one_line(line)}"))
 
 

@@ -11,6 +11,8 @@ from django.db import DataError, transaction
 
 from syncapp.core.content import key_hash
 from syncapp.core.text.extended_json import extended_id, extended_json
+from syncapp.core.text.plain_ids import shorter
+from syncapp.core.text.shown_values import id_in_line
 from syncapp.core.values import Outcome, Side
 from syncapp.models import RejectedChange
 from syncapp.models.choices import Direction
@@ -89,7 +91,7 @@ def _values(outcome: Outcome) -> dict[str, Any]:
     key, reason = outcome.key, _storable(outcome.reason)
     other = _to_read(extended_id, outcome.other_id)
     if other:
-        reason = reason.replace(_HELD, f"{_HELD}: _id {other[:200]}")
+        reason = reason.replace(_HELD, f"{_HELD}: _id {shorter(id_in_line(other), 200)}")
     return {
         "collection": key.collection,
         "document_id": _to_read(extended_id, key.id_bson),

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class ComparedCollection(models.Model):
-    instance_id = models.CharField(max_length=36)
+    instance_id = models.CharField("instance ID", max_length=36)
     collection = models.CharField(max_length=255)
     # Every change made before it had arrived at the other side. None: it was never found in sync
     as_of = models.DateTimeField(null=True, blank=True)
@@ -13,7 +13,7 @@ class ComparedCollection(models.Model):
     )  # documents, at the last comparison, and not repaired by it
     documents = models.PositiveBigIntegerField(default=0)  # that it compared
     compared_at = models.DateTimeField()
-    run_id = models.CharField(max_length=36)
+    run_id = models.CharField("run ID", max_length=36)
 
     class Meta:
         ordering = ["-differing", "as_of", "collection"]

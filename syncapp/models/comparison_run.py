@@ -20,8 +20,8 @@ class ComparisonRun(models.Model):
         CANCELLED = "cancelled", "Cancelled"
         FAILED = "failed", "Failed"
 
-    run_id = models.CharField(max_length=36, unique=True)
-    instance_id = models.CharField(max_length=36)
+    run_id = models.CharField("run ID", max_length=36, unique=True)
+    instance_id = models.CharField("instance ID", max_length=36)
     kind = models.CharField(max_length=12, choices=Kind.choices)
     why = models.CharField(max_length=300)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)

@@ -14,10 +14,10 @@ class Conflict(models.Model):
         OPEN = "open", "Needs manual resolution"
 
     record_id = models.CharField(max_length=100, unique=True)  # copying it twice changes nothing
-    instance_id = models.CharField(max_length=36)
+    instance_id = models.CharField("instance ID", max_length=36)
     collection = models.CharField(max_length=255)
     document_id = models.TextField()  # the _id as canonical extended JSON
-    at = models.DateTimeField()  # when it was decided, in Atlas's time
+    at = models.DateTimeField("time")  # when it was decided, in Atlas's time
     strategy = models.CharField(max_length=300)  # the rule that decided it
     # The same in one sentence, with both times and origins; empty: a version decided that did not say
     because = models.TextField(blank=True, default="")
@@ -25,7 +25,7 @@ class Conflict(models.Model):
     # Both versions were merged: the winner's values count in `fields` only, which both sides had changed
     merged = models.BooleanField(default=False)
     fields = models.JSONField(default=list, blank=True)  # dotted paths
-    one_way = models.BooleanField(default=False)  # local won because nothing is pulled
+    one_way = models.BooleanField("one-way sync", default=False)  # local won because nothing is pulled
     # An empty time means: the last change's time is unknown (it was made before sync began)
     local_time = models.DateTimeField(null=True, blank=True)
     atlas_time = models.DateTimeField(null=True, blank=True)

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Device(models.Model):
-    instance_id = models.CharField(max_length=100, unique=True)
+    instance_id = models.CharField("instance ID", max_length=100, unique=True)
     name = models.CharField(max_length=100, blank=True)  # given by an operator
     # By this computer's clock. The age of a report is told as of the copy: what came later is not known
     seen_at = models.DateTimeField(null=True)

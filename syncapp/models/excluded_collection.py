@@ -14,6 +14,9 @@ class ExcludedCollection(CollectionRule):
 
     class Meta:
         proxy = True
+        # "Delete excluded collection" would be read as deleting the collection
+        verbose_name = "exclusion"
+        verbose_name_plural = "excluded collections"
         ordering = ["pattern"]
 
     def as_document(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ class Instance(models.Model):
         DISCONNECTED = "disconnected", "Disconnected"
         STOPPED = "stopped", "Stopped"  # on purpose: sync is disabled or paused
 
-    instance_id = models.CharField(max_length=36, unique=True)
+    instance_id = models.CharField("instance ID", max_length=36, unique=True)
     epoch = models.BigIntegerField(default=0)  # of the lease; raised by every takeover
     holder = models.CharField(max_length=200, blank=True)  # host and process of the active listener
     started_at = models.DateTimeField(null=True)

@@ -7,7 +7,7 @@ from syncapp.models.choices import Direction
 
 
 class RejectedChange(models.Model):
-    instance_id = models.CharField(max_length=36)
+    instance_id = models.CharField("instance ID", max_length=36)
     collection = models.CharField(max_length=255)
     key_hash = models.CharField(max_length=32)  # of collection and canonical _id
     document_id = models.TextField()  # the _id as canonical extended JSON
@@ -21,8 +21,8 @@ class RejectedChange(models.Model):
     other_id = models.TextField(blank=True)
     other_document = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=1)
-    first_at = models.DateTimeField(auto_now_add=True)
-    last_at = models.DateTimeField(auto_now=True)  # time of the last refusal
+    first_at = models.DateTimeField("first attempt", auto_now_add=True)
+    last_at = models.DateTimeField("last attempt", auto_now=True)  # time of the last refusal
     retried_at = models.DateTimeField(null=True, blank=True)  # time of the last retry
 
     class Meta:

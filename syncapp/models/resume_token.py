@@ -6,7 +6,7 @@ from syncapp.models.choices import SideChoices
 
 
 class ResumeToken(models.Model):
-    instance_id = models.CharField(max_length=36)
+    instance_id = models.CharField("instance ID", max_length=36)
     side = models.CharField(max_length=5, choices=SideChoices.choices)
     token = models.JSONField()
     cluster_time = models.CharField(max_length=40, blank=True)  # "seconds:increment"

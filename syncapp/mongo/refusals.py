@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bson import json_util
+from syncapp.core.text.shown_values import decoded_in_line
 
 VALIDATION = 121
 DUPLICATE_KEY = 11000
@@ -107,11 +107,7 @@ def _leaf(info: Mapping[str, Any], path: str) -> str:
 
 
 def _shown(value: object) -> str:
-    try:
-        text = json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
-    except (ValueError, TypeError, OverflowError):
-        text = str(value)
-    return _cut(text, VALUE_LENGTH)
+    return _cut(decoded_in_line(value), VALUE_LENGTH)
 
 
 def _cut(text: str, length: int) -> str:

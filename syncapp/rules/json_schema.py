@@ -12,12 +12,13 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from bson import DBRef, Decimal128, json_util
+from bson import DBRef, Decimal128
 from bson.errors import BSONError
 from jsonschema import Draft4Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from syncapp.core.content import decode_for_people
+from syncapp.core.text.shown_values import decoded_in_line
 from syncapp.rules.bson_types import BSON_TYPES, JSON_TYPES, is_number, type_name
 from syncapp.rules.schema_check import read_schema
 
@@ -79,7 +80,7 @@ _WORDS: dict[str, Callable[[ValidationError], str]] = {
 
 
 def _shown(value: object) -> str:
-    text = json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
+    text = decoded_in_line(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 from syncapp.conf.settings import get_settings
 from syncapp.core.content import document_key
 from syncapp.core.text.extended_json import extended_json
+from syncapp.core.text.typed_ids import id_to_type
 from syncapp.core.values import DocumentKey, Side
 from syncapp.mirror.conflicts import copy_conflicts
 from syncapp.models import Conflict
@@ -187,6 +188,6 @@ def _mark(
     before = {name: getattr(conflict, name) for name in values}
     with transaction.atomic():
         if among.filter(pk=conflict.pk).update(**values):
-            detail = f"{conflict.collection} {conflict.document_id}: {said}"
+            detail = f"{conflict.collection} {id_to_type(conflict.document_id)}: {said}"
             audit(user, action, detail, before, values)
     conflict.refresh_from_db(fields=list(values))

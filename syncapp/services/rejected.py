@@ -14,6 +14,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from syncapp.core.content import document_key
+from syncapp.core.text.plain_ids import shorter
+from syncapp.core.text.typed_ids import id_to_type
 from syncapp.models import RejectedChange
 from syncapp.rules.switches import Actor, audit
 from syncapp.services.databases import local_database
@@ -112,6 +114,6 @@ def _named(rows: QuerySet[RejectedChange]) -> str:
     first = list(rows[: NAMED + 1])
     if not first:
         raise Overtaken("No rejected change matches: it may have been accepted or discarded meanwhile")
-    lines = [f"{row.collection} {row.document_id[:200]}" for row in first[:NAMED]]
+    lines = [f"{row.collection} {shorter(id_to_type(row.document_id), 200)}" for row in first[:NAMED]]
     more = rows.count() - NAMED
     return ", ".join(lines) + (f" and {more} more" if more > 0 else "")

@@ -94,6 +94,13 @@ def test_every_rule_is_listed_and_one_is_changed(superuser: Client, alert: Alert
 def test_a_channel_is_added_changed_tested_and_removed(superuser: Client, alert: Alert) -> None:
     with http_receiver() as receiver:
         body = {"name": "app", "kind": "webhook", "enabled": "on", "events": ["halted"]}
+        form = superuser.get(page("alertchannel_add")).context["adminform"].form
+        assert [form.fields[f"option_{name}"].label for name in ("to", "url", "sender", "secret")] == [
+            "Recipients", "URL", "Sender", "Secret",
+        ]  # fmt: skip
+        assert form.fields["option_url"].help_text == (
+            "Email: the mail server, as in EMAIL_URL. Webhook, Slack: the address to send to."
+        )
         refused = superuser.post(page("alertchannel_add"), body)
         assert "url is missing" in refused.content.decode()
         body |= {"option_url": receiver.url, "option_secret": "hush"}
@@ -103,6 +110,7 @@ def test_a_channel_is_added_changed_tested_and_removed(superuser: Client, alert:
         assert (channel.events, channel.alerts) == (["halted"], False)
         change = page("alertchannel_change", channel.pk)
         text = superuser.get(change).content.decode()
+        assert "The address to send to. *** stands for what is stored." in text
         assert "hush" not in text
         assert receiver.url not in text
         body = {"alerts": "on", "enabled": "on", "option_url": "***", "option_secret": "***"}

@@ -9,6 +9,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from syncapp.management.commands.sync_toggle import PAUSED
 from syncapp.models import AuditEntry
 from syncapp.models.choices import Direction
 from syncapp.rules.switches import get_switches
@@ -95,7 +96,23 @@ def test_the_audit_log_names_who_typed_a_command() -> None:
 
 def test_a_pause_is_mentioned() -> None:
     change_switches(paused=True)
-    assert "paused" in toggle("show")
+    assert "Sync is paused until it is resumed" in toggle("show")
+
+
+@pytest.mark.parametrize("way", ["on", "off"])
+def test_a_pause_leaves_two_way_and_one_way_as_they_were(way: str) -> None:
+    before = toggle(way)
+    assert toggle("pause").splitlines() == [before, PAUSED]
+    assert get_switches().paused
+    assert get_switches().enabled is (way == "on")
+    assert json.loads(toggle("pause", "--json"))["paused"] is True
+    assert toggle("resume") == before
+    assert not get_switches().paused
+    entries = AuditEntry.objects.filter(action="set paused").order_by("id")
+    assert [(one.detail, one.typed_by) for one in entries] == [
+        ("paused: off → on", getpass.getuser()),
+        ("paused: on → off", getpass.getuser()),
+    ]
 
 
 def test_another_word_is_refused() -> None:

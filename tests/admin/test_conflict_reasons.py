@@ -101,7 +101,22 @@ def test_a_page_offers_a_value_for_each_field(superuser: Client, monkeypatch: py
     missing = superuser.post(address, seen | {"how": "fields", "field_0": "atlas"}).content.decode()
     assert "Choose a value for price" in missing
     assert 'name="field_0" value="atlas" checked' in missing, "what was chosen stays"
-    assert "not JSON" in superuser.post(address, seen | {"how": "document", "document": "{"}).content.decode()
+    typed = {"how": "document", "document": "{ <mine>", "field_0": "atlas", "field_1": "local"}
+    again = superuser.post(address, seen | typed).content.decode()
+    assert "The document is not JSON" in again
+    for kept in (
+        'name="field_0" value="atlas" checked',
+        'name="field_1" value="local" checked',
+        ">{ &lt;mine&gt;<",
+    ):
+        assert kept in again, "what was chosen and typed stays, whichever button was pressed"
+    missing = superuser.post(address, seen | {"how": "fields", "document": "{ <mine>"}).content.decode()
+    assert ">{ &lt;mine&gt;<" in missing
+    assert (
+        "></textarea>" in superuser.post(address, seen | {"how": "document", "document": ""}).content.decode()
+    )
+    of_others = superuser.post(address, seen | typed | {"seen_atlas": "0" * 32}).content.decode()
+    assert " checked" not in of_others, "the fields of other versions were not chosen"
     old = superuser.post(address, seen | {"seen_atlas": "0" * 32, "how": "document", "document": "{}"})
     assert "not those that you saw" in old.content.decode()
     done = superuser.post(address, seen | {"how": "fields", "field_0": "atlas", "field_1": "local"})

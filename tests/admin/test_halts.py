@@ -50,8 +50,8 @@ def test_it_shows_what_happened_and_each_answer_with_its_meaning(
     page = text(superuser)
     assert reverse("admin:syncapp_halts") == PAGE
     assert "900 deletes" in page
-    assert "Delete 900 on Atlas too" in page
-    assert "Restore 900 to the local database" in page
+    assert "Delete 900 or more on Atlas too" in page
+    assert "Restore 900 or more to the local database" in page
     for answer, meaning in ANSWERS[Kind.MASS_DELETE].items():
         assert f'value="{answer}"' in page
         assert meaning in page
@@ -69,8 +69,8 @@ def test_looking_answers_nothing_and_pressing_does_once(superuser: Client, halte
     for answer in ("bring-back", "go-on"):
         assert superuser.post(PAGE, {"id": DELETES, "answer": answer}).headers["Location"] == PAGE
     page = text(superuser)
-    assert "Answered: Restore 900 to the local database. The listener" in page, "the message"
-    assert "answered</span> Restore 900 to the local database. The listener" in page
+    assert "Answered: Restore 900 or more to the local database. The listener" in page, "the message"
+    assert "answered</span> Restore 900 or more to the local database. The listener" in page
     assert "every 2s" in page, "until it is carried out"
     assert "lready answered: bring-back" in page
     assert 'name="answer"' not in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import bson
@@ -178,6 +179,14 @@ def test_masks_are_not_written_over_what_they_hide(kept: None, operator: User) -
     decide = reverse("admin:syncapp_conflict_decide", args=[waits.pk])
     shown = page.get(decide)
     assert "Or a document of your own" not in shown.content.decode()
+    assert "A document of your own cannot be written here" in shown.content.decode()
+    assert "is masked for you" not in shown.content.decode(), "no masked field differs"
+    change = page.get(reverse("admin:syncapp_conflict_change", args=[waits.pk])).content.decode()
+    assert "3 fields equal on both sides, or masked for you" in re.sub(r"\s+", " ", change)
+    phone = {**CUSTOMER, "customer": {**CUSTOMER["customer"], "phone": "2"}}
+    other = rows.conflict({**CUSTOMER, "_id": 9}, {**phone, "_id": 9}, winner="open")
+    hidden = page.get(reverse("admin:syncapp_conflict_decide", args=[other.pk])).content.decode()
+    assert "What is shown as ••• is masked for you." in hidden
     form = {f"seen_{side}": text for side, text in shown.context["seen"].items()}
     refused = page.post(decide, {**form, "how": "document", "document": "{}"})
     assert "syncapp.see_masked" in refused.context["problem"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets, label_for_field
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
@@ -52,6 +54,35 @@ def test_whoever_may_only_look_cannot_change(viewer: Client, model: type) -> Non
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_adding_opens_or_is_refused(superuser: Client, model: type) -> None:
     assert superuser.get(address(model, "add")).status_code in (200, 403)
+
+
+# As Django derives them from names of fields and of options; "ID", "URL" and so on are how people write them
+DERIVED = re.compile(
+    r"(?<!')\b(id|ids|url|uri|api|json|bson|http|ttl|ip|ms|s)\b|\b(Id|Ids|Url|Uri|Api|Json|Bson|Http|Ttl|Ip|Ms)\b"
+)
+
+
+@pytest.mark.parametrize(
+    "model", [one for one in MODELS if one._meta.app_label == "syncapp"], ids=lambda model: model._meta.label
+)
+def test_labels_are_words_that_people_use(superuser: Client, model: type, rf: RequestFactory) -> None:
+    page = admin.site._registry[model]  # type: ignore[index]
+    request = rf.get("/")
+    request.user = User.objects.get(username="root")
+    names = {str(label_for_field(one, model, page)) for one in page.get_list_display(request)}
+    shown_rows = [model._default_manager.first(), *([None] if page.has_add_permission(request) else [])]  # type: ignore[attr-defined]
+    for row in shown_rows:
+        form = page.get_form(request, row, change=row is not None)
+        shown = flatten_fieldsets(page.get_fieldsets(request, row))
+        names |= {
+            str(form.base_fields[one].label or "")
+            if one in form.base_fields
+            else str(label_for_field(one, model, page, form=form))
+            for one in shown
+        }
+    names -= {"action_checkbox"}
+    assert names
+    assert [one for one in sorted(names) if DERIVED.search(one)] == []
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_one_is_tried_again(
     assert retried == four[0], "the row stays until the document went through"
     entry = AuditEntry.objects.get()
     assert (entry.user, entry.action) == (operator_user, "retry rejected changes")
-    assert entry.detail == 'orders {"$numberInt": "1"}'
+    assert entry.detail == "orders 1"
 
 
 @pytest.mark.parametrize(("wanted", "found"), FILTERS)
@@ -153,8 +153,8 @@ def test_one_and_all_that_fit_are_discarded(
     assert operator.post(f"{ADDRESS}/{four[0].pk}/discard").status_code == 404
     actions = AuditEntry.objects.filter(user=operator_user, action="discard rejected changes")
     assert sorted(actions.values_list("detail", flat=True)) == [
-        'orders {"$numberInt": "1"}',
-        'orders {"$numberInt": "3"}, orders {"$numberInt": "2"}',
+        "orders 1",
+        "orders 3, orders 2",
     ]
 
 
@@ -219,7 +219,7 @@ def command(*arguments: str) -> str:
 def test_the_command_lists(four: list[RejectedChange]) -> None:
     text = command()
     assert "The collection's validator refuses it: total is missing" in text
-    assert 'Local → Atlas  orders {"$numberInt": "1"}  (1 attempt, last 20' in text
+    assert "Local → Atlas  orders 1  (1 attempt, last 20" in text
     assert command("list", "--code", "121").count("orders") == 1
     (row,) = json.loads(command("list", "--json", "--collection", "guests"))
     assert (row["collection"], row["documentId"], row["code"]) == ("guests", {"$numberInt": "4"}, 11000)

@@ -197,8 +197,8 @@ def test_an_operator_gets_everything_done_in_few_clicks(
     page.get_by_text("Halted: an answer is needed").scroll_into_view_if_needed()
     operator.click(page.locator(".ist-halted"))
     expect(page.get_by_role("link", name="7", exact=True)).to_be_visible()
-    operator.button("Restore 900 to the local database")
-    operator.button("Restore 900 to the local database", page.locator("dialog[open]"))
+    operator.button("Restore 900 or more to the local database")
+    operator.button("Restore 900 or more to the local database", page.locator("dialog[open]"))
     expect(page.locator(".isthmus-tag.won")).to_have_text("answered")
     assert operator.clicks <= 3, "a halt"
     halt = local_db[HALTS].find_one()

@@ -69,7 +69,7 @@ def test_one_among_many_is_set_aside_and_goes_through_by_a_click(device: Device)
     device.wait_until_idle()
     assert (row["direction"], row["code"], row["attempts"]) == ("atlasToLocal", 121, 1)
     assert row["document_id"] == '{"$numberInt": "617"}'
-    details = 'total: wanted {"bsonType": "int"}, found string'
+    details = 'total: wanted {bsonType: "int"}, found string'
     if version_of(device.local.client) < (5, 0):
         details = "Document failed validation"  # it tells no more
     assert row["reason"] == f"The collection's validator refuses it: {details}"
@@ -134,8 +134,7 @@ def test_a_unique_value_that_is_taken_is_named_with_both_documents(device: Devic
     (holder,) = {100, 200} - {missing}
     assert (row["direction"], row["code"]) == ("localToAtlas", 11000)
     assert row["reason"] == (
-        'Unique index email_1: {"email": "100@example.com"} is held by another document: '
-        f'_id {{"$numberInt": "{holder}"}}'
+        f'Unique index email_1: {{email: "100@example.com"}} is held by another document: _id {holder}'
     )
     assert row["other_id"] == f'{{"$numberInt": "{holder}"}}'
     assert "100@example.com" in row["other_document"]

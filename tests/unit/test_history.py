@@ -14,7 +14,7 @@ from django.utils import timezone
 from monitoring import folding
 from monitoring.folding import BEGINNING, fold_old_minutes
 from monitoring.history import SPANS, history
-from monitoring.marks import marks
+from monitoring.marks import LONGEST, marks
 from monitoring.prometheus import exposition
 from syncapp.apply.messages import Report
 from syncapp.conf.settings import BASE_DIR, get_settings
@@ -248,6 +248,13 @@ def test_alerts_and_changes_are_marks_with_details_for_who_may_see_the_audit_log
     assert texts[0].startswith("Alert change-stream (atlas): The Atlas change stream")
     assert texts[1] == "Changed: set enabled (enabled: off → on)"
     assert [one["text"] for one in marks(since, details=False)][1] == "Changed: set enabled"
+
+
+def test_a_mark_that_is_too_long_says_so() -> None:
+    rows.alert(message=f"Type `manage.py sync_halts` {'x' * 300}")
+    (one,) = marks(ago(days=1), details=True)
+    assert one["text"].startswith("Alert change-stream (atlas): Type manage.py sync_halts xxx")
+    assert (len(one["text"]), one["text"][-1]) == (LONGEST, "…")
 
 
 def test_the_version_is_that_of_the_project() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
-from bson import Int64
+from bson import Int64, ObjectId
 
 from syncapp.mongo.refusals import LENGTH, reason_of
 
@@ -105,18 +106,24 @@ REFUSED = "The collection's validator refuses it: "
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (validation(PROPERTIES), REFUSED + 'total: wanted {"bsonType": "int"}, found string'),
+        (validation(PROPERTIES), REFUSED + 'total: wanted {bsonType: "int"}, found string'),
         (validation(REQUIRED), REFUSED + "shop is missing"),
         (validation(UNKNOWN), REFUSED + "zzz is not allowed"),
-        (validation(NESTED), REFUSED + 'lines.1.price: wanted {"bsonType": "int"}, found string'),
-        (validation(MINIMUM), REFUSED + 'total: wanted {"minimum": 3}, found 1'),
-        (validation(MINIMUM, REQUIRED), REFUSED + 'total: wanted {"minimum": 3}, found 1; shop is missing'),
+        (validation(NESTED), REFUSED + 'lines.1.price: wanted {bsonType: "int"}, found string'),
+        (validation(MINIMUM), REFUSED + "total: wanted {minimum: 3}, found 1"),
+        (validation(MINIMUM, REQUIRED), REFUSED + "total: wanted {minimum: 3}, found 1; shop is missing"),
         (EXPRESSION, REFUSED + 'wanted {"$expr": {"$lt": ["$a", "$b"]}}'),
         (
             {"code": 121, "errmsg": "Document failed validation"},
             REFUSED + "Document failed validation",
         ),
-        (TAKEN, 'Unique index email_1: {"email": "a"} is held by another document'),
+        (TAKEN, 'Unique index email_1: {email: "a"} is held by another document'),
+        (
+            TAKEN
+            | {"keyValue": {"customer": ObjectId("6b02411e05e193a4daaad2ca"), "at": dt.datetime(2026, 3, 1)}},
+            'Unique index email_1: {customer: ObjectId("6b02411e05e193a4daaad2ca"), at: 2026-03-01 00:00:00 UTC} '
+            "is held by another document",
+        ),
         (BY_COLLATION, "Unique index ci_1: the value of ci is held by another document"),
         ({"code": 11000, "errmsg": "E11000 duplicate key"}, "E11000 duplicate key"),
         (

@@ -8,7 +8,7 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Decimal128
+from bson import Decimal128, ObjectId
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -49,18 +49,34 @@ def test_a_document_that_is_rejected_again_has_one_row_with_its_latest_reason() 
 
 def test_who_holds_a_unique_value_is_named() -> None:
     held = {
-        "reason": 'Unique index email_1: {"email": "a"} is held by another document',
+        "reason": 'Unique index email_1: {email: "a"} is held by another document',
         "code": 11000,
         "other_id": bson.encode({"_id": "guest 7"}),
         "other_document": bson.encode({"_id": "guest 7", "email": "a"}),
     }
     record_rejections(rows.DEVICE, [outcome(1, **held)])
     row = RejectedChange.objects.get()
-    assert row.reason == 'Unique index email_1: {"email": "a"} is held by another document: _id "guest 7"'
+    assert row.reason == 'Unique index email_1: {email: "a"} is held by another document: _id "guest 7"'
     assert (row.other_id, row.other_document) == ('"guest 7"', '{"_id": "guest 7", "email": "a"}')
     record_rejections(rows.DEVICE, [outcome(1)])
     row.refresh_from_db()
     assert (row.other_id, row.other_document) == ("", ""), "another cause has no holder"
+
+
+@pytest.mark.parametrize(
+    ("holder", "shown"),
+    [
+        (3, "3"),
+        (ObjectId("6b02411e05e193a4daaad2ca"), 'ObjectId("6b02411e05e193a4daaad2ca")'),
+        ({"shop": 3, "at": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)}, "{shop: 3, at: 2026-03-01 00:00:00 UTC}"),
+        ("two\nlines\u202e", r'"two\nlines\u202e"'),
+        ("x" * 300, '"' + "x" * 198 + "…"),
+    ],
+)
+def test_the_reason_shows_an_id_as_a_person_reads_it(holder: Any, shown: str) -> None:
+    held = {"reason": "Unique index a_1: {a: 1} is held by another document", "code": 11000}
+    record_rejections(rows.DEVICE, [outcome(1, **held, other_id=bson.encode({"_id": holder}))])
+    assert RejectedChange.objects.get().reason == f"{held['reason']}: _id {shown}"
 
 
 def nested(depth: int) -> bytes:

@@ -11,9 +11,9 @@ import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from monitoring.shown_values import shown
 from monitoring.versions import Part, changed, compare, marked, pairs_at
 from syncapp.core.rule.field_paths import MASK
+from syncapp.core.text.shown_values import shown
 from tests.support.rows import extended
 
 

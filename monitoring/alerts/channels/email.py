@@ -51,11 +51,17 @@ CHANNEL = Kind(
     "email",
     "E-mail",
     (
-        Option("to", "Recipients, separated by commas", email_addresses, required=True),
+        Option("to", "Recipients", "The recipients, separated by commas", email_addresses, required=True),
         Option(
-            "url", "The mail server, as in EMAIL_URL", email_url, required=True, secret=True, inherits=True
+            "url",
+            "URL",
+            "The mail server, as in EMAIL_URL",
+            email_url,
+            required=True,
+            secret=True,
+            inherits=True,
         ),
-        Option("sender", "The sender's address", one_address, inherits=True),
+        Option("sender", "Sender", "The sender's address", one_address, inherits=True),
     ),
     send,
     gathers=True,

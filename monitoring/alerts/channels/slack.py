@@ -23,7 +23,7 @@ def send(options: Options, messages: Sequence[Message]) -> None:
 CHANNEL = Kind(
     "slack",
     "An incoming webhook of Slack, or one that takes the same",
-    (Option("url", "The address", web_address, required=True, secret=True),),
+    (Option("url", "URL", "The address to send to", web_address, required=True, secret=True),),
     send,
     gathers=True,
     place=4,

@@ -39,8 +39,10 @@ CHANNEL = Kind(
     "webhook",
     "A webhook: a POST of JSON for each alert or event, signed with the secret",
     (
-        Option("url", "The address", web_address, required=True, secret=True),
-        Option("secret", f"Signs each body ({SIGNATURE}); empty: no signature", anything, secret=True),
+        Option("url", "URL", "The address to send to", web_address, required=True, secret=True),
+        Option(
+            "secret", "Secret", f"Signs each body ({SIGNATURE}); empty: no signature", anything, secret=True
+        ),
     ),
     send,
     takes_events=True,

@@ -202,7 +202,7 @@
 
   function conflict(row, open) {
     const won = row.merged ? "Merged" : { local: "Local won", atlas: "Atlas won" }[row.winner] || (row.waits ? "Needs manual resolution" : "Resolved automatically");
-    const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("a", { href: row.url }, plainId(row.documentId)),
+    const summary = el("summary", {}, el("time", { datetime: row.at }), el("b", {}, row.collection), el("a", { href: row.url }, row.shownId),
       el("span", { class: `ist-tag ${row.winner === "open" && !row.waits ? "" : row.winner}` }, row.restored ? `${won}, loser restored` : won));
     const body = el("div", { class: "ist-versions" });
     if (row.fields) body.append(versions(row));
@@ -217,15 +217,6 @@
     const rows = row.fields.map((field) => el("tr", { class: field.differs ? "differs" : "" }, el("th", {}, field.name), cell(field.local), cell(field.atlas)));
     const head = (side) => el("th", {}, `${side === "local" ? "Local" : "Atlas"}${row.absent[side] ? " (deleted)" : ""}${row.winner === side ? " · won" : ""}`);
     return el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "Field"), head("local"), head("atlas"))), el("tbody", {}, ...rows));
-  }
-
-  function plainId(text) {
-    try {
-      let value = JSON.parse(text);
-      // {"$oid": "…"} and the like: the bare value says enough
-      while (value && typeof value === "object" && /^(_id|\$[a-zA-Z]+)$/.test(Object.keys(value).join())) value = Object.values(value)[0];
-      return typeof value === "string" ? value : JSON.stringify(value);
-    } catch { return text; }
   }
 
   function time(ms) {

@@ -35,6 +35,15 @@ def extended_id(id_bson: bytes) -> str:
     return json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
+def relaxed_id(canonical: str) -> str:
+    """Its value in relaxed extended JSON: usual numbers are bare. As it is, where it is no extended JSON."""
+    try:
+        value = json_util.loads(canonical, json_options=_EXACT)
+        return json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
+    except Exception:  # any error of a value that only looks like extended JSON
+        return canonical
+
+
 def id_from(text: str) -> bytes:
     """BSON of {_id: …} from its value in extended JSON. Raises NoId."""
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from syncapp.core.text.shown_values import in_line
+
 _WRAPPINGS = ("$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid")
 
 
@@ -12,11 +14,11 @@ def shorter(text: str, length: int = 60) -> str:
 
 
 def plain_id(canonical: str) -> str:
-    """Of canonical extended JSON: the bare value of the usual types, cut to what a list can show."""
+    """Of canonical extended JSON: the bare value of the usual types, others as a person reads them, cut to what a list can show."""
     try:
         value = json.loads(canonical)
     except ValueError:
         return shorter(canonical)
     while isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _WRAPPINGS:
         (value,) = value.values()
-    return shorter(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return shorter(value if isinstance(value, str) else in_line(value))

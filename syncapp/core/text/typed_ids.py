@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from uuid import UUID
 
 import bson
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from bson.binary import UuidRepresentation
 
-from syncapp.core.text.extended_json import NoId, id_from
+from syncapp.core.content import document_key
+from syncapp.core.text.extended_json import NoId, id_from, relaxed_id
+from syncapp.core.text.one_line import one_line
+from syncapp.core.text.shown_values import id_in_line
 
 _CALL = re.compile(r"\A(?:new\s+)?(\w+)\s*\((.*)\)\Z", re.DOTALL)
 _QUOTED = re.compile(r"""\A(['"])(.*)\1\Z""", re.DOTALL)
@@ -38,6 +42,16 @@ def typed_id(text: str) -> bytes:
         if _BARE.match(text):
             return bson.encode({"_id": text})
         raise
+
+
+def id_to_type(canonical: str) -> str:
+    """An `_id` in canonical extended JSON for texts that one copies it from: as a person reads it, or in relaxed extended
+    JSON, where `typed_id` reads that back; else as it is."""
+    for text in (id_in_line(canonical), one_line(relaxed_id(canonical))):
+        with suppress(NoId):
+            if document_key("", typed_id(text)).identity == document_key("", id_from(canonical)).identity:
+                return text
+    return one_line(canonical)
 
 
 def _called(text: str, name: str, arguments: str) -> bytes:

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from syncapp.core.text.one_line import one_line
 from syncapp.core.text.plain_ids import shorter
+from syncapp.core.text.typed_ids import id_to_type
 from syncapp.management.command import SyncCommand
 from syncapp.services import halts
 from syncapp.store.halts import Halt
@@ -51,7 +52,9 @@ class Command(SyncCommand):
     def text(halt: Halt) -> str:
         lines = [f"{one_line(halt.id)}   since {halt.at:%Y-%m-%d %H:%M:%S} UTC", f"  {one_line(halt.detail)}"]
         if halt.samples:
-            lines.append(f"  For instance: {', '.join(one_line(shorter(one, 200)) for one in halt.samples)}")
+            lines.append(
+                f"  For instance: {', '.join(shorter(id_to_type(one), 200) for one in halt.samples)}"
+            )
         if halt.answer:
             lines.append(f"  Answered: {halt.answer}. The listener carries it out.")
         else:

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
 from syncapp.core.text.one_line import one_line
+from syncapp.core.text.typed_ids import id_to_type
 from syncapp.management.command import SyncCommand, row_id
 from syncapp.models import RejectedChange
 from syncapp.services import rejected
@@ -68,7 +69,7 @@ class Command(SyncCommand):
             attempts = (
                 f"{row.attempts} attempt{'s' * (row.attempts != 1)}, last {row.last_at:%Y-%m-%d %H:%M} UTC"
             )
-            what = one_line(f"{row.get_direction_display()}  {row.collection} {row.document_id}")
+            what = one_line(f"{row.get_direction_display()}  {row.collection} {id_to_type(row.document_id)}")
             self.stdout.write(f"{row.pk}  {what}  ({attempts})\n    {one_line(row.reason)}")
 
     @staticmethod

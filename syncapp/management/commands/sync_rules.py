@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from syncapp.core.text.one_line import one_line
+from syncapp.core.text.typed_ids import id_to_type
 from syncapp.core.values import BOTH, Side
 from syncapp.management.command import SyncCommand
 from syncapp.management.rule_options import add_rule_options, given_rule, read_json
@@ -190,6 +191,6 @@ def _checked(found: validation_check.Checked) -> Iterator[str]:
         counts = ", ".join(f"{one.refused[side]:,} of {one.read[side]:,} {SIDES[side]}" for side in BOTH)
         yield f"{one.collection}: {counts} would be refused{'' if one.whole else ' (a sample: the first by _id)'}"
         for side in BOTH:
-            yield from (f"  {SIDES[side]} {key}: {why}" for key, why in one.samples[side])
+            yield from (f"  {SIDES[side]} {id_to_type(key)}: {why}" for key, why in one.samples[side])
     if found.left:
         yield f"{found.left:,} further collections were not looked at"

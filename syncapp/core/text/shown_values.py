@@ -14,6 +14,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bson import json_util
+
+from syncapp.core.text.one_line import one_line
+
 LINE = 48  # values up to this length are on one line
 _NUMBERS = {
     "$numberInt": "int",
@@ -32,7 +36,7 @@ def shown(value: object, indent: str = "") -> str:
         return special
     if not isinstance(value, dict | list) or not value:
         return json.dumps(value, ensure_ascii=False)
-    flat = _flat(value)
+    flat = in_line(value)
     if len(flat) + len(indent) <= LINE and "\n" not in flat:
         return flat
     inner = indent + "  "
@@ -41,6 +45,37 @@ def shown(value: object, indent: str = "") -> str:
         return "[\n" + ",\n".join(rows) + f"\n{indent}]"
     rows = [f"{inner}{_name(name)}: {shown(item, inner)}" for name, item in value.items()]
     return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+
+
+def in_line(value: object) -> str:
+    """The same in a sentence: documents and arrays are not spread over several lines."""
+    special = _special(value)
+    if special is not None:
+        return special
+    if isinstance(value, list):
+        return "[" + ", ".join(map(in_line, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_name(name)}: {in_line(item)}" for name, item in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def decoded_in_line(value: object) -> str:
+    """The same of a value that was decoded from BSON; any other that JSON does not know, as Python writes it."""
+    try:
+        text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
+    except (ValueError, TypeError, OverflowError):
+        return one_line(str(value))
+    return one_line(in_line(json.loads(text)))
+
+
+def shown_id(canonical: str) -> str:
+    """An `_id`, or what a caller took for one, in full."""
+    return _of_text(canonical, shown)
+
+
+def id_in_line(canonical: str) -> str:
+    """The same in a sentence."""
+    return one_line(_of_text(canonical, in_line))
 
 
 def typed(value: object) -> str:
@@ -55,15 +90,11 @@ def is_document(value: object) -> bool:
     return isinstance(value, dict) and _special(value) is None
 
 
-def _flat(value: object) -> str:
-    special = _special(value)
-    if special is not None:
-        return special
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flat, value)) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_name(name)}: {_flat(item)}" for name, item in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False)
+def _of_text(canonical: str, show: Callable[[object], str]) -> str:
+    try:
+        return show(json.loads(canonical))
+    except (ValueError, RecursionError):
+        return canonical
 
 
 def _name(name: str) -> str:
