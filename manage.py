@@ -33,8 +33,6 @@ def main() -> int:
             return 3
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         # Whoever reads it, such as head, has seen enough; so that the interpreter's last flush is silent
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,4 +58,7 @@ def _what_is_away(error: Exception) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # here, since it may come while the first modules are loaded
+        sys.exit(130)

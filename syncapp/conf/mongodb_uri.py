@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,7 +17,7 @@ from syncapp.core.text.masking import mask_passwords
 
 FORM = "mongodb://host:port/database or mongodb+srv://host/database, with the database's name"
 # The driver's text for an unknown option
-_UNKNOWN = re.compile(r"Unknown option: (\w+)\.(?: Did you mean one of \((\w+))?")
+_UNKNOWN = re.compile(r"Unknown option: (\w+)\.")
 _NAMES = (
     "appName authMechanism authMechanismProperties authSource compressors connectTimeoutMS directConnection"
     " heartbeatFrequencyMS journal loadBalanced localThresholdMS maxConnecting maxIdleTimeMS maxPoolSize"
@@ -61,8 +62,9 @@ def _why(text: str) -> str:
     unknown = _UNKNOWN.match(text)
     if not unknown:
         return f"options of a MongoDB URI with their values ({text})"
-    name, near = unknown.groups()
-    return f"options of a MongoDB URI: there is none {name!r}; did you mean {_SPELLINGS.get(near, near)!r}?"
+    near = get_close_matches(unknown[1], _SPELLINGS, 1, 0.7)
+    meant = f"; did you mean {_SPELLINGS[near[0]]!r}?" if near else ""
+    return f"options of a MongoDB URI: there is none {unknown[1]!r}{meant}"
 
 
 def check_file(option: str, name: str, *, certificates: bool = False) -> None:

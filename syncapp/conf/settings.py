@@ -7,7 +7,7 @@ it, as `SETTINGS`.
 
 from __future__ import annotations
 
-import io
+import logging
 import os
 import re
 import secrets
@@ -17,10 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import environ
 from pymongo.uri_parser import parse_uri
 
 from syncapp.conf.broker import Kind, broker_of, broker_url
+from syncapp.conf.env_lines import values_of, without_effect
 from syncapp.conf.login_text import database_url as login_url
 from syncapp.conf.mail import email_addresses, email_url, one_address
 from syncapp.conf.mongodb_uri import mongodb_uri as database_uri
@@ -50,6 +50,8 @@ STRATEGIES = tuple(one.name for one in offered())
 _WHO_WINS = ", ".join(f"{one.name} ({one.about})" for one in offered())
 
 Value = TypeVar("Value")
+# Logging is not set up before the settings are known: this goes to standard error as it stands
+log = logging.getLogger(__name__)
 
 
 class SettingsError(Exception):
@@ -261,7 +263,10 @@ def read_env_file(path: Path) -> None:
         raise SettingsError(f"{path} cannot be read: it is not UTF-8 text") from None
     except OSError:
         return
-    environ.Env.read_env(io.StringIO(text))
+    for name, value in values_of(text).items():
+        os.environ.setdefault(name, value)
+    for line in without_effect(text, path.name):
+        log.warning(line)
 
 
 def kept_secret(home: Path, name: str, size: int = 32) -> str:

@@ -28,7 +28,7 @@ from syncapp.models import Instance
 from syncapp.services import runs
 from syncapp.services.databases import local_database
 from syncapp.services.errors import Unreachable
-from syncapp.services.reasons import key_of, reasons_of, with_reasons
+from syncapp.services.reasons import key_of, only_here, reasons_of, with_reasons
 from syncapp.store.lease import active_listener
 from syncapp.store.results import Result, results_of
 from syncapp.store.run import DIFFERENCES, Kind, Run, State
@@ -113,7 +113,7 @@ class RunCommand(SyncCommand):
 
     def show_samples(self, run: Run) -> None:
         console = console_of(self.stdout)
-        reasons = reasons_of([key_of(one) for one in run.samples])
+        reasons = reasons_of([key_of(one) for one in run.samples], only_here(run.samples))
         for one in run.samples:
             why = reasons[key_of(one)].text
             line = f"{one['collection']}  {id_to_type(one['id'])}  {DIFFERENCES[one['what']]}: {why}"

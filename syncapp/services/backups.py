@@ -25,6 +25,7 @@ from syncapp.mongo.connect import connect
 from syncapp.mongo.error_text import describe
 from syncapp.mongo.errors import ConnectionDown, translate
 from syncapp.rules.switches import audit
+from syncapp.services.away import NOT_SET_UP, what_is_away
 from syncapp.services.databases import VARIABLES, uri_of
 from syncapp.services.errors import NotPossible, Unreachable
 from syncapp.store.lease import active_listener
@@ -71,7 +72,10 @@ def restore_all(database: Database[Any], dump: Dump, side: Side, *, drop: bool, 
     try:
         audit(None, "restore", f"{side} from {dump.folder}: {sum(one.documents for one in done)} documents")
     except DatabaseError as error:
-        log.warning("Restore not recorded in the audit log", event_name="not_audited", error=describe(error))
+        if what_is_away(error) != NOT_SET_UP:  # before the first start there is no audit log
+            log.warning(
+                "Restore not recorded in the audit log", event_name="not_audited", error=describe(error)
+            )
     return done
 
 

@@ -47,11 +47,17 @@ def key_of(sample: Mapping[str, Any]) -> Key:
     return sample["collection"], sample["id"], sample.get("bson", "")
 
 
-def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
-    """Why each of these documents differs; causes that an operator can act on come first. Raises DatabaseError."""
+def only_here(samples: Iterable[Mapping[str, Any]]) -> set[Key]:
+    """Those that Atlas lacks."""
+    return {key_of(one) for one in samples if one["what"] == "onlyLocal"}
+
+
+def reasons_of(keys: Collection[Key], lacking: Collection[Key] = ()) -> dict[Key, Reason]:
+    """Why each of these documents differs; causes that an operator can act on come first. `lacking`: those that Atlas
+    lacks, if that is known: they may just have to be pushed. Raises DatabaseError."""
     names, ids = {key[0] for key in keys}, {key[1] for key in keys}
-    general = {name: _of_collection(name) for name in names}
-    found = {key: general[key[0]] for key in keys}
+    general = {(name, up): _of_collection(name, up) for name in names for up in (False, True)}
+    found = {key: general[key[0], key in lacking] for key in keys}
     masks = Masks(None)  # samples are shown to all
     for waiting in Conflict.objects.filter(
         winner=Conflict.Winner.OPEN, resolved_at=None, collection__in=names, document_id__in=ids
@@ -68,7 +74,7 @@ def reasons_of(keys: Collection[Key]) -> dict[Key, Reason]:
 def with_reasons(samples: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Samples of a comparison run, each with its reason, as API and `--json` show them."""
     rows = [dict(one) for one in samples]
-    found = reasons_of([key_of(one) for one in rows])
+    found = reasons_of([key_of(one) for one in rows], only_here(rows))
     return [{**one, "reason": found[key_of(one)].as_document()} for one in rows]
 
 
@@ -79,8 +85,8 @@ def _if_wanted(
     return {key: Reason(code, text, row.pk)} if key in wanted else {}
 
 
-def _of_collection(name: str) -> Reason:
-    """The reason that applies to all documents of a collection."""
+def _of_collection(name: str, up: bool) -> Reason:
+    """The reason that applies to all documents of a collection, or to all that Atlas lacks (`up`)."""
     switches = get_switches()
     for halts in Instance.objects.values_list("halts", flat=True):
         for halt in halts:
@@ -89,13 +95,19 @@ def _of_collection(name: str) -> Reason:
     if switches.paused:
         return Reason(Code.PAUSED, "Sync is paused")
     if Exclusions.of(ExcludedCollection.objects.values_list("pattern", flat=True)).excludes(name):
-        return Reason(Code.INTENDED, "The collection is excluded: it is not pulled from Atlas")
+        return _not_pulled("The collection is excluded: it is not pulled from Atlas", up)
     rule = collection_rules.current().for_collection(name)
     if rule.direction is not Direction.BOTH:
         return Reason(Code.INTENDED, f"By the collection rule {rule.pattern}: {DIRECTIONS[rule.direction]}")
     if not switches.enabled:
-        return Reason(Code.INTENDED, "Bidirectional sync is disabled: nothing is pulled from Atlas")
+        return _not_pulled("Bidirectional sync is disabled: nothing is pulled from Atlas", up)
     return Reason(
         Code.PENDING,
         "No reason is recorded: the change may be in flight. A repair processes the document again",
     )
+
+
+def _not_pulled(text: str, up: bool) -> Reason:
+    if up:
+        return Reason(Code.PENDING, f"Not pushed yet, or deleted on Atlas. {text}")
+    return Reason(Code.INTENDED, text)

@@ -7,14 +7,13 @@ A value is written so that Isthmus and a shell (`. ./.env`) read the same; so do
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import environ
+from syncapp.conf.env_lines import LINE
 
 PREVIOUS = ".env.previous"
 ENABLED, EXCLUDED = "BIDIRECTIONAL_SYNC_ENABLED", "BIDIRECTIONAL_EXCLUDED_COLLECTIONS"
@@ -22,8 +21,6 @@ LOCAL, ATLAS = "MONGODB_URI", "MONGODB_ATLAS_URI"
 WRITTEN = (LOCAL, ATLAS, ENABLED, EXCLUDED)
 HEAD = "# Settings of Isthmus, written by manage.py sync_wizard. .env.example has all of them.\n"
 _PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+=-]*")
-_IGNORED = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Z_0-9]+)\s*=")
-_LINE = re.compile(r"(?P<start>(?:export )?(?P<name>[A-Za-z_0-9]+)=).*")
 
 
 class NotWritable(ValueError):
@@ -41,26 +38,6 @@ def quoted(value: str) -> str:
     return '"' + re.sub(r'([\\"$`])', r"\\\1", value) + '"'
 
 
-def values_of(text: str) -> dict[str, str]:
-    """As Isthmus reads them."""
-    found: dict[str, str] = {}
-
-    class Reader(environ.Env):
-        ENVIRON = found
-
-    Reader.read_env(io.StringIO(text))
-    return found
-
-
-def ignored(text: str) -> list[tuple[int, str]]:
-    """Numbers and names of lines that other programs read, but Isthmus and a shell do not: with spaces around."""
-    return [
-        (number, found["name"])
-        for number, line in enumerate(text.splitlines(), 1)
-        if not _LINE.match(line) and (found := _IGNORED.match(line))
-    ]
-
-
 def changed(text: str, values: Mapping[str, str]) -> str:
     """The file's text with these values: a line that is there is replaced where it stands, the others are appended.
     Raises NotWritable."""
@@ -70,7 +47,7 @@ def changed(text: str, values: Mapping[str, str]) -> str:
     places = {
         found["name"]: (place, found["start"])
         for place, line in enumerate(lines)
-        if (found := _LINE.match(line))
+        if (found := LINE.match(line))
     }
     for name in written.keys() & places.keys():
         place, start = places[name]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.db import DatabaseError, connection
 
+from syncapp.conf.env_lines import values_of
 from syncapp.conf.home_lock import is_held
 from syncapp.conf.running import environment_of_the_running
 from syncapp.conf.settings import BASE_DIR, SETTINGS, SyncSettings, get_settings, load
@@ -16,18 +17,19 @@ from syncapp.rules.environment import InForce, values_in_force
 from syncapp.services.errors import NotPossible
 from syncapp.wizard import env_file, unusable
 from syncapp.wizard.env_file import WRITTEN
+from syncapp.wizard.unusable import Unusable
 
 
 @dataclass(frozen=True)
 class Present:
     """`environment`: of this process, with what `.env` says. `running`: is a `make run` at work here? `wrong`: values of
-    `.env` that cannot be used, with the line that says why; they count as not set."""
+    `.env` that cannot be used; of each only the part counts that can."""
 
     path: Path
     text: str
     environment: Mapping[str, str]
     running: bool = False
-    wrong: Mapping[str, str] = field(default_factory=dict)
+    wrong: Mapping[str, Unusable] = field(default_factory=dict)
 
     @classmethod
     def find(cls) -> Present:
@@ -37,7 +39,7 @@ class Present:
             text = env_file.read(path)
         except OSError as error:
             raise NotPossible(f"{path} cannot be read: {error.strerror}") from None
-        lent, wrong = environment_of_the_running(home), unusable.reasons()
+        lent, wrong = environment_of_the_running(home), unusable.found()
         environment = {
             name: value for name, value in os.environ.items() if lent.get(name) != value and name not in wrong
         }
@@ -48,7 +50,7 @@ class Present:
     def check(self) -> None:
         if not os.access(self.path.resolve().parent, os.W_OK | os.X_OK):
             raise NotPossible(f"{self.path} cannot be written: its folder is read-only for this account")
-        in_file = env_file.values_of(self.text)
+        in_file = values_of(self.text)
         secret = {setting.name for setting in SETTINGS if setting.secret}
         for name in WRITTEN:
             if name in self.environment and self.environment[name] != in_file.get(name):
@@ -63,8 +65,8 @@ class Present:
     def value(self, name: str) -> str:
         """In `.env`; empty: not set."""
         if name in self.wrong:
-            return ""
-        return env_file.values_of(self.text).get(name, "").strip()
+            return self.wrong[name].instead
+        return values_of(self.text).get(name, "").strip()
 
     def settings(self, **values: str) -> SyncSettings:
         """As a start would read them with these values. Raises SettingsError."""

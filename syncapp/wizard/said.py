@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from syncapp.conf.env_lines import without_effect
 from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.values import Side
 from syncapp.doctor.examine import Line
@@ -12,7 +13,6 @@ from syncapp.first_run.effect import documents
 from syncapp.first_run.preview import Preview
 from syncapp.rules.environment import InForce
 from syncapp.store.first_run import Report
-from syncapp.wizard import env_file
 from syncapp.wizard.env_file import ENABLED, EXCLUDED
 from syncapp.wizard.present import Present
 
@@ -30,10 +30,9 @@ def is_known(line: Line, asked: Side) -> bool:
 
 def about_file(present: Present) -> Iterator[str]:
     """`.env` as it was."""
-    for why in present.wrong.values():
-        yield f"{present.path.name} has a value that cannot be used, and gets another one: {why}"
-    for number, name in env_file.ignored(present.text):
-        yield f"Line {number} of {present.path.name} does not count, since it has spaces before or after {name}"
+    for wrong in present.wrong.values():
+        yield wrong.why
+    yield from without_effect(present.text, present.path.name)
 
 
 def what_the_first_run_does(found: Preview) -> Iterator[str]:

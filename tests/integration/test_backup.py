@@ -30,8 +30,10 @@ from syncapp.backup.backup import back_up
 from syncapp.backup.dump_folder import DumpError, file_name, read_metadata
 from syncapp.backup.restore import Restored, open_dump, restore
 from syncapp.core.values import Side
+from syncapp.embedded.mongod import Mongod
 from tests.integration.conftest import MakeDevice
 from tests.support.device import Device
+from tests.support.processes import manage
 from tests.support.raw import EXACT, documents
 from tests.support.versions import needs_mongodb_5
 
@@ -344,6 +346,18 @@ def test_the_commands_and_an_active_listener(make_device: MakeDevice, tmp_path: 
     code, text = run(device, "sync_restore", folder, "--side", "local", "--yes", "--json")
     rows = {row["collection"]: row for row in json.loads(text)["collections"]}
     assert (code, rows["orders"]["there"], rows["orders"]["restored"]) == (0, 10, 0)
+
+
+def test_before_the_first_start_there_is_no_audit_log(
+    local_db: Db, local_server: Mongod, tmp_path: Path
+) -> None:
+    local_db["orders"].insert_one({"_id": 1})
+    save(local_db, tmp_path / "b")
+    uri = local_server.uri(local_db.name)
+    arguments = ("sync_restore", str(tmp_path / "b"), "--side", "local", "--drop", "--yes")
+    done = manage(*arguments, home=tmp_path / "new", MONGODB_URI=uri)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "audit" not in done.stdout
 
 
 def test_a_dead_server_is_one_line(make_device: MakeDevice, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from syncapp.conf.env_lines import values_of
 from syncapp.conf.settings import BASE_DIR, SETTINGS
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.ports import free_port
-from syncapp.wizard.env_file import values_of
 from tests.support.eventually import eventually
 from tests.support.person import Person
 from tests.support.processes import processes_of
@@ -214,6 +214,19 @@ def test_ctrl_c_and_an_ended_input_leave_everything_as_it_was(fresh: Fresh) -> N
     assert "--yes where nobody can be asked" in done.stderr
     assert fresh.env.read_text() == "PORT=5001\n"
     assert sorted(path.name for path in fresh.folder.glob(".env*")) == [".env"]
+
+
+def test_ctrl_c_before_anything_is_loaded_ends_it_silently(fresh: Fresh) -> None:
+    command = [sys.executable, "-X", "importtime", *fresh.command("sync_wizard")[1:]]
+    with subprocess.Popen(
+        command, cwd=fresh.folder, env=fresh.environment, stderr=subprocess.PIPE, text=True
+    ) as loading:
+        assert loading.stderr is not None
+        assert any("bson" in line for line in loading.stderr), "it has not begun to load the driver"
+        loading.send_signal(signal.SIGINT)
+        rest = loading.stderr.read()
+    assert loading.returncode == 130
+    assert not [line for line in rest.splitlines() if not line.startswith("import time:")]
 
 
 def test_where_the_environment_wins_it_says_so(fresh: Fresh) -> None:

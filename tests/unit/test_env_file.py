@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncapp.conf.env_lines import values_of, without_effect
 from syncapp.wizard import env_file
 
 ODD = [
@@ -40,13 +41,13 @@ def shell_reads(tmp_path: Path, text: str, name: str) -> str:
 @pytest.mark.parametrize("value", ODD)
 def test_isthmus_and_a_shell_read_the_value_that_was_written(tmp_path: Path, value: str) -> None:
     text = env_file.changed("", {"MONGODB_URI": value})
-    assert env_file.values_of(text) == {"MONGODB_URI": value}
+    assert values_of(text) == {"MONGODB_URI": value}
     assert shell_reads(tmp_path, text, "MONGODB_URI") == value
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"))))
 def test_any_text_comes_back(value: str) -> None:
-    assert env_file.values_of(env_file.changed("", {"A": value})) == {"A": value}
+    assert values_of(env_file.changed("", {"A": value})) == {"A": value}
 
 
 @pytest.mark.parametrize("value", ["a\nB=c", "a\rb", "\0", "a\u2028b", "a\x85b", "a\x0bb", "\x1b[2J"])
@@ -68,7 +69,7 @@ def test_line_ends_of_other_systems_stay_and_of_two_lines_the_last_one_counts() 
     before = "MONGODB_URI=a\r\nMONGODB_URI=b\r\nB=2\r\n"
     after = env_file.changed(before, {"MONGODB_URI": "c"})
     assert after == "MONGODB_URI=a\r\nMONGODB_URI=c\r\nB=2\r\n"
-    assert env_file.values_of(after)["MONGODB_URI"] == "c"
+    assert values_of(after)["MONGODB_URI"] == "c"
 
 
 def mode(path: Path) -> int:
@@ -121,13 +122,21 @@ def test_what_cannot_be_written_leaves_what_was_there(
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
 
 
-def test_lines_that_only_other_programs_read_are_told() -> None:
-    text = "# A = 1\nA=1\nexport B=2\nPORT = 5000\n  MONGODB_URI=mongodb://h/db\nexport  C=3\n\nwords\n"
-    assert env_file.ignored(text) == [(4, "PORT"), (5, "MONGODB_URI"), (6, "C")]
-    assert env_file.values_of(text).keys() == {"A", "B"}
+def test_lines_that_only_other_programs_read_are_told_without_what_they_hold() -> None:
+    text = (
+        "# A = 1\nA=1\nexport B=2\nPORT = 5000\n  MONGODB_URI=mongodb://u:s3cret@h/db\nexport  C=3\n\n  # so\n"
+        "-----BEGIN PRIVATE KEY-----\n"
+    )
+    assert without_effect(text) == [
+        "Line 4 of .env does not count, since it has spaces before or after PORT",
+        "Line 5 of .env does not count, since it has spaces before or after MONGODB_URI",
+        "Line 6 of .env does not count, since it has spaces before or after C",
+        "Line 9 of .env does not count, since it is not NAME=value",
+    ]
+    assert values_of(text) == {"A": "1", "B": "2"}
 
 
 def test_a_mark_at_the_beginning_hides_no_line(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_bytes(b"\xef\xbb\xbfPORT=5001\n")
-    assert env_file.values_of(env_file.read(path)) == {"PORT": "5001"}
+    assert values_of(env_file.read(path)) == {"PORT": "5001"}

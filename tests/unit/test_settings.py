@@ -298,6 +298,17 @@ def test_a_file_of_settings_that_is_no_text_gives_one_line(
     assert os.environ["ISTHMUS_NOBODY"] == "1"
 
 
+def test_a_line_that_does_not_count_is_told_without_its_password(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / ".env"
+    path.write_text("# ours\n\nDATABASE_URL = postgres://sync:s3cret@h/sync\n")
+    read_env_file(path)
+    assert caplog.messages == [
+        "Line 3 of .env does not count, since it has spaces before or after DATABASE_URL"
+    ]
+
+
 def test_sentinels_with_tls_are_asked_by_tls_too() -> None:
     broker = broker_of("sentinels://:pw@a:26379;b/1?master_name=m&sentinel_password=s&ssl_cert_reqs=none")
     assert broker.url == "sentinel://:pw@a:26379/1;sentinel://:pw@b/1", "Celery's scheme"

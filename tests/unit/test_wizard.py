@@ -240,21 +240,50 @@ def test_a_read_only_folder_is_told_before_anything_is_asked(
 def test_values_of_the_file_that_stop_every_start_do_not_stop_the_wizard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unusable, "_why", {})
+    monkeypatch.setattr(unusable, "_found", {})
     for name in WRITTEN:
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / ".env"
     path.write_text(
-        "MONGODB_URI=mongodb://u:s3cret@h/db?useNewUrlParser=true\nMONGODB_ATLAS_URI=mongodb://h/db\n"
+        "MONGODB_URI=mongodb://u:s3cret@h/db?tsl=true\nMONGODB_ATLAS_URI=mongodb://h/db\n"
         "BIDIRECTIONAL_SYNC_ENABLED=maybe\nPORT = 5001\n"
     )
     unusable.set_aside(path)
-    present = Present(path, path.read_text(), {}, wrong=unusable.reasons())
+    present = Present(path, path.read_text(), {}, wrong=unusable.found())
     told = list(said.about_file(present))
     assert len(told) == 3
-    assert "there is none 'usenewurlparser'" in told[0]
+    assert "there is none 'tsl'" in told[0]
     assert "s3cret" not in told[0]
     assert "BIDIRECTIONAL_SYNC_ENABLED is 'maybe'" in told[1]
     assert "Line 4 of .env does not count" in told[2]
     assert [present.value(name) for name in WRITTEN] == ["", "mongodb://h/db", "", ""]
     assert os.environ["MONGODB_URI"] == "", "so that the file's value is not taken"
+
+
+def test_what_the_old_programs_file_has_and_ours_cannot_have_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unusable, "_found", {})
+    for name in WRITTEN:
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / ".env"
+    path.write_text(
+        "MONGODB_URI=mongodb://h/db?useNewUrlParser=true&useUnifiedTopology=true\n"
+        "MONGODB_ATLAS_URI=mongodb://u:s3cret@h/db?w=majority&poolSize=5&retryWrites=true # head office\n"
+        "BIDIRECTIONAL_SYNC_ENABLED=false  # Start disabled!\n"
+        "BIDIRECTIONAL_EXCLUDED_COLLECTIONS=sessions,carts # of the till\n"
+    )
+    unusable.set_aside(path)
+    present = Present(path, path.read_text(), {}, wrong=unusable.found())
+    assert [present.value(name) for name in WRITTEN] == [
+        "mongodb://h/db",
+        "mongodb://u:s3cret@h/db?w=majority&retryWrites=true",
+        "false",
+        "sessions,carts",
+    ]
+    assert list(said.about_file(present)) == [
+        ".env has MONGODB_URI with useNewUrlParser, useUnifiedTopology: offered without",
+        ".env has MONGODB_ATLAS_URI with poolSize, the comment behind it: offered without",
+        ".env has BIDIRECTIONAL_SYNC_ENABLED with the comment behind it: offered without",
+        ".env has BIDIRECTIONAL_EXCLUDED_COLLECTIONS with the comment behind it: offered without",
+    ]
