@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from syncapp.core.decide import Decision
+from syncapp.core.rule.collection_rule import OnLeave
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.text.one_line import one_line
+from syncapp.core.values import Side
 from syncapp.engine.examine import Examined
 from syncapp.engine.rehearsal import Effect
 from syncapp.services.masked import Masks
@@ -19,6 +22,14 @@ _SAID = {
     Decision.HALTED: "Nothing, until the halt is answered.",
     Decision.MANUAL: "A conflict that needs manual resolution: nothing is written until an operator decides.",
 }
+# Of the local copy of what has left the filter
+_FATES: dict[Travel | OnLeave, str] = {
+    OnLeave.KEEP: "is kept",
+    Travel.NEVER: "is kept, since nothing is brought here",
+    Travel.ALLOWED: "is then dropped",
+    Travel.WAITING: "is dropped as soon as bidirectional sync is enabled",
+    Travel.HALTED: "is dropped when the halt is answered",
+}
 
 
 def next_step(found: Examined) -> str:
@@ -31,9 +42,9 @@ def next_step(found: Examined) -> str:
     if decision in _SAID:
         return _SAID[decision]
     if decision is Decision.CONFLICT:
-        return _conflict(found)
+        return _conflict(found) + _leaving(found)
     if decision is Decision.MERGED:
-        return _merged(found, recorded=any(one.recorded for one in effects))
+        return _merged(found, recorded=any(one.recorded for one in effects)) + _leaving(found)
     effect = effects[0]
     said = _pulled(effect) if effect.push is None else _pushed(effect)
     if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
@@ -44,7 +55,7 @@ def next_step(found: Examined) -> str:
                 f"Both versions are merged by the strategy {_strategy(found)}, which makes {winner} version."
             )
         said = f"{how} {said}"
-    return f"{said} It is dropped here then: it does not match the filter." if found.leaves else said
+    return said + _leaving(found)
 
 
 def _conflict(found: Examined) -> str:
@@ -60,6 +71,24 @@ def _merged(found: Examined, *, recorded: bool) -> str:
     if found.twice:
         said = f"Both sides have made the same change, and both count. {said}"
     return f"{said[:-1]}, and kept in a conflict's record." if recorded else said
+
+
+def _leaving(found: Examined) -> str:
+    """What becomes of the local copy if what is pushed does not match the filter. Of a version that only an operator's function
+    can make nobody knows it."""
+    effects, policy = found.rehearsed.effects, found.policy
+    leaving = [one.leaves for one in effects]
+    if not policy.rule.filter or (effects and not any(leaving)):
+        return ""
+    fate = _FATES[_fate(policy)]
+    if not all(leaving) or not effects:
+        return f" If what goes up does not match the filter of the collection's rule, the local copy {fate}."
+    what = "The merged version" if found.decision is Decision.MERGED else "The version that is pushed"
+    return f" {what} does not match the filter of the collection's rule: it goes up, and the local copy {fate}."
+
+
+def _fate(policy: Policy) -> Travel | OnLeave:
+    return policy.travel[Side.ATLAS] if policy.rule.on_leave is OnLeave.DROP else OnLeave.KEEP
 
 
 def _pulled(effect: Effect) -> str:

@@ -218,6 +218,8 @@ RULES: list[dict[str, Any]] = [
     {"strategy": "field-merge", "numbers": {"n": "sum"}},
     {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"n": {"$gte": 9}}},
     {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"v": "old"}},
+    {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"n": {"$gte": 9}}, "onLeave": "keep"},
+    {"strategy": "field-merge", "filter": {"v": "old"}},
     {"strategy": "field-merge", "numbers": {"n": "sum"}, "ownFields": ["own"]},
     {"strategy": "field-merge", "timestampField": "n"},
     {"timestampField": "n"},
@@ -285,9 +287,7 @@ def check_done(both: dict[str, Database[Any]], told: Explanation, effect: Effect
     if not effect.refused:
         local = effect.pull.after if effect.pull else local
         atlas = effect.push.after if effect.push else atlas
-        # Whether a merged version leaves the filter is not foreseen
-        merged = effect.decision is Decision.MERGED and told.found.policy.rule.filter
-        if told.found.leaves or (merged and held[0] is None):
+        if effect.leaves and told.found.drops:
             local = None
     refused = outcome.reason if outcome.ending is Ending.REJECTED else ""
     assert (held, outcome.conflict, refused) == ([local, atlas], effect.recorded, effect.refused), told.next
@@ -296,7 +296,52 @@ def check_done(both: dict[str, Database[Any]], told: Explanation, effect: Effect
     assert not ("manual resolution" in words and not outcome.open_conflict)
     assert not ("kept in" in words and "nothing is written" not in words and not outcome.conflict)
     assert not (told.found.decision in NOTHING and outcome.transfer)
-    assert not (("dropped here" in words or "copy is dropped" in words) and held[0] is not None)
+    assert not ("copy is dropped:" in words and held[0] is not None)
+    # All orders say the same, or it says that it depends
+    leaves = [one.leaves for one in told.found.rehearsed.effects]
+    if effect.leaves and told.found.decision not in NOTHING:
+        assert "the local copy is" in words
+    if IF_IT_LEAVES not in words and leaves:
+        assert (held[0] is None) or "then dropped" not in words
+
+
+FILTER = {"filter": {"n": {"$gte": 9}}}
+SUMS = {"strategy": "field-merge", "numbers": {"n": "sum"}, **FILTER}
+NOT_MATCHING = " version does not match the filter of the collection's rule: it goes up, and the local copy is "
+IF_IT_LEAVES = "If what goes up does not match the filter of the collection's rule, the local copy is then dropped."
+
+
+@pytest.mark.parametrize(
+    ("rule", "enabled", "local", "atlas", "said"),
+    [
+        (SUMS, True, -1, -1, f"The merged{NOT_MATCHING}then dropped."),
+        ({**SUMS, "onLeave": "keep"}, True, -1, -1, f"The merged{NOT_MATCHING}kept."),
+        (SUMS, True, -1, 1, "and the local copy is"),
+        (FILTER, True, -2, 0, "then dropped."),
+        ({**FILTER, "onLeave": "keep"}, True, -2, 0, "it goes up, and the local copy is kept."),
+        (FILTER, False, -2, 0, "is dropped as soon as bidirectional sync is enabled."),
+        ({**FILTER, "direction": "localToAtlas"}, True, -2, 0, "kept, since nothing is brought here."),
+        (FILTER, True, -2, -1, IF_IT_LEAVES),
+        (
+            {"strategy": "callable", "resolver": "shop.merge", **FILTER}, True, -1, 1,
+            IF_IT_LEAVES,
+        ),
+    ],
+)  # fmt: skip
+def test_what_leaves_the_filter_by_going_up_is_foreseen(
+    both: dict[str, Database[Any]], rule: dict[str, Any], enabled: bool, local: int, atlas: int, said: str
+) -> None:
+    for database in both.values():
+        database["orders"].insert_one({"_id": "A-1", "n": 10})
+    rules = Rules(True, False, "last-write-wins", Exclusions(), 1)
+    rules = replace(rules, enabled=enabled, collections=CollectionRules.of([{**RULE, **rule}]))
+    policy = rules.policy("orders")
+    process(both, policy, {})
+    for side, by in (("local", local), ("atlas", atlas)):
+        change(both[side], {"$inc": {"n": by}} if by else None)
+    leaves = (local, atlas) != (-1, 1) or rule["strategy"] == "callable"
+    told = examined(both, policy).next
+    assert (said in told) is leaves, told
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
