@@ -4,7 +4,7 @@ an unrecorded push out for ever."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.rule.projection import Projection
 from syncapp.core.values import ABSENT, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.atlas_view import settled_state
+from syncapp.engine.holders import Holder, holders_of
 from syncapp.engine.rehearsal import Rehearsed, Scene, rehearse
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.errors import TransientError
@@ -49,6 +50,7 @@ class Examined:
     case: Case
     rehearsed: Rehearsed
     foreign: bool = False  # Atlas's version does not match the collection's filter
+    holders: tuple[Holder, ...] = ()  # of values that it needs where it is written
 
     @property
     def decision(self) -> Decision:
@@ -87,8 +89,9 @@ def examine(
             scene = Scene(key, versions, before, settled, foreign)
             rehearsed = rehearse(databases[Side.LOCAL], scene, policy, former)
             rehearsed = _with_leaving(databases, scene, rehearsed, policy)
+            holders = holders_of(databases, key, rehearsed)
             if _state(databases, key) == before:
-                return _examined(scene, push, policy, rehearsed)
+                return replace(_examined(scene, push, policy, rehearsed), holders=holders)
     raise TransientError("sync is deciding about this document at this moment")
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from syncapp.core.decide import Decision
 from syncapp.core.rule.collection_rule import OnLeave
 from syncapp.core.rule.policy import Policy, Travel
+from syncapp.core.text.extended_json import extended_id
 from syncapp.core.text.one_line import one_line
-from syncapp.core.values import Side
+from syncapp.core.text.plain_ids import plain_id
+from syncapp.core.values import DocumentKey, Side
 from syncapp.engine.examine import Examined
+from syncapp.engine.holders import Holder
 from syncapp.engine.rehearsal import Effect
 from syncapp.services.masked import Masks
 
 NOTHING = frozenset({Decision.EQUAL, Decision.AGREED, Decision.STAYS})
+HOLDERS = 5  # that are named
 KEPT = "both versions are kept in its record"
 _DROPPED = "Atlas's version does not match the filter of the collection's rule"
 _SAID = {
@@ -44,8 +50,10 @@ def next_step(found: Examined) -> str:
     if decision is Decision.CONFLICT:
         return _conflict(found) + _leaving(found)
     if decision is Decision.MERGED:
-        return _merged(found, recorded=any(one.recorded for one in effects)) + _leaving(found)
+        return _merged(found, recorded=any(one.recorded for one in effects)) + _leaving(found) + _needs(found)
     effect = effects[0]
+    if not all(one.gives_up for one in found.holders):
+        return f"It is rejected, and not transferred.{_needs(found)}"
     said = _pulled(effect) if effect.push is None else _pushed(effect)
     if decision in (Decision.LOCAL_WINS, Decision.ATLAS_WINS):
         winner = "the local" if decision is Decision.LOCAL_WINS else "Atlas's"
@@ -55,7 +63,7 @@ def next_step(found: Examined) -> str:
                 f"Both versions are merged by the strategy {_strategy(found)}, which makes {winner} version."
             )
         said = f"{how} {said}"
-    return said + _leaving(found)
+    return said + _leaving(found) + _needs(found)
 
 
 def _conflict(found: Examined) -> str:
@@ -84,7 +92,27 @@ def _leaving(found: Examined) -> str:
     if not all(leaving) or not effects:
         return f" If what goes up does not match the filter of the collection's rule, the local copy {fate}."
     what = "The merged version" if found.decision is Decision.MERGED else "The version that is pushed"
-    return f" {what} does not match the filter of the collection's rule: it goes up, and the local copy {fate}."
+    return (
+        f" {what} does not match the filter of the collection's rule: it goes up, and the local copy {fate}."
+    )
+
+
+def _needs(found: Examined) -> str:
+    """Whose values of unique indexes it needs, and they in turn."""
+    holders = found.holders[:HOLDERS]
+    more = len(found.holders) - len(holders)
+    return "".join(map(partial(_need, found), holders)) + (f" There are {more} more of them." if more else "")
+
+
+def _need(found: Examined, holder: Holder) -> str:
+    who = "it" if holder.for_key == found.key else _id(holder.for_key)
+    fate = "gives it up by a change that is to come there, too" if holder.gives_up else "keeps it"
+    where = "here" if holder.side is Side.LOCAL else "on Atlas"
+    return f" The value of the unique index {one_line(holder.unique_index)} that {who} needs {where} is {_id(holder.key)}'s, which {fate}."
+
+
+def _id(key: DocumentKey) -> str:
+    return one_line(plain_id(extended_id(key.id_bson)))
 
 
 def _fate(policy: Policy) -> Travel | OnLeave:

@@ -13,7 +13,6 @@ from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from syncapp.core.content import document_key
-from syncapp.core.decide import Decision
 from syncapp.core.rule.collection_rule import CollectionRules
 from syncapp.core.rule.exclusions import Exclusions
 from syncapp.core.rule.policy import Policy
@@ -307,8 +306,12 @@ def check_done(both: dict[str, Database[Any]], told: Explanation, effect: Effect
 
 FILTER = {"filter": {"n": {"$gte": 9}}}
 SUMS = {"strategy": "field-merge", "numbers": {"n": "sum"}, **FILTER}
-NOT_MATCHING = " version does not match the filter of the collection's rule: it goes up, and the local copy is "
-IF_IT_LEAVES = "If what goes up does not match the filter of the collection's rule, the local copy is then dropped."
+NOT_MATCHING = (
+    " version does not match the filter of the collection's rule: it goes up, and the local copy is "
+)
+IF_IT_LEAVES = (
+    "If what goes up does not match the filter of the collection's rule, the local copy is then dropped."
+)
 
 
 @pytest.mark.parametrize(

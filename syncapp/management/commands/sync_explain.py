@@ -51,6 +51,8 @@ def lines(found: Explanation) -> list[str]:
         f"  {found.state}",
         f"  Next: {found.next}",
     ]
+    if found.queue:
+        text.append(f"  Queue: {one_line(found.queue.text)}")
     if found.reason:
         text.append(f"  Why:  {one_line(found.reason.text)}")
     for side in ("local", "atlas"):
