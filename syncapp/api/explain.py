@@ -12,8 +12,8 @@ from syncapp.api.common.views import SyncView
 from syncapp.core.decide import Decision
 from syncapp.core.text.extended_json import LONGEST_TEXT, NoId
 from syncapp.core.text.typed_ids import typed_id
-from syncapp.core.values import BOTH
 from syncapp.listener.queue.whereabouts import Place
+from syncapp.models.choices import SideChoices
 from syncapp.process.described import extend_schema_view
 from syncapp.services.errors import WrongInput
 from syncapp.services.explain import explain
@@ -50,7 +50,7 @@ class OpenPushOut(serializers.Serializer):
 
 
 class HolderOut(serializers.Serializer):
-    side = serializers.ChoiceField(choices=list(map(str, BOTH)), help_text="Where it holds the value")
+    side = serializers.ChoiceField(choices=SideChoices.choices, help_text="Where it holds the value")
     documentId = serializers.CharField(help_text="In canonical extended JSON")
     neededBy = serializers.CharField(help_text="The document that needs the value")
     index = serializers.CharField()
@@ -111,7 +111,8 @@ class ExplanationOut(serializers.Serializer):
     )
 )
 class Explain(SyncView):
-    """Whether both sides of a document are equal, what sync would do next, and the document's history. Nothing is written."""
+    """Whether both sides of a document are equal, what sync would do next, where it is in the listener's queue, and its
+    history. Nothing is written on either side."""
 
     asks = {"GET": ExplainQuery}
     refusals = {"GET": (409,)}
