@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from pymongo.database import Database
 
 from syncapp.core.decide import Case, Decision, classify
-from syncapp.core.rule.collection_rule import OnLeave
-from syncapp.core.rule.policy import Policy, Travel
+from syncapp.core.rule.policy import Policy
 from syncapp.core.rule.projection import Projection
 from syncapp.core.values import ABSENT, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.atlas_view import settled_state
@@ -60,11 +59,6 @@ class Examined:
     def twice(self) -> bool:
         """Have both sides made the same change, and do both count?"""
         return self.rehearsed.seen is not None and self.rehearsed.seen.twice
-
-    @property
-    def drops(self) -> bool:
-        """Is a copy here dropped at once when its document has left the filter?"""
-        return self.policy.rule.on_leave is OnLeave.DROP and self.policy.travel[Side.ATLAS] is Travel.ALLOWED
 
     @property
     def is_known(self) -> bool:
@@ -146,9 +140,8 @@ def _with_leaving(
     pushed = {after for one in rehearsed.effects if one.push and (after := one.push.after) is not None}
     if not policy.rule.filter or not pushed:
         return rehearsed
-    side = (
-        Side.ATLAS if scene.versions[Side.ATLAS] is not None else Side.LOCAL
-    )  # its collection has a document
+    # Where its collection has a document
+    side = Side.LOCAL if scene.versions[Side.ATLAS] is None else Side.ATLAS
     database, name = databases[side], scene.key.collection
     leaving = {one for one in pushed if not would_match(database, name, one, policy.rule.filter)}
     return rehearsed._replace(
