@@ -12,6 +12,8 @@ from syncapp.api.common.views import SyncView
 from syncapp.core.decide import Decision
 from syncapp.core.text.extended_json import LONGEST_TEXT, NoId
 from syncapp.core.text.typed_ids import typed_id
+from syncapp.listener.queue.whereabouts import Place
+from syncapp.models.choices import SideChoices
 from syncapp.process.described import extend_schema_view
 from syncapp.services.errors import WrongInput
 from syncapp.services.explain import explain
@@ -47,6 +49,30 @@ class OpenPushOut(serializers.Serializer):
     applied = serializers.BooleanField()
 
 
+class HolderOut(serializers.Serializer):
+    side = serializers.ChoiceField(choices=SideChoices.choices, help_text="Where it holds the value")
+    documentId = serializers.CharField(help_text="In canonical extended JSON")
+    neededBy = serializers.CharField(help_text="The document that needs the value")
+    index = serializers.CharField()
+    givesUp = serializers.BooleanField(help_text="By a change of its own that is to come there, too")
+
+
+class PositionsOut(serializers.Serializer):
+    local = serializers.DateTimeField(allow_null=True)
+    atlas = serializers.DateTimeField(allow_null=True)
+
+
+class QueueOut(serializers.Serializer):
+    place = serializers.ChoiceField(
+        choices=list(map(str, Place)), allow_null=True, help_text="null: not known; `text` says why"
+    )
+    text = serializers.CharField(help_text="Where it is in the listener's queue, and what it waits for there")
+    attempts = serializers.IntegerField(help_text="Failed ones")
+    nextInMs = serializers.IntegerField(allow_null=True, help_text="Until it is tried again")
+    readTo = PositionsOut(help_text="How far the listener has read the streams")
+    waitsFor = PositionsOut(help_text="What it must have read before")
+
+
 class EventOut(serializers.Serializer):
     at = serializers.DateTimeField()
     what = serializers.ChoiceField(
@@ -69,6 +95,8 @@ class ExplanationOut(serializers.Serializer):
     atlas = VersionOut()
     agreed = AgreedOut(allow_null=True, help_text="Hashes of what both sides were last agreed on")
     decisions = serializers.IntegerField()
+    holders = HolderOut(many=True, help_text="Documents whose values of unique indexes it needs")
+    queue = QueueOut()
     openPush = OpenPushOut(allow_null=True, help_text="A push whose outcome is not recorded")
     history = EventOut(many=True)
     historyIncomplete = serializers.CharField(allow_blank=True)
@@ -83,7 +111,8 @@ class ExplanationOut(serializers.Serializer):
     )
 )
 class Explain(SyncView):
-    """Whether both sides of a document are equal, what sync would do next, and the document's history. Nothing is written."""
+    """Whether both sides of a document are equal, what sync would do next, where it is in the listener's queue, and its
+    history. Nothing is written on either side."""
 
     asks = {"GET": ExplainQuery}
     refusals = {"GET": (409,)}

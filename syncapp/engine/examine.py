@@ -4,29 +4,28 @@ an unrecorded push out for ever."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from pymongo.database import Database
 
 from syncapp.core.decide import Case, Decision, classify
-from syncapp.core.rule.collection_rule import OnLeave
-from syncapp.core.rule.policy import Policy, Travel
+from syncapp.core.rule.policy import Policy
 from syncapp.core.rule.projection import Projection
 from syncapp.core.values import ABSENT, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.atlas_view import settled_state
+from syncapp.engine.holders import Holder, holders_of
 from syncapp.engine.rehearsal import Rehearsed, Scene, rehearse
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.errors import TransientError
-from syncapp.mongo.matching import matching
+from syncapp.mongo.matching import matching, would_match
 from syncapp.mongo.transaction import transaction, translated
 from syncapp.store.batches import applied_keys
 from syncapp.store.projections import load_projection
 from syncapp.store.states import read_states
 
 ATTEMPTS = 5  # while tasks decide about the key between the reads
-PUSHES = frozenset({Decision.PUSH, Decision.LOCAL_WINS})
 MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -50,7 +49,7 @@ class Examined:
     case: Case
     rehearsed: Rehearsed
     foreign: bool = False  # Atlas's version does not match the collection's filter
-    leaves: bool = False  # the local one does not, and is dropped once Atlas has it
+    holders: tuple[Holder, ...] = ()  # of values that it needs where it is written
 
     @property
     def decision(self) -> Decision:
@@ -83,9 +82,10 @@ def examine(
             settled = _settled(before, push, on_atlas, former, marker_keep_hours * 3_600_000)
             scene = Scene(key, versions, before, settled, foreign)
             rehearsed = rehearse(databases[Side.LOCAL], scene, policy, former)
-            leaves = _leaves(databases[Side.LOCAL], key, rehearsed, policy)
+            rehearsed = _with_leaving(databases, scene, rehearsed, policy)
+            holders = holders_of(databases, key, rehearsed)
             if _state(databases, key) == before:
-                return _examined(scene, push, policy, rehearsed, leaves=leaves)
+                return replace(_examined(scene, push, policy, rehearsed), holders=holders)
     raise TransientError("sync is deciding about this document at this moment")
 
 
@@ -132,28 +132,32 @@ def _settled(
     )  # fmt: skip
 
 
-def _leaves(local: Database[Any], key: DocumentKey, rehearsed: Rehearsed, policy: Policy) -> bool:
-    """Does what is pushed bring the document out of the filter? The servers say so, of the local version alike."""
-    if policy.travel[Side.ATLAS] is not Travel.ALLOWED:
-        return False  # a drop here is a pull of nothing
-    rule = policy.rule
-    effect = rehearsed.effects[0] if rehearsed.decision in PUSHES else None
-    if not rule.filter or rule.on_leave is not OnLeave.DROP or effect is None or effect.push is None:
-        return False
-    if effect.push.after is None:
-        return False
-    with transaction(local) as session:
-        return key not in matching(local, key.collection, [key], rule.filter, session)
+def _with_leaving(
+    databases: Mapping[Side, Database[Any]], scene: Scene, rehearsed: Rehearsed, policy: Policy
+) -> Rehearsed:
+    """Marks what would leave the filter by its push: a server says so, of the version that Atlas would hold, as it does when a
+    task has written it."""
+    pushed = {after for one in rehearsed.effects if one.push and (after := one.push.after) is not None}
+    if not policy.rule.filter or not pushed:
+        return rehearsed
+    # Where its collection has a document
+    side = Side.LOCAL if scene.versions[Side.ATLAS] is None else Side.ATLAS
+    database, name = databases[side], scene.key.collection
+    leaving = {one for one in pushed if not would_match(database, name, one, policy.rule.filter)}
+    return rehearsed._replace(
+        effects=tuple(
+            one._replace(leaves=one.push is not None and one.push.after in leaving)
+            for one in rehearsed.effects
+        )
+    )
 
 
-def _examined(
-    scene: Scene, push: OpenPush | None, policy: Policy, rehearsed: Rehearsed, *, leaves: bool
-) -> Examined:
+def _examined(scene: Scene, push: OpenPush | None, policy: Policy, rehearsed: Rehearsed) -> Examined:
     seen = rehearsed.seen
     if seen is None:  # nothing is stored about what is nowhere
         contents: Mapping[Side, bytes] = dict.fromkeys(Side, ABSENT)
         return Examined(
-            scene.key, scene.versions, contents, scene.settled, push, policy, Case.EQUAL, rehearsed, scene.foreign, leaves
+            scene.key, scene.versions, contents, scene.settled, push, policy, Case.EQUAL, rehearsed, scene.foreign
         )  # fmt: skip
     case = Case.BOTH_CHANGED if seen.twice else classify(seen.contents, seen.state)
     return Examined(
@@ -166,5 +170,4 @@ def _examined(
         case,
         rehearsed,
         scene.foreign,
-        leaves,
     )

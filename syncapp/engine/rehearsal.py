@@ -58,6 +58,7 @@ class Effect(NamedTuple):
     refused: str = ""
     recorded: bool = False  # with both versions, as a conflict
     dropped: bool = False  # here, since Atlas's version does not match the filter
+    leaves: bool = False  # what is pushed does not match the filter
 
 
 class Rehearsed(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from syncapp.listener.telemetry import status
 from syncapp.listener.telemetry.clock_watch import ClockWatch
 from syncapp.listener.telemetry.headroom import Headroom
 from syncapp.listener.telemetry.metrics import MetricsBuffer
+from syncapp.listener.telemetry.questions import answer_questions
 from syncapp.listener.telemetry.samples import Samples
 from syncapp.store.lease import Lease
 
@@ -54,7 +56,8 @@ class Books:
         except Exception:
             self.metrics.merge(counted)
             raise
-        self._publisher.publish(figures, self.streams())
+        if self._publisher.publish(figures, self.streams()):
+            answer_questions(self.device, self.dirty, time.monotonic())
         self._look(figures)
         if at_last:
             self._samples.write()

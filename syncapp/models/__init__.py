@@ -18,6 +18,7 @@ from syncapp.models.instance import Instance
 from syncapp.models.listener_start import ListenerStart
 from syncapp.models.mark import Mark
 from syncapp.models.metrics import CollectionMetric, LagTime, MetricMinute, ProcessingTime, StateMinute
+from syncapp.models.queue_question import QueueQuestion
 from syncapp.models.rejected_change import RejectedChange
 from syncapp.models.resume_token import ResumeToken
 from syncapp.models.sync_switches import SyncSwitches
@@ -45,6 +46,7 @@ __all__ = [
     "Mark",
     "MetricMinute",
     "ProcessingTime",
+    "QueueQuestion",
     "RejectedChange",
     "ResumeToken",
     "StateMinute",

@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from syncapp.core.content import document_key, ids_filter
+from syncapp.core.content import document_key, ids_filter, wrap
 from syncapp.core.rule.match_expressions import read_filter
 from syncapp.core.values import DocumentKey
 from syncapp.mongo.documents import id_portions
@@ -48,6 +48,22 @@ def matching(
         with closing(portions(database, command, session)) as replies:
             found.update(document_key(collection, one) for documents in replies for one in documents)
     return frozenset(found)
+
+
+def would_match(
+    database: Database[Any], collection: str, document: bytes, expression: Mapping[str, Any]
+) -> bool:
+    """Does a version that is not stored match this expression? By the server as well, with the collection's collation: the
+    collection must not be empty. Raises PyMongoError."""
+    literal = RawBSONDocument(wrap(b"\x03$literal\0" + document))
+    pipeline: list[dict[str, Any]] = [
+        {"$limit": 1},
+        {"$replaceRoot": {"newRoot": literal}},
+        {"$match": RawBSONDocument(bson.encode(read_filter(expression)))},
+        {"$project": {"_id": 0, "matches": {"$literal": True}}},
+    ]
+    with database[collection].aggregate(pipeline) as found:
+        return any(True for _ in found)
 
 
 def foreign(

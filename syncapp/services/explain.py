@@ -1,5 +1,5 @@
-"""What sync knows about one document, and what it would do next: for whoever asks why a document is as it is. Nothing is
-written."""
+"""What sync knows about one document, and what it would do next: for whoever asks why a document is as it is. Nothing of
+it is written; a question to the listener is left in Django's database for the seconds until it answers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from syncapp.core.text.one_line import one_line
 from syncapp.core.values import ABSENT, ATLAS_ORIGIN, UNKNOWN, DocumentKey, Side
 from syncapp.core.wording import moment
 from syncapp.engine.examine import Examined, examine
+from syncapp.engine.holders import Holder
 from syncapp.models import Conflict, RejectedChange
 from syncapp.rules.refusals import RefusalCheck
 from syncapp.rules.rules import load_rules
 from syncapp.services.databases import database, refused_by
+from syncapp.services.explain_queue import InQueue, asked
 from syncapp.services.fingerprints import fingerprint
 from syncapp.services.masked import Masks
 from syncapp.services.next_step import NOTHING, next_step
@@ -73,6 +75,7 @@ class Explanation:
     incomplete: str = ""
     barred: str = ""
     held_up: str = ""
+    queue: InQueue | None = None  # nobody was asked
 
     @property
     def equal(self) -> bool:
@@ -124,6 +127,8 @@ class Explanation:
             if found.is_known
             else None,
             "decisions": agreed.counter,
+            "holders": [_holder(one) for one in found.holders],
+            "queue": self.queue.as_document() if self.queue else None,
             "openPush": {"at": _at(push.intent.at).isoformat(), "applied": push.applied} if push else None,
             "history": [event.as_document() for event in self.history],
             "historyIncomplete": self.incomplete,
@@ -139,22 +144,22 @@ def explain(collection: str, id_bson: bytes) -> Explanation:
         refused_by(Side.LOCAL, "cannot explain the document"),
     ):
         device, rules = known_instance_id(local), load_rules(local)
-        keep_hours = get_settings().origin_tracking_keep_hours
-        found = examine({Side.LOCAL: local, Side.ATLAS: atlas}, key, rules.policy(collection), keep_hours)
-        barred = _barred(local, atlas, collection)
-        events = [*_queued(local, key), *_conflicts(key), *_rejected(key)]
-        incomplete = ""
-        try:
-            events += [_pushed(one, device) for one in pushes_of(atlas, key, NEWEST, LOOK_MS)]
-        except ExecutionTimeout:
-            incomplete = (
-                f"Atlas holds too many records of pushes to find this document's within {LOOK_MS // 1000} s"
-            )
-        first_run = first_run_record.load(local).state
+        with asked(device, key) as answer:  # first: the listener answers meanwhile
+            keep_hours = get_settings().origin_tracking_keep_hours
+            found = examine({Side.LOCAL: local, Side.ATLAS: atlas}, key, rules.policy(collection), keep_hours)
+            barred = _barred(local, atlas, collection)
+            events = [*_queued(local, key), *_conflicts(key), *_rejected(key)]
+            incomplete = ""
+            try:
+                events += [_pushed(one, device) for one in pushes_of(atlas, key, NEWEST, LOOK_MS)]
+            except ExecutionTimeout:
+                incomplete = f"Atlas holds too many records of pushes to find this document's within {LOOK_MS // 1000} s"
+            first_run = first_run_record.load(local).state
+            reason = _reason(found)
+            queue = answer()
     history = sorted(events, key=lambda event: event.at, reverse=True)
-    reason = _reason(found)
     held_up = _held_up(first_run, reason, paused=rules.paused)
-    return Explanation(found, device, reason, tuple(history), incomplete, barred, held_up)
+    return Explanation(found, device, reason, tuple(history), incomplete, barred, held_up, queue)
 
 
 def _barred(local: Database[Any], atlas: Database[Any], collection: str) -> str:
@@ -264,6 +269,16 @@ def _hash(content: bytes) -> str | None:
     if content == UNKNOWN:
         return "unknown"
     return None if content == ABSENT else fingerprint(content)
+
+
+def _holder(one: Holder) -> dict[str, Any]:
+    return {
+        "side": one.side.value,
+        "documentId": extended_id(one.key.id_bson),
+        "neededBy": extended_id(one.for_key.id_bson),
+        "index": one.unique_index,
+        "givesUp": one.gives_up,
+    }
 
 
 def _at(milliseconds: int) -> dt.datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -12,25 +14,29 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
+from syncapp.apply.messages import Report
 from syncapp.core.content import document_key
-from syncapp.core.decide import Decision
-from syncapp.core.rule.collection_rule import CollectionRules
+from syncapp.core.rule.collection_rule import CollectionRules, OnLeave
 from syncapp.core.rule.exclusions import Exclusions
-from syncapp.core.rule.policy import Policy
+from syncapp.core.rule.policy import Policy, Travel
 from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
 from syncapp.embedded.mongod import Mongod
 from syncapp.engine.change_processor import ChangeProcessor
 from syncapp.engine.examine import examine
 from syncapp.engine.rehearsal import Effect
-from syncapp.models import SyncSwitches
+from syncapp.listener.queue.dirty_keys import DirtyKeys
+from syncapp.listener.telemetry.questions import answer_questions
+from syncapp.models import Instance, QueueQuestion, SyncSwitches
 from syncapp.rules.rules import Rules
 from syncapp.rules.switches import get_switches
+from syncapp.services import explain_queue
 from syncapp.services.explain import Explanation
 from syncapp.services.next_step import NOTHING
 from syncapp.services.rules import collection_rules
 from syncapp.store.dirty import mark_dirty
 from tests.api.conftest import ROOT, Change
 from tests.support import rows
+from tests.support.dirty import bring
 from tests.support.raw import RAW
 
 pytestmark = pytest.mark.django_db
@@ -206,6 +212,125 @@ def test_a_document_that_is_nowhere_and_an_id_that_is_none(
     assert wrong.json()["field"] == "id"
 
 
+# Where it is in the listener's queue
+
+QUEUE_UNKNOWN = "what waits in its queue is not known."
+
+
+def test_a_listener_that_is_not_there_is_not_waited_for(
+    reader: APIClient, both: dict[str, Database[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explain_queue, "ANSWER_SECONDS", 1_000.0)
+    told = explained(reader, both)["queue"]
+    assert (told["place"], told["text"]) == (None, f"The listener has not reported yet: {QUEUE_UNKNOWN}")
+    at = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+    Instance.objects.create(instance_id=DEVICE, seen_at=at)
+    said = "The listener has not reported since 2026-03-01 12:00:00 UTC"
+    assert explained(reader, both)["queue"]["text"] == f"{said}: {QUEUE_UNKNOWN}"
+
+
+def test_a_listener_that_does_not_answer_is_named_and_no_question_is_left(
+    reader: APIClient, both: dict[str, Database[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explain_queue, "ANSWER_SECONDS", 1.0)
+    now = dt.datetime.now(dt.UTC)
+    Instance.objects.create(instance_id=DEVICE, seen_at=now)
+    QueueQuestion.objects.create(
+        instance_id=DEVICE, collection="a", document_id_raw=b"", asked_at=now - dt.timedelta(minutes=2)
+    )
+    told = explained(reader, both)["queue"]
+    assert (told["place"], told["attempts"], told["nextInMs"]) == (None, 0, None)
+    assert told["text"] == f"The listener has not answered within 1 s: {QUEUE_UNKNOWN}"
+    assert not QueueQuestion.objects.exists()
+
+
+def test_what_the_listener_answers_is_shown(
+    reader: APIClient, both: dict[str, Database[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Instance.objects.create(instance_id=DEVICE, seen_at=dt.datetime.now(dt.UTC))
+    dirty = DirtyKeys()
+    bring(dirty, Side.LOCAL, KEY)
+    taken = dirty.take("1", 10, 0.0)
+    assert taken is not None
+    failed = Report("1", Side.LOCAL, endings=(Ending.RETRY,), error="it fails")
+    dirty.finish([failed], time.monotonic() + 30.0)
+    monkeypatch.setattr(  # while it is waited for
+        explain_queue.time, "sleep", lambda seconds: answer_questions(DEVICE, dirty, time.monotonic())
+    )
+    told = explained(reader, both)["queue"]
+    assert (told["place"], told["attempts"]) == ("delayed", 1)
+    assert 20_000 < told["nextInMs"] < 31_000
+    assert not QueueQuestion.objects.exists()
+
+
+# Whose values of unique indexes it needs
+
+WAITS = "Nothing before the first run is done. Then: "
+
+
+def with_emails(both: dict[str, Database[Any]], **emails: str) -> None:
+    """Documents that both sides hold and have agreed on."""
+    for database in both.values():
+        database["orders"].create_index("email", unique=True)
+        database["orders"].insert_many([{"_id": name, "email": one} for name, one in emails.items()])
+    items = tuple(WorkItem(document_key("orders", bson.encode({"_id": one})), {}) for one in emails)
+    processor = ChangeProcessor(both["local"], both["atlas"], DEVICE)
+    processor.process(Batch("task", Side.LOCAL, "orders", items, FAR), Policy())
+
+
+def give(both: dict[str, Database[Any]], **emails: str) -> None:
+    for name, email in emails.items():
+        both["local"]["orders"].update_one({"_id": name}, {"$set": {"email": email}})
+
+
+def test_a_chain_of_documents_whose_values_it_needs_is_followed(
+    reader: APIClient, both: dict[str, Database[Any]]
+) -> None:
+    with_emails(both, **{"A-1": "a", "B-2": "b", "C-3": "c"})
+    give(both, **{"C-3": "d", "B-2": "c", "A-1": "b"})
+    told = explained(reader, both)
+    text = " The value of the unique index email_1 that {} needs on Atlas is {}'s, which gives it up by a change that is to come there, too."
+    assert told["next"] == f"{WAITS}The local version is brought to Atlas." + text.format(
+        "it", "B-2"
+    ) + text.format("B-2", "C-3")
+    assert [(one["side"], one["documentId"], one["neededBy"], one["givesUp"]) for one in told["holders"]] == [
+        ("atlas", '"B-2"', '"A-1"', True), ("atlas", '"C-3"', '"B-2"', True)
+    ]  # fmt: skip
+    work(both, facts={Side.LOCAL: Fact(1, 1, DEVICE)})
+    assert explained(reader, both)["equal"]
+
+
+def test_a_value_that_another_document_keeps_is_why_it_is_rejected(
+    reader: APIClient, both: dict[str, Database[Any]]
+) -> None:
+    with_emails(both, **{"A-1": "a", "B-2": "b", "C-3": "c"})
+    both["local"]["orders"].drop_index("email_1")
+    give(both, **{"B-2": "c", "A-1": "b"})
+    told = explained(reader, both)
+    assert told["next"].startswith(
+        f"{WAITS}It is rejected, and not transferred. The value of the unique index email_1"
+    )
+    assert told["next"].endswith("that B-2 needs on Atlas is C-3's, which keeps it.")
+    assert [one["givesUp"] for one in told["holders"]] == [True, False]
+    outcome = process(both, Policy(), {})
+    assert outcome is not None
+    assert outcome.ending is Ending.REJECTED
+
+
+def test_two_documents_that_swap_a_value_need_each_others(
+    reader: APIClient, both: dict[str, Database[Any]]
+) -> None:
+    with_emails(both, **{"A-1": "a", "B-2": "b"})
+    give(both, **{"A-1": "x"})
+    give(both, **{"B-2": "a", "A-1": "b"})
+    told = explained(reader, both)
+    assert [(one["documentId"], one["neededBy"]) for one in told["holders"]] == [
+        ('"B-2"', '"A-1"'), ('"A-1"', '"B-2"')
+    ]  # fmt: skip
+    work(both, facts={Side.LOCAL: Fact(1, 1, DEVICE)})
+    assert explained(reader, both)["equal"]
+
+
 # What is said is what a task then does, under any rule
 
 RULE = {"pattern": "orders"}
@@ -218,6 +343,8 @@ RULES: list[dict[str, Any]] = [
     {"strategy": "field-merge", "numbers": {"n": "sum"}},
     {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"n": {"$gte": 9}}},
     {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"v": "old"}},
+    {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"n": {"$gte": 9}}, "onLeave": "keep"},
+    {"strategy": "field-merge", "filter": {"v": "old"}},
     {"strategy": "field-merge", "numbers": {"n": "sum"}, "ownFields": ["own"]},
     {"strategy": "field-merge", "timestampField": "n"},
     {"timestampField": "n"},
@@ -285,9 +412,9 @@ def check_done(both: dict[str, Database[Any]], told: Explanation, effect: Effect
     if not effect.refused:
         local = effect.pull.after if effect.pull else local
         atlas = effect.push.after if effect.push else atlas
-        # Whether a merged version leaves the filter is not foreseen
-        merged = effect.decision is Decision.MERGED and told.found.policy.rule.filter
-        if told.found.leaves or (merged and held[0] is None):
+        policy = told.found.policy
+        drops = policy.rule.on_leave is OnLeave.DROP and policy.travel[Side.ATLAS] is Travel.ALLOWED
+        if effect.leaves and drops:
             local = None
     refused = outcome.reason if outcome.ending is Ending.REJECTED else ""
     assert (held, outcome.conflict, refused) == ([local, atlas], effect.recorded, effect.refused), told.next
@@ -296,7 +423,56 @@ def check_done(both: dict[str, Database[Any]], told: Explanation, effect: Effect
     assert not ("manual resolution" in words and not outcome.open_conflict)
     assert not ("kept in" in words and "nothing is written" not in words and not outcome.conflict)
     assert not (told.found.decision in NOTHING and outcome.transfer)
-    assert not (("dropped here" in words or "copy is dropped" in words) and held[0] is not None)
+    assert not ("copy is dropped:" in words and held[0] is not None)
+    # All orders say the same, or it says that it depends
+    leaves = [one.leaves for one in told.found.rehearsed.effects]
+    if effect.leaves and told.found.decision not in NOTHING:
+        assert "the local copy is" in words
+    if IF_IT_LEAVES not in words and leaves:
+        assert (held[0] is None) or "then dropped" not in words
+
+
+FILTER = {"filter": {"n": {"$gte": 9}}}
+SUMS = {"strategy": "field-merge", "numbers": {"n": "sum"}, **FILTER}
+NOT_MATCHING = (
+    " version does not match the filter of the collection's rule: it goes up, and the local copy is "
+)
+IF_IT_LEAVES = (
+    "If what goes up does not match the filter of the collection's rule, the local copy is then dropped."
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "enabled", "local", "atlas", "said"),
+    [
+        (SUMS, True, -1, -1, f"The merged{NOT_MATCHING}then dropped."),
+        ({**SUMS, "onLeave": "keep"}, True, -1, -1, f"The merged{NOT_MATCHING}kept."),
+        (SUMS, True, -1, 1, "and the local copy is"),
+        (FILTER, True, -2, 0, "then dropped."),
+        ({**FILTER, "onLeave": "keep"}, True, -2, 0, "it goes up, and the local copy is kept."),
+        (FILTER, False, -2, 0, "is dropped as soon as bidirectional sync is enabled."),
+        ({**FILTER, "direction": "localToAtlas"}, True, -2, 0, "kept, since nothing is brought here."),
+        (FILTER, True, -2, -1, IF_IT_LEAVES),
+        (
+            {"strategy": "callable", "resolver": "shop.merge", **FILTER}, True, -1, 1,
+            IF_IT_LEAVES,
+        ),
+    ],
+)  # fmt: skip
+def test_what_leaves_the_filter_by_going_up_is_foreseen(
+    both: dict[str, Database[Any]], rule: dict[str, Any], enabled: bool, local: int, atlas: int, said: str
+) -> None:
+    for database in both.values():
+        database["orders"].insert_one({"_id": "A-1", "n": 10})
+    rules = Rules(True, False, "last-write-wins", Exclusions(), 1)
+    rules = replace(rules, enabled=enabled, collections=CollectionRules.of([{**RULE, **rule}]))
+    policy = rules.policy("orders")
+    process(both, policy, {})
+    for side, by in (("local", local), ("atlas", atlas)):
+        change(both[side], {"$inc": {"n": by}} if by else None)
+    leaves = (local, atlas) != (-1, 1) or rule["strategy"] == "callable"
+    told = examined(both, policy).next
+    assert (said in told) is leaves, told
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,20 +6,24 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+import bson
 import pytest
 from pymongo.database import Database
 
 from syncapp.conf.settings import get_settings
 from syncapp.core.values import BOTH, Side
 from syncapp.listener.intervals import USUAL
+from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.safeguards import Halted, Safeguards
 from syncapp.listener.streams.stream_reader import StreamStatus
+from syncapp.listener.telemetry.questions import answer_questions
 from syncapp.listener.telemetry.status import ListenerFigures, Publisher
-from syncapp.models import Instance
+from syncapp.models import Instance, QueueQuestion
 from syncapp.mongo.connect import CODEC
 from syncapp.store.devices import DeviceReport
 from syncapp.store.halts import Kind, raise_halt
 from syncapp.store.names import HALTS
+from tests.support.dirty import bring, key
 
 FIGURES = ListenerFigures(
     epoch=3, holder="till:1", started_at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), queue_size=0, in_flight=0,
@@ -60,6 +64,42 @@ def test_what_another_listener_wrote_or_somebody_deleted_is_written_again(lost: 
         Instance.objects.all().delete()
     publisher.publish(FIGURES, STREAMS)
     assert (row().epoch, row().holder, row().queue_size) == (3, "till:1", 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_questions_about_the_queue_are_looked_for_with_the_sign_of_life(
+    django_assert_num_queries: Any,
+) -> None:
+    publisher, dirty = Publisher("device"), DirtyKeys()
+    publisher.publish(FIGURES, STREAMS)
+    with django_assert_num_queries(1):
+        assert not publisher.publish(FIGURES, STREAMS), "nobody asks"
+    now = dt.datetime.now(dt.UTC)
+    question = QueueQuestion(collection="orders", document_id_raw=bson.encode({"_id": 1}), asked_at=now)
+    question.instance_id = "another"
+    question.save()
+    assert not publisher.publish(FIGURES, STREAMS), "another listener is asked"
+    question.instance_id = "device"
+    question.save()
+    bring(dirty, Side.LOCAL, key(1))
+    assert publisher.publish(FIGURES, STREAMS)
+    answer_questions("device", dirty, 0.0)
+    question.refresh_from_db()
+    assert question.answer["place"] == "ready"
+    answer_questions("device", DirtyKeys(), 0.0)
+    question.refresh_from_db()
+    assert question.answer["place"] == "ready", "it is answered once"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_question_whose_asker_has_ended_is_removed() -> None:
+    long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=2)
+    QueueQuestion.objects.create(
+        instance_id="device", collection="a", document_id_raw=bson.encode({"_id": 1}), asked_at=long_ago
+    )
+    for _ in range(2):
+        answer_questions("device", DirtyKeys(), 0.0)
+    assert not QueueQuestion.objects.exists()
 
 
 def test_halts_are_read_at_rest_only_if_there_are_some(

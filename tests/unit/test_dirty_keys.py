@@ -98,6 +98,7 @@ METHODS: dict[str, Callable[[DirtyKeys], object]] = {
     "safe": lambda dirty: dirty.safe(),
     "oldest_held": lambda dirty: dirty.oldest_held(L),
     "holder": lambda dirty: dirty.holder(L, 1),
+    "whereabouts": lambda dirty: dirty.whereabouts(key(1), 0.0),
     "figures": lambda dirty: dirty.figures(),
     "size": lambda dirty: dirty.size,
     "waiting": lambda dirty: dirty.waiting,

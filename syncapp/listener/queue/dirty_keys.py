@@ -22,6 +22,7 @@ from syncapp.listener.queue import work
 from syncapp.listener.queue.endings import under_rules
 from syncapp.listener.queue.key_map import KeyMap
 from syncapp.listener.queue.structural_queue import Pending
+from syncapp.listener.queue.whereabouts import Whereabouts
 
 
 class Load(NamedTuple):
@@ -276,6 +277,11 @@ class DirtyKeys:
         """A key that holds this batch back."""
         with self._changed:
             return work.holder(self._map.works(), side, number)
+
+    def whereabouts(self, key: DocumentKey, now: float) -> Whereabouts:
+        """Where a key is, and what it waits for."""
+        with self._changed:
+            return self._map.whereabouts(key, now)
 
     def figures(self) -> QueueFigures:
         with self._changed:

@@ -18,6 +18,7 @@ from syncapp.listener.queue.structural_queue import Pending, StructuralQueue
 from syncapp.listener.queue.tasks import TasksOut
 from syncapp.listener.queue.waiting_keys import WaitingKeys
 from syncapp.listener.queue.watermark import Watermark
+from syncapp.listener.queue.whereabouts import Whereabouts, find
 from syncapp.listener.queue.work import Brought, Taken, Task, Work
 
 _OVER = (Ending.DONE, Ending.REJECTED, Ending.OWED)
@@ -223,6 +224,10 @@ class KeyMap:
     def read_to(self) -> Mapping[Side, int]:
         """Everything up to here was read."""
         return self._waiting.read_to
+
+    def whereabouts(self, key: DocumentKey, now: float) -> Whereabouts:
+        """Where a key is, and what it waits for."""
+        return find(key, self._dirty.get(key), self.tasks, self._ready, self._waiting, now)
 
     def works(self) -> Iterator[tuple[DocumentKey, Work]]:
         """All unfinished work, including keys in flight."""

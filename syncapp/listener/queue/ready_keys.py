@@ -47,6 +47,21 @@ class ReadyKeys:
             return 0
         return sum(group.ready for place, group in self._groups.items() if self._may_go(place[1], True))
 
+    def count(self, collection: str) -> int:
+        """The number of ready keys of a collection."""
+        return sum(group.ready for place, group in self._groups.items() if place[1] == collection)
+
+    def ahead_of(self, collection: str) -> dict[str, int]:
+        """The number of ready keys of collections that are more urgent than this one."""
+        found: dict[str, int] = {}
+        if self._urgency is not None:
+            own = LEVELS.index(self._urgency(collection))
+            for (_, name), group in self._groups.items():
+                level = self._urgency(name)
+                if group.ready and LEVELS.index(level) < own:
+                    found[level] = found.get(level, 0) + group.ready
+        return found
+
     def _may_go(self, collection: str, first_only: bool) -> bool:
         if collection in self.blocked or collection in self.barred:
             return False

@@ -23,6 +23,12 @@ class TasksOut:
         """None: it has ended, or was given up."""
         return self._tasks.get(task_id)
 
+    def of(self, key: DocumentKey) -> Task | None:
+        """The task that the key is in."""
+        if key not in self.busy:
+            return None
+        return next((task for task in self._tasks.values() if key in task.keys), None)
+
     def add(self, task_id: str, task: Task) -> None:
         self.busy.update(task.keys)
         self._tasks[task_id] = task

@@ -60,6 +60,15 @@ class WaitingKeys:
     def keep_until(self, moment: float, key: DocumentKey, work: Work) -> None:
         heapq.heappush(self._moments, (moment, next(self._order), key, work))
 
+    def moment_of(self, work: Work) -> float | None:
+        """The moment that this one is kept until. It looks at all that are: for a person's question."""
+        return max((moment for moment, _, _, one in self._moments if one is work), default=None)
+
+    def wanted(self, work: Work) -> dict[Side, int]:
+        """The positions that it waits for."""
+        positions = {side: work.seen.read_at[side] for side in work.seen.waits_for} if work.seen else {}
+        return {side: position for side, position in positions.items() if position > self.read_to[side]}
+
     def due(self, now: float) -> Iterator[Waiting]:
         """The keys that are due."""
         while self._moments and self._moments[0][0] <= now:

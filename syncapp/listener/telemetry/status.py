@@ -42,7 +42,10 @@ class ListenerFigures:
 
 
 # Each second: to build a statement anew costs several times as much as to carry it out
-SEEN = "UPDATE syncapp_instance SET seen_at = %s WHERE instance_id = %s AND epoch = %s AND holder = %s"
+SEEN = (
+    "UPDATE syncapp_instance SET seen_at = %s WHERE instance_id = %s AND epoch = %s AND holder = %s"
+    " AND NOT EXISTS (SELECT 1 FROM syncapp_queuequestion WHERE instance_id = %s)"
+)
 
 
 class Publisher:
@@ -52,22 +55,23 @@ class Publisher:
         self._device = device
         self._written: dict[str, Any] = {}
 
-    def publish(self, figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> None:
-        """Raises DatabaseError."""
+    def publish(self, figures: ListenerFigures, streams: Mapping[Side, StreamStatus]) -> bool:
+        """Might somebody have left a question? Raises DatabaseError."""
         values = _values(figures, streams)
         if values == self._written and self._is_seen(figures):
-            return
+            return False
         rows, seen = Instance.objects.filter(instance_id=self._device), {"seen_at": dt.datetime.now(dt.UTC)}
         self._mark(values)
         if not rows.update(**values, **seen):
             Instance.objects.update_or_create(instance_id=self._device, defaults={**values, **seen})
         self._written = values
+        return True
 
     def _is_seen(self, figures: ListenerFigures) -> bool:
-        """Write the time alone. False: a listener that was deposed has written meanwhile, or somebody deleted the row."""
+        """Write the time alone. False: a listener that was deposed has written meanwhile, somebody deleted the row, or asks."""
         now = connection.ops.adapt_datetimefield_value(dt.datetime.now(dt.UTC))
         with connection.cursor() as cursor:
-            cursor.execute(SEEN, [now, self._device, figures.epoch, figures.holder])
+            cursor.execute(SEEN, [now, self._device, figures.epoch, figures.holder, self._device])
             return bool(cursor.rowcount > 0)
 
     def _mark(self, values: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from syncapp.services.explain import Explanation, explain
 class Command(SyncCommand):
     help = (
         "Explain one document: whether both sides are equal, what sync would do next, and its history (pushes of all devices, "
-        "conflicts and why a version won, rejections). Nothing is written."
+        "conflicts and why a version won, rejections); and where it is in the listener's queue. Nothing is written on either side."
     )
     examples = {
         "orders A-1001": "by an _id that is text",
@@ -51,6 +51,8 @@ def lines(found: Explanation) -> list[str]:
         f"  {found.state}",
         f"  Next: {found.next}",
     ]
+    if found.queue:
+        text.append(f"  Queue: {one_line(found.queue.text)}")
     if found.reason:
         text.append(f"  Why:  {one_line(found.reason.text)}")
     for side in ("local", "atlas"):
