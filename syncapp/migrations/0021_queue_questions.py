@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("syncapp", "0019_waiting_conflicts"),
+        ("syncapp", "0020_labels"),
     ]
 
     operations = [
