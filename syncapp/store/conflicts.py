@@ -29,7 +29,7 @@ from syncapp.store.names import CONFLICTS
 
 PART_BYTES = 8_000_000
 # Of versions in one transaction, which writes the documents too. A server with the smallest cache there is, 256 MB,
-# refuses a transaction of some 40 MB (codes 112 and 388), and never takes it
+# refuses a transaction of 48 MB (codes 112 and 388), however often it is tried
 TOGETHER_BYTES = 8_000_000
 HEADLESS = dt.timedelta(days=1)  # longer than any transaction lives, also if a clock is set meanwhile
 READ_BYTES = 32_000_000  # of versions at once

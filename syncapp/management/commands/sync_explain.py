@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from syncapp.core.text.extended_json import NoId, extended_id
 from syncapp.core.text.one_line import one_line
-from syncapp.core.text.typed_ids import typed_id
+from syncapp.core.text.typed_ids import id_to_type, typed_id
 from syncapp.management.command import SyncCommand
 from syncapp.services.explain import Explanation, explain
 
@@ -47,7 +47,7 @@ class Command(SyncCommand):
 def lines(found: Explanation) -> list[str]:
     key, told = found.found.key, found.as_document()
     text = [
-        one_line(f"{key.collection} {extended_id(key.id_bson)}"),
+        one_line(f"{key.collection} {id_to_type(extended_id(key.id_bson))}"),
         f"  {found.state}",
         f"  Next: {found.next}",
     ]
