@@ -471,8 +471,11 @@ def test_what_leaves_the_filter_by_going_up_is_foreseen(
     for side, by in (("local", local), ("atlas", atlas)):
         change(both[side], {"$inc": {"n": by}} if by else None)
     leaves = (local, atlas) != (-1, 1) or rule["strategy"] == "callable"
-    told = examined(both, policy).next
-    assert (said in told) is leaves, told
+    told = examined(both, policy)
+    assert (said in told.next) is leaves, told.next
+    outcome = process(both, policy, {})
+    if outcome is not None and told.found.rehearsed.effects:
+        check_done(both, told, told.found.rehearsed.effects[0], outcome)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
