@@ -18,7 +18,7 @@ def values_of(text: str) -> dict[str, str]:
     """As Isthmus reads them."""
     found: dict[str, str] = {}
 
-    class Reader(environ.Env):
+    class Reader(environ.Env):  # type: ignore[misc]  # it has no types
         ENVIRON = found
 
     # Of every other line the reader would print the text
