@@ -7,10 +7,10 @@ it, as `SETTINGS`.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -50,8 +50,6 @@ STRATEGIES = tuple(one.name for one in offered())
 _WHO_WINS = ", ".join(f"{one.name} ({one.about})" for one in offered())
 
 Value = TypeVar("Value")
-# Logging is not set up before the settings are known: this goes to standard error as it stands
-log = logging.getLogger(__name__)
 
 
 class SettingsError(Exception):
@@ -266,7 +264,7 @@ def read_env_file(path: Path) -> None:
     for name, value in values_of(text).items():
         os.environ.setdefault(name, value)
     for line in without_effect(text, path.name):
-        log.warning(line)
+        print(line, file=sys.stderr)  # logging is not set up before the settings are known
 
 
 def kept_secret(home: Path, name: str, size: int = 32) -> str:

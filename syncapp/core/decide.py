@@ -134,23 +134,30 @@ def fact_belongs(side: Side, seen: Observation, item: WorkItem, read_to: Mapping
     """
     if read_to[side] >= seen.read_at[side]:
         return True
+    return _lag_seconds(side, seen, read_to) <= FACT_LAG_SECONDS and _unchanged(side, seen, item, read_to)
+
+
+def _unchanged(side: Side, seen: Observation, item: WorkItem, read_to: Mapping[Side, int]) -> bool:
+    """Did an earlier task read the same content, and has the stream been read past that read without anything newer?"""
     before = item.seen
-    if (
-        before is None
-        or before.counter != seen.state.counter
-        or _lag_seconds(side, seen, read_to) > FACT_LAG_SECONDS
-    ):
+    if before is None or before.counter != seen.state.counter:
         return False
     fact = item.facts.get(side)
-    unchanged = before.contents[side] == seen.contents[side]
     nothing_newer = fact is None or fact.position <= before.read_at[side]
-    return unchanged and nothing_newer and read_to[side] >= before.read_at[side]
+    return (
+        before.contents[side] == seen.contents[side]
+        and nothing_newer
+        and read_to[side] >= before.read_at[side]
+    )
 
 
 def _push_time_known(seen: Observation, item: WorkItem, read_to: Mapping[Side, int], hurry: bool) -> bool:
     if fact_belongs(Side.LOCAL, seen, item, read_to):
         return True  # here a missing fact means an unknown time
-    return Side.LOCAL in item.facts and (hurry or _lag_seconds(Side.LOCAL, seen, read_to) <= PUSH_LAG_SECONDS)
+    if Side.LOCAL in item.facts and (hurry or _lag_seconds(Side.LOCAL, seen, read_to) <= PUSH_LAG_SECONDS):
+        return True
+    # However far the stream lags: where each batch is worked on seconds after it was handed out, it always does
+    return _unchanged(Side.LOCAL, seen, item, read_to)
 
 
 def _lag_seconds(side: Side, seen: Observation, read_to: Mapping[Side, int]) -> int:

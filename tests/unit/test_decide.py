@@ -168,6 +168,24 @@ def test_a_push_waits_for_its_time(read_to: int, known: bool, hurry: bool, expec
     assert decided(observation(B, A, (A, A)), work, positions, Policy(), hurry) is expected
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("before_at", "content", "expected"),
+    [
+        (5 * SECOND, B, Decision.PUSH),
+        (5 * SECOND + 1, B, Decision.WAIT_FOR_LOCAL),  # the stream has not come so far
+        (5 * SECOND, C, Decision.WAIT_FOR_LOCAL),  # it has changed since
+    ],
+)
+def test_a_push_of_what_an_earlier_task_read_does_not_wait_again_however_far_its_stream_lags(
+    known: bool, before_at: int, content: bytes, expected: Decision
+) -> None:
+    before = Seen({Side.LOCAL: content, Side.ATLAS: A}, {Side.LOCAL: before_at, Side.ATLAS: 0}, counter=1)
+    work = item(1 if known else None, None, before)
+    positions = {Side.LOCAL: 5 * SECOND, Side.ATLAS: 0}
+    assert decided(observation(B, A, (A, A)), work, positions, Policy()) is expected
+
+
 MANUAL = Policy(strategy="manual")
 
 

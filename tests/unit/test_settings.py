@@ -299,14 +299,13 @@ def test_a_file_of_settings_that_is_no_text_gives_one_line(
 
 
 def test_a_line_that_does_not_count_is_told_without_its_password(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / ".env"
     path.write_text("# ours\n\nDATABASE_URL = postgres://sync:s3cret@h/sync\n")
     read_env_file(path)
-    assert caplog.messages == [
-        "Line 3 of .env does not count, since it has spaces before or after DATABASE_URL"
-    ]
+    told = "Line 3 of .env does not count, since it has spaces before or after DATABASE_URL\n"
+    assert capsys.readouterr().err == told
 
 
 def test_sentinels_with_tls_are_asked_by_tls_too() -> None:
