@@ -26,7 +26,7 @@ from syncapp.admin.refusals import as_message
 from syncapp.admin.starting import StartForm, starting
 from syncapp.models import ComparisonRun
 from syncapp.services import runs
-from syncapp.services.reasons import key_of, reasons_of
+from syncapp.services.reasons import key_of, only_here, reasons_of
 from syncapp.store.run import DIFFERENCES, OPEN, TO_DO, Kind
 
 PROGRESS = "syncapp_comparisonrun_progress"
@@ -163,7 +163,7 @@ class ComparisonRunAdmin(ReadOnlyAdmin):
     def shown_samples(self, run: ComparisonRun) -> SafeString:
         if not run.samples:
             return format_html("{}", "none")
-        reasons = reasons_of([key_of(one) for one in run.samples])
+        reasons = reasons_of([key_of(one) for one in run.samples], only_here(run.samples))
         samples = [
             {
                 "collection": one["collection"],

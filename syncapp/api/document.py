@@ -56,7 +56,7 @@ class Document(SyncView):
         if not found.equal:
             name = extended_id(id_bson)
             key = (collection, name, beyond(name, id_bson))
-            why = reasons_of([key])[key]
+            why = reasons_of([key], [] if found.atlas else [key])[key]
             reason = {"code": why.code.value, "text": why.text}
         masks = Masks(request.user)
         local, atlas = (masks.document(collection, one) for one in (found.local, found.atlas))

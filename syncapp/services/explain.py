@@ -187,7 +187,7 @@ def _reason(found: Examined) -> Reason | None:
         return None
     text = extended_id(found.key.id_bson)
     name = (found.key.collection, text, beyond(text, found.key.id_bson))
-    return reasons_of([name])[name]
+    return reasons_of([name], [] if found.versions[Side.ATLAS] else [name])[name]
 
 
 def _queued(local: Database[Any], key: DocumentKey) -> Iterator[Event]:

@@ -26,7 +26,7 @@ from syncapp.engine.examine import examine
 from syncapp.engine.rehearsal import Effect
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.telemetry.questions import answer_questions
-from syncapp.models import Instance, QueueQuestion, SyncSwitches
+from syncapp.models import ExcludedCollection, Instance, QueueQuestion, SyncSwitches
 from syncapp.rules.rules import Rules
 from syncapp.rules.switches import get_switches
 from syncapp.services import explain_queue
@@ -189,6 +189,17 @@ def test_the_history_has_conflicts_rejections_and_what_is_queued(
     assert "too long" in texts["rejected"]
     assert told["reason"] == {"code": "rejected", "text": "too long"}
     assert told["state"].startswith("Sync has not decided anything about this document yet.")
+
+
+def test_what_atlas_lacks_is_not_explained_by_what_is_not_pulled(
+    operator: APIClient, both: dict[str, Database[Any]]
+) -> None:
+    ExcludedCollection.objects.create(pattern="orders")
+    put(both, local="one")
+    for address, name in (("explain", "A-1"), ("document", '"A-1"')):
+        told = operator.get(f"{ROOT}/{address}", {"collection": "orders", "id": name}).json()
+        assert told["reason"]["code"] == "pending", told
+        assert told["reason"]["text"].startswith("Not pushed yet, or deleted on Atlas.")
 
 
 @pytest.mark.parametrize("name", ["a$b", ".a", "a..b"])

@@ -48,7 +48,10 @@ class Command(SyncCommand):
                 random.Random(options["seed"]),
             )
             shop.run(options["seconds"])
-        self.stdout.write(f"{shop.written} writes, and {shop.conflicts} conflicts")
+        writes, conflicts = shop.written, shop.conflicts
+        self.stdout.write(
+            f"{writes} write{'s' * (writes != 1)}, and {conflicts} conflict{'s' * (conflicts != 1)}"
+        )
 
 
 def _client(uri: str) -> MongoClient[Document]:
