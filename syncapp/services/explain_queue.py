@@ -14,12 +14,12 @@ from syncapp.core.rule.collection_rule import Urgency
 from syncapp.core.text.one_line import one_line
 from syncapp.core.values import BOTH, DocumentKey, Side
 from syncapp.listener.queue.whereabouts import Place
+from syncapp.listener.telemetry.questions import KEPT
 from syncapp.models import Instance, QueueQuestion
 
 ANSWER_SECONDS = 5.0  # it looks each second, on a small device each two
 POLL_SECONDS = 0.1
 SILENT = dt.timedelta(seconds=30)  # a listener that has not reported for so long is not waited for
-KEPT = dt.timedelta(minutes=1)  # of one that asked and has ended before the answer came
 NOT_KNOWN = "what waits in its queue is not known"
 _STREAMS = {Side.LOCAL: "the local stream", Side.ATLAS: "Atlas's stream"}
 _SAID = {

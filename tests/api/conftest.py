@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.cache import cache
+from pymongo.database import Database
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from syncapp.conf import settings as conf
+from syncapp.embedded.mongod import Mongod
 from syncapp.services.access import roles
+from tests.api.explaining import DEVICE
 
 ROOT = "/api/sync/bidirectional"
 Change = Callable[..., None]
@@ -100,3 +103,15 @@ def change_settings(monkeypatch: pytest.MonkeyPatch) -> Change:
             monkeypatch.setattr(module, "get_settings", lambda: changed)
 
     return change
+
+
+@pytest.fixture
+def both(
+    local_db: Database[Any], local_server: Mongod, atlas_db: Database[Any], atlas_server: Mongod,
+    change_settings: Change,
+) -> dict[str, Database[Any]]:  # fmt: skip
+    local_db["_sync_metadata"].insert_one({"_id": "instance", "instanceId": DEVICE})
+    change_settings(
+        mongodb_uri=local_server.uri(local_db.name), mongodb_atlas_uri=atlas_server.uri(atlas_db.name)
+    )
+    return {"local": local_db, "atlas": atlas_db}

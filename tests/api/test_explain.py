@@ -4,61 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import bson
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pymongo.database import Database
 from rest_framework.test import APIClient
 
 from syncapp.apply.messages import Report
 from syncapp.core.content import document_key
-from syncapp.core.rule.collection_rule import CollectionRules, OnLeave
-from syncapp.core.rule.exclusions import Exclusions
-from syncapp.core.rule.policy import Policy, Travel
-from syncapp.core.values import BOTH, Batch, Ending, Fact, Outcome, Side, WorkItem
-from syncapp.embedded.mongod import Mongod
+from syncapp.core.rule.policy import Policy
+from syncapp.core.values import Batch, Ending, Fact, Side, WorkItem
 from syncapp.engine.change_processor import ChangeProcessor
-from syncapp.engine.examine import examine
-from syncapp.engine.rehearsal import Effect
 from syncapp.listener.queue.dirty_keys import DirtyKeys
 from syncapp.listener.telemetry.questions import answer_questions
 from syncapp.models import ExcludedCollection, Instance, QueueQuestion, SyncSwitches
-from syncapp.rules.rules import Rules
 from syncapp.rules.switches import get_switches
 from syncapp.services import explain_queue
-from syncapp.services.explain import Explanation
-from syncapp.services.next_step import NOTHING
 from syncapp.services.rules import collection_rules
 from syncapp.store.dirty import mark_dirty
-from tests.api.conftest import ROOT, Change
+from tests.api.conftest import ROOT
+from tests.api.explaining import DEVICE, FAR, KEY, Crash, everything, process
 from tests.support import rows
 from tests.support.dirty import bring
-from tests.support.raw import RAW
 
 pytestmark = pytest.mark.django_db
-DEVICE = "device-1"
-FAR = dict.fromkeys(Side, 1 << 63)
-KEY = document_key("orders", bson.encode({"_id": "A-1"}))
-
-
-class Crash(Exception):
-    """The worker ends here."""
-
-
-@pytest.fixture
-def both(
-    local_db: Database[Any], local_server: Mongod, atlas_db: Database[Any], atlas_server: Mongod,
-    change_settings: Change,
-) -> dict[str, Database[Any]]:  # fmt: skip
-    local_db["_sync_metadata"].insert_one({"_id": "instance", "instanceId": DEVICE})
-    change_settings(
-        mongodb_uri=local_server.uri(local_db.name), mongodb_atlas_uri=atlas_server.uri(atlas_db.name)
-    )
-    return {"local": local_db, "atlas": atlas_db}
 
 
 def put(both: dict[str, Database[Any]], **versions: str) -> None:
@@ -82,15 +53,6 @@ def work(both: dict[str, Database[Any]], crash_at: str = "", facts: dict[Side, F
         processor.process(batch, Policy())
     except Crash:
         pass
-
-
-def everything(both: dict[str, Database[Any]]) -> dict[str, list[bytes]]:
-    """All that either database holds, byte for byte."""
-    return {
-        f"{side} {name}": [one.raw for one in database[name].with_options(RAW).find().sort("_id", 1)]
-        for side, database in both.items()
-        for name in sorted(database.list_collection_names())
-    }
 
 
 def explained(client: APIClient, both: dict[str, Database[Any]], document_id: str = "A-1") -> dict[str, Any]:
@@ -265,9 +227,12 @@ def test_what_the_listener_answers_is_shown(
     assert taken is not None
     failed = Report("1", Side.LOCAL, endings=(Ending.RETRY,), error="it fails")
     dirty.finish([failed], time.monotonic() + 30.0)
-    monkeypatch.setattr(  # while it is waited for
-        explain_queue.time, "sleep", lambda seconds: answer_questions(DEVICE, dirty, time.monotonic())
-    )
+
+    def answer(seconds: float) -> None:  # while it is waited for
+        answer_questions(DEVICE, dirty, time.monotonic())
+
+    # Not time.sleep itself: the driver's threads sleep, too
+    monkeypatch.setattr(explain_queue, "time", SimpleNamespace(sleep=answer, monotonic=time.monotonic))
     told = explained(reader, both)["queue"]
     assert (told["place"], told["attempts"]) == ("delayed", 1)
     assert 20_000 < told["nextInMs"] < 31_000
@@ -340,182 +305,3 @@ def test_two_documents_that_swap_a_value_need_each_others(
     ]  # fmt: skip
     work(both, facts={Side.LOCAL: Fact(1, 1, DEVICE)})
     assert explained(reader, both)["equal"]
-
-
-# What is said is what a task then does, under any rule
-
-RULE = {"pattern": "orders"}
-RULES: list[dict[str, Any]] = [
-    {},
-    {"strategy": "atlas-wins"},
-    {"strategy": "local-wins"},
-    {"strategy": "manual"},
-    {"strategy": "field-merge"},
-    {"strategy": "field-merge", "numbers": {"n": "sum"}},
-    {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"n": {"$gte": 9}}},
-    {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"v": "old"}},
-    {"strategy": "field-merge", "numbers": {"n": "sum"}, "filter": {"n": {"$gte": 9}}, "onLeave": "keep"},
-    {"strategy": "field-merge", "filter": {"v": "old"}},
-    {"strategy": "field-merge", "numbers": {"n": "sum"}, "ownFields": ["own"]},
-    {"strategy": "field-merge", "timestampField": "n"},
-    {"timestampField": "n"},
-    {"filter": {"n": {"$gte": 9}}},
-    {"filter": {"n": {"$gte": 9}}, "onLeave": "keep"},
-    {"filter": {"n": {"$gte": 9}}, "direction": "localToAtlas"},
-    {"ownFields": ["own"]},
-    {"deletes": {"localToAtlas": False}},
-    {"deletes": {"localToAtlas": False, "atlasToLocal": False}},
-    {"direction": "localToAtlas"},
-    {"direction": "atlasToLocal", "strategy": "field-merge"},
-    {"direction": "none"},
-    {"validation": {"required": ["v"]}},
-    {"strategy": "field-merge", "validation": {"required": ["v"]}},
-]
-CHANGES = st.sampled_from(
-    [None, None, {"$inc": {"n": -1}}, {"$inc": {"n": -2}}, {"$set": {"v": "new"}}, {"$set": {"own": 1}}, {"$unset": {"v": 1}}, "delete"]
-)  # fmt: skip
-NOBODY: frozenset[Side] = frozenset()
-ORDERS: list[dict[Side, int]] = [{}, {Side.LOCAL: 2, Side.ATLAS: 1}, {Side.LOCAL: 1, Side.ATLAS: 2}]
-
-
-def change(database: Database[Any], how: Any) -> None:
-    if how == "delete":
-        database["orders"].delete_one({"_id": "A-1"})
-    elif how:
-        database["orders"].update_one({"_id": "A-1"}, how, upsert=True)
-
-
-def examined(both: dict[str, Database[Any]], policy: Policy) -> Explanation:
-    before = everything(both)
-    found = examine({side: both[side.value] for side in BOTH}, KEY, policy, 24)
-    assert everything(both) == before
-    return Explanation(found, DEVICE, None, ())
-
-
-def raw_of(both: dict[str, Database[Any]], side: Side) -> bytes | None:
-    found = both[side.value].get_collection("orders", RAW).find_one({"_id": "A-1"})
-    return None if found is None else found.raw
-
-
-def process(
-    both: dict[str, Database[Any]], policy: Policy, times: dict[Side, int], crash_at: str = ""
-) -> Outcome | None:
-    """None: the worker has ended."""
-
-    def at(point: str) -> None:
-        if point == crash_at:
-            raise Crash
-
-    facts = {side: Fact(1, time, DEVICE if side is Side.LOCAL else "atlas") for side, time in times.items()}
-    batch = Batch("task", Side.LOCAL, "orders", (WorkItem(KEY, facts),), FAR)
-    processor = ChangeProcessor(both["local"], both["atlas"], DEVICE, at=at, interrupts=(Crash,))
-    try:
-        (outcome,) = processor.process(batch, policy)
-    except Crash:
-        return None
-    return outcome
-
-
-def check_done(both: dict[str, Database[Any]], told: Explanation, effect: Effect, outcome: Outcome) -> None:
-    """A task has done what was said."""
-    local, atlas = (told.found.versions[side] for side in BOTH)
-    held = [raw_of(both, side) for side in BOTH]
-    if not effect.refused:
-        local = effect.pull.after if effect.pull else local
-        atlas = effect.push.after if effect.push else atlas
-        policy = told.found.policy
-        drops = policy.rule.on_leave is OnLeave.DROP and policy.travel[Side.ATLAS] is Travel.ALLOWED
-        if effect.leaves and drops:
-            local = None
-    refused = outcome.reason if outcome.ending is Ending.REJECTED else ""
-    assert (held, outcome.conflict, refused) == ([local, atlas], effect.recorded, effect.refused), told.next
-    words = told.next
-    assert not ("rejected" in words and outcome.ending is not Ending.REJECTED)
-    assert not ("manual resolution" in words and not outcome.open_conflict)
-    assert not ("kept in" in words and "nothing is written" not in words and not outcome.conflict)
-    assert not (told.found.decision in NOTHING and outcome.transfer)
-    assert not ("copy is dropped:" in words and held[0] is not None)
-    # All orders say the same, or it says that it depends
-    leaves = [one.leaves for one in told.found.rehearsed.effects]
-    if effect.leaves and told.found.decision not in NOTHING:
-        assert "the local copy is" in words
-    if IF_IT_LEAVES not in words and leaves:
-        assert (held[0] is None) or "then dropped" not in words
-
-
-FILTER = {"filter": {"n": {"$gte": 9}}}
-SUMS = {"strategy": "field-merge", "numbers": {"n": "sum"}, **FILTER}
-NOT_MATCHING = (
-    " version does not match the filter of the collection's rule: it goes up, and the local copy is "
-)
-IF_IT_LEAVES = (
-    "If what goes up does not match the filter of the collection's rule, the local copy is then dropped."
-)
-
-
-@pytest.mark.parametrize(
-    ("rule", "enabled", "local", "atlas", "said"),
-    [
-        (SUMS, True, -1, -1, f"The merged{NOT_MATCHING}then dropped."),
-        ({**SUMS, "onLeave": "keep"}, True, -1, -1, f"The merged{NOT_MATCHING}kept."),
-        (SUMS, True, -1, 1, "and the local copy is"),
-        (FILTER, True, -2, 0, "then dropped."),
-        ({**FILTER, "onLeave": "keep"}, True, -2, 0, "it goes up, and the local copy is kept."),
-        (FILTER, False, -2, 0, "is dropped as soon as bidirectional sync is enabled."),
-        ({**FILTER, "direction": "localToAtlas"}, True, -2, 0, "kept, since nothing is brought here."),
-        (FILTER, True, -2, -1, IF_IT_LEAVES),
-        (
-            {"strategy": "callable", "resolver": "shop.merge", **FILTER}, True, -1, 1,
-            IF_IT_LEAVES,
-        ),
-    ],
-)  # fmt: skip
-def test_what_leaves_the_filter_by_going_up_is_foreseen(
-    both: dict[str, Database[Any]], rule: dict[str, Any], enabled: bool, local: int, atlas: int, said: str
-) -> None:
-    for database in both.values():
-        database["orders"].insert_one({"_id": "A-1", "n": 10})
-    rules = Rules(True, False, "last-write-wins", Exclusions(), 1)
-    rules = replace(rules, enabled=enabled, collections=CollectionRules.of([{**RULE, **rule}]))
-    policy = rules.policy("orders")
-    process(both, policy, {})
-    for side, by in (("local", local), ("atlas", atlas)):
-        change(both[side], {"$inc": {"n": by}} if by else None)
-    leaves = (local, atlas) != (-1, 1) or rule["strategy"] == "callable"
-    told = examined(both, policy)
-    assert (said in told.next) is leaves, told.next
-    outcome = process(both, policy, {})
-    if outcome is not None and told.found.rehearsed.effects:
-        check_done(both, told, told.found.rehearsed.effects[0], outcome)
-
-
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), rule=st.sampled_from(RULES), order=st.sampled_from(ORDERS))
-def test_what_is_said_is_what_a_task_then_does(
-    both: dict[str, Database[Any]], data: st.DataObject, rule: dict[str, Any], order: dict[Side, int]
-) -> None:
-    for database in both.values():
-        for name in database.list_collection_names():
-            if name not in ("_sync_metadata",):
-                database[name].delete_many({})
-        database["orders"].insert_one({"_id": "A-1", "n": 10, "v": "old"})
-    both_ways = Rules(True, False, "last-write-wins", Exclusions(), 1)
-    rules = replace(both_ways, collections=CollectionRules.of([{**RULE, **rule}]))
-    first = rules if data.draw(st.booleans(), label="under this rule") else both_ways
-    process(both, first.policy("orders"), {})
-    if crash_at := data.draw(
-        st.sampled_from(["", "", "local committed", "atlas committed"]), label="crash at"
-    ):
-        change(both["local"], {"$inc": {"n": -1}})
-        process(both, first.policy("orders"), order, crash_at)
-    for side in BOTH:
-        change(both[side.value], data.draw(CHANGES, label=side))
-    halted = data.draw(
-        st.sampled_from([NOBODY, NOBODY, frozenset({Side.LOCAL}), frozenset(Side)]), label="halted"
-    )
-    rules = replace(rules, enabled=data.draw(st.booleans(), label="enabled"))
-    policy = rules.policy("orders", halted)
-    told = examined(both, policy)
-    outcome = process(both, policy, order)
-    assert outcome is not None
-    check_done(both, told, told.found.rehearsed.effects[ORDERS.index(order)], outcome)

@@ -237,19 +237,26 @@ def test_a_read_only_folder_is_told_before_anything_is_asked(
         Present(tmp_path / ".env", "", {}).check()
 
 
-def test_values_of_the_file_that_stop_every_start_do_not_stop_the_wizard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def as_found(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Present:
+    """What the wizard has of an `.env` with this text."""
     monkeypatch.setattr(unusable, "_found", {})
     for name in WRITTEN:
         monkeypatch.delenv(name, raising=False)
-    path = tmp_path / ".env"
-    path.write_text(
-        "MONGODB_URI=mongodb://u:s3cret@h/db?tsl=true\nMONGODB_ATLAS_URI=mongodb://h/db\n"
-        "BIDIRECTIONAL_SYNC_ENABLED=maybe\nPORT = 5001\n"
-    )
+    path = folder / ".env"
+    path.write_text(text)
     unusable.set_aside(path)
-    present = Present(path, path.read_text(), {}, wrong=unusable.found())
+    return Present(path, text, {}, wrong=unusable.found())
+
+
+def test_values_of_the_file_that_stop_every_start_do_not_stop_the_wizard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present = as_found(
+        tmp_path,
+        monkeypatch,
+        "MONGODB_URI=mongodb://u:s3cret@h/db?tsl=true\nMONGODB_ATLAS_URI=mongodb://h/db\n"
+        "BIDIRECTIONAL_SYNC_ENABLED=maybe\nPORT = 5001\n",
+    )
     told = list(said.about_file(present))
     assert len(told) == 3
     assert "there is none 'tsl'" in told[0]
@@ -263,18 +270,14 @@ def test_values_of_the_file_that_stop_every_start_do_not_stop_the_wizard(
 def test_what_the_old_programs_file_has_and_ours_cannot_have_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unusable, "_found", {})
-    for name in WRITTEN:
-        monkeypatch.delenv(name, raising=False)
-    path = tmp_path / ".env"
-    path.write_text(
+    present = as_found(
+        tmp_path,
+        monkeypatch,
         "MONGODB_URI=mongodb://h/db?useNewUrlParser=true&useUnifiedTopology=true\n"
         "MONGODB_ATLAS_URI=mongodb://u:s3cret@h/db?w=majority&poolSize=5&retryWrites=true # head office\n"
         "BIDIRECTIONAL_SYNC_ENABLED=false  # Start disabled!\n"
-        "BIDIRECTIONAL_EXCLUDED_COLLECTIONS=sessions,carts # of the till\n"
+        "BIDIRECTIONAL_EXCLUDED_COLLECTIONS=sessions,carts # of the till\n",
     )
-    unusable.set_aside(path)
-    present = Present(path, path.read_text(), {}, wrong=unusable.found())
     assert [present.value(name) for name in WRITTEN] == [
         "mongodb://h/db",
         "mongodb://u:s3cret@h/db?w=majority&retryWrites=true",
