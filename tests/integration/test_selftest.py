@@ -61,6 +61,13 @@ def bad_lines(found: Mapping[str, Any]) -> list[str]:
     return [line["text"] for part in found["parts"] for line in part["lines"] if not line["ok"]]
 
 
+def assert_only_late(code: int, found: Mapping[str, Any]) -> None:
+    """Everything is well but, on a busy machine, how fast it is."""
+    late = [line for line in bad_lines(found) if OF_THIS_MACHINE.search(line)]
+    assert bad_lines(found) == late
+    assert (code, found["ok"]) == (int(bool(late)), not late)
+
+
 def left(device: Device) -> dict[str, Any]:
     """Everything of a self-test that can be found anywhere."""
     found: dict[str, Any] = {
@@ -84,9 +91,7 @@ def left(device: Device) -> dict[str, Any]:
 def test_every_part_passes_and_nothing_is_left(device: Device) -> None:
     before = {side: contents(database) for side, database in databases(device).items()}
     code, found = selftest(device, "--seconds", "3")
-    late = [line for line in bad_lines(found) if OF_THIS_MACHINE.search(line)]
-    assert bad_lines(found) == late
-    assert (code, found["ok"]) == (int(bool(late)), not late)
+    assert_only_late(code, found)
     assert [part["name"] for part in found["parts"]] == DEFAULT
     for part in found["parts"]:
         assert part.keys() == {"name", "ok", "figures", "lines"}
@@ -275,8 +280,7 @@ def test_a_breaker_for_two_deletes_is_not_tripped(make_device: MakeDevice) -> No
     device = make_device(SYNC_HALT_DELETES="1", SYNC_HALT_DELETES_PERCENT="1")
     device.start()
     names = [name for name in DEFAULT if name != "basic"]
-    code, found = selftest(device, *names, "--seconds", "2")
-    assert (code, bad_lines(found)) == (0, [])
+    assert_only_late(*selftest(device, *names, "--seconds", "2"))
     device.wait_until_settled()
     assert not left(device)
     assert "Sync is halted" not in device.lines("listener")
