@@ -12,7 +12,7 @@ REQUIREMENT = cd requirements && ../$(PY) -m uv pip compile --quiet --universal 
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-fresh test-long test-services test-versions chaos fuzz lint format openapi bench docs docs-serve requirements clean
+.PHONY: help setup run test test-fast test-fresh test-long test-services test-versions chaos fuzz lint format openapi bench screenshots docs docs-serve requirements clean
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -66,6 +66,9 @@ openapi: $(VENV)/dev.stamp ## Write docs/openapi.json again, as the code has it
 
 bench: $(VENV)/dev.stamp ## Measure throughput, latency and cost beside baselines (ARGS="--quick", ARGS=--help)
 	@exec "$(PY)" -m tests.benchmarks $(ARGS)
+
+screenshots: $(VENV)/dev.stamp ## Take the pictures of pages in docs/ again
+	@SCREENSHOTS="docs/screenshots" exec "$(PY)" -m pytest -q tests/browser/test_screenshots.py
 
 docs: $(VENV)/run.stamp ## Build the pages that are served at /docs/; a link that leads nowhere fails
 	@docs/build.sh "$(abspath $(PY))"
