@@ -11,22 +11,28 @@ from typing import Any, NamedTuple
 from pymongo.database import Database
 
 from syncapp.core.decide import Case, Decision, classify
+from syncapp.core.rule.match_expressions import read_filter
 from syncapp.core.rule.policy import Policy
 from syncapp.core.rule.projection import Projection
 from syncapp.core.values import ABSENT, DocumentKey, Intent, Side, SyncState
 from syncapp.engine.atlas_view import settled_state
 from syncapp.engine.holders import Holder, holders_of
-from syncapp.engine.rehearsal import Rehearsed, Scene, rehearse
+from syncapp.engine.rehearsal import Effect, Rehearsed, Scene, rehearse
 from syncapp.mongo.documents import read_documents
 from syncapp.mongo.errors import TransientError
 from syncapp.mongo.matching import matching, would_match
 from syncapp.mongo.transaction import transaction, translated
+from syncapp.mongo.validators import refuses
 from syncapp.store.batches import applied_keys
 from syncapp.store.projections import load_projection
 from syncapp.store.states import read_states
 
 ATTEMPTS = 5  # while tasks decide about the key between the reads
 MAX_BYTES = 64 * 1024 * 1024
+_REFUSED = {
+    Side.LOCAL: "the validator of the local collection refuses it",
+    Side.ATLAS: "the validator of Atlas's collection refuses it",
+}
 
 
 class OpenPush(NamedTuple):
@@ -82,7 +88,7 @@ def examine(
             settled = _settled(before, push, on_atlas, former, marker_keep_hours * 3_600_000)
             scene = Scene(key, versions, before, settled, foreign)
             rehearsed = rehearse(databases[Side.LOCAL], scene, policy, former)
-            rehearsed = _with_leaving(databases, scene, rehearsed, policy)
+            rehearsed = _with_refusals(databases, scene, _with_leaving(databases, scene, rehearsed, policy))
             holders = holders_of(databases, key, rehearsed)
             if _state(databases, key) == before:
                 return replace(_examined(scene, push, policy, rehearsed), holders=holders)
@@ -142,14 +148,33 @@ def _with_leaving(
         return rehearsed
     # Where its collection has a document
     side = Side.LOCAL if scene.versions[Side.ATLAS] is None else Side.ATLAS
-    database, name = databases[side], scene.key.collection
-    leaving = {one for one in pushed if not would_match(database, name, one, policy.rule.filter)}
+    database, name, query = databases[side], scene.key.collection, read_filter(policy.rule.filter)
+    leaving = {one for one in pushed if not would_match(database, name, one, query)}
     return rehearsed._replace(
         effects=tuple(
             one._replace(leaves=one.push is not None and one.push.after in leaving)
             for one in rehearsed.effects
         )
     )
+
+
+def _with_refusals(databases: Mapping[Side, Database[Any]], scene: Scene, rehearsed: Rehearsed) -> Rehearsed:
+    """Marks what the validator of the collection that it is written to would refuse. Not merges, of which a part is written."""
+    asked: dict[tuple[Side, bytes], str] = {}
+
+    def refusal(effect: Effect) -> str:
+        writes = [(Side.LOCAL, effect.pull), (Side.ATLAS, effect.push)]
+        wanted = [(side, one.after) for side, one in writes if one is not None and one.after is not None]
+        if effect.refused or len(wanted) != 1:
+            return effect.refused
+        ((side, after),) = wanted
+        if (side, after) not in asked:
+            target, source, name = databases[side], databases[side.other], scene.key.collection
+            refused = refuses(target, source, name, scene.versions[side], after)
+            asked[side, after] = _REFUSED[side] if refused else ""
+        return asked[side, after]
+
+    return rehearsed._replace(effects=tuple(one._replace(refused=refusal(one)) for one in rehearsed.effects))
 
 
 def _examined(scene: Scene, push: OpenPush | None, policy: Policy, rehearsed: Rehearsed) -> Examined:

@@ -49,8 +49,8 @@ class Scene(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """`pull`, `push`: what is written here, and on Atlas. `refused`: a validation rule's reason, with which the change is rejected
-    instead."""
+    """`pull`, `push`: what is written here, and on Atlas. `refused`: why the change is rejected instead, by a validation rule or
+    by the validator of the collection that it is written to."""
 
     decision: Decision
     pull: DocumentWrite | None = None

@@ -50,16 +50,14 @@ def matching(
     return frozenset(found)
 
 
-def would_match(
-    database: Database[Any], collection: str, document: bytes, expression: Mapping[str, Any]
-) -> bool:
-    """Does a version that is not stored match this expression? By the server as well, with the collection's collation: the
+def would_match(database: Database[Any], collection: str, document: bytes, query: Mapping[str, Any]) -> bool:
+    """Does a version that is not stored match this query? By the server as well, with the collection's collation: the
     collection must not be empty. Raises PyMongoError."""
     literal = RawBSONDocument(wrap(b"\x03$literal\0" + document))
     pipeline: list[dict[str, Any]] = [
         {"$limit": 1},
         {"$replaceRoot": {"newRoot": literal}},
-        {"$match": RawBSONDocument(bson.encode(read_filter(expression)))},
+        {"$match": query},
         {"$project": {"_id": 0, "matches": {"$literal": True}}},
     ]
     with database[collection].aggregate(pipeline) as found:

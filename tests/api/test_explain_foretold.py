@@ -149,6 +149,38 @@ def test_what_leaves_the_filter_by_going_up_is_foreseen(
         check_done(both, told, told.found.rehearsed.effects[0], outcome)
 
 
+@pytest.mark.parametrize(
+    ("side", "options", "there", "is_refused"),
+    [
+        ("atlas", {}, {"v": 1}, True),
+        ("local", {}, {"v": 1}, True),
+        ("atlas", {"validationLevel": "moderate"}, {"v": 1}, True),
+        ("atlas", {"validationLevel": "moderate"}, {"v": "old"}, False),
+        ("atlas", {"validationLevel": "off"}, {"v": 1}, False),
+        ("atlas", {"validationAction": "warn"}, {"v": 1}, False),
+    ],
+)
+def test_what_a_validator_will_refuse_is_foreseen(
+    both: dict[str, Database[Any]],
+    side: str,
+    options: dict[str, Any],
+    there: dict[str, Any],
+    is_refused: bool,
+) -> None:
+    for database in both.values():
+        database["orders"].insert_one({"_id": "A-1", **there})
+    policy = Rules(True, False, "last-write-wins", Exclusions(), 1).policy("orders")
+    process(both, policy, {})
+    schema = {"$jsonSchema": {"properties": {"v": {"bsonType": "number"}}}}
+    both[side].command("collMod", "orders", validator=schema, **options)
+    change(both["local" if side == "atlas" else "atlas"], {"$set": {"v": "new"}})
+    told = examined(both, policy)
+    assert ("It is rejected, and not transferred: the validator of" in told.next) is is_refused, told.next
+    outcome = process(both, policy, {})
+    assert outcome is not None
+    assert (outcome.ending is Ending.REJECTED) is is_refused
+
+
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), rule=st.sampled_from(RULES), order=st.sampled_from(ORDERS))
 def test_what_is_said_is_what_a_task_then_does(
