@@ -145,9 +145,7 @@ def test_every_health_check_of_ours_is_one_that_the_program_knows(read: dict[str
             assert kind != "sync" or host in services, f"{shape}: {name} asks {host}"
 
 
-def test_mongosh_is_asked_only_until_its_server_is_primary(
-    read: dict[str, Services], tmp_path: Path
-) -> None:
+def test_mongosh_is_asked_only_until_its_server_is_primary(read: dict[str, Services], tmp_path: Path) -> None:
     """Starting it takes a second of CPU, every five seconds and for each server."""
     called = tmp_path / "called"
     shell = tmp_path / "mongosh"
@@ -202,6 +200,12 @@ def test_servers_of_ones_own_are_used_and_must_be_named(read: dict[str, Services
     done = compose.config("external", compose.project(tmp_path, {**OWN, "DATABASE_URL": "postgres://h/d"}))
     assert done.returncode != 0
     assert "set CELERY_BROKER_URL in .env" in done.stderr
+
+
+@pytest.mark.parametrize("shape", ["usual", "small", "external"])
+def test_servers_on_the_host_have_one_name_everywhere(read: dict[str, Services], shape: str) -> None:
+    for name, service in ours(read[shape]).items():
+        assert service["extra_hosts"] == ["host.docker.internal=host-gateway"], name
 
 
 def test_compose_reads_the_env_of_the_wizard_as_isthmus_does(tmp_path: Path) -> None:
