@@ -104,9 +104,7 @@ def _failed(side: Side, error: PyMongoError, uri: str) -> Finding:
         if node and trouble:
             return Finding(Level.FAILED, trouble, to_do(side, node))
     todo = _advice(side, error).format(name=VARIABLES[side])
-    return Finding(
-        Level.FAILED, says_what_fails(side, error), f"{todo} Checks that need {NAMES[side]} were skipped."
-    )
+    return Finding(Level.FAILED, says_what_fails(side, error), f"{todo} Checks that need it were skipped.")
 
 
 def _advice(side: Side, error: PyMongoError) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,16 @@ def test_whoever_is_waited_for_is_there_and_can_say_that_it_is_ready(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_one_service_builds_the_image_and_nobody_pulls_it(read: dict[str, Services], shape: str) -> None:
+    """Newer engines refuse several builds of one name at a time: the first start would end there."""
+    services = ours(read[shape])
+    builders = [name for name, service in services.items() if "build" in service]
+    assert builders == ["setup-1" if shape == "fleet" else "setup"]
+    for name, service in services.items():
+        assert (service["image"], service["pull_policy"]) == ("isthmus", "never"), name
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_every_container_has_limits_and_time_to_stop(read: dict[str, Services], shape: str) -> None:
     for name, service in read[shape].items():
         assert int(service["mem_limit"]) >= 128 * MEGABYTE, name
@@ -116,6 +127,9 @@ def test_our_containers_may_write_only_to_the_volume_and_tmp(read: dict[str, Ser
         targets += [one.partition(":")[0] for one in service["tmpfs"]]
         assert sorted(targets) == ["/data", "/tmp"], name
         assert service["environment"]["TMPDIR"] == "/tmp", name
+        # Where only root may write: older engines do not heed a tmpfs's mode where the image has the folder
+        on_the_volume = any(one["target"] == "/data" for one in service.get("volumes", []))
+        assert service["environment"]["SYNC_HOME"] == ("/data" if on_the_volume else "/tmp"), name
 
 
 def test_every_health_check_of_ours_is_one_that_the_program_knows(read: dict[str, Services]) -> None:
@@ -129,6 +143,32 @@ def test_every_health_check_of_ours_is_one_that_the_program_knows(read: dict[str
             kind, host, *_ = check["test"][5:]
             assert kind in ("http", "sync", "alive"), name
             assert kind != "sync" or host in services, f"{shape}: {name} asks {host}"
+
+
+def test_mongosh_is_asked_only_until_its_server_is_primary(read: dict[str, Services], tmp_path: Path) -> None:
+    """Starting it takes a second of CPU, every five seconds and for each server."""
+    called = tmp_path / "called"
+    shell = tmp_path / "mongosh"
+    shell.write_text(f"#!/bin/sh\necho >> {called}\n")
+    shell.chmod(0o755)
+    marker = tmp_path / "primary"
+    for services in (read["trial"], read["fleet"]):
+        for name, service in services.items():
+            if base(name) not in ("local", "atlas"):
+                continue
+            kind, script = service["healthcheck"]["test"]
+            assert kind == "CMD-SHELL", name
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                port = str(server.getsockname()[1])
+                told = script.replace("$$", "$").replace("/tmp/primary", str(marker))
+                command = ["sh", "-c", told.replace("127.0.0.1/27017", f"127.0.0.1/{port}")]
+                environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+                for _ in range(3):
+                    subprocess.run(command, env=environment, check=True)
+            assert called.read_text() == "\n", name
+            assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode, name
+            called.unlink()
+            marker.unlink()
 
 
 def test_devices_of_the_fleet_share_nothing_but_atlas_and_the_broker(read: dict[str, Services]) -> None:
@@ -160,6 +200,12 @@ def test_servers_of_ones_own_are_used_and_must_be_named(read: dict[str, Services
     done = compose.config("external", compose.project(tmp_path, {**OWN, "DATABASE_URL": "postgres://h/d"}))
     assert done.returncode != 0
     assert "set CELERY_BROKER_URL in .env" in done.stderr
+
+
+@pytest.mark.parametrize("shape", ["usual", "small", "external"])
+def test_servers_on_the_host_have_one_name_everywhere(read: dict[str, Services], shape: str) -> None:
+    for name, service in ours(read[shape]).items():
+        assert service["extra_hosts"] == ["host.docker.internal=host-gateway"], name
 
 
 def test_compose_reads_the_env_of_the_wizard_as_isthmus_does(tmp_path: Path) -> None:
