@@ -24,6 +24,7 @@ from pymongo.errors import OperationFailure
 from syncapp.backup.dump_folder import (
     BUCKETS,
     MANIFEST,
+    PART,
     DumpError,
     file_name,
     hash_of,
@@ -86,7 +87,7 @@ def back_up(
     say: Say = lambda text: None,
 ) -> dict[Side, SavedSide]:
     """Write a new folder. It gets its name when it is complete. Raises DumpError, OSError or PyMongoError."""
-    part = folder.with_name(folder.name + ".part")
+    part = folder.with_name(folder.name + PART)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DumpError(f"{folder} already exists; nothing is overwritten")
     if part.exists():

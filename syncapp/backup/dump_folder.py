@@ -21,6 +21,7 @@ from bson import json_util
 from syncapp.store.names import SCRATCH
 
 MANIFEST = "manifest.json"
+PART = ".part"  # how the name of a backup ends that is not complete
 LONGEST_NAME = 238  # of a file, without its extension; mongodump truncates longer ones
 CUT_AT = 208
 LARGEST_DOCUMENT = 17_000_000

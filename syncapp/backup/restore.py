@@ -19,6 +19,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from syncapp.backup.dump_folder import (
     BUCKETS,
+    PART,
     Dumped,
     DumpError,
     collections_in,
@@ -67,6 +68,9 @@ class Restored:
 def open_dump(folder: Path, side: Side, database: str) -> Dump:
     """Find the collections of a folder, and verify them against a manifest. Raises DumpError."""
     manifest = read_manifest(folder)
+    if manifest is None and any(one.name.endswith(PART) for one in (folder, *folder.absolute().parents[:2])):
+        # Its files may be whole, each for itself: some are missing
+        raise DumpError(f"{folder} is of a backup that was interrupted, or is being written")
     place = find_dump(folder, side.value, database)
     if manifest is not None:
         _check(place, manifest, side)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from syncapp.core.rule.exclusions import is_reserved
-from syncapp.core.values import DocumentKey, Fact
+from syncapp.core.values import DocumentKey, Fact, Seen
 
 UNREADABLE = "unreadable"
 # After these, documents appear or vanish without events of their own
@@ -15,10 +15,11 @@ JUDGED = frozenset({"drop", "rename", "dropDatabase", UNREADABLE})
 
 
 class Change(NamedTuple):
-    """A key to process. No fact: only a check was requested."""
+    """A key to process. No fact: only a check was requested, by somebody who had `seen` this of it."""
 
     key: DocumentKey
     fact: Fact | None
+    seen: Seen | None = None
 
 
 class Structural(NamedTuple):

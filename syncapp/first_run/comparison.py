@@ -24,7 +24,7 @@ from syncapp.rules.rules import Rules
 from syncapp.store import first_run as first_run_record
 from syncapp.store import states as state
 from syncapp.store.backfill import keep_scope, note_backfill
-from syncapp.store.dirty import mark_dirty
+from syncapp.store.dirty import mark_dirty, seen_here
 from syncapp.store.first_run import Report, State
 from syncapp.store.halts import end_all
 from syncapp.store.projections import keep_projection
@@ -84,20 +84,24 @@ def attempt(
 def _page_by_page(local: Database[Any], rules: Rules, choice: InitialChoice | None) -> CarryOut:
     """The action per page: agree on equal documents, and apply the choice if there is one."""
 
-    def carry_out(name: str, page: list[compare.Compared]) -> bool:
+    def carry_out(name: str, page: list[compare.Compared], position: int) -> bool:
         keep_projection(local, rules.policy(name).projection)
         compare.agree_on_equal(local, page)
         alike = [one.key for one in page if one.state.counter and one.local == one.atlas and not one.settled]
         mark_dirty(local, alike, WHY)
         if choice is None:
             return False
-        return _carry_out(local, page, choice, rules.policy(name))
+        return _carry_out(local, page, choice, rules.policy(name), position)
 
     return carry_out
 
 
 def _carry_out(
-    local: Database[Any], page: list[compare.Compared], choice: InitialChoice, policy: Policy
+    local: Database[Any],
+    page: list[compare.Compared],
+    choice: InitialChoice,
+    policy: Policy,
+    position: int,
 ) -> bool:
     """Returns whether pulls are pending; a backfill finds them when they are allowed."""
     left, dirty, owed = [], [], False
@@ -116,7 +120,10 @@ def _carry_out(
     if left:
         with transaction(local) as session:
             state.write_states(local, left, session)
-    mark_dirty(local, dirty, WHY)
+    # Otherwise each push would wait until the stream has been read past all of these marks: all keys of a large database
+    # would be in the listener's memory at once
+    seen = {one.key: seen_here(one.local, position, one.state.counter) for one in page}
+    mark_dirty(local, dirty, WHY, seen)
     return owed
 
 

@@ -16,14 +16,15 @@ from syncapp.compare import differences as compare
 from syncapp.compare.ranges import read_range
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.values import BOTH, Side
+from syncapp.mongo.majority import majority_position
 from syncapp.rules.rules import Rules
 from syncapp.store.first_run import Counts, Report
 from syncapp.store.stream import current_token
 from syncapp.store.walks import WalkRecord, begin_walk, end_walk, find_walk, save_walk
 
 SAVE_SECONDS = 0.5
-# The action per page; returns whether pulls are pending
-CarryOut = Callable[[str, list[compare.Compared]], bool]
+# The action per page, of which the local side was read at this position or later; returns whether pulls are pending
+CarryOut = Callable[[str, list[compare.Compared], int], bool]
 
 
 @dataclass(slots=True)
@@ -51,10 +52,11 @@ class Walk:
                 raise
             name = record.names[record.at]
             policy = rules.policy(name)
+            position = majority_position(local)
             found = read_range(local, atlas, name, record.start, expression=policy.rule.filter)
             page = compare.compare_range(local, name, found, policy)
             # Repeated after a crash before it is saved, which is harmless
-            record.owed |= carry_out(name, page)
+            record.owed |= carry_out(name, page, position)
             counts = self.report.collections.setdefault(name, Counts())
             for one in page:
                 _count(one, counts)

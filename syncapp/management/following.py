@@ -1,13 +1,15 @@
-"""The common part of the commands for comparison runs: request a run, follow it with a progress bar, and say in one
-line why it does not start."""
+"""The common part of the commands for comparison runs: request a run, follow it with a progress bar, say in one line why it
+does not get on, and give up if nobody works on it."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from pymongo.database import Database
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,19 +26,61 @@ from syncapp.core.text.one_line import one_line
 from syncapp.core.text.typed_ids import id_to_type
 from syncapp.management.command import SyncCommand
 from syncapp.management.console import console_of
+from syncapp.management.nobody_works import who_is_missing
 from syncapp.models import Instance
 from syncapp.services import runs
 from syncapp.services.databases import local_database
 from syncapp.services.errors import Unreachable
 from syncapp.services.reasons import key_of, only_here, reasons_of, with_reasons
-from syncapp.store.lease import active_listener
 from syncapp.store.results import Result, results_of
 from syncapp.store.run import DIFFERENCES, Kind, Run, State
 from syncapp.store.runs import load
 
 LOOK_SECONDS = 0.25
-PATIENCE_SECONDS = 5.0  # until the reason for a waiting run is shown
+PATIENCE_SECONDS = 5.0  # until the reason for a run that does not get on is shown
+GIVE_UP_SECONDS = 60.0  # of which nobody can work on it: longer than a restart takes
 INTERRUPTED = 130
+
+
+class NobodyWorks(CommandError):
+    """A run does not get on, since a process is missing; `reason` says which, and how it is started."""
+
+    def __init__(self, run: Run, reason: str) -> None:
+        super().__init__(f"Nobody works on the run, which goes on when somebody does: {reason}", returncode=2)
+        self.reason = reason
+
+
+class Standstill:
+    """Of a run that is followed: says once why it does not get on."""
+
+    def __init__(self, local: Database[Any], say: Callable[[str], object]) -> None:
+        self._local, self._say = local, say
+        self._at: tuple[object, ...] = ()
+        self._since = self._looked = 0.0
+        self._missing_since: float | None = None
+        self._said = False
+
+    def look(self, run: Run, now: float) -> None:
+        """`now`: of one clock, in seconds. Raises NobodyWorks after a while, or PyMongoError."""
+        at = (run.state, run.slice)
+        if at != self._at or run.state is State.PAUSED:
+            self._at, self._since, self._missing_since = at, now, None
+        if now - max(self._since, self._looked) <= PATIENCE_SECONDS or not run.open:
+            return
+        self._looked = now
+        missing = who_is_missing(self._local)
+        if not missing:
+            self._missing_since = None
+            if run.state is State.WAITING and not self._said:
+                self._said = True
+                self._say(_what_keeps_it())
+            return
+        self._missing_since = self._since if self._missing_since is None else self._missing_since
+        if now - self._missing_since > GIVE_UP_SECONDS:
+            raise NobodyWorks(run, missing)
+        if not self._said:
+            self._said = True
+            self._say(f"{missing}. This command waits for it for {GIVE_UP_SECONDS:.0f} s")
 
 
 class RunCommand(SyncCommand):
@@ -53,7 +97,14 @@ class RunCommand(SyncCommand):
 
     def run(self, kind: Kind, collections: Iterable[str], as_json: bool) -> Run:
         """The finished run. Raises ServiceError or CommandError (exit status 2), or SystemExit after Ctrl-C."""
-        return self.watch(runs.start(kind, collections), as_json)
+        run = runs.start(kind, collections)
+        try:
+            return self.watch(run, as_json)
+        except NobodyWorks as error:
+            # Those of a job that asks every night would all be done, one after the other, when there is a listener again
+            if kind is Kind.VERIFY and runs.withdraw(run.id, "Nobody worked on it"):
+                raise CommandError(f"Nothing was compared: {error.reason}", returncode=self.refused) from None
+            raise
 
     def watch(self, run: Run, as_json: bool) -> Run:
         """The finished run. As `run`."""
@@ -72,7 +123,6 @@ class RunCommand(SyncCommand):
         return run
 
     def _follow(self, run: Run, shown: bool) -> Run:
-        waiting_since, said = time.monotonic(), False
         columns = (
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
             TimeElapsedColumn(), TextColumn("{task.fields[pace]}"),
@@ -84,6 +134,7 @@ class RunCommand(SyncCommand):
             ) as progress,
         ):
             bar = progress.add_task("waiting", total=None, pace="")
+            still = Standstill(local, self.stderr.write)
             while run.open:
                 time.sleep(LOOK_SECONDS)
                 run = load(local, run.id) or run
@@ -94,11 +145,7 @@ class RunCommand(SyncCommand):
                     total=max(run.expected, run.counts["documents"]) or None,
                     pace=pace_text(run.rate, run.seconds_left),
                 )
-                if run.state is not State.WAITING:  # resumed, it waits for a moment
-                    waiting_since = time.monotonic()
-                if time.monotonic() - waiting_since > PATIENCE_SECONDS and not said:
-                    said = True
-                    self.stderr.write(_what_keeps_it(bool(active_listener(local))))
+                still.look(run, time.monotonic())
         return run
 
     def show_collections(self, run: Run) -> None:
@@ -126,21 +173,30 @@ def found_text(one: Result) -> str:
     return f"{one.different:,} differ" if one.different else "not compared to its end"
 
 
+def progress_text(run: Run) -> str:
+    """So far, and at what pace."""
+    documents = run.counts["documents"]
+    text = f"{documents:,}"
+    if run.open and run.expected:
+        text = f"{text} of about {max(run.expected, documents):,}"
+    text = f"{text} documents"
+    pace = pace_text(run.rate, run.seconds_left)
+    return f"{text} ({pace})" if pace else text
+
+
 def _where(run: Run) -> str:
     if run.state in (State.WAITING, State.PAUSED):
         return run.state.value
     return run.collection or "second check" if run.suspects else run.collection
 
 
-def _what_keeps_it(listener_is_active: bool) -> str:
-    if not listener_is_active:
-        return "No listener is active: the run starts when one does (sync_listen)."
+def _address(run: Run) -> str:
+    return f"GET /api/sync/bidirectional/runs/{run.id}"
+
+
+def _what_keeps_it() -> str:
     reason = Instance.objects.exclude(waiting_for="").values_list("waiting_for", flat=True).first()
     return (
         reason
         or "The listener has not started it yet: another run comes first, or the listener has just started."
     )
-
-
-def _address(run: Run) -> str:
-    return f"GET /api/sync/bidirectional/runs/{run.id}"

@@ -15,3 +15,10 @@ def majority_time(database: Database[Any]) -> dt.datetime:
     hello = database.client.admin.command("hello")
     found: dt.datetime = hello.get("lastWrite", {}).get("majorityWriteDate") or hello["localTime"]
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def majority_position(database: Database[Any]) -> int:
+    """The position in the oplog of the newest write that a majority has confirmed: a lower bound of what whoever reads with
+    the concern *majority* afterwards sees. Raises PyMongoError."""
+    at = database.client.admin.command("hello")["lastWrite"]["majorityOpTime"]["ts"]
+    return int(at.time << 32 | at.inc)

@@ -112,6 +112,15 @@ def cancel(run_id: str, user: Actor = None) -> Run:
         return _changed(local, run_id, "cancel", user)
 
 
+def withdraw(run_id: str, why: str) -> bool:
+    """Of somebody who requested it and does not wait any longer. False: it was begun. Raises Unreachable."""
+    with local_database(PROCESS) as local:
+        withdrawn = runs.withdraw(local, run_id, why)
+        if withdrawn:
+            _mirror(local, _load(local, run_id))
+        return withdrawn
+
+
 def as_document(run: Run) -> dict[str, Any]:
     """As API and `--json` show it."""
     return {

@@ -268,6 +268,12 @@ def resume(local: Database[Any], run_id: str) -> bool:
     return _changed(local, {"_id": run_id, "state": State.PAUSED.value}, change)
 
 
+def withdraw(local: Database[Any], run_id: str, text: str) -> bool:
+    """Cancel it if nobody has ever begun it. False: somebody has. Raises PyMongoError."""
+    query = {"_id": run_id, "state": State.WAITING.value, "names": None, "owes": False}
+    return _changed(local, query, _ended(State.CANCELLED, text))
+
+
 def cancel(local: Database[Any], run_id: str, text: str) -> bool:
     """False: there is no such run that is open and may be cancelled. Raises PyMongoError."""
     query = {"_id": run_id, "state": {"$in": OPEN}, "owes": False}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -106,6 +106,43 @@ def test_while_a_listener_is_active_nothing_goes(databases: Databases) -> None:
     with pytest.raises(CommandError, match="Nothing was removed: the listener the listener is active"):
         command("--yes")
     assert METADATA in own(databases)
+
+
+class Person(io.StringIO):
+    """At a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def a_listener_starts(databases: Databases) -> None:
+    assert Lease(databases[Side.LOCAL], "the listener", 60_000).acquire()
+
+
+def another_device_joins(databases: Databases) -> None:
+    databases[Side.ATLAS][DEVICES].insert_one({"_id": "another", "counter": 7})
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "text"),
+    [(a_listener_starts, "the listener is active"), (another_device_joins, "has changed meanwhile")],
+)
+def test_what_changes_while_somebody_is_asked_is_seen(
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[Databases], None],
+    text: str,
+) -> None:
+    def answer(_: str) -> str:
+        meanwhile(databases)
+        return "yes"
+
+    monkeypatch.setattr("sys.stdin", Person())
+    monkeypatch.setattr("builtins.input", answer)
+    with pytest.raises(CommandError, match=f"Nothing was removed.*{text}"):
+        command()
+    assert METADATA in own(databases)
+    assert databases[Side.ATLAS][BATCHES].count_documents({}) == 1
 
 
 def test_where_nobody_can_be_asked_it_wants_a_yes(

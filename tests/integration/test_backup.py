@@ -248,6 +248,18 @@ def test_nothing_is_overwritten_and_a_failed_backup_leaves_nothing(local_db: Db,
         save(local_db, tmp_path / "c")
 
 
+def test_what_a_killed_backup_left_is_not_restored(local_db: Db, tmp_path: Path) -> None:
+    """Files of its folder may be whole, and others missing."""
+    local_db["orders"].insert_one({"_id": 1})
+    save(local_db, tmp_path / "b")
+    part = tmp_path / "b.part"
+    (tmp_path / "b").rename(part)
+    (part / "manifest.json").unlink()
+    for folder in (part, part / "local", part / "local" / local_db.name):
+        with pytest.raises(DumpError, match="of a backup that was interrupted"):
+            open_dump(folder, Side.LOCAL, local_db.name)
+
+
 def test_damage_is_found_before_anything_is_written(local_db: Db, tmp_path: Path) -> None:
     local_db["orders"].insert_one({"_id": 1, "x": "abc"})
     save(local_db, tmp_path / "b")

@@ -5,6 +5,9 @@ Resume tokens of another server say nothing here, so the test takes them anew be
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+import time
 from typing import Any
 
 import pytest
@@ -51,6 +54,34 @@ def device(make_device: MakeDevice) -> Device:
     fill(device.local, device.atlas)
     write_django_database(device.home / "isthmus.sqlite3")
     return device
+
+
+def migrations(device: Device) -> int:
+    """Of the product, that Django's database has. It is whole, with what waits for an operator."""
+    with contextlib.closing(sqlite3.connect(device.home / "isthmus.sqlite3")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        waits = connection.execute("SELECT COUNT(*) FROM syncapp_conflict WHERE winner = 'open'")
+        assert waits.fetchone() == (2,)
+        done = connection.execute("SELECT COUNT(*) FROM django_migrations WHERE app = 'syncapp'")
+        return int(done.fetchone()[0])
+
+
+def test_an_upgrade_that_is_killed_again_and_again_is_finished(device: Device) -> None:
+    """Each time when a migration is done, somewhere in the next: each is whole, or is not there."""
+    killed = 0
+    while True:
+        before = migrations(device)
+        process = device.start_manage("sync_setup", output=device.home / "setup.log")
+        while migrations(device) == before and process.poll() is None:
+            time.sleep(0.005)
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.wait()
+        killed += 1
+    assert killed >= 2, (device.home / "setup.log").read_text()
+    take_over(device)
+    assert count(device, "conflict", "winner <> 'open'") == 4
 
 
 def count(device: Device, table: str, condition: str = "1 = 1") -> int:

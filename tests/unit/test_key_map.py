@@ -288,3 +288,20 @@ def test_a_task_that_is_silent_or_waits_to_retry_is_not_at_work(dirty: KeyMap) -
     assert dirty.tasks.at_work(9.5, 10.5) == 2
     assert dirty.tasks.at_work(10.5, 11.5) == 0
     assert dirty.tasks.at_work(14.5, 15.5) == 1
+
+
+def test_what_a_mark_has_seen_goes_out_with_the_key_until_a_task_has_seen_more(dirty: KeyMap) -> None:
+    marked = Seen({L: HASH, A: HASH}, {L: 5, A: 0}, 0, (L,))
+    dirty.watermarks[L].take_in("x", continues=False, may_continue=False)
+    dirty.mark(key(1), L, seen=marked)
+    assert dirty.waiting == 0, "the stream that brought the mark has been read past it"
+    taken = dirty.take("t", 10, 0.0)
+    assert taken is not None
+    assert taken.items[0].seen == marked
+    newer = Seen({L: HASH, A: HASH}, {L: 9, A: 7}, 1, (L,))
+    dirty.finish("t", [(key(1), Ending.WAIT, newer)])
+    dirty.mark(key(1), L, seen=marked)
+    dirty.passed(L, 9)
+    again = dirty.take("u", 10, 0.0)
+    assert again is not None
+    assert again.items[0].seen == newer

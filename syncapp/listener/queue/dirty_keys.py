@@ -112,7 +112,7 @@ class DirtyKeys:
             )
             for change in batch.changes:
                 if isinstance(change, Change):
-                    found.mark(change.key, side, change.fact)
+                    found.mark(change.key, side, change.fact, seen=change.seen)
                 elif isinstance(change, Structural) and change.operation in JUDGED:
                     found.change_structure(side, change)
             found.passed(side, batch.read_to)

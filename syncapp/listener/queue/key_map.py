@@ -39,8 +39,17 @@ class KeyMap:
 
     # From the streams
 
-    def mark(self, key: DocumentKey, side: Side, fact: Fact | None = None, *, ahead: bool = False) -> None:
-        """A change of the key was read, in the newest batch of `side`'s watermark; `ahead` of it: it holds nothing back."""
+    def mark(
+        self,
+        key: DocumentKey,
+        side: Side,
+        fact: Fact | None = None,
+        *,
+        ahead: bool = False,
+        seen: Seen | None = None,
+    ) -> None:
+        """A change of the key was read, in the newest batch of `side`'s watermark; `ahead` of it: it holds nothing back.
+        `seen`: by who asked for a look. What a task has seen is newer."""
         work = self._dirty.get(key)
         if work is None:
             work = self._dirty[key] = Work(side)
@@ -49,6 +58,7 @@ class KeyMap:
         elif work.parked:
             work.parked = False
             self._ready.add(key, work)
+        work.seen = work.seen or seen
         brought = work.of(side)
         if brought is None:
             work.put(side, Brought(0 if ahead else self.watermarks[side].hold_newest(), fact))

@@ -24,7 +24,7 @@ from syncapp.listener.streams.raw_event import (
     transaction_of,
 )
 from syncapp.store.batches import Marker
-from syncapp.store.dirty import wanted_key
+from syncapp.store.dirty import seen_before, wanted_key
 from syncapp.store.heartbeat import nonce_of
 from syncapp.store.names import BATCHES, DEVICES, DIRTY, METADATA
 
@@ -113,7 +113,8 @@ class EventReader:
                     None  # a cancelled marker is no change; synchronised, it could pass for an applied push
                 )
             if collection == DIRTY:
-                return Change(wanted_key(decoded["fullDocument"]), None)
+                record = decoded["fullDocument"]
+                return Change(wanted_key(record), None, seen_before(record))
             if collection in (METADATA, DEVICES):
                 return Pulse(nonce_of(decoded["fullDocument"]))
             plain = decode(decoded)

@@ -16,8 +16,13 @@ from syncapp.core.text.one_line import one_line
 from syncapp.core.values import UnknownTime
 from syncapp.management.console import console_of
 from syncapp.management.defining import DefiningCommand
+from syncapp.management.following import progress_text
+from syncapp.management.nobody_works import no_listener
 from syncapp.services import first_run
+from syncapp.services.databases import local_database
+from syncapp.services.runs import newest
 from syncapp.store.first_run import FirstRun, State
+from syncapp.store.run import Kind
 
 COLUMNS = {"equal": "Equal", "different": "Different", "onlyLocal": "Only here", "onlyAtlas": "Only on Atlas"}
 EXAMPLE = "manage.py sync_initial --differing newest --timestamp-field updatedAt --only-atlas pull --only-local push"
@@ -84,8 +89,19 @@ class Command(DefiningCommand):
         if found.report is not None:
             console.print(self.table(found.report))
         console.print(STATES[found.state].format(choice=found.choice), markup=False)
+        if found.state in (State.NOT_COMPARED, State.CHOSEN) and (far := self.how_far()):
+            console.print(far, markup=False)
         if found.state is State.DONE and found.choice is not None:
             console.print(f"Chosen: {found.choice}", markup=False)
+
+    @staticmethod
+    def how_far() -> str:
+        """Of what the listener does now, or that there is none. Raises Unreachable."""
+        with local_database("first run") as local:
+            if missing := no_listener(local):
+                return missing
+        run = next((run for run in newest(1) if run.kind is Kind.FIRST_RUN and run.open), None)
+        return f"Under way: {progress_text(run)}" if run else ""
 
     @staticmethod
     def table(report: Mapping[str, Any]) -> Table:

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from syncapp.api.compared import ComparedOut
-from syncapp.core.text.durations import pace_text
 from syncapp.core.text.one_line import one_line
 from syncapp.management.console import console_of
-from syncapp.management.following import RunCommand
+from syncapp.management.following import RunCommand, progress_text
+from syncapp.management.nobody_works import no_listener
 from syncapp.models import ComparedCollection
 from syncapp.services import runs
+from syncapp.services.databases import local_database
 from syncapp.services.reasons import with_reasons
 from syncapp.store.run import Run, State
 
@@ -104,11 +105,15 @@ class Command(RunCommand):
             return
         for run in found:
             self.stdout.write(f"{one_line(_line(run, run.id[:8]))}\n    {one_line(run.why)}")
+        if any(run.state in (State.WAITING, State.RUNNING) for run in found):
+            with local_database("comparison runs") as local:
+                if missing := no_listener(local):
+                    self.stdout.write(f"Nobody works on what is waiting or running. {missing}")
 
 
 def _line(run: Run, name: str) -> str:
     at = f"{run.requested_at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{name}  {at}  {_what(run)}: {_state(run)}, {_progress(run)}, {run.different:,} differ"
+    return f"{name}  {at}  {_what(run)}: {_state(run)}, {progress_text(run)}, {run.different:,} differ"
 
 
 def _what(run: Run) -> str:
@@ -119,13 +124,3 @@ def _state(run: Run) -> str:
     if run.state is State.PAUSED and run.paused_at:
         return f"paused since {run.paused_at:%Y-%m-%d %H:%M:%S} UTC"
     return run.state.value
-
-
-def _progress(run: Run) -> str:
-    documents = run.counts["documents"]
-    text = f"{documents:,}"
-    if run.open and run.expected:
-        text = f"{text} of about {max(run.expected, documents):,}"
-    text = f"{text} documents"
-    pace = pace_text(run.rate, run.seconds_left)
-    return f"{text} ({pace})" if pace else text

@@ -43,9 +43,15 @@ class Command(SyncCommand):
                 self.stdout.write("Sync keeps nothing in either database")
                 return
             self.agree(kept, databases, options["yes"])
-            for step in remove(databases, kept):
+            # Whoever was asked may have taken hours: a listener may have started, or another device joined this Atlas
+            now = what_is_kept(databases)
+            if (now.device, now.others) != (kept.device, kept.others):
+                raise CommandError(
+                    "Nothing was removed: which devices use this Atlas has changed meanwhile: repeat the command"
+                )
+            for step in remove(databases, now):
                 self.stdout.write(step)
-            found = left(databases, kept)
+            found = left(databases, now)
         for one in found:
             self.stdout.write(f"✗ left: {one}")
         if found:
