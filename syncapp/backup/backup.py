@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -105,13 +106,28 @@ def back_up(
             "sides": {side.value: asdict(one) for side, one in saved.items()},
         }
         (part / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+        for path in (*part.rglob("*"), part):
+            _to_disk(path)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
     if folder.exists():
         folder.rmdir()
     part.rename(folder)
+    _to_disk(folder.parent)
     return saved
+
+
+def _to_disk(path: Path) -> None:
+    """Of a file its contents, of a folder its entries. After a power failure a complete name must not stand for empty files."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    except OSError:
+        if path.is_file():  # of folders some network storage does not know it
+            raise
+    finally:
+        os.close(opened)
 
 
 def _save_side(
