@@ -86,7 +86,12 @@ class RunCommand(SyncCommand):
             bar = progress.add_task("waiting", total=None, pace="")
             while run.open:
                 time.sleep(LOOK_SECONDS)
-                run = load(local, run.id) or run
+                found = load(local, run.id)
+                if found is None:  # nobody will ever work on it
+                    raise CommandError(
+                        "The run is gone: sync was uninstalled meanwhile", returncode=self.refused
+                    )
+                run = found
                 progress.update(
                     bar,
                     description=_where(run),
