@@ -137,7 +137,12 @@ class RunCommand(SyncCommand):
             still = Standstill(local, self.stderr.write)
             while run.open:
                 time.sleep(LOOK_SECONDS)
-                run = load(local, run.id) or run
+                found = load(local, run.id)
+                if found is None:  # nobody will ever work on it
+                    raise CommandError(
+                        "The run is gone: sync was uninstalled meanwhile", returncode=self.refused
+                    )
+                run = found
                 progress.update(
                     bar,
                     description=_where(run),

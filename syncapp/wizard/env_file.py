@@ -89,8 +89,11 @@ def _replace(path: Path, text: str, model: Path) -> None:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
-        if model.exists() and (model.stat().st_uid, model.stat().st_gid) != (os.geteuid(), os.getegid()):
-            os.chown(name, model.stat().st_uid, model.stat().st_gid)
+        if model.exists():
+            owner = model.stat()
+            if owner.st_uid != os.geteuid():
+                os.chown(name, owner.st_uid, owner.st_gid)
+            # Its group may be one that its owner is not in, and can read nothing of it anyway
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,15 +12,17 @@ from django.core.management import CommandError, call_command
 from pymongo.database import Database
 
 from syncapp.core.values import Side
+from syncapp.management import following
 from syncapp.models import AuditEntry, Instance
 from syncapp.services import uninstall
 from syncapp.services.uninstall import remove, what_is_kept
 from syncapp.store.batches import new_batch_id
 from syncapp.store.instance import instance_id
 from syncapp.store.lease import Lease
-from syncapp.store.names import BATCHES, DEVICES, METADATA, OWN
+from syncapp.store.names import BATCHES, DEVICES, METADATA, OWN, RUNS
 from syncapp.store.prepare import prepare
 from tests.api.conftest import Change
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.django_db
 Databases = Mapping[Side, Database[Any]]
@@ -162,3 +165,22 @@ def test_what_comes_back_meanwhile_is_named(databases: Databases, monkeypatch: p
     assert uninstall.left(dict(databases), what_is_kept(dict(databases)))
     with pytest.raises(SystemExit):
         command("--yes")
+
+
+def test_who_waits_for_a_comparison_is_told_that_it_is_gone(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line of cron waits while sync is stopped, and would wait for ever."""
+    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.0)
+    said = io.StringIO()
+
+    def uninstall_meanwhile() -> None:
+        eventually(lambda: "No listener is active" in said.getvalue(), "it waits")
+        databases[Side.LOCAL][RUNS].drop()
+
+    other = threading.Thread(target=uninstall_meanwhile)
+    other.start()
+    with pytest.raises(CommandError, match="The run is gone") as refusal:
+        call_command("sync_verify", stdout=io.StringIO(), stderr=said)
+    other.join()
+    assert refusal.value.returncode == 2

@@ -68,8 +68,9 @@ class Reader:
         """With the places of this device instead of those that the documents name."""
         for named, here in {
             "localhost:5000": f"127.0.0.1:{self.port}",
-            "/etc/isthmus.token": str(self.folder / "token"),
-            "/opt/isthmus && .venv/bin/": ". && ",
+            "~/.isthmus.token": str(self.folder / "token"),
+            "cd /opt/isthmus &&": "cd . &&",
+            ".venv/bin/python manage.py": "python manage.py",
             ".sync/": f"{self.device.home}/",
             "/backups/": f"{self.folder}/backups/",
             "/mnt/": f"{self.folder}/mnt/",
@@ -268,6 +269,29 @@ def test_the_lines_of_a_change_are_found_by_one_id(shared: Reader) -> None:
     lines = shared.shell.run(f"grep -a {task[1]} {app_log}").splitlines()
     names = [found[1] for line in lines if (found := re.search(r"event_name=(\w+)", line))]
     assert sorted(names) == ["batch_reported", "batch_sent", "pushed"]
+
+
+def test_each_line_of_cron_speaks_when_nothing_answers_or_the_token_is_no_longer_valid(
+    shared: Reader,
+) -> None:
+    """jq -e of 1.6 ends with 0 if it read nothing, and what is missing is less than any number."""
+    [block] = [block for block in all_blocks("cron") if block.page == "docs/migration/monitoring.md"]
+    curl = "unset -f curl\n"  # as cron has it
+    lines = [curl + line.split(maxsplit=5)[5] for line in joined(block.text) if "localhost:5000" in line]
+    token = shared.folder / "token"
+    before, port = token.read_text(), shared.port
+    try:
+        token.write_text("0123")
+        assert [line for line in lines if "ALERT" in shared.types(line)] == [
+            line for line in lines if "isthmus.token" in line
+        ]
+        token.write_text(before)
+        shared.port = str(free_port())
+        for line in lines:
+            assert "ALERT" in shared.types(line), line
+    finally:
+        token.write_text(before)
+        shared.port = port
 
 
 # Page by page

@@ -30,7 +30,10 @@ with socket.socket(socket.AF_UNIX) as server:
 """
 # What fails must show, also in a pipeline; a sleep is the test's affair
 PRELUDE = """
-curl() {{ command curl --fail-with-body --show-error "$@" || echo "curl FAILED: $*" >&2; }}
+curl() {{
+    case "$1" in -sf) ;; *) set -- --fail-with-body "$@" ;; esac
+    command curl --show-error "$@" || echo "curl FAILED: $*" >&2
+}}
 cd {folder}
 """
 CALL = re.compile(r"db\.(?:(?P<collection>\w+)\.)?(?P<method>\w+)\((?P<arguments>.*)\)$", re.S)

@@ -90,6 +90,20 @@ def test_the_file_and_its_predecessor_are_the_owners_alone(tmp_path: Path) -> No
     assert previous.read_text() == "A=secret\n"
 
 
+def test_its_owner_need_not_be_in_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `sudo cp` and `chown` with a name alone: only root may give a file to such a group."""
+    path = tmp_path / ".env"
+    path.write_text("A=1\n")
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(env_file.os, "getegid", lambda: path.stat().st_gid + 1)
+    monkeypatch.setattr(env_file.os, "chown", refused)
+    assert env_file.write(path, "A=2\n")
+    assert path.read_text() == "A=2\n"
+
+
 def test_a_link_stays_a_link_and_nothing_else_is_left(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     target = tmp_path / "etc/isthmus.env"
