@@ -130,11 +130,13 @@ def fact_belongs(side: Side, seen: Observation, item: WorkItem, read_to: Mapping
     for the newest read; so it holds too if an earlier task read the same content, the stream has been
     read past *that* read, and brought nothing newer for the key. A decision in between invalidates that: a
     document can be absent, be pushed, and be absent again. For the same sequence of native writes within the
-    remaining lag (a second at most) the older of the two times counts.
+    remaining lag (a second at most) the older of the two times counts. Where no fact is known, as for all that a comparison
+    finds, the stream may lag further: the time of what was read is unknown, and stays so.
     """
     if read_to[side] >= seen.read_at[side]:
         return True
-    return _lag_seconds(side, seen, read_to) <= FACT_LAG_SECONDS and _unchanged(side, seen, item, read_to)
+    near = side not in item.facts or _lag_seconds(side, seen, read_to) <= FACT_LAG_SECONDS
+    return near and _unchanged(side, seen, item, read_to)
 
 
 def _unchanged(side: Side, seen: Observation, item: WorkItem, read_to: Mapping[Side, int]) -> bool:

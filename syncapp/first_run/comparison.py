@@ -7,7 +7,7 @@ choice. Every step but the last is idempotent: a crash in the middle is harmless
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -24,7 +24,7 @@ from syncapp.rules.rules import Rules
 from syncapp.store import first_run as first_run_record
 from syncapp.store import states as state
 from syncapp.store.backfill import keep_scope, note_backfill
-from syncapp.store.dirty import mark_dirty, seen_here
+from syncapp.store.dirty import mark_dirty, seen_then
 from syncapp.store.first_run import Report, State
 from syncapp.store.halts import end_all
 from syncapp.store.projections import keep_projection
@@ -84,14 +84,14 @@ def attempt(
 def _page_by_page(local: Database[Any], rules: Rules, choice: InitialChoice | None) -> CarryOut:
     """The action per page: agree on equal documents, and apply the choice if there is one."""
 
-    def carry_out(name: str, page: list[compare.Compared], position: int) -> bool:
+    def carry_out(name: str, page: list[compare.Compared], positions: Mapping[Side, int]) -> bool:
         keep_projection(local, rules.policy(name).projection)
         compare.agree_on_equal(local, page)
         alike = [one.key for one in page if one.state.counter and one.local == one.atlas and not one.settled]
         mark_dirty(local, alike, WHY)
         if choice is None:
             return False
-        return _carry_out(local, page, choice, rules.policy(name), position)
+        return _carry_out(local, page, choice, rules.policy(name), positions)
 
     return carry_out
 
@@ -101,7 +101,7 @@ def _carry_out(
     page: list[compare.Compared],
     choice: InitialChoice,
     policy: Policy,
-    position: int,
+    positions: Mapping[Side, int],
 ) -> bool:
     """Returns whether pulls are pending; a backfill finds them when they are allowed."""
     left, dirty, owed = [], [], False
@@ -120,9 +120,12 @@ def _carry_out(
     if left:
         with transaction(local) as session:
             state.write_states(local, left, session)
-    # Otherwise each push would wait until the stream has been read past all of these marks: all keys of a large database
-    # would be in the listener's memory at once
-    seen = {one.key: seen_here(one.local, position, one.state.counter) for one in page}
+    # Otherwise each push and each conflict would wait until the stream has been read past all of these marks: all keys of a
+    # large database would be in the listener's memory at once
+    seen = {
+        one.key: seen_then({Side.LOCAL: one.local, Side.ATLAS: one.atlas}, positions, one.state.counter)
+        for one in page
+    }
     mark_dirty(local, dirty, WHY, seen)
     return owed
 

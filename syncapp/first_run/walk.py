@@ -15,7 +15,7 @@ from pymongo.database import Database
 from syncapp.compare import differences as compare
 from syncapp.compare.ranges import read_range
 from syncapp.core.initial_choice import InitialChoice
-from syncapp.core.values import BOTH, Side
+from syncapp.core.values import ABSENT, BOTH, Side
 from syncapp.mongo.majority import majority_position
 from syncapp.rules.rules import Rules
 from syncapp.store.first_run import Counts, Report
@@ -23,8 +23,9 @@ from syncapp.store.stream import current_token
 from syncapp.store.walks import WalkRecord, begin_walk, end_walk, find_walk, save_walk
 
 SAVE_SECONDS = 0.5
-# The action per page, of which the local side was read at this position or later; returns whether pulls are pending
-CarryOut = Callable[[str, list[compare.Compared], int], bool]
+# The action per page, of which the local side was read at its position or later, and Atlas's, if it has one, at its
+# position or earlier; returns whether pulls are pending
+CarryOut = Callable[[str, list[compare.Compared], Mapping[Side, int]], bool]
 
 
 @dataclass(slots=True)
@@ -52,11 +53,14 @@ class Walk:
                 raise
             name = record.names[record.at]
             policy = rules.policy(name)
-            position = majority_position(local)
+            positions = {Side.LOCAL: majority_position(local)}
             found = read_range(local, atlas, name, record.start, expression=policy.rule.filter)
             page = compare.compare_range(local, name, found, policy)
+            if any(ABSENT not in (one.local, one.atlas) and not one.agreed for one in page):
+                # The way to Atlas once more, only where it may be conflicts
+                positions[Side.ATLAS] = majority_position(atlas)
             # Repeated after a crash before it is saved, which is harmless
-            record.owed |= carry_out(name, page, position)
+            record.owed |= carry_out(name, page, positions)
             counts = self.report.collections.setdefault(name, Counts())
             for one in page:
                 _count(one, counts)

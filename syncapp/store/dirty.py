@@ -28,8 +28,8 @@ def mark_dirty(
     why: str,
     seen: Mapping[DocumentKey, Seen] = MappingProxyType({}),
 ) -> int:
-    """Queue these keys for the listener. `seen`: what was read on the local side before (`seen_here`): who pushes that need not
-    wait until the stream has been read past another read. Returns how many."""
+    """Queue these keys for the listener. `seen`: what was read before (`seen_then`): who decides about that need not wait
+    until the streams have been read past another read. Returns how many."""
     operations = []
     for key in keys:
         document: dict[str, Any] = {
@@ -41,26 +41,41 @@ def mark_dirty(
             "n": uuid.uuid4().hex,  # an identical replace would cause no event
         }
         if (before := seen.get(key)) is not None:
-            document["s"] = [before.contents[Side.LOCAL], Int64(before.read_at[Side.LOCAL]), before.counter]
+            document["s"] = {
+                "n": before.counter,
+                **{
+                    side.value: [before.contents[side], Int64(before.read_at[side])]
+                    for side in before.waits_for
+                },
+            }
         operations.append(ReplaceOne({"_id": document["_id"]}, document, upsert=True))
     if operations:
         local[DIRTY].bulk_write(operations, ordered=False)
     return len(operations)
 
 
-def seen_here(content: bytes, position: int, counter: int) -> Seen:
-    """What was read of a document on the local side alone. `position`: of the stream, not after the read: what came between
-    counts as newer. The mark is written after the read, so who takes it from the stream has read it past the read."""
-    contents = {Side.LOCAL: content, Side.ATLAS: UNKNOWN}
-    return Seen(contents, {**dict.fromkeys(BOTH, 0), Side.LOCAL: position}, counter, (Side.LOCAL,))
+def seen_then(contents: Mapping[Side, bytes], positions: Mapping[Side, int], counter: int) -> Seen:
+    """What was read of a document, on the sides that have a position. The local one: of its stream, not after the read, so that
+    what came between counts as newer; the mark is written after the read, so who takes it from the stream has read it past
+    the read. Atlas's: not before the read."""
+    nothing = dict.fromkeys(BOTH, (UNKNOWN, 0))
+    read = nothing | {side: (contents[side], position) for side, position in positions.items()}
+    return Seen(
+        {side: content for side, (content, _) in read.items()},
+        {side: position for side, (_, position) in read.items()},
+        counter,
+        tuple(side for side in BOTH if side in positions),
+    )
 
 
 def seen_before(record: Mapping[str, Any]) -> Seen | None:
     """What this record says was seen of its key. None: nothing."""
     if "s" not in record:
         return None
-    content, position, counter = record["s"]
-    return seen_here(bytes(content), int(position), int(counter))
+    told = {Side(name): value for name, value in record["s"].items() if name != "n"}
+    contents = {side: bytes(content) for side, (content, _) in told.items()}
+    positions = {side: int(position) for side, (_, position) in told.items()}
+    return seen_then(contents, positions, int(record["s"]["n"]))
 
 
 def queued_since(local: Database[Any], key: DocumentKey) -> tuple[dt.datetime, str] | None:

@@ -11,7 +11,7 @@ from syncapp.core.decide import Case, Decision, Observation, classify, nothing_t
 from syncapp.core.resolve import resolve
 from syncapp.core.rule.policy import BOTH_WAYS, Policy, Travel
 from syncapp.core.strategy import Conflict
-from syncapp.core.values import ABSENT, Fact, Seen, Side, SyncState, WorkItem
+from syncapp.core.values import ABSENT, Fact, Seen, Side, SyncState, UnknownTime, WorkItem
 from tests.support.decisions import decided
 
 A, B, C = (bytes([number]) * 16 for number in (1, 2, 3))
@@ -135,6 +135,26 @@ def test_what_an_earlier_task_read_long_ago_does_not_count() -> None:
     before = Seen({Side.LOCAL: B, Side.ATLAS: C}, read_to, counter=1)
     seen = observation(B, C, (A, A), at=11 * SECOND)
     assert decided(seen, item(2, 1, before), read_to, Policy()) is Decision.WAIT_FOR_BOTH
+
+
+@pytest.mark.parametrize(
+    ("content", "before_at", "atlas_time", "expected"),
+    [
+        (B, 9 * SECOND, None, Decision.ATLAS_WINS),
+        (B, 9 * SECOND + 1, None, Decision.WAIT_FOR_BOTH),  # the stream has not come so far
+        (A, 9 * SECOND, None, Decision.WAIT_FOR_BOTH),  # it has changed since
+        (B, 9 * SECOND, 1, Decision.WAIT_FOR_BOTH),  # a fact that is known must belong to what is read now
+    ],
+)
+def test_contents_without_facts_that_were_read_before_are_decided_however_far_the_streams_lag(
+    content: bytes, before_at: int, atlas_time: int | None, expected: Decision
+) -> None:
+    positions = {Side.LOCAL: before_at, Side.ATLAS: 9 * SECOND}
+    before = Seen({Side.LOCAL: content, Side.ATLAS: C}, positions, counter=1)
+    read_to = {Side.LOCAL: 9 * SECOND, Side.ATLAS: 9 * SECOND}
+    seen = observation(B, C, (A, A), at=99 * SECOND)
+    policy = Policy(unknown_time=UnknownTime.ATLAS)
+    assert decided(seen, item(None, atlas_time, before), read_to, policy) is expected
 
 
 def test_a_stream_that_has_not_come_to_the_earlier_read_either_is_waited_for() -> None:
