@@ -80,6 +80,18 @@ class WhatIsAway:
         return unavailable(request, error)
 
 
+class WithoutNul:
+    """Middleware: 400 for a page with a NUL in its address, by which PostgreSQL cannot look for anything. The API names the field."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "%00" in request.META.get("QUERY_STRING", "") and not request.path.startswith("/api/"):
+            return bad_request(request, ValueError("NUL"))
+        return self.get_response(request)
+
+
 class OnlyByForm:
     """Middleware: addresses that a form or a button of a page sends to, opened as a page: from a link in a new tab, or by a
     login that leads back to where one was."""

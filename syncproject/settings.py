@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "monitoring.failures.WhatIsAway",
+    "monitoring.failures.WithoutNul",
     "monitoring.failures.OnlyByForm",
 ]
 

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 from pymongo.database import Database
+from pytest_django import DjangoDbBlocker
 
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
@@ -39,6 +41,10 @@ from tests.support.servers import started
 
 PARTS_TEST = "test_needed_parts.py"
 LONG = 300  # seconds: a file that begins at once, since it lasts as long as half of all others together
+END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 FOLDERS = ("unit", "model", "api", "admin", "property", "chaos", "fuzz", "integration", "browser")
 
 # Examples differ at every run; a failing one is printed with the line that repeats it
@@ -123,6 +129,17 @@ def broker_server(
     need(RABBIT)
     with started(new_broker(tmp_path_factory.mktemp("broker"))) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """PostgreSQL drops no database that somebody uses. A worker that a test has made in this process keeps its threads, as in a
+    process of its own, and each thread its connection."""
+    yield
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(END_OTHERS)
 
 
 @pytest.fixture(scope="session")

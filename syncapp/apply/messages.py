@@ -156,6 +156,7 @@ class Report:
     partners: tuple[tuple[bytes, Seen | None], ...] = ()
     refused: bool = False  # the collection cannot be synchronised
     collection: str = ""  # of the batch's keys; empty: a keep-alive
+    redelivered: bool = False  # the task was not worked on: whoever had it before did not end it
 
     @classmethod
     def of(
@@ -234,6 +235,7 @@ def encode_report(report: Report) -> bytes:
             "partners": [[id_bson, _encode_seen(seen)] for id_bson, seen in report.partners],
             "refused": report.refused,
             "collection": report.collection,
+            "redelivered": report.redelivered,
         }
     )
 
@@ -256,4 +258,5 @@ def decode_report(data: bytes) -> Report:
         tuple((id_bson, _decode_seen(seen)) for id_bson, seen in message.get("partners", ())),
         message.get("refused", False),
         message.get("collection", ""),
+        message.get("redelivered", False),
     )

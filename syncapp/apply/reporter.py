@@ -50,6 +50,10 @@ class Reporter:
         outcomes = [Outcome(item.key, Ending.LOST) for item in batch.items]
         self.send(batch.reply_to, Report.of(batch, outcomes, 0.0, error=why))
 
+    def redelivered(self, batch: Batch) -> None:
+        """The broker has brought its task once more: the listener re-queues its keys, if they still wait for it."""
+        self.send(batch.reply_to, Report(batch.task_id, batch.side, redelivered=True))
+
     def begin(self, batch: Batch) -> bool:
         """False: its keys have been re-queued. While a database is down such tasks would pile up in front of
         current ones."""

@@ -211,6 +211,8 @@ class Dispatcher:
         settled = self._dirty.finish(arrived, time.monotonic())
         for report, end in zip(arrived, settled, strict=True):
             self._note(report, end)
+        if redelivered := [report.task_id for report in arrived if report.redelivered]:
+            self._take_back(redelivered)
         if self._broker_down:
             self._ask_again()
         return sum(end.owed for end in settled)
@@ -220,7 +222,8 @@ class Dispatcher:
         journey.reported(report, superseded=not keys)
         self._safeguards.moved([keys[place] for place in report.moved if keys])
         collection = keys[0].collection if keys else ""
-        self.stuck.heard(report, collection, steady_s())
+        if not report.redelivered:  # whether the worker can work is not known
+            self.stuck.heard(report, collection, steady_s())
         if keys and report.refused:
             self._refused(collection)
         if keys and report.endings:
@@ -263,6 +266,17 @@ class Dispatcher:
                 tasks=given_up.task_ids[:TASKS_NAMED],
             )
             self._tell_workers(given_up.task_ids)
+
+    def _take_back(self, redelivered: list[str]) -> None:
+        """Tasks whose workers have ended with them, or before they began them."""
+        given_up = self._dirty.give_up(redelivered, self._begun(redelivered))
+        if given_up.task_ids:
+            log.info(
+                "Tasks came back from the broker, keys re-queued",
+                event_name="tasks_redelivered",
+                keys=given_up.keys,
+                tasks=given_up.task_ids[:TASKS_NAMED],
+            )
 
     def _begun(self, overdue: Collection[str]) -> Collection[str]:
         try:

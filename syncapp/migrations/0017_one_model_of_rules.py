@@ -2,6 +2,8 @@
 
 Their content types and permissions stay, and so what groups and users may do: the models go on as proxies."""
 
+import json
+
 from django.db import migrations, models
 from django.db.models import Case, Value, When
 
@@ -27,7 +29,8 @@ def apart_again(apps, schema_editor):
     for name, kind in KINDS.items():
         old_table, moved = apps.get_model("syncapp", name).objects, {}
         for row in table.filter(kind=kind).order_by("pk"):
-            more = {"schema": row.document} if kind == "validation" else {}
+            text = isinstance(row.document, str)  # as later versions keep a schema
+            more = {"schema": json.loads(row.document) if text else row.document} if kind == "validation" else {}
             old = old_table.create(pattern=row.pattern, **more)
             times = {"changed_at": row.changed_at} if kind == "validation" else {}
             old_table.filter(pk=old.pk).update(created_at=row.created_at, **times)

@@ -35,7 +35,7 @@ class CollectionRule(models.Model):
     kind = models.CharField(max_length=10, choices=RuleKind.choices, default=RuleKind.RULE, editable=False)
     pattern = models.CharField(max_length=LONGEST, validators=[validate_pattern])
     priority = models.IntegerField(default=100)  # of rules: the lowest number is asked first
-    # Of a rule: core/rule/collection_rule.py, as_stored; of a validation rule its schema, as in MongoDB's $jsonSchema
+    # Of a rule: core/rule/collection_rule.py, as_stored; of a validation rule its schema, as in MongoDB's $jsonSchema, as a text
     document = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)

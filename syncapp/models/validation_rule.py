@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from syncapp.core.rule.collection_rule import in_order
 from syncapp.models.choices import RuleKind
 from syncapp.models.collection_rule import CollectionRule
 
@@ -19,15 +21,15 @@ class ValidationRule(CollectionRule):
     @property
     def schema(self) -> dict[str, Any]:
         """As in MongoDB's $jsonSchema."""
-        return dict(self.document)
+        return dict(in_order(self.document))
 
     @schema.setter
     def schema(self, value: dict[str, Any]) -> None:
-        self.document = value
+        self.document = json.dumps(value)
 
     def as_document(self) -> dict[str, Any]:
         return {"pattern": self.pattern, "schema": self.schema}
 
     @staticmethod
     def columns(document: Mapping[str, Any]) -> dict[str, Any]:
-        return {"document": document["schema"]}
+        return {"document": json.dumps(document["schema"])}

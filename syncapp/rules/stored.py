@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from syncapp.core.rule.collection_rule import in_order
 from syncapp.rules.validation import ValidationRules
 from syncapp.store.rules_copy import StoredRules
 
@@ -28,6 +29,8 @@ def read() -> StoredRules:
         paused=switches.paused,
         strategy=switches.strategy,
         patterns=tuple(pattern for pattern, _ in found[RuleKind.EXCLUSION]),
-        validation=ValidationRules.of(found[RuleKind.VALIDATION]).rules,
+        validation=ValidationRules.of(
+            (pattern, in_order(schema)) for pattern, schema in found[RuleKind.VALIDATION]
+        ).rules,
         collection_rules=tuple(json.dumps(rule) for _, rule in found[RuleKind.RULE]),
     )

@@ -22,6 +22,7 @@ from syncapp.apply.worker import get_worker
 from syncapp.core.values import Batch
 from syncapp.mongo.error_text import describe
 from syncapp.mongo.errors import SyncError, cause_of
+from syncapp.tasks.redelivered import was_redelivered
 
 log = structlog.get_logger(__name__)
 FOREIGN_RETRIES = 60  # of a task of another device, until a worker of that device gets it
@@ -37,6 +38,12 @@ FOREIGN = "Task of another device received: each device needs a broker database 
 def apply_changes(self: Task[Any, Any], message: dict[str, Any]) -> None:
     """`message`: a batch as `encode_batch` makes it."""
     batch = decode_batch(message)
+    if batch.items and was_redelivered(self):
+        # Its last worker may have ended because of it, as a whole, and would end again and again: RabbitMQ brings it to each new
+        # one first, which does not know that it was given up
+        log.info("Task redelivered, its keys are re-queued", event_name="redelivered", task=batch.task_id)
+        get_reporter().redelivered(batch)
+        return
     with bound_contextvars(task=batch.task_id):  # every line of this batch, whoever writes it
         _apply(self, batch)
 

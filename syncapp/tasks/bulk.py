@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
-from celery import shared_task
+from celery import Task, shared_task
 from celery.signals import task_failure
 from celery.worker import state
 from django.db import DatabaseError
@@ -22,23 +22,36 @@ from syncapp.store import runs
 from syncapp.store.narrowing import PROCESS_ENDED
 from syncapp.tasks.comparer import get_comparer
 from syncapp.tasks.maintenance import QUEUE
+from syncapp.tasks.redelivered import was_redelivered
 
 log = structlog.get_logger(__name__)
 
 
 @shared_task(
-    name=TASK, acks_late=True, reject_on_worker_lost=False, ignore_result=True,
+    bind=True, name=TASK, acks_late=True, reject_on_worker_lost=False, ignore_result=True,
     soft_time_limit=240, time_limit=300,
 )  # fmt: skip
-def compare_slice(run_id: str, number: int) -> None:
+def compare_slice(self: Task[Any, Any], run_id: str, number: int) -> None:
     """`number`: how many slices were done before: a redelivered task finds its slice done.
 
     Failures are not retried here: the listener resends a slice that was not done in time.
     """
     with bound_contextvars(run=run_id):
+        if was_redelivered(self) and _was_begun(run_id, number):
+            return
         pause = _work(run_id, number)
     if pause is not None:
         compare_slice.apply_async(args=(run_id, number + 1), countdown=pause, queue=QUEUE, retry=False)
+
+
+def _was_begun(run_id: str, number: int) -> bool:
+    """A whole worker has ended with this slice, or was stopped: the next one might end as well. The listener resends it at once, in
+    smaller pages."""
+    try:
+        with local_database("comparison") as local:
+            return runs.note_loss(local, run_id, number, PROCESS_ENDED.format("its task was redelivered"))
+    except Unreachable:
+        return False  # then it cannot be worked on either
 
 
 def _work(run_id: str, number: int) -> float | None:

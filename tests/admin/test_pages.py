@@ -14,7 +14,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
-from syncapp.models import ApiToken, ComparisonRun, Conflict
+from syncapp.models import ApiToken, ComparisonRun, Conflict, RejectedChange
 from syncapp.tasks.schedule import seed
 from tests.support import rows
 
@@ -54,6 +54,13 @@ def test_whoever_may_only_look_cannot_change(viewer: Client, model: type) -> Non
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_adding_opens_or_is_refused(superuser: Client, model: type) -> None:
     assert superuser.get(address(model, "add")).status_code in (200, 403)
+
+
+def test_an_address_with_a_nul_is_refused(superuser: Client) -> None:
+    """PostgreSQL cannot look for it."""
+    for query in ("q=%00", "collection=a%00b", "reason__exact=%00"):
+        answer = superuser.get(f"{address(RejectedChange, 'changelist')}?{query}", headers=BROWSER)
+        assert (answer.status_code, "not well-formed" in answer.content.decode()) == (400, True), query
 
 
 # As Django derives them from names of fields and of options; "ID", "URL" and so on are how people write them

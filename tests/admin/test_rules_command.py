@@ -32,7 +32,7 @@ def test_rules_are_set_by_options_listed_shown_and_deleted() -> None:
     )  # fmt: skip
     assert said.endswith("orders matches now: Local: orders; Atlas: orders")
     command("set", "orders", "--urgency", "first", "--masked-field", "customer.phone")
-    stored = CollectionRule.objects.get().document
+    stored = CollectionRule.objects.get().as_document()
     assert (stored["numbers"], stored["urgency"]) == ({"stock": "sum"}, "first"), "other parts stay"
     assert stored["arrays"] == {"lines": {"key": "sku"}, "tags": "union"}
     assert stored["deletes"] == {"localToAtlas": False, "atlasToLocal": True}

@@ -11,10 +11,11 @@ import pytest
 
 from syncapp.store.run import PAGE
 from tests.integration.conftest import MakeDevice
-from tests.support.deadly_ids import COMPARED
+from tests.support.deadly_ids import COMPARED, COMPARED_BY_GROUP
 from tests.support.device import Device
 from tests.support.eventually import eventually
 from tests.support.processes import manage
+from tests.support.rabbitmq import RabbitMQ
 
 pytestmark = pytest.mark.timeout(300)
 OTHERS = PAGE + 500
@@ -80,6 +81,25 @@ def test_a_verification_says_what_it_did_not_compare(shop: Device) -> None:
     assert LEFT_OUT in done.stdout
     assert f"1 of {OTHERS + 1:,} documents differ" in done.stdout
     assert COMPARED in done.stdout
+
+
+def test_a_broker_that_redelivers_at_once_does_not_end_workers_for_ever(
+    make_device: MakeDevice, rabbitmq_server: RabbitMQ
+) -> None:
+    device = make_device(SYNC_APPLY_WORKERS="1", CELERY_BROKER_URL=rabbitmq_server.uri(0))
+    device.worker_options = ("-I", "tests.support.deadly")
+    device.keep_running = True
+    device.local["shop"].insert_many([{"_id": number} for number in range(20)])
+    device.local["shop"].insert_one({"_id": COMPARED_BY_GROUP, "v": 0})
+    device.start()
+    device.wait_until_settled()
+    verify = device.start_manage("sync_verify", output=device.home / "verify.log")
+    eventually(lambda: run_of(device).get("kind") == "verify", "it is asked for", 30)
+    eventually(lambda: is_over(device), "it is over", 200, 0.2)
+    assert (run_of(device)["state"], run_of(device)["leftOut"]) == ("done", 1)
+    assert verify.wait(60) == 1
+    # Pages of 1,000, 100, 10 and 1, the last of them three times
+    assert device.log("worker").read_text().count("=== start") <= 10
 
 
 def kill_the_group(device: Device) -> None:

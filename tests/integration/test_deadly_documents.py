@@ -15,6 +15,7 @@ from tests.integration.conftest import MakeDevice, Workshop, mortal_workshop
 from tests.support.deadly_ids import CHILD, GROUP
 from tests.support.device import Device
 from tests.support.eventually import eventually
+from tests.support.rabbitmq import RabbitMQ
 
 ATTEMPTS = 3
 REPORT_SECONDS = 1
@@ -34,7 +35,18 @@ def prepare(device: Device, **settings: str) -> Device:
 def test_one_that_ends_its_process_is_set_aside_and_the_others_are_written(
     make_device: MakeDevice, deadly: str, report_timeout: str
 ) -> None:
-    device = prepare(make_device(SYNC_REPORT_TIMEOUT=report_timeout))
+    check_set_aside(make_device(SYNC_REPORT_TIMEOUT=report_timeout), deadly)
+
+
+@pytest.mark.timeout(400)  # with the server's start
+def test_a_broker_that_redelivers_at_once_does_not_end_workers_for_ever(
+    make_device: MakeDevice, rabbitmq_server: RabbitMQ
+) -> None:
+    check_set_aside(make_device(SYNC_REPORT_TIMEOUT="1000", CELERY_BROKER_URL=rabbitmq_server.uri(0)), GROUP)
+
+
+def check_set_aside(made: Device, deadly: str) -> None:
+    device = prepare(made)
     numbers = itertools.count()
     device.atlas["menu"].insert_many([{"_id": deadly}, *({"_id": n} for n in range(60))])
 

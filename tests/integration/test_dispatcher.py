@@ -177,6 +177,22 @@ def test_tasks_may_take_longer_when_they_were_given_up_before_their_turn(listene
     )
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_task_that_comes_back_from_the_broker_is_handed_out_again(listener: Listener, begun: bool) -> None:
+    batch = task(listener)
+    if begun:
+        assert listener.client.begin(batch.reply_to, batch.task_id, "a worker that has ended")
+    listener.client.send(batch.reply_to, Report(batch.task_id, batch.side, redelivered=True))
+    eventually(lambda: (listener.dispatcher.take_reports(10), not listener.dirty.task_ids())[1], "it is told")
+    again = listener.hand_out()
+    assert again is not None
+    assert again.items[0].key == batch.items[0].key
+    assert again.task_id != batch.task_id
+    assert listener.dirty.superseded(batch.task_id)
+    # Nobody knows whether the document ended the worker, until others have gone through meanwhile
+    assert again.items[0].losses == int(begun)
+
+
 def test_what_must_come_together_is_handed_out_as_one_with_whom_it_waits_for(listener: Listener) -> None:
     """Two documents want unique values of a third one, for which no event asks: the worker is told that all of them come
     together, so that it may write more at once."""

@@ -6,10 +6,13 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.integration.conftest import mortal_workshop
 from tests.support.burst import Burst
 
 
+@pytest.mark.timeout(300)  # a RabbitMQ, which starts twice, takes 40 s for it beside other tests
 def test_a_device_begins_anew_after_a_test_that_failed_in_the_worst_way(
     migrated_home: Path, tmp_path: Path, rng: random.Random
 ) -> None:

@@ -75,7 +75,8 @@ def left(device: Device) -> dict[str, Any]:
         for side, database in databases(device).items()
     }
     for table, column in LISTS.items():
-        found[table] = device.rows(f"SELECT {column} FROM {table} WHERE {column} LIKE ?", f"%{PREFIX}%")
+        query = f"SELECT {column} FROM {table} WHERE CAST({column} AS TEXT) LIKE ?"
+        found[table] = device.rows(query, f"%{PREFIX}%")
     for name, field in {
         "_sync_halts": "collection",
         "_sync_conflicts": "c",

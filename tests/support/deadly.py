@@ -13,7 +13,7 @@ import bson
 from syncapp.compare import differences as compare
 from syncapp.compare import ranges
 from syncapp.engine import deciding
-from tests.support.deadly_ids import CHILD, COMPARED, GROUP
+from tests.support.deadly_ids import CHILD, COMPARED, COMPARED_BY_GROUP, GROUP
 
 _decide = deciding.decide
 _portions, _read_documents = ranges.portions, compare.read_documents
@@ -33,9 +33,11 @@ deciding.decide = _decide_or_end
 
 def _end_over(documents: Iterable[bytes]) -> None:
     """Not over one of which only the `_id` is read."""
-    found = map(bson.decode, documents)
-    if any(one["_id"] == COMPARED and len(one) > 1 for one in found):
+    found = {one["_id"] for one in map(bson.decode, documents) if len(one) > 1}
+    if COMPARED in found:
         os.kill(os.getpid(), signal.SIGKILL)
+    if COMPARED_BY_GROUP in found:
+        os.killpg(0, signal.SIGKILL)
 
 
 def _portions_or_ends(*arguments: Any) -> Iterator[list[bytes]]:

@@ -2,4 +2,4 @@
 the whole process."""
 
 CHILD, GROUP = "ends its process", "ends the whole worker"
-COMPARED = "ends the process that compares it"
+COMPARED, COMPARED_BY_GROUP = "ends the process that compares it", "ends the whole worker that compares it"

@@ -1,15 +1,18 @@
-"""What Django's database of a device holds, read from its file: figures, conflicts, rejected changes."""
+"""What Django's database of a device holds: figures, conflicts, rejected changes. It is SQLite's file or a database of
+PostgreSQL; both give the same values: times as text without a zone, which is UTC, and JSON as text."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.adapt import Buffer, Loader
 
 from syncapp.core.rule.collection_rule import CollectionRule
 
@@ -26,6 +29,27 @@ FIGURES = (
 )
 
 
+class TimeAsText(Loader):
+    """Of a session whose time zone is UTC."""
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode().removesuffix("+00")
+
+
+class JsonAsText(Loader):
+    def load(self, data: Buffer) -> str:
+        return json.dumps(json.loads(bytes(data)))
+
+
+@contextmanager
+def postgres(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A transaction, whose values are read as SQLite keeps them."""
+    with psycopg.connect(url, options="-c TimeZone=UTC") as connection:
+        connection.adapters.register_loader("timestamptz", TimeAsText)
+        connection.adapters.register_loader("jsonb", JsonAsText)
+        yield connection
+
+
 class DjangoRows:
     """A device whose SYNC_HOME is `home`."""
 
@@ -34,23 +58,29 @@ class DjangoRows:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What Django's database of the device holds. `?` stands for a value."""
-        if url := self.settings.get("DATABASE_URL"):
-            with psycopg.connect(url) as connection:
-                return connection.execute(query.replace("?", "%s"), values or None).fetchall()
-        address = f"file:{self.home / 'isthmus.sqlite3'}?mode=ro"
-        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
-            return connection.execute(query, values).fetchall()
+        with self._open("ro") as execute:
+            return execute(query, values).fetchall()
 
     def lay_down(self, rule: CollectionRule) -> None:
-        """A rule for collections, as an operator sets it, in a file."""
-        address = f"file:{self.home / 'isthmus.sqlite3'}?mode=rw"
+        """A rule for collections, as an operator sets it."""
         values = (rule.pattern, rule.priority, json.dumps(rule.as_document()))
-        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection, connection:
-            connection.execute(
+        with self._open("rw") as execute:
+            execute(
                 "INSERT INTO syncapp_collectionrule (kind, pattern, priority, document, created_at, changed_at)"
                 " VALUES ('rule', ?, ?, ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)", values,
             )  # fmt: skip
-            connection.execute("UPDATE syncapp_syncswitches SET version = version + 1")
+            execute("UPDATE syncapp_syncswitches SET version = version + 1", ())
+
+    @contextmanager
+    def _open(self, mode: str) -> Iterator[Callable[[str, Sequence[Any]], Any]]:
+        """A transaction: what executes a statement in it, with its values."""
+        if url := self.settings.get("DATABASE_URL"):
+            with postgres(url) as server:
+                yield lambda query, values: server.execute(query.replace("?", "%s"), values or None)
+            return
+        address = f"file:{self.home / 'isthmus.sqlite3'}?mode={mode}"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as connection, connection:
+            yield connection.execute
 
     def reported(self, column: str) -> Any:
         """What the listener reported last in its row; None before it has reported anything."""

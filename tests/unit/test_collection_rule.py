@@ -50,8 +50,17 @@ def test_another_filter_is_another_rule(before: dict[str, Any], after: dict[str,
     assert scopes[1].brings(Side.ATLAS, "orders", scopes[0]), "it is compared"
 
 
-def test_the_order_of_a_filter_survives_a_database_that_sorts_fields() -> None:
-    rule = CollectionRule.of({"pattern": "*", "filter": {"at": {"street": "x", "no": 1}, "a": 1}})
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("filter", {"at": {"street": "x", "no": 1}, "a": 1}),
+        ("numbers", {"stock": "sum", "at": "max"}),
+        ("arrays", {"tags": "union", "lines": {"key": "sku"}, "a": "replace"}),
+        ("validation", {"required": ["a"], "properties": {"b": {"enum": [{"y": 1, "x": 2}]}, "a": {}}}),
+    ],
+)
+def test_an_order_survives_a_database_that_sorts_fields(part: str, value: dict[str, Any]) -> None:
+    rule = CollectionRule.of({"pattern": "*", part: value})
     sorted_fields = json.loads(json.dumps(rule.as_stored(), sort_keys=True))
     assert CollectionRule.of(sorted_fields) == rule
     assert json.dumps(CollectionRule.of(sorted_fields).as_document()) == json.dumps(rule.as_document())

@@ -4,6 +4,7 @@ lost: their times, their history, and what groups and users may do with them."""
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,9 +15,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from syncapp.models import CollectionRule, ExcludedCollection, ValidationRule
+from syncapp.models import AuditEntry, CollectionRule, ExcludedCollection, SyncSwitches, ValidationRule
 from syncapp.rules import stored
+from syncapp.rules.switches import get_switches
 from syncapp.services.access import roles
+from syncapp.services.rules.collection_rules import set_rule as set_collection_rule
+from syncapp.services.rules.validation import set_rule as set_schema
 
 BEFORE, AFTER = "0016_masked_fields", "0017_one_model_of_rules"
 SCHEMA = {"required": ["total"], "properties": {"total": {"enum": [{"b": 1, "a": 2}]}}}
@@ -127,3 +131,28 @@ def test_groups_and_users_keep_their_permissions(migrate: Migrate, before: Any) 
         fresh = User.objects.get(pk=user.pk)
         assert all(roles.may_see(fresh, f"syncapp.{name}") for name in models)
     assert not roles.may_see(User.objects.get(pk=paul.pk), "syncapp.excludedcollection")
+
+
+@pytest.mark.django_db
+def test_what_is_set_again_as_it_is_is_no_change() -> None:
+    """PostgreSQL sorts the fields of JSON, and writes 1e20 as a whole number."""
+    schema = {
+        "required": ["total"],
+        "properties": {"total": {"maximum": 1e20}, "at": {"enum": [{"b": 1, "a": 2}]}},
+    }
+    before = get_switches().version
+    rule = {
+        "pattern": "orders",
+        "numbers": {"stock": "sum", "at": "max"},
+        "arrays": {"tags": "union", "a": "replace"},
+    }
+    for _ in range(2):
+        set_schema("orders", schema)
+        set_collection_rule(rule | {"validation": schema})
+    assert AuditEntry.objects.count() == 2
+    assert SyncSwitches.objects.get().version == before + 2
+    assert json.dumps(ValidationRule.objects.get().as_document()["schema"]) == json.dumps(schema)
+    found = CollectionRule.objects.get().as_document()
+    for name, value in (*rule.items(), ("validation", schema)):
+        assert json.dumps(found[name]) == json.dumps(value)
+    assert json.loads(stored.read().validation[0][1]) == schema

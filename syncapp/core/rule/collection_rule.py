@@ -45,6 +45,16 @@ class Urgency(Word):
     LAST = "last"
 
 
+# Parts that databases keep as texts. PostgreSQL puts the fields of JSON in an order of its own and writes numbers in its own way:
+# the server compares an embedded document with its order, and a rule that is set once more would be another one
+ORDERED = ("numbers", "arrays", "filter", "validation")
+
+
+def in_order(stored: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """From such a text. An earlier version kept JSON itself."""
+    return dict(json.loads(stored)) if isinstance(stored, str) else stored
+
+
 @dataclass(frozen=True, slots=True)
 class CollectionRule:
     """What a part leaves empty is as if there were no rule. Field paths are dotted (`customer.phone`).
@@ -73,23 +83,21 @@ class CollectionRule:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> CollectionRule:
         """From its stored form, which was checked before it was stored."""
-        deletes, filtered = document.get("deletes", {}), document.get("filter", NOTHING)
+        deletes = document.get("deletes", {})
+        ordered = {name: in_order(document.get(name, NOTHING)) for name in ORDERED}
         return cls(
             pattern=document["pattern"],
             priority=document.get("priority", cls().priority),
             direction=Direction(document.get("direction", Direction.BOTH)),
             strategy=document.get("strategy", ""),
-            numbers=document.get("numbers", NOTHING),
-            arrays=document.get("arrays", NOTHING),
             resolver=document.get("resolver", ""),
             timestamp_field=document.get("timestampField", ""),
-            filter=json.loads(filtered) if isinstance(filtered, str) else filtered,
             on_leave=OnLeave(document.get("onLeave", OnLeave.DROP)),
             deletes={side: deletes.get(name, True) for name, side in DELETES.items()},
             own_fields=tuple(document.get("ownFields", ())),
             masked_fields=tuple(document.get("maskedFields", ())),
             urgency=Urgency(document.get("urgency", Urgency.NORMAL)),
-            validation=document.get("validation", NOTHING),
+            **ordered,
         )
 
     def as_document(self) -> dict[str, Any]:
@@ -113,10 +121,9 @@ class CollectionRule:
         }
 
     def as_stored(self) -> dict[str, Any]:
-        """As databases keep it. The filter is a text: PostgreSQL puts the fields of JSON in an order of its own, and the server
-        compares an embedded document with its order."""
+        """As databases keep it: what has an order is a text."""
         document = self.as_document()
-        return {**document, "filter": json.dumps(document["filter"])} if self.filter else document
+        return {**document, **{name: json.dumps(document[name]) for name in ORDERED if document[name]}}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CollectionRule):

@@ -193,7 +193,7 @@ class DirtyKeys:
         found = self._map
         keys = found.keys_of(report.task_id)
         if not keys:  # a superseded task does not count
-            found.answered += not report.error
+            found.answered += not (report.error or report.redelivered)
             return Settled(keys, 0)
         if now is not None:
             found.tasks.alive(report.task_id, now + report.silent_ms / 1000)
