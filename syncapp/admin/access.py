@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db.models import BinaryField
 from django.http import Http404, HttpRequest
 from django.urls import URLPattern
 
@@ -15,24 +16,29 @@ from syncapp.services.access.roles import may_operate, may_see
 
 class Unsearchable:
     """For a ModelAdmin, before the others. By a filter in the address (`?key__startswith=a`), which Django allows for each field,
-    somebody could guess, letter by letter, what the page does not show."""
+    somebody could guess, letter by letter, what the page does not show. Nor can an address say bytes."""
 
     unsearchable: tuple[str, ...] = ()
+    opts: Any
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        if lookup.partition("__")[0] in self.unsearchable:
+        bytes_ = {field.name for field in self.opts.get_fields() if isinstance(field, BinaryField)}
+        if lookup.partition("__")[0] in bytes_.union(self.unsearchable):
             return False
         return bool(super().lookup_allowed(lookup, value, request))  # type: ignore[misc]
 
 
 class WithRows:
-    """For a ModelAdmin, before the others. Actions on one row are for ids that a row may have: others are not found."""
+    """For a ModelAdmin, before the others. Pages and actions of one row are for ids that a row may have: others are not found."""
 
+    opts: Any
     _get_base_actions_detail: Callable[[], list[Any]]
 
     def get_urls(self) -> list[URLPattern]:
         found: list[URLPattern] = super().get_urls()  # type: ignore[misc]
         names = {action.action_name for action in self._get_base_actions_detail()}
+        pages = ("change", "delete", "history")
+        names |= {f"{self.opts.app_label}_{self.opts.model_name}_{page}" for page in pages}
         for one in found:
             if one.name in names:
                 one.callback = _of_a_row(one.callback)

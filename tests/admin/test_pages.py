@@ -56,6 +56,20 @@ def test_adding_opens_or_is_refused(superuser: Client, model: type) -> None:
     assert superuser.get(address(model, "add")).status_code in (200, 403)
 
 
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("page", ["change", "delete", "history"])
+def test_a_row_that_cannot_be_is_not_found(superuser: Client, page: str, model: type) -> None:
+    for name in ("abc", "1" * 40, "_00"):
+        answer = superuser.get(address(model, page, name), follow=True)
+        assert answer.status_code in (200, 403, 404), name
+
+
+def test_a_filter_by_bytes_is_refused(superuser: Client) -> None:
+    for query in ("document_id_raw=x", "document_id_raw__startswith=x"):
+        answer = superuser.get(f"{address(RejectedChange, 'changelist')}?{query}", headers=BROWSER)
+        assert answer.status_code == 400, query
+
+
 def test_an_address_with_a_nul_is_refused(superuser: Client) -> None:
     """PostgreSQL cannot look for it."""
     for query in ("q=%00", "collection=a%00b", "reason__exact=%00"):
