@@ -83,19 +83,19 @@ def test_documents_move_without_it_and_records_follow(
     eventually(lambda: not device.local["_sync_rejected"].find_one({}), "nothing is left to be told")
     # What the killed process did not report is counted as skipped, when it is found to be done
     moved = "SELECT SUM(processed) FROM syncapp_metricminute"
-    eventually(lambda: rows(postgres, moved)[0][0] >= 60, "what moved meanwhile is counted")
+    eventually(lambda: (rows(postgres, moved)[0][0] or 0) >= 60, "what moved meanwhile is counted")
 
     network.cut()
     device.kill("listener")
     device.launch("listener")
-    move(device, 4, timeout=30)
+    move(device, 4, timeout=90)
     found = device.manage("sync_doctor")
     assert "✗ Django's database cannot be reached" in found.stdout
     assert "Traceback" not in device.lines("listener")
     network.heal()
     back = dt.datetime.now(dt.UTC)
     seen = "SELECT seen_at FROM syncapp_instance"
-    eventually(lambda: rows(postgres, seen)[0][0] > back, "the listener reports again", 30)
+    eventually(lambda: any(at > back for (at,) in rows(postgres, seen)), "the listener reports again", 30)
     move(device, 5)
 
 
@@ -175,7 +175,7 @@ def test_a_frozen_one_holds_up_neither_documents_nor_answers(
     eventually(lambda: is_well(device), "the web process answers again", 30)
     eventually(lambda: ask(device, HEALTH)[0] == 200, "health is known again", 30)
     seen = "SELECT seen_at FROM syncapp_instance"
-    eventually(lambda: rows(postgres, seen)[0][0] > back, "the listener reports again", 30)
+    eventually(lambda: any(at > back for (at,) in rows(postgres, seen)), "the listener reports again", 30)
     device.wait_for_line("beat", SENT, 60, times=device.lines("beat").count(SENT) + 1)
     move(device, 4)
 

@@ -51,6 +51,17 @@ class Running:
 
         eventually(block_or_end, "the block was printed", START_TIMEOUT)
 
+    def check_healthy(self) -> None:
+        """It says that it is, or is so later: on a machine that does other work that takes longer than it waits for it."""
+        if "Sync is healthy" not in self.printed:
+            eventually(self.is_healthy, f"healthy after {self.printed}", 60, every=0.5)
+
+    def is_healthy(self) -> bool:
+        try:
+            return bool(self.get("/api/sync/bidirectional/health")["health"] == "healthy")
+        except OSError:
+            return False
+
     def get(self, path: str, **headers: str) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         with urllib.request.urlopen(request, timeout=PAGE_TIMEOUT) as answer:
@@ -104,11 +115,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def test_it_is_healthy_and_says_where_everything_is(running: Running) -> None:
-    assert "Sync is healthy" in running.printed
+    running.check_healthy()
     for path in ("/admin/", "/api/docs/", "/flower/"):
         assert f"http://localhost:{running.port}{path}" in running.printed
     assert len(running.databases()) == 2
-    assert running.get("/api/sync/bidirectional/health")["health"] == "healthy"
+    eventually(running.is_healthy, "health says so, too", 30)
 
 
 def test_the_printed_login_works(running: Running) -> None:
@@ -186,13 +197,7 @@ def test_what_is_killed_comes_back(running: Running, name: str) -> None:
 
 
 def test_all_is_well_again_after_that(running: Running) -> None:
-    def is_healthy() -> bool:
-        try:
-            return running.get("/api/sync/bidirectional/health")["health"] == "healthy"
-        except OSError:
-            return False
-
-    eventually(is_healthy, "healthy again", 60, every=0.5)
+    eventually(running.is_healthy, "healthy again", 60, every=0.5)
 
 
 def test_a_stop_takes_less_than_ten_seconds_and_leaves_nothing(running: Running) -> None:
@@ -213,7 +218,7 @@ def test_nothing_is_left_after_kill_9_and_the_next_start_works(tmp_path: Path) -
         run = Running(home)
         try:
             run.wait_for_the_block()
-            assert "Sync is healthy" in run.printed
+            run.check_healthy()
             if victim:
                 os.kill(run.manager() if victim == "manager" else run.process.pid, signal.SIGKILL)
                 assert run.process.wait(STOP_TIMEOUT + 5) != 0, victim

@@ -16,8 +16,6 @@ from tests.support.postgres import Postgres
 CHOICE = (
     "tests/unit/test_figures.py",
     "tests/unit/test_rules_in_one_table.py",
-    "tests/unit/test_rejections.py",
-    "tests/admin/test_rules_command.py",
     "tests/unit/test_history.py",
     "tests/unit/test_prometheus_files.py",
     "tests/unit/test_metrics_buffer.py",

@@ -31,7 +31,7 @@ def test_three_processes_do_everything(
     run = Running(tmp_path / "small", **settings)
     try:
         run.wait_for_the_block()
-        assert "Sync is healthy" in run.printed
+        run.check_healthy()
         assert "Flower" not in run.printed
         listed = Supervisor(run.home, []).call("getAllProcessInfo")
         assert {one["name"] for one in listed} == {"redis", "web", "listener", "worker"}
