@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -68,7 +69,7 @@ def request_backfill(databases: dict[Side, Database[Any]], scope: Scope, enabled
     """
     local = databases[Side.LOCAL]
     kept = kept_scopes(local)
-    sides = [side for side in (BOTH if enabled else (Side.LOCAL,)) if kept.get(side) != _of(side, scope)]
+    sides = _changed(kept, scope, enabled)
     if not sides:
         return
     names = [
@@ -82,6 +83,15 @@ def request_backfill(databases: dict[Side, Database[Any]], scope: Scope, enabled
         keep_scope(local, scope, sides, session)
     if names:
         log.info("Rules changed, backfill requested", event_name="backfill_requested", collections=names)
+
+
+def are_applied(local: Database[Any], scope: Scope, enabled: bool) -> bool:
+    """Has the listener applied these rules, and asked for the comparisons that they require? Raises PyMongoError."""
+    return not _changed(kept_scopes(local), scope, enabled)
+
+
+def _changed(kept: Mapping[Side, Scope], scope: Scope, enabled: bool) -> list[Side]:
+    return [side for side in (BOTH if enabled else (Side.LOCAL,)) if kept.get(side) != _of(side, scope)]
 
 
 def _of(side: Side, scope: Scope) -> Scope:

@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
 from syncapp.compare.slices import Pace, Slice
+from syncapp.compare.start_points import are_applied
 from syncapp.conf.settings import get_settings
 from syncapp.core.values import Side
 from syncapp.models import Instance
@@ -23,6 +24,7 @@ from syncapp.store.lease import active_listener
 from syncapp.store.run import Kind, Run
 
 log = structlog.get_logger(__name__)
+RULES_SECONDS = 0.5  # until a slice looks again whether the listener has applied its rules
 MOST_FAILURES = 10  # of one slice, until a run that convergence does not depend on is given up
 
 
@@ -52,8 +54,11 @@ class Comparer:
         if not runs.begin(self._local, run):
             return None
         try:
-            part = Slice(self._local, self._atlas, run, self._rules.load().policy)
-            pause = part.work(self._pace())
+            rules = self._rules.load()
+            part = Slice(self._local, self._atlas, run, rules.policy)
+            # Newer rules may be gone before the listener has seen them: then nothing would compare again what was skipped by them
+            applied = are_applied(self._local, rules.scope, rules.enabled)
+            pause = part.work(self._pace()) if applied else RULES_SECONDS
         except Exception as raised:
             self._failed(run, raised)
             raise

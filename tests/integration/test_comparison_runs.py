@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from syncapp.core.rule.collection_rule import CollectionRule
 from tests.integration.conftest import MakeDevice
 from tests.support.brokers import empty
 from tests.support.device import Device, Document, databases
@@ -125,3 +128,30 @@ def test_a_token_that_is_deleted_while_sync_works_forces_a_comparison(device: De
     run = run_of(device)
     assert (run["why"], run["counts"]["different"], run["counts"]["marked"]) == ("resume token missing", 0, 0)
     assert run["counts"]["documents"] >= 100
+
+
+def test_a_run_waits_until_the_listener_has_applied_the_rules(make_device: MakeDevice) -> None:
+    """Rules that are gone before it has read them would decide what is marked, and nothing would ask for another comparison."""
+    device = make_device(SYNC_COMPARE_RATE=str(RATE), SYNC_LEASE_DURATION="60000")
+    for database in (device.local, device.atlas):
+        database["shop"].insert_many([{"_id": number, "v": 0} for number in range(COUNT)])
+    device.start()
+    device.wait_until_settled()
+    change_while_away(device)
+    device.launch("listener")
+    device.wait_until_ready(60)
+    halfway(device)
+    os.kill(device.pid("listener"), signal.SIGSTOP)
+    try:
+        device.lay_down(CollectionRule(pattern="shop", filter={"v": -1}))
+        time.sleep(1.5)  # a slice that had begun takes half a second
+        seen = run_of(device)["counts"]["documents"]
+        time.sleep(2)
+        assert run_of(device)["counts"]["documents"] == seen < COUNT
+        with device.open("rw") as execute:
+            execute("DELETE FROM syncapp_collectionrule WHERE kind = 'rule'", ())
+            execute("UPDATE syncapp_syncswitches SET version = version + 1", ())
+        eventually(lambda: run_of(device)["counts"]["documents"] > seen, "it goes on", 30)
+    finally:
+        os.kill(device.pid("listener"), signal.SIGCONT)
+    check(device)

@@ -58,13 +58,13 @@ class DjangoRows:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What Django's database of the device holds. `?` stands for a value."""
-        with self._open("ro") as execute:
+        with self.open("ro") as execute:
             return execute(query, values).fetchall()
 
     def lay_down(self, rule: CollectionRule) -> None:
         """A rule for collections, as an operator sets it."""
         values = (rule.pattern, rule.priority, json.dumps(rule.as_document()))
-        with self._open("rw") as execute:
+        with self.open("rw") as execute:
             execute(
                 "INSERT INTO syncapp_collectionrule (kind, pattern, priority, document, created_at, changed_at)"
                 " VALUES ('rule', ?, ?, ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)", values,
@@ -72,7 +72,7 @@ class DjangoRows:
             execute("UPDATE syncapp_syncswitches SET version = version + 1", ())
 
     @contextmanager
-    def _open(self, mode: str) -> Iterator[Callable[[str, Sequence[Any]], Any]]:
+    def open(self, mode: str) -> Iterator[Callable[[str, Sequence[Any]], Any]]:
         """A transaction: what executes a statement in it, with its values."""
         if url := self.settings.get("DATABASE_URL"):
             with postgres(url) as server:
