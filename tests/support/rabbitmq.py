@@ -16,10 +16,11 @@ from amqp.exceptions import AMQPError
 from kombu import Connection
 
 from syncapp.embedded.ports import free_port
-from syncapp.embedded.server import Server
+from syncapp.embedded.server import Server, ServerFailed
 from syncapp.embedded.tether import tethered
 
 READY_TIMEOUT = 300.0  # seconds; 6 on an idle machine, more than 60 were seen beside all other tests
+TAKEN = ("could_not_start_listener", "is taken")
 PASSWORD = "p@ss:word/%"  # what has to be quoted in a URI
 QUOTED = "p%40ss%3Aword%2F%25"
 SETTINGS = """\
@@ -55,6 +56,7 @@ class RabbitMQ(Server):
         self._hosts = [f"v{number}" for number in range(hosts)]
         self._names, self._distribution = free_port(), free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
+        self._may_move = port is None
 
     def uri(self, number: int, password: str = QUOTED) -> str:
         return f"amqp://isthmus:{password}@127.0.0.1:{self.port}/v{number}"
@@ -89,6 +91,19 @@ class RabbitMQ(Server):
         return ["env", *(f"{name}={value}" for name, value in environment.items())]
 
     def start(self) -> None:
+        """The first time at another port if somebody took it meanwhile: it listens late, tens of seconds on a busy machine."""
+        try:
+            self._start()
+        except ServerFailed as error:
+            taken = any(text in str(error) for text in TAKEN)
+            if not (taken and self._may_move):
+                raise
+            self.kill()
+            self._epmd, self.port = None, free_port()
+            self._start()
+        self._may_move = False
+
+    def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "rabbitmq.conf").write_text(SETTINGS.format(port=self.port, folder=self.folder))
         (self.folder / "definitions.json").write_text(json.dumps(_definitions(self._hosts)))
