@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pymongo.database import Database
 
 from syncapp.conf.settings import BASE_DIR
+from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.ports import free_port
 from tests.support.eventually import eventually
 from tests.support.processes import environment, manage
@@ -62,13 +65,36 @@ class Site:
         return done.stdout.strip()
 
 
+def home_with(rows: str, home: Path) -> Path:
+    """A new SYNC_HOME with these rows, to be copied."""
+    assert manage("migrate", "--verbosity", "0", home=home).returncode == 0
+    Site("", home).run(rows)
+    return home
+
+
+def log_in(page: Page, name: str, place: str = "/admin/login/") -> None:
+    """By way of `place`, up to the dashboard."""
+    page.goto(place)
+    page.fill("[name=username]", name)
+    page.fill("[name=password]", "secret")
+    page.click("button[type=submit]")
+    expect(page.locator("#isthmus")).to_be_visible()
+
+
 @pytest.fixture(scope="session")
 def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SYNC_HOME with rows, to be copied."""
-    home = tmp_path_factory.mktemp("browser") / "home"
-    assert manage("migrate", "--verbosity", "0", home=home).returncode == 0
-    Site("", home).run(ROWS)
-    return home
+    return home_with(ROWS, tmp_path_factory.mktemp("browser") / "home")
+
+
+@pytest.fixture
+def uris(
+    local_db: Database[Any], atlas_db: Database[Any], local_server: Mongod, atlas_server: Mongod
+) -> dict[str, str]:
+    """The settings that name a test's two databases."""
+    return {
+        "MONGODB_URI": local_server.uri(local_db.name),
+        "MONGODB_ATLAS_URI": atlas_server.uri(atlas_db.name),
+    }
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site
+from tests.browser.conftest import Site, log_in
 
 SWITCHES = (
     "from syncapp.rules.switches import get_switches; print(get_switches().enabled, get_switches().paused)"
@@ -25,16 +25,8 @@ AlertWatch.objects.update_or_create(id=1, defaults={"beat_at": timezone.now()})
 """
 
 
-def log_in(page: Page, name: str) -> None:
-    page.goto("/monitoring/dashboard")
-    page.fill("[name=username]", name)
-    page.fill("[name=password]", "secret")
-    page.click("button[type=submit]")
-    expect(page.locator("#isthmus")).to_be_visible()
-
-
 def test_it_shows_follows_and_switches(page: Page, site: Site) -> None:
-    log_in(page, "admin")
+    log_in(page, "admin", "/monitoring/dashboard")
     expect(page.locator("[data-part=directions] svg path.line")).to_have_count(2)
     site.run(FRESH)
     expect(page.locator(".ist-health")).to_have_class(re.compile("is-healthy|is-degraded"), timeout=60_000)
@@ -62,7 +54,7 @@ def test_it_shows_follows_and_switches(page: Page, site: Site) -> None:
 
 
 def test_whoever_may_only_look_has_no_buttons_and_admin_pages_open(page: Page, site: Site) -> None:
-    log_in(page, "viewer")
+    log_in(page, "viewer", "/monitoring/dashboard")
     expect(page.locator(".ist-cards .ist-card")).to_have_count(9)
     expect(page.locator(".ist-actions button")).to_have_count(0)
     page.get_by_role("link", name="All conflicts").click()
@@ -72,7 +64,7 @@ def test_whoever_may_only_look_has_no_buttons_and_admin_pages_open(page: Page, s
 
 def test_it_fits_a_telephone(page: Page, site: Site) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
-    log_in(page, "admin")
+    log_in(page, "admin", "/monitoring/dashboard")
     expect(page.locator(".ist-charts svg")).to_have_count(6)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -89,7 +81,7 @@ Mark.objects.create(key="1", kind="start", at=now, text="Listener started <b>(ti
 def test_the_charts_follow_show_marks_and_rest_while_hidden(page: Page, site: Site) -> None:
     """The fixture `page` fails it if anything is asked of another host."""
     page.clock.install()
-    log_in(page, "admin")
+    log_in(page, "admin", "/monitoring/dashboard")
     pending = page.locator(".ist-figure", has_text="Pending operations")
     expect(pending.locator("svg text", has_text="1,000")).to_have_count(0)
     site.run(MARK)

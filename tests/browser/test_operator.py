@@ -16,12 +16,11 @@ from pymongo.database import Database
 
 from syncapp.core.content import document_key
 from syncapp.core.values import Side
-from syncapp.embedded.mongod import Mongod
 from syncapp.store import first_run as first_run_record
 from syncapp.store.first_run import Counts, Report, State
 from syncapp.store.halts import Kind, raise_halt, samples_of
 from syncapp.store.names import HALTS, INSTANCE, METADATA, RUNS
-from tests.browser.conftest import POLICY, Site, serve
+from tests.browser.conftest import POLICY, Site, log_in, serve
 from tests.support.rows import DEVICE
 
 LONG = "an unusually_long_name_without_any_place_to_break_it " * 4
@@ -126,8 +125,8 @@ def busy_home(tmp_path_factory: pytest.TempPathFactory, filled_home: Path) -> Pa
 
 @pytest.fixture
 def operated(
-    tmp_path: Path, busy_home: Path, local_db: Database[Any], atlas_db: Database[Any], local_server: Mongod, atlas_server: Mongod,
-) -> Iterator[Site]:  # fmt: skip
+    tmp_path: Path, busy_home: Path, local_db: Database[Any], atlas_db: Database[Any], uris: dict[str, str]
+) -> Iterator[Site]:
     """A site on real databases, as a listener leaves them."""
     local_db[METADATA].insert_one({"_id": INSTANCE, "instanceId": DEVICE})
     local_db["orders"].insert_one(HERE | {"state": "cooking"})
@@ -140,10 +139,6 @@ def operated(
     report = Report({"orders": Counts(equal=7, different=5, only_local=2, only_atlas=3)})
     first_run_record.save_waiting(local_db, report)
     shutil.copytree(busy_home, tmp_path / "home")
-    uris = {
-        "MONGODB_URI": local_server.uri(local_db.name),
-        "MONGODB_ATLAS_URI": atlas_server.uri(atlas_db.name),
-    }
     with serve(tmp_path / "home", tmp_path / "web.log", **uris) as site:
         yield site
 
@@ -155,11 +150,7 @@ def operator(request: pytest.FixtureRequest, browser: Browser, operated: Site) -
         viewport={"width": width, "height": 844}, base_url=operated.address, color_scheme=scheme
     )
     page = context.new_page()
-    page.goto("/admin/login/")
-    page.fill("[name=username]", "olga")
-    page.fill("[name=password]", "secret")
-    page.click("button[type=submit]")
-    expect(page.locator("#isthmus")).to_be_visible()
+    log_in(page, "olga")
     operator = Operator(page, phone=width < 640)
     yield operator
     context.close()

@@ -20,14 +20,12 @@ from pymongo.database import Database
 from syncapp.conf.settings import BASE_DIR
 from syncapp.core.content import document_key
 from syncapp.core.values import Side
-from syncapp.embedded.mongod import Mongod
 from syncapp.store import first_run as first_run_record
 from syncapp.store.first_run import Counts, Report
 from syncapp.store.halts import Kind, raise_halt, samples_of
 from syncapp.store.names import INSTANCE, METADATA
-from tests.browser.conftest import Site, serve
+from tests.browser.conftest import Site, home_with, log_in, serve
 from tests.support.documents import PAGES
-from tests.support.processes import manage
 from tests.support.rows import DEVICE
 
 FOLDER = "screenshots"
@@ -76,24 +74,17 @@ AlertWatch.objects.update_or_create(id=1, defaults={"beat_at": timezone.now()})
 @pytest.fixture(scope="module")
 def shop_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SYNC_HOME after an hour of ordinary work."""
-    home = tmp_path_factory.mktemp("shop") / "home"
-    assert manage("migrate", "--verbosity", "0", home=home).returncode == 0
-    Site("", home).run(SHOP)
-    return home
+    return home_with(SHOP, tmp_path_factory.mktemp("shop") / "home")
 
 
 @pytest.fixture
 def shop(
-    tmp_path: Path, shop_home: Path, local_db: Database[Any], atlas_db: Database[Any], local_server: Mongod, atlas_server: Mongod,
-) -> Iterator[Site]:  # fmt: skip
+    tmp_path: Path, shop_home: Path, local_db: Database[Any], atlas_db: Database[Any], uris: dict[str, str]
+) -> Iterator[Site]:
     local_db[METADATA].insert_one({"_id": INSTANCE, "instanceId": DEVICE})
     for database in (local_db, atlas_db):
         database["orders"].insert_one(WEB)
     shutil.copytree(shop_home, tmp_path / "home")
-    uris = {
-        "MONGODB_URI": local_server.uri(local_db.name),
-        "MONGODB_ATLAS_URI": atlas_server.uri(atlas_db.name),
-    }
     with serve(tmp_path / "home", tmp_path / "web.log", **uris) as site:
         yield site
 
@@ -104,11 +95,7 @@ def page(browser: Browser, shop: Site) -> Iterator[Page]:
         viewport={"width": 1280, "height": 800}, base_url=shop.address, color_scheme="light"
     )
     page = context.new_page()
-    page.goto("/admin/login/")
-    page.fill("[name=username]", "admin")
-    page.fill("[name=password]", "secret")
-    page.click("button[type=submit]")
-    expect(page.locator("#isthmus")).to_be_visible()
+    log_in(page, "admin")
     yield page
     context.close()
 
