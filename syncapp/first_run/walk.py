@@ -16,7 +16,7 @@ from syncapp.compare import differences as compare
 from syncapp.compare.ranges import read_range
 from syncapp.core.initial_choice import InitialChoice
 from syncapp.core.values import ABSENT, BOTH, Side
-from syncapp.mongo.majority import majority_position
+from syncapp.mongo.majority import majority_position, newest_position
 from syncapp.rules.rules import Rules
 from syncapp.store.first_run import Counts, Report
 from syncapp.store.stream import current_token
@@ -58,7 +58,7 @@ class Walk:
             page = compare.compare_range(local, name, found, policy)
             if any(ABSENT not in (one.local, one.atlas) and not one.agreed for one in page):
                 # The way to Atlas once more, only where it may be conflicts
-                positions[Side.ATLAS] = majority_position(atlas)
+                positions[Side.ATLAS] = newest_position(atlas)
             # Repeated after a crash before it is saved, which is harmless
             record.owed |= carry_out(name, page, positions)
             counts = self.report.collections.setdefault(name, Counts())

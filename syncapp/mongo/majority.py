@@ -1,4 +1,4 @@
-"""How far a majority of a replica set's members has got."""
+"""How far a server has got, and a majority of its replica set."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import datetime as dt
 from typing import Any
 
 from pymongo.database import Database
+
+from syncapp.mongo.read_commands import RAW
 
 
 def majority_time(database: Database[Any]) -> dt.datetime:
@@ -22,3 +24,10 @@ def majority_position(database: Database[Any]) -> int:
     the concern *majority* afterwards sees. Raises PyMongoError."""
     at = database.client.admin.command("hello")["lastWrite"]["majorityOpTime"]["ts"]
     return int(at.time << 32 | at.inc)
+
+
+def newest_position(database: Database[Any]) -> int:
+    """The position in the oplog of the newest write: an upper bound of what whoever has read before has seen. A mongos says it,
+    too. Raises PyMongoError."""
+    now = database.command("ping", codec_options=RAW)["operationTime"]
+    return int(now.time << 32 | now.inc)

@@ -16,7 +16,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from syncapp.core.values import Side
-from syncapp.mongo.read_commands import RAW
+from syncapp.mongo.majority import newest_position
 from syncapp.store.names import ANSWERED, METADATA
 
 ALL = ""  # every collection
@@ -36,8 +36,7 @@ def is_answered(answered: Answered, side: Side, collection: str, position: int) 
 def reach(database: Database[Any], answered_at: dt.datetime | None) -> int:
     """The position up to which an answer of that time reaches: the start of its second, since later events in it
     may not have been known to the operator. Raises PyMongoError."""
-    now = database.command("ping", codec_options=RAW)["operationTime"]
-    position = int(now.time << 32 | now.inc)
+    position = newest_position(database)
     return position if answered_at is None else min(position, int(answered_at.timestamp()) << 32)
 
 

@@ -10,7 +10,7 @@ from bson.raw_bson import RawBSONDocument
 
 from syncapp.core.values import BOTH, Side
 from syncapp.mongo.change_stream import ChangeStream, token_position
-from syncapp.mongo.read_commands import RAW
+from syncapp.mongo.majority import newest_position
 from syncapp.selftest.bench import ID, NAMES, Bench, milliseconds
 from syncapp.selftest.part import Part
 from syncapp.selftest.values import Line, Missed, passed
@@ -23,7 +23,7 @@ FETCH_MS = 200
 def look(bench: Bench) -> Iterator[Line]:
     tokens = {side: _saved(bench, side) for side in BOTH}
     for side in BOTH:
-        behind = max(0, (_now(bench, side) >> 32) - (token_position(tokens[side]) >> 32))
+        behind = max(0, (newest_position(bench.databases[side]) >> 32) - (token_position(tokens[side]) >> 32))
         text = f"{NAMES[side]}: the resume token is saved and valid, {behind:,} s behind the server"
         yield passed(text, **{f"{side}BehindSeconds": behind})
     names = {side: bench.scratch("resume") for side in BOTH}
@@ -55,12 +55,7 @@ def _saved(bench: Bench, side: Side) -> Mapping[str, Any]:
 def _write(bench: Bench, side: Side, name: str) -> int:
     """The position of a write, at most."""
     bench.at(side, name).insert_one({"_id": ID})
-    return _now(bench, side)
-
-
-def _now(bench: Bench, side: Side) -> int:
-    now = bench.databases[side].command("ping", codec_options=RAW)["operationTime"]
-    return int(now.time << 32 | now.inc)
+    return newest_position(bench.databases[side])
 
 
 def _delivers(bench: Bench, side: Side, name: str, token: Mapping[str, Any]) -> Line:
