@@ -269,7 +269,7 @@ class Dispatcher:
 
     def _take_back(self, redelivered: list[str]) -> None:
         """Tasks whose workers have ended with them, or before they began them."""
-        given_up = self._dirty.give_up(redelivered, self._begun(redelivered))
+        given_up = self._dirty.give_up(redelivered, self._begun(redelivered), now=time.monotonic())
         if given_up.task_ids:
             log.info(
                 "Tasks came back from the broker, keys re-queued",

@@ -130,6 +130,23 @@ def test_a_lost_task_is_handed_out_again_and_its_late_report_is_ignored(dirty: K
     assert dirty.size == 0
 
 
+def test_keys_of_a_lost_worker_let_others_go_before_them_if_the_loss_is_noticed_at_once(
+    dirty: KeyMap,
+) -> None:
+    """Or a document that ends each worker would end the next one before anything else is done, for ever."""
+    fetch(dirty, L, key(1))
+    for number, pause in enumerate([0.5, 1, 2]):
+        task = str(number)
+        assert take(dirty, task) == [key(1)]
+        assert dirty.give_up([task], [task], 100.0) == 1
+        dirty.due(100.0 + pause - 0.01)
+        assert (take(dirty), dirty.size) == ([], 1)
+        dirty.due(100.0 + pause)
+    take(dirty, "whose worker had not begun it")
+    dirty.give_up(["whose worker had not begun it"], (), 100.0)
+    assert take(dirty) == [key(1)]
+
+
 def test_a_sign_of_life_puts_off_the_time_out(dirty: KeyMap) -> None:
     fetch(dirty, L, key(1))
     take(dirty, "t", now=10.0)

@@ -216,14 +216,18 @@ class DirtyKeys:
             return self._map.tasks.overdue(before)
 
     def give_up(
-        self, task_ids: Iterable[str], begun: Collection[str] = (), silent_since: float = float("inf")
+        self,
+        task_ids: Iterable[str],
+        begun: Collection[str] = (),
+        silent_since: float = float("inf"),
+        now: float | None = None,
     ) -> GivenUp:
         """Declare tasks lost, unless they have reported since: their keys are re-queued, which is harmless if one
-        is alive. `begun`: those that a worker had begun."""
+        is alive. `begun`: those that a worker had begun; their keys are delayed from `now` on, if it is given."""
         with self._changed:
             silent = set(self._map.tasks.overdue(silent_since))
             given_up = [task_id for task_id in task_ids if task_id in silent]
-            count = self._map.give_up(given_up, begun)
+            count = self._map.give_up(given_up, begun, now)
             self._given_up += given_up
             if given_up:
                 self._wake()

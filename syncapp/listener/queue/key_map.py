@@ -169,20 +169,23 @@ class KeyMap:
         self.went_through += through > 0
         return owed
 
-    def give_up(self, task_ids: Iterable[str], taken: Collection[str] = ()) -> int:
+    def give_up(self, task_ids: Iterable[str], taken: Collection[str] = (), now: float | None = None) -> int:
         """Declare tasks lost: their keys are re-queued. Harmless if one still runs. Returns the number of keys.
 
         `taken`: tasks that a worker had begun. It may have been stopped, or have crashed because of a document. That
-        is unknown: these keys count only when others succeeded since, which mere answers of workers do not show.
+        is unknown: these keys count only when others succeeded since, which mere answers of workers do not show. `now`: the
+        loss was noticed at once, so that they are delayed from then on; or the next worker would end before others succeed.
         """
         count = 0
         for task_id in list(task_ids):
             task = self.tasks.end(task_id)
             for key, work in task.keys.items() if task else ():
                 work.gather = False  # an ordinary batch finds its partners, and is not lost for its size
+                until = None
                 if task and task_id in taken:
                     work.count_loss(task.alone, self.went_through)
-                self._put_back(key, work)
+                    until = None if now is None else now + self._pause(Ending.LOST, work.tries)
+                self._put_back(key, work, until)
                 count += 1
         return count
 
