@@ -30,7 +30,7 @@ def prepare(device: Device, **settings: str) -> Device:
     return device
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(340)
 @pytest.mark.parametrize(("deadly", "report_timeout"), [(CHILD, "20000"), (GROUP, "1000")])
 def test_one_that_ends_its_process_is_set_aside_and_the_others_are_written(
     make_device: MakeDevice, deadly: str, report_timeout: str
@@ -55,7 +55,7 @@ def check_set_aside(made: Device, deadly: str) -> None:
         device.local["orders"].insert_one({"_id": next(numbers)})  # others go through
         return bool(device.rejected())
 
-    eventually(set_aside, "it is set aside", 150, 0.2)
+    eventually(set_aside, "it is set aside", 220, 0.2)
     ((collection, document_id, _, reason, _),) = device.rejected()
     assert (collection, json.loads(document_id)) == ("menu", deadly)
     assert reason.startswith("The worker process ended each time it processed this document alone")
