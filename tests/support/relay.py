@@ -74,13 +74,17 @@ class Relay:
             )
 
     async def _cut(self) -> None:
+        # Whoever is being accepted when the server is closed stays connected to nobody (CPython issue 109564):
+        # accept no more, and close it when all have got their task
+        for listening in self._server.sockets if self._server is not None else ():
+            self._loop.remove_reader(listening.fileno())
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            while self._tasks:
+                self._tasks.pop().cancel()
+            await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
         if self._server is not None:
             self._server.close()
             self._server = None
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
