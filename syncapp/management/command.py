@@ -34,7 +34,7 @@ class SyncCommand(BaseCommand):
     """`examples`: arguments after the command's name, and their effect."""
 
     examples: ClassVar[Mapping[str, str]]
-    by_hand: ClassVar[bool] = True  # typed by an operator; otherwise run by the product itself
+    by_hand = True  # typed by an operator; otherwise run by the product itself
     refused: ClassVar[int] = 1  # the exit status of an error
 
     def execute(self, *args: Any, **options: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,6 +51,10 @@ class Present:
     def check(self) -> None:
         if not os.access(self.path.resolve().parent, os.W_OK | os.X_OK):
             raise NotPossible(f"{self.path} cannot be written: its folder is read-only for this account")
+        if self.path.exists() and os.geteuid() not in (0, owner := self.path.stat().st_uid):
+            raise NotPossible(
+                f"{self.path} belongs to {_account(owner)}: run this as that account, or as root"
+            )
         in_file = values_of(self.text)
         secret = {setting.name for setting in SETTINGS if setting.secret}
         for name in WRITTEN:
@@ -90,3 +95,10 @@ def in_force(settings: SyncSettings) -> dict[str, InForce]:
         return {one.name: one for one in values_in_force(switches, settings)} if switches else {}
     except DatabaseError:
         return {}
+
+
+def _account(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"account {number}"

@@ -101,7 +101,8 @@ class Line:
                 if error := self.worker.attempt(self.sent.pop(0)):
                     errors.append(error)
                     self.dirty.give_up(self.dirty.task_ids())
-            self.dispatcher.take_reports(1)
+            while self.dirty.task_ids():
+                self.dispatcher.take_reports(1_000)
             if tasks and not self.dirty.look(self.now, 0).fullest:
                 self.now += pause
             self.stuck()

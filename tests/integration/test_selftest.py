@@ -325,11 +325,14 @@ def test_the_api_starts_it_in_a_process_of_its_own(device: Device) -> None:
             return False
 
     eventually(answers, "the web process answers", 60, every=0.2)
-    begun = ask(device, "POST", {"parts": ["conflicts", "replication"]})
-    assert (begun["state"], begun["by"], begun["wanted"]) == ("waiting", "ada", ["replication", "conflicts"])
+    begun = ask(device, "POST", {"parts": ["conflicts", "exclusions"]})
+    assert (begun["state"], begun["by"], begun["wanted"]) == ("waiting", "ada", ["conflicts", "exclusions"])
     eventually(lambda: ask(device, "GET")["state"] == "done", "it is done", 90, every=0.5)
     found = ask(device, "GET")
     assert (found["id"], found["ok"], bad_lines(found)) == (begun["id"], True, [])
     assert [part["name"] for part in found["parts"]] == found["wanted"]
     assert not left(device)
+    audit = "SELECT username, typed_by FROM syncapp_auditentry LEFT JOIN auth_user u ON u.id = user_id"
+    entries = device.rows(f"{audit} ORDER BY syncapp_auditentry.id DESC LIMIT 3")
+    assert entries == [(None, ""), (None, ""), ("ada", "")], "she started it; the product excludes and includes"
     device.stop("web")

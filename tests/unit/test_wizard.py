@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,17 @@ def test_a_read_only_folder_is_told_before_anything_is_asked(
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # root may write everywhere
     with pytest.raises(NotPossible, match="its folder is read-only"):
         Present(tmp_path / ".env", "", {}).check()
+
+
+def test_a_file_of_another_account_is_told_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".env"
+    path.write_text("A=1\n")
+    for account, told in ((path.stat().st_uid, False), (0, False), (path.stat().st_uid + 1, True)):
+        monkeypatch.setattr("os.geteuid", lambda account=account: account)
+        with pytest.raises(NotPossible, match=r"belongs to [a-z]") if told else nullcontext():
+            Present(path, "A=1\n", {}).check()
 
 
 def as_found(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Present:

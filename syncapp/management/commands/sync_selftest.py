@@ -50,6 +50,10 @@ class Command(SyncCommand):
             "--reserved", metavar="ID", help="run the one that the admin or the API has reserved"
         )
 
+    def execute(self, *args: Any, **options: Any) -> Any:
+        self.by_hand = not options["reserved"]  # who asked for it there is in the audit log already
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
         self.as_json, self.heading = options["json"], ""
         # Whoever stops the program lets it remove what it has made
