@@ -334,5 +334,7 @@ def test_the_api_starts_it_in_a_process_of_its_own(device: Device) -> None:
     assert not left(device)
     audit = "SELECT username, typed_by FROM syncapp_auditentry LEFT JOIN auth_user u ON u.id = user_id"
     entries = device.rows(f"{audit} ORDER BY syncapp_auditentry.id DESC LIMIT 3")
-    assert entries == [(None, ""), (None, ""), ("ada", "")], "she started it; the product excludes and includes"
+    assert entries == [(None, ""), (None, ""), ("ada", "")], (
+        "she started it; the product excludes and includes"
+    )
     device.stop("web")
