@@ -22,9 +22,10 @@ class MortalMongod(Mongod):
         library = faketime()
         if not self.offset or library is None:
             return command
-        # Only the time of day: with a false monotonic clock the server would wait for ever, or not at all
-        clock = [f"LD_PRELOAD={library}", f"FAKETIME={self.offset:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
-        return ["env", *clock, "DONT_FAKE_MONOTONIC=1", *command]
+        # Only the time of day: with a false monotonic clock the server would wait for ever, or not at all. The library's "fix"
+        # takes a deadline by the true monotonic clock for one by the false time of day: every wait ends at once, on all cores
+        true = ["FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1", "FAKETIME_FORCE_MONOTONIC_FIX=0"]
+        return ["env", f"LD_PRELOAD={library}", f"FAKETIME={self.offset:+d}s", *true, *command]
 
     def signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
