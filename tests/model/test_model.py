@@ -13,7 +13,7 @@ from tests.model.world import Chances, faults_found, run
 SCHEDULES = 2_000
 MOST = 2_500  # schedules until one must fail
 # Where one is that fails in one of 2,000 only
-FROM = {Safety.LATE_REPORTS: 24_000, Safety.LOOKED_AT_AGAIN: 3_000}
+FROM = {Safety.LATE_REPORTS: 24_000, Safety.LOOKED_AT_AGAIN: 3_000, Safety.OWN_INTENT: 1_900}
 COUNTS = {"counts": True}
 # What it takes that one of them is needed
 RULES: dict[Safety, dict[str, Any]] = {
