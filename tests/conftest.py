@@ -19,6 +19,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pytest_django import DjangoDbBlocker
 
+from syncapp.embedded import ports
 from syncapp.embedded.mongod import Mongod
 from syncapp.embedded.redis import Redis
 from tests.support import durations
@@ -39,6 +40,7 @@ from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import started
 
+MOST_PROCESSES = 16
 PARTS_TEST = "test_needed_parts.py"
 LONG = 300  # seconds: a file that begins at once, since it lasts as long as half of all others together
 END_OTHERS = (
@@ -69,10 +71,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.measure and not hasattr(config, "workerinput"):
         config.pluginmanager.register(durations.Measure())
+    _have_ports_of_its_own()
     # Else each of the many processes that tests start compiles all of the product
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A shell that starts this in the background has it ignored, by every process that a test starts too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _have_ports_of_its_own() -> None:
+    """Each process of pytest-xdist: the port of a server that one has stopped for a moment is free for all others."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MOST_PROCESSES
+    width = (ports.HIGHEST - ports.LOWEST) // MOST_PROCESSES
+    ports.LOWEST += number * width
+    ports.HIGHEST = ports.LOWEST + width
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

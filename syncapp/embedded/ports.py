@@ -1,17 +1,19 @@
 """Free TCP ports on this machine."""
 
+import itertools
 import random
 import socket
 
 # Below the kernel's range for outgoing connections: there, a client that reconnects to a
 # stopped server can be given the server's own port, and the server cannot restart.
 LOWEST, HIGHEST = 20_000, 32_000
+_places = itertools.count(random.randrange(HIGHEST - LOWEST))
 
 
 def free_port() -> int:
-    """An unused port."""
-    for _ in range(200):
-        port = random.randint(LOWEST, HIGHEST)
+    """An unused port; each time another one: a server of this process that is down may come back to its own."""
+    for place in itertools.islice(_places, 200):
+        port = LOWEST + place % (HIGHEST - LOWEST)
         if is_free(port):
             return port
     raise RuntimeError(f"No free port was found from {LOWEST} to {HIGHEST}")

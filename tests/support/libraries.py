@@ -1,6 +1,10 @@
 """What the product's processes import of others and needs no settings of Django's: loaded once, before any of them is
 forked (`forked.py`). Nothing of the product."""
 
+import gc
+import smtplib
+import zoneinfo
+
 # ruff: noqa: F401
 import celery.app.amqp
 import celery.app.control
@@ -21,6 +25,7 @@ import charset_normalizer
 import cron_descriptor
 import crontab
 import django.contrib.admin.utils
+import django.contrib.postgres.fields
 import django.core.handlers.wsgi
 import django.core.management
 import django.core.management.commands.migrate
@@ -34,11 +39,14 @@ import django.test.client
 import django.urls
 import django.utils.log
 import django.views.generic
+import django_filters.rest_framework
 import django_structlog
+import drf_spectacular.utils
 import environ
 import hiredis
 import jsonschema
 import kombu.transport.redis
+import markdown
 import orjson
 import prometheus_client
 import psycopg
@@ -46,6 +54,7 @@ import pymongo
 import redis
 import requests
 import rest_framework
+import rest_framework.serializers
 import rich.console
 import rich.progress
 import rich.table
@@ -53,4 +62,10 @@ import structlog
 import uritemplate
 import urllib3
 import whitenoise
+import whitenoise.middleware
 import yaml
+
+# django-celery-beat reads all of them in each process that has its models
+ZONES = [zoneinfo.ZoneInfo(name) for name in sorted(zoneinfo.available_timezones())]
+# All of it lasts as long as the process: no collection of a process that is forked from it need look through it
+gc.freeze()
